@@ -1,0 +1,112 @@
+"""The table of Kafka's APIs that this project declares: key, name, versions, first flexible version.
+
+Everything about versions derives from here: the ApiVersions answer, header versions and the support table.
+Ranges are those that Apache Kafka 4.4.0 answers. Message classes are imported when first asked for, because
+making two hundred dataclasses would double the time to start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from importlib import import_module
+from typing import Any, Final, cast
+
+
+class ApiKey(IntEnum):
+    """The API keys of Kafka's protocol guide."""
+
+    PRODUCE = 0
+    FETCH = 1
+    LIST_OFFSETS = 2
+    METADATA = 3
+    OFFSET_COMMIT = 8
+    OFFSET_FETCH = 9
+    FIND_COORDINATOR = 10
+    JOIN_GROUP = 11
+    HEARTBEAT = 12
+    LEAVE_GROUP = 13
+    SYNC_GROUP = 14
+    DESCRIBE_GROUPS = 15
+    LIST_GROUPS = 16
+    API_VERSIONS = 18
+    CREATE_TOPICS = 19
+    DELETE_TOPICS = 20
+    INIT_PRODUCER_ID = 22
+    OFFSET_FOR_LEADER_EPOCH = 23
+    DESCRIBE_CONFIGS = 32
+    CREATE_PARTITIONS = 37
+    DELETE_GROUPS = 42
+    DESCRIBE_CLUSTER = 60
+
+
+@dataclass(frozen=True)
+class Api:
+    """One API: where its messages are declared and which versions are served."""
+
+    key: ApiKey
+    name: str
+    min_version: int
+    max_version: int
+    first_flexible: int
+    module: str
+
+    @cached_property
+    def request_type(self) -> type[Any]:
+        """The class of its requests."""
+        return cast("type[Any]", getattr(self._declared, f"{self.name}Request"))
+
+    @cached_property
+    def response_type(self) -> type[Any]:
+        """The class of its responses."""
+        return cast("type[Any]", getattr(self._declared, f"{self.name}Response"))
+
+    @cached_property
+    def _declared(self) -> object:
+        return import_module(f"kafkalite_wire.messages.{self.module}")
+
+    def is_flexible(self, version: int) -> bool:
+        """Whether a version uses compact types and tagged fields (KIP-482)."""
+        return version >= self.first_flexible
+
+    def request_header_version(self, version: int) -> int:
+        """Give the version of the request header: 2 when flexible, else 1."""
+        return 2 if version >= self.first_flexible else 1
+
+    def response_header_version(self, version: int) -> int:
+        """Give the version of the response header.
+
+        ApiVersions always answers with header version 0: a client that asked in a version the broker lacks must be
+        able to read the answer (KIP-511).
+        """
+        return 1 if version >= self.first_flexible and self.key is not ApiKey.API_VERSIONS else 0
+
+
+APIS: Final[dict[int, Api]] = {
+    key.value: Api(key, *row)
+    for key, *row in (
+        (ApiKey.PRODUCE, "Produce", 0, 13, 9, "produce"),
+        (ApiKey.FETCH, "Fetch", 4, 18, 12, "fetch"),
+        (ApiKey.LIST_OFFSETS, "ListOffsets", 1, 11, 6, "list_offsets"),
+        (ApiKey.METADATA, "Metadata", 0, 13, 9, "metadata"),
+        (ApiKey.OFFSET_COMMIT, "OffsetCommit", 2, 10, 8, "offset_commit"),
+        (ApiKey.OFFSET_FETCH, "OffsetFetch", 1, 10, 6, "offset_fetch"),
+        (ApiKey.FIND_COORDINATOR, "FindCoordinator", 0, 6, 3, "find_coordinator"),
+        (ApiKey.JOIN_GROUP, "JoinGroup", 0, 9, 6, "join_group"),
+        (ApiKey.HEARTBEAT, "Heartbeat", 0, 4, 4, "heartbeat"),
+        (ApiKey.LEAVE_GROUP, "LeaveGroup", 0, 5, 4, "leave_group"),
+        (ApiKey.SYNC_GROUP, "SyncGroup", 0, 5, 4, "sync_group"),
+        (ApiKey.DESCRIBE_GROUPS, "DescribeGroups", 0, 6, 5, "describe_groups"),
+        (ApiKey.LIST_GROUPS, "ListGroups", 0, 5, 3, "list_groups"),
+        (ApiKey.API_VERSIONS, "ApiVersions", 0, 5, 3, "api_versions"),
+        (ApiKey.CREATE_TOPICS, "CreateTopics", 2, 7, 5, "create_topics"),
+        (ApiKey.DELETE_TOPICS, "DeleteTopics", 1, 6, 4, "delete_topics"),
+        (ApiKey.INIT_PRODUCER_ID, "InitProducerId", 0, 5, 2, "init_producer_id"),
+        (ApiKey.OFFSET_FOR_LEADER_EPOCH, "OffsetForLeaderEpoch", 2, 4, 4, "offset_for_leader_epoch"),
+        (ApiKey.DESCRIBE_CONFIGS, "DescribeConfigs", 1, 4, 4, "describe_configs"),
+        (ApiKey.CREATE_PARTITIONS, "CreatePartitions", 0, 3, 2, "create_partitions"),
+        (ApiKey.DELETE_GROUPS, "DeleteGroups", 0, 3, 2, "delete_groups"),
+        (ApiKey.DESCRIBE_CLUSTER, "DescribeCluster", 0, 2, 0, "describe_cluster"),
+    )
+}

@@ -1,0 +1,276 @@
+"""Declare a Kafka message once, for all its versions.
+
+A message is a slotted dataclass whose fields carry what Kafka's protocol guide says of them::
+
+    @message(api_key=ApiKey.HEARTBEAT, versions="0-4", flexible="4+")
+    class HeartbeatRequest:
+        group_id: str = field(STRING)
+        group_instance_id: str | None = field(STRING, "3+", nullable="3+", default=None)
+
+The declaration is all there is: :mod:`kafkalite_wire.codec` derives the fast codec of each version from it, and
+:mod:`kafkalite_wire.layout` a construct description that explains malformed bytes.
+
+Messages are frozen for the type checkers and plain at run time: a frozen dataclass takes three times as long to
+make, and these are made for every request.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast, dataclass_transform, overload
+
+if TYPE_CHECKING:
+    from kafkalite_wire.apis import ApiKey
+
+T = TypeVar("T")
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Payload(Protocol):
+    """Bytes that travel inside a message without being looked at: a buffer, or a piece of a file."""
+
+    def __len__(self) -> int:
+        """Tell how many bytes will travel."""
+        ...
+
+
+NO_PAYLOAD: Final = b""
+ZERO_UUID: Final = bytes(16)
+
+_ENDLESS: Final = 1 << 15
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """An inclusive range of message versions; ``low > high`` means none."""
+
+    low: int
+    high: int
+
+    @classmethod
+    def parse(cls, text: str) -> Versions:
+        """Read Kafka's notation: ``0+``, ``3-7``, ``5`` or ``none``."""
+        if text == "none":
+            return NO_VERSIONS
+        if text.endswith("+"):
+            return cls(int(text[:-1]), _ENDLESS)
+        low, _, high = text.partition("-")
+        return cls(int(low), int(high or low))
+
+    def __contains__(self, version: int) -> bool:
+        return self.low <= version <= self.high
+
+    def __str__(self) -> str:
+        if self.low > self.high:
+            return "none"
+        if self.high == _ENDLESS:
+            return f"{self.low}+"
+        return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
+
+
+NO_VERSIONS: Final = Versions(1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType(Generic[T]):
+    """A type of the protocol guide; ``code`` is the struct letter of a fixed-size number."""
+
+    name: str
+    code: str = ""
+    size: int = 0
+    element: FieldType[Any] | None = None
+    struct: type[Any] | None = None
+
+    @property
+    def is_array(self) -> bool:
+        """Whether this is an array of ``element``."""
+        return self.element is not None
+
+
+BOOL: Final[FieldType[bool]] = FieldType("bool", "?", 1)
+INT8: Final[FieldType[int]] = FieldType("int8", "b", 1)
+INT16: Final[FieldType[int]] = FieldType("int16", "h", 2)
+UINT16: Final[FieldType[int]] = FieldType("uint16", "H", 2)
+INT32: Final[FieldType[int]] = FieldType("int32", "i", 4)
+UINT32: Final[FieldType[int]] = FieldType("uint32", "I", 4)
+INT64: Final[FieldType[int]] = FieldType("int64", "q", 8)
+FLOAT64: Final[FieldType[float]] = FieldType("float64", "d", 8)
+UUID: Final[FieldType[bytes]] = FieldType("uuid", "16s", 16)
+STRING: Final[FieldType[str]] = FieldType("string")
+BYTES: Final[FieldType[bytes]] = FieldType("bytes")
+RECORDS: Final[FieldType[Any]] = FieldType("records")
+"""Record batches: decoded as a ``memoryview`` of the frame, encoded from any :class:`Payload`, never copied."""
+
+
+def array_of(element: FieldType[T] | type[T]) -> FieldType[tuple[T, ...]]:
+    """Make the type of an array of a protocol type or of a declared struct."""
+    of: FieldType[T] = element if isinstance(element, FieldType) else struct_of(element)
+    return FieldType(f"[]{of.name}", element=of)
+
+
+def struct_of(declared: type[T]) -> FieldType[T]:
+    """Make the type of a field that holds one struct, not an array of them."""
+    return FieldType(declared.__name__, struct=declared)
+
+
+class _Missing:
+    pass
+
+
+MISSING: Final = _Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a message, as declared."""
+
+    name: str
+    type: FieldType[Any]
+    versions: Versions
+    nullable: Versions
+    default: Any
+    tag: int | None
+    tagged: Versions
+    flexible: Versions | None
+
+    @property
+    def implied(self) -> Any:
+        """The value that the field has in a version which does not carry it."""
+        if self.default is not MISSING:
+            return self.default
+        return implied_default(self.type)
+
+
+def implied_default(of: FieldType[Any]) -> Any:
+    """Give the default that Kafka's schema language implies for a type."""
+    if of.is_array:
+        return ()
+    if of.struct is not None:
+        return of.struct(**{f.name: f.implied for f in fields_of(of.struct)})
+    match of.name:
+        case "string":
+            return ""
+        case "bytes" | "records":
+            return NO_PAYLOAD
+        case "bool":
+            return False
+        case "uuid":
+            return ZERO_UUID
+        case "float64":
+            return 0.0
+        case _:
+            return 0
+
+
+@overload
+def field(
+    type: FieldType[T],  # noqa: A002 - the schema language's own word
+    versions: str = "0+",
+    *,
+    default: T = ...,
+    tag: int | None = None,
+    tagged: str | None = None,
+    flexible: str | None = None,
+) -> T: ...
+
+
+@overload
+def field(
+    type: FieldType[T],  # noqa: A002
+    versions: str = "0+",
+    *,
+    nullable: str,
+    default: T | None = ...,
+    tag: int | None = None,
+    tagged: str | None = None,
+    flexible: str | None = None,
+) -> T | None: ...
+
+
+def field(
+    type: FieldType[Any],  # noqa: A002
+    versions: str = "0+",
+    *,
+    nullable: str = "none",
+    default: Any = MISSING,
+    tag: int | None = None,
+    tagged: str | None = None,
+    flexible: str | None = None,
+) -> Any:
+    """Declare a field.
+
+    ``versions`` carry it, ``nullable`` ones may hold null; ``tag`` makes it a tagged field (KIP-482) in the
+    ``tagged`` versions (by default all of its versions). A field without ``default`` must be given when the message
+    is made; decoding a version that lacks it gives the default that Kafka implies for its type.
+    ``flexible`` overrides the message's flexible versions, as the client id of a request header needs.
+    """
+    in_versions = Versions.parse(versions)
+    tagged_versions = NO_VERSIONS if tag is None else Versions.parse(tagged) if tagged else in_versions
+    metadata = {
+        "kafka": Field(
+            "",
+            type,
+            in_versions,
+            Versions.parse(nullable),
+            default,
+            tag,
+            tagged_versions,
+            Versions.parse(flexible) if flexible else None,
+        )
+    }
+    if default is MISSING:
+        return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What the decorators record of a top-level message."""
+
+    api_key: int
+    versions: Versions
+    flexible: Versions
+
+
+_FIELDS: Final = "__kafka_fields__"
+_DECLARATION: Final = "__kafka_declaration__"
+
+
+def _declare(cls: type[T], declaration: Declaration | None) -> type[T]:
+    made = dataclass(slots=True, kw_only=True)(cls)
+    declared = tuple(
+        dataclasses.replace(f.metadata["kafka"], name=f.name)
+        for f in dataclasses.fields(cast("Any", made))
+    )
+    setattr(made, _FIELDS, declared)
+    if declaration is not None:
+        setattr(made, _DECLARATION, declaration)
+    return made
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+def struct(cls: type[T]) -> type[T]:
+    """Declare a struct that messages hold."""
+    return _declare(cls, None)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+def message(
+    *, versions: str, flexible: str = "none", api_key: ApiKey | int = -1
+) -> Callable[[type[T]], type[T]]:
+    """Declare a request, a response, or (without an API key) data that travels inside another message."""
+    declaration = Declaration(int(api_key), Versions.parse(versions), Versions.parse(flexible))
+    return lambda cls: _declare(cls, declaration)
+
+
+def fields_of(declared: type[Any]) -> tuple[Field, ...]:
+    """List the fields of a declared message or struct, in wire order."""
+    return cast("tuple[Field, ...]", getattr(declared, _FIELDS))
+
+
+def declaration_of(declared: type[Any]) -> Declaration:
+    """Give the API key and versions of a top-level message."""
+    return cast("Declaration", getattr(declared, _DECLARATION))

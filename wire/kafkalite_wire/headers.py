@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 
 from kafkalite_wire.apis import APIS, Api
-from kafkalite_wire.codec import skip_tagged_fields
+from kafkalite_wire.compact import skip_tagged_fields
 from kafkalite_wire.errors import UnsupportedVersionError, WireError
 
 _FIXED = struct.Struct(">hhih")
@@ -46,7 +46,9 @@ def read_request_header(frame: memoryview) -> RequestHeader:
     if length >= 0:
         pos += length
         if pos > len(frame):
-            raise WireError("the client id is longer than the frame", message=api.name, version=api_version, offset=8)
+            raise WireError(
+                "the client id is longer than the frame", message=api.name, version=api_version, offset=8
+            )
         client_id = str(frame[10:pos], "utf-8", "replace")
     elif length != -1:
         raise WireError("negative length of the client id", message=api.name, version=api_version, offset=8)
@@ -54,7 +56,9 @@ def read_request_header(frame: memoryview) -> RequestHeader:
         try:
             pos = skip_tagged_fields(frame, pos)
         except Exception as error:
-            raise WireError("malformed tagged fields of the header", message=api.name, version=api_version) from error
+            raise WireError(
+                "malformed tagged fields of the header", message=api.name, version=api_version
+            ) from error
     return RequestHeader(api, api_version, correlation_id, client_id, pos)
 
 

@@ -7,11 +7,11 @@ A message is a slotted dataclass whose fields carry what Kafka's protocol guide 
         group_id: str = field(STRING)
         group_instance_id: str | None = field(STRING, "3+", nullable="3+", default=None)
 
-The declaration is all there is: :mod:`kafkalite_wire.codec` derives the fast codec of each version from it, and
-:mod:`kafkalite_wire.layout` a construct description that explains malformed bytes.
+The declaration is all there is: :mod:`kafkalite_wire.codec` derives the fast codec of each version from it,
+and :mod:`kafkalite_wire.layout` a construct description that explains malformed bytes.
 
-Messages are frozen for the type checkers and plain at run time: a frozen dataclass takes three times as long to
-make, and these are made for every request.
+Messages are frozen for the type checkers and plain at run time: a frozen dataclass takes three times as long
+to make, and these are made for every request.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ UUID: Final[FieldType[bytes]] = FieldType("uuid", "16s", 16)
 STRING: Final[FieldType[str]] = FieldType("string")
 BYTES: Final[FieldType[bytes]] = FieldType("bytes")
 RECORDS: Final[FieldType[Any]] = FieldType("records")
-"""Record batches: decoded as a ``memoryview`` of the frame, encoded from any :class:`Payload`, never copied."""
+"""Record batches: decoded as a ``memoryview`` of the frame, encoded from any Payload, never copied."""
 
 
 def array_of(element: FieldType[T] | type[T]) -> FieldType[tuple[T, ...]]:
@@ -134,7 +134,6 @@ class Field:
     default: Any
     tag: int | None
     tagged: Versions
-    flexible: Versions | None
 
     @property
     def implied(self) -> Any:
@@ -173,7 +172,6 @@ def field(
     default: T = ...,
     tag: int | None = None,
     tagged: str | None = None,
-    flexible: str | None = None,
 ) -> T: ...
 
 
@@ -186,7 +184,6 @@ def field(
     default: T | None = ...,
     tag: int | None = None,
     tagged: str | None = None,
-    flexible: str | None = None,
 ) -> T | None: ...
 
 
@@ -198,14 +195,12 @@ def field(
     default: Any = MISSING,
     tag: int | None = None,
     tagged: str | None = None,
-    flexible: str | None = None,
 ) -> Any:
     """Declare a field.
 
     ``versions`` carry it, ``nullable`` ones may hold null; ``tag`` makes it a tagged field (KIP-482) in the
-    ``tagged`` versions (by default all of its versions). A field without ``default`` must be given when the message
-    is made; decoding a version that lacks it gives the default that Kafka implies for its type.
-    ``flexible`` overrides the message's flexible versions, as the client id of a request header needs.
+    ``tagged`` versions (by default all of its versions). A field without ``default`` must be given when the
+    message is made; decoding a version that lacks it gives the default that Kafka implies for its type.
     """
     in_versions = Versions.parse(versions)
     tagged_versions = NO_VERSIONS if tag is None else Versions.parse(tagged) if tagged else in_versions
@@ -218,11 +213,13 @@ def field(
             default,
             tag,
             tagged_versions,
-            Versions.parse(flexible) if flexible else None,
         )
     }
     if default is MISSING:
         return dataclasses.field(metadata=metadata)
+    if default.__hash__ is None:
+        # A struct: dataclasses take what has no hash for mutable, but nobody changes a message.
+        return dataclasses.field(default_factory=lambda: default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -242,8 +239,7 @@ _DECLARATION: Final = "__kafka_declaration__"
 def _declare(cls: type[T], declaration: Declaration | None) -> type[T]:
     made = dataclass(slots=True, kw_only=True)(cls)
     declared = tuple(
-        dataclasses.replace(f.metadata["kafka"], name=f.name)
-        for f in dataclasses.fields(cast("Any", made))
+        dataclasses.replace(f.metadata["kafka"], name=f.name) for f in dataclasses.fields(cast("Any", made))
     )
     setattr(made, _FIELDS, declared)
     if declaration is not None:

@@ -1,0 +1,96 @@
+"""What the suite needs of a broker: an address, and for one that it started itself, a switch."""
+
+import socket
+import struct
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol
+
+# A Metadata request v1 for no topic, written by hand: size, key 3, version 1, correlation 7, client id "ready?".
+_METADATA_REQUEST = bytes.fromhex("00000014 0003 0001 00000007 0006 7265616479 3f 00000000".replace(" ", ""))
+
+
+class Broker(Protocol):
+    """A running broker that the suite started."""
+
+    @property
+    def bootstrap(self) -> str:
+        """Its address, `HOST:PORT`."""
+        ...
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server itself."""
+        ...
+
+    def stop(self) -> int:
+        """Stop it as an operator would (SIGTERM) and return its exit status."""
+        ...
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGKILL)."""
+        ...
+
+    def start_again(self) -> None:
+        """Start it on the same data and the same port, and wait until it is ready."""
+        ...
+
+
+class BrokerStarter(Protocol):
+    """A way to start brokers of one kind, each with its own data folder."""
+
+    @property
+    def name(self) -> str:
+        """What the support table calls this kind of broker."""
+        ...
+
+    def start(self, data_dir: Path) -> Broker:
+        """Start a broker and wait until it is ready."""
+        ...
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def serves_metadata(bootstrap: str) -> bool:
+    """Tell whether a Metadata request is answered with at least one broker; an open port alone is not enough."""
+    host, _, port = bootstrap.rpartition(":")
+    try:
+        with closing(socket.create_connection((host, int(port)), timeout=2)) as connection:
+            connection.sendall(_METADATA_REQUEST)
+            answer = b""
+            while len(answer) < 12:
+                part = connection.recv(4096)
+                if not part:
+                    return False
+                answer += part
+    except OSError:
+        return False
+    _size, correlation, brokers = struct.unpack_from(">iii", answer)
+    return bool(correlation == 7 and brokers > 0)
+
+
+def wait_until_ready(bootstrap: str, *, timeout: float, alive: "Liveness") -> None:
+    """Wait until the broker serves metadata; TimeoutError after `timeout` seconds, RuntimeError if it ended."""
+    deadline = time.monotonic() + timeout
+    while not serves_metadata(bootstrap):
+        if alive.exit_status is not None:
+            raise RuntimeError(f"the broker ended with status {alive.exit_status} before it was ready")
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no Metadata answer from {bootstrap} within {timeout:.0f} s")
+        time.sleep(0.02)
+
+
+class Liveness(Protocol):
+    """Something that may have ended."""
+
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended, or None while it runs."""
+        ...

@@ -1,0 +1,162 @@
+"""pytest's side of the suite: options, the broker of the session, the clients as parameters, the table at the end."""
+
+import os
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from kafkalite_conformance.broker import Broker, BrokerStarter
+from kafkalite_conformance.drivers.catalogue import CLIENTS
+from kafkalite_conformance.stage import DriverPool, Stage, is_available
+from kafkalite_conformance.starters import starter_named
+from kafkalite_conformance.support_table import SupportTable
+
+_BOOTSTRAP: Final = pytest.StashKey[str]()
+_CLOSING: Final = pytest.StashKey[ExitStack]()
+_TABLE: Final = pytest.StashKey[SupportTable]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare which broker and which clients play."""
+    options = parser.getgroup("kafkalite conformance")
+    options.addoption("--bootstrap", metavar="HOST:PORT", help="judge the broker that runs at this address")
+    options.addoption("--broker", choices=("kafkalite", "kafka"), help="start a broker of this kind and judge it")
+    options.addoption("--clients", metavar="NAMES", help=f"only these clients, with commas: {','.join(CLIENTS)}")
+    options.addoption("--write-support-table", metavar="FILE", help="write the client and scenario table as Markdown")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the broker once for the session; pytest-xdist's workers use the one of their controller."""
+    worker: dict[str, str] | None = getattr(config, "workerinput", None)
+    closing = config.stash[_CLOSING] = ExitStack()
+    bootstrap: str | None = worker["bootstrap"] if worker is not None else config.getoption("--bootstrap")
+    kind: str | None = config.getoption("--broker")
+    config.stash[_TABLE] = SupportTable(starter_named(kind).name if kind else str(bootstrap))
+    if config.getoption("--collect-only") or config.getoption("--help"):
+        return
+    if bootstrap is None and kind is not None:
+        folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True))
+        broker = starter_named(kind).start(Path(folder) / "broker")
+        closing.callback(broker.kill)
+        bootstrap = broker.bootstrap
+    if bootstrap is not None:
+        config.stash[_BOOTSTRAP] = bootstrap
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where the session's broker is."""
+    node.workerinput["bootstrap"] = node.config.stash[_BOOTSTRAP]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the session's broker."""
+    config.stash[_CLOSING].close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Play each scenario with every client that can play it."""
+    if "client" not in metafunc.fixturenames:
+        return
+    chosen: str | None = metafunc.config.getoption("--clients")
+    names = [name for name in CLIENTS if chosen is None or name in chosen.split(",")]
+    for mark in metafunc.definition.iter_markers("needs"):
+        names = [name for name in names if CLIENTS[name].abilities.issuperset(mark.args)]
+    for mark in metafunc.definition.iter_markers("clients"):
+        names = [name for name in names if name in mark.args]
+    metafunc.parametrize("client", names, indirect=True)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note for the table which scenario and which client this is."""
+    scenario = getattr(item, "originalname", item.name).removeprefix("test_").replace("_", " ")
+    call: Any = getattr(item, "callspec", None)
+    item.user_properties.append(("scenario", scenario))
+    item.user_properties.append(("chapter", item.path.stem.removeprefix("test_").replace("_", " ")))
+    item.user_properties.append(("client", call.params.get("client", "") if call is not None else ""))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Enter each outcome into the table."""
+    SupportTable.enter(report)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the table of clients and scenarios, and write it where that was asked for."""
+    table = config.stash[_TABLE]
+    terminalreporter.write_line("")
+    for line in table.as_text().splitlines():
+        terminalreporter.write_line(line)
+    target: str | None = config.getoption("--write-support-table")
+    if target:
+        table.write(Path(target))
+
+
+@pytest.fixture(scope="session")
+def starter(request: pytest.FixtureRequest) -> BrokerStarter:
+    """Start brokers of the judged kind; a broker given by its address cannot be stopped, and such scenarios skip."""
+    kind: str | None = request.config.getoption("--broker")
+    if kind is None:
+        pytest.skip("the suite did not start this broker, so it cannot restart it")
+    return starter_named(kind)
+
+
+@pytest.fixture(scope="session")
+def pool(request: pytest.FixtureRequest) -> Generator[DriverPool]:
+    """Hold the session's drivers."""
+    bootstrap = request.config.stash.get(_BOOTSTRAP, None)
+    if bootstrap is None:
+        raise pytest.UsageError("say which broker to judge: --bootstrap HOST:PORT, or --broker kafkalite|kafka")
+    drivers = DriverPool(bootstrap)
+    yield drivers
+    drivers.close()
+
+
+@pytest.fixture
+def stage(pool: DriverPool) -> Generator[Stage]:
+    """Set one scenario's stage on the session's broker."""
+    scene = Stage(pool)
+    yield scene
+    scene.clear()
+
+
+@pytest.fixture
+def own_broker(starter: BrokerStarter, tmp_path: Path) -> Generator[Broker]:
+    """Start a broker for this scenario alone, which may be stopped and killed."""
+    broker = starter.start(tmp_path / "broker")
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def own_stage(own_broker: Broker) -> Generator[Stage]:
+    """Set a stage on the scenario's own broker."""
+    pool = DriverPool(own_broker.bootstrap, spares=False)
+    scene = Stage(pool)
+    yield scene
+    scene.clear()
+    pool.close()
+
+
+@pytest.fixture(scope="session")
+def unavailable() -> dict[str, str | None]:
+    """Remember why clients cannot run here."""
+    return {}
+
+
+@pytest.fixture
+def client(request: pytest.FixtureRequest, unavailable: dict[str, str | None]) -> str:
+    """Name the client that plays; skip where it cannot run, and fail instead where CI promised that it can."""
+    name: str = request.param
+    if name not in unavailable:
+        unavailable[name] = is_available(name)
+    reason = unavailable[name]
+    if reason is not None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must run every client, but: {reason}")
+        pytest.skip(reason)
+    return name

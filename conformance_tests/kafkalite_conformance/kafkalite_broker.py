@@ -1,0 +1,79 @@
+"""kafkalite as a subprocess: what a user starts, and nothing that a user could not do."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from kafkalite_conformance.broker import wait_until_ready
+from kafkalite_conformance.leash import LeashedProcess
+
+_READY_LINE: Final = re.compile(rb"listening on (127\.0\.0\.1:\d+)")
+
+
+class Kafkalite:
+    """A running kafkalite."""
+
+    def __init__(self, data_dir: Path, settings: Mapping[str, str]) -> None:
+        self._data_dir = data_dir
+        self._settings = settings
+        self._process, self.bootstrap = self._spawn("127.0.0.1:0")
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def log_file(self) -> Path:
+        """What it printed to standard error."""
+        return self._data_dir / "kafkalite.log"
+
+    def stop(self) -> int:
+        """Stop it with SIGTERM; killed after 10 s."""
+        return self._process.terminate(timeout=10)
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self._process.kill()
+
+    def start_again(self) -> None:
+        """Start on the same data and the same port, and wait until it is ready."""
+        self._process, self.bootstrap = self._spawn(self.bootstrap)
+
+    def _spawn(self, listen: str) -> tuple[LeashedProcess, str]:
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "kafkalite", "serve", "--listen", listen, "--data", str(self._data_dir / "data")]
+        for name, value in self._settings.items():
+            command += ["--set", f"{name}={value}"]
+        with self.log_file.open("ab") as log:
+            process = LeashedProcess(
+                command, stdout=subprocess.PIPE, stderr=log, environment={**os.environ, "PYTHONUNBUFFERED": "1"}
+            )
+        printed = b""
+        for line in process.stdout:
+            printed += line
+            ready = _READY_LINE.search(line)
+            if ready is not None:
+                break
+        else:
+            process.kill()
+            tail = self.log_file.read_text(errors="replace")[-3000:]
+            raise RuntimeError(f"kafkalite ended before it was ready\n{printed.decode(errors='replace')}{tail}")
+        threading.Thread(target=_drain, args=(process,), daemon=True).start()
+        bootstrap = ready.group(1).decode()
+        wait_until_ready(bootstrap, timeout=20, alive=process)
+        return process, bootstrap
+
+
+def _drain(process: LeashedProcess) -> None:
+    """Read on, so that a full pipe never stops the broker."""
+    try:
+        for _ in process.stdout:
+            pass
+    except ValueError:
+        return  # closed when the broker was stopped

@@ -1,0 +1,85 @@
+"""Subprocesses that never outlive the suite, however the suite ends."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+# The shell waits for one line. The suite writes it after a proper stop; if the suite dies instead, the pipe
+# closes, `read` fails, and the whole process group of the broker goes.
+_LEASH = 'read -r _ || kill -KILL -- "-$1"'
+
+
+class LeashedProcess:
+    """A server in a process group of its own, which ends with the suite even when the suite is killed."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        stdout: IO[bytes] | int | None = None,
+        stderr: IO[bytes] | int | None = None,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+        )
+        self._leash = subprocess.Popen(
+            ["/bin/sh", "-c", _LEASH, "leash", str(self._process.pid)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server, which is also its process group."""
+        return self._process.pid
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """The standard output, when it was asked for as a pipe."""
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    @property
+    def exit_status(self) -> int | None:
+        """How the server ended, or None while it runs."""
+        return self._process.poll()
+
+    def terminate(self, *, timeout: float) -> int:
+        """Ask the server to stop and return its exit status; kill it if it has not stopped after `timeout` seconds."""
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._kill_group()
+        return self._release()
+
+    def kill(self) -> None:
+        """End the server and its children as a crash would."""
+        self._kill_group()
+        self._release()
+
+    def _kill_group(self) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _release(self) -> int:
+        status = self._process.wait()
+        if self._leash.poll() is None:
+            with suppress(BrokenPipeError):
+                self._leash.communicate(b"\n")
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return status

@@ -1,0 +1,236 @@
+"""Apache Kafka itself, started on loopback for as long as a `with` block lasts.
+
+Its jars come from Maven Central once and stay in the cache folder, keyed by version. Where there is no JDK but a
+container engine, the official image serves instead (`kafka_image`).
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from kafkalite_conformance.broker import free_port, wait_until_ready
+from kafkalite_conformance.cache_folder import cache_folder, one_at_a_time
+from kafkalite_conformance.leash import LeashedProcess
+
+KAFKA_VERSION: Final = "4.4.0"
+_LOG4J_VERSION: Final = "2.25.5"
+_CLUSTER_ID: Final = "a2Fma2FsaXRlLWp1ZGdlMQ"
+
+CONFORMANCE_JVM_FLAGS: Final = ("-Xmx768M", "-Xms256M", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Quick to start, slow at the top: for the suite, never for a benchmark."""
+
+DEFAULT_JVM_FLAGS: Final = (
+    "-Xmx1G",
+    "-Xms1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-Djava.awt.headless=true",
+)
+"""What Kafka's own start script passes."""
+
+BASE_PROPERTIES: Final[Mapping[str, str]] = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "auto.create.topics.enable": "true",
+}
+
+
+class Kafka:
+    """A running Apache Kafka node."""
+
+    def __init__(
+        self, properties: Mapping[str, str], jvm_flags: Sequence[str], data_dir: Path, *, archive: Path | None = None
+    ) -> None:
+        port, controller_port = free_port(), free_port()
+        self.bootstrap: Final = f"127.0.0.1:{port}"
+        self._folder = data_dir
+        self._jvm_flags = (*jvm_flags, *([f"-XX:SharedArchiveFile={archive}", "-Xshare:auto"] if archive else []))
+        settings = {
+            **BASE_PROPERTIES,
+            "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "log.dirs": str(data_dir / "logs"),
+            **properties,
+        }
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self._properties = data_dir / "server.properties"
+        self._properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        (data_dir / "log4j2.properties").write_text(_LOG4J_CONFIGURATION)
+        if not (data_dir / "logs" / "meta.properties").exists():
+            self._format(data_dir / "logs")
+        self._process = self._spawn()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the JVM."""
+        return self._process.pid
+
+    @property
+    def log_file(self) -> Path:
+        """What the node printed."""
+        return self._folder / "kafka.log"
+
+    def stop(self) -> int:
+        """Stop the node with SIGTERM; killed after 20 s."""
+        return self._process.terminate(timeout=20)
+
+    def kill(self) -> None:
+        """End the node with SIGKILL."""
+        self._process.kill()
+
+    def start_again(self) -> None:
+        """Start on the same data and ports, and wait until it is ready."""
+        self._process = self._spawn()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Wait until Metadata is answered with a broker."""
+        try:
+            wait_until_ready(self.bootstrap, timeout=60, alive=self._process)
+        except Exception as problem:
+            self.kill()
+            tail = self.log_file.read_text(errors="replace")[-3000:]
+            raise RuntimeError(f"Kafka did not become ready: {problem}\n{tail}") from problem
+
+    def _spawn(self) -> LeashedProcess:
+        with self.log_file.open("ab") as log:
+            return LeashedProcess(
+                [*self._java(), "kafka.Kafka", str(self._properties)], stdout=log, stderr=log, folder=self._folder
+            )
+
+    def _java(self) -> list[str]:
+        configuration = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.properties'}"
+        return ["java", *self._jvm_flags, configuration, "-cp", class_path(kafka_jars())]
+
+    def _format(self, logs: Path) -> None:
+        """Give the node a formatted folder: made by Kafka's own tool once, and copied from the cache afterwards."""
+        cached = cache_folder() / f"kafka-{KAFKA_VERSION}" / "formatted"
+        with one_at_a_time(cached.parent):
+            if not (cached / "meta.properties").exists():
+                tool = [*self._java(), "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(self._properties)]
+                subprocess.run(tool, check=True, capture_output=True)
+                shutil.copytree(logs, cached, dirs_exist_ok=True)
+                return
+        shutil.copytree(cached, logs)
+
+
+@contextmanager
+def start_kafka(
+    properties: Mapping[str, str] | None = None,
+    *,
+    jvm_flags: Sequence[str] | None = None,
+    data_dir: Path | None = None,
+) -> Generator[Kafka]:
+    """Run one Kafka node until the block ends: `with start_kafka({...}) as kafka: kafka.bootstrap, kafka.pid`.
+
+    `properties` override the defaults of `BASE_PROPERTIES`. `jvm_flags` defaults to what Kafka's own script passes;
+    conformance passes `CONFORMANCE_JVM_FLAGS`, which also turns the class-data archive on. Without `data_dir` the
+    data goes to a temporary folder which is removed afterwards. RuntimeError if the node does not become ready.
+    """
+    flags = tuple(DEFAULT_JVM_FLAGS if jvm_flags is None else jvm_flags)
+    archive = class_data_archive() if flags == CONFORMANCE_JVM_FLAGS else None
+    with tempfile.TemporaryDirectory(prefix="kafka-") as temporary:
+        kafka = Kafka(properties or {}, flags, data_dir or Path(temporary), archive=archive)
+        try:
+            kafka.wait_until_ready()
+            yield kafka
+        finally:
+            kafka.kill()
+
+
+def kafka_jars() -> Path:
+    """Return the folder of Kafka's jars, downloading them through Maven when the cache has none."""
+    home = cache_folder() / f"kafka-{KAFKA_VERSION}"
+    jars = home / "libs"
+    if (jars / f"kafka-clients-{KAFKA_VERSION}.jar").exists():
+        return jars
+    with one_at_a_time(home):
+        if (jars / f"kafka-clients-{KAFKA_VERSION}.jar").exists():
+            return jars
+        partial = home / "libs.partial"
+        (home / "pom.xml").write_text(_pom())
+        subprocess.run(
+            ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={partial}"],
+            cwd=home,
+            check=True,
+        )
+        partial.rename(jars)
+    return jars
+
+
+def class_path(jars: Path) -> str:
+    """Return a class path in a fixed order, because a class-data archive is valid for exactly one order."""
+    return os.pathsep.join(str(jar) for jar in sorted(jars.glob("*.jar")))
+
+
+def class_data_archive() -> Path:
+    """Return the class-data archive that halves Kafka's start; the first call makes it by one start and stop."""
+    home = cache_folder() / f"kafka-{KAFKA_VERSION}"
+    archive = home / f"kafka-{java_build()}.jsa"
+    if archive.exists():
+        return archive
+    kafka_jars()
+    with tempfile.TemporaryDirectory(prefix="kafka-") as temporary:
+        partial = Path(temporary) / "kafka.jsa"
+        flags = (*CONFORMANCE_JVM_FLAGS, f"-XX:ArchiveClassesAtExit={partial}")
+        kafka = Kafka({}, flags, Path(temporary) / "node")
+        try:
+            kafka.wait_until_ready()
+        finally:
+            kafka.stop()
+        if partial.exists():
+            shutil.copy(partial, archive.with_suffix(".partial"))
+            archive.with_suffix(".partial").rename(archive)
+    return archive
+
+
+def java_build() -> str:
+    """Return the version of the `java` on the path, as a word for a file name. FileNotFoundError without one."""
+    shown = subprocess.run(["java", "-version"], check=True, capture_output=True, text=True).stderr
+    return "".join(letter if letter.isalnum() else "-" for letter in shown.splitlines()[1])
+
+
+def _pom() -> str:
+    dependencies = "".join(
+        f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version></dependency>"
+        for group, artifact, version in (
+            ("org.apache.kafka", "kafka_2.13", KAFKA_VERSION),
+            ("org.apache.logging.log4j", "log4j-slf4j-impl", _LOG4J_VERSION),
+            ("org.apache.logging.log4j", "log4j-1.2-api", _LOG4J_VERSION),
+        )
+    )
+    # Maven insists on this namespace; it is a name, not an address that anything contacts.
+    return (
+        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+        "<groupId>kafkalite</groupId><artifactId>reference-broker</artifactId><version>1</version>"
+        f"<dependencies>{dependencies}</dependencies></project>"
+    )
+
+
+_LOG4J_CONFIGURATION: Final = """\
+status = off
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d %p %m (%c)%n
+"""

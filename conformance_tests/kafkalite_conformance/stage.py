@@ -1,0 +1,206 @@
+"""Where a scenario plays: unique names, clients on demand, waiting for what they say, and a clean stage afterwards."""
+
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TypeVar
+
+from kafkalite_conformance.drivers.building import MissingToolError, Program
+from kafkalite_conformance.drivers.catalogue import CLIENTS, Client
+from kafkalite_conformance.drivers.events import Acknowledged, Failed, Json, Record, TopicPartition
+from kafkalite_conformance.drivers.process import DriverProcess, wait_for_events
+
+T = TypeVar("T")
+
+SESSION_TIMEOUT_MS = 1500
+"""Short enough for a test of a crash, long enough for a busy machine of two cores."""
+
+
+class DriverPool:
+    """Drivers of one broker: some started ahead of need, and one a client shared for producing and administration."""
+
+    def __init__(self, bootstrap: str, *, spares: bool = True) -> None:
+        self.bootstrap = bootstrap
+        self.bell = threading.Condition()
+        self._spares: dict[str, list[DriverProcess]] = defaultdict(list)
+        self._keeps_spares = spares
+        self._clerks: dict[str, DriverProcess] = {}
+        self._programs: dict[str, Program] = {}
+
+    def take(self, client: Client) -> DriverProcess:
+        """Return a running driver that nobody else uses."""
+        waiting = self._spares[client.name]
+        driver = waiting.pop(0) if waiting else self._start(client)
+        while self._keeps_spares and len(waiting) < client.spares:
+            waiting.append(self._start(client))
+        return driver
+
+    def clerk(self, client: Client) -> DriverProcess:
+        """Return the client's driver that all scenarios share; only for commands that leave no consumer behind."""
+        clerk = self._clerks.get(client.name)
+        if clerk is None or not clerk.alive:
+            clerk = self._clerks[client.name] = self._start(client)
+        return clerk
+
+    def close(self) -> None:
+        """End every driver that the pool still holds."""
+        for driver in [*self._clerks.values(), *(spare for spares in self._spares.values() for spare in spares)]:
+            driver.close()
+
+    def _start(self, client: Client) -> DriverProcess:
+        if client.name not in self._programs:
+            self._programs[client.name] = client.command()
+        program = self._programs[client.name]
+        return DriverProcess(
+            client.name, [*program.command, self.bootstrap], environment=program.environment, bell=self.bell
+        )
+
+
+class Stage:
+    """One scenario's stage."""
+
+    def __init__(self, pool: DriverPool) -> None:
+        self._pool = pool
+        self._drivers: list[DriverProcess] = []
+        self.bootstrap = pool.bootstrap
+
+    # ------------------------------------------------------------ the set
+
+    @staticmethod
+    def name(kind: str = "name") -> str:
+        """Return a name that no other scenario uses."""
+        return f"{kind}-{uuid.uuid4().hex[:12]}"
+
+    def group(self) -> str:
+        """Return the name of a group that does not exist yet."""
+        return self.name("group")
+
+    def topic(self, partitions: int = 1, **configs: str) -> str:
+        """Create a topic and return its name once the broker shows all its partitions."""
+        name = self.name("topic")
+        renamed: dict[str, Json] = {key.replace("_", "."): value for key, value in configs.items()}
+        self.hand.call("create_topic", name=name, partitions=partitions, configs=renamed)
+        self.await_partitions(name, partitions)
+        return name
+
+    def await_partitions(self, topic: str, partitions: int) -> None:
+        """Wait until the broker's metadata shows the topic with this many partitions."""
+        self.poll(
+            lambda: not isinstance(seen := self.hand.attempt("describe_topic", name=topic), Failed)
+            and seen.result.number("partitions") == partitions,
+            f"{topic} with {partitions} partitions",
+        )
+
+    def fill(self, topic: str, values: Iterable[bytes], *, partition: int = 0) -> list[int]:
+        """Put records into a partition and return their offsets."""
+        outcomes = self.hand.produce(topic, [Record(value=value, partition=partition) for value in values])
+        offsets = [outcome.offset for outcome in outcomes if isinstance(outcome, Acknowledged)]
+        assert len(offsets) == len(outcomes), outcomes
+        return offsets
+
+    def committed(self, group: str) -> dict[TopicPartition, int]:
+        """Return what a group has committed, by the stage hand's own question to the broker."""
+        return {each: offset for each, offset in self.hand.call("committed", name=group).offsets("offsets").items() if offset >= 0}
+
+    # ------------------------------------------------------------ the players
+
+    @cached_property
+    def hand(self) -> DriverProcess:
+        """The client that sets scenes and looks behind them, whichever client plays."""
+        return self._pool.clerk(CLIENTS["librdkafka"])
+
+    def clerk(self, client: str) -> DriverProcess:
+        """Return the client's shared driver for producing and administration."""
+        return self._pool.clerk(CLIENTS[client])
+
+    def driver(self, client: str) -> DriverProcess:
+        """Return a driver of this scenario's own, which may crash."""
+        driver = self._pool.take(CLIENTS[client])
+        self._drivers.append(driver)
+        return driver
+
+    def member(
+        self,
+        client: str,
+        group: str,
+        topics: Sequence[str],
+        *,
+        assignor: str = "range",
+        session_timeout_ms: int = SESSION_TIMEOUT_MS,
+        auto_commit: bool = False,
+        instance_id: str | None = None,
+        protocol: str = "classic",
+        **fields: Json,
+    ) -> DriverProcess:
+        """Start a consumer that joins a group; it may not have joined yet."""
+        names = {"range": CLIENTS[client].range_name, "roundrobin": CLIENTS[client].roundrobin_name}
+        driver = self.driver(client)
+        driver.send(
+            "subscribe",
+            group=group,
+            topics=list(topics),
+            assignor=names.get(assignor, assignor) if protocol == "classic" else None,
+            session_timeout_ms=session_timeout_ms,
+            auto_commit=auto_commit,
+            instance_id=instance_id,
+            protocol=protocol,
+            **fields,
+        )
+        return driver
+
+    def reader(self, client: str, topic: str, *, partition: int = 0, start: str = "earliest", at: int | None = None, **fields: Json) -> DriverProcess:
+        """Start a consumer without a group at a place of one partition, and return it once it is placed."""
+        driver = self.driver(client)
+        row: dict[str, Json] = {"topic": topic, "partition": partition, "start": start, "at": at}
+        driver.call("assign", partitions=[row], **fields)
+        return driver
+
+    # ------------------------------------------------------------ the waiting
+
+    def wait(self, probe: Callable[[], T], what: str, *, timeout: float = 20) -> T:
+        """Wait until `probe` returns something true, looking again at each event of any client."""
+        return wait_for_events(self._pool.bell, self._drivers, probe, what, timeout=timeout)
+
+    def poll(self, probe: Callable[[], T], what: str, *, timeout: float = 20) -> T:
+        """Ask the broker again and again until `probe` returns something true: for state that announces itself to nobody."""
+        deadline = time.monotonic() + timeout
+        while not (found := probe()):
+            if time.monotonic() > deadline:
+                raise AssertionError("\n".join([f"polled {timeout:.0f} s for {what}", *(d.history() for d in self._drivers)]))
+            time.sleep(0.05)
+        return found
+
+    def await_ownership(self, members: Iterable[DriverProcess], topics: Mapping[str, int], *, timeout: float = 20) -> None:
+        """Wait until all members have joined, and each partition of `topics` has exactly one owner among them."""
+        everyone = list(members)
+        wanted = sorted(TopicPartition(topic, number) for topic, count in topics.items() for number in range(count))
+
+        def settled() -> bool:
+            return all(member.has_joined for member in everyone) and wanted == sorted(
+                partition for member in everyone for partition in member.owned
+            )
+
+        self.wait(settled, f"one owner for each of {len(wanted)} partitions", timeout=timeout)
+
+    def await_values(self, reader: DriverProcess, values: Iterable[bytes], *, timeout: float = 20) -> None:
+        """Wait until a consumer has been given these values, in this order, and nothing else."""
+        wanted = list(values)
+        reader.wait_until(lambda: len(reader.values) >= len(wanted), f"{len(wanted)} records", timeout=timeout)
+        assert reader.values == wanted
+
+    def clear(self) -> None:
+        """End this scenario's clients."""
+        for driver in self._drivers:
+            driver.close()
+
+
+def is_available(client: str) -> str | None:
+    """Return None when the client can run here, else the reason why not. Builds its driver when that is due."""
+    try:
+        CLIENTS[client].command()
+    except MissingToolError as problem:
+        return str(problem)
+    return None

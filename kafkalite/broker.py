@@ -1,0 +1,152 @@
+"""The broker as a whole: one node, its listeners, and the tasks that keep them going."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from logging import getLogger
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from kafkalite.deadlines import Deadlines
+from kafkalite.node import Node
+from kafkalite.server.dispatch import Dispatch
+from kafkalite.server.listener import Listener, open_socket
+from kafkalite_wire.apis import APIS
+
+if TYPE_CHECKING:
+    from kafkalite.config import BrokerConfig
+
+log = getLogger("kafkalite.broker")
+
+_SHUTDOWN_DEADLINE: Final = 5.0
+
+
+class Broker:
+    """A broker to be run inside a trio program::
+
+        async with trio.open_nursery() as nursery:
+            address = await nursery.start(Broker(config).run)
+    """
+
+    def __init__(self, config: BrokerConfig) -> None:
+        self.config = config
+        self._node: Node | None = None
+        self._deadlines = Deadlines()
+        self._listeners: tuple[Listener, ...] = ()
+        self._stop = trio.Event()
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Where the broker listens, with the ports that were really picked."""
+        return tuple(listener.address for listener in self._listeners)
+
+    def stop(self) -> None:
+        """Begin to stop: no new clients, what is in flight is answered, then the logs are closed."""
+        self._stop.set()
+
+    def open(self) -> None:
+        """Open the data directory and the listening sockets; :meth:`run` does it if it has not been done.
+
+        Raises StartError when one of them cannot be had.
+        """
+        config = self.config
+        node = Node(config, self._deadlines)
+        dispatch = Dispatch(node)
+        listeners: list[Listener] = []
+        try:
+            for address in config.listen:
+                listener = Listener(
+                    open_socket(address.host, address.port),
+                    dispatch,
+                    most_bytes=config.socket_request_max_bytes,
+                    most_connections=config.max_connections,
+                    max_idle=config.connections_max_idle,
+                )
+                listeners.append(listener)
+        except BaseException:
+            for listener in listeners:
+                listener.close()
+            node.close()
+            raise
+        self._node, self._dispatch, self._listeners = node, dispatch, tuple(listeners)
+
+    async def run(
+        self, *, task_status: trio.TaskStatus[tuple[tuple[str, int], ...]] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Serve until :meth:`stop` or cancellation; started with the addresses once clients can connect.
+
+        Raises StartError as :meth:`open` does. Cancellation closes the logs as cleanly as a stop does, but answers
+        nothing that is still in flight.
+        """
+        if self._node is None:
+            self.open()
+        node = self._node
+        assert node is not None
+        try:
+            async with trio.open_nursery() as background, trio.open_nursery() as connections:
+                background.start_soon(self._deadlines.run)
+                background.start_soon(_warm_up, self._dispatch)
+                background.start_soon(_checkpoint, node, self.config.log_flush_offset_checkpoint_interval)
+                async with trio.open_nursery() as accepting:
+                    for listener in self._listeners:
+                        accepting.start_soon(listener.accept, connections)
+                        background.start_soon(listener.sweep)
+                    task_status.started(self.addresses)
+                    await self._stop.wait()
+                    accepting.cancel_scope.cancel()
+                self._close_listeners()
+                node.stop_waiting()
+                with trio.move_on_after(_SHUTDOWN_DEADLINE):
+                    for listener in self._listeners:
+                        await listener.finish()
+                connections.cancel_scope.cancel()
+                background.cancel_scope.cancel()
+        finally:
+            self._close_listeners()
+            node.close()
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+
+
+async def _warm_up(dispatch: Dispatch) -> None:
+    """Import handlers while nobody asks for anything, so that no client's first request has to wait for it."""
+    for api in APIS.values():
+        await trio.sleep(0.01)
+        dispatch.import_handler(api)
+
+
+async def _checkpoint(node: Node, every: float) -> None:
+    while True:
+        await trio.sleep(every)
+        node.checkpoint()
+
+
+def run(config: BrokerConfig, *, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:
+    """Run a broker as a program: until SIGINT or SIGTERM. Raises StartError when it cannot start."""
+    trio.run(_run, config, on_ready)
+
+
+async def _run(config: BrokerConfig, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:
+    broker = Broker(config)
+    broker.open()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_stop_on_signal, broker, nursery.cancel_scope)
+        async with trio.open_nursery() as running:
+            on_ready(await running.start(broker.run))
+        nursery.cancel_scope.cancel()
+
+
+async def _stop_on_signal(
+    broker: Broker, scope: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for _ in signals:
+            broker.stop()
+            break
+        async for _ in signals:  # a second signal does not wait for clients
+            scope.cancel()

@@ -1,0 +1,81 @@
+"""Things that must happen at a time: one heap, one task, no timer per request."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from itertools import count
+from math import inf
+from typing import Final
+
+import trio
+
+_SWEEP_ABOVE: Final = 1024
+
+
+class Deadline:
+    """A call that is due at a time unless it is cancelled first."""
+
+    __slots__ = ("_deadlines", "callback", "when")
+
+    def __init__(self, deadlines: Deadlines, when: float, callback: Callable[[], None]) -> None:
+        self._deadlines = deadlines
+        self.when = when
+        self.callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        """Forget the call; nothing happens if it was made or cancelled before."""
+        if self.callback is not None:
+            self.callback = None
+            self._deadlines.cancelled()
+
+
+class Deadlines:
+    """Calls in the order in which they are due, on trio's clock (so a mock clock moves them)."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Deadline]] = []
+        self._order = count()
+        self._cancelled = 0
+        self._sleeping_until = inf
+        self._earlier = trio.Event()
+
+    def now(self) -> float:
+        """Tell the time that deadlines are measured in: monotonic seconds."""
+        return trio.current_time()
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Deadline:
+        """Arrange for ``callback`` to be called, in the deadlines' task, once ``when`` has come."""
+        deadline = Deadline(self, when, callback)
+        heapq.heappush(self._heap, (when, next(self._order), deadline))
+        if when < self._sleeping_until:
+            self._earlier.set()
+        return deadline
+
+    def cancelled(self) -> None:
+        """Count a cancelled deadline; when most of the heap is such, rebuild it."""
+        self._cancelled += 1
+        if self._cancelled > _SWEEP_ABOVE and self._cancelled * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].callback is not None]
+            heapq.heapify(self._heap)
+            self._cancelled = 0
+
+    def call_due(self, now: float) -> None:
+        """Make all calls that are due."""
+        while self._heap and self._heap[0][0] <= now:
+            deadline = heapq.heappop(self._heap)[2]
+            callback, deadline.callback = deadline.callback, None
+            if callback is None:
+                self._cancelled = max(0, self._cancelled - 1)
+            else:
+                callback()
+
+    async def run(self) -> None:
+        """Make calls as they come due, until cancelled."""
+        while True:
+            self.call_due(trio.current_time())
+            self._earlier = trio.Event()
+            self._sleeping_until = self._heap[0][0] if self._heap else inf
+            with trio.move_on_at(self._sleeping_until):
+                await self._earlier.wait()
+            self._sleeping_until = -inf

@@ -1,0 +1,165 @@
+"""Fetch sessions (KIP-227): a consumer names its partitions once and later only what changed.
+
+A request carries a session id and an epoch. Epoch 0 asks for a new session with everything named, -1 closes the
+session, and any other must be the one that the session expects next.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from kafkalite_wire.error_codes import ErrorCode
+
+INITIAL_EPOCH: Final = 0
+FINAL_EPOCH: Final = -1
+NO_SESSION: Final = 0
+
+_EVICTABLE_AFTER: Final = 120.0
+"""Seconds that a session must have been unused before another may take its place (Kafka's fixed value)."""
+
+TopicKey = str | bytes
+"""A topic as the request named it: by name, or from version 13 on by id."""
+
+
+@dataclass(slots=True)
+class FetchPartition:
+    """What a client wants of one partition, and what a session last told it."""
+
+    topic: TopicKey
+    index: int
+    fetch_offset: int
+    max_bytes: int
+    current_leader_epoch: int
+    last_fetched_epoch: int
+    told_high_watermark: int = -1
+    told_log_start_offset: int = -1
+
+    def news(self, high_watermark: int, log_start_offset: int, *, data: bool, failed: bool) -> bool:
+        """Tell whether an incremental answer must mention the partition, and remember that it did."""
+        if failed:
+            self.told_high_watermark = -1  # so that the next answer mentions it again, whatever it is
+            return True
+        changed = high_watermark != self.told_high_watermark or log_start_offset != self.told_log_start_offset
+        self.told_high_watermark, self.told_log_start_offset = high_watermark, log_start_offset
+        return data or changed
+
+
+class FetchSession:
+    """The partitions that one consumer follows, in the order in which they are served next."""
+
+    __slots__ = ("epoch", "id", "last_used", "partitions", "uses_ids")
+
+    def __init__(self, session_id: int, uses_ids: bool, now: float) -> None:
+        self.id = session_id
+        self.uses_ids = uses_ids
+        self.epoch = 1
+        self.last_used = now
+        self.partitions: OrderedDict[tuple[TopicKey, int], FetchPartition] = OrderedDict()
+
+    def update(self, wanted: Iterable[FetchPartition], forgotten: Iterable[tuple[TopicKey, int]]) -> None:
+        """Take over what an incremental request says has changed."""
+        for partition in wanted:
+            known = self.partitions.get((partition.topic, partition.index))
+            if known is None:
+                self.partitions[partition.topic, partition.index] = partition
+            else:
+                known.fetch_offset = partition.fetch_offset
+                known.max_bytes = partition.max_bytes
+                known.current_leader_epoch = partition.current_leader_epoch
+                known.last_fetched_epoch = partition.last_fetched_epoch
+        for key in forgotten:
+            self.partitions.pop(key, None)
+
+    def served(self, partition: FetchPartition) -> None:
+        """Put a partition that was answered with data behind the others, so that none of them starves."""
+        self.partitions.move_to_end((partition.topic, partition.index))
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPlan:
+    """What a request amounts to: the partitions to read, and how to answer.
+
+    ``session`` is None for an answer outside any session. With ``error_code`` set there is nothing to read.
+    """
+
+    error_code: int
+    session: FetchSession | None
+    incremental: bool
+    partitions: tuple[FetchPartition, ...]
+
+    @property
+    def session_id(self) -> int:
+        """The session id of the answer."""
+        return NO_SESSION if self.session is None else self.session.id
+
+
+class FetchSessions:
+    """A bounded cache of sessions; the least recently used makes room once it has been unused for two minutes."""
+
+    def __init__(self, slots: int, new_id: Callable[[], int]) -> None:
+        self._slots = slots
+        self._new_id = new_id
+        self._sessions: OrderedDict[int, FetchSession] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> Iterator[FetchSession]:
+        return iter(self._sessions.values())
+
+    def plan(
+        self,
+        session_id: int,
+        epoch: int,
+        wanted: tuple[FetchPartition, ...],
+        forgotten: Iterable[tuple[TopicKey, int]],
+        *,
+        uses_ids: bool,
+        now: float,
+    ) -> FetchPlan:
+        """Find or make the session that a request speaks of, and say what is to be read."""
+        if epoch in (INITIAL_EPOCH, FINAL_EPOCH):
+            self._sessions.pop(session_id, None)
+            session = self._create(wanted, uses_ids, now) if epoch == INITIAL_EPOCH else None
+            return FetchPlan(ErrorCode.NONE, session, incremental=False, partitions=wanted)
+        session = self._sessions.get(session_id)
+        error = self._refusal(session, epoch, uses_ids)
+        if session is None or error:
+            return FetchPlan(error, None, incremental=False, partitions=())
+        session.update(wanted, forgotten)
+        session.last_used = now
+        # Epochs stay positive: after the largest INT32 comes 1 again.
+        session.epoch = session.epoch + 1 if session.epoch < 0x7FFFFFFF else 1
+        self._sessions.move_to_end(session_id)
+        if not session.partitions:
+            del self._sessions[session_id]
+            return FetchPlan(ErrorCode.NONE, None, incremental=False, partitions=())
+        return FetchPlan(ErrorCode.NONE, session, incremental=True, partitions=tuple(session.partitions.values()))
+
+    def _refusal(self, session: FetchSession | None, epoch: int, uses_ids: bool) -> int:
+        if session is None:
+            return ErrorCode.FETCH_SESSION_ID_NOT_FOUND
+        if session.epoch != epoch:
+            return ErrorCode.INVALID_FETCH_SESSION_EPOCH
+        if session.uses_ids != uses_ids:
+            return ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR
+        return ErrorCode.NONE
+
+    def _create(self, wanted: tuple[FetchPartition, ...], uses_ids: bool, now: float) -> FetchSession | None:
+        if not wanted:
+            return None
+        if len(self._sessions) >= self._slots:
+            oldest = next(iter(self._sessions.values()), None)
+            if oldest is None or now - oldest.last_used < _EVICTABLE_AFTER:
+                return None
+            del self._sessions[oldest.id]
+        session_id = self._new_id()
+        while session_id in self._sessions or session_id == NO_SESSION:
+            session_id = self._new_id()
+        session = FetchSession(session_id, uses_ids, now)
+        session.update(wanted, ())
+        self._sessions[session_id] = session
+        return session

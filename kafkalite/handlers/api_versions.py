@@ -1,0 +1,50 @@
+"""ApiVersions, versions 0-5: the versions of every API that is served (KIP-35, KIP-511).
+
+A version above 5 is answered in version 0 with error 35 and the whole table, as Apache Kafka does. A software name
+that is not a plain word is refused (KIP-511), and from version 5 on so is a request that was meant for another
+cluster or node (KIP-1242). Features are not offered: no API here depends on one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.handlers.handling import Context, immediate
+from kafkalite_wire.apis import APIS
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.api_versions import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+_SOFTWARE: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
+_NAMES_SOFTWARE: Final = 3
+
+
+@immediate
+def handle(node: Node, request: ApiVersionsRequest, context: Context) -> ApiVersionsResponse:
+    """Answer with the table, once the request's own claims hold."""
+    if context.api_version >= _NAMES_SOFTWARE:
+        name, version = request.client_software_name, request.client_software_version
+        if not (_SOFTWARE.fullmatch(name) and _SOFTWARE.fullmatch(version)):
+            return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST, api_keys=())
+        context.software(f"{name} {version}")
+    meant_for_us = request.cluster_id in (None, node.storage.cluster_id) and request.node_id in (-1, node.node_id)
+    if not meant_for_us:
+        return ApiVersionsResponse(error_code=ErrorCode.REBOOTSTRAP_REQUIRED, api_keys=())
+    return ApiVersionsResponse(api_keys=_served())
+
+
+def unsupported_version() -> ApiVersionsResponse:
+    """Make the answer to a version that is not served; it is sent in version 0."""
+    return ApiVersionsResponse(error_code=ErrorCode.UNSUPPORTED_VERSION, api_keys=_served())
+
+
+@cache
+def _served() -> tuple[ApiVersion, ...]:
+    return tuple(
+        ApiVersion(api_key=api.key, min_version=api.min_version, max_version=api.max_version)
+        for api in APIS.values()
+    )

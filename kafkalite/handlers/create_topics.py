@@ -1,0 +1,114 @@
+"""CreateTopics, versions 2-7: create topics, or only check that they could be.
+
+One replica on this node is all there is: a larger replication factor is refused, -1 means the default. Manual
+assignments must name this node for consecutive partitions. Topics of one request succeed or fail one by one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.handlers import topic_names
+from kafkalite.handlers.handling import Context, immediate
+from kafkalite.handlers.topic_configs import created_configs
+from kafkalite_storage.errors import StorageError
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.create_topics import (
+    CreatableTopic,
+    CreatableTopicResult,
+    CreateTopicsRequest,
+    CreateTopicsResponse,
+)
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+_DEFAULT: Final = -1
+
+
+class _RefusedError(Exception):
+    def __init__(self, code: ErrorCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@immediate
+def handle(node: Node, request: CreateTopicsRequest, context: Context) -> CreateTopicsResponse:
+    """Create each topic that may be created."""
+    del context
+    times = Counter(topic.name for topic in request.topics)
+    results: list[CreatableTopicResult] = []
+    for topic in {topic.name: topic for topic in request.topics}.values():
+        try:
+            if times[topic.name] > 1:
+                raise _RefusedError(ErrorCode.INVALID_REQUEST, "Duplicate topic name.")
+            results.append(_create(node, topic, validate_only=request.validate_only))
+        except (_RefusedError, StorageError) as refusal:
+            results.append(
+                CreatableTopicResult(
+                    name=topic.name, error_code=refusal.code, error_message=str(refusal), configs=()
+                )
+            )
+    return CreateTopicsResponse(topics=tuple(results))
+
+
+def _create(node: Node, topic: CreatableTopic, *, validate_only: bool) -> CreatableTopicResult:
+    partitions = _partitions(node, topic)
+    reason = topic_names.why_invalid(topic.name)
+    if reason is not None:
+        raise _RefusedError(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
+    if topic.name in node.storage.topics:
+        raise _RefusedError(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{topic.name}' already exists.")
+    twin = topic_names.colliding(topic.name, node.storage.topics)
+    if twin is not None:
+        raise _RefusedError(
+            ErrorCode.INVALID_TOPIC_EXCEPTION, f"Topic '{topic.name}' collides with existing topic: {twin}"
+        )
+    configs = {config.name: config.value for config in topic.configs if config.value is not None}
+    missing = [config.name for config in topic.configs if config.value is None]
+    if missing:
+        raise _RefusedError(
+            ErrorCode.INVALID_CONFIG, f"Null value not supported for topic configs: {','.join(missing)}"
+        )
+    overrides = node.storage.validated_configs(configs)
+    topic_id = None
+    if not validate_only:
+        topic_id = node.create_topic(topic.name, partitions, overrides).topic_id
+    return CreatableTopicResult(
+        name=topic.name,
+        **({} if topic_id is None else {"topic_id": topic_id}),
+        error_code=ErrorCode.NONE,
+        error_message=None,
+        num_partitions=partitions,
+        replication_factor=1,
+        configs=created_configs(node, overrides),
+    )
+
+
+def _partitions(node: Node, topic: CreatableTopic) -> int:
+    if topic.assignments:
+        if topic.replication_factor != _DEFAULT or topic.num_partitions != _DEFAULT:
+            raise _RefusedError(
+                ErrorCode.INVALID_REQUEST,
+                "With manual assignments, the number of partitions and the replication factor must be -1.",
+            )
+        given = sorted((a.partition_index, a.broker_ids) for a in topic.assignments)
+        if given != [(index, (node.node_id,)) for index in range(len(given))]:
+            raise _RefusedError(
+                ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+                f"Partitions must be numbered from 0 without gaps, each on broker {node.node_id} alone.",
+            )
+        return len(given)
+    if topic.replication_factor not in (_DEFAULT, 1):
+        raise _RefusedError(
+            ErrorCode.INVALID_REPLICATION_FACTOR,
+            f"Replication factor must be 1 (or -1 for the default): 1 broker, not {topic.replication_factor}.",
+        )
+    if topic.num_partitions == _DEFAULT:
+        return node.config.num_partitions
+    if topic.num_partitions < 1:
+        raise _RefusedError(
+            ErrorCode.INVALID_PARTITIONS, "Number of partitions must be larger than 0 (or -1 for the default)."
+        )
+    return topic.num_partitions

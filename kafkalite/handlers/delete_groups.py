@@ -1,0 +1,20 @@
+"""DeleteGroups, versions 0-3: delete groups that have no members, with their committed offsets.
+
+The rules are those of :mod:`kafkalite.groups`; this hands the request to them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalite.handlers.handling import Context, Reply, deferred
+from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest, DeleteGroupsResponse
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+
+@deferred
+def handle(node: Node, request: DeleteGroupsRequest, context: Context, reply: Reply[DeleteGroupsResponse]) -> None:
+    """Delete groups that have no members, with their committed offsets."""
+    node.groups.delete_groups(request, context, reply)

@@ -1,0 +1,54 @@
+"""DeleteTopics, versions 1-6: delete topics by name, or from version 6 on by id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.handlers.handling import Context, immediate
+from kafkalite_storage.errors import StorageError
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.delete_topics import (
+    DeletableTopicResult,
+    DeleteTopicsRequest,
+    DeleteTopicsResponse,
+)
+from kafkalite_wire.schema import ZERO_UUID
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+_BY_NAME_OR_ID: Final = 6
+_DISABLED_KNOWN_SINCE: Final = 3
+
+
+@immediate
+def handle(node: Node, request: DeleteTopicsRequest, context: Context) -> DeleteTopicsResponse:
+    """Delete each topic that exists; its committed offsets go with it."""
+    if context.api_version >= _BY_NAME_OR_ID:
+        wanted = [(topic.name, topic.topic_id) for topic in request.topics]
+    else:
+        wanted = [(name, ZERO_UUID) for name in request.topic_names]
+    return DeleteTopicsResponse(
+        responses=tuple(_delete(node, name, topic_id, context.api_version) for name, topic_id in wanted)
+    )
+
+
+def _delete(node: Node, name: str | None, topic_id: bytes, version: int) -> DeletableTopicResult:
+    def refused(code: ErrorCode, reason: str | None = None) -> DeletableTopicResult:
+        return DeletableTopicResult(name=name, topic_id=topic_id, error_code=code, error_message=reason)
+
+    if not node.config.delete_topic_enable:
+        disabled = version >= _DISABLED_KNOWN_SINCE
+        return refused(ErrorCode.TOPIC_DELETION_DISABLED if disabled else ErrorCode.INVALID_REQUEST)
+    if name is not None and topic_id != ZERO_UUID:
+        return refused(ErrorCode.INVALID_REQUEST, "You may not specify both topic name and topic id.")
+    topic = node.storage.topics.get(name) if name is not None else node.storage.topics_by_id.get(topic_id)
+    if topic is None:
+        return refused(
+            ErrorCode.UNKNOWN_TOPIC_ID if name is None else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        )
+    try:
+        node.delete_topic(topic.name)
+    except StorageError as error:
+        return refused(ErrorCode(error.code), str(error))
+    return DeletableTopicResult(name=topic.name, topic_id=topic.topic_id, error_code=ErrorCode.NONE)

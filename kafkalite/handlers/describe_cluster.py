@@ -1,0 +1,40 @@
+"""DescribeCluster, versions 0-2: the one broker of this cluster (KIP-700, KIP-919)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.handlers.authorized_operations import CLUSTER_OPERATIONS, NOT_ASKED
+from kafkalite.handlers.handling import Context, immediate
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.describe_cluster import (
+    DescribeClusterBroker,
+    DescribeClusterRequest,
+    DescribeClusterResponse,
+)
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+_BROKERS: Final = 1
+
+
+@immediate
+def handle(node: Node, request: DescribeClusterRequest, context: Context) -> DescribeClusterResponse:
+    """Describe brokers; there is no controller endpoint to describe."""
+    if request.endpoint_type != _BROKERS:
+        return DescribeClusterResponse(
+            error_code=ErrorCode.MISMATCHED_ENDPOINT_TYPE,
+            error_message="the request was sent to a broker endpoint",
+            cluster_id=node.storage.cluster_id,
+            brokers=(),
+        )
+    host, port = node.advertised(context.local)
+    return DescribeClusterResponse(
+        cluster_id=node.storage.cluster_id,
+        controller_id=node.node_id,
+        brokers=(DescribeClusterBroker(broker_id=node.node_id, host=host, port=port, is_fenced=False),),
+        cluster_authorized_operations=(
+            CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
+        ),
+    )

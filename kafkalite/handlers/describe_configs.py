@@ -1,0 +1,137 @@
+"""DescribeConfigs, versions 1-4: the configurations of topics and of this broker.
+
+Every configuration that Apache Kafka has for a topic is listed, with its default where nothing overrides it; tools that
+read, change and write back would lose what was left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from kafkalite.handlers import topic_names
+from kafkalite.handlers.handling import Context, immediate
+from kafkalite.handlers.topic_configs import described
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.describe_configs import (
+    DescribeConfigsRequest,
+    DescribeConfigsResource,
+    DescribeConfigsResourceResult,
+    DescribeConfigsResponse,
+    DescribeConfigsResult,
+    DescribeConfigsSynonym,
+)
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+
+class ResourceType(IntEnum):
+    """What a configuration belongs to (org.apache.kafka.common.config.ConfigResource)."""
+
+    TOPIC = 2
+    BROKER = 4
+
+
+class _RefusedError(Exception):
+    def __init__(self, code: ErrorCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@immediate
+def handle(node: Node, request: DescribeConfigsRequest, context: Context) -> DescribeConfigsResponse:
+    """Describe each resource, or say why not."""
+    del context
+    return DescribeConfigsResponse(results=tuple(_result(node, resource, request) for resource in request.resources))
+
+
+def _result(
+    node: Node, resource: DescribeConfigsResource, request: DescribeConfigsRequest
+) -> DescribeConfigsResult:
+    code, reason = ErrorCode.NONE, None
+    configs: tuple[DescribeConfigsResourceResult, ...] = ()
+    try:
+        wanted = resource.configuration_keys
+        configs = tuple(
+            config
+            for config in _configs(node, resource, request)
+            if not wanted or config.name in wanted
+        )
+    except _RefusedError as refusal:
+        code, reason = refusal.code, str(refusal)
+    return DescribeConfigsResult(
+        error_code=code,
+        error_message=reason,
+        resource_type=resource.resource_type,
+        resource_name=resource.resource_name,
+        configs=configs,
+    )
+
+
+def _configs(
+    node: Node, resource: DescribeConfigsResource, request: DescribeConfigsRequest
+) -> Iterator[DescribeConfigsResourceResult]:
+    if resource.resource_type == ResourceType.TOPIC:
+        return _topic(node, resource.resource_name, request)
+    if resource.resource_type == ResourceType.BROKER:
+        return _broker(node, resource.resource_name, request)
+    raise _RefusedError(ErrorCode.INVALID_REQUEST, f"Unsupported resource type {resource.resource_type}")
+
+
+def _topic(
+    node: Node, name: str, request: DescribeConfigsRequest
+) -> Iterator[DescribeConfigsResourceResult]:
+    reason = topic_names.why_invalid(name)
+    if reason is not None:
+        raise _RefusedError(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
+    topic = node.storage.topics.get(name)
+    if topic is None:
+        raise _RefusedError(
+            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition."
+        )
+    for entry in described(topic.configs, node.config.log_defaults):
+        yield DescribeConfigsResourceResult(
+            name=entry.config.name,
+            value=entry.value,
+            read_only=False,
+            config_source=entry.source,
+            is_sensitive=False,
+            synonyms=tuple(
+                DescribeConfigsSynonym(name=synonym.name, value=synonym.value, source=synonym.source)
+                for synonym in entry.synonyms
+            )
+            if request.include_synonyms
+            else (),
+            config_type=entry.config.type,
+            documentation=entry.config.doc if request.include_documentation else None,
+        )
+
+
+def _broker(
+    node: Node, name: str, request: DescribeConfigsRequest
+) -> Iterator[DescribeConfigsResourceResult]:
+    if name == "":
+        return  # the dynamic defaults of all brokers: there are none
+    if name != str(node.node_id):
+        raise _RefusedError(
+            ErrorCode.INVALID_REQUEST,
+            f"Unexpected broker id, expected {node.node_id} or empty string, but received {name}",
+        )
+    for entry in node.config.describe():
+        yield DescribeConfigsResourceResult(
+            name=entry.name,
+            value=None if entry.sensitive else entry.value,
+            read_only=entry.read_only,
+            config_source=entry.source,
+            is_sensitive=entry.sensitive,
+            synonyms=tuple(
+                DescribeConfigsSynonym(name=synonym.name, value=synonym.value, source=synonym.source)
+                for synonym in entry.synonyms
+            )
+            if request.include_synonyms
+            else (),
+            config_type=entry.type,
+            documentation=entry.doc if request.include_documentation else None,
+        )

@@ -1,0 +1,58 @@
+"""FindCoordinator, versions 0-6: this node coordinates every group.
+
+The topic ``__consumer_offsets`` is created when the first group is looked up, as in Apache Kafka. Transactions and
+share groups are not coordinated here yet: their keys are answered with INVALID_REQUEST.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.handlers.handling import Context, immediate
+from kafkalite_storage.errors import StorageError
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.find_coordinator import (
+    Coordinator,
+    FindCoordinatorRequest,
+    FindCoordinatorResponse,
+)
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+_BATCHED: Final = 4
+_GROUP: Final = 0
+
+
+@immediate
+def handle(node: Node, request: FindCoordinatorRequest, context: Context) -> FindCoordinatorResponse:
+    """Name this node, or say why not."""
+    keys = request.coordinator_keys if context.api_version >= _BATCHED else (request.key,)
+    coordinators = tuple(_coordinator(node, key, request.key_type, context) for key in keys)
+    if context.api_version >= _BATCHED:
+        return FindCoordinatorResponse(coordinators=coordinators)
+    found = coordinators[0]
+    return FindCoordinatorResponse(
+        error_code=found.error_code,
+        error_message=found.error_message,
+        node_id=found.node_id,
+        host=found.host,
+        port=found.port,
+    )
+
+
+def _coordinator(node: Node, key: str, key_type: int, context: Context) -> Coordinator:
+    if key_type != _GROUP:
+        return _nobody(key, ErrorCode.INVALID_REQUEST, "only groups are coordinated here")
+    try:
+        node.groups.prepare()
+    except StorageError as error:
+        return _nobody(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error))
+    host, port = node.advertised(context.local)
+    return Coordinator(
+        key=key, node_id=node.node_id, host=host, port=port, error_code=ErrorCode.NONE, error_message=""
+    )
+
+
+def _nobody(key: str, error_code: int, reason: str) -> Coordinator:
+    return Coordinator(key=key, node_id=-1, host="", port=-1, error_code=error_code, error_message=reason)

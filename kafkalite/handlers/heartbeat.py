@@ -1,0 +1,20 @@
+"""Heartbeat, versions 0-4: say that a member lives, and learn whether it must rejoin.
+
+The rules are those of :mod:`kafkalite.groups`; this hands the request to them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalite.handlers.handling import Context, Reply, deferred
+from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+
+@deferred
+def handle(node: Node, request: HeartbeatRequest, context: Context, reply: Reply[HeartbeatResponse]) -> None:
+    """Say that a member lives, and learn whether it must rejoin."""
+    node.groups.heartbeat(request, context, reply)

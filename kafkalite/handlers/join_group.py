@@ -1,0 +1,20 @@
+"""JoinGroup, versions 0-9: join a group, or rejoin it for its next generation. The reply waits until all members have joined.
+
+The rules are those of :mod:`kafkalite.groups`; this hands the request to them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalite.handlers.handling import Context, Reply, deferred
+from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupResponse
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+
+@deferred
+def handle(node: Node, request: JoinGroupRequest, context: Context, reply: Reply[JoinGroupResponse]) -> None:
+    """Join a group, or rejoin it for its next generation. The reply waits until all members have joined."""
+    node.groups.join_group(request, context, reply)

@@ -1,0 +1,20 @@
+"""LeaveGroup, versions 0-5: leave a group at once; from version 3 on for several members, also by their instance ids.
+
+The rules are those of :mod:`kafkalite.groups`; this hands the request to them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalite.handlers.handling import Context, Reply, deferred
+from kafkalite_wire.messages.leave_group import LeaveGroupRequest, LeaveGroupResponse
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+
+@deferred
+def handle(node: Node, request: LeaveGroupRequest, context: Context, reply: Reply[LeaveGroupResponse]) -> None:
+    """Leave a group at once; from version 3 on for several members, also by their instance ids."""
+    node.groups.leave_group(request, context, reply)

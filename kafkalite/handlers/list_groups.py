@@ -1,0 +1,20 @@
+"""ListGroups, versions 0-5: list the groups, filtered by state from version 4 on and by type from 5 on.
+
+The rules are those of :mod:`kafkalite.groups`; this hands the request to them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalite.handlers.handling import Context, Reply, deferred
+from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsResponse
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+
+@deferred
+def handle(node: Node, request: ListGroupsRequest, context: Context, reply: Reply[ListGroupsResponse]) -> None:
+    """List the groups, filtered by state from version 4 on and by type from 5 on."""
+    node.groups.list_groups(request, context, reply)

@@ -1,0 +1,92 @@
+"""ListOffsets, versions 1-11: the first and last offsets of a partition, or the offset for a time.
+
+The special times are -1 latest, -2 earliest, -3 the record with the largest timestamp (version 7), -4 earliest kept
+locally (8), -5 latest in tiered storage (9), -6 earliest not yet there (11); without tiered storage -4 is the earliest offset and
+-5 does not exist. A time finds the first record that is not older, also inside a compressed batch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.handlers.handling import Context, immediate
+from kafkalite.handlers.leader_epochs import epoch_error
+from kafkalite_storage.errors import StorageError
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.list_offsets import (
+    ListOffsetsPartition,
+    ListOffsetsPartitionResponse,
+    ListOffsetsRequest,
+    ListOffsetsResponse,
+    ListOffsetsTopicResponse,
+)
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+    from kafkalite_storage.log import PartitionLog
+
+_LATEST: Final = -1
+_EARLIEST: Final = -2
+_MAX_TIMESTAMP: Final = -3
+_EARLIEST_LOCAL: Final = -4
+_LATEST_TIERED: Final = -5
+_EARLIEST_PENDING_UPLOAD: Final = -6
+
+_SINCE: Final = {_MAX_TIMESTAMP: 7, _EARLIEST_LOCAL: 8, _LATEST_TIERED: 9, _EARLIEST_PENDING_UPLOAD: 11}
+
+_NONE_FOUND: Final = (-1, -1, -1)
+
+
+@immediate
+def handle(node: Node, request: ListOffsetsRequest, context: Context) -> ListOffsetsResponse:
+    """Look up every partition on its own."""
+    return ListOffsetsResponse(
+        topics=tuple(
+            ListOffsetsTopicResponse(
+                name=topic.name,
+                partitions=tuple(
+                    _partition(node, topic.name, partition, context.api_version) for partition in topic.partitions
+                ),
+            )
+            for topic in request.topics
+        )
+    )
+
+
+def _partition(
+    node: Node, name: str, wanted: ListOffsetsPartition, version: int
+) -> ListOffsetsPartitionResponse:
+    log = node.log(name, wanted.partition_index)
+    if log is None:
+        error_code: int = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    elif version < _SINCE.get(wanted.timestamp, 0):
+        error_code = ErrorCode.UNSUPPORTED_VERSION
+    else:
+        error_code = epoch_error(log, wanted.current_leader_epoch)
+    if log is None or error_code:
+        return ListOffsetsPartitionResponse(partition_index=wanted.partition_index, error_code=error_code)
+    try:
+        timestamp, offset, leader_epoch = _find(log, wanted.timestamp)
+    except StorageError as error:
+        return ListOffsetsPartitionResponse(partition_index=wanted.partition_index, error_code=error.code)
+    return ListOffsetsPartitionResponse(
+        partition_index=wanted.partition_index,
+        error_code=ErrorCode.NONE,
+        timestamp=timestamp,
+        offset=offset,
+        leader_epoch=leader_epoch,
+    )
+
+
+def _find(log: PartitionLog, timestamp: int) -> tuple[int, int, int]:
+    """Give (timestamp, offset, leader epoch), each -1 where there is none."""
+    if timestamp == _LATEST:
+        return -1, log.high_watermark, log.leader_epoch
+    if timestamp in (_EARLIEST, _EARLIEST_LOCAL):
+        return -1, log.log_start_offset, log.leader_epoch
+    if timestamp in (_LATEST_TIERED, _EARLIEST_PENDING_UPLOAD):
+        return _NONE_FOUND
+    found = log.max_timestamp() if timestamp == _MAX_TIMESTAMP else log.offset_for_timestamp(timestamp)
+    if found is None:
+        return _NONE_FOUND
+    return found.timestamp, found.offset, found.leader_epoch

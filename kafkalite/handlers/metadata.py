@@ -1,0 +1,104 @@
+"""Metadata, versions 0-13: who the broker is, and which topics there are.
+
+A topic that is asked for by name and does not exist is created when both the request and
+``auto.create.topics.enable`` allow it, and is ready in the same answer.
+Every partition is led by this node.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.handlers.authorized_operations import CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS
+from kafkalite.handlers.handling import Context, immediate
+from kafkalite_storage.errors import StorageError
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.metadata import (
+    MetadataRequest,
+    MetadataResponse,
+    MetadataResponseBroker,
+    MetadataResponsePartition,
+    MetadataResponseTopic,
+)
+from kafkalite_wire.schema import ZERO_UUID
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+    from kafkalite_storage.topics import Topic
+
+_EMPTY_MEANS_ALL: Final = 0
+
+
+@immediate
+def handle(node: Node, request: MetadataRequest, context: Context) -> MetadataResponse:
+    """Describe this broker and the topics that were asked for."""
+    operations = TOPIC_OPERATIONS if request.include_topic_authorized_operations else NOT_ASKED
+    everything = request.topics is None or (context.api_version == _EMPTY_MEANS_ALL and not request.topics)
+    if everything:
+        topics = [_described(node, topic, operations) for topic in node.storage.topics.values()]
+    else:
+        wanted = dict.fromkeys((topic.name, topic.topic_id) for topic in request.topics or ())
+        topics = [
+            _asked_by_name(node, name, request, operations)
+            if name is not None
+            else _asked_by_id(node, topic_id, operations)
+            for name, topic_id in wanted
+        ]
+    host, port = node.advertised(context.local)
+    return MetadataResponse(
+        brokers=(MetadataResponseBroker(node_id=node.node_id, host=host, port=port),),
+        cluster_id=node.storage.cluster_id,
+        controller_id=node.node_id,
+        topics=tuple(topics),
+        cluster_authorized_operations=(
+            CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
+        ),
+    )
+
+
+def _asked_by_name(
+    node: Node, name: str, request: MetadataRequest, operations: int
+) -> MetadataResponseTopic:
+    topic = node.storage.topics.get(name)
+    if topic is None:
+        if not (request.allow_auto_topic_creation and node.config.auto_create_topics_enable):
+            return _missing(name, ZERO_UUID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        try:
+            topic = node.auto_create_topic(name)
+        except StorageError as error:
+            return _missing(name, ZERO_UUID, error.code)
+    return _described(node, topic, operations)
+
+
+def _asked_by_id(node: Node, topic_id: bytes, operations: int) -> MetadataResponseTopic:
+    topic = node.storage.topics_by_id.get(topic_id)
+    if topic is None:
+        return _missing(None, topic_id, ErrorCode.UNKNOWN_TOPIC_ID)
+    return _described(node, topic, operations)
+
+
+def _missing(name: str | None, topic_id: bytes, error_code: int) -> MetadataResponseTopic:
+    return MetadataResponseTopic(name=name, topic_id=topic_id, error_code=error_code, partitions=())
+
+
+def _described(node: Node, topic: Topic, operations: int) -> MetadataResponseTopic:
+    this = (node.node_id,)
+    return MetadataResponseTopic(
+        name=topic.name,
+        topic_id=topic.topic_id,
+        is_internal=topic.internal,
+        partitions=tuple(
+            MetadataResponsePartition(
+                partition_index=index,
+                leader_id=node.node_id,
+                leader_epoch=0,
+                replica_nodes=this,
+                isr_nodes=this,
+                offline_replicas=(),
+            )
+            for index in range(topic.partitions)
+        ),
+        topic_authorized_operations=operations,
+    )
+
+

@@ -1,0 +1,75 @@
+"""OffsetCommit, versions 2-10: note how far a group has come; it says nothing of who owns what.
+
+Topics are named up to version 9 and identified from 10 on. A commit for a topic that does not exist is refused for that
+topic alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.handlers.handling import Context, Reply, deferred
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitRequestTopic,
+    OffsetCommitResponse,
+    OffsetCommitResponsePartition,
+    OffsetCommitResponseTopic,
+)
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+_BY_TOPIC_ID: Final = 10
+
+
+@deferred
+def handle(
+    node: Node, request: OffsetCommitRequest, context: Context, reply: Reply[OffsetCommitResponse]
+) -> None:
+    """Hand the topics that exist to the group, and answer for the others here."""
+    by_id = context.api_version >= _BY_TOPIC_ID
+    known: list[OffsetCommitRequestTopic] = []
+    refused: list[OffsetCommitResponseTopic] = []
+    for topic in request.topics:
+        name = node.topic_name(topic.topic_id) if by_id else topic.name
+        exists = node.storage.topics.get(name) if name is not None else None
+        if exists is None:
+            code = ErrorCode.UNKNOWN_TOPIC_ID if by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+            refused.append(_refused(topic, [p.partition_index for p in topic.partitions], code))
+            continue
+        beyond = [p.partition_index for p in topic.partitions if not 0 <= p.partition_index < exists.partitions]
+        if beyond:
+            refused.append(_refused(topic, beyond, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
+        within = tuple(p for p in topic.partitions if p.partition_index not in beyond)
+        known.append(replace(topic, name=exists.name, partitions=within))
+    if refused and not any(topic.partitions for topic in known):
+        reply.send(OffsetCommitResponse(topics=tuple(refused)))
+        return
+    accepted = replace(request, topics=tuple(known))
+    node.groups.offset_commit(accepted, context, _Merging(reply, tuple(refused)) if refused else reply)
+
+
+def _refused(
+    topic: OffsetCommitRequestTopic, indexes: list[int], code: ErrorCode
+) -> OffsetCommitResponseTopic:
+    return OffsetCommitResponseTopic(
+        name=topic.name,
+        topic_id=topic.topic_id,
+        partitions=tuple(OffsetCommitResponsePartition(partition_index=index, error_code=code) for index in indexes),
+    )
+
+
+class _Merging:
+    """Adds the topics that were refused here to the group's own answer."""
+
+    def __init__(self, reply: Reply[OffsetCommitResponse], refused: tuple[OffsetCommitResponseTopic, ...]) -> None:
+        self._reply = reply
+        self._refused = refused
+        self.on_abandoned = reply.on_abandoned
+        self.fail = reply.fail
+
+    def send(self, response: OffsetCommitResponse) -> None:
+        self._reply.send(replace(response, topics=response.topics + self._refused))

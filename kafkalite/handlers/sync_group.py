@@ -1,0 +1,20 @@
+"""SyncGroup, versions 0-5: bring (as leader) or fetch (as follower) the assignment of a generation. Followers wait for the leader.
+
+The rules are those of :mod:`kafkalite.groups`; this hands the request to them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalite.handlers.handling import Context, Reply, deferred
+from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupResponse
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+
+@deferred
+def handle(node: Node, request: SyncGroupRequest, context: Context, reply: Reply[SyncGroupResponse]) -> None:
+    """Bring (as leader) or fetch (as follower) the assignment of a generation. Followers wait for the leader."""
+    node.groups.sync_group(request, context, reply)

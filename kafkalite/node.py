@@ -1,0 +1,131 @@
+"""One broker's state: its topics and logs, its groups, and the requests that wait for either.
+
+Handlers are given the node and change it through the methods here, so that whatever must happen together (an append
+and the consumers that wait for it, a deleted topic and the offsets committed for it) does.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from kafkalite.errors import StartError
+from kafkalite.fetches.sessions import FetchSessions, TopicKey
+from kafkalite.fetches.waiting import PendingFetches
+from kafkalite.group_driver import GroupDriver
+from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, StorageError
+from kafkalite_storage.storage import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kafkalite.config import BrokerConfig
+    from kafkalite.deadlines import Deadlines
+    from kafkalite_storage.log import AppendInfo, PartitionLog
+    from kafkalite_storage.topics import Topic
+
+
+def wall_ms() -> int:
+    """Tell the time that records are stamped with: milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def _random_positive_int32() -> int:
+    return int.from_bytes(os.urandom(4)) & 0x7FFFFFFF or 1
+
+
+class Node:
+    """Everything that the requests of all clients share."""
+
+    def __init__(self, config: BrokerConfig, deadlines: Deadlines) -> None:
+        """Open the data directory and replay what it says. Raises StartError."""
+        self.config = config
+        self.node_id = config.node_id
+        self.deadlines = deadlines
+        self.pending_fetches = PendingFetches()
+        self.fetch_sessions = FetchSessions(
+            config.max_incremental_fetch_session_cache_slots, _random_positive_int32
+        )
+        try:
+            self.storage = Storage.open(
+                config.data_dir, node_id=config.node_id, defaults=config.log_defaults, now_ms=wall_ms()
+            )
+        except (DataDirectoryInUse, DataDirectoryCorrupt) as error:
+            raise StartError(str(error)) from None
+        except (OSError, StorageError) as error:
+            raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
+        self.groups = GroupDriver(self, config)
+
+    # Partitions
+
+    def topic_name(self, key: TopicKey) -> str | None:
+        """Give the name of a topic that a request named or identified, None for an id that no topic has."""
+        if isinstance(key, str):
+            return key
+        topic = self.storage.topics_by_id.get(key)
+        return None if topic is None else topic.name
+
+    def log(self, topic: str, index: int) -> PartitionLog | None:
+        """Give the log of a partition, None if there is no such partition."""
+        found = self.storage.topics.get(topic)
+        if found is None or not 0 <= index < found.partitions:
+            return None
+        return self.storage.log(topic, index)
+
+    def append(self, topic: str, index: int, batches: memoryview) -> AppendInfo:
+        """Append a client's batches to a partition that exists; fetches that wait for them are answered afterwards.
+
+        Raises StorageError and CorruptBatch.
+        """
+        appended = self.storage.log(topic, index).append(batches, now_ms=wall_ms())
+        self.pending_fetches.appended((topic, index), len(batches))
+        return appended
+
+    # Topics
+
+    def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
+        """Create a topic; it is ready when this returns. Raises StorageError."""
+        return self.storage.create_topic(name, partitions, configs, now_ms=wall_ms())
+
+    def auto_create_topic(self, name: str) -> Topic:
+        """Create a topic that a client asked about, with the broker's defaults. Raises StorageError."""
+        return self.create_topic(name, self.config.num_partitions, {})
+
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic and the offsets committed for it; fetches that wait for it learn so. Raises StorageError."""
+        self.storage.delete_topic(name, now_ms=wall_ms())
+        self.groups.topic_deleted(name)
+        self.pending_fetches.changed(name)
+
+    def create_partitions(self, name: str, total: int) -> None:
+        """Raise the number of a topic's partitions. Raises StorageError."""
+        self.storage.create_partitions(name, total, now_ms=wall_ms())
+
+    def new_producer_id(self) -> int:
+        """Give out a producer id that this data directory has never given out. Raises StorageError."""
+        return self.storage.new_producer_id(now_ms=wall_ms())
+
+    # The rest
+
+    def advertised(self, local: tuple[str, int]) -> tuple[str, int]:
+        """Tell a client where to find this broker: at ``--advertise``, or else where it already has found it."""
+        advertise = self.config.advertise
+        return local if advertise is None else (advertise.host, advertise.port)
+
+    def after_request(self) -> None:
+        """Do what a request left to be done once its own reply was under way."""
+        self.pending_fetches.complete_ready()
+
+    def checkpoint(self) -> None:
+        """Note how far the logs are safely on disk, so that the next start has less to check."""
+        self.storage.checkpoint(now_ms=wall_ms())
+
+    def stop_waiting(self) -> None:
+        """Answer what waits, because the broker stops."""
+        self.pending_fetches.wake_all()
+        self.pending_fetches.complete_ready()
+
+    def close(self) -> None:
+        """Close the logs cleanly."""
+        self.storage.close(now_ms=wall_ms())

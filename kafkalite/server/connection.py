@@ -1,0 +1,284 @@
+"""One client connection: frames in, replies out in the order of their requests.
+
+A small request costs one turn of the event loop: when the socket becomes readable the frames that have arrived are
+dispatched at once, and their replies are written straight away. Only when the socket takes no more does a task wait for
+it, and until it has drained no further request of this client is read: a slow client holds back itself alone.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+from logging import getLogger
+from typing import Final, Protocol
+
+import trio
+
+from kafkalite.errors import RequestError
+from kafkalite.server.outbox import Outbox
+from kafkalite_wire.schema import Payload
+
+log = getLogger("kafkalite.connection")
+
+SMALL_BUFFER: Final = 16 * 1024
+_FIRST_LARGE_BUFFER: Final = 256 * 1024
+_LARGE_FRAME: Final = 64 * 1024
+_FRAMES_A_TURN: Final = 64
+_MOST_IN_FLIGHT: Final = 128
+
+_LENGTH: Final = struct.Struct(">i")
+
+
+class Slot:
+    """The place of one reply in the order of a connection's replies.
+
+    ``on_abandoned`` is called if the connection ends while the reply is still owed.
+    """
+
+    __slots__ = ("_connection", "on_abandoned", "parts")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection: Connection | None = connection
+        self.parts: list[Payload] | None = None
+        self.on_abandoned: Callable[[], None] | None = None
+
+    def fill(self, parts: list[Payload]) -> None:
+        """Give the reply; it leaves when all earlier ones have left. An empty one sends nothing."""
+        self.parts = parts
+        if self._connection is not None:
+            self._connection.slot_filled()
+
+    def fail(self, reason: str) -> None:
+        """End the connection: the reply cannot be given."""
+        if self._connection is not None:
+            log.warning("closing %s: %s", self._connection, reason)
+            self._connection.close()
+
+    def abandon(self) -> None:
+        """Tell whoever was to fill the slot that nobody will read the reply."""
+        self._connection = None
+        if self.parts is None and self.on_abandoned is not None:
+            self.on_abandoned()
+
+
+class Dispatcher(Protocol):
+    """What a connection hands its frames to."""
+
+    def __call__(self, connection: Connection, frame: memoryview) -> None:
+        """Start one request. ``frame`` is only valid during the call. Raises RequestError to end the connection."""
+        ...
+
+
+class Connection:
+    """A connected client."""
+
+    def __init__(
+        self,
+        connected: socket.socket,
+        dispatch: Dispatcher,
+        *,
+        most_bytes: int,
+        nursery: trio.Nursery,
+        started_at: float,
+    ) -> None:
+        self._socket = connected
+        self._dispatch = dispatch
+        self._most_bytes = most_bytes
+        self._nursery = nursery
+        self._slots: deque[Slot] = deque()
+        self._outbox = Outbox(connected)
+        self._resume: trio.Event | None = None  # set when output has drained, or a reply has left
+        self._draining = False
+        self._closed = False
+        self._scope = trio.CancelScope()
+        self._buffer = bytearray(SMALL_BUFFER)
+        self._filled = 0
+        self.last_active = started_at
+        self.peer = _address(connected.getpeername)
+        self.local = _address(connected.getsockname)
+        self.host = f"/{self.peer[0]}"
+        self._software = ""
+
+    # Reading
+
+    async def serve(self) -> None:
+        """Read and dispatch requests until the client leaves, breaks the protocol or is cancelled."""
+        try:
+            with self._scope:
+                while await self._receive():
+                    await self._dispatch_frames()
+        except RequestError as error:
+            log.warning("closing %s: %s", self, error)
+        except OSError as error:
+            log.debug("%s is gone: %s", self, error)
+        finally:
+            self._end()
+
+    async def _receive(self) -> bool:
+        await trio.lowlevel.wait_readable(self._socket)
+        start, end = self._filled, len(self._buffer)
+        if start >= _LENGTH.size:
+            needed = _LENGTH.size + self._frame_length(0)
+            if needed > _LARGE_FRAME:
+                # A large frame is read to its own end and no further, so that nothing has to be moved afterwards.
+                end = min(end, needed)
+        try:
+            received = self._socket.recv_into(memoryview(self._buffer)[start:end])
+        except (BlockingIOError, InterruptedError):
+            return True
+        self._filled += received
+        self.last_active = trio.current_time()
+        return received > 0
+
+    def _frame_length(self, start: int) -> int:
+        length: int
+        (length,) = _LENGTH.unpack_from(self._buffer, start)
+        if not 0 <= length <= self._most_bytes:
+            raise RequestError(_strange_length(self._buffer, start, length, self._most_bytes))
+        return length
+
+    async def _dispatch_frames(self) -> None:
+        view = memoryview(self._buffer)
+        start = frames = 0
+        while self._filled - start >= _LENGTH.size:
+            begin = start + _LENGTH.size
+            end = begin + self._frame_length(start)
+            if end > self._filled:
+                break
+            self._dispatch(self, view[begin:end])
+            start = end
+            frames += 1
+            if frames % _FRAMES_A_TURN == 0:
+                await trio.lowlevel.checkpoint()
+            while self._draining or len(self._slots) >= _MOST_IN_FLIGHT:
+                self._resume = trio.Event()
+                await self._resume.wait()
+        left = self._filled - start
+        if start and left:
+            view[:left] = bytes(view[start : self._filled])
+        self._filled = left
+        if left >= _LENGTH.size:
+            self._make_room(_LENGTH.size + self._frame_length(0))
+
+    def _make_room(self, needed: int) -> None:
+        """Grow the buffer towards a frame that has been announced, as its bytes really arrive."""
+        size = len(self._buffer)
+        if needed <= size or self._filled < size:
+            return
+        larger = bytearray(min(needed, max(2 * size, _FIRST_LARGE_BUFFER)))
+        larger[: self._filled] = memoryview(self._buffer)[: self._filled]
+        self._buffer = larger
+
+    def shrink(self) -> None:
+        """Give a large buffer back while nothing is being received."""
+        if self._filled == 0 and len(self._buffer) > SMALL_BUFFER:
+            self._buffer = bytearray(SMALL_BUFFER)
+
+    # Replying
+
+    def reply_now(self, parts: list[Payload]) -> None:
+        """Send a reply that is ready; behind the earlier ones, if any are still owed."""
+        if self._slots:
+            self.slot().fill(parts)
+        else:
+            self._send(parts)
+
+    def slot(self) -> Slot:
+        """Keep the next place in the order of replies."""
+        slot = Slot(self)
+        self._slots.append(slot)
+        return slot
+
+    def slot_filled(self) -> None:
+        """Send every reply whose turn has come."""
+        while self._slots and self._slots[0].parts is not None:
+            self._send(self._slots.popleft().parts or [])
+        if self._resume is not None:
+            self._resume.set()
+
+    def _send(self, parts: list[Payload]) -> None:
+        if self._closed:
+            return
+        self._outbox.put(parts)
+        if self._draining:
+            return
+        try:
+            drained = self._outbox.flush()
+        except OSError as error:
+            self._break(error)
+            return
+        if not drained:
+            self._draining = True
+            self._nursery.start_soon(self._drain)
+
+    async def _drain(self) -> None:
+        """Wait for a socket that is full, and go on sending."""
+        try:
+            while not self._closed and not self._outbox.flush():
+                await trio.lowlevel.wait_writable(self._socket)
+                self.last_active = trio.current_time()
+        except OSError as error:
+            self._break(error)
+        except trio.ClosedResourceError:
+            pass  # the connection ended while its client was not reading
+        finally:
+            self._draining = False
+            if self._resume is not None:
+                self._resume.set()
+
+    # Ending
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is owed to the client and nothing of a request has arrived."""
+        return not self._slots and not self._outbox and not self._filled
+
+    def close(self) -> None:
+        """End the connection from our side."""
+        self._scope.cancel()
+
+    def _break(self, error: OSError) -> None:
+        log.debug("%s is gone: %s", self, error)
+        self._outbox.clear()
+        self._scope.cancel()
+
+    def _end(self) -> None:
+        self._closed = True
+        trio.lowlevel.notify_closing(self._socket)
+        self._outbox.clear()
+        self._socket.close()
+        slots, self._slots = self._slots, deque()
+        for slot in slots:
+            slot.abandon()
+
+    def name_software(self, software: str) -> None:
+        """Remember what the client calls itself, for log lines."""
+        self._software = software
+
+    def __str__(self) -> str:
+        software = f" ({self._software})" if self._software else ""
+        return f"{self.peer[0]}:{self.peer[1]}{software}"
+
+
+def _address(ask: Callable[[], object]) -> tuple[str, int]:
+    try:
+        address = ask()
+    except OSError:
+        return ("?", 0)
+    if isinstance(address, tuple) and len(address) >= 2:
+        return (str(address[0]), int(address[1]))
+    return (str(address), 0)
+
+
+def _strange_length(buffer: bytearray, start: int, length: int, most: int) -> str:
+    """Say why a frame cannot have this length, and what the bytes rather look like."""
+    head = bytes(buffer[start : start + 4])
+    if head[:3] in (b"\x16\x03\x00", b"\x16\x03\x01", b"\x16\x03\x02", b"\x16\x03\x03"):
+        return "this is a TLS handshake, but the listener is plain text (security.protocol=PLAINTEXT)"
+    if head in (b"GET ", b"POST", b"HEAD", b"PUT ", b"DELE", b"OPTI", b"CONN", b"PATC", b"PRI "):
+        return "this is HTTP, not the Kafka protocol"
+    if length < 0:
+        return f"a request of negative length {length}"
+    return f"a request of {length} bytes, above socket.request.max.bytes={most}"

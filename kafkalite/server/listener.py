@@ -1,0 +1,133 @@
+"""Accept clients, bound their number, and let them go again."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from logging import getLogger
+from typing import Final
+
+import trio
+
+from kafkalite.errors import StartError
+from kafkalite.server.connection import Connection, Dispatcher
+
+log = getLogger("kafkalite.listener")
+
+_BACKLOG: Final = 512
+_SWEEP_EVERY: Final = 5.0
+_SHRINK_AFTER: Final = 5.0
+_OUT_OF: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Listen on an address; port 0 picks a free one. Raises StartError with the reason in words."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise StartError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setblocking(False)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        hint = "; is another broker running there?" if error.errno == errno.EADDRINUSE else ""
+        raise StartError(f"cannot listen on {host}:{port}: {error.strerror}{hint}") from None
+    return listening
+
+
+class Listener:
+    """One listening socket and the connections that came in through it."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        dispatch: Dispatcher,
+        *,
+        most_bytes: int,
+        most_connections: int,
+        max_idle: float,
+    ) -> None:
+        self._listening = listening
+        self._dispatch = dispatch
+        self._most_bytes = most_bytes
+        self._most_connections = most_connections
+        self._max_idle = max_idle
+        self._connections: set[Connection] = set()
+        self._all_gone = trio.Event()
+        host, port = listening.getsockname()[:2]
+        self.address: tuple[str, int] = (host, port)
+
+    async def accept(self, nursery: trio.Nursery) -> None:
+        """Accept clients until cancelled; each is served by a task of ``nursery``."""
+        while True:
+            await trio.lowlevel.wait_readable(self._listening)
+            try:
+                connected, _ = self._listening.accept()
+            except OSError as error:
+                if error.errno in _OUT_OF:
+                    log.error("cannot accept clients: %s; trying again", error.strerror)
+                    await trio.sleep(0.1)
+                continue
+            if len(self._connections) >= self._most_connections:
+                log.warning("refusing a client: max.connections=%d are connected", self._most_connections)
+                connected.close()
+                continue
+            nursery.start_soon(self._serve, connected, nursery)
+
+    async def _serve(self, connected: socket.socket, nursery: trio.Nursery) -> None:
+        try:
+            connected.setblocking(False)
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            connected.close()  # the client was gone before we looked
+            return
+        connection = Connection(
+            connected,
+            self._dispatch,
+            most_bytes=self._most_bytes,
+            nursery=nursery,
+            started_at=trio.current_time(),
+        )
+        self._connections.add(connection)
+        try:
+            await connection.serve()
+        finally:
+            self._connections.discard(connection)
+            if not self._connections:
+                self._all_gone.set()
+
+    async def sweep(self) -> None:
+        """Close connections that have been idle too long, and give back the large buffers of quiet ones."""
+        while True:
+            await trio.sleep(_SWEEP_EVERY)
+            now = trio.current_time()
+            for connection in tuple(self._connections):
+                idle = now - connection.last_active
+                if idle > self._max_idle:
+                    log.debug("closing %s: idle for %.0f s", connection, idle)
+                    connection.close()
+                elif idle > _SHRINK_AFTER:
+                    connection.shrink()
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._listening.fileno() < 0:
+            return
+        trio.lowlevel.notify_closing(self._listening)
+        self._listening.close()
+
+    async def finish(self) -> None:
+        """Close each connection as soon as it owes its client nothing, and return when all are gone."""
+        while self._connections:
+            for connection in tuple(self._connections):
+                if connection.is_idle:
+                    connection.close()
+            self._all_gone = trio.Event()
+            with trio.move_on_after(0.02):
+                await self._all_gone.wait()

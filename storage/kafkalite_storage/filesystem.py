@@ -1,0 +1,246 @@
+"""What storage asks of a file system, and the real one.
+
+Everything that storage does to disks passes through the two protocols here, so that tests can keep files in memory or
+crash after any operation. Paths are plain strings with `/`.
+"""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from kafkalite_wire.crc import Buffer
+
+try:
+    import fcntl
+except ImportError:  # Windows has no advisory locks of this kind; the directory is then unguarded.
+    fcntl = None  # type: ignore[assignment]  # a missing module is what the check at its only use looks for
+
+
+class File(Protocol):
+    """An open file. It is closed when nobody refers to it any more, so that readers outlive a deletion."""
+
+    def size(self) -> int:
+        """Return the size in bytes."""
+        ...
+
+    def append(self, parts: Sequence[Buffer], size: int) -> None:
+        """Write all parts at the end, of size bytes together; raises OSError after a short write."""
+        ...
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """Read size bytes, fewer only at the end of the file."""
+        ...
+
+    def truncate(self, size: int) -> None:
+        """Cut the file to size bytes."""
+        ...
+
+    def sync(self) -> None:
+        """Return when the content has reached the disk."""
+        ...
+
+    def fileno(self) -> int:
+        """Return the descriptor for `sendfile`; raises OSError where there is none."""
+        ...
+
+
+class Lock(Protocol):
+    """Ownership of a lock file."""
+
+    def release(self) -> None:
+        """Give it up."""
+        ...
+
+
+class FileSystem(Protocol):
+    """Files and directories by path. Every method may raise OSError."""
+
+    def open(self, path: str, *, create: bool = False) -> File:
+        """Open a file for reading and appending; with create, make it if it is missing."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Return the whole content of a file."""
+        ...
+
+    def replace(self, path: str, content: bytes, *, sync: bool = True) -> None:
+        """Write a file so that at every moment either the old or the new content is there."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file or directory is there."""
+        ...
+
+    def list(self, path: str) -> list[str]:
+        """Return the names in a directory, in any order."""
+        ...
+
+    def make_directory(self, path: str) -> None:
+        """Make a directory and its parents; one that exists is fine."""
+        ...
+
+    def rename(self, old: str, new: str) -> None:
+        """Move a file or directory."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Delete a file; one that is missing is fine."""
+        ...
+
+    def remove_directory(self, path: str) -> None:
+        """Delete a directory with all that it holds."""
+        ...
+
+    def sync_directory(self, path: str) -> None:
+        """Return when the names in a directory have reached the disk."""
+        ...
+
+    def lock(self, path: str) -> Lock | None:
+        """Take a lock file for this process; None when another one has it."""
+        ...
+
+
+class OsFile:
+    """A file of the operating system."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __del__(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def size(self) -> int:
+        """Return the size in bytes."""
+        return os.fstat(self._fd).st_size
+
+    def append(self, parts: Sequence[Buffer], size: int) -> None:
+        """Write all parts with one gathered write."""
+        written = os.writev(self._fd, parts)
+        if written != size:
+            raise OSError(f"wrote {written} of {size} bytes")
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """Read without moving anything."""
+        data = os.pread(self._fd, size, position)
+        if len(data) < size and data:
+            return self._read_rest(data, position, size)
+        return data
+
+    def _read_rest(self, data: bytes, position: int, size: int) -> bytes:
+        while len(data) < size:  # Linux reads at most 2 GiB at a time
+            more = os.pread(self._fd, size - len(data), position + len(data))
+            if not more:
+                break
+            data += more
+        return data
+
+    def truncate(self, size: int) -> None:
+        """Cut the file."""
+        os.ftruncate(self._fd, size)
+
+    def sync(self) -> None:
+        """Sync data and the metadata that is needed to read it."""
+        _sync_data(self._fd)
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._fd
+
+
+_sync_data = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
+
+
+class OsLock:
+    """An advisory lock that the kernel drops with the process."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def release(self) -> None:
+        """Unlock; the file stays, as Kafka leaves it."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+class OsFileSystem:
+    """The files of the machine."""
+
+    def open(self, path: str, *, create: bool = False) -> OsFile:
+        """Open for reading and appending."""
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        return OsFile(os.open(path, flags, 0o644))
+
+    def read(self, path: str) -> bytes:
+        """Read a whole file."""
+        return Path(path).read_bytes()
+
+    def replace(self, path: str, content: bytes, *, sync: bool = True) -> None:
+        """Write beside and rename over, as Kafka does with its checkpoints."""
+        beside = f"{path}.tmp"
+        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(fd, rest) :]
+            if sync:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        Path(beside).replace(path)
+        if sync:
+            self.sync_directory(path.rpartition("/")[0] or ".")
+
+    def exists(self, path: str) -> bool:
+        """Tell whether the path exists."""
+        return Path(path).exists()
+
+    def list(self, path: str) -> list[str]:
+        """List names."""
+        return os.listdir(path)  # noqa: PTH208  # names are wanted, not Path objects; 10,000 partitions open this way
+
+    def make_directory(self, path: str) -> None:
+        """Make the directory and its parents."""
+        Path(path).mkdir(parents=True, exist_ok=True)
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename atomically."""
+        Path(old).replace(new)
+
+    def remove(self, path: str) -> None:
+        """Unlink; open files stay readable."""
+        Path(path).unlink(missing_ok=True)
+
+    def remove_directory(self, path: str) -> None:
+        """Remove the tree."""
+        import shutil  # seldom used, and slow to import
+
+        shutil.rmtree(path)
+
+    def sync_directory(self, path: str) -> None:
+        """Sync the directory's entries; systems that cannot open a directory sync them on their own."""
+        with contextlib.suppress(PermissionError):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+    def lock(self, path: str) -> OsLock | None:
+        """Lock without waiting."""
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        if fcntl is not None:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(fd)
+                return None
+        return OsLock(fd)

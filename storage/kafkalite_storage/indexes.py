@@ -1,0 +1,145 @@
+"""The two sparse indexes beside a segment, in Kafka's formats: `.index` by offset and `.timeindex` by timestamp.
+
+Kafka maps preallocated files into memory; these are appended to instead, so that a file is valid at every moment. The
+entries are also kept in arrays from the first use on, where a look-up is a bisection in C.
+"""
+
+from array import array
+from bisect import bisect_right
+from struct import Struct
+from typing import Final
+
+from kafkalite_storage.filesystem import File, FileSystem
+
+_OFFSET_ENTRY: Final = Struct(">ii")
+_TIME_ENTRY: Final = Struct(">qi")
+OFFSET_ENTRY_SIZE: Final = _OFFSET_ENTRY.size
+TIME_ENTRY_SIZE: Final = _TIME_ENTRY.size
+
+
+class OffsetIndex:
+    """Entries of (offset relative to the segment, position of the batch that ends there), both int32, increasing."""
+
+    __slots__ = ("_file", "_fs", "_path", "offsets", "positions")
+
+    def __init__(self, fs: FileSystem, path: str) -> None:
+        self._fs = fs
+        self._path = path
+        self._file: File | None = None
+        content = fs.read(path) if fs.exists(path) else b""
+        numbers = array("i")
+        if numbers.itemsize != _OFFSET_ENTRY.size // 2:  # pragma: no cover  # no such platform is known
+            raise NotImplementedError("a C int of 32 bits is needed")
+        numbers.frombytes(content[: len(content) // OFFSET_ENTRY_SIZE * OFFSET_ENTRY_SIZE])
+        if _NATIVE_IS_LITTLE:
+            numbers.byteswap()
+        self.offsets = numbers[0::2]
+        self.positions = numbers[1::2]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def look_up(self, relative_offset: int) -> int:
+        """Return the position from which a search for an offset starts."""
+        entry = bisect_right(self.offsets, relative_offset) - 1
+        return self.positions[entry] if entry >= 0 else 0
+
+    def append(self, relative_offset: int, position: int) -> None:
+        """Add an entry to file and memory."""
+        self._open().append((_OFFSET_ENTRY.pack(relative_offset, position),), OFFSET_ENTRY_SIZE)
+        self.offsets.append(relative_offset)
+        self.positions.append(position)
+
+    def keep(self, entries: int) -> None:
+        """Drop all but the first entries."""
+        self._open().truncate(entries * OFFSET_ENTRY_SIZE)
+        del self.offsets[entries:]
+        del self.positions[entries:]
+
+    def is_sound(self, size: int) -> bool:
+        """Tell whether both columns increase and point into a segment of size bytes."""
+        return _increases(self.offsets) and _increases(self.positions) and (not self.positions or self.positions[-1] < size)
+
+    def sync(self) -> None:
+        """Return when the file is on disk."""
+        if self._file is not None:
+            self._file.sync()
+
+    def _open(self) -> File:
+        file = self._file
+        if file is None:
+            file = self._file = self._fs.open(self._path, create=True)
+            if file.size() != len(self) * OFFSET_ENTRY_SIZE:
+                file.truncate(len(self) * OFFSET_ENTRY_SIZE)
+        return file
+
+
+class TimeIndex:
+    """Entries of (timestamp int64 in milliseconds, relative offset int32), both increasing.
+
+    An entry says that no record up to this offset is newer than the timestamp.
+    """
+
+    __slots__ = ("_file", "_fs", "_path", "offsets", "timestamps")
+
+    def __init__(self, fs: FileSystem, path: str) -> None:
+        self._fs = fs
+        self._path = path
+        self._file: File | None = None
+        content = fs.read(path) if fs.exists(path) else b""
+        self.timestamps = array("q")
+        self.offsets = array("i")
+        for timestamp, offset in _TIME_ENTRY.iter_unpack(content[: len(content) // TIME_ENTRY_SIZE * TIME_ENTRY_SIZE]):
+            self.timestamps.append(timestamp)
+            self.offsets.append(offset)
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def look_up(self, timestamp: int) -> int:
+        """Return the relative offset before which every record is older than timestamp."""
+        entry = bisect_right(self.timestamps, timestamp - 1) - 1
+        return self.offsets[entry] if entry >= 0 else 0
+
+    def maybe_append(self, timestamp: int, relative_offset: int) -> None:
+        """Add an entry unless it says nothing new."""
+        if timestamp < 0 or (self.timestamps and timestamp <= self.timestamps[-1]):
+            return
+        self._open().append((_TIME_ENTRY.pack(timestamp, relative_offset),), TIME_ENTRY_SIZE)
+        self.timestamps.append(timestamp)
+        self.offsets.append(relative_offset)
+
+    def keep(self, entries: int) -> None:
+        """Drop all but the first entries."""
+        self._open().truncate(entries * TIME_ENTRY_SIZE)
+        del self.timestamps[entries:]
+        del self.offsets[entries:]
+
+    def keep_before(self, relative_offset: int) -> None:
+        """Drop the entries at and after an offset."""
+        if self.offsets and self.offsets[-1] >= relative_offset:
+            self.keep(bisect_right(self.offsets, relative_offset - 1))
+
+    def is_sound(self) -> bool:
+        """Tell whether both columns increase."""
+        return _increases(self.timestamps) and _increases(self.offsets)
+
+    def sync(self) -> None:
+        """Return when the file is on disk."""
+        if self._file is not None:
+            self._file.sync()
+
+    def _open(self) -> File:
+        file = self._file
+        if file is None:
+            file = self._file = self._fs.open(self._path, create=True)
+            if file.size() != len(self) * TIME_ENTRY_SIZE:
+                file.truncate(len(self) * TIME_ENTRY_SIZE)
+        return file
+
+
+_NATIVE_IS_LITTLE: Final = array("i", [1]).tobytes()[0] == 1
+
+
+def _increases(column: "array[int]") -> bool:
+    return all(a < b for a, b in zip(column, column[1:], strict=False))

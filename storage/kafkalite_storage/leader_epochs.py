@@ -1,0 +1,59 @@
+"""Which leader epoch wrote which offsets of a partition (KIP-101), kept in `leader-epoch-checkpoint`."""
+
+from bisect import bisect_right
+from typing import Final
+
+from kafkalite_storage.checkpoints import LEADER_EPOCHS, decode_epochs, encode_epochs
+from kafkalite_storage.filesystem import FileSystem
+
+#: What OffsetForLeaderEpoch answers where nothing is known.
+UNDEFINED: Final = (-1, -1)
+
+
+class LeaderEpochs:
+    """Pairs of epoch and first offset, both increasing."""
+
+    __slots__ = ("_fs", "_path", "entries")
+
+    def __init__(self, fs: FileSystem, directory: str) -> None:
+        self._fs = fs
+        self._path = f"{directory}/{LEADER_EPOCHS}"
+        self.entries: list[tuple[int, int]] = []
+        if fs.exists(self._path):
+            try:
+                self.entries = decode_epochs(fs.read(self._path))
+            except ValueError:  # a cache: batches carry their epochs themselves
+                self.entries = []
+
+    @property
+    def latest(self) -> int:
+        """The newest epoch that wrote something; -1 when none has."""
+        return self.entries[-1][0] if self.entries else -1
+
+    def assign(self, epoch: int, offset: int) -> None:
+        """Note that an epoch starts to write at an offset."""
+        if epoch > self.latest:
+            self.entries = [entry for entry in self.entries if entry[1] < offset]
+            self.entries.append((epoch, offset))
+            self._save()
+
+    def end_offset(self, epoch: int, log_end_offset: int) -> tuple[int, int]:
+        """Return the largest epoch up to the one asked for, and the offset where it ended."""
+        if not self.entries or epoch < 0 or epoch > self.latest:
+            return UNDEFINED
+        if epoch == self.latest:
+            return epoch, log_end_offset
+        following = bisect_right(self.entries, epoch, key=lambda entry: entry[0])
+        if following == 0:
+            return epoch, self.entries[0][1]
+        return self.entries[following - 1][0], self.entries[following][1]
+
+    def truncate_to(self, offset: int) -> None:
+        """Forget the epochs that start at or after an offset."""
+        kept = [entry for entry in self.entries if entry[1] < offset]
+        if len(kept) < len(self.entries):
+            self.entries = kept
+            self._save()
+
+    def _save(self) -> None:
+        self._fs.replace(self._path, encode_epochs(self.entries), sync=False)

@@ -1,0 +1,491 @@
+"""A partition: an append-only sequence of record batches in segments (`open`, `append`, `read`, look-ups)."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from struct import Struct
+from typing import Final
+
+from kafkalite_storage import time_search
+from kafkalite_storage.append_checks import prepare_batch
+from kafkalite_storage.errors import (
+    MessageTooLarge,
+    OffsetOutOfRange,
+    RecordListTooLarge,
+    StorageFailure,
+)
+from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.leader_epochs import LeaderEpochs
+from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.open_files import OpenFiles
+from kafkalite_storage.producer_snapshot import encode_snapshot
+from kafkalite_storage.producer_state import ProducerStates
+from kafkalite_storage.recovery import Directory, Recovery, load_clean, load_producers, read_directory, recover
+from kafkalite_storage.segment import NOTHING, FetchSlice, Segment, file_name
+from kafkalite_storage.time_search import TimestampOffset
+from kafkalite_storage.topic_config import FOREVER
+from kafkalite_storage.transaction_index import AbortedTransaction
+from kafkalite_wire.records import (
+    BatchHeader,
+    Buffer,
+    EndTxnMarker,
+    check_batches,
+    check_produced,
+    iter_records,
+    read_end_txn_marker,
+)
+
+__all__ = ["AppendInfo", "AppendOrigin", "FetchSlice", "PartitionLog", "TimestampOffset"]
+
+#: Base offset, batch length and leader epoch: the part of a batch that its place in the log decides.
+_PLACE: Final = Struct(">qii")
+_MAX_SNAPSHOTS: Final = 2
+
+
+class AppendOrigin(Enum):
+    """Who made a batch: a client, whose batches are checked in full, or this broker."""
+
+    CLIENT = 1
+    BROKER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class AppendInfo:
+    """Where a batch went; `log_append_time` is -1 under CreateTime. A duplicate tells where the original is."""
+
+    base_offset: int
+    last_offset: int
+    log_append_time: int
+    log_start_offset: int
+    is_duplicate: bool = False
+
+
+class PartitionLog:
+    """One topic partition. Raises StorageError (with its Kafka code) or CorruptBatch, never OSError."""
+
+    def __init__(
+        self,
+        fs: FileSystem,
+        files: OpenFiles,
+        directory: str,
+        config: LogConfig,
+        segments: list[Segment],
+        producers: ProducerStates,
+        recovery: Recovery,
+        log_start_offset: int,
+        recovery_point: int,
+    ) -> None:
+        self._fs = fs
+        self._files = files
+        self.directory = directory
+        self._segments = segments
+        self._bases = [segment.base_offset for segment in segments]
+        self._active = segments[-1]
+        self._producers = producers
+        self._epochs = LeaderEpochs(fs, directory)
+        self.recovery = recovery
+        self.log_start_offset = log_start_offset
+        self.log_end_offset = producers.end_offset
+        #: What is below is on disk.
+        self.recovery_point = recovery_point
+        self.leader_epoch = max(self._epochs.latest, 0)
+        self._epoch_written = self._epochs.latest
+        self._failure: OSError | None = None
+        self._names_unsynced = False
+        self.config = config
+
+    @classmethod
+    def open(
+        cls,
+        fs: FileSystem,
+        directory: str,
+        *,
+        config: LogConfig,
+        recovery_point: int = 0,
+        clean: bool = False,
+        now_ms: int,
+        log_start_offset: int = 0,
+        files: OpenFiles | None = None,
+    ) -> "PartitionLog":
+        """Open a partition's directory, making it if it is new; `recovery` tells what had to be repaired.
+
+        Without clean, everything past the recovery point is read and checked.
+        """
+        files = files or OpenFiles()
+        with _storage(directory):
+            fs.make_directory(directory)
+            found = read_directory(fs, files, directory, now_ms)
+            if not found.segments:
+                first = Segment(fs, files, directory, log_start_offset, created_ms=now_ms)
+                first.create()
+                found.segments.append(first)
+            log_start_offset = max(log_start_offset, found.segments[0].base_offset)
+            end_offset, trusted_offset, recovery = _load(found, clean, recovery_point, config)
+            producers = load_producers(
+                fs,
+                directory,
+                found,
+                log_start_offset=log_start_offset,
+                end_offset=end_offset,
+                trusted_offset=trusted_offset,
+            )
+            log = cls(
+                fs,
+                files,
+                directory,
+                config,
+                found.segments,
+                producers,
+                recovery,
+                min(log_start_offset, end_offset),
+                end_offset if clean else min(recovery_point, end_offset),
+            )
+            log._epochs.truncate_to(end_offset)
+            return log
+
+    @property
+    def config(self) -> LogConfig:
+        """The topic's configuration; may be replaced at any time."""
+        return self._config
+
+    @config.setter
+    def config(self, config: LogConfig) -> None:
+        self._config = config
+        # Attributes of their own, because an append looks at each of them.
+        self._max_message_bytes = config.max_message_bytes
+        self._segment_bytes = config.segment_bytes
+        self._segment_ms = min(config.segment_ms, config.max_compaction_lag_ms) if config.is_compacted else config.segment_ms
+        self._index_bytes = config.segment_index_bytes
+        self._index_interval = config.index_interval_bytes
+        self._after_max_ms = config.message_timestamp_after_max_ms
+        self._flush_messages = config.flush_messages
+        self._log_append_time = config.uses_log_append_time
+        self._looks_inside = (
+            config.is_compacted
+            or config.uses_log_append_time
+            or config.target_compression is not None
+            or config.message_timestamp_before_max_ms < FOREVER
+        )
+
+    @property
+    def high_watermark(self) -> int:
+        """End of what consumers may read: everything, as there is one replica."""
+        return self.log_end_offset
+
+    @property
+    def last_stable_offset(self) -> int:
+        """End of what read-committed consumers may read: the start of the oldest open transaction."""
+        unstable = self._producers.first_unstable_offset if self._producers.open_transactions else None
+        return self.log_end_offset if unstable is None else unstable
+
+    @property
+    def size(self) -> int:
+        """Bytes of all segments' records."""
+        with _storage(self.directory):
+            return sum(segment.size for segment in self._segments)
+
+    @property
+    def segment_count(self) -> int:
+        """How many segments there are."""
+        return len(self._segments)
+
+    @property
+    def producers(self) -> ProducerStates:
+        """What the partition remembers of its producers; to be read only."""
+        return self._producers
+
+    def append(
+        self,
+        batch: Buffer,
+        *,
+        now_ms: int,
+        origin: AppendOrigin = AppendOrigin.CLIENT,
+        header: BatchHeader | None = None,
+    ) -> AppendInfo:
+        """Append the one batch of a client, or the batches that this broker built.
+
+        The buffer is not changed: offset and leader epoch are written in front of the rest in one gathered write.
+        With header, the caller vouches that `check_produced` returned it for this very batch.
+
+        Raises CorruptBatch and its kinds, MessageTooLarge, RecordListTooLarge, InvalidTimestamp, OutOfOrderSequence,
+        InvalidProducerEpoch, InvalidTxnState and StorageFailure. Nothing is appended then.
+        """
+        if self._failure is not None:
+            raise StorageFailure(f"{self.directory} failed before: {self._failure}") from self._failure
+        if origin is AppendOrigin.BROKER:
+            return self._append_own(batch, now_ms)
+        if header is None:
+            header = check_produced(batch)
+            assert header is not None
+        if header.size > self._max_message_bytes:
+            raise self._too_large(header)
+        if (
+            self._looks_inside
+            or header.max_timestamp > now_ms + self._after_max_ms
+            or header.attributes & 8  # a timestamp type that only brokers set
+        ):
+            batch, header = prepare_batch(batch, header, self._config, now_ms)
+            if header.size > self._max_message_bytes:
+                raise self._too_large(header)
+        if header.producer_id >= 0:
+            duplicate = self._producers.find_duplicate(header)
+            if duplicate is not None:
+                return AppendInfo(
+                    duplicate.first_offset, duplicate.last_offset, duplicate.timestamp, self.log_start_offset, True
+                )
+            self._producers.check(header)
+        offset = self._write(batch, header, now_ms)
+        if header.producer_id >= 0:
+            self._producers.record_batch(header, offset)
+        return AppendInfo(
+            offset, offset + header.last_offset_delta, now_ms if self._log_append_time else -1, self.log_start_offset
+        )
+
+    def _append_own(self, batches: Buffer, now_ms: int) -> AppendInfo:
+        base_offset = self.log_end_offset
+        view = memoryview(batches)
+        for position, header in check_batches(batches):
+            batch = view[position : position + header.size]
+            if not header.is_control:
+                offset = self._write(batch, header, now_ms)
+                if header.producer_id >= 0:
+                    self._producers.record_batch(header, offset)
+                continue
+            markers = [marker for marker in map(read_end_txn_marker, iter_records(batch)) if marker is not None]
+            for marker in markers:
+                self._producers.check_marker(header, marker)
+            offset = self._write(batch, header, now_ms)
+            for marker in markers:
+                self._end_transaction(header, marker, offset)
+        return AppendInfo(base_offset, self.log_end_offset - 1, -1, self.log_start_offset)
+
+    def _end_transaction(self, header: BatchHeader, marker: EndTxnMarker, offset: int) -> None:
+        aborted = self._producers.record_marker(header, marker, offset)
+        if aborted is not None:
+            with _storage(self.directory):
+                self._active.transaction_index.append(aborted)
+
+    def _write(self, batch: Buffer, header: BatchHeader, now_ms: int) -> int:
+        size = header.batch_length + 12
+        if size > self._segment_bytes:
+            raise RecordListTooLarge(f"a batch of {size} bytes does not fit into a segment of {self._segment_bytes} bytes")
+        offset = self.log_end_offset
+        last_offset = offset + header.last_offset_delta
+        max_timestamp = header.max_timestamp
+        segment = self._active
+        first_timestamp = segment.first_timestamp
+        position = segment.size
+        try:
+            if (first_timestamp is not None and max_timestamp - first_timestamp > self._segment_ms) or segment.is_full(
+                size, last_offset, segment_bytes=self._segment_bytes, index_bytes=self._index_bytes
+            ):
+                segment = self._roll(now_ms)
+                position = 0
+            epoch = self.leader_epoch
+            if epoch > self._epoch_written:
+                self._epochs.assign(epoch, offset)
+                self._epoch_written = epoch
+            segment.append(
+                (_PLACE.pack(offset, header.batch_length, epoch), memoryview(batch)[16:size]),
+                size,
+                offset,
+                last_offset,
+                max_timestamp,
+                self._index_interval,
+            )
+        except OSError as error:
+            self._undo(segment, position, offset)
+            raise StorageFailure(f"{segment.name}: {error}") from error
+        self.log_end_offset = last_offset + 1
+        self._producers.end_offset = last_offset + 1
+        if last_offset + 1 - self.recovery_point >= self._flush_messages:
+            self.flush(caches=False)
+        return offset
+
+    def _undo(self, segment: Segment, position: int, offset: int) -> None:
+        """Cut off what a failed write may have left; if that fails too, refuse all writes from now on."""
+        try:
+            segment.cut(position)
+            segment.keep_indexes_before(offset)
+        except OSError as error:
+            self._failure = error
+
+    def _too_large(self, header: BatchHeader) -> MessageTooLarge:
+        return MessageTooLarge(f"a batch of {header.size} bytes exceeds max.message.bytes {self._max_message_bytes}")
+
+    def _roll(self, now_ms: int) -> Segment:
+        """Close the active segment and begin the next one at the end offset."""
+        self._active.seal()
+        self._take_snapshot()
+        segment = Segment(self._fs, self._files, self.directory, self.log_end_offset, created_ms=now_ms)
+        segment.create()
+        self._segments.append(segment)
+        self._bases.append(segment.base_offset)
+        self._active = segment
+        self._names_unsynced = True
+        return segment
+
+    def _take_snapshot(self) -> None:
+        """Save the producers' state at the end offset, and drop all but the newest snapshots."""
+        producers = self._producers
+        offset = producers.end_offset
+        if offset <= producers.snapshot_offset:
+            return
+        self._fs.replace(self._path(offset), encode_snapshot(producers), sync=False)
+        producers.snapshot_offset = offset
+        names = sorted(name for name in self._fs.list(self.directory) if name.endswith(".snapshot"))
+        for name in names[:-_MAX_SNAPSHOTS]:
+            self._fs.remove(f"{self.directory}/{name}")
+
+    def _path(self, offset: int) -> str:
+        return f"{self.directory}/{file_name(offset, '.snapshot')}"
+
+    def read(
+        self, offset: int, *, max_bytes: int, min_one_batch: bool = True, max_offset: int | None = None
+    ) -> FetchSlice:
+        """Return batches from the one that holds offset on, out of one segment; empty at the end of the log.
+
+        The last batch may be cut off by max_bytes, as Kafka does. With min_one_batch, the first never is. Batches
+        from max_offset on are left out. Raises OffsetOutOfRange and StorageFailure.
+        """
+        end = self.log_end_offset
+        if not self.log_start_offset <= offset <= end:
+            raise OffsetOutOfRange(offset, self.log_start_offset, end)
+        limit = end if max_offset is None else max_offset
+        if offset >= min(limit, end):
+            return NOTHING
+        segments = self._segments
+        try:
+            for number in range(max(bisect_right(self._bases, offset) - 1, 0), len(segments)):
+                segment = segments[number]
+                if segment.base_offset >= limit:
+                    return NOTHING
+                stop: int | None = None
+                if limit < end and (segment is self._active or segments[number + 1].base_offset > limit):
+                    found = segment.locate(limit)
+                    stop = None if found is None else found[0]
+                piece = segment.read(offset, max_bytes, min_one_batch=min_one_batch, end=stop)
+                if piece is not None:
+                    return piece
+        except OSError as error:
+            raise StorageFailure(f"{self.directory}: {error}") from error
+        return NOTHING
+
+    def offset_for_timestamp(self, timestamp: int) -> TimestampOffset | None:
+        """Find the first record that is not older than a time in milliseconds; looks inside compressed batches."""
+        with _storage(self.directory):
+            return time_search.first_at_or_after(self._segments, timestamp, self.log_start_offset)
+
+    def max_timestamp(self) -> TimestampOffset | None:
+        """Find the record with the newest time (ListOffsets -3, KIP-734)."""
+        with _storage(self.directory):
+            return time_search.newest(self._segments)
+
+    def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
+        """Return the largest epoch up to the one asked for and where it ended; (-1, -1) when it is not known."""
+        return self._epochs.end_offset(epoch, self.log_end_offset)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Write with a newer leader epoch from now on."""
+        self.leader_epoch = max(self.leader_epoch, epoch)
+
+    def aborted_transactions(self, start: int, end: int) -> list[AbortedTransaction]:
+        """Return the aborted transactions that touch offsets from start to before end, for a read-committed fetch."""
+        aborted: list[AbortedTransaction] = []
+        with _storage(self.directory):
+            for number in range(max(bisect_right(self._bases, start) - 1, 0), len(self._segments)):
+                for transaction in self._segments[number].transaction_index:
+                    if transaction.last_offset >= start and transaction.first_offset < end:
+                        aborted.append(transaction)
+                    if transaction.last_stable_offset >= end:
+                        return aborted
+        return aborted
+
+    def expire_producers(self, before_ms: int) -> list[int]:
+        """Forget producers that wrote nothing since a time (`producer.id.expiration.ms`); return their ids."""
+        return self._producers.expire(before_ms)
+
+    def truncate(self, offset: int, *, now_ms: int) -> None:
+        """Drop everything at and after an offset, which becomes the end offset; within a batch, the batch goes too."""
+        if offset >= self.log_end_offset:
+            return
+        offset = max(offset, self.log_start_offset)
+        with _storage(self.directory):
+            found = read_directory(self._fs, self._files, self.directory, now_ms)
+            while len(self._segments) > 1 and self._segments[-1].base_offset >= offset:
+                self._segments.pop().delete()
+            self._bases = [segment.base_offset for segment in self._segments]
+            self._active = segment = self._segments[-1]
+            located = segment.locate(offset)
+            if located is not None:
+                segment.cut(located[0])
+                segment.keep_indexes_before(offset)
+            self.log_end_offset = segment.load_tail()
+            self.recovery_point = min(self.recovery_point, self.log_end_offset)
+            found.segments = self._segments
+            self._producers = load_producers(
+                self._fs,
+                self.directory,
+                found,
+                log_start_offset=self.log_start_offset,
+                end_offset=self.log_end_offset,
+                trusted_offset=self.log_end_offset,
+            )
+            self._epochs.truncate_to(self.log_end_offset)
+
+    def flush(self, *, caches: bool = True) -> None:
+        """Return when everything appended so far is on disk; indexes too, unless caches is False."""
+        end = self.log_end_offset
+        if self.recovery_point >= end:
+            return
+        with _storage(self.directory):
+            first = max(bisect_right(self._bases, self.recovery_point) - 1, 0)
+            for segment in self._segments[first:]:
+                segment.sync(indexes=caches)
+            if self._names_unsynced or self.recovery_point == 0:
+                self._fs.sync_directory(self.directory)
+                self._names_unsynced = False
+        self.recovery_point = end
+
+    def close(self, *, clean: bool = True) -> None:
+        """Close the files; clean also saves all caches and syncs, so that the next start need not recover."""
+        if clean and self._failure is None:
+            with _storage(self.directory):
+                self._active.seal()
+                self._take_snapshot()
+            self.flush()
+        for segment in self._segments:
+            self._files.forget(segment)
+            segment.release()
+
+    def delete(self) -> None:
+        """Remove the directory with everything in it; slices that were handed out stay readable."""
+        self.close(clean=False)
+        with _storage(self.directory):
+            self._fs.remove_directory(self.directory)
+
+
+def _load(found: Directory, clean: bool, recovery_point: int, config: LogConfig) -> tuple[int, int, Recovery]:
+    if clean:
+        try:
+            end_offset = load_clean(found)
+        except ValueError as error:  # somebody touched the files: believe nothing
+            end_offset, trusted_offset, recovery = recover(found, 0, config.index_interval_bytes)
+            reason = recovery.reason or str(error)
+            done = Recovery(
+                scanned_bytes=recovery.scanned_bytes, truncated_bytes=recovery.truncated_bytes, reason=reason
+            )
+            return end_offset, trusted_offset, done
+        return end_offset, end_offset, Recovery()
+    return recover(found, recovery_point, config.index_interval_bytes)
+
+
+@contextmanager
+def _storage(directory: str) -> Iterator[None]:
+    """Turn errors of the file system into StorageFailure; not for hot paths."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailure(f"{directory}: {error}") from error

@@ -1,0 +1,204 @@
+"""Bring the files of a partition into a consistent state when it is opened.
+
+After a clean shutdown the files are trusted. After a crash, what lies past the recovery point (the offset up to which
+the log was known to be on disk) is read in full: the log ends at its last whole, sound batch, and indexes, transaction
+index and producer state are rebuilt from there. The log is the truth; every other file is a cache.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.open_files import OpenFiles
+from kafkalite_storage.producer_snapshot import decode_snapshot
+from kafkalite_storage.producer_state import ProducerStates
+from kafkalite_storage.scan import iter_batches, iter_headers
+from kafkalite_storage.segment import Segment, file_name
+from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_records, read_end_txn_marker
+
+_DISCARDED: Final = (".deleted", ".cleaned", ".tmp")
+_DIGITS: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What was done to open a partition, for one line in the log."""
+
+    scanned_bytes: int = 0
+    truncated_bytes: int = 0
+    deleted_segments: int = 0
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if not self.scanned_bytes and not self.truncated_bytes:
+            return "nothing to recover"
+        text = f"checked {self.scanned_bytes} bytes past the recovery point"
+        if self.truncated_bytes:
+            text += f", cut off {self.truncated_bytes} bytes ({self.reason})"
+        return text
+
+
+@dataclass(slots=True)
+class Directory:
+    """The segments of a partition's directory, oldest first, and the offsets that have a producer snapshot."""
+
+    segments: list[Segment] = field(default_factory=list)
+    snapshots: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Tail:
+    """The result of a recovery in progress."""
+
+    end_offset: int = 0
+    trusted_offset: int = -1
+    scanned: int = 0
+    truncated: int = 0
+    deleted: int = 0
+    reason: str = ""
+
+
+def read_directory(fs: FileSystem, files: OpenFiles, directory: str, now_ms: int) -> Directory:
+    """Find the segments by their names and remove what a crash left of a deletion or a compaction."""
+    found = Directory()
+    for name in sorted(fs.list(directory)):
+        stem, _, suffix = name.partition(".")
+        if name.endswith(_DISCARDED):
+            fs.remove(f"{directory}/{name}")
+        elif len(stem) == _DIGITS and stem.isdigit():
+            if suffix == "log":
+                found.segments.append(Segment(fs, files, directory, int(stem), created_ms=now_ms))
+            elif suffix == "snapshot":
+                found.snapshots.append(int(stem))
+    return found
+
+
+def load_clean(found: Directory) -> int:
+    """Return the end offset of a log that was closed in order; raises ValueError when the files say otherwise."""
+    return found.segments[-1].load_tail()
+
+
+def recover(found: Directory, recovery_point: int, interval: int) -> tuple[int, int, Recovery]:
+    """Cut the log to its last sound batch and rebuild the indexes past the recovery point.
+
+    Return the end offset, the offset from which batches were checked, and what was done.
+    """
+    segments = found.segments
+    first = max((i for i, segment in enumerate(segments) if segment.base_offset <= recovery_point), default=0)
+    tail = _Tail(end_offset=segments[first].base_offset)
+    for number in range(first, len(segments)):
+        segment = segments[number]
+        if segment.base_offset < tail.end_offset:
+            tail.reason = tail.reason or f"{segment.name} overlaps the segment before it"
+        if tail.reason:
+            tail.truncated += segment.size
+            tail.deleted += 1
+            segment.delete()
+            continue
+        _recover_segment(segment, recovery_point, interval, tail)
+        if number + 1 < len(segments):
+            segment.seal()
+    if tail.deleted:
+        del segments[len(segments) - tail.deleted :]
+    done = Recovery(
+        scanned_bytes=tail.scanned, truncated_bytes=tail.truncated, deleted_segments=tail.deleted, reason=tail.reason
+    )
+    return tail.end_offset, max(tail.trusted_offset, 0), done
+
+
+def _recover_segment(segment: Segment, recovery_point: int, interval: int, tail: _Tail) -> None:
+    size = segment.size
+    position, end_offset = _trusted_part(segment, recovery_point)
+    tail.end_offset = max(tail.end_offset, end_offset)
+    if tail.trusted_offset < 0:
+        tail.trusted_offset = end_offset
+    tail.scanned += size - position
+    for at, header, batch in iter_batches(segment.log_file(), position, size):
+        try:
+            check_batch(batch)
+            if header.base_offset < tail.end_offset:
+                raise CorruptBatch(f"offset {header.base_offset} follows offset {tail.end_offset - 1}")
+        except CorruptBatch as error:
+            tail.reason = f"{segment.name} at byte {at}: {error}"
+            break
+        segment.note_batch(at, header.size, header.base_offset, header.last_offset, header.max_timestamp, interval)
+        tail.end_offset = header.next_offset
+        position = at + header.size
+    if position < size:
+        tail.reason = tail.reason or f"{segment.name} ends {size - position} bytes into a batch"
+        tail.truncated += size - position
+        segment.cut(position)
+
+
+def _trusted_part(segment: Segment, recovery_point: int) -> tuple[int, int]:
+    """Return position and offset up to which a segment need not be read, with indexes that end there."""
+    if recovery_point > segment.base_offset:
+        segment.keep_indexes_before(recovery_point)
+        try:
+            end_offset = segment.load_tail(until=recovery_point)
+        except ValueError:
+            pass
+        else:
+            return segment.last_batch_end, end_offset
+    segment.drop_indexes()
+    segment.forget_tail()
+    return 0, segment.base_offset
+
+
+def load_producers(
+    fs: FileSystem,
+    directory: str,
+    found: Directory,
+    *,
+    log_start_offset: int,
+    end_offset: int,
+    trusted_offset: int,
+) -> ProducerStates:
+    """Read the newest snapshot that fits and replay the batches that follow it.
+
+    The transaction index is rebuilt from trusted_offset on; before it, the files are believed.
+    """
+    states = ProducerStates()
+    states.end_offset = log_start_offset
+    for offset in sorted(found.snapshots, reverse=True):
+        path = f"{directory}/{file_name(offset, '.snapshot')}"
+        if log_start_offset <= offset <= min(end_offset, trusted_offset):
+            try:
+                states = decode_snapshot(fs.read(path), offset)
+                break
+            except ValueError:
+                pass
+        fs.remove(path)
+        found.snapshots.remove(offset)
+    for number, segment in enumerate(found.segments):
+        following = found.segments[number + 1].base_offset if number + 1 < len(found.segments) else end_offset
+        if following > states.end_offset:
+            replay(segment, states, trusted_offset)
+    states.end_offset = end_offset
+    return states
+
+
+def replay(segment: Segment, states: ProducerStates, trusted_offset: int) -> None:
+    """Apply the batches of a segment that a producer's state does not know yet."""
+    position = segment.offset_index.look_up(states.end_offset - segment.base_offset)
+    file = segment.log_file()
+    for at, header in iter_headers(file, position, segment.size):
+        if header.producer_id < 0 or header.base_offset < states.end_offset:
+            continue
+        if not header.is_control:
+            states.record_batch(header, header.base_offset)
+            continue
+        _replay_marker(segment, states, header, file.read_at(at, header.size), trusted_offset)
+
+
+def _replay_marker(
+    segment: Segment, states: ProducerStates, header: BatchHeader, batch: bytes, trusted_offset: int
+) -> None:
+    for record in iter_records(batch):
+        marker = read_end_txn_marker(record)
+        if marker is None:
+            continue
+        aborted = states.record_marker(header, marker, record.offset)
+        if aborted is not None and record.offset >= trusted_offset:
+            segment.transaction_index.append(aborted)
+

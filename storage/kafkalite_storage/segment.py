@@ -1,0 +1,360 @@
+"""One segment of a partition: a `.log` file of batches with its indexes."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Final
+
+from kafkalite_storage.filesystem import File, FileSystem
+from kafkalite_storage.indexes import OFFSET_ENTRY_SIZE, TIME_ENTRY_SIZE, OffsetIndex, TimeIndex
+from kafkalite_storage.open_files import OpenFiles
+from kafkalite_storage.scan import LENGTH_PREFIX, SMALLEST_LENGTH, WALK, iter_headers
+from kafkalite_storage.transaction_index import TransactionIndex
+from kafkalite_wire.records import HEADER_SIZE, NO_TIMESTAMP, Buffer, read_header
+
+LARGEST_RELATIVE_OFFSET: Final = 0x7FFF_FFFF
+_SUFFIXES: Final = (".log", ".index", ".timeindex", ".txnindex")
+# An index points at most `index.interval.bytes` before a batch; one read of twice the default finds most.
+_SEARCH_PIECE: Final = 8192
+# A segment larger than this has lost its index if it has no entry; Kafka's largest default interval between two
+# entries is a batch of `max.message.bytes`.
+_UNINDEXED: Final = 4 * 1024 * 1024
+_REBUILD_INTERVAL: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class FetchSlice:
+    """Whole batches (the last may be cut off) as a range of a file, for `sendfile` or for `read`.
+
+    The file stays readable as long as the slice refers to it, even when its segment is deleted.
+    """
+
+    file: File | None
+    position: int
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    def read(self) -> bytes:
+        """Return the bytes."""
+        return self.file.read_at(self.position, self.size) if self.file is not None else b""
+
+
+NOTHING: Final = FetchSlice(None, 0, 0)
+
+
+def file_name(offset: int, suffix: str) -> str:
+    """Name a file of the segment that starts at an offset, as Kafka does."""
+    return f"{offset:020d}{suffix}"
+
+
+class Segment:
+    """Batches from `base_offset` on.
+
+    Files are opened at the first use and may be closed by OpenFiles between any two calls. Methods raise OSError.
+    """
+
+    __slots__ = (
+        "_directory",
+        "_files",
+        "_fs",
+        "_log",
+        "_offset_index",
+        "_since_index",
+        "_size",
+        "_time_index",
+        "base_offset",
+        "created_ms",
+        "first_timestamp",
+        "last_batch_end",
+        "last_batch_offset",
+        "last_batch_position",
+        "max_timestamp",
+        "max_timestamp_offset",
+        "used",
+    )
+
+    def __init__(self, fs: FileSystem, files: OpenFiles, directory: str, base_offset: int, *, created_ms: int) -> None:
+        self._fs = fs
+        self._files = files
+        self._directory = directory
+        self.base_offset = base_offset
+        self.created_ms = created_ms
+        self.used = False
+        self._log: File | None = None
+        self._offset_index: OffsetIndex | None = None
+        self._time_index: TimeIndex | None = None
+        self._size = -1
+        self._since_index = 0
+        #: Where the newest batch starts, so that a consumer at the tail needs no search; -1: not known.
+        self.last_batch_offset = -1
+        self.last_batch_position = -1
+        self.last_batch_end = 0
+        self.first_timestamp: int | None = None
+        #: The newest timestamp and the last offset of its batch; None: ask the time index.
+        self.max_timestamp: int | None = None
+        self.max_timestamp_offset = base_offset
+
+    def __repr__(self) -> str:
+        return f"<Segment {self._path('.log')}>"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the log file."""
+        if self._size < 0:
+            self._size = self.log_file().size()
+        return self._size
+
+    @property
+    def name(self) -> str:
+        """Path of the log file, for messages."""
+        return self._path(".log")
+
+    def create(self) -> None:
+        """Make the file of a new segment, emptying what a crash may have left."""
+        self.log_file().truncate(0)
+        self._size = 0
+        self.max_timestamp = NO_TIMESTAMP
+        self.drop_indexes()
+
+    def log_file(self) -> File:
+        """Return the open log file."""
+        self.used = True
+        file = self._log
+        if file is None:
+            self._files.opened(self)
+            file = self._log = self._fs.open(self._path(".log"), create=True)
+        return file
+
+    @property
+    def offset_index(self) -> OffsetIndex:
+        """The index by offset, read on first use."""
+        index = self._offset_index
+        if index is None:
+            self.log_file()
+            index = self._offset_index = OffsetIndex(self._fs, self._path(".index"))
+            if not index.is_sound(self.size) or not (len(index) or self._size <= _UNINDEXED):
+                self._rebuild_indexes()
+        return index
+
+    @property
+    def time_index(self) -> TimeIndex:
+        """The index by timestamp, read on first use."""
+        index = self._time_index
+        if index is None:
+            self.log_file()
+            index = self._time_index = TimeIndex(self._fs, self._path(".timeindex"))
+            if not index.is_sound():
+                self._rebuild_indexes()
+        return index
+
+    @property
+    def transaction_index(self) -> TransactionIndex:
+        """The aborted transactions."""
+        return TransactionIndex(self._fs, self._path(".txnindex"))
+
+    def release(self) -> None:
+        """Close the files; the next use opens them again."""
+        self._log = None
+        self._offset_index = None
+        self._time_index = None
+
+    def append(
+        self, parts: tuple[Buffer, ...], size: int, base_offset: int, last_offset: int, max_timestamp: int, interval: int
+    ) -> None:
+        """Write one batch of size bytes at the end; every interval bytes an index entry goes with it."""
+        file = self._log
+        if file is None:
+            file = self.log_file()
+        self.used = True
+        position = self._size
+        file.append(parts, size)
+        self._size = position + size
+        self.note_batch(position, size, base_offset, last_offset, max_timestamp, interval)
+
+    def note_batch(
+        self, position: int, size: int, base_offset: int, last_offset: int, max_timestamp: int, interval: int
+    ) -> None:
+        """Take a batch that lies in the file into the indexes and the tail."""
+        if self.first_timestamp is None:
+            self.first_timestamp = max_timestamp
+        if self.max_timestamp is None or max_timestamp > self.max_timestamp:
+            self.max_timestamp = max_timestamp
+            self.max_timestamp_offset = last_offset
+        if self._since_index > interval:
+            self.offset_index.append(last_offset - self.base_offset, position)
+            self.time_index.maybe_append(self.max_timestamp, self.max_timestamp_offset - self.base_offset)
+            self._since_index = 0
+        self._since_index += size
+        self.last_batch_offset = base_offset
+        self.last_batch_position = position
+
+    def is_full(self, size: int, last_offset: int, *, segment_bytes: int, index_bytes: int) -> bool:
+        """Tell whether a batch of size bytes belongs into the next segment."""
+        if self._size + size > segment_bytes:
+            return self._size > 0
+        if last_offset - self.base_offset > LARGEST_RELATIVE_OFFSET:
+            return True
+        if self._since_index == self._size:  # no index entry yet
+            return False
+        return (
+            len(self.offset_index) * OFFSET_ENTRY_SIZE > index_bytes - OFFSET_ENTRY_SIZE
+            or len(self.time_index) * TIME_ENTRY_SIZE > index_bytes - TIME_ENTRY_SIZE
+        )
+
+    def seal(self) -> None:
+        """Write the newest timestamp to the time index, as Kafka does on a roll and on a clean close."""
+        if self._size > 0 and self.max_timestamp is not None:
+            self.time_index.maybe_append(self.max_timestamp, self.max_timestamp_offset - self.base_offset)
+
+    def load_tail(self, until: int | None = None) -> int:
+        """Learn size, newest timestamp and the end offset from the files, trusting them; return the end offset.
+
+        With until, stop at the batch that holds that offset; `last_batch_end` tells where.
+        Raises ValueError when the files contradict each other.
+        """
+        self._size = size = self.log_file().size()
+        index = self.offset_index
+        position = index.positions[-1] if len(index) else 0
+        times = self.time_index
+        self.max_timestamp, self.max_timestamp_offset = NO_TIMESTAMP, self.base_offset
+        if len(times):
+            self.max_timestamp = times.timestamps[-1]
+            self.max_timestamp_offset = self.base_offset + times.offsets[-1]
+        self._since_index = 0
+        end_offset = self.base_offset
+        indexed_end = self.base_offset + index.offsets[-1] if len(index) else None
+        self.last_batch_offset = self.last_batch_position = -1
+        for at, header in iter_headers(self.log_file(), position, size):
+            if until is not None and header.last_offset >= until:
+                break
+            if header.base_offset < end_offset:
+                raise ValueError(f"{self.name}: offset {header.base_offset} follows {end_offset - 1}")
+            if indexed_end is not None and at == position and header.last_offset != indexed_end:
+                raise ValueError(f"{self.name}: its offset index points to offset {header.last_offset}")
+            if header.max_timestamp > self.max_timestamp:
+                self.max_timestamp, self.max_timestamp_offset = header.max_timestamp, header.last_offset
+            end_offset = header.next_offset
+            self.last_batch_offset, self.last_batch_position = header.base_offset, at
+            self._since_index += header.size
+            position = at + header.size
+        if position != size and until is None:
+            raise ValueError(f"{self.name}: {size - position} bytes follow the last whole batch")
+        self.last_batch_end = position
+        if size > 0:
+            self.first_timestamp = read_header(self.log_file().read_at(0, HEADER_SIZE)).max_timestamp
+        return end_offset
+
+    def newest(self) -> tuple[int, int]:
+        """Return the newest timestamp and the last offset of its batch; (-1, base offset) when empty."""
+        if self.max_timestamp is None:
+            times = self.time_index
+            if len(times):
+                self.max_timestamp = times.timestamps[-1]
+                self.max_timestamp_offset = self.base_offset + times.offsets[-1]
+            else:  # its index was lost: look at every batch once
+                self.max_timestamp = NO_TIMESTAMP
+                for _, header in iter_headers(self.log_file(), 0, self.size):
+                    if header.max_timestamp > self.max_timestamp:
+                        self.max_timestamp, self.max_timestamp_offset = header.max_timestamp, header.last_offset
+        return self.max_timestamp, self.max_timestamp_offset
+
+    def locate(self, offset: int) -> tuple[int, int] | None:
+        """Return position and size of the first batch that ends at or after offset; None when there is none."""
+        file = self.log_file()
+        size = self.size
+        if offset >= self.last_batch_offset >= 0:
+            position = self.last_batch_position
+        else:
+            position = self.offset_index.look_up(offset - self.base_offset)
+        while position < size:
+            piece = file.read_at(position, min(_SEARCH_PIECE, size - position))
+            at = 0
+            while at + HEADER_SIZE <= len(piece):
+                base_offset, length, last_offset_delta = WALK.unpack_from(piece, at)
+                if length < SMALLEST_LENGTH:
+                    raise OSError(f"{self.name}: no batch at byte {position + at}")
+                if base_offset + last_offset_delta >= offset:
+                    return position + at, length + LENGTH_PREFIX
+                at += length + LENGTH_PREFIX
+            if at == 0:
+                return None
+            position += at
+        return None
+
+    def read(self, offset: int, max_bytes: int, *, min_one_batch: bool, end: int | None = None) -> FetchSlice | None:
+        """Return the batches from the one that holds offset on, up to the position end; None when all are older."""
+        found = self.locate(offset)
+        if found is None:
+            return None
+        position, first_size = found
+        size = min(max_bytes, (self._size if end is None else end) - position)
+        if size < first_size and min_one_batch:
+            size = first_size
+        if size <= 0:
+            return NOTHING
+        return FetchSlice(self.log_file(), position, size)
+
+    def cut(self, position: int) -> None:
+        """Truncate the log file; indexes are the caller's to rebuild."""
+        self.log_file().truncate(position)
+        self._size = position
+        self.last_batch_offset = self.last_batch_position = -1
+        if position == 0:
+            self.first_timestamp = None
+
+    def forget_tail(self) -> None:
+        """Start to learn the batches from the first one on again."""
+        self.first_timestamp = None
+        self.max_timestamp, self.max_timestamp_offset = NO_TIMESTAMP, self.base_offset
+        self.last_batch_offset = self.last_batch_position = -1
+
+    def drop_indexes(self) -> None:
+        """Empty all indexes."""
+        self.offset_index.keep(0)
+        self.time_index.keep(0)
+        self.transaction_index.keep_before(0)
+        self._since_index = 0
+
+    def keep_indexes_before(self, offset: int) -> None:
+        """Drop the index entries at and after an offset."""
+        relative = offset - self.base_offset
+        index = self.offset_index
+        index.keep(bisect_left(index.offsets, relative))
+        self.time_index.keep_before(relative)
+        self.transaction_index.keep_before(offset)
+
+    def _rebuild_indexes(self) -> None:
+        """Make both indexes anew from the batches, after they were lost or damaged."""
+        offsets, times = self.offset_index, self.time_index
+        offsets.keep(0)
+        times.keep(0)
+        newest, newest_offset = NO_TIMESTAMP, self.base_offset
+        since_index = 0
+        for at, header in iter_headers(self.log_file(), 0, self.size):
+            if header.max_timestamp > newest:
+                newest, newest_offset = header.max_timestamp, header.last_offset
+            if since_index > _REBUILD_INTERVAL:
+                offsets.append(header.last_offset - self.base_offset, at)
+                times.maybe_append(newest, newest_offset - self.base_offset)
+                since_index = 0
+            since_index += header.size
+        times.maybe_append(newest, newest_offset - self.base_offset)
+
+    def sync(self, *, indexes: bool) -> None:
+        """Return when the segment is on disk; a cache such as an index may follow later."""
+        self.log_file().sync()
+        if indexes:
+            self.offset_index.sync()
+            self.time_index.sync()
+            self.transaction_index.sync()
+
+    def delete(self) -> None:
+        """Remove the files; slices that were handed out stay readable."""
+        self._files.forget(self)
+        self.release()
+        for suffix in _SUFFIXES:
+            self._fs.remove(self._path(suffix))
+
+    def _path(self, suffix: str) -> str:
+        return f"{self._directory}/{file_name(self.base_offset, suffix)}"

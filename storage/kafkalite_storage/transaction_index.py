@@ -1,0 +1,72 @@
+"""The `.txnindex` beside a segment: the aborted transactions whose markers lie in it (KIP-98).
+
+A read-committed consumer gets them with its records, so that it can skip what was aborted.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+from kafkalite_storage.filesystem import FileSystem
+
+_ENTRY: Final = Struct(">hqqqq")
+_VERSION: Final = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortedTransaction:
+    """A transaction that was aborted; last_offset is its marker's, last_stable_offset that of the log just after."""
+
+    producer_id: int
+    first_offset: int
+    last_offset: int
+    last_stable_offset: int
+
+
+class TransactionIndex:
+    """The file of one segment; most segments have none."""
+
+    __slots__ = ("_fs", "_path")
+
+    def __init__(self, fs: FileSystem, path: str) -> None:
+        self._fs = fs
+        self._path = path
+
+    def __iter__(self) -> Iterator[AbortedTransaction]:
+        """Yield the entries in the order of their markers."""
+        if not self._fs.exists(self._path):
+            return
+        content = self._fs.read(self._path)
+        for entry in _ENTRY.iter_unpack(content[: len(content) // _ENTRY.size * _ENTRY.size]):
+            _, producer_id, first_offset, last_offset, last_stable_offset = entry
+            yield AbortedTransaction(
+                producer_id=producer_id,
+                first_offset=first_offset,
+                last_offset=last_offset,
+                last_stable_offset=last_stable_offset,
+            )
+
+    def append(self, aborted: AbortedTransaction) -> None:
+        """Add an entry at the end."""
+        self._fs.open(self._path, create=True).append((_packed(aborted),), _ENTRY.size)
+
+    def keep_before(self, offset: int) -> None:
+        """Drop the transactions that ended at or after an offset."""
+        entries = list(self)
+        kept = [entry for entry in entries if entry.last_offset < offset]
+        if not kept:
+            self._fs.remove(self._path)
+        elif len(kept) < len(entries):
+            self._fs.open(self._path).truncate(len(kept) * _ENTRY.size)
+
+    def sync(self) -> None:
+        """Return when the file is on disk."""
+        if self._fs.exists(self._path):
+            self._fs.open(self._path).sync()
+
+
+def _packed(aborted: AbortedTransaction) -> bytes:
+    return _ENTRY.pack(
+        _VERSION, aborted.producer_id, aborted.first_offset, aborted.last_offset, aborted.last_stable_offset
+    )

@@ -1,0 +1,75 @@
+"""What consumers say to each other inside JoinGroup and SyncGroup: subscriptions and assignments.
+
+The broker carries these bytes without reading them; command line, demo and tests do read them. An INT16 in
+front tells the version. A reader takes a newer version than it knows for the newest that it knows, and
+ignores what follows: fields are only ever added at the end.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final, TypeVar
+
+from kafkalite_wire.codec import decode, encode
+from kafkalite_wire.errors import WireError
+from kafkalite_wire.schema import BYTES, INT32, STRING, Buffer, array_of, field, message, struct
+
+
+@struct
+class TopicPartition:
+    """Partitions of one topic."""
+
+    topic: str = field(STRING)
+    partitions: tuple[int, ...] = field(array_of(INT32))
+
+
+@message(versions="0-3")
+class ConsumerProtocolSubscription:
+    """What a consumer tells the leader of its group; cooperative ones say what they own, since when."""
+
+    topics: tuple[str, ...] = field(array_of(STRING))
+    user_data: bytes | None = field(BYTES, nullable="0+", default=None)
+    owned_partitions: tuple[TopicPartition, ...] = field(array_of(TopicPartition), "1+", default=())
+    generation_id: int = field(INT32, "2+", default=-1)
+    rack_id: str | None = field(STRING, "3+", nullable="3+", default=None)
+
+
+@message(versions="0-3")
+class ConsumerProtocolAssignment:
+    """What the leader assigns to a consumer."""
+
+    assigned_partitions: tuple[TopicPartition, ...] = field(array_of(TopicPartition))
+    user_data: bytes | None = field(BYTES, nullable="0+", default=None)
+
+
+NEWEST: Final = 3
+
+_PREFIX: Final = Struct(">h")
+
+T = TypeVar("T", ConsumerProtocolSubscription, ConsumerProtocolAssignment)
+
+
+def encode_consumer_protocol(
+    data: ConsumerProtocolSubscription | ConsumerProtocolAssignment, version: int = NEWEST
+) -> bytes:
+    """Encode a subscription or an assignment with its version in front."""
+    return _PREFIX.pack(version) + encode(data, version)
+
+
+def decode_subscription(data: Buffer) -> ConsumerProtocolSubscription:
+    """Decode the metadata of a JoinGroup protocol of protocol type ``consumer``. Raises WireError."""
+    return _decode(ConsumerProtocolSubscription, data)
+
+
+def decode_assignment(data: Buffer) -> ConsumerProtocolAssignment:
+    """Decode an assignment of SyncGroup, for protocol type ``consumer``. Raises WireError, also if empty."""
+    return _decode(ConsumerProtocolAssignment, data)
+
+
+def _decode(declared: type[T], data: Buffer) -> T:
+    if len(data) < 2:
+        raise WireError("the version is missing", message=declared.__name__, offset=0)
+    version: int = _PREFIX.unpack_from(data)[0]
+    if version < 0:
+        raise WireError("negative version", message=declared.__name__, version=version, offset=0)
+    return decode(declared, min(version, NEWEST), data, 2)

@@ -1,0 +1,144 @@
+"""The records of ``__consumer_offsets``: committed offsets and the state of classic groups.
+
+A key is an INT16 that tells the type of the record, then the key's message; a value is an INT16 that tells
+the version of the value, then that version of its message. An empty value (None) is a tombstone.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final
+
+from kafkalite_wire.codec import decode, encode
+from kafkalite_wire.errors import WireError
+from kafkalite_wire.schema import (
+    BYTES,
+    INT32,
+    INT64,
+    STRING,
+    UUID,
+    ZERO_UUID,
+    Buffer,
+    array_of,
+    declaration_of,
+    field,
+    message,
+    struct,
+)
+
+
+@message(api_key=0, versions="0")
+class LegacyOffsetCommitKey:
+    """Record type 0: the key of an offset as Kafka wrote it before 0.9."""
+
+    group: str = field(STRING, "0")
+    topic: str = field(STRING, "0")
+    partition: int = field(INT32, "0")
+
+
+@message(api_key=1, versions="0")
+class OffsetCommitKey:
+    """Record type 1: the group and partition whose offset the record holds."""
+
+    group: str = field(STRING, "0")
+    topic: str = field(STRING, "0")
+    partition: int = field(INT32, "0")
+
+
+@message(api_key=2, versions="0")
+class GroupMetadataKey:
+    """Record type 2: the classic group whose state the record holds."""
+
+    group: str = field(STRING, "0")
+
+
+@message(api_key=0, versions="0")
+class LegacyOffsetCommitValue:
+    """An offset as Kafka wrote it before 0.9."""
+
+    offset: int = field(INT64, "0")
+    metadata: str = field(STRING, "0")
+    commit_timestamp: int = field(INT64, "0")
+
+
+@message(api_key=1, versions="0-4", flexible="4+")
+class OffsetCommitValue:
+    """A committed offset; times are milliseconds since 1970."""
+
+    offset: int = field(INT64)
+    leader_epoch: int = field(INT32, "3+", default=-1)
+    metadata: str = field(STRING)
+    commit_timestamp: int = field(INT64)
+    expire_timestamp: int = field(INT64, "1", default=-1)
+    topic_id: bytes = field(UUID, "4+", tag=0, default=ZERO_UUID)
+
+
+@struct
+class MemberMetadata:
+    """A member of a stored group; time-outs are milliseconds."""
+
+    member_id: str = field(STRING)
+    group_instance_id: str | None = field(STRING, "3+", nullable="3+", default=None)
+    client_id: str = field(STRING)
+    client_host: str = field(STRING)
+    rebalance_timeout: int = field(INT32, "1+", default=-1)
+    session_timeout: int = field(INT32)
+    subscription: bytes = field(BYTES)
+    assignment: bytes = field(BYTES)
+
+
+@message(api_key=2, versions="0-4", flexible="4+")
+class GroupMetadataValue:
+    """A generation of a classic group, as stored once its assignments are known."""
+
+    protocol_type: str = field(STRING)
+    generation: int = field(INT32)
+    protocol: str | None = field(STRING, nullable="0+")
+    leader: str | None = field(STRING, nullable="0+")
+    current_state_timestamp: int = field(INT64, "2+", default=-1)
+    members: tuple[MemberMetadata, ...] = field(array_of(MemberMetadata))
+
+
+Key = LegacyOffsetCommitKey | OffsetCommitKey | GroupMetadataKey
+Value = LegacyOffsetCommitValue | OffsetCommitValue | GroupMetadataValue
+
+OFFSET_COMMIT_VALUE_VERSION: Final = 4
+"""What Kafka 4.4 writes, save for a commit that asks for its own expiry, which only version 1 can hold."""
+GROUP_METADATA_VALUE_VERSION: Final = 3
+"""What Kafka 4.4 writes."""
+
+_PREFIX: Final = Struct(">h")
+_KEYS: Final[dict[int, type[Key]]] = {0: LegacyOffsetCommitKey, 1: OffsetCommitKey, 2: GroupMetadataKey}
+_VALUES: Final[dict[type[Key], type[Value]]] = {
+    LegacyOffsetCommitKey: LegacyOffsetCommitValue,
+    OffsetCommitKey: OffsetCommitValue,
+    GroupMetadataKey: GroupMetadataValue,
+}
+
+
+def encode_key(key: Key) -> bytes:
+    """Encode a record key with its type in front."""
+    return _PREFIX.pack(declaration_of(type(key)).api_key) + encode(key, 0)
+
+
+def encode_value(value: Value, version: int) -> bytes:
+    """Encode a record value with its version in front."""
+    return _PREFIX.pack(version) + encode(value, version)
+
+
+def decode_key(data: Buffer) -> Key | None:
+    """Decode a record key; None for a record type that is not declared here. Raises WireError."""
+    declared = _KEYS.get(_prefix(data, "record type"))
+    return None if declared is None else decode(declared, 0, data, 2)
+
+
+def decode_value(key: Key, data: Buffer) -> Value:
+    """Decode the value that belongs to a key. Raises WireError, also for a version that is not declared."""
+    return decode(_VALUES[type(key)], _prefix(data, "version of the value"), data, 2)
+
+
+def _prefix(data: Buffer, what: str) -> int:
+    if len(data) < 2:
+        raise WireError(f"the {what} is missing", offset=0)
+    prefix: int = _PREFIX.unpack_from(data)[0]
+    return prefix

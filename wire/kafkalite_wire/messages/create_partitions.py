@@ -1,0 +1,50 @@
+"""CreatePartitions (key 37): give topics more partitions (KIP-195)."""
+
+from __future__ import annotations
+
+from kafkalite_wire.apis import ApiKey
+from kafkalite_wire.schema import BOOL, INT16, INT32, STRING, array_of, field, message, struct
+
+
+@struct
+class CreatePartitionsAssignment:
+    """The brokers of one new partition, chosen by the client."""
+
+    broker_ids: tuple[int, ...] = field(array_of(INT32))
+
+
+@struct
+class CreatePartitionsTopic:
+    """How many partitions a topic shall have in all."""
+
+    name: str = field(STRING)
+    count: int = field(INT32)
+    assignments: tuple[CreatePartitionsAssignment, ...] | None = field(
+        array_of(CreatePartitionsAssignment), nullable="0+"
+    )
+
+
+@message(api_key=ApiKey.CREATE_PARTITIONS, versions="0-3", flexible="2+")
+class CreatePartitionsRequest:
+    """Topics to enlarge, or only to check."""
+
+    topics: tuple[CreatePartitionsTopic, ...] = field(array_of(CreatePartitionsTopic))
+    timeout_ms: int = field(INT32)
+    validate_only: bool = field(BOOL)
+
+
+@struct
+class CreatePartitionsTopicResult:
+    """Whether one topic was enlarged."""
+
+    name: str = field(STRING)
+    error_code: int = field(INT16, default=0)
+    error_message: str | None = field(STRING, nullable="0+", default=None)
+
+
+@message(api_key=ApiKey.CREATE_PARTITIONS, versions="0-3", flexible="2+")
+class CreatePartitionsResponse:
+    """One result per topic."""
+
+    throttle_time_ms: int = field(INT32, default=0)
+    results: tuple[CreatePartitionsTopicResult, ...] = field(array_of(CreatePartitionsTopicResult))

@@ -1,0 +1,272 @@
+"""Records inside a batch of message format v2: reading, building and transaction markers.
+
+The header's part lives in `batch` and is offered here too, so that users need one import.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+from kafkalite_wire.batch import (
+    CONTROL,
+    HEADER,
+    HEADER_SIZE,
+    LENGTH_PREFIX,
+    LOG_APPEND_TIME,
+    MAGIC,
+    NO_PRODUCER_ID,
+    NO_TIMESTAMP,
+    TRANSACTIONAL,
+    BatchHeader,
+    CorruptBatch,
+    InvalidRecord,
+    UnsupportedCompression,
+    check_batch,
+    check_batches,
+    check_count,
+    check_produced,
+    read_header,
+    set_log_append_time,
+    set_offsets_in_place,
+)
+from kafkalite_wire.compression import MAX_DECOMPRESSED, Compression, CompressionFailure, compress, decompress
+from kafkalite_wire.crc import Buffer, crc32c
+from kafkalite_wire.varint import decode_varint, encode_varint
+
+__all__ = [
+    "HEADER_SIZE",
+    "NO_PRODUCER_ID",
+    "NO_TIMESTAMP",
+    "BatchHeader",
+    "Buffer",
+    "Compression",
+    "CorruptBatch",
+    "EndTxnMarker",
+    "Header",
+    "InvalidRecord",
+    "Record",
+    "UnsupportedCompression",
+    "build_batch",
+    "build_end_txn_marker",
+    "check_batch",
+    "check_batches",
+    "check_count",
+    "check_produced",
+    "iter_records",
+    "read_end_txn_marker",
+    "read_header",
+    "set_log_append_time",
+    "set_offsets_in_place",
+]
+
+Header = tuple[str, bytes | None]
+
+_CRC: Final = Struct(">I")
+_MARKER_KEY: Final = Struct(">hh")
+_MARKER_VALUE: Final = Struct(">hi")
+_ABORT: Final = 0
+_COMMIT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record; timestamps are milliseconds, a header's name is text and its value may be null.
+
+    `build_batch` takes records too and ignores their offsets: they get the ones that follow its base offset.
+    """
+
+    key: bytes | None = None
+    value: bytes | None = None
+    timestamp: int = NO_TIMESTAMP
+    headers: tuple[Header, ...] = ()
+    offset: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndTxnMarker:
+    """The control record that ends a transaction (KIP-98)."""
+
+    commit: bool
+    coordinator_epoch: int
+
+
+def iter_records(batch: Buffer, *, max_decompressed: int = MAX_DECOMPRESSED) -> Iterator[Record]:
+    """Read the records of one whole batch, one by one.
+
+    Raises InvalidRecord where the records contradict the header or themselves, and for more than max_decompressed
+    bytes of records. The CRC is not checked again.
+    """
+    header = read_header(batch)
+    if header.size > len(batch) or header.batch_length < HEADER_SIZE - LENGTH_PREFIX:
+        raise CorruptBatch(f"a batch of {header.size} bytes in {len(batch)} bytes")
+    codec = header.compression
+    if codec > Compression.ZSTD:
+        raise UnsupportedCompression(f"unknown compression codec {codec}")
+    payload = batch[HEADER_SIZE : header.size]
+    try:
+        # Slices become record keys and values, so they are cut from `bytes`: a view's slice would need a second step.
+        data = bytes(decompress(codec, payload, limit=max_decompressed))
+    except CompressionFailure as error:
+        raise InvalidRecord(f"the records do not decompress: {error}") from error
+    position = 0
+    for index in range(header.records_count):
+        try:
+            record, position = _read_record(data, position, header)
+        except (IndexError, ValueError) as error:
+            raise InvalidRecord(f"record {index} of the batch is malformed: {error}") from error
+        yield record
+    if position != len(data):
+        raise InvalidRecord(f"{len(data) - position} bytes follow the last record of the batch")
+
+
+def _read_record(data: bytes, position: int, header: BatchHeader) -> tuple[Record, int]:
+    length, position = decode_varint(data, position)
+    end = position + length
+    if length < 0 or end > len(data):
+        raise ValueError(f"its length of {length} exceeds the batch")
+    position += 1  # record attributes are unused
+    delta, position = decode_varint(data, position, bits=64)
+    timestamp = header.max_timestamp if header.attributes & LOG_APPEND_TIME else header.base_timestamp + delta
+    offset_delta, position = decode_varint(data, position)
+    key, position = _read_bytes(data, position, end)
+    value, position = _read_bytes(data, position, end)
+    count, position = decode_varint(data, position)
+    if count < 0 or count > end - position:
+        raise ValueError(f"it claims {count} headers")
+    headers: tuple[Header, ...] = ()
+    if count:
+        read: list[Header] = []
+        for _ in range(count):
+            name, position = _read_bytes(data, position, end)
+            if name is None:
+                raise ValueError("a header has no name")
+            content, position = _read_bytes(data, position, end)
+            read.append((name.decode("utf-8", "replace"), content))
+        headers = tuple(read)
+    if position != end:
+        raise ValueError(f"its fields take {position - end + length} bytes of {length}")
+    return Record(key, value, timestamp, headers, header.base_offset + offset_delta), end
+
+
+def _read_bytes(data: bytes, position: int, end: int) -> tuple[bytes | None, int]:
+    length, position = decode_varint(data, position)
+    if length < 0:
+        return None, position
+    stop = position + length
+    if stop > end:
+        raise ValueError(f"a field of {length} bytes exceeds it")
+    return data[position:stop], stop
+
+
+def build_batch(
+    records: Sequence[Record],
+    *,
+    base_offset: int = 0,
+    compression: int = Compression.NONE,
+    producer_id: int = NO_PRODUCER_ID,
+    producer_epoch: int = -1,
+    base_sequence: int = -1,
+    is_transactional: bool = False,
+    is_control: bool = False,
+    partition_leader_epoch: int = -1,
+    log_append_time: int | None = None,
+    offset_deltas: Sequence[int] | None = None,
+    last_offset_delta: int | None = None,
+) -> bytes:
+    """Build a batch of at least one record.
+
+    `offset_deltas` and `last_offset_delta` keep the offsets of what compaction left; without them records follow each
+    other without gaps. `log_append_time` is the broker's time in milliseconds for every record.
+    """
+    base_timestamp = records[0].timestamp
+    max_timestamp = base_timestamp
+    parts: list[bytes] = []
+    for index, record in enumerate(records):
+        if record.timestamp > max_timestamp:
+            max_timestamp = record.timestamp
+        delta = index if offset_deltas is None else offset_deltas[index]
+        body = _record_body(record, record.timestamp - base_timestamp, delta)
+        parts += (encode_varint(len(body)), body)
+    payload = b"".join(parts)
+    if compression:
+        payload = compress(compression, payload)
+    attributes = int(compression)
+    if log_append_time is not None:
+        attributes |= LOG_APPEND_TIME
+        max_timestamp = log_append_time
+    if is_transactional:
+        attributes |= TRANSACTIONAL
+    if is_control:
+        attributes |= CONTROL
+    if last_offset_delta is None:
+        last_offset_delta = len(records) - 1 if offset_deltas is None else offset_deltas[-1]
+    batch = bytearray(
+        HEADER.pack(
+            base_offset,
+            HEADER_SIZE - LENGTH_PREFIX + len(payload),
+            partition_leader_epoch,
+            MAGIC,
+            0,
+            attributes,
+            last_offset_delta,
+            base_timestamp,
+            max_timestamp,
+            producer_id,
+            producer_epoch,
+            base_sequence,
+            len(records),
+        )
+    )
+    batch += payload
+    _CRC.pack_into(batch, 17, crc32c(batch[21:]))
+    return bytes(batch)
+
+
+def _record_body(record: Record, timestamp_delta: int, offset_delta: int) -> bytes:
+    parts = [b"\x00", encode_varint(timestamp_delta), encode_varint(offset_delta)]
+    for field in (record.key, record.value):
+        parts += (b"\x01",) if field is None else (encode_varint(len(field)), field)
+    parts.append(encode_varint(len(record.headers)))
+    for name, content in record.headers:
+        encoded = name.encode()
+        parts += (encode_varint(len(encoded)), encoded)
+        parts += (b"\x01",) if content is None else (encode_varint(len(content)), content)
+    return b"".join(parts)
+
+
+def build_end_txn_marker(
+    *,
+    producer_id: int,
+    producer_epoch: int,
+    commit: bool,
+    coordinator_epoch: int,
+    timestamp: int,
+    base_offset: int = 0,
+) -> bytes:
+    """Build the control batch that commits or aborts a producer's transaction; timestamp is in milliseconds."""
+    record = Record(
+        key=_MARKER_KEY.pack(0, _COMMIT if commit else _ABORT),
+        value=_MARKER_VALUE.pack(0, coordinator_epoch),
+        timestamp=timestamp,
+    )
+    return build_batch(
+        [record],
+        base_offset=base_offset,
+        producer_id=producer_id,
+        producer_epoch=producer_epoch,
+        is_transactional=True,
+        is_control=True,
+    )
+
+
+def read_end_txn_marker(record: Record) -> EndTxnMarker | None:
+    """Read a control record; None for one that ends no transaction."""
+    if record.key is None or len(record.key) < _MARKER_KEY.size:
+        raise InvalidRecord("a control record has no type")
+    _, kind = _MARKER_KEY.unpack_from(record.key)
+    if kind not in (_ABORT, _COMMIT):
+        return None
+    if record.value is None or len(record.value) < _MARKER_VALUE.size:
+        raise InvalidRecord("a transaction marker has no coordinator epoch")
+    return EndTxnMarker(commit=kind == _COMMIT, coordinator_epoch=_MARKER_VALUE.unpack_from(record.value)[1])

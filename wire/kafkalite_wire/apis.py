@@ -1,8 +1,9 @@
 """The table of Kafka's APIs that this project declares: key, name, versions, first flexible version.
 
 Everything about versions derives from here: the ApiVersions answer, header versions and the support table.
-Ranges are those that Apache Kafka 4.4.0 answers. Message classes are imported when first asked for, because
-making two hundred dataclasses would double the time to start.
+Ranges are those that Apache Kafka 4.4.0 answers; the messages of Produce are declared from version 3 on only,
+for Kafka names the older versions and refuses them all the same. Message classes are imported when first
+asked for, because making two hundred dataclasses would double the time to start.
 """
 
 from __future__ import annotations
@@ -77,36 +78,36 @@ class Api:
     def response_header_version(self, version: int) -> int:
         """Give the version of the response header.
 
-        ApiVersions always answers with header version 0: a client that asked in a version the broker lacks must be
-        able to read the answer (KIP-511).
+        ApiVersions always answers with header version 0: a client that asked in a version the broker lacks must
+        be able to read the answer (KIP-511).
         """
         return 1 if version >= self.first_flexible and self.key is not ApiKey.API_VERSIONS else 0
 
 
 APIS: Final[dict[int, Api]] = {
-    key.value: Api(key, *row)
-    for key, *row in (
-        (ApiKey.PRODUCE, "Produce", 0, 13, 9, "produce"),
-        (ApiKey.FETCH, "Fetch", 4, 18, 12, "fetch"),
-        (ApiKey.LIST_OFFSETS, "ListOffsets", 1, 11, 6, "list_offsets"),
-        (ApiKey.METADATA, "Metadata", 0, 13, 9, "metadata"),
-        (ApiKey.OFFSET_COMMIT, "OffsetCommit", 2, 10, 8, "offset_commit"),
-        (ApiKey.OFFSET_FETCH, "OffsetFetch", 1, 10, 6, "offset_fetch"),
-        (ApiKey.FIND_COORDINATOR, "FindCoordinator", 0, 6, 3, "find_coordinator"),
-        (ApiKey.JOIN_GROUP, "JoinGroup", 0, 9, 6, "join_group"),
-        (ApiKey.HEARTBEAT, "Heartbeat", 0, 4, 4, "heartbeat"),
-        (ApiKey.LEAVE_GROUP, "LeaveGroup", 0, 5, 4, "leave_group"),
-        (ApiKey.SYNC_GROUP, "SyncGroup", 0, 5, 4, "sync_group"),
-        (ApiKey.DESCRIBE_GROUPS, "DescribeGroups", 0, 6, 5, "describe_groups"),
-        (ApiKey.LIST_GROUPS, "ListGroups", 0, 5, 3, "list_groups"),
-        (ApiKey.API_VERSIONS, "ApiVersions", 0, 5, 3, "api_versions"),
-        (ApiKey.CREATE_TOPICS, "CreateTopics", 2, 7, 5, "create_topics"),
-        (ApiKey.DELETE_TOPICS, "DeleteTopics", 1, 6, 4, "delete_topics"),
-        (ApiKey.INIT_PRODUCER_ID, "InitProducerId", 0, 5, 2, "init_producer_id"),
-        (ApiKey.OFFSET_FOR_LEADER_EPOCH, "OffsetForLeaderEpoch", 2, 4, 4, "offset_for_leader_epoch"),
-        (ApiKey.DESCRIBE_CONFIGS, "DescribeConfigs", 1, 4, 4, "describe_configs"),
-        (ApiKey.CREATE_PARTITIONS, "CreatePartitions", 0, 3, 2, "create_partitions"),
-        (ApiKey.DELETE_GROUPS, "DeleteGroups", 0, 3, 2, "delete_groups"),
-        (ApiKey.DESCRIBE_CLUSTER, "DescribeCluster", 0, 2, 0, "describe_cluster"),
+    api.key.value: api
+    for api in (
+        Api(ApiKey.PRODUCE, "Produce", 0, 13, 9, "produce"),
+        Api(ApiKey.FETCH, "Fetch", 4, 18, 12, "fetch"),
+        Api(ApiKey.LIST_OFFSETS, "ListOffsets", 1, 11, 6, "list_offsets"),
+        Api(ApiKey.METADATA, "Metadata", 0, 13, 9, "metadata"),
+        Api(ApiKey.OFFSET_COMMIT, "OffsetCommit", 2, 10, 8, "offset_commit"),
+        Api(ApiKey.OFFSET_FETCH, "OffsetFetch", 1, 10, 6, "offset_fetch"),
+        Api(ApiKey.FIND_COORDINATOR, "FindCoordinator", 0, 6, 3, "find_coordinator"),
+        Api(ApiKey.JOIN_GROUP, "JoinGroup", 0, 9, 6, "join_group"),
+        Api(ApiKey.HEARTBEAT, "Heartbeat", 0, 4, 4, "heartbeat"),
+        Api(ApiKey.LEAVE_GROUP, "LeaveGroup", 0, 5, 4, "leave_group"),
+        Api(ApiKey.SYNC_GROUP, "SyncGroup", 0, 5, 4, "sync_group"),
+        Api(ApiKey.DESCRIBE_GROUPS, "DescribeGroups", 0, 6, 5, "describe_groups"),
+        Api(ApiKey.LIST_GROUPS, "ListGroups", 0, 5, 3, "list_groups"),
+        Api(ApiKey.API_VERSIONS, "ApiVersions", 0, 5, 3, "api_versions"),
+        Api(ApiKey.CREATE_TOPICS, "CreateTopics", 2, 7, 5, "create_topics"),
+        Api(ApiKey.DELETE_TOPICS, "DeleteTopics", 1, 6, 4, "delete_topics"),
+        Api(ApiKey.INIT_PRODUCER_ID, "InitProducerId", 0, 5, 2, "init_producer_id"),
+        Api(ApiKey.OFFSET_FOR_LEADER_EPOCH, "OffsetForLeaderEpoch", 2, 4, 4, "offset_for_leader_epoch"),
+        Api(ApiKey.DESCRIBE_CONFIGS, "DescribeConfigs", 1, 4, 4, "describe_configs"),
+        Api(ApiKey.CREATE_PARTITIONS, "CreatePartitions", 0, 3, 2, "create_partitions"),
+        Api(ApiKey.DELETE_GROUPS, "DeleteGroups", 0, 3, 2, "delete_groups"),
+        Api(ApiKey.DESCRIBE_CLUSTER, "DescribeCluster", 0, 2, 0, "describe_cluster"),
     )
 }

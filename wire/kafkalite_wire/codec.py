@@ -1,12 +1,12 @@
 """Turn messages into bytes and back, with straight-line code generated from their declarations.
 
 For each message and version one decoding and one encoding function is written and compiled on first use:
-neighbouring numbers become one ``struct`` call, nested structs are inlined, and nothing is interpreted per field.
-Every read is bounded by the frame; a count is checked against the bytes that are left before anything is allocated
-for it.
+neighbouring numbers become one ``struct`` call, nested structs are inlined, and nothing is interpreted per
+field. Every read is bounded by the frame; a count is checked against the bytes that are left before anything
+is allocated for it.
 
-When bytes do not decode, the fast code only knows that they do not; :mod:`kafkalite_wire.layout` then reads them
-again, slowly, and says which field is wrong.
+When bytes do not decode, the fast code only knows that they do not; :mod:`kafkalite_wire.layout` then reads
+them again, slowly, and says which field is wrong.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from kafkalite_wire.compact import MalformedError
 from kafkalite_wire.decoding import DecoderSource
@@ -65,8 +65,7 @@ def encode_parts(message: object, version: int, head: bytearray) -> list[Payload
     return _encoder(type(message), version)(message, head, [])
 
 
-@cache
-def _decoder(declared: type[Any], version: int) -> Decoder[Any]:
+def _made_decoder(declared: type[Any], version: int) -> Decoder[Any]:
     declaration = _checked(declared, version)
     source = DecoderSource(version, flexible=version in declaration.flexible)
     source.line("end = len(buf)")
@@ -74,8 +73,7 @@ def _decoder(declared: type[Any], version: int) -> Decoder[Any]:
     return source.compiled(f"def decode_{declared.__name__}_v{version}(buf, pos):")
 
 
-@cache
-def _encoder(declared: type[Any], version: int) -> Encoder[Any]:
+def _made_encoder(declared: type[Any], version: int) -> Encoder[Any]:
     declaration = _checked(declared, version)
     source = EncoderSource(version, flexible=version in declaration.flexible)
     source.struct("m", declared)
@@ -83,6 +81,10 @@ def _encoder(declared: type[Any], version: int) -> Encoder[Any]:
     source.line("if out: parts.append(out)")
     source.line("return parts")
     return source.compiled(f"def encode_{declared.__name__}_v{version}(m, out, parts):")
+
+
+_decoder: Final[Callable[[type[Any], int], Decoder[Any]]] = cache(_made_decoder)
+_encoder: Final[Callable[[type[Any], int], Encoder[Any]]] = cache(_made_encoder)
 
 
 def decoder(declared: type[T], version: int) -> Decoder[T]:

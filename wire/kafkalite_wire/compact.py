@@ -1,4 +1,4 @@
-"""Variable-length numbers and tagged fields, as flexible versions use them (KIP-482), and the limits of all types.
+"""Variable-length numbers and tagged fields of flexible versions (KIP-482), and the limits of all types.
 
 The limits are those of Apache Kafka 4.4, whose readers refuse what is beyond them.
 """

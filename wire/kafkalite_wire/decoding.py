@@ -1,8 +1,8 @@
 """Write the decoding function of one message and version.
 
-What it accepts is what Apache Kafka 4.4 accepts, no more and no less: any negative length is null where null may
-stand; a tagged field that is known is read by its type, whatever size was announced; one that is only known to other
-versions is refused; text that is not UTF-8 is read with replacement characters.
+What it accepts is what Apache Kafka 4.4 accepts, no more and no less: any negative length is null where null
+may stand; a tagged field that is known is read by its type, whatever size was announced; one that is only
+known to other versions is refused; text that is not UTF-8 is read with replacement characters.
 """
 
 from __future__ import annotations

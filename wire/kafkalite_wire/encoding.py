@@ -1,7 +1,8 @@
 """Write the encoding function of one message and version.
 
-Fields that the version lacks are left out, whatever they hold. A value of the wrong type, null where there is no
-null, or a string of more than 32767 bytes is the caller's mistake: ValueError, or what Python raises of itself.
+Fields that the version lacks are left out, whatever they hold. A value of the wrong type, null where there is
+no null, or a string of more than 32767 bytes is the caller's mistake: ValueError, or what Python raises of
+itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Request and response headers: what surrounds every message on a connection.
 
-A frame is a big-endian INT32 length and that many bytes: a header, then a message. The header's first fields can be
-read whatever the version, so that a broker can answer a version it does not know.
+A frame is a big-endian INT32 length and that many bytes: a header, then a message. The header's first fields
+can be read whatever the version, so that a broker can answer a version it does not know.
 """
 
 from __future__ import annotations

@@ -166,7 +166,7 @@ def implied_default(of: FieldType[Any]) -> Any:
 
 @overload
 def field(
-    type: FieldType[T],  # noqa: A002 - the schema language's own word
+    type: FieldType[T],
     versions: str = "0+",
     *,
     default: T = ...,
@@ -177,7 +177,7 @@ def field(
 
 @overload
 def field(
-    type: FieldType[T],  # noqa: A002
+    type: FieldType[T],
     versions: str = "0+",
     *,
     nullable: str,
@@ -188,7 +188,7 @@ def field(
 
 
 def field(
-    type: FieldType[Any],  # noqa: A002
+    type: FieldType[Any],  # noqa: A002 - the schema language's own word
     versions: str = "0+",
     *,
     nullable: str = "none",

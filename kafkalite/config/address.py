@@ -1,0 +1,45 @@
+"""Addresses to listen on and to advertise."""
+
+from dataclasses import dataclass
+from typing import Final
+
+_LARGEST_PORT: Final = 65535
+_LOOPBACK: Final = ("localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """A host and a TCP port; an empty host is every interface, port 0 is one that the system picks."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the address."""
+        return self.host in _LOOPBACK or self.host.startswith("127.")
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether the address stands for every interface, so that no client can be sent to it."""
+        return self.host in ("", "0.0.0.0", "::")  # noqa: S104  (recognised here, not bound)
+
+    @classmethod
+    def parse(cls, text: str) -> "HostPort":
+        """Read `HOST:PORT` or `[IPV6]:PORT`, also behind `PLAINTEXT://`; raises ValueError with the reason."""
+        protocol, separator, address = text.strip().rpartition("://")
+        if separator and protocol != "PLAINTEXT":
+            raise ValueError(f"{text!r}: only the protocol PLAINTEXT is supported")
+        host, colon, port = address.rpartition(":")
+        if not colon:
+            raise ValueError(f"{text!r} is not of the form HOST:PORT")
+        if not (port.isascii() and port.isdigit() and int(port) <= _LARGEST_PORT):
+            raise ValueError(f"{text!r}: {port!r} is not a port from 0 to {_LARGEST_PORT}")
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]
+        elif ":" in host:
+            raise ValueError(f"{text!r}: an IPv6 address needs brackets, [{host}]:{port}")
+        return cls(host, int(port))

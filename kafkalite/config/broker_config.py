@@ -1,0 +1,53 @@
+"""The broker's configuration as the program uses it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kafkalite.config.address import HostPort
+from kafkalite.config.setting import Setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerConfig:
+    """Checked values of all honoured properties, under Kafka's names; times are seconds, sizes bytes.
+
+    Made by `kafkalite.config.load`, which knows the defaults; vary one with `dataclasses.replace`.
+    """
+
+    node_id: int
+    listen: tuple[HostPort, ...]
+    advertise: HostPort | None
+    data_dir: Path
+
+    auto_create_topics_enable: bool
+    delete_topic_enable: bool
+    num_partitions: int
+
+    group_initial_rebalance_delay: float
+    group_max_session_timeout: float
+    group_max_size: int
+    group_min_session_timeout: float
+    offset_metadata_max_bytes: int
+    offsets_retention: float
+    offsets_retention_check_interval: float
+    offsets_topic_num_partitions: int
+
+    connections_max_idle: float
+    """Infinite where connections are never closed for being idle."""
+    fetch_max_bytes: int
+    max_connections: int
+    max_incremental_fetch_session_cache_slots: int
+    socket_request_max_bytes: int
+
+    producer_id_expiration: float
+
+    log_flush_offset_checkpoint_interval: float
+    log_defaults: Mapping[str, str]
+    """The defaults of topics that were set, under the broker's names (`log.segment.bytes`) and in their units;
+    `kafkalite_storage` derives the configuration of a topic from them."""
+
+    given: Mapping[str, Setting]
+    """The properties that were set, and where."""
+    warnings: tuple[str, ...]
+    """What whoever starts the broker should know about these settings."""

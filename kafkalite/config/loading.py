@@ -1,0 +1,198 @@
+"""From settings to a BrokerConfig: precedence, types, and the rules between properties."""
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from kafkalite.config.address import HostPort
+from kafkalite.config.broker_config import BrokerConfig
+from kafkalite.config.property import ConfigError, Effect
+from kafkalite.config.setting import Setting, from_arguments, from_environment, from_file
+from kafkalite.config.table import PROPERTIES
+from kafkalite_storage.config_value import ConfigValue, format_value
+from kafkalite_storage.errors import InvalidConfig
+from kafkalite_storage.topic_config import broker_defaults
+
+_SECONDS: Final = {"ms": 0.001, "minutes": 60.0}
+
+
+def load(
+    *,
+    file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    settings: Iterable[str] = (),
+    listen: Iterable[str] = (),
+    advertise: str | None = None,
+    data: str | Path | None = None,
+) -> BrokerConfig:
+    """Make the configuration of a broker; raises ConfigError, whose message names the setting and its source.
+
+    The later one wins: defaults, `file` (TOML), `environment`, `settings` (`key=value`), and then the three other
+    parameters, which are the options of the same names. Without `environment` none is read.
+    """
+    options = (
+        Setting("listeners", ",".join(listen), "--listen"),
+        Setting("advertised.listeners", advertise or "", "--advertise"),
+        Setting("log.dirs", "" if data is None else str(data), "--data"),
+    )
+    given: dict[str, Setting] = {}
+    for source in (
+        from_file(file) if file is not None else (),
+        from_environment(environment or {}),
+        from_arguments(settings),
+        (option for option in options if option.text),
+    ):
+        given.update((setting.name, setting) for setting in source)
+    return _broker_config(given)
+
+
+class _Values:
+    """Typed access to the values of properties, set or default."""
+
+    def __init__(self, given: Mapping[str, Setting]) -> None:
+        self.given = given
+        self.parsed = {name: _parsed(setting) for name, setting in given.items()}
+
+    def value(self, name: str) -> ConfigValue | None:
+        return self.parsed[name] if name in self.parsed else PROPERTIES[name].default
+
+    def integer(self, name: str) -> int:
+        value = self.value(name)
+        assert isinstance(value, int)
+        return value
+
+    def boolean(self, name: str) -> bool:
+        return self.integer(name) != 0
+
+    def seconds(self, name: str) -> float:
+        return self.integer(name) * _SECONDS[name.rpartition(".")[2]]
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self.value(name)
+        return value if isinstance(value, tuple) else ()
+
+    def addresses(self, name: str) -> tuple[HostPort, ...]:
+        try:
+            return tuple(HostPort.parse(text) for text in self.texts(name))
+        except ValueError as error:
+            raise self.problem(name, str(error)) from None
+
+    def problem(self, name: str, what: str) -> ConfigError:
+        origin = self.given[name].origin if name in self.given else "default"
+        return ConfigError(f"{origin}: {name}: {what}")
+
+
+def _parsed(setting: Setting) -> ConfigValue:
+    try:
+        return PROPERTIES[setting.name].parse(setting.text)
+    except ValueError as error:
+        raise ConfigError(f"{setting.origin}: {setting.name}: {error}") from None
+
+
+def _broker_config(given: Mapping[str, Setting]) -> BrokerConfig:
+    values = _Values(given)
+    listen, advertise = _listen(values), _advertise(values)
+    idle = values.seconds("connections.max.idle.ms")
+    config = BrokerConfig(
+        node_id=_node_id(values),
+        listen=listen,
+        advertise=advertise,
+        data_dir=_data_dir(values),
+        auto_create_topics_enable=values.boolean("auto.create.topics.enable"),
+        delete_topic_enable=values.boolean("delete.topic.enable"),
+        num_partitions=values.integer("num.partitions"),
+        group_initial_rebalance_delay=values.seconds("group.initial.rebalance.delay.ms"),
+        group_max_session_timeout=values.seconds("group.max.session.timeout.ms"),
+        group_max_size=values.integer("group.max.size"),
+        group_min_session_timeout=values.seconds("group.min.session.timeout.ms"),
+        offset_metadata_max_bytes=values.integer("offset.metadata.max.bytes"),
+        offsets_retention=values.seconds("offsets.retention.minutes"),
+        offsets_retention_check_interval=values.seconds("offsets.retention.check.interval.ms"),
+        offsets_topic_num_partitions=values.integer("offsets.topic.num.partitions"),
+        connections_max_idle=math.inf if idle < 0 else idle,
+        fetch_max_bytes=values.integer("fetch.max.bytes"),
+        max_connections=values.integer("max.connections"),
+        max_incremental_fetch_session_cache_slots=values.integer("max.incremental.fetch.session.cache.slots"),
+        socket_request_max_bytes=values.integer("socket.request.max.bytes"),
+        producer_id_expiration=values.seconds("producer.id.expiration.ms"),
+        log_flush_offset_checkpoint_interval=values.seconds("log.flush.offset.checkpoint.interval.ms"),
+        log_defaults=_log_defaults(values),
+        given=MappingProxyType(dict(given)),
+        warnings=(*_without_effect(given), *_unreachable(listen, advertise)),
+    )
+    if config.group_min_session_timeout > config.group_max_session_timeout:
+        name = "group.min.session.timeout.ms"
+        raise values.problem(
+            name if name in given else "group.max.session.timeout.ms",
+            "group.min.session.timeout.ms must not be greater than group.max.session.timeout.ms",
+        )
+    return config
+
+
+def _listen(values: _Values) -> tuple[HostPort, ...]:
+    addresses = values.addresses("listeners")
+    if not addresses:
+        raise values.problem("listeners", "at least one address is needed")
+    return addresses
+
+
+def _advertise(values: _Values) -> HostPort | None:
+    addresses = values.addresses("advertised.listeners")
+    if not addresses:
+        return None
+    if len(addresses) > 1:
+        raise values.problem("advertised.listeners", "only one address can be advertised")
+    if addresses[0].is_wildcard or addresses[0].port == 0:
+        raise values.problem("advertised.listeners", f"clients cannot connect to {addresses[0]}")
+    return addresses[0]
+
+
+def _node_id(values: _Values) -> int:
+    node_id, broker_id = values.integer("node.id"), values.value("broker.id")
+    if not isinstance(broker_id, int) or broker_id == -1:
+        return node_id
+    if "node.id" in values.given and node_id != broker_id:
+        raise values.problem("broker.id", f"{broker_id} differs from node.id, which is {node_id}")
+    return broker_id
+
+
+def _data_dir(values: _Values) -> Path:
+    name = "log.dirs" if "log.dirs" in values.given else "log.dir"
+    directories = values.texts(name)
+    if len(directories) != 1 or not directories[0]:
+        raise values.problem(name, "exactly one data directory is needed")
+    return Path(directories[0]).expanduser()
+
+
+def _log_defaults(values: _Values) -> Mapping[str, str]:
+    defaults = {
+        name: format_value(value)
+        for name, value in values.parsed.items()
+        if PROPERTIES[name].effect is Effect.TOPIC_DEFAULT
+    }
+    try:
+        broker_defaults(defaults)
+    except InvalidConfig as error:
+        raise ConfigError(str(error)) from None
+    return MappingProxyType(defaults)
+
+
+def _without_effect(given: Mapping[str, Setting]) -> list[str]:
+    return [
+        f"{setting.origin}: {name} has no effect here: {PROPERTIES[name].doc}"
+        for name, setting in given.items()
+        if PROPERTIES[name].effect is Effect.NONE
+    ]
+
+
+def _unreachable(listen: tuple[HostPort, ...], advertise: HostPort | None) -> list[str]:
+    if advertise is not None:
+        return []
+    return [
+        f"listening on {address} without --advertise: clients are told to connect to the address through which "
+        "they came, which fails behind a port mapping; and whoever reaches this address can read and write all data"
+        for address in listen
+        if not address.is_loopback
+    ]

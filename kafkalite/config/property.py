@@ -1,0 +1,58 @@
+"""What is known about one broker property."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from kafkalite_storage.config_value import ConfigType, ConfigValue, Rule, any_value, parse_value
+from kafkalite_storage.errors import InvalidConfig
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names the source of the problem, for whoever wrote it."""
+
+
+class Effect(Enum):
+    """What setting a property does here."""
+
+    HONOURED = "honoured"
+    TOPIC_DEFAULT = "topic default"
+    """Honoured as the default of a topic's own configuration."""
+    NONE = "no effect"
+    """Accepted so that settings written for Kafka can be used as they are, and answered with a warning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Property:
+    """One broker property; `default` is None where nothing applies, or else another property."""
+
+    name: str
+    type: ConfigType
+    default: ConfigValue | None
+    doc: str
+    section: str
+    effect: Effect = Effect.HONOURED
+    rule: Rule = any_value
+    topic_config: str | None = None
+    """The topic's configuration whose default this property sets."""
+
+    def parse(self, text: str) -> ConfigValue:
+        """Read and check a value; raises ValueError with what is wrong, without the property's name."""
+        try:
+            value = parse_value(self.name, self.type, text)
+        except InvalidConfig:
+            raise ValueError(f"{text!r} is not {_KINDS[self.type]}") from None
+        problem = self.rule(value)
+        if problem is not None:
+            raise ValueError(f"{text!r} is not allowed: it {problem}")
+        return value
+
+
+_KINDS = {
+    ConfigType.BOOLEAN: "true or false",
+    ConfigType.STRING: "text",
+    ConfigType.INT: "a whole number of 32 bits",
+    ConfigType.SHORT: "a whole number of 16 bits",
+    ConfigType.LONG: "a whole number of 64 bits",
+    ConfigType.DOUBLE: "a number",
+    ConfigType.LIST: "a list",
+}

@@ -1,0 +1,119 @@
+"""Where the values of properties come from: a TOML file, the environment, and `key=value` settings."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from kafkalite.config.property import ConfigError
+from kafkalite.config.table import PROPERTIES
+from kafkalite_storage.topic_config import TOPIC_CONFIGS
+
+ENVIRONMENT_PREFIX: Final = "KAFKALITE_SET_"
+_SHORT_VARIABLES: Final = {
+    "KAFKALITE_LISTEN": "listeners",
+    "KAFKALITE_ADVERTISE": "advertised.listeners",
+    "KAFKALITE_DATA": "log.dirs",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A property that somebody set: its text as given, and where, in words."""
+
+    name: str
+    text: str
+    origin: str
+
+
+def variable(name: str) -> str:
+    """Name the environment variable of a property: `node.id` is `KAFKALITE_SET_NODE_ID`."""
+    return ENVIRONMENT_PREFIX + name.upper().replace(".", "_")
+
+
+def from_environment(environment: Mapping[str, str]) -> Iterator[Setting]:
+    """Read the variables that set properties; raises ConfigError for one whose property does not exist."""
+    for short, name in _SHORT_VARIABLES.items():
+        if short in environment:
+            yield Setting(name, environment[short], f"environment variable {short}")
+    for key, text in environment.items():
+        if key.startswith(ENVIRONMENT_PREFIX):
+            name = key.removeprefix(ENVIRONMENT_PREFIX).lower().replace("_", ".")
+            yield _known(Setting(name, text, f"environment variable {key}"))
+
+
+def from_arguments(arguments: Iterable[str]) -> Iterator[Setting]:
+    """Read `key=value` arguments; raises ConfigError."""
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {argument}: must have the form key=value")
+        yield _known(Setting(name.strip(), text, f"--set {name.strip()}"))
+
+
+def from_file(path: Path) -> Iterator[Setting]:
+    """Read a TOML file of dotted keys, quoted keys or tables; raises ConfigError with the line."""
+    import tomllib
+
+    try:
+        source = path.read_bytes().decode()
+        document = tomllib.loads(source)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"cannot read {path}: {reason}") from None
+    lines = _lines_of_names(source)
+    for name, value in _flatten(document, ""):
+        origin = f"{path}:{lines[name]}" if name in lines else str(path)
+        yield _known(Setting(name, _text(value, name, origin), origin))
+
+
+def _flatten(table: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flatten({str(inner): item for inner, item in value.items()}, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _text(value: object, name: str, origin: str) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | str):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(item, int | str) for item in value):
+        return ",".join(str(item) for item in value)
+    raise ConfigError(f"{origin}: {name} must be text, a number, true, false, or a list of texts")
+
+
+def _lines_of_names(source: str) -> dict[str, int]:
+    """Find the line of each key; tomllib does not tell. Good enough to point at, not a parser."""
+    lines: dict[str, int] = {}
+    table = ""
+    for number, line in enumerate(source.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("[") and "]" in stripped:
+            table = _bare(stripped[1 : stripped.index("]")]) + "."
+        elif "=" in stripped and not stripped.startswith("#"):
+            lines.setdefault(table + _bare(stripped.partition("=")[0]), number)
+    return lines
+
+
+def _bare(key: str) -> str:
+    return "".join(letter for letter in key if letter not in " \t'\"")
+
+
+def _known(setting: Setting) -> Setting:
+    if setting.name in PROPERTIES:
+        return setting
+    topic_config = TOPIC_CONFIGS.get(setting.name)
+    if topic_config is not None and topic_config.broker_names:
+        hint = (
+            f"; it is a configuration of single topics, whose default is the property "
+            f"{topic_config.broker_names[0][0]}"
+        )
+    else:
+        from difflib import get_close_matches
+
+        nearest = get_close_matches(setting.name, PROPERTIES, n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+    raise ConfigError(f"{setting.origin}: unknown property {setting.name!r}{hint}")

@@ -1,0 +1,200 @@
+"""A connection against a real socket pair, with a dispatcher that the tests play by hand."""
+
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from kafkalite.errors import RequestError
+from kafkalite.server.connection import SMALL_BUFFER, Connection, Slot
+
+MOST_BYTES = 4_000_000
+
+
+def frame(body: bytes) -> bytes:
+    return struct.pack(">i", len(body)) + body
+
+
+@dataclass
+class Server:
+    """Notes every frame and, unless told otherwise, echoes it."""
+
+    frames: list[bytes] = field(default_factory=list)
+    on_frame: Callable[[Connection, bytes], None] | None = None
+
+    def __call__(self, connection: Connection, received: memoryview) -> None:
+        body = bytes(received)
+        self.frames.append(body)
+        if self.on_frame is None:
+            connection.reply_now([frame(body)])
+        else:
+            self.on_frame(connection, body)
+
+
+@dataclass
+class Pair:
+    connection: Connection
+    client: trio.SocketStream
+    ended: trio.Event
+
+    async def read_frame(self) -> bytes:
+        (length,) = struct.unpack(">i", await self.read_exactly(4))
+        return await self.read_exactly(length)
+
+    async def read_exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            more = await self.client.receive_some(size - len(data))
+            assert more, "the connection ended early"
+            data += more
+        return data
+
+
+async def connect(server: Server, nursery: trio.Nursery) -> Pair:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    connection = Connection(ours, server, most_bytes=MOST_BYTES, nursery=nursery, started_at=0.0)
+    ended = trio.Event()
+
+    async def serve() -> None:
+        await connection.serve()
+        ended.set()
+
+    client = trio.SocketStream(trio.socket.from_stdlib_socket(theirs))
+
+    async def close_at_the_end() -> None:
+        async with client:
+            await trio.sleep_forever()
+
+    nursery.start_soon(serve)
+    nursery.start_soon(close_at_the_end)
+    return Pair(connection, client, ended)
+
+
+async def test_frames_may_come_in_any_pieces(nursery: trio.Nursery) -> None:
+    server = Server()
+    pair = await connect(server, nursery)
+    bodies = [b"", b"a", b"x" * 100_000, b"y" * (SMALL_BUFFER - 4), b"z" * (SMALL_BUFFER - 3), b"last"]
+    stream = b"".join(map(frame, bodies))
+
+    async def send() -> None:
+        position = 0
+        for size in (1, 2, 3, 5, 7, 4096, 50_000, len(stream)):
+            await pair.client.send_all(stream[position : position + size])
+            position += size
+
+    nursery.start_soon(send)
+    for body in bodies:
+        assert await pair.read_frame() == body
+    assert server.frames == bodies
+
+
+async def test_replies_leave_in_the_order_of_their_requests(nursery: trio.Nursery) -> None:
+    slots: dict[bytes, Slot] = {}
+
+    def keep(connection: Connection, body: bytes) -> None:
+        if body.startswith(b"wait"):
+            slots[body] = connection.slot()
+        else:
+            connection.reply_now([frame(body)])
+
+    pair = await connect(Server(on_frame=keep), nursery)
+    await pair.client.send_all(frame(b"wait 1") + frame(b"wait 2") + frame(b"now"))
+    await wait_all_tasks_blocked()
+
+    slots[b"wait 2"].fill([frame(b"second")])
+    slots[b"wait 1"].fill([frame(b"first")])
+
+    assert [await pair.read_frame() for _ in range(3)] == [b"first", b"second", b"now"]
+
+
+async def test_an_owed_reply_is_abandoned_when_the_client_leaves(nursery: trio.Nursery) -> None:
+    abandoned = trio.Event()
+
+    def keep(connection: Connection, _: bytes) -> None:
+        connection.slot().on_abandoned = abandoned.set
+
+    pair = await connect(Server(on_frame=keep), nursery)
+    await pair.client.send_all(frame(b"wait"))
+    await wait_all_tasks_blocked()
+    await pair.client.aclose()
+    await abandoned.wait()
+    await pair.ended.wait()
+
+
+async def test_a_client_that_does_not_read_is_not_read_from(nursery: trio.Nursery) -> None:
+    big = b"r" * 1_000_000
+    server = Server(on_frame=lambda connection, _: connection.reply_now([frame(big)]))
+    pair = await connect(server, nursery)
+    other = await connect(Server(), nursery)
+
+    with trio.move_on_after(5) as scope:
+        async with trio.open_nursery() as sending:
+            sending.start_soon(pair.client.send_all, frame(b"q" * 1000) * 1000)
+            await wait_all_tasks_blocked()
+            held_back_at = len(server.frames)
+            await other.client.send_all(frame(b"hello"))
+            assert await other.read_frame() == b"hello", "others are served meanwhile"
+            assert len(server.frames) == held_back_at < 10
+            for _ in range(1000):
+                assert await pair.read_frame() == big
+    assert not scope.cancelled_caught
+    assert len(server.frames) == 1000
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "HTTP"),
+        (bytes.fromhex("160301007a010000"), "TLS handshake"),
+        (struct.pack(">i", -5), "negative length"),
+        (struct.pack(">i", MOST_BYTES + 1), "socket.request.max.bytes"),
+        (b"\xff" * 64, "negative length"),
+    ],
+)
+async def test_foreign_bytes_close_the_connection_with_one_line(
+    sent: bytes, said: str, nursery: trio.Nursery, caplog: pytest.LogCaptureFixture
+) -> None:
+    pair = await connect(Server(), nursery)
+    await pair.client.send_all(sent)
+    await pair.ended.wait()
+    assert len(caplog.records) == 1
+    assert said in caplog.text
+
+
+async def test_a_refused_request_closes_only_its_own_connection(
+    nursery: trio.Nursery, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: Connection, body: bytes) -> None:
+        raise RequestError(f"no {body!r} here")
+
+    pair = await connect(Server(on_frame=refuse), nursery)
+    other = await connect(Server(), nursery)
+    await pair.client.send_all(frame(b"x"))
+    await pair.ended.wait()
+    await other.client.send_all(frame(b"y"))
+    assert await other.read_frame() == b"y"
+    assert "no b'x' here" in caplog.text
+
+
+async def test_an_announced_length_takes_no_memory_before_its_bytes_come(nursery: trio.Nursery) -> None:
+    pair = await connect(Server(), nursery)
+    await pair.client.send_all(struct.pack(">i", MOST_BYTES) + b"few")
+    await wait_all_tasks_blocked()
+    assert len(pair.connection._buffer) == SMALL_BUFFER
+
+
+async def test_a_large_buffer_is_given_back(nursery: trio.Nursery) -> None:
+    pair = await connect(Server(), nursery)
+    nursery.start_soon(pair.client.send_all, frame(b"x" * 1_000_000))
+    await pair.read_frame()
+    await wait_all_tasks_blocked()
+    assert len(pair.connection._buffer) >= 1_000_000
+    pair.connection.shrink()
+    assert len(pair.connection._buffer) == SMALL_BUFFER
+    await pair.client.send_all(frame(b"still works"))
+    assert await pair.read_frame() == b"still works"

@@ -1,0 +1,52 @@
+"""Deadlines on a virtual clock."""
+
+import trio
+from trio.testing import MockClock
+
+from kafkalite.deadlines import Deadlines
+
+
+async def test_calls_are_made_in_the_order_in_which_they_are_due(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines = Deadlines()
+    nursery.start_soon(deadlines.run)
+    seen: list[tuple[str, float]] = []
+    start = trio.current_time()
+    for name, delay in (("late", 30.0), ("early", 10.0), ("middle", 20.0)):
+        deadlines.call_at(start + delay, lambda name=name: seen.append((name, trio.current_time() - start)))
+    await trio.sleep(100)
+    assert seen == [("early", 10.0), ("middle", 20.0), ("late", 30.0)]
+
+
+async def test_an_earlier_deadline_wakes_the_sleeping_task(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines = Deadlines()
+    start = trio.current_time()
+    seen: list[float] = []
+    deadlines.call_at(start + 60, lambda: seen.append(trio.current_time() - start))
+    nursery.start_soon(deadlines.run)
+    await trio.sleep(5)
+    deadlines.call_at(start + 6, lambda: seen.append(trio.current_time() - start))
+    await trio.sleep(100)
+    assert seen == [6.0, 60.0]
+
+
+async def test_a_cancelled_call_is_not_made(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    deadlines = Deadlines()
+    nursery.start_soon(deadlines.run)
+    seen: list[str] = []
+    kept = deadlines.call_at(trio.current_time() + 1, lambda: seen.append("kept"))
+    dropped = deadlines.call_at(trio.current_time() + 1, lambda: seen.append("dropped"))
+    dropped.cancel()
+    await trio.sleep(2)
+    kept.cancel()  # too late, and harmless
+    assert seen == ["kept"]
+
+
+async def test_cancelled_calls_do_not_pile_up(autojump_clock: MockClock) -> None:
+    deadlines = Deadlines()
+    for _ in range(10_000):
+        deadlines.call_at(1e9, lambda: None).cancel()
+    assert len(deadlines._heap) < 2_500

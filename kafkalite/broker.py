@@ -122,7 +122,7 @@ async def _warm_up(dispatch: Dispatch) -> None:
 async def _checkpoint(node: Node, every: float) -> None:
     while True:
         await trio.sleep(every)
-        node.checkpoint()
+        await trio.to_thread.run_sync(node.checkpoint)
 
 
 def run(config: BrokerConfig, *, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:

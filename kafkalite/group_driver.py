@@ -8,29 +8,141 @@ concerned are cut off, so that nobody was told what is not so.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from logging import getLogger
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from kafkalite.groups.coordinator import GroupCoordinator, partition_for
+from kafkalite.groups.coordinator import GroupConfig, GroupCoordinator, partition_for
 from kafkalite.groups.effects import Client, Effects
 from kafkalite_storage.errors import StorageError
+from kafkalite_storage.log import AppendOrigin
 from kafkalite_wire.records import Record, build_batch, iter_records, read_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kafkalite.config import BrokerConfig
     from kafkalite.deadlines import Deadline, Deadlines
     from kafkalite.handlers.handling import Context, Reply
+    from kafkalite_storage.log import PartitionLog
     from kafkalite_storage.storage import Storage
 
 log = getLogger("kafkalite.groups")
 
 OFFSETS_TOPIC: Final = "__consumer_offsets"
-_OFFSETS_TOPIC_CONFIGS: Final = {
-    "cleanup.policy": "compact",
-    "compression.type": "producer",
-    "segment.bytes": "104857600",
-}
+_CONFIGS: Final = {"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "104857600"}
 _REPLAY_BYTES: Final = 1 << 20
+
+
+def client_of(context: Context) -> Client:
+    """Describe a client to the coordinator."""
+    return Client(
+        client_id=context.client_id, client_host=context.client_host, api_version=context.api_version
+    )
+
+
+class GroupDriver:
+    """The coordinator of all groups, with its clock, its log and its clients."""
+
+    def __init__(
+        self, storage: Storage, config: BrokerConfig, deadlines: Deadlines, wall_ms: Callable[[], int]
+    ) -> None:
+        self._storage = storage
+        self._config = config
+        self._deadlines = deadlines
+        self._wall_ms = wall_ms
+        self._alarm: Deadline | None = None
+        self._loaded: GroupCoordinator | None = None
+
+    @property
+    def coordinator(self) -> GroupCoordinator:
+        """The state of all groups; read from the log when first asked for."""
+        if self._loaded is None:
+            self._loaded = GroupCoordinator(
+                _group_config(self._config), new_member_suffix=lambda: str(uuid.uuid4())
+            )
+            self._loaded.load(self._kept(), now=self._deadlines.now())
+            self._set_alarm()
+        return self._loaded
+
+    def prepare(self) -> None:
+        """Create the topic that offsets are committed to, if it does not exist. Raises StorageError."""
+        if OFFSETS_TOPIC not in self._storage.topics:
+            self._storage.create_topic(
+                OFFSETS_TOPIC, self._config.offsets_topic_num_partitions, _CONFIGS, now_ms=self._wall_ms()
+            )
+
+    def perform(self, effects: Effects) -> None:
+        """Write the records, then send the replies."""
+        if effects.records:
+            try:
+                self._keep(effects)
+            except StorageError as error:
+                log.error("cannot write to %s: %s; reading the groups again", OFFSETS_TOPIC, error)
+                self._loaded = None
+                for reply in effects.replies:
+                    cast("Reply[Any]", reply.token).fail(f"cannot write to {OFFSETS_TOPIC}")
+                return
+        for reply in effects.replies:
+            cast("Reply[Any]", reply.token).send(reply.response)
+        self._set_alarm()
+
+    def topic_deleted(self, name: str) -> None:
+        """Forget the offsets that were committed for a topic."""
+        self.perform(self.coordinator.delete_topic_offsets([name]))
+
+    def _keep(self, effects: Effects) -> None:
+        self.prepare()
+        partitions = self._storage.topics[OFFSETS_TOPIC].partitions
+        wall_ms = self._wall_ms()
+        batches: dict[int, list[Record]] = {}
+        for group_id, key, value in effects.records:
+            batch = batches.setdefault(partition_for(group_id, partitions), [])
+            batch.append(Record(offset=len(batch), timestamp=wall_ms, key=key, value=value))
+        for partition, records in batches.items():
+            self._storage.log(OFFSETS_TOPIC, partition).append(
+                build_batch(records), now_ms=wall_ms, origin=AppendOrigin.BROKER
+            )
+
+    def _kept(self) -> Iterator[tuple[bytes, bytes | None]]:
+        topic = self._storage.topics.get(OFFSETS_TOPIC)
+        for partition in range(0 if topic is None else topic.partitions):
+            yield from _records_of(self._storage.log(OFFSETS_TOPIC, partition))
+
+    def _set_alarm(self) -> None:
+        when = self.coordinator.next_deadline()
+        if self._alarm is not None:
+            if when == self._alarm.when and self._alarm.callback is not None:
+                return
+            self._alarm.cancel()
+        self._alarm = None if when is None else self._deadlines.call_at(when, self._advance)
+
+    def _advance(self) -> None:
+        self.perform(self.coordinator.advance(self._deadlines.now(), self._wall_ms()))
+
+
+def _group_config(config: BrokerConfig) -> GroupConfig:
+    return GroupConfig(
+        group_min_session_timeout=config.group_min_session_timeout,
+        group_max_session_timeout=config.group_max_session_timeout,
+        group_initial_rebalance_delay=config.group_initial_rebalance_delay,
+        group_max_size=config.group_max_size,
+        offset_metadata_max_bytes=config.offset_metadata_max_bytes,
+        offsets_retention=config.offsets_retention,
+        offsets_retention_check_interval=config.offsets_retention_check_interval,
+    )
+
+
+def _records_of(partition: PartitionLog) -> Iterator[tuple[bytes, bytes | None]]:
+    offset = partition.log_start_offset
+    while offset < partition.log_end_offset:
+        data = memoryview(partition.read(offset, max_bytes=_REPLAY_BYTES).read())
+        position = 0
+        while len(data) - position >= 12:
+            header = read_header(data, position)
+            if position + header.size > len(data):
+                break
+            if not header.is_control:
+                for record in iter_records(data[position : position + header.size]):
+                    if record.key is not None:
+                        yield record.key, record.value
+            position += header.size
+            offset = header.next_offset

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import StartError
 from kafkalite.fetches.sessions import FetchSessions, TopicKey
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from kafkalite.deadlines import Deadlines
     from kafkalite_storage.log import AppendInfo, PartitionLog
     from kafkalite_storage.topics import Topic
+    from kafkalite_wire.records import BatchHeader
+
+
+_BASE64_DASH: Final = 62
 
 
 def wall_ms() -> int:
@@ -33,6 +37,16 @@ def wall_ms() -> int:
 
 def _random_positive_int32() -> int:
     return int.from_bytes(os.urandom(4)) & 0x7FFFFFFF or 1
+
+
+def _random_uuid() -> bytes:
+    """Make a version 4 UUID that does not start with a dash in base64: tools would take it for an option."""
+    while True:
+        made = bytearray(os.urandom(16))
+        made[6] = made[6] & 0x0F | 0x40
+        made[8] = made[8] & 0x3F | 0x80
+        if made[0] >> 2 != _BASE64_DASH:
+            return bytes(made)
 
 
 class Node:
@@ -47,15 +61,28 @@ class Node:
         self.fetch_sessions = FetchSessions(
             config.max_incremental_fetch_session_cache_slots, _random_positive_int32
         )
+        self._producer_ids = range(0)
         try:
             self.storage = Storage.open(
-                config.data_dir, node_id=config.node_id, defaults=config.log_defaults, now_ms=wall_ms()
+                config.data_dir,
+                node_id=config.node_id,
+                defaults=config.log_defaults,
+                new_uuid=_random_uuid,
+                now_ms=wall_ms(),
             )
         except (DataDirectoryInUse, DataDirectoryCorrupt) as error:
             raise StartError(str(error)) from None
         except (OSError, StorageError) as error:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
-        self.groups = GroupDriver(self, config)
+        self.groups = GroupDriver(self.storage, config, deadlines, wall_ms)
+
+    def now(self) -> float:
+        """Tell the time that sessions and waits are measured in: monotonic seconds."""
+        return self.deadlines.now()
+
+    def wall_ms(self) -> int:
+        """Tell the time that records are stamped with: milliseconds since 1970."""
+        return wall_ms()
 
     # Partitions
 
@@ -73,13 +100,14 @@ class Node:
             return None
         return self.storage.log(topic, index)
 
-    def append(self, topic: str, index: int, batches: memoryview) -> AppendInfo:
-        """Append a client's batches to a partition that exists; fetches that wait for them are answered afterwards.
+    def append(self, topic: str, index: int, batch: memoryview, header: BatchHeader | None) -> AppendInfo:
+        """Append a client's batch to a partition that exists; fetches that wait for it are answered afterwards.
 
-        Raises StorageError and CorruptBatch.
+        ``header`` is what ``check_produced`` said of the batch. Raises StorageError and CorruptBatch.
         """
-        appended = self.storage.log(topic, index).append(batches, now_ms=wall_ms())
-        self.pending_fetches.appended((topic, index), len(batches))
+        appended = self.storage.log(topic, index).append(batch, now_ms=wall_ms(), header=header)
+        if not appended.is_duplicate:
+            self.pending_fetches.appended((topic, index), len(batch))
         return appended
 
     # Topics
@@ -104,7 +132,10 @@ class Node:
 
     def new_producer_id(self) -> int:
         """Give out a producer id that this data directory has never given out. Raises StorageError."""
-        return self.storage.new_producer_id(now_ms=wall_ms())
+        if not self._producer_ids:
+            self._producer_ids = self.storage.allocate_producer_ids(now_ms=wall_ms())
+        first, self._producer_ids = self._producer_ids[0], self._producer_ids[1:]
+        return first
 
     # The rest
 
@@ -118,8 +149,8 @@ class Node:
         self.pending_fetches.complete_ready()
 
     def checkpoint(self) -> None:
-        """Note how far the logs are safely on disk, so that the next start has less to check."""
-        self.storage.checkpoint(now_ms=wall_ms())
+        """Sync the logs and note how far they are, so that the next start has less to check; may run in a thread."""
+        self.storage.checkpoint()
 
     def stop_waiting(self) -> None:
         """Answer what waits, because the broker stops."""
@@ -128,4 +159,4 @@ class Node:
 
     def close(self) -> None:
         """Close the logs cleanly."""
-        self.storage.close(now_ms=wall_ms())
+        self.storage.close()

@@ -29,7 +29,7 @@ class HostPort:
 
     @classmethod
     def parse(cls, text: str) -> "HostPort":
-        """Read `HOST:PORT` or `[IPV6]:PORT`, also behind `PLAINTEXT://`; raises ValueError with the reason."""
+        """Read `HOST:PORT`, `[IPV6]:PORT`, also behind `PLAINTEXT://`; raises ValueError with a reason."""
         protocol, separator, address = text.strip().rpartition("://")
         if separator and protocol != "PLAINTEXT":
             raise ValueError(f"{text!r}: only the protocol PLAINTEXT is supported")

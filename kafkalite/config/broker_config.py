@@ -44,7 +44,7 @@ class BrokerConfig:
 
     log_flush_offset_checkpoint_interval: float
     log_defaults: Mapping[str, str]
-    """The defaults of topics that were set, under the broker's names (`log.segment.bytes`) and in their units;
+    """The defaults of topics that were set, under the broker's names (`log.segment.bytes`) in their units;
     `kafkalite_storage` derives the configuration of a topic from them."""
 
     given: Mapping[str, Setting]

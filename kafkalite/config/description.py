@@ -13,6 +13,7 @@ from kafkalite_storage.config_value import ConfigType, format_value
 class ConfigSource(IntEnum):
     """Where a value comes from, numbered as DescribeConfigs does (KIP-226)."""
 
+    TOPIC_CONFIG = 1
     STATIC_BROKER_CONFIG = 4
     DEFAULT_CONFIG = 5
 

@@ -29,8 +29,8 @@ def load(
 ) -> BrokerConfig:
     """Make the configuration of a broker; raises ConfigError, whose message names the setting and its source.
 
-    The later one wins: defaults, `file` (TOML), `environment`, `settings` (`key=value`), and then the three other
-    parameters, which are the options of the same names. Without `environment` none is read.
+    The later one wins: defaults, `file` (TOML), `environment`, `settings` (`key=value`), and then the other
+    three, which are the options of the same names. Without `environment` none is read.
     """
     options = (
         Setting("listeners", ",".join(listen), "--listen"),
@@ -123,11 +123,10 @@ def _broker_config(given: Mapping[str, Setting]) -> BrokerConfig:
         warnings=(*_without_effect(given), *_unreachable(listen, advertise)),
     )
     if config.group_min_session_timeout > config.group_max_session_timeout:
-        name = "group.min.session.timeout.ms"
-        raise values.problem(
-            name if name in given else "group.max.session.timeout.ms",
-            "group.min.session.timeout.ms must not be greater than group.max.session.timeout.ms",
-        )
+        least, most = "group.min.session.timeout.ms", "group.max.session.timeout.ms"
+        if most in given:
+            raise values.problem(most, f"must not be less than {least}")
+        raise values.problem(least, f"must not be greater than {most}")
     return config
 
 
@@ -142,11 +141,12 @@ def _advertise(values: _Values) -> HostPort | None:
     addresses = values.addresses("advertised.listeners")
     if not addresses:
         return None
-    if len(addresses) > 1:
+    address, *others = addresses
+    if others:
         raise values.problem("advertised.listeners", "only one address can be advertised")
-    if addresses[0].is_wildcard or addresses[0].port == 0:
-        raise values.problem("advertised.listeners", f"clients cannot connect to {addresses[0]}")
-    return addresses[0]
+    if address.is_wildcard or address.port == 0:
+        raise values.problem("advertised.listeners", f"clients cannot connect to {address}")
+    return address
 
 
 def _node_id(values: _Values) -> int:
@@ -191,8 +191,8 @@ def _unreachable(listen: tuple[HostPort, ...], advertise: HostPort | None) -> li
     if advertise is not None:
         return []
     return [
-        f"listening on {address} without --advertise: clients are told to connect to the address through which "
-        "they came, which fails behind a port mapping; and whoever reaches this address can read and write all data"
+        f"listening on {address} without --advertise: clients are told to connect to the address through "
+        "which they came, which fails behind a port mapping; whoever reaches it can read and write all data"
         for address in listen
         if not address.is_loopback
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from kafkalite.config.property import ConfigError
 from kafkalite.config.table import PROPERTIES
@@ -47,8 +47,8 @@ def from_arguments(arguments: Iterable[str]) -> Iterator[Setting]:
     for argument in arguments:
         name, equals, text = argument.partition("=")
         if not equals:
-            raise ConfigError(f"--set {argument}: must have the form key=value")
-        yield _known(Setting(name.strip(), text, f"--set {name.strip()}"))
+            raise ConfigError(f"--set: {argument} must have the form key=value")
+        yield _known(Setting(name.strip(), text, "--set"))
 
 
 def from_file(path: Path) -> Iterator[Setting]:
@@ -70,7 +70,7 @@ def from_file(path: Path) -> Iterator[Setting]:
 def _flatten(table: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
     for key, value in table.items():
         if isinstance(value, dict):
-            yield from _flatten({str(inner): item for inner, item in value.items()}, f"{prefix}{key}.")
+            yield from _flatten(cast("dict[str, object]", value), f"{prefix}{key}.")
         else:
             yield prefix + key, value
 
@@ -80,8 +80,10 @@ def _text(value: object, name: str, origin: str) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float | str):
         return str(value)
-    if isinstance(value, list) and all(isinstance(item, int | str) for item in value):
-        return ",".join(str(item) for item in value)
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        if all(isinstance(item, int | str) for item in items):
+            return ",".join(str(item) for item in items)
     raise ConfigError(f"{origin}: {name} must be text, a number, true, false, or a list of texts")
 
 

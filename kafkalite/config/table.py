@@ -39,7 +39,7 @@ _HONOURED: Final = [
         ("listeners", LIST, ("PLAINTEXT://127.0.0.1:9092",), any_value,
          "Addresses to listen on; port 0 picks a free one, an empty host is every interface. Also --listen."),
         ("advertised.listeners", LIST, None, any_value,
-         "The address that clients are told to connect to; else the one through which they came. Also --advertise."),
+         "Where clients are told to connect to; by default, where they already came in. Also --advertise."),
         ("log.dirs", LIST, None, any_value,
          "The data directory: exactly one. Also --data."),
         ("log.dir", LIST, (DEFAULT_DATA_DIR,), any_value,

@@ -21,6 +21,8 @@ from kafkalite_wire.messages.create_topics import (
     CreateTopicsResponse,
 )
 
+from kafkalite_wire.schema import ZERO_UUID
+
 if TYPE_CHECKING:
     from kafkalite.node import Node
 
@@ -71,18 +73,18 @@ def _create(node: Node, topic: CreatableTopic, *, validate_only: bool) -> Creata
         raise _RefusedError(
             ErrorCode.INVALID_CONFIG, f"Null value not supported for topic configs: {','.join(missing)}"
         )
-    overrides = node.storage.validated_configs(configs)
-    topic_id = None
+    node.storage.check_new_topic(topic.name, partitions, configs)
+    topic_id = ZERO_UUID
     if not validate_only:
-        topic_id = node.create_topic(topic.name, partitions, overrides).topic_id
+        topic_id = node.create_topic(topic.name, partitions, configs).topic_id
     return CreatableTopicResult(
         name=topic.name,
-        **({} if topic_id is None else {"topic_id": topic_id}),
+        topic_id=topic_id,
         error_code=ErrorCode.NONE,
         error_message=None,
         num_partitions=partitions,
         replication_factor=1,
-        configs=created_configs(node, overrides),
+        configs=created_configs(node, configs),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalite.group_driver import client_of
 from kafkalite.handlers.handling import Context, Reply, deferred
 from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest, DeleteGroupsResponse
 
@@ -17,4 +18,5 @@ if TYPE_CHECKING:
 @deferred
 def handle(node: Node, request: DeleteGroupsRequest, context: Context, reply: Reply[DeleteGroupsResponse]) -> None:
     """Delete groups that have no members, with their committed offsets."""
-    node.groups.delete_groups(request, context, reply)
+    groups = node.groups
+    groups.perform(groups.coordinator.delete_groups(request, client_of(context), reply))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from kafkalite.config.description import describe
 from kafkalite.handlers import topic_names
 from kafkalite.handlers.handling import Context, immediate
 from kafkalite.handlers.topic_configs import described
@@ -91,7 +92,7 @@ def _topic(
         raise _RefusedError(
             ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition."
         )
-    for entry in described(topic.configs, node.config.log_defaults):
+    for entry in described(topic.configs, node.storage.log_defaults):
         yield DescribeConfigsResourceResult(
             name=entry.config.name,
             value=entry.value,
@@ -119,7 +120,7 @@ def _broker(
             ErrorCode.INVALID_REQUEST,
             f"Unexpected broker id, expected {node.node_id} or empty string, but received {name}",
         )
-    for entry in node.config.describe():
+    for entry in describe(node.config):
         yield DescribeConfigsResourceResult(
             name=entry.name,
             value=None if entry.sensitive else entry.value,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalite.group_driver import client_of
 from kafkalite.handlers.handling import Context, Reply, deferred
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest, DescribeGroupsResponse
 
@@ -17,4 +18,5 @@ if TYPE_CHECKING:
 @deferred
 def handle(node: Node, request: DescribeGroupsRequest, context: Context, reply: Reply[DescribeGroupsResponse]) -> None:
     """Describe classic groups: their state, members and assignments."""
-    node.groups.describe_groups(request, context, reply)
+    groups = node.groups
+    groups.perform(groups.coordinator.describe_groups(request, client_of(context), reply))

@@ -131,6 +131,7 @@ class _Fetch:
                 wanted.fetch_offset,
                 max_bytes=min(wanted.max_bytes, left - found.size),
                 min_one_batch=found.size == 0,
+                max_offset=log.last_stable_offset if self._request.isolation_level == _READ_COMMITTED else None,
             )
         except StorageError as error:
             found.urgent = True
@@ -143,12 +144,15 @@ class _Fetch:
     ) -> PartitionData:
         aborted: tuple[AbortedTransaction, ...] | None = None
         if self._request.isolation_level == _READ_COMMITTED:
-            aborted = ()
+            aborted = tuple(
+                AbortedTransaction(producer_id=transaction.producer_id, first_offset=transaction.first_offset)
+                for transaction in log.aborted_transactions(wanted.fetch_offset, log.last_stable_offset)
+            )
         data = PartitionData(
             partition_index=wanted.index,
             error_code=ErrorCode.NONE,
             high_watermark=log.high_watermark,
-            last_stable_offset=log.high_watermark,
+            last_stable_offset=log.last_stable_offset,
             log_start_offset=log.log_start_offset,
             aborted_transactions=aborted,
             records=records,
@@ -194,7 +198,7 @@ def _failed(wanted: FetchPartition, error_code: int, log: PartitionLog | None = 
         partition_index=wanted.index,
         error_code=error_code,
         high_watermark=-1 if log is None else log.high_watermark,
-        last_stable_offset=-1 if log is None else log.high_watermark,
+        last_stable_offset=-1 if log is None else log.last_stable_offset,
         log_start_offset=-1 if log is None else log.log_start_offset,
         aborted_transactions=None,
         records=NO_PAYLOAD,

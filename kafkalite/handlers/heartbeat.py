@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalite.group_driver import client_of
 from kafkalite.handlers.handling import Context, Reply, deferred
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 
@@ -17,4 +18,5 @@ if TYPE_CHECKING:
 @deferred
 def handle(node: Node, request: HeartbeatRequest, context: Context, reply: Reply[HeartbeatResponse]) -> None:
     """Say that a member lives, and learn whether it must rejoin."""
-    node.groups.heartbeat(request, context, reply)
+    groups = node.groups
+    groups.perform(groups.coordinator.heartbeat(request, client_of(context), reply, now=node.now()))

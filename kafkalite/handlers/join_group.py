@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalite.group_driver import client_of
 from kafkalite.handlers.handling import Context, Reply, deferred
 from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupResponse
 
@@ -17,4 +18,6 @@ if TYPE_CHECKING:
 @deferred
 def handle(node: Node, request: JoinGroupRequest, context: Context, reply: Reply[JoinGroupResponse]) -> None:
     """Join a group, or rejoin it for its next generation. The reply waits until all members have joined."""
-    node.groups.join_group(request, context, reply)
+    groups = node.groups
+    reply.on_abandoned(lambda: groups.perform(groups.coordinator.cancel(reply)))
+    groups.perform(groups.coordinator.join_group(request, client_of(context), reply, now=node.now()))

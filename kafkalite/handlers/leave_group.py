@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalite.group_driver import client_of
 from kafkalite.handlers.handling import Context, Reply, deferred
 from kafkalite_wire.messages.leave_group import LeaveGroupRequest, LeaveGroupResponse
 
@@ -17,4 +18,5 @@ if TYPE_CHECKING:
 @deferred
 def handle(node: Node, request: LeaveGroupRequest, context: Context, reply: Reply[LeaveGroupResponse]) -> None:
     """Leave a group at once; from version 3 on for several members, also by their instance ids."""
-    node.groups.leave_group(request, context, reply)
+    groups = node.groups
+    groups.perform(groups.coordinator.leave_group(request, client_of(context), reply, now=node.now()))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalite.group_driver import client_of
 from kafkalite.handlers.handling import Context, Reply, deferred
 from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsResponse
 
@@ -17,4 +18,5 @@ if TYPE_CHECKING:
 @deferred
 def handle(node: Node, request: ListGroupsRequest, context: Context, reply: Reply[ListGroupsResponse]) -> None:
     """List the groups, filtered by state from version 4 on and by type from 5 on."""
-    node.groups.list_groups(request, context, reply)
+    groups = node.groups
+    groups.perform(groups.coordinator.list_groups(request, client_of(context), reply))

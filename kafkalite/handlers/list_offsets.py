@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from kafkalite.node import Node
     from kafkalite_storage.log import PartitionLog
 
+_READ_COMMITTED: Final = 1
+
 _LATEST: Final = -1
 _EARLIEST: Final = -2
 _MAX_TIMESTAMP: Final = -3
@@ -45,7 +47,8 @@ def handle(node: Node, request: ListOffsetsRequest, context: Context) -> ListOff
             ListOffsetsTopicResponse(
                 name=topic.name,
                 partitions=tuple(
-                    _partition(node, topic.name, partition, context.api_version) for partition in topic.partitions
+                    _partition(node, topic.name, partition, context.api_version, request.isolation_level)
+                    for partition in topic.partitions
                 ),
             )
             for topic in request.topics
@@ -54,7 +57,7 @@ def handle(node: Node, request: ListOffsetsRequest, context: Context) -> ListOff
 
 
 def _partition(
-    node: Node, name: str, wanted: ListOffsetsPartition, version: int
+    node: Node, name: str, wanted: ListOffsetsPartition, version: int, isolation_level: int
 ) -> ListOffsetsPartitionResponse:
     log = node.log(name, wanted.partition_index)
     if log is None:
@@ -66,7 +69,7 @@ def _partition(
     if log is None or error_code:
         return ListOffsetsPartitionResponse(partition_index=wanted.partition_index, error_code=error_code)
     try:
-        timestamp, offset, leader_epoch = _find(log, wanted.timestamp)
+        timestamp, offset, leader_epoch = _find(log, wanted.timestamp, isolation_level)
     except StorageError as error:
         return ListOffsetsPartitionResponse(partition_index=wanted.partition_index, error_code=error.code)
     return ListOffsetsPartitionResponse(
@@ -78,10 +81,11 @@ def _partition(
     )
 
 
-def _find(log: PartitionLog, timestamp: int) -> tuple[int, int, int]:
+def _find(log: PartitionLog, timestamp: int, isolation_level: int) -> tuple[int, int, int]:
     """Give (timestamp, offset, leader epoch), each -1 where there is none."""
     if timestamp == _LATEST:
-        return -1, log.high_watermark, log.leader_epoch
+        end = log.last_stable_offset if isolation_level == _READ_COMMITTED else log.high_watermark
+        return -1, end, log.leader_epoch
     if timestamp in (_EARLIEST, _EARLIEST_LOCAL):
         return -1, log.log_start_offset, log.leader_epoch
     if timestamp in (_LATEST_TIERED, _EARLIEST_PENDING_UPLOAD):

@@ -86,7 +86,7 @@ def _described(node: Node, topic: Topic, operations: int) -> MetadataResponseTop
     return MetadataResponseTopic(
         name=topic.name,
         topic_id=topic.topic_id,
-        is_internal=topic.internal,
+        is_internal=topic.is_internal,
         partitions=tuple(
             MetadataResponsePartition(
                 partition_index=index,

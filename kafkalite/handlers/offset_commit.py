@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.group_driver import client_of
 from kafkalite.handlers.handling import Context, Reply, deferred
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_commit import (
@@ -49,7 +50,13 @@ def handle(
         reply.send(OffsetCommitResponse(topics=tuple(refused)))
         return
     accepted = replace(request, topics=tuple(known))
-    node.groups.offset_commit(accepted, context, _Merging(reply, tuple(refused)) if refused else reply)
+    groups = node.groups
+    merging = _Merging(reply, tuple(refused)) if refused else reply
+    groups.perform(
+        groups.coordinator.offset_commit(
+            accepted, client_of(context), merging, now=node.now(), wall_ms=node.wall_ms()
+        )
+    )
 
 
 def _refused(

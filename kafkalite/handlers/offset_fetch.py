@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.group_driver import client_of
 from kafkalite.handlers.handling import Context, Reply, deferred
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_fetch import (
@@ -34,11 +35,18 @@ def handle(
 ) -> None:
     """Ask the groups by name, and translate ids on the way in and out."""
     if context.api_version < _BY_TOPIC_ID:
-        node.groups.offset_fetch(request, context, reply)
+        _fetch(node, request, context, reply)
         return
     unknown: dict[str, list[OffsetFetchRequestTopics]] = {}
     groups = tuple(_named(node, group, unknown.setdefault(group.group_id, [])) for group in request.groups)
-    node.groups.offset_fetch(replace(request, groups=groups), context, _ById(node, reply, unknown))
+    _fetch(node, replace(request, groups=groups), context, _ById(node, reply, unknown))
+
+
+def _fetch(
+    node: Node, request: OffsetFetchRequest, context: Context, reply: Reply[OffsetFetchResponse]
+) -> None:
+    groups = node.groups
+    groups.perform(groups.coordinator.offset_fetch(request, client_of(context), reply, now=node.now()))
 
 
 def _named(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import RequestError
 from kafkalite.handlers.handling import Context, immediate
-from kafkalite_storage.errors import StorageError
+from kafkalite_storage.errors import InvalidTimestamp, StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.produce import (
     BatchIndexAndErrorMessage,
@@ -21,12 +21,14 @@ from kafkalite_wire.messages.produce import (
     ProduceResponse,
     TopicProduceResponse,
 )
+from kafkalite_wire.records import CorruptBatch, InvalidRecord, check_produced
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
     from kafkalite_storage.topics import Topic
 
 _BY_TOPIC_ID: Final = 13
+_ALLOWS_ZSTD: Final = 7
 
 
 @immediate
@@ -42,7 +44,7 @@ def handle(node: Node, request: ProduceRequest, context: Context) -> ProduceResp
             if request.acks not in (-1, 0, 1)
             else _refused(partition.index, unknown)
             if topic is None
-            else _append(node, topic, partition)
+            else _append(node, topic, partition, context.api_version)
             for partition in data.partition_data
         ]
         responses.append(
@@ -54,20 +56,23 @@ def handle(node: Node, request: ProduceRequest, context: Context) -> ProduceResp
     return ProduceResponse(responses=tuple(responses))
 
 
-def _append(node: Node, topic: Topic, data: PartitionProduceData) -> PartitionProduceResponse:
+def _append(node: Node, topic: Topic, data: PartitionProduceData, version: int) -> PartitionProduceResponse:
     if not 0 <= data.index < topic.partitions:
         return _refused(data.index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     if data.records is None:
         return _refused(data.index, ErrorCode.INVALID_RECORD, "a produce request without records")
+    assert isinstance(data.records, memoryview)
     try:
-        appended = node.append(topic.name, data.index, data.records)
-    except StorageError as error:
-        return _refused(data.index, error.code, str(error), error.record_errors)
+        header = check_produced(data.records, allow_zstd=version >= _ALLOWS_ZSTD)
+        appended = node.append(topic.name, data.index, data.records, header)
+    except (StorageError, CorruptBatch) as error:
+        records = error.record_errors if isinstance(error, (InvalidRecord, InvalidTimestamp)) else ()
+        return _refused(data.index, error.code, str(error), records)
     return PartitionProduceResponse(
         index=data.index,
         error_code=ErrorCode.NONE,
         base_offset=appended.base_offset,
-        log_append_time_ms=appended.log_append_time_ms,
+        log_append_time_ms=appended.log_append_time,
         log_start_offset=appended.log_start_offset,
         record_errors=(),
     )

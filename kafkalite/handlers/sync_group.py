@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalite.group_driver import client_of
 from kafkalite.handlers.handling import Context, Reply, deferred
 from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupResponse
 
@@ -17,4 +18,6 @@ if TYPE_CHECKING:
 @deferred
 def handle(node: Node, request: SyncGroupRequest, context: Context, reply: Reply[SyncGroupResponse]) -> None:
     """Bring (as leader) or fetch (as follower) the assignment of a generation. Followers wait for the leader."""
-    node.groups.sync_group(request, context, reply)
+    groups = node.groups
+    reply.on_abandoned(lambda: groups.perform(groups.coordinator.cancel(reply)))
+    groups.perform(groups.coordinator.sync_group(request, client_of(context), reply, now=node.now()))

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from kafkalite.config.description import ConfigSource
 from kafkalite_storage.config_value import format_value
 from kafkalite_storage.topic_config import TOPIC_CONFIGS, TopicConfig
 from kafkalite_wire.messages.create_topics import CreatableTopicConfigs
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
-
-
-class ConfigSource(IntEnum):
-    """Where a configuration's value comes from (KIP-226)."""
-
-    TOPIC = 1
-    STATIC_BROKER = 4
-    DEFAULT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +53,13 @@ def _synonyms(
     config: TopicConfig, overrides: Mapping[str, str], broker: Mapping[str, str]
 ) -> Iterator[Synonym]:
     if config.name in overrides:
-        yield Synonym(config.name, overrides[config.name], ConfigSource.TOPIC)
+        yield Synonym(config.name, overrides[config.name], ConfigSource.TOPIC_CONFIG)
     default_name = config.name
     for name, _ in config.broker_names:
         default_name = name
         if name in broker:
-            yield Synonym(name, broker[name], ConfigSource.STATIC_BROKER)
-    yield Synonym(default_name, format_value(config.default), ConfigSource.DEFAULT)
+            yield Synonym(name, broker[name], ConfigSource.STATIC_BROKER_CONFIG)
+    yield Synonym(default_name, format_value(config.default), ConfigSource.DEFAULT_CONFIG)
 
 
 def created_configs(node: Node, overrides: Mapping[str, str]) -> tuple[CreatableTopicConfigs, ...]:
@@ -80,5 +72,5 @@ def created_configs(node: Node, overrides: Mapping[str, str]) -> tuple[Creatable
             config_source=entry.source,
             is_sensitive=False,
         )
-        for entry in described(overrides, node.config.log_defaults)
+        for entry in described(overrides, node.storage.log_defaults)
     )

@@ -1,13 +1,11 @@
 """The slow path of an append: everything that has to look at the records of a producer's batch.
 
-Most topics never come here. The reasons are a compacted topic (keys), LogAppendTime, a time limit, or a topic that stores
-another codec than the producer's.
+Most topics never come here. The reasons are a compacted topic (keys), LogAppendTime, a time limit, or a topic
+that stores another codec than the producer's.
 """
 
 from typing import Final
 
-from kafkalite_storage.errors import InvalidTimestamp
-from kafkalite_storage.log_config import LogConfig
 from kafkalite_wire.records import (
     NO_TIMESTAMP,
     BatchHeader,
@@ -19,6 +17,9 @@ from kafkalite_wire.records import (
     read_header,
     set_log_append_time,
 )
+
+from kafkalite_storage.errors import InvalidTimestamp
+from kafkalite_storage.log_config import LogConfig
 
 _SHOWN: Final = 3
 

@@ -1,7 +1,7 @@
 """Kafka's small text files: offset checkpoints, leader epochs, partition metadata and `meta.properties`.
 
-Each is replaced as a whole, so a reader sees the old or the new content. Readers raise ValueError for content that
-nobody could have written.
+Each is replaced as a whole, so a reader sees the old or the new content. Readers raise ValueError for content
+that nobody could have written.
 """
 
 import base64
@@ -68,7 +68,7 @@ def format_topic_id(topic_id: bytes) -> str:
 def parse_topic_id(text: str) -> bytes:
     """Read an id that Kafka printed."""
     topic_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if len(topic_id) != 16:  # noqa: PLR2004  # the size of a UUID
+    if len(topic_id) != 16:  # the size of a UUID
         raise ValueError(f"{text!r} is not the base64 of 16 bytes")
     return topic_id
 

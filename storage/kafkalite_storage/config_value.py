@@ -11,7 +11,11 @@ ConfigValue = bool | int | float | str | tuple[str, ...]
 #: Returns what is wrong with a value, or None.
 Rule = Callable[[ConfigValue], str | None]
 
-_INT_LIMITS: Final = {3: (-(1 << 31), (1 << 31) - 1), 4: (-(1 << 15), (1 << 15) - 1), 5: (-(1 << 63), (1 << 63) - 1)}
+_INT_LIMITS: Final = {
+    3: (-(1 << 31), (1 << 31) - 1),
+    4: (-(1 << 15), (1 << 15) - 1),
+    5: (-(1 << 63), (1 << 63) - 1),
+}
 
 
 class ConfigType(IntEnum):
@@ -80,10 +84,14 @@ def parse_value(name: str, kind: ConfigType, text: str) -> ConfigValue:
     try:
         number: int | float = float(text) if kind is ConfigType.DOUBLE else int(text)
     except ValueError as error:
-        raise InvalidConfig(f"Invalid value {text} for configuration {name}: not a number of type {kind.name}") from error
+        raise InvalidConfig(
+            f"Invalid value {text} for configuration {name}: not a number of type {kind.name}"
+        ) from error
     limits = _INT_LIMITS.get(kind)
     if limits is not None and not limits[0] <= number <= limits[1]:
-        raise InvalidConfig(f"Invalid value {text} for configuration {name}: not a number of type {kind.name}")
+        raise InvalidConfig(
+            f"Invalid value {text} for configuration {name}: not a number of type {kind.name}"
+        )
     return number
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - the names are those of Kafka's error codes
 """What storage refuses, each with the Kafka error code that a handler answers with.
 
 Damaged batches are `kafkalite_wire.records.CorruptBatch` and carry a code too.

@@ -1,7 +1,7 @@
 """What storage asks of a file system, and the real one.
 
-Everything that storage does to disks passes through the two protocols here, so that tests can keep files in memory or
-crash after any operation. Paths are plain strings with `/`.
+Everything that storage does to disks passes through the two protocols here, so that tests can keep files in
+memory or crash after any operation. Paths are plain strings with `/`.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """The two sparse indexes beside a segment, in Kafka's formats: `.index` by offset and `.timeindex` by timestamp.
 
-Kafka maps preallocated files into memory; these are appended to instead, so that a file is valid at every moment. The
-entries are also kept in arrays from the first use on, where a look-up is a bisection in C.
+Kafka maps preallocated files into memory; these are appended to instead, so that a file is valid at every
+moment. The entries are also kept in arrays from the first use on, where a look-up is a bisection in C.
 """
 
 from array import array
@@ -58,12 +58,11 @@ class OffsetIndex:
 
     def is_sound(self, size: int) -> bool:
         """Tell whether both columns increase and point into a segment of size bytes."""
-        return _increases(self.offsets) and _increases(self.positions) and (not self.positions or self.positions[-1] < size)
-
-    def sync(self) -> None:
-        """Return when the file is on disk."""
-        if self._file is not None:
-            self._file.sync()
+        return (
+            _increases(self.offsets)
+            and _increases(self.positions)
+            and (not self.positions or self.positions[-1] < size)
+        )
 
     def _open(self) -> File:
         file = self._file
@@ -89,7 +88,9 @@ class TimeIndex:
         content = fs.read(path) if fs.exists(path) else b""
         self.timestamps = array("q")
         self.offsets = array("i")
-        for timestamp, offset in _TIME_ENTRY.iter_unpack(content[: len(content) // TIME_ENTRY_SIZE * TIME_ENTRY_SIZE]):
+        for timestamp, offset in _TIME_ENTRY.iter_unpack(
+            content[: len(content) // TIME_ENTRY_SIZE * TIME_ENTRY_SIZE]
+        ):
             self.timestamps.append(timestamp)
             self.offsets.append(offset)
 
@@ -123,11 +124,6 @@ class TimeIndex:
     def is_sound(self) -> bool:
         """Tell whether both columns increase."""
         return _increases(self.timestamps) and _increases(self.offsets)
-
-    def sync(self) -> None:
-        """Return when the file is on disk."""
-        if self._file is not None:
-            self._file.sync()
 
     def _open(self) -> File:
         file = self._file

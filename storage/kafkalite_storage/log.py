@@ -8,6 +8,16 @@ from enum import Enum
 from struct import Struct
 from typing import Final
 
+from kafkalite_wire.records import (
+    BatchHeader,
+    Buffer,
+    EndTxnMarker,
+    check_batches,
+    check_produced,
+    iter_records,
+    read_end_txn_marker,
+)
+
 from kafkalite_storage import time_search
 from kafkalite_storage.append_checks import prepare_batch
 from kafkalite_storage.errors import (
@@ -22,20 +32,18 @@ from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.producer_snapshot import encode_snapshot
 from kafkalite_storage.producer_state import ProducerStates
-from kafkalite_storage.recovery import Directory, Recovery, load_clean, load_producers, read_directory, recover
+from kafkalite_storage.recovery import (
+    Directory,
+    Recovery,
+    load_clean,
+    load_producers,
+    read_directory,
+    recover,
+)
 from kafkalite_storage.segment import NOTHING, FetchSlice, Segment, file_name
 from kafkalite_storage.time_search import TimestampOffset
 from kafkalite_storage.topic_config import FOREVER
 from kafkalite_storage.transaction_index import AbortedTransaction
-from kafkalite_wire.records import (
-    BatchHeader,
-    Buffer,
-    EndTxnMarker,
-    check_batches,
-    check_produced,
-    iter_records,
-    read_end_txn_marker,
-)
 
 __all__ = ["AppendInfo", "AppendOrigin", "FetchSlice", "PartitionLog", "TimestampOffset"]
 
@@ -105,7 +113,6 @@ class PartitionLog:
         config: LogConfig,
         recovery_point: int = 0,
         clean: bool = False,
-        now_ms: int,
         log_start_offset: int = 0,
         files: OpenFiles | None = None,
     ) -> "PartitionLog":
@@ -116,9 +123,9 @@ class PartitionLog:
         files = files or OpenFiles()
         with _storage(directory):
             fs.make_directory(directory)
-            found = read_directory(fs, files, directory, now_ms)
+            found = read_directory(fs, files, directory)
             if not found.segments:
-                first = Segment(fs, files, directory, log_start_offset, created_ms=now_ms)
+                first = Segment(fs, files, directory, log_start_offset)
                 first.create()
                 found.segments.append(first)
             log_start_offset = max(log_start_offset, found.segments[0].base_offset)
@@ -156,7 +163,9 @@ class PartitionLog:
         # Attributes of their own, because an append looks at each of them.
         self._max_message_bytes = config.max_message_bytes
         self._segment_bytes = config.segment_bytes
-        self._segment_ms = min(config.segment_ms, config.max_compaction_lag_ms) if config.is_compacted else config.segment_ms
+        self._segment_ms = (
+            min(config.segment_ms, config.max_compaction_lag_ms) if config.is_compacted else config.segment_ms
+        )
         self._index_bytes = config.segment_index_bytes
         self._index_interval = config.index_interval_bytes
         self._after_max_ms = config.message_timestamp_after_max_ms
@@ -187,6 +196,16 @@ class PartitionLog:
             return sum(segment.size for segment in self._segments)
 
     @property
+    def first_segment_offset(self) -> int:
+        """Base offset of the oldest segment, at most the log start offset."""
+        return self._bases[0]
+
+    @property
+    def failed(self) -> bool:
+        """Whether a write failed in a way that could not be undone; only a new start helps."""
+        return self._failure is not None
+
+    @property
     def segment_count(self) -> int:
         """How many segments there are."""
         return len(self._segments)
@@ -206,16 +225,17 @@ class PartitionLog:
     ) -> AppendInfo:
         """Append the one batch of a client, or the batches that this broker built.
 
-        The buffer is not changed: offset and leader epoch are written in front of the rest in one gathered write.
-        With header, the caller vouches that `check_produced` returned it for this very batch.
+        The buffer is not changed: offset and leader epoch are written in front of the rest in one gathered
+        write. With header, the caller vouches that `check_produced` returned it for this very batch.
 
-        Raises CorruptBatch and its kinds, MessageTooLarge, RecordListTooLarge, InvalidTimestamp, OutOfOrderSequence,
-        InvalidProducerEpoch, InvalidTxnState and StorageFailure. Nothing is appended then.
+        Raises CorruptBatch and its kinds, MessageTooLarge, RecordListTooLarge, InvalidTimestamp,
+        OutOfOrderSequence, InvalidProducerEpoch, InvalidTxnState and StorageFailure. Nothing is appended
+        then.
         """
         if self._failure is not None:
             raise StorageFailure(f"{self.directory} failed before: {self._failure}") from self._failure
         if origin is AppendOrigin.BROKER:
-            return self._append_own(batch, now_ms)
+            return self._append_own(batch)
         if header is None:
             header = check_produced(batch)
             assert header is not None
@@ -233,30 +253,39 @@ class PartitionLog:
             duplicate = self._producers.find_duplicate(header)
             if duplicate is not None:
                 return AppendInfo(
-                    duplicate.first_offset, duplicate.last_offset, duplicate.timestamp, self.log_start_offset, True
+                    duplicate.first_offset,
+                    duplicate.last_offset,
+                    duplicate.timestamp,
+                    self.log_start_offset,
+                    True,
                 )
             self._producers.check(header)
-        offset = self._write(batch, header, now_ms)
+        offset = self._write(batch, header)
         if header.producer_id >= 0:
             self._producers.record_batch(header, offset)
         return AppendInfo(
-            offset, offset + header.last_offset_delta, now_ms if self._log_append_time else -1, self.log_start_offset
+            offset,
+            offset + header.last_offset_delta,
+            now_ms if self._log_append_time else -1,
+            self.log_start_offset,
         )
 
-    def _append_own(self, batches: Buffer, now_ms: int) -> AppendInfo:
+    def _append_own(self, batches: Buffer) -> AppendInfo:
         base_offset = self.log_end_offset
         view = memoryview(batches)
         for position, header in check_batches(batches):
             batch = view[position : position + header.size]
             if not header.is_control:
-                offset = self._write(batch, header, now_ms)
+                offset = self._write(batch, header)
                 if header.producer_id >= 0:
                     self._producers.record_batch(header, offset)
                 continue
-            markers = [marker for marker in map(read_end_txn_marker, iter_records(batch)) if marker is not None]
+            markers = [
+                marker for marker in map(read_end_txn_marker, iter_records(batch)) if marker is not None
+            ]
             for marker in markers:
                 self._producers.check_marker(header, marker)
-            offset = self._write(batch, header, now_ms)
+            offset = self._write(batch, header)
             for marker in markers:
                 self._end_transaction(header, marker, offset)
         return AppendInfo(base_offset, self.log_end_offset - 1, -1, self.log_start_offset)
@@ -267,10 +296,12 @@ class PartitionLog:
             with _storage(self.directory):
                 self._active.transaction_index.append(aborted)
 
-    def _write(self, batch: Buffer, header: BatchHeader, now_ms: int) -> int:
+    def _write(self, batch: Buffer, header: BatchHeader) -> int:
         size = header.batch_length + 12
         if size > self._segment_bytes:
-            raise RecordListTooLarge(f"a batch of {size} bytes does not fit into a segment of {self._segment_bytes} bytes")
+            raise RecordListTooLarge(
+                f"a batch of {size} bytes does not fit into a segment of {self._segment_bytes} bytes"
+            )
         offset = self.log_end_offset
         last_offset = offset + header.last_offset_delta
         max_timestamp = header.max_timestamp
@@ -278,10 +309,12 @@ class PartitionLog:
         first_timestamp = segment.first_timestamp
         position = segment.size
         try:
-            if (first_timestamp is not None and max_timestamp - first_timestamp > self._segment_ms) or segment.is_full(
+            if (
+                first_timestamp is not None and max_timestamp - first_timestamp > self._segment_ms
+            ) or segment.is_full(
                 size, last_offset, segment_bytes=self._segment_bytes, index_bytes=self._index_bytes
             ):
-                segment = self._roll(now_ms)
+                segment = self._roll()
                 position = 0
             epoch = self.leader_epoch
             if epoch > self._epoch_written:
@@ -313,13 +346,15 @@ class PartitionLog:
             self._failure = error
 
     def _too_large(self, header: BatchHeader) -> MessageTooLarge:
-        return MessageTooLarge(f"a batch of {header.size} bytes exceeds max.message.bytes {self._max_message_bytes}")
+        return MessageTooLarge(
+            f"a batch of {header.size} bytes exceeds max.message.bytes {self._max_message_bytes}"
+        )
 
-    def _roll(self, now_ms: int) -> Segment:
+    def _roll(self) -> Segment:
         """Close the active segment and begin the next one at the end offset."""
         self._active.seal()
         self._take_snapshot()
-        segment = Segment(self._fs, self._files, self.directory, self.log_end_offset, created_ms=now_ms)
+        segment = Segment(self._fs, self._files, self.directory, self.log_end_offset)
         segment.create()
         self._segments.append(segment)
         self._bases.append(segment.base_offset)
@@ -347,8 +382,8 @@ class PartitionLog:
     ) -> FetchSlice:
         """Return batches from the one that holds offset on, out of one segment; empty at the end of the log.
 
-        The last batch may be cut off by max_bytes, as Kafka does. With min_one_batch, the first never is. Batches
-        from max_offset on are left out. Raises OffsetOutOfRange and StorageFailure.
+        The last batch may be cut off by max_bytes, as Kafka does. With min_one_batch, the first never is.
+        Batches from max_offset on are left out. Raises OffsetOutOfRange and StorageFailure.
         """
         end = self.log_end_offset
         if not self.log_start_offset <= offset <= end:
@@ -407,13 +442,13 @@ class PartitionLog:
         """Forget producers that wrote nothing since a time (`producer.id.expiration.ms`); return their ids."""
         return self._producers.expire(before_ms)
 
-    def truncate(self, offset: int, *, now_ms: int) -> None:
+    def truncate(self, offset: int) -> None:
         """Drop everything at and after an offset, which becomes the end offset; within a batch, the batch goes too."""
         if offset >= self.log_end_offset:
             return
         offset = max(offset, self.log_start_offset)
         with _storage(self.directory):
-            found = read_directory(self._fs, self._files, self.directory, now_ms)
+            found = read_directory(self._fs, self._files, self.directory)
             while len(self._segments) > 1 and self._segments[-1].base_offset >= offset:
                 self._segments.pop().delete()
             self._bases = [segment.base_offset for segment in self._segments]
@@ -436,7 +471,10 @@ class PartitionLog:
             self._epochs.truncate_to(self.log_end_offset)
 
     def flush(self, *, caches: bool = True) -> None:
-        """Return when everything appended so far is on disk; indexes too, unless caches is False."""
+        """Return when everything appended so far is on disk; indexes too, unless caches is False.
+
+        May run in another thread than appends and reads.
+        """
         end = self.log_end_offset
         if self.recovery_point >= end:
             return
@@ -445,16 +483,19 @@ class PartitionLog:
             for segment in self._segments[first:]:
                 segment.sync(indexes=caches)
             if self._names_unsynced or self.recovery_point == 0:
-                self._fs.sync_directory(self.directory)
                 self._names_unsynced = False
+                self._fs.sync_directory(self.directory)
+                if self.recovery_point == 0:
+                    self._fs.sync_directory(self.directory.rpartition("/")[0])
         self.recovery_point = end
 
     def close(self, *, clean: bool = True) -> None:
         """Close the files; clean also saves all caches and syncs, so that the next start need not recover."""
         if clean and self._failure is None:
             with _storage(self.directory):
-                self._active.seal()
-                self._take_snapshot()
+                if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
+                    self._active.seal()
+                    self._take_snapshot()
             self.flush()
         for segment in self._segments:
             self._files.forget(segment)

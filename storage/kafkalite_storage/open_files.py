@@ -1,8 +1,8 @@
 """A bound on the files that segments keep open.
 
-A broker with ten thousand partitions would otherwise run out of descriptors. Segments mark themselves as used; when the
-bound is passed, the oldest ones that were not used since the last round close their files (a clock, not an exact LRU,
-so that a use costs one attribute).
+A broker with ten thousand partitions would otherwise run out of descriptors. Segments mark themselves as
+used; when the bound is passed, the oldest ones that were not used since the last round close their files (a
+clock, not an exact LRU, so that a use costs one attribute).
 """
 
 from collections import deque

@@ -6,8 +6,9 @@ Kafka's format: version int16 (1), CRC-32C uint32 of what follows, and an array 
 from struct import Struct, error
 from typing import Final
 
-from kafkalite_storage.producer_state import Producer, ProducerStates, SequencedBatch
 from kafkalite_wire.crc import crc32c
+
+from kafkalite_storage.producer_state import Producer, ProducerStates, SequencedBatch
 
 _HEADER: Final = Struct(">hI")
 _COUNT: Final = Struct(">i")

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from kafkalite_wire.records import BatchHeader, EndTxnMarker
+
 from kafkalite_storage.errors import (
     InvalidProducerEpoch,
     InvalidTxnState,
@@ -11,7 +13,6 @@ from kafkalite_storage.errors import (
     TransactionCoordinatorFenced,
 )
 from kafkalite_storage.transaction_index import AbortedTransaction
-from kafkalite_wire.records import BatchHeader, EndTxnMarker
 
 #: Batches for each producer whose duplicates are recognised; Kafka's clients keep at most five in flight.
 BATCHES_TO_RETAIN: Final = 5
@@ -129,7 +130,9 @@ class ProducerStates:
                 f"a marker of coordinator epoch {marker.coordinator_epoch}, now at {producer.coordinator_epoch}"
             )
 
-    def record_marker(self, header: BatchHeader, marker: EndTxnMarker, offset: int) -> AbortedTransaction | None:
+    def record_marker(
+        self, header: BatchHeader, marker: EndTxnMarker, offset: int
+    ) -> AbortedTransaction | None:
         """End the producer's transaction with a marker at offset; return it if it was aborted."""
         producer = self._producer(header)
         start = self.open_transactions.pop(header.producer_id, -1)
@@ -152,7 +155,11 @@ class ProducerStates:
 
     def expire(self, before_ms: int) -> list[int]:
         """Forget producers without open transaction that wrote nothing since; return their ids."""
-        expired = [p.producer_id for p in self if p.timestamp < before_ms and p.producer_id not in self.open_transactions]
+        expired = [
+            p.producer_id
+            for p in self
+            if p.timestamp < before_ms and p.producer_id not in self.open_transactions
+        ]
         for producer_id in expired:
             del self.producers[producer_id]
         return expired
@@ -160,7 +167,9 @@ class ProducerStates:
     def _producer(self, header: BatchHeader) -> Producer:
         producer = self.producers.get(header.producer_id)
         if producer is None:
-            producer = self.producers[header.producer_id] = Producer(header.producer_id, header.producer_epoch)
+            producer = self.producers[header.producer_id] = Producer(
+                header.producer_id, header.producer_epoch
+            )
         elif producer.epoch != header.producer_epoch:
             producer.epoch = header.producer_epoch
             producer.batches.clear()

@@ -1,12 +1,15 @@
 """Bring the files of a partition into a consistent state when it is opened.
 
-After a clean shutdown the files are trusted. After a crash, what lies past the recovery point (the offset up to which
-the log was known to be on disk) is read in full: the log ends at its last whole, sound batch, and indexes, transaction
-index and producer state are rebuilt from there. The log is the truth; every other file is a cache.
+After a clean shutdown the files are trusted. After a crash, what lies past the recovery point (the offset up
+to which the log was known to be on disk) is read in full: the log ends at its last whole, sound batch, and
+indexes, transaction index and producer state are rebuilt from there. The log is the truth; every other file
+is a cache.
 """
 
 from dataclasses import dataclass, field
 from typing import Final
+
+from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_records, read_end_txn_marker
 
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.open_files import OpenFiles
@@ -14,7 +17,6 @@ from kafkalite_storage.producer_snapshot import decode_snapshot
 from kafkalite_storage.producer_state import ProducerStates
 from kafkalite_storage.scan import iter_batches, iter_headers
 from kafkalite_storage.segment import Segment, file_name
-from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_records, read_end_txn_marker
 
 _DISCARDED: Final = (".deleted", ".cleaned", ".tmp")
 _DIGITS: Final = 20
@@ -58,7 +60,7 @@ class _Tail:
     reason: str = ""
 
 
-def read_directory(fs: FileSystem, files: OpenFiles, directory: str, now_ms: int) -> Directory:
+def read_directory(fs: FileSystem, files: OpenFiles, directory: str) -> Directory:
     """Find the segments by their names and remove what a crash left of a deletion or a compaction."""
     found = Directory()
     for name in sorted(fs.list(directory)):
@@ -67,7 +69,7 @@ def read_directory(fs: FileSystem, files: OpenFiles, directory: str, now_ms: int
             fs.remove(f"{directory}/{name}")
         elif len(stem) == _DIGITS and stem.isdigit():
             if suffix == "log":
-                found.segments.append(Segment(fs, files, directory, int(stem), created_ms=now_ms))
+                found.segments.append(Segment(fs, files, directory, int(stem)))
             elif suffix == "snapshot":
                 found.snapshots.append(int(stem))
     return found
@@ -101,7 +103,10 @@ def recover(found: Directory, recovery_point: int, interval: int) -> tuple[int, 
     if tail.deleted:
         del segments[len(segments) - tail.deleted :]
     done = Recovery(
-        scanned_bytes=tail.scanned, truncated_bytes=tail.truncated, deleted_segments=tail.deleted, reason=tail.reason
+        scanned_bytes=tail.scanned,
+        truncated_bytes=tail.truncated,
+        deleted_segments=tail.deleted,
+        reason=tail.reason,
     )
     return tail.end_offset, max(tail.trusted_offset, 0), done
 
@@ -121,7 +126,9 @@ def _recover_segment(segment: Segment, recovery_point: int, interval: int, tail:
         except CorruptBatch as error:
             tail.reason = f"{segment.name} at byte {at}: {error}"
             break
-        segment.note_batch(at, header.size, header.base_offset, header.last_offset, header.max_timestamp, interval)
+        segment.note_batch(
+            at, header.size, header.base_offset, header.last_offset, header.max_timestamp, interval
+        )
         tail.end_offset = header.next_offset
         position = at + header.size
     if position < size:
@@ -201,4 +208,3 @@ def _replay_marker(
         aborted = states.record_marker(header, marker, record.offset)
         if aborted is not None and record.offset >= trusted_offset:
             segment.transaction_index.append(aborted)
-

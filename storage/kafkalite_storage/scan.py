@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Final
 
-from kafkalite_storage.filesystem import File
 from kafkalite_wire.records import HEADER_SIZE, BatchHeader, read_header
+
+from kafkalite_storage.filesystem import File
 
 #: base offset, batch length and (after eleven bytes) last offset delta: what a walk needs of a header.
 WALK: Final = Struct(">qi11xi")
@@ -19,7 +20,8 @@ _PIECE: Final = 1024 * 1024
 def iter_headers(file: File, position: int, end: int) -> Iterator[tuple[int, BatchHeader]]:
     """Yield the position and header of each batch from position on.
 
-    Stops before a batch that does not lie wholly before end or whose length is impossible; nothing else is checked.
+    Stops before a batch that does not lie wholly before end or whose length is impossible; nothing else is
+    checked.
     """
     for at, header, _ in _walk(file, position, end, whole=False):
         yield at, header
@@ -30,7 +32,20 @@ def iter_batches(file: File, position: int, end: int) -> Iterator[tuple[int, Bat
     yield from _walk(file, position, end, whole=True)
 
 
-def _walk(file: File, position: int, end: int, *, whole: bool) -> Iterator[tuple[int, BatchHeader, memoryview]]:
+def whole_batches(data: memoryview) -> Iterator[tuple[int, BatchHeader]]:
+    """Yield the position and header of each batch that lies wholly in data, as what a read returned."""
+    position = 0
+    while len(data) - position >= HEADER_SIZE:
+        header = read_header(data, position)
+        if header.batch_length < SMALLEST_LENGTH or position + header.size > len(data):
+            return
+        yield position, header
+        position += header.size
+
+
+def _walk(
+    file: File, position: int, end: int, *, whole: bool
+) -> Iterator[tuple[int, BatchHeader, memoryview]]:
     piece = memoryview(b"")
     piece_at = position
     while end - position >= HEADER_SIZE:

@@ -4,19 +4,20 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Final
 
+from kafkalite_wire.records import HEADER_SIZE, NO_TIMESTAMP, Buffer, read_header
+
 from kafkalite_storage.filesystem import File, FileSystem
 from kafkalite_storage.indexes import OFFSET_ENTRY_SIZE, TIME_ENTRY_SIZE, OffsetIndex, TimeIndex
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.scan import LENGTH_PREFIX, SMALLEST_LENGTH, WALK, iter_headers
 from kafkalite_storage.transaction_index import TransactionIndex
-from kafkalite_wire.records import HEADER_SIZE, NO_TIMESTAMP, Buffer, read_header
 
 LARGEST_RELATIVE_OFFSET: Final = 0x7FFF_FFFF
 _SUFFIXES: Final = (".log", ".index", ".timeindex", ".txnindex")
 # An index points at most `index.interval.bytes` before a batch; one read of twice the default finds most.
 _SEARCH_PIECE: Final = 8192
-# A segment larger than this has lost its index if it has no entry; Kafka's largest default interval between two
-# entries is a batch of `max.message.bytes`.
+# A segment larger than this has lost its index if it has no entry; Kafka's largest default interval between
+# two entries is a batch of `max.message.bytes`.
 _UNINDEXED: Final = 4 * 1024 * 1024
 _REBUILD_INTERVAL: Final = 4096
 
@@ -51,7 +52,8 @@ def file_name(offset: int, suffix: str) -> str:
 class Segment:
     """Batches from `base_offset` on.
 
-    Files are opened at the first use and may be closed by OpenFiles between any two calls. Methods raise OSError.
+    Files are opened at the first use and may be closed by OpenFiles between any two calls. Methods raise
+    OSError.
     """
 
     __slots__ = (
@@ -64,7 +66,6 @@ class Segment:
         "_size",
         "_time_index",
         "base_offset",
-        "created_ms",
         "first_timestamp",
         "last_batch_end",
         "last_batch_offset",
@@ -74,12 +75,11 @@ class Segment:
         "used",
     )
 
-    def __init__(self, fs: FileSystem, files: OpenFiles, directory: str, base_offset: int, *, created_ms: int) -> None:
+    def __init__(self, fs: FileSystem, files: OpenFiles, directory: str, base_offset: int) -> None:
         self._fs = fs
         self._files = files
         self._directory = directory
         self.base_offset = base_offset
-        self.created_ms = created_ms
         self.used = False
         self._log: File | None = None
         self._offset_index: OffsetIndex | None = None
@@ -160,7 +160,13 @@ class Segment:
         self._time_index = None
 
     def append(
-        self, parts: tuple[Buffer, ...], size: int, base_offset: int, last_offset: int, max_timestamp: int, interval: int
+        self,
+        parts: tuple[Buffer, ...],
+        size: int,
+        base_offset: int,
+        last_offset: int,
+        max_timestamp: int,
+        interval: int,
     ) -> None:
         """Write one batch of size bytes at the end; every interval bytes an index entry goes with it."""
         file = self._log
@@ -223,6 +229,7 @@ class Segment:
             self.max_timestamp_offset = self.base_offset + times.offsets[-1]
         self._since_index = 0
         end_offset = self.base_offset
+        start = position
         indexed_end = self.base_offset + index.offsets[-1] if len(index) else None
         self.last_batch_offset = self.last_batch_position = -1
         for at, header in iter_headers(self.log_file(), position, size):
@@ -230,7 +237,7 @@ class Segment:
                 break
             if header.base_offset < end_offset:
                 raise ValueError(f"{self.name}: offset {header.base_offset} follows {end_offset - 1}")
-            if indexed_end is not None and at == position and header.last_offset != indexed_end:
+            if indexed_end is not None and at == start and header.last_offset != indexed_end:
                 raise ValueError(f"{self.name}: its offset index points to offset {header.last_offset}")
             if header.max_timestamp > self.max_timestamp:
                 self.max_timestamp, self.max_timestamp_offset = header.max_timestamp, header.last_offset
@@ -256,7 +263,10 @@ class Segment:
                 self.max_timestamp = NO_TIMESTAMP
                 for _, header in iter_headers(self.log_file(), 0, self.size):
                     if header.max_timestamp > self.max_timestamp:
-                        self.max_timestamp, self.max_timestamp_offset = header.max_timestamp, header.last_offset
+                        self.max_timestamp, self.max_timestamp_offset = (
+                            header.max_timestamp,
+                            header.last_offset,
+                        )
         return self.max_timestamp, self.max_timestamp_offset
 
     def locate(self, offset: int) -> tuple[int, int] | None:
@@ -282,7 +292,9 @@ class Segment:
             position += at
         return None
 
-    def read(self, offset: int, max_bytes: int, *, min_one_batch: bool, end: int | None = None) -> FetchSlice | None:
+    def read(
+        self, offset: int, max_bytes: int, *, min_one_batch: bool, end: int | None = None
+    ) -> FetchSlice | None:
         """Return the batches from the one that holds offset on, up to the position end; None when all are older."""
         found = self.locate(offset)
         if found is None:
@@ -342,12 +354,16 @@ class Segment:
         times.maybe_append(newest, newest_offset - self.base_offset)
 
     def sync(self, *, indexes: bool) -> None:
-        """Return when the segment is on disk; a cache such as an index may follow later."""
-        self.log_file().sync()
+        """Return when the segment is on disk; a cache such as an index may follow later.
+
+        May run in another thread than appends and reads: it opens nothing that they would see.
+        """
+        (self._log or self._fs.open(self._path(".log"))).sync()
         if indexes:
-            self.offset_index.sync()
-            self.time_index.sync()
-            self.transaction_index.sync()
+            for suffix in _SUFFIXES[1:]:
+                path = self._path(suffix)
+                if self._fs.exists(path):
+                    self._fs.open(path).sync()
 
     def delete(self) -> None:
         """Remove the files; slices that were handed out stay readable."""

@@ -36,8 +36,8 @@ BOOLEAN, STRING, INT, LONG, DOUBLE, LIST = (
 class TopicConfig:
     """One configuration.
 
-    `broker_names` are the broker's configurations that set the default of all topics, strongest first, each with the
-    factor that turns its value into the topic's unit.
+    `broker_names` are the broker's configurations that set the default of all topics, strongest first, each
+    with the factor that turns its value into the topic's unit.
     """
 
     name: str
@@ -211,7 +211,6 @@ def broker_defaults(broker: Mapping[str, str]) -> dict[str, ConfigValue]:
                 values[config.name] = value
                 break
     return values
-
 
 
 def _number(values: Mapping[str, ConfigValue], name: str) -> float:

@@ -60,11 +60,6 @@ class TransactionIndex:
         elif len(kept) < len(entries):
             self._fs.open(self._path).truncate(len(kept) * _ENTRY.size)
 
-    def sync(self) -> None:
-        """Return when the file is on disk."""
-        if self._fs.exists(self._path):
-            self._fs.open(self._path).sync()
-
 
 def _packed(aborted: AbortedTransaction) -> bytes:
     return _ENTRY.pack(

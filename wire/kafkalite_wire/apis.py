@@ -78,8 +78,8 @@ class Api:
     def response_header_version(self, version: int) -> int:
         """Give the version of the response header.
 
-        ApiVersions always answers with header version 0: a client that asked in a version the broker lacks must
-        be able to read the answer (KIP-511).
+        ApiVersions always answers with header version 0: a client that asked in a version the broker lacks
+        must be able to read the answer (KIP-511).
         """
         return 1 if version >= self.first_flexible and self.key is not ApiKey.API_VERSIONS else 0
 

@@ -1,7 +1,7 @@
 """The 61-byte header of a record batch: reading, checking and the few rewrites a broker makes.
 
-Message format v2 only (KIP-98); Kafka 4 refuses the two older ones as well (KIP-724). This is the hot path of Produce
-and Fetch: nothing here looks at a record.
+Message format v2 only (KIP-98); Kafka 4 refuses the two older ones as well (KIP-724). This is the hot path of
+Produce and Fetch: nothing here looks at a record.
 """
 
 from struct import Struct
@@ -60,8 +60,8 @@ class UnsupportedCompression(CorruptBatch):
 class BatchHeader(NamedTuple):
     """The header of a batch, field by field as it lies on the wire.
 
-    A named tuple because one is made for every batch that passes: a frozen dataclass of thirteen fields costs five
-    times as much.
+    A named tuple because one is made for every batch that passes: a frozen dataclass of thirteen fields costs
+    five times as much.
     """
 
     base_offset: int
@@ -149,7 +149,9 @@ def check_batch(data: Buffer, position: int = 0) -> BatchHeader:
         raise CorruptBatch(f"message format {header.magic}; only {MAGIC} is supported")
     computed = crc32c(data[position + _CHECKSUMMED_AT : end])
     if computed != header.crc:
-        raise CorruptBatch(f"CRC is {computed:#010x}, the batch at {header.base_offset} says {header.crc:#010x}")
+        raise CorruptBatch(
+            f"CRC is {computed:#010x}, the batch at {header.base_offset} says {header.crc:#010x}"
+        )
     if header.last_offset_delta < 0:
         raise InvalidRecord(f"the batch ends {-header.last_offset_delta} offsets before it begins")
     return header
@@ -158,7 +160,8 @@ def check_batch(data: Buffer, position: int = 0) -> BatchHeader:
 def check_batches(data: Buffer) -> list[tuple[int, BatchHeader]]:
     """Check that data is whole, sound batches and nothing else; return each with its position.
 
-    Every batch must hold as many records as offsets, as batches fresh from a producer do; compacted ones need not.
+    Every batch must hold as many records as offsets, as batches fresh from a producer do; compacted ones need
+    not.
     """
     batches: list[tuple[int, BatchHeader]] = []
     position = 0
@@ -182,8 +185,8 @@ def check_count(header: BatchHeader) -> None:
 def check_produced(data: Buffer, *, allow_zstd: bool = True) -> BatchHeader | None:
     """Check the records of one partition of a Produce request; return the header of its only batch.
 
-    Follows Kafka in what it forgives: a cut-off batch after the first is dropped (the caller writes `header.size`
-    bytes). zstd needs Produce v7 (KIP-110), so the handler passes allow_zstd=False below.
+    Follows Kafka in what it forgives: a cut-off batch after the first is dropped (the caller writes
+    `header.size` bytes). zstd needs Produce v7 (KIP-110), so the handler passes allow_zstd=False below.
 
     Raises InvalidRecord for none or several batches, an old format, a control batch, or a producer id without
     sequence number; UnsupportedCompression; CorruptBatch.
@@ -226,7 +229,9 @@ def _whole_batch(data: Buffer, position: int, end: int) -> int:
     return size if position + size <= end else 0
 
 
-def set_offsets_in_place(data: bytearray | memoryview, position: int, base_offset: int, leader_epoch: int) -> None:
+def set_offsets_in_place(
+    data: bytearray | memoryview, position: int, base_offset: int, leader_epoch: int
+) -> None:
     """Give a batch its place in the log; both fields lie before the checksummed range."""
     _BASE_OFFSET.pack_into(data, position, base_offset)
     _EPOCH.pack_into(data, position + _EPOCH_AT, leader_epoch)
@@ -246,4 +251,6 @@ def set_log_append_time(data: bytearray | memoryview, position: int, timestamp: 
         header.base_timestamp,
         timestamp,
     )
-    _CRC.pack_into(data, position + _CRC_AT, crc32c(data[position + _CHECKSUMMED_AT : position + header.size]))
+    _CRC.pack_into(
+        data, position + _CRC_AT, crc32c(data[position + _CHECKSUMMED_AT : position + header.size])
+    )

@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from kafkalite_wire.compact import MalformedError
 from kafkalite_wire.decoding import DecoderSource
@@ -31,8 +31,8 @@ Encoder = Callable[[T, bytearray, list[Payload]], list[Payload]]
 def decode(declared: type[T], version: int, data: Buffer, start: int = 0, *, exact: bool = False) -> T:
     """Decode one message that stands in ``data`` from ``start`` on.
 
-    Fields of type records stay views of ``data``; everything else is copied out of it. Bytes behind the message are
-    ignored, as Kafka ignores them behind its requests, unless it shall be ``exact``.
+    Fields of type records stay views of ``data``; everything else is copied out of it. Bytes behind the
+    message are ignored, as Kafka ignores them behind its requests, unless it shall be ``exact``.
     Raises WireError naming the field where the bytes do not fit, and UnsupportedVersionError.
     """
     view = data if isinstance(data, memoryview) else memoryview(data)
@@ -46,21 +46,21 @@ def decode(declared: type[T], version: int, data: Buffer, start: int = 0, *, exa
     # construct takes its time to load, and is only needed to explain an error.
     from kafkalite_wire.layout import explain
 
-    raise explain(declared, version, view, start)
+    raise explain(declared, version, view, start, exact=exact)
 
 
 def encode(message: object, version: int) -> bytes:
     """Encode one message into a single piece of bytes; its records must be buffers, not pieces of files.
 
-    Raises UnsupportedVersionError, and ValueError or what Python raises for values that do not fit their types.
+    Raises UnsupportedVersionError, and ValueError or what Python raises for values that do not fit.
     """
     return b"".join(cast("list[bytes]", encode_parts(message, version, bytearray())))
 
 
 def encode_parts(message: object, version: int, head: bytearray) -> list[Payload]:
-    """Encode one message behind ``head``, as parts to be sent one after the other; records are parts of their own.
+    """Encode one message behind ``head``, as parts to be sent one after the other.
 
-    Raises as :func:`encode` does; ``head`` is of no use afterwards.
+    Records are parts of their own, never copied. Raises as :func:`encode` does; ``head`` is used up.
     """
     return _encoder(type(message), version)(message, head, [])
 
@@ -83,8 +83,8 @@ def _made_encoder(declared: type[Any], version: int) -> Encoder[Any]:
     return source.compiled(f"def encode_{declared.__name__}_v{version}(m, out, parts):")
 
 
-_decoder: Final[Callable[[type[Any], int], Decoder[Any]]] = cache(_made_decoder)
-_encoder: Final[Callable[[type[Any], int], Encoder[Any]]] = cache(_made_encoder)
+_decoder = cast("Callable[[type[Any], int], Decoder[Any]]", cache(_made_decoder))
+_encoder = cast("Callable[[type[Any], int], Encoder[Any]]", cache(_made_encoder))
 
 
 def decoder(declared: type[T], version: int) -> Decoder[T]:

@@ -1,7 +1,8 @@
 """The four codecs of Kafka's record batches, by their id in the batch attributes.
 
 cramjam does the work and is imported on the first compressed batch, because most brokers start without one.
-Decompression is bounded: a batch comes from outside, and a few kilobytes can claim gigabytes (a decompression bomb).
+Decompression is bounded: a batch comes from outside, and a few kilobytes can claim gigabytes (a decompression
+bomb).
 """
 
 import struct
@@ -29,13 +30,14 @@ class CompressionFailure(ValueError):
 #: Bytes that one batch may decompress to unless the caller says otherwise.
 MAX_DECOMPRESSED = 128 * 1024 * 1024
 
-# Java's snappy-java writes its own framing: a magic, two version numbers, then length-prefixed raw snappy blocks.
+# Java's snappy-java writes its own framing: a magic, two version numbers, then length-prefixed raw snappy
+# blocks.
 _XERIAL_MAGIC = b"\x82SNAPPY\x00"
 _XERIAL_HEADER = _XERIAL_MAGIC + struct.pack(">ii", 1, 1)
 _XERIAL_BLOCK = 32 * 1024
 
-# An LZ4 frame header with independent blocks of at most 64 KiB and no content checksum; its last byte is the checksum
-# of the two descriptor bytes. Kafka's Java client refuses linked blocks, which cramjam's frames use.
+# An LZ4 frame header with independent blocks of at most 64 KiB and no content checksum; its last byte is the
+# checksum of the two descriptor bytes. Kafka's Java client refuses linked blocks, which cramjam's frames use.
 _LZ4_HEADER = bytes.fromhex("04224d18604082")
 _LZ4_BLOCK = 64 * 1024
 _LZ4_STORED = 0x8000_0000
@@ -65,7 +67,8 @@ def compress(codec: int, data: Buffer) -> bytes:
 def decompress(codec: int, data: Buffer, *, limit: int = MAX_DECOMPRESSED) -> Buffer:
     """Decompress data to at most limit bytes.
 
-    Raises CompressionFailure for an unknown codec, for bytes that the codec refuses, and for more output than limit.
+    Raises CompressionFailure for an unknown codec, for bytes that the codec refuses, and for more output than
+    limit.
     """
     if codec == Compression.NONE:
         return data

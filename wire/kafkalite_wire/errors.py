@@ -4,8 +4,8 @@
 class WireError(Exception):
     """A frame that does not decode as the message it claims to be.
 
-    ``offset`` counts bytes from the start of what was decoded; ``path`` names the field, for example
-    ``topics[2].partitions[0].index``. Both are best effort where a frame ends early.
+    ``offset`` counts bytes from the start of the buffer, of a request's frame for example; ``path`` names the
+    field, such as ``topics[2].partitions[0].index``. Both are best effort where a frame ends early.
     """
 
     def __init__(

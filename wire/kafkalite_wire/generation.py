@@ -33,7 +33,7 @@ _KNOWN: Final[dict[str, Any]] = {
 
 
 class Source:
-    """A function in the making: lines, indentation, fresh names, and the constants that the code refers to."""
+    """A function in the making: lines, fresh names, and the constants that the code refers to."""
 
     def __init__(self, version: int, *, flexible: bool) -> None:
         self.version = version

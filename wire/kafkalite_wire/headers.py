@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 
 from kafkalite_wire.apis import APIS, Api
-from kafkalite_wire.compact import skip_tagged_fields
+from kafkalite_wire.compact import MalformedError, skip_tagged_fields
 from kafkalite_wire.errors import UnsupportedVersionError, WireError
 
 _FIXED = struct.Struct(">hhih")
@@ -32,7 +32,9 @@ class RequestHeader:
 def read_request_header(frame: memoryview) -> RequestHeader:
     """Read the header of a request frame (its length prefix already taken off).
 
-    Raises UnsupportedVersionError for an API key that is not declared, WireError for a frame that is too short.
+    As strict as Kafka: any negative length of the client id is null, and tagged fields must be there in every
+    version from the first flexible one on, even in those that nobody knows. The version is not checked.
+    Raises UnsupportedVersionError for an API key that is not declared, WireError for malformed bytes.
     """
     try:
         api_key, api_version, correlation_id, length = _FIXED.unpack_from(frame)
@@ -46,19 +48,13 @@ def read_request_header(frame: memoryview) -> RequestHeader:
     if length >= 0:
         pos += length
         if pos > len(frame):
-            raise WireError(
-                "the client id is longer than the frame", message=api.name, version=api_version, offset=8
-            )
+            raise _error("the frame ends inside the client id", api, api_version, 8)
         client_id = str(frame[10:pos], "utf-8", "replace")
-    elif length != -1:
-        raise WireError("negative length of the client id", message=api.name, version=api_version, offset=8)
-    if api_version >= api.first_flexible and api_version <= api.max_version:
+    if api_version >= api.first_flexible:
         try:
             pos = skip_tagged_fields(frame, pos)
-        except Exception as error:
-            raise WireError(
-                "malformed tagged fields of the header", message=api.name, version=api_version
-            ) from error
+        except (IndexError, MalformedError):
+            raise _error("malformed tagged fields", api, api_version, pos) from None
     return RequestHeader(api, api_version, correlation_id, client_id, pos)
 
 
@@ -67,3 +63,7 @@ def start_response(api: Api, api_version: int, correlation_id: int) -> bytearray
     if api.response_header_version(api_version) == 1:
         return bytearray(_RESPONSE_V1.pack(0, correlation_id))
     return bytearray(_RESPONSE_V0.pack(0, correlation_id))
+
+
+def _error(reason: str, api: Api, api_version: int, offset: int) -> WireError:
+    return WireError(reason, message=f"{api.name} request header", version=api_version, offset=offset)

@@ -94,8 +94,8 @@ class EndTxnMarker:
 def iter_records(batch: Buffer, *, max_decompressed: int = MAX_DECOMPRESSED) -> Iterator[Record]:
     """Read the records of one whole batch, one by one.
 
-    Raises InvalidRecord where the records contradict the header or themselves, and for more than max_decompressed
-    bytes of records. The CRC is not checked again.
+    Raises InvalidRecord where the records contradict the header or themselves, and for more than
+    max_decompressed bytes of records. The CRC is not checked again.
     """
     header = read_header(batch)
     if header.size > len(batch) or header.batch_length < HEADER_SIZE - LENGTH_PREFIX:
@@ -105,7 +105,8 @@ def iter_records(batch: Buffer, *, max_decompressed: int = MAX_DECOMPRESSED) -> 
         raise UnsupportedCompression(f"unknown compression codec {codec}")
     payload = batch[HEADER_SIZE : header.size]
     try:
-        # Slices become record keys and values, so they are cut from `bytes`: a view's slice would need a second step.
+        # Slices become record keys and values, so they are cut from `bytes`: a view's slice would need a
+        # second step.
         data = bytes(decompress(codec, payload, limit=max_decompressed))
     except CompressionFailure as error:
         raise InvalidRecord(f"the records do not decompress: {error}") from error
@@ -176,8 +177,8 @@ def build_batch(
 ) -> bytes:
     """Build a batch of at least one record.
 
-    `offset_deltas` and `last_offset_delta` keep the offsets of what compaction left; without them records follow each
-    other without gaps. `log_append_time` is the broker's time in milliseconds for every record.
+    `offset_deltas` and `last_offset_delta` keep the offsets of what compaction left; without them records
+    follow each other without gaps. `log_append_time` is the broker's time in milliseconds for every record.
     """
     base_timestamp = records[0].timestamp
     max_timestamp = base_timestamp

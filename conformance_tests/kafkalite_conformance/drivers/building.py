@@ -106,7 +106,7 @@ def kafkajs() -> Program:
 
 def _go_driver(name: str) -> Program:
     _need("go", "Go")
-    sources = [SOURCES / name / file for file in ("main.go", "go.mod", "go.sum")]
+    sources = [SOURCES / "go-dialogue" / "dialogue.go", *(SOURCES / name / file for file in ("main.go", "go.mod", "go.sum"))]
     folder = _folder(name, sources, "")
     program = folder / "driver"
     with one_at_a_time(folder):

@@ -70,5 +70,32 @@ CLIENTS: Final[dict[str, Client]] = {
             command=building.kafka_python,
             abilities=EVERYTHING - {"consumer-protocol"},
         ),
+        Client(
+            name="aiokafka",
+            library="aiokafka",
+            command=building.aiokafka,
+            abilities=EVERYTHING
+            - {"consumer-protocol", "cooperative-sticky", "alter_configs", "list_offset", "delete_group"},
+        ),
+        Client(name="franz-go", library="franz-go", command=building.franz_go, spares=0),
+        Client(
+            name="sarama",
+            library="sarama",
+            command=building.sarama,
+            abilities=EVERYTHING - {"consumer-protocol", "seek"},
+            spares=0,
+        ),
+        Client(
+            name="kafkajs",
+            library="kafkajs",
+            command=building.kafkajs,
+            abilities=EVERYTHING - {"consumer-protocol", "cooperative-sticky", "instance-id", "alter_configs"},
+        ),
+        Client(
+            name="kcat",
+            library="kcat",
+            command=building.kcat,
+            abilities=frozenset({"idempotence", "acks-0", "timestamps", "instance-id", "list_topics"}),
+        ),
     )
 }

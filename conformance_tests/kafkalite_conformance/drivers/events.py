@@ -193,7 +193,9 @@ class Fields:
         return tuple(pairs)
 
     def _list(self, name: str) -> Sequence[Json]:
-        value = self.values.get(name, [])
+        value = self.values.get(name)
+        if value is None:
+            return []
         if not isinstance(value, list):
             raise TypeError(f"{name} is not a list: {value!r}")
         return value

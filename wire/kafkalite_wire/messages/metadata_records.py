@@ -31,7 +31,7 @@ from kafkalite_wire.schema import (
 
 @struct
 class BrokerEndpoint:
-    """One listener of a broker; the security protocol is a number of Kafka's enumeration (0 is plain text)."""
+    """One listener of a broker; security protocol 0 is plain text."""
 
     name: str = field(STRING)
     host: str = field(STRING)

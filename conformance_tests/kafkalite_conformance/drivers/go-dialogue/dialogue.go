@@ -25,9 +25,6 @@ type placement struct {
 	At     *int64 `json:"at"`
 }
 
-// number tells the embedded field from the embedded struct's own name.
-func (p partition) number() int32 { return p.Partition }
-
 type header struct {
 	Name  string
 	Value []byte

@@ -219,7 +219,9 @@ func consume(c *command) error {
 }
 
 func membership(c *command) []kgo.Opt {
-	lost := func(_ context.Context, _ *kgo.Client, topics map[string][]int32) { owned.change("revoked", topics, false) }
+	lost := func(_ context.Context, _ *kgo.Client, topics map[string][]int32) {
+		owned.change("revoked", topics, false)
+	}
 	options := []kgo.Opt{
 		kgo.ConsumerGroup(c.Group),
 		kgo.ConsumeTopics(c.Topics...),
@@ -260,7 +262,7 @@ func offsets(places []placement) (map[string]map[int32]kgo.Offset, error) {
 			if err != nil {
 				return nil, err
 			}
-			end, _ := ends.Lookup(place.Topic, place.number())
+			end, _ := ends.Lookup(place.Topic, place.Partition)
 			offset = offset.At(end.Offset)
 		case "timestamp":
 			offset = offset.AfterMilli(*place.At)
@@ -269,7 +271,7 @@ func offsets(places []placement) (map[string]map[int32]kgo.Offset, error) {
 		default:
 			offset = offset.AtStart()
 		}
-		result[place.Topic][place.number()] = offset
+		result[place.Topic][place.Partition] = offset
 	}
 	return result, nil
 }
@@ -287,7 +289,7 @@ func control(c *command) error {
 		change := map[string]func(map[string][]int32) map[string][]int32{"pause": consumer.PauseFetchPartitions,
 			"resume": func(all map[string][]int32) map[string][]int32 { consumer.ResumeFetchPartitions(all); return nil }}[c.Op]
 		for _, place := range c.places() {
-			change(map[string][]int32{place.Topic: {place.number()}})
+			change(map[string][]int32{place.Topic: {place.Partition}})
 		}
 	case "leave":
 		consumer.Close()
@@ -301,7 +303,7 @@ func commit(places []placement) error {
 		if wanted[place.Topic] == nil {
 			wanted[place.Topic] = map[int32]kgo.EpochOffset{}
 		}
-		wanted[place.Topic][place.number()] = kgo.EpochOffset{Epoch: -1, Offset: place.Offset}
+		wanted[place.Topic][place.Partition] = kgo.EpochOffset{Epoch: -1, Offset: place.Offset}
 	}
 	var problem error
 	consumer.CommitOffsetsSync(ctx, wanted, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {

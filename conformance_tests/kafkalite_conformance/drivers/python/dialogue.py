@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -69,13 +70,18 @@ def error_name(problem: BaseException) -> str:
 
 
 def commands() -> Iterable[Fields]:
-    """Yield the commands. Does not return: `exit`, or the end of the suite, ends the process without a clean close."""
+    """Yield the commands. Does not return: `exit`, or the end of the suite, ends the process without a clean close.
+
+    It ends the whole process group, which the suite made for this driver: wrapped programs go with it.
+    """
     say("ready")
     for line in sys.stdin:
         command = Fields(cast("dict[str, Json]", json.loads(line)))
         if command.text("op") == "exit":
             break
         yield command
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
     os._exit(0)
 
 

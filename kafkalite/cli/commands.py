@@ -1,0 +1,46 @@
+"""The command `kafkalite` and the table of its subcommands."""
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+from kafkalite import __version__
+
+COMMANDS: Final = {
+    "serve": ("kafkalite.cli.serve", "Run a broker."),
+    "demo": ("kafkalite.cli.demo", "Watch consumer groups at work, with real clients."),
+}
+"""Name of each subcommand: the module that holds it under the same name, and its line in the help."""
+
+
+class _LazyGroup(click.Group):
+    """Import a subcommand when it is called, not when another one is or when the help lists it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all subcommands."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one subcommand."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.version_option(__version__, message="%(prog)s %(version)s", prog_name="kafkalite")
+def kafkalite() -> None:
+    """Kafka in one small process: a broker that unmodified Kafka clients can use."""

@@ -1,0 +1,110 @@
+"""The files directly in a data directory: its owner, its identity, and how far each partition is on disk."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from kafkalite_storage.checkpoints import (
+    CLEAN_SHUTDOWN,
+    LOCK,
+    LOG_START_OFFSETS,
+    META_PROPERTIES,
+    RECOVERY_POINTS,
+    TopicPartition,
+    decode_offsets,
+    decode_properties,
+    encode_clean_shutdown,
+    encode_offsets,
+    encode_properties,
+    format_topic_id,
+)
+from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse
+from kafkalite_storage.filesystem import FileSystem
+
+_VERSION: Final = "1"
+
+
+class DataDirectory:
+    """A data directory that this process owns until `release`."""
+
+    def __init__(self, fs: FileSystem, path: str) -> None:
+        self._fs = fs
+        self.path = path
+        fs.make_directory(path)
+        lock = fs.lock(f"{path}/{LOCK}")
+        if lock is None:
+            raise DataDirectoryInUse(f"the data directory {path} is in use by another broker")
+        self._lock = lock
+
+    def release(self) -> None:
+        """Let others own the directory."""
+        self._lock.release()
+
+    def identify(self, cluster_id: str | None, node_id: int, new_uuid: Callable[[], bytes]) -> str:
+        """Read who the directory belongs to, or say so in a new one; return the cluster id.
+
+        Raises DataDirectoryCorrupt when it belongs to another node or cluster.
+        """
+        path = f"{self.path}/{META_PROPERTIES}"
+        if self._fs.exists(path):
+            properties = decode_properties(self._fs.read(path))
+            known = properties.get("cluster.id", "")
+            if not known:
+                raise DataDirectoryCorrupt(f"{path} has no cluster.id")
+            if cluster_id is not None and cluster_id != known:
+                raise DataDirectoryCorrupt(f"{self.path} belongs to cluster {known}, not {cluster_id}")
+            if properties.get("node.id", str(node_id)) != str(node_id):
+                raise DataDirectoryCorrupt(
+                    f"{self.path} belongs to node {properties['node.id']}, not {node_id}"
+                )
+            return known
+        made = format_topic_id(new_uuid()) if cluster_id is None else cluster_id
+        properties = {
+            "node.id": str(node_id),
+            "directory.id": format_topic_id(new_uuid()),
+            "version": _VERSION,
+            "cluster.id": made,
+        }
+        self._fs.replace(path, encode_properties(properties))
+        return made
+
+    @property
+    def directory_id(self) -> str:
+        """The directory's own id, as base64."""
+        return decode_properties(self._fs.read(f"{self.path}/{META_PROPERTIES}")).get("directory.id", "")
+
+    def take_clean_marker(self) -> bool:
+        """Tell whether the last owner closed in order, and forget it: from now on a crash is a crash."""
+        path = f"{self.path}/{CLEAN_SHUTDOWN}"
+        clean = self._fs.exists(path)
+        if clean:
+            self._fs.remove(path)
+            self._fs.sync_directory(self.path)
+        return clean
+
+    def leave_clean_marker(self) -> None:
+        """Say that all logs were closed in order."""
+        self._fs.replace(f"{self.path}/{CLEAN_SHUTDOWN}", encode_clean_shutdown(-1))
+
+    def recovery_points(self) -> dict[TopicPartition, int]:
+        """Read up to which offset each partition is on disk; a damaged file means that nothing is known."""
+        return self._offsets(RECOVERY_POINTS)
+
+    def log_start_offsets(self) -> dict[TopicPartition, int]:
+        """Read where partitions begin that do not begin at their first segment."""
+        return self._offsets(LOG_START_OFFSETS)
+
+    def checkpoint(
+        self, recovery_points: Mapping[TopicPartition, int], log_start_offsets: Mapping[TopicPartition, int]
+    ) -> None:
+        """Replace both checkpoints."""
+        self._fs.replace(f"{self.path}/{RECOVERY_POINTS}", encode_offsets(recovery_points))
+        self._fs.replace(f"{self.path}/{LOG_START_OFFSETS}", encode_offsets(log_start_offsets))
+
+    def _offsets(self, name: str) -> dict[TopicPartition, int]:
+        path = f"{self.path}/{name}"
+        if not self._fs.exists(path):
+            return {}
+        try:
+            return decode_offsets(self._fs.read(path))
+        except ValueError:
+            return {}

@@ -1,0 +1,121 @@
+"""The log that remembers topics and configurations: Kafka's `__cluster_metadata-0` with KRaft's records (KIP-631).
+
+Every change is one batch, synced before anything is answered, so that a crash leaves the whole change or
+nothing of it.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from kafkalite_wire.errors import WireError
+from kafkalite_wire.messages.metadata_records import (
+    MetadataRecord,
+    decode_metadata_record,
+    encode_metadata_record,
+)
+from kafkalite_wire.records import Record, build_batch, check_batches, iter_records
+from kafkalite_wire.schema import declaration_of
+
+from kafkalite_storage.errors import DataDirectoryCorrupt
+from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.log import AppendOrigin, PartitionLog
+from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.open_files import OpenFiles
+from kafkalite_storage.recovery import Recovery
+from kafkalite_storage.scan import whole_batches
+from kafkalite_storage.topics import Catalogue
+
+#: KRaft's first leader epoch is 1; ours never changes, as nobody else can lead.
+LEADER_EPOCH: Final = 1
+_READ_PIECE: Final = 1024 * 1024
+_SNAPSHOT_SUFFIX: Final = ".checkpoint"
+
+
+class MetadataLog:
+    """The log and the catalogue that its records make."""
+
+    def __init__(self, log: PartitionLog, catalogue: Catalogue) -> None:
+        self._log = log
+        self.catalogue = catalogue
+
+    @classmethod
+    def open(cls, fs: FileSystem, directory: str, files: OpenFiles, *, clean: bool) -> "MetadataLog":
+        """Open the log and replay it; raises DataDirectoryCorrupt for records that cannot be understood."""
+        config = LogConfig.of({"flush.messages": "1"})
+        log = PartitionLog.open(fs, directory, config=config, clean=clean, files=files)
+        log.start_epoch(LEADER_EPOCH)
+        catalogue = Catalogue()
+        offset = _replay_snapshot(fs, directory, catalogue)
+        offset = max(offset, log.log_start_offset)
+        while offset < log.log_end_offset:
+            piece = log.read(offset, max_bytes=_READ_PIECE).read()
+            offset = _replay_whole(piece, offset, catalogue)
+        return cls(log, catalogue)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever written."""
+        return self._log.log_end_offset == 0
+
+    @property
+    def recovery(self) -> Recovery:
+        """What opening the log had to repair."""
+        return self._log.recovery
+
+    def append(self, records: Sequence[MetadataRecord], now_ms: int) -> None:
+        """Write records as one change and apply them; they are on disk when this returns."""
+        batch = build_batch(
+            [
+                Record(value=encode_metadata_record(record, version_of(record)), timestamp=now_ms)
+                for record in records
+            ]
+        )
+        self._log.append(batch, now_ms=now_ms, origin=AppendOrigin.BROKER)
+        for record in records:
+            self.catalogue.replay(record)
+
+    def close(self, *, clean: bool) -> None:
+        """Close the log."""
+        self._log.close(clean=clean)
+
+
+def version_of(record: MetadataRecord) -> int:
+    """Choose the version to write a record in: the highest, which is what metadata.version 4.4 implies."""
+    return declaration_of(type(record)).versions.high
+
+
+def _replay_snapshot(fs: FileSystem, directory: str, catalogue: Catalogue) -> int:
+    """Apply the newest snapshot, which Kafka names after its end offset and epoch; return the end offset."""
+    names = sorted(name for name in fs.list(directory) if name.endswith(_SNAPSHOT_SUFFIX))
+    if not names:
+        return 0
+    content = fs.read(f"{directory}/{names[-1]}")
+    for position, header in check_batches(content):
+        if not header.is_control:
+            _apply(iter_records(memoryview(content)[position : position + header.size]), catalogue)
+    return int(names[-1].partition("-")[0])
+
+
+def _replay_whole(piece: bytes, offset: int, catalogue: Catalogue) -> int:
+    """Apply the whole batches of a read that begins at or before an offset; return the offset after them."""
+    view = memoryview(piece)
+    for position, header in whole_batches(view):
+        if not header.is_control:
+            records = iter_records(view[position : position + header.size])
+            _apply((record for record in records if record.offset >= offset), catalogue)
+        offset = header.next_offset
+    return offset
+
+
+def _apply(records: Iterable[Record], catalogue: Catalogue) -> None:
+    for record in records:
+        if record.value is None:
+            continue
+        try:
+            change = decode_metadata_record(record.value)
+        except WireError as error:
+            raise DataDirectoryCorrupt(
+                f"the metadata log cannot be read at offset {record.offset}: {error}"
+            ) from error
+        if change is not None:
+            catalogue.replay(change)

@@ -1,0 +1,491 @@
+"""The data directory of a broker: its topics, their configurations and their logs, across restarts."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Final
+
+from kafkalite_wire.messages.metadata_records import (
+    ConfigRecord,
+    FeatureLevelRecord,
+    MetadataRecord,
+    PartitionChangeRecord,
+    PartitionRecord,
+    ProducerIdsRecord,
+    RemoveTopicRecord,
+    TopicRecord,
+)
+
+from kafkalite_storage.checkpoints import (
+    PARTITION_METADATA,
+    TopicPartition,
+    decode_partition_metadata,
+    encode_partition_metadata,
+)
+from kafkalite_storage.data_directory import DataDirectory
+from kafkalite_storage.errors import (
+    InvalidPartitions,
+    StorageFailure,
+    TopicAlreadyExists,
+    UnknownTopicId,
+    UnknownTopicOrPartition,
+)
+from kafkalite_storage.filesystem import FileSystem, OsFileSystem
+from kafkalite_storage.log import PartitionLog
+from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.metadata_log import MetadataLog
+from kafkalite_storage.open_files import OpenFiles
+from kafkalite_storage.topic_config import validate
+from kafkalite_storage.topics import BROKER_RESOURCE, METADATA_TOPIC, TOPIC_RESOURCE, Topic, check_topic_name
+
+#: Features of a new cluster, as Kafka 4.4 formats one.
+FEATURES: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "metadata.version": 33,
+        "eligible.leader.replicas.version": 1,
+        "group.version": 1,
+        "share.version": 2,
+        "streams.version": 1,
+        "transaction.version": 2,
+    }
+)
+PRODUCER_ID_BLOCK: Final = 1000
+_LONGEST_DIRECTORY: Final = 255
+_DELETED: Final = "-delete"
+
+
+class Storage:
+    """Everything a broker keeps. Raises StorageError, never OSError."""
+
+    def __init__(
+        self,
+        fs: FileSystem,
+        directory: DataDirectory,
+        metadata: MetadataLog,
+        files: OpenFiles,
+        *,
+        cluster_id: str,
+        node_id: int,
+        clean: bool,
+        defaults: Mapping[str, str],
+        new_uuid: Callable[[], bytes],
+    ) -> None:
+        self._fs = fs
+        self._directory = directory
+        self._metadata = metadata
+        self._catalogue = metadata.catalogue
+        self._files = files
+        self._new_uuid = new_uuid
+        self._defaults = dict(defaults)
+        self._logs: dict[TopicPartition, PartitionLog] = {}
+        self._recovery_points = directory.recovery_points()
+        self._log_start_offsets = directory.log_start_offsets()
+        self.cluster_id = cluster_id
+        self.node_id = node_id
+        #: Whether the last owner closed in order; if not, logs are checked when they are first opened.
+        self.was_clean = clean
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        fs: FileSystem | None = None,
+        cluster_id: str | None = None,
+        node_id: int = 1,
+        defaults: Mapping[str, str] | None = None,
+        new_uuid: Callable[[], bytes],
+        now_ms: int,
+        open_segments: int = 256,
+    ) -> "Storage":
+        """Own a data directory, making it if it is new, and read what topics there are.
+
+        `defaults` are the broker's configurations by name (`log.segment.bytes`, …), `new_uuid` makes ids of
+        16 bytes, `open_segments` bounds the descriptors. Partitions are opened, and repaired, when they are
+        first asked for.
+
+        Raises DataDirectoryInUse, DataDirectoryCorrupt, InvalidConfig, StorageFailure.
+        """
+        fs = OsFileSystem() if fs is None else fs
+        LogConfig.of({}, defaults or {})  # a bad default shall fail here, not at the first topic
+        with _failures(str(path)):
+            directory = DataDirectory(fs, os.fspath(path).rstrip("/") or "/")
+        try:
+            with _failures(str(path)):
+                found_id = directory.identify(cluster_id, node_id, new_uuid)
+                clean = directory.take_clean_marker()
+                files = OpenFiles(open_segments)
+                metadata = MetadataLog.open(fs, f"{directory.path}/{METADATA_TOPIC}-0", files, clean=clean)
+                storage = cls(
+                    fs,
+                    directory,
+                    metadata,
+                    files,
+                    cluster_id=found_id,
+                    node_id=node_id,
+                    clean=clean,
+                    defaults=defaults or {},
+                    new_uuid=new_uuid,
+                )
+                if metadata.is_new:
+                    metadata.append(
+                        [
+                            FeatureLevelRecord(name=name, feature_level=level)
+                            for name, level in FEATURES.items()
+                        ],
+                        now_ms,
+                    )
+                storage._elect_leaders(now_ms)
+                storage._finish_deletions()
+                return storage
+        except BaseException:
+            directory.release()
+            raise
+
+    @property
+    def path(self) -> str:
+        """The data directory."""
+        return self._directory.path
+
+    @property
+    def directory_id(self) -> str:
+        """The data directory's own id, as base64."""
+        return self._directory.directory_id
+
+    @property
+    def topics(self) -> Mapping[str, Topic]:
+        """All topics by name."""
+        return self._catalogue.topics
+
+    @property
+    def topics_by_id(self) -> Mapping[bytes, Topic]:
+        """All topics by id of 16 bytes."""
+        return self._catalogue.topics_by_id
+
+    @property
+    def features(self) -> Mapping[str, int]:
+        """The finalized features of the cluster."""
+        return self._catalogue.features
+
+    @property
+    def metadata(self) -> MetadataLog:
+        """The metadata log."""
+        return self._metadata
+
+    @property
+    def open_logs(self) -> Mapping[TopicPartition, PartitionLog]:
+        """The logs that were opened so far."""
+        return self._logs
+
+    def topic(self, name: str) -> Topic:
+        """Return a topic; raises UnknownTopicOrPartition."""
+        topic = self._catalogue.topics.get(name)
+        if topic is None:
+            raise UnknownTopicOrPartition(f"there is no topic {name!r}")
+        return topic
+
+    def topic_by_id(self, topic_id: bytes) -> Topic:
+        """Return a topic; raises UnknownTopicId."""
+        topic = self._catalogue.topics_by_id.get(topic_id)
+        if topic is None:
+            raise UnknownTopicId(f"there is no topic with id {topic_id.hex()}")
+        return topic
+
+    def create_topic(
+        self,
+        name: str,
+        partitions: int,
+        configs: Mapping[str, str] | None = None,
+        *,
+        topic_id: bytes | None = None,
+        assignment: Sequence[Sequence[int]] | None = None,
+        now_ms: int,
+    ) -> Topic:
+        """Make a topic; it is on disk when this returns. `assignment` names the brokers of each partition.
+
+        Raises InvalidTopic, TopicAlreadyExists, InvalidPartitions, InvalidConfig.
+        """
+        self.check_new_topic(name, partitions, configs or {})
+        topic_id = self._new_uuid() if topic_id is None else topic_id
+        records: list[MetadataRecord] = [TopicRecord(name=name, topic_id=topic_id)]
+        records += _config_records(TOPIC_RESOURCE, name, configs or {})
+        records += self._partition_records(topic_id, 0, partitions, assignment)
+        self._metadata.append(records, now_ms)
+        return self._catalogue.topics[name]
+
+    def check_new_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> None:
+        """Raise what create_topic would, without making anything (`validate_only`)."""
+        check_topic_name(name)
+        if name in self._catalogue.topics or name == METADATA_TOPIC:
+            raise TopicAlreadyExists(f"Topic '{name}' already exists.")
+        if partitions < 1:
+            raise InvalidPartitions("Number of partitions must be larger than 0.")
+        validate(configs)
+
+    def create_partitions(
+        self, name: str, total: int, *, assignment: Sequence[Sequence[int]] | None = None, now_ms: int
+    ) -> Topic:
+        """Give a topic more partitions; `assignment` names the brokers of the new ones.
+
+        Raises UnknownTopicOrPartition, InvalidPartitions.
+        """
+        topic = self.topic(name)
+        if total <= topic.partitions:
+            raise InvalidPartitions(f"topic {name!r} has {topic.partitions} partitions, {total} is not more")
+        self._metadata.append(
+            self._partition_records(topic.topic_id, topic.partitions, total, assignment), now_ms
+        )
+        return self._catalogue.topics[name]
+
+    def delete_topic(self, name: str, *, now_ms: int) -> None:
+        """Remove a topic and its records; readers that hold a FetchSlice may finish."""
+        topic = self.topic(name)
+        removed: list[MetadataRecord] = [
+            ConfigRecord(resource_type=TOPIC_RESOURCE, resource_name=name, name=config, value=None)
+            for config in topic.configs
+        ]
+        self._metadata.append([*removed, RemoveTopicRecord(topic_id=topic.topic_id)], now_ms)
+        for number in range(topic.partitions):
+            self._remove_partition(name, number)
+
+    def alter_configs(self, name: str, changes: Mapping[str, str | None], *, now_ms: int) -> Topic:
+        """Set overrides of a topic, or with None take them back; its logs act on them at once.
+
+        Raises UnknownTopicOrPartition, InvalidConfig.
+        """
+        self.checked_overrides(self.topic(name), changes)
+        records = _config_records(TOPIC_RESOURCE, name, changes)
+        if records:
+            self._metadata.append(records, now_ms)
+        topic = self._catalogue.topics[name]
+        self._reconfigure(topic)
+        return topic
+
+    def checked_overrides(self, topic: Topic, changes: Mapping[str, str | None]) -> dict[str, str]:
+        """Return the overrides that a topic would have after changes; raises InvalidConfig if they are not allowed."""
+        merged = {**topic.configs, **changes}
+        overrides = {name: value for name, value in merged.items() if value is not None}
+        validate(overrides)
+        return overrides
+
+    def alter_broker_configs(self, broker: str, changes: Mapping[str, str | None], *, now_ms: int) -> None:
+        """Set dynamic configurations of a broker ("" for all); defaults of topics among them take effect at once.
+
+        Raises InvalidConfig for values that topics would not allow.
+        """
+        known = self._catalogue.broker_configs.get(broker, {})
+        merged = {name: value for name, value in {**known, **changes}.items() if value is not None}
+        LogConfig.of({}, {**self._defaults, **merged})
+        records = _config_records(BROKER_RESOURCE, broker, changes)
+        if records:
+            self._metadata.append(records, now_ms)
+        for name in {topic for topic, _ in self._logs}:
+            self._reconfigure(self._catalogue.topics[name])
+
+    def broker_configs(self, broker: str = "") -> Mapping[str, str]:
+        """Return the dynamic configurations of one broker, or with "" those of all."""
+        return self._catalogue.broker_configs.get(broker, {})
+
+    @property
+    def log_defaults(self) -> Mapping[str, str]:
+        """The broker's configurations that topics inherit: given at the start, then dynamic ones over them."""
+        dynamic = self._catalogue.broker_configs
+        return {**self._defaults, **dynamic.get("", {}), **dynamic.get(str(self.node_id), {})}
+
+    def log_config(self, name: str) -> LogConfig:
+        """Return the effective configuration of a topic."""
+        return LogConfig.of(self.topic(name).configs, self.log_defaults)
+
+    def move_leader(self, name: str, partition: int, leader: int, *, now_ms: int) -> Topic:
+        """Let another broker of this process lead a partition, under the next leader epoch."""
+        topic = self.topic(name)
+        if not 0 <= partition < topic.partitions:
+            raise UnknownTopicOrPartition(f"topic {name!r} has no partition {partition}")
+        self._metadata.append(
+            [PartitionChangeRecord(partition_id=partition, topic_id=topic.topic_id, leader=leader)], now_ms
+        )
+        topic = self._catalogue.topics[name]
+        log = self._logs.get((name, partition))
+        if log is not None:
+            log.start_epoch(topic.assignment[partition].leader_epoch)
+        return topic
+
+    def allocate_producer_ids(self, *, now_ms: int) -> range:
+        """Reserve a block of producer ids that no restart gives out again (KIP-730)."""
+        first = self._catalogue.next_producer_id
+        block = range(first, first + PRODUCER_ID_BLOCK)
+        self._metadata.append(
+            [ProducerIdsRecord(broker_id=self.node_id, next_producer_id=block.stop)], now_ms
+        )
+        return block
+
+    def log(self, name: str, partition: int) -> PartitionLog:
+        """Return the log of a partition, opened (and after a crash repaired) at the first call.
+
+        Raises UnknownTopicOrPartition, StorageFailure.
+        """
+        log = self._logs.get((name, partition))
+        return self._open_log(name, partition) if log is None else log
+
+    def checkpoint(self) -> None:
+        """Sync all open logs and write down how far they are, which bounds the work after a crash.
+
+        May run in another thread than everything else, except close and changes of topics.
+        """
+        for log in list(self._logs.values()):
+            log.flush()
+        self._write_checkpoints()
+
+    def close(self) -> None:
+        """Close in order: sync, save all caches, and mark the directory clean. A failed log leaves it unmarked."""
+        logs = list(self._logs.values())
+        try:
+            for log in logs:
+                log.close()
+            self._metadata.close(clean=True)
+            self._write_checkpoints()
+            if not any(log.failed for log in logs):
+                with _failures(self.path):
+                    self._directory.leave_clean_marker()
+        finally:
+            self._logs.clear()
+            self._directory.release()
+
+    def crash(self) -> None:
+        """Let go of everything as a killed process would, for tests: nothing is synced or saved."""
+        for log in self._logs.values():
+            log.close(clean=False)
+        self._metadata.close(clean=False)
+        self._logs.clear()
+        self._directory.release()
+
+    def _open_log(self, name: str, partition: int) -> PartitionLog:
+        topic = self.topic(name)
+        if not 0 <= partition < topic.partitions:
+            raise UnknownTopicOrPartition(f"topic {name!r} has no partition {partition}")
+        key = (name, partition)
+        path = self._partition_path(name, partition)
+        with _failures(path):
+            self._claim_directory(path, topic)
+            log = PartitionLog.open(
+                self._fs,
+                path,
+                config=LogConfig.of(topic.configs, self.log_defaults),
+                recovery_point=self._recovery_points.get(key, 0),
+                clean=self.was_clean and key in self._recovery_points,
+                log_start_offset=self._log_start_offsets.get(key, 0),
+                files=self._files,
+            )
+        log.start_epoch(topic.assignment[partition].leader_epoch)
+        self._logs[key] = log
+        return log
+
+    def _claim_directory(self, path: str, topic: Topic) -> None:
+        """Make the partition's directory; one that a deleted topic of the same name left behind goes first."""
+        metadata = f"{path}/{PARTITION_METADATA}"
+        if self._fs.exists(metadata):
+            try:
+                if decode_partition_metadata(self._fs.read(metadata)) == topic.topic_id:
+                    return
+            except ValueError:
+                pass
+            else:
+                self._fs.remove_directory(path)
+        self._fs.make_directory(path)
+        self._fs.replace(metadata, encode_partition_metadata(topic.topic_id), sync=False)
+
+    def _remove_partition(self, name: str, partition: int) -> None:
+        key = (name, partition)
+        log = self._logs.pop(key, None)
+        if log is not None:
+            log.close(clean=False)
+        self._recovery_points.pop(key, None)
+        self._log_start_offsets.pop(key, None)
+        path = self._partition_path(name, partition)
+        with _failures(path):
+            if self._fs.exists(path):
+                suffix = f"-{partition}.{self._new_uuid().hex()}{_DELETED}"
+                doomed = f"{self.path}/{name[: _LONGEST_DIRECTORY - len(suffix)]}{suffix}"
+                self._fs.rename(path, doomed)
+                self._fs.remove_directory(doomed)
+
+    def _elect_leaders(self, now_ms: int) -> None:
+        """Lead what Kafka left without a leader when it shut down."""
+        changes = [
+            PartitionChangeRecord(
+                partition_id=number,
+                topic_id=topic.topic_id,
+                leader=partition.replicas[0] if partition.replicas else self.node_id,
+            )
+            for topic in self._catalogue.topics.values()
+            for number, partition in enumerate(topic.assignment)
+            if partition.leader < 0
+        ]
+        if changes:
+            self._metadata.append(changes, now_ms)
+
+    def _finish_deletions(self) -> None:
+        for name in self._fs.list(self.path):
+            if name.endswith(_DELETED):
+                self._fs.remove_directory(f"{self.path}/{name}")
+
+    def _reconfigure(self, topic: Topic) -> None:
+        logs = [log for (name, _), log in self._logs.items() if name == topic.name]
+        if logs:
+            config = LogConfig.of(topic.configs, self.log_defaults)
+            for log in logs:
+                log.config = config
+
+    def _write_checkpoints(self) -> None:
+        for key, log in list(self._logs.items()):
+            self._recovery_points[key] = log.recovery_point
+            if log.log_start_offset > log.first_segment_offset:
+                self._log_start_offsets[key] = log.log_start_offset
+        with _failures(self.path):
+            self._directory.checkpoint(self._recovery_points, self._log_start_offsets)
+
+    def _partition_path(self, name: str, partition: int) -> str:
+        return f"{self._directory.path}/{name}-{partition}"
+
+    def _partition_records(
+        self, topic_id: bytes, first: int, total: int, assignment: Sequence[Sequence[int]] | None
+    ) -> list[MetadataRecord]:
+        if assignment is not None and len(assignment) != total - first:
+            raise InvalidPartitions(f"{len(assignment)} assignments for {total - first} partitions")
+        records: list[MetadataRecord] = []
+        for number in range(first, total):
+            replicas = (self.node_id,) if assignment is None else tuple(assignment[number - first])
+            records.append(
+                PartitionRecord(
+                    partition_id=number,
+                    topic_id=topic_id,
+                    replicas=replicas,
+                    isr=replicas,
+                    leader=replicas[0],
+                    leader_epoch=0,
+                    partition_epoch=0,
+                    directories=(_UNASSIGNED_DIRECTORY,) * len(replicas),
+                )
+            )
+        return records
+
+
+#: What KRaft writes before a broker has said in which of its directories a replica lies (KIP-858).
+_UNASSIGNED_DIRECTORY: Final = bytes(16)
+
+
+def _config_records(resource: int, name: str, changes: Mapping[str, str | None]) -> list[MetadataRecord]:
+    return [
+        ConfigRecord(resource_type=resource, resource_name=name, name=config, value=value)
+        for config, value in changes.items()
+    ]
+
+
+@contextmanager
+def _failures(path: str) -> Iterator[None]:
+    """Turn errors of the file system into StorageFailure."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailure(f"{path}: {error}") from error

@@ -1,0 +1,191 @@
+"""The catalogue of topics: what the metadata log says, as a state that its records change."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
+
+from kafkalite_wire.messages.metadata_records import (
+    AbortTransactionRecord,
+    BeginTransactionRecord,
+    ConfigRecord,
+    EndTransactionRecord,
+    FeatureLevelRecord,
+    MetadataRecord,
+    PartitionChangeRecord,
+    PartitionRecord,
+    ProducerIdsRecord,
+    RemoveTopicRecord,
+    TopicRecord,
+)
+
+from kafkalite_storage.errors import InvalidTopic
+
+INTERNAL_TOPICS: Final = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
+METADATA_TOPIC: Final = "__cluster_metadata"
+#: Kinds of resource that a ConfigRecord names.
+TOPIC_RESOURCE: Final = 2
+BROKER_RESOURCE: Final = 4
+
+_LONGEST_NAME: Final = 249
+_LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]+")
+_NO_CHANGE: Final = -2
+
+
+def check_topic_name(name: str) -> None:
+    """Raise InvalidTopic for a name that Kafka refuses."""
+    if not name:
+        raise InvalidTopic("Topic name is invalid: it is empty")
+    if name in (".", ".."):
+        raise InvalidTopic(f"Topic name is invalid: {name!r} is a directory")
+    if len(name) > _LONGEST_NAME:
+        raise InvalidTopic(
+            f"Topic name is invalid: it has {len(name)} characters, {_LONGEST_NAME} are allowed"
+        )
+    if not _LEGAL_NAME.fullmatch(name):
+        raise InvalidTopic(
+            f"Topic name is invalid: {name!r} has characters other than letters, digits, '.', '_' and '-'"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """Who serves a partition; the first replica is the preferred leader."""
+
+    leader: int
+    leader_epoch: int
+    replicas: tuple[int, ...]
+    partition_epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A topic; `configs` are its own overrides, `topic_id` is a UUID of 16 bytes."""
+
+    name: str
+    topic_id: bytes
+    assignment: tuple[Partition, ...] = ()
+    configs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions there are."""
+        return len(self.assignment)
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether brokers made it for themselves."""
+        return self.name in INTERNAL_TOPICS
+
+
+class Catalogue:
+    """Topics, configurations and features after all records so far; unknown records are passed over."""
+
+    def __init__(self) -> None:
+        self.topics: dict[str, Topic] = {}
+        self.topics_by_id: dict[bytes, Topic] = {}
+        #: Dynamic configurations by broker id as text; "" holds those of all brokers.
+        self.broker_configs: dict[str, dict[str, str]] = {}
+        self.features: dict[str, int] = {}
+        self.next_producer_id = 0
+        self._early_configs: dict[str, dict[str, str]] = {}
+        self._transaction: list[MetadataRecord] | None = None
+
+    def replay(self, record: MetadataRecord) -> None:
+        """Apply a record of the metadata log."""
+        match record:
+            case BeginTransactionRecord():
+                self._transaction = []
+            case EndTransactionRecord():
+                pending, self._transaction = self._transaction or [], None
+                for each in pending:
+                    self._apply(each)
+            case AbortTransactionRecord():
+                self._transaction = None
+            case _ if self._transaction is not None:
+                self._transaction.append(record)
+            case _:
+                self._apply(record)
+
+    def _apply(self, record: MetadataRecord) -> None:
+        match record:
+            case TopicRecord():
+                # The configurations of a new topic may come before it: a config record names no topic id.
+                configs = self._early_configs.pop(record.name, {})
+                self._put(
+                    Topic(name=record.name, topic_id=record.topic_id, configs=MappingProxyType(configs))
+                )
+            case PartitionRecord():
+                self._set_partition(
+                    record.topic_id,
+                    record.partition_id,
+                    Partition(
+                        leader=record.leader,
+                        leader_epoch=record.leader_epoch,
+                        replicas=record.replicas,
+                        partition_epoch=record.partition_epoch,
+                    ),
+                )
+            case PartitionChangeRecord():
+                self._change_partition(record)
+            case RemoveTopicRecord():
+                topic = self.topics_by_id.pop(record.topic_id, None)
+                if topic is not None:
+                    del self.topics[topic.name]
+            case ConfigRecord():
+                self._configure(record)
+            case FeatureLevelRecord():
+                self.features[record.name] = record.feature_level
+            case ProducerIdsRecord():
+                self.next_producer_id = record.next_producer_id
+            case _:
+                pass  # brokers come and go without a trace here
+
+    def _put(self, topic: Topic) -> None:
+        self.topics[topic.name] = topic
+        self.topics_by_id[topic.topic_id] = topic
+
+    def _set_partition(self, topic_id: bytes, number: int, partition: Partition) -> None:
+        topic = self.topics_by_id.get(topic_id)
+        if topic is None:
+            return
+        assignment = topic.assignment
+        if number < len(assignment):
+            self._put(replace(topic, assignment=(*assignment[:number], partition, *assignment[number + 1 :])))
+        elif number == len(assignment):
+            self._put(replace(topic, assignment=(*assignment, partition)))
+
+    def _change_partition(self, record: PartitionChangeRecord) -> None:
+        topic = self.topics_by_id.get(record.topic_id)
+        if topic is None or record.partition_id >= topic.partitions:
+            return
+        old = topic.assignment[record.partition_id]
+        moved = record.leader != _NO_CHANGE
+        changed = replace(
+            old,
+            leader=record.leader if moved else old.leader,
+            leader_epoch=old.leader_epoch + moved,
+            replicas=old.replicas if record.replicas is None else record.replicas,
+            partition_epoch=old.partition_epoch + 1,
+        )
+        self._set_partition(record.topic_id, record.partition_id, changed)
+
+    def _configure(self, record: ConfigRecord) -> None:
+        if record.resource_type == BROKER_RESOURCE:
+            _set(self.broker_configs.setdefault(record.resource_name, {}), record)
+        elif record.resource_type == TOPIC_RESOURCE:
+            topic = self.topics.get(record.resource_name)
+            if topic is None:
+                _set(self._early_configs.setdefault(record.resource_name, {}), record)
+                return
+            configs = dict(topic.configs)
+            _set(configs, record)
+            self._put(replace(topic, configs=MappingProxyType(configs)))
+
+
+def _set(configs: dict[str, str], record: ConfigRecord) -> None:
+    if record.value is None:
+        configs.pop(record.name, None)
+    else:
+        configs[record.name] = record.value

@@ -1,0 +1,77 @@
+"""The table of broker properties agrees with Kafka 4.4.0's own definitions."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from kafkalite.config import BrokerConfig, load
+from kafkalite.config.property import Effect
+from kafkalite.config.setting import variable
+from kafkalite.config.table import PROPERTIES
+from kafkalite_storage.config_value import format_value
+
+GOLDEN = Path(__file__).parent / "golden" / "kafka_broker_properties.tsv"
+KAFKA = {
+    name: (kind, None if default == "null" else default)
+    for name, kind, default in (line.split("\t") for line in GOLDEN.read_text().splitlines())
+}
+
+DEFAULTS_THAT_DIFFER_ON_PURPOSE = {
+    "broker.id": "Kafka says -1 for 'not set'",
+    "group.initial.rebalance.delay.ms": "nobody's test should wait three seconds",
+    "listener.security.protocol.map": "there is one protocol",
+    "listeners": "a broker without access control listens on loopback only",
+    "log.dir": "the data directory lies where the broker is started",
+    "node.id": "Kafka demands one",
+    "offsets.topic.replication.factor": "one broker holds one replica",
+    "process.roles": "Kafka demands them",
+    "share.coordinator.state.topic.min.isr": "one broker holds one replica",
+    "share.coordinator.state.topic.replication.factor": "one broker holds one replica",
+    "transaction.state.log.min.isr": "one broker holds one replica",
+    "transaction.state.log.replication.factor": "one broker holds one replica",
+}
+
+
+@pytest.mark.parametrize("name", sorted(PROPERTIES))
+def test_every_property_is_one_of_kafkas_with_its_type(name: str) -> None:
+    assert KAFKA[name][0] == PROPERTIES[name].type.name
+
+
+@pytest.mark.parametrize("name", sorted(PROPERTIES))
+def test_every_default_is_kafkas_unless_it_differs_on_purpose(name: str) -> None:
+    default = PROPERTIES[name].default
+    text = None if default is None else format_value(default)
+    assert (text != KAFKA[name][1]) == (name in DEFAULTS_THAT_DIFFER_ON_PURPOSE)
+
+
+@pytest.mark.parametrize("name", sorted(PROPERTIES))
+def test_every_default_is_a_value_that_could_be_set(name: str) -> None:
+    default = PROPERTIES[name].default
+    if default is not None:
+        assert PROPERTIES[name].parse(format_value(default)) == default
+
+
+@pytest.mark.parametrize("name", sorted(PROPERTIES))
+def test_every_property_can_be_set_through_the_environment(name: str) -> None:
+    default = PROPERTIES[name].default
+    text = ("127.0.0.1:1" if "listeners" in name else "1") if default is None else format_value(default)
+    given = load(environment={variable(name): text}).given
+    assert given[name].text == text
+
+
+def test_every_honoured_property_reaches_a_field_of_the_configuration() -> None:
+    elsewhere = {
+        "broker.id": "node_id",
+        "listeners": "listen",
+        "advertised.listeners": "advertise",
+        "log.dirs": "data_dir",
+        "log.dir": "data_dir",
+    }
+    derived = {"log_defaults", "given", "warnings"}
+    reached = {
+        elsewhere.get(name, name.removesuffix(".ms").removesuffix(".minutes").replace(".", "_"))
+        for name, property_ in PROPERTIES.items()
+        if property_.effect is Effect.HONOURED
+    }
+    assert reached == {field.name for field in fields(BrokerConfig)} - derived

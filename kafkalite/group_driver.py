@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from kafkalite.groups.coordinator import GroupConfig, GroupCoordinator, partition_for
+from kafkalite.groups.config import GroupConfig
+from kafkalite.groups.coordinator import GroupCoordinator, partition_for
 from kafkalite.groups.effects import Client, Effects
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.log import AppendOrigin

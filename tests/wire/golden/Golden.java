@@ -62,7 +62,7 @@ public class Golden {
     public static void main(String[] arguments) throws Exception {
         if (arguments[0].equals("errors")) {
             for (Errors error : Errors.values()) {
-                System.out.println(error.code() + " " + error + " " + (error.exception() instanceof RetriableException));
+                System.out.println(error.code() + "\t" + error + "\t" + (error.exception() instanceof RetriableException));
             }
             return;
         }

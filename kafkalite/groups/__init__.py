@@ -1,0 +1,4 @@
+"""Consumer groups of the classic protocol as a pure state machine, their committed offsets, and the assignors.
+
+May import kafkalite_wire. Must not touch trio, files, clocks or randomness: time and ids are given, effects are returned.
+"""

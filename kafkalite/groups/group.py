@@ -1,0 +1,267 @@
+"""A classic group: its state, its members and the protocol they share. Nothing here decides when things happen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.groups.java_strings import hash_map_order
+from kafkalite_wire.codec import decode
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.errors import WireError
+from kafkalite_wire.messages.consumer_protocol import ConsumerProtocolSubscription
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from kafkalite.groups.timers import Timer
+    from kafkalite.groups.waiting import Waiter
+    from kafkalite_wire.messages.join_group import JoinGroupRequestProtocol
+
+CONSUMER: Final = "consumer"
+"""The protocol type whose subscriptions the broker can read."""
+
+_VERSION_SIZE: Final = 2
+
+
+class GroupState(Enum):
+    """The states of a classic group, by the names that ListGroups and DescribeGroups print."""
+
+    EMPTY = "Empty"
+    PREPARING_REBALANCE = "PreparingRebalance"
+    COMPLETING_REBALANCE = "CompletingRebalance"
+    STABLE = "Stable"
+    DEAD = "Dead"
+
+
+PREVIOUS_STATES: Final[Mapping[GroupState, frozenset[GroupState]]] = {
+    GroupState.EMPTY: frozenset({GroupState.PREPARING_REBALANCE}),
+    GroupState.PREPARING_REBALANCE: frozenset(
+        {GroupState.EMPTY, GroupState.COMPLETING_REBALANCE, GroupState.STABLE}
+    ),
+    GroupState.COMPLETING_REBALANCE: frozenset({GroupState.PREPARING_REBALANCE}),
+    GroupState.STABLE: frozenset({GroupState.COMPLETING_REBALANCE}),
+    GroupState.DEAD: frozenset(GroupState),
+}
+"""From where each state may be entered."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Member:
+    """A member; it is new until the first generation that it is in has begun. Time-outs are seconds."""
+
+    member_id: str
+    group_instance_id: str | None
+    client_id: str
+    client_host: str
+    session_timeout: float
+    rebalance_timeout: float
+    protocols: tuple[JoinGroupRequestProtocol, ...]
+    session: Timer
+    assignment: bytes = b""
+    is_new: bool = False
+    awaiting_join: Waiter | None = None
+    awaiting_sync: Waiter | None = None
+
+    @property
+    def has_satisfied_heartbeat(self) -> bool:
+        """Whether waiting for the group counts as a sign of life; a new member must not wait for ever."""
+        return not self.is_new and (self.awaiting_join is not None or self.awaiting_sync is not None)
+
+    def metadata(self, protocol_name: str | None) -> bytes:
+        """Give what the member says under a protocol that it supports."""
+        return next((protocol.metadata for protocol in self.protocols if protocol.name == protocol_name), b"")
+
+    def vote(self, candidates: Collection[str]) -> str:
+        """Choose the candidate that the member likes best."""
+        return next(protocol.name for protocol in self.protocols if protocol.name in candidates)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Group:
+    """A classic group. ``state_timestamp`` is when its state changed last, in milliseconds since 1970."""
+
+    group_id: str
+    join: Timer
+    sync: Timer
+    state: GroupState = GroupState.EMPTY
+    previous_state: GroupState = GroupState.DEAD
+    state_timestamp: int | None = None
+    generation: int = 0
+    protocol_type: str | None = None
+    protocol_name: str | None = None
+    leader: str | None = None
+    members: dict[str, Member] = field(default_factory=dict[str, Member])
+    static_members: dict[str, str] = field(default_factory=dict[str, str])
+    pending_join: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
+    pending_sync: set[str] = field(default_factory=set[str])
+    awaiting_join: int = 0
+    subscribed_topics: frozenset[str] | None = None
+    new_member_added: bool = False
+    _supported: Counter[str] = field(default_factory=Counter[str])
+
+    @property
+    def can_rebalance(self) -> bool:
+        """Whether a rebalance may begin."""
+        return self.state in PREVIOUS_STATES[GroupState.PREPARING_REBALANCE]
+
+    @property
+    def has_all_members_joined(self) -> bool:
+        """Whether all members wait for the next generation, and nobody with a fresh member id is on the way."""
+        return self.awaiting_join == len(self.members) and not self.pending_join
+
+    @property
+    def rebalance_timeout(self) -> float:
+        """How long the slowest member may take to rejoin."""
+        return max((member.rebalance_timeout for member in self.members.values()), default=0.0)
+
+    def transition(self, state: GroupState, wall_ms: int | None) -> None:
+        """Enter a state."""
+        assert self.state in PREVIOUS_STATES[state], f"{self.group_id}: {self.state} cannot become {state}"
+        self.previous_state, self.state, self.state_timestamp = self.state, state, wall_ms
+
+    # Members
+
+    def add(self, member: Member, protocol_type: str) -> None:
+        """Add a member whose protocols are known to fit. The first one leads."""
+        if not self.members:
+            self.protocol_type = protocol_type
+        if self.leader is None:
+            self.leader = member.member_id
+        if member.group_instance_id is not None:
+            self.static_members[member.group_instance_id] = member.member_id
+        self.members[member.member_id] = member
+        self._supported.update(_names(member.protocols))
+        self.awaiting_join += member.awaiting_join is not None
+        self._forget_pending(member.member_id)
+
+    def remove(self, member_id: str) -> Member | None:
+        """Remove a member, or one that was given an id and has not joined; another member leads if it led."""
+        member = self.members.pop(member_id, None)
+        if member is not None:
+            self._supported.subtract(_names(member.protocols))
+            self.awaiting_join -= member.awaiting_join is not None
+            if member.group_instance_id is not None:
+                self.static_members.pop(member.group_instance_id, None)
+            member.session.cancel()
+        if self.leader == member_id:
+            self.leader = next(iter(self.members), None)
+        self._forget_pending(member_id)
+        self.pending_sync.discard(member_id)
+        return member
+
+    def replace_static_member(self, old: Member, member_id: str, session: Timer) -> Member:
+        """Give a static member's place, and its assignment, to its next incarnation (KIP-345)."""
+        assert old.group_instance_id is not None
+        assert old.awaiting_join is None
+        del self.members[old.member_id]
+        old.session.cancel()
+        new = self.members[member_id] = replace(
+            old, member_id=member_id, session=session, is_new=False, awaiting_sync=None
+        )
+        if self.leader == old.member_id:
+            self.leader = member_id
+        self.static_members[old.group_instance_id] = member_id
+        return new
+
+    def update(
+        self,
+        member: Member,
+        protocols: tuple[JoinGroupRequestProtocol, ...],
+        *,
+        session_timeout: float,
+        rebalance_timeout: float,
+    ) -> None:
+        """Take over what a member says when it joins again."""
+        self._supported.subtract(_names(member.protocols))
+        self._supported.update(_names(protocols))
+        member.protocols = protocols
+        member.session_timeout = session_timeout
+        member.rebalance_timeout = rebalance_timeout
+
+    def await_join(self, member: Member, waiter: Waiter | None) -> None:
+        """Note that a member waits for the next generation, or with None that it no longer does."""
+        self.awaiting_join += (waiter is not None) - (member.awaiting_join is not None)
+        member.awaiting_join = waiter
+
+    def validate(self, member_id: str, group_instance_id: str | None) -> ErrorCode:
+        """Check that a request comes from a member, and for a static one from its last incarnation."""
+        if group_instance_id is not None:
+            existing = self.static_members.get(group_instance_id)
+            if existing is None:
+                return ErrorCode.UNKNOWN_MEMBER_ID
+            if existing != member_id:
+                return ErrorCode.FENCED_INSTANCE_ID
+        return ErrorCode.NONE if member_id in self.members else ErrorCode.UNKNOWN_MEMBER_ID
+
+    def elect_joined_leader(self) -> bool:
+        """See to it that the leader is a member that has joined; False if there is none."""
+        if self.leader is None:
+            return False
+        if self.members[self.leader].awaiting_join is None:
+            joined = (m.member_id for m in self.members.values() if m.awaiting_join is not None)
+            self.leader = next(joined, self.leader)
+        return self.members[self.leader].awaiting_join is not None
+
+    def _forget_pending(self, member_id: str) -> None:
+        pending = self.pending_join.pop(member_id, None)
+        if pending is not None:
+            pending.cancel()
+
+    # The protocol
+
+    def supports(self, protocol_type: str, protocols: Iterable[JoinGroupRequestProtocol]) -> bool:
+        """Tell whether somebody with these protocols may join: one of them must be everybody's."""
+        if self.state is GroupState.EMPTY:
+            return bool(protocol_type) and any(True for _ in protocols)
+        return protocol_type == self.protocol_type and any(
+            self._supported[protocol.name] == len(self.members) for protocol in protocols
+        )
+
+    def select_protocol(self) -> str:
+        """Choose by vote among the protocols that all members support.
+
+        Between equal votes Kafka takes what comes first in a Java HashMap; so does this.
+        """
+        candidates = {name for name, count in self._supported.items() if count == len(self.members)}
+        votes = Counter(member.vote(candidates) for member in self.members.values())
+        return max(hash_map_order(votes), key=votes.__getitem__)
+
+    def next_generation(self, wall_ms: int | None) -> None:
+        """Begin a generation with those who are members now, or become empty."""
+        self.generation += 1
+        self._supported = +self._supported
+        self.protocol_name = self.select_protocol() if self.members else None
+        self.subscribed_topics = self.read_subscriptions()
+        self.transition(GroupState.COMPLETING_REBALANCE if self.members else GroupState.EMPTY, wall_ms)
+        self.pending_sync.clear()
+
+    def read_subscriptions(self) -> frozenset[str] | None:
+        """Collect the topics of all members; None unless all of them are consumers that say it readably."""
+        if self.protocol_type != CONSUMER:
+            return None
+        if self.members and self.protocol_name is None:
+            return None
+        topics: set[str] = set()
+        for member in self.members.values():
+            metadata = member.metadata(self.protocol_name)
+            if len(metadata) < _VERSION_SIZE:
+                return None
+            try:
+                # The topics come first in every version, and Kafka reads no further either.
+                topics.update(decode(ConsumerProtocolSubscription, 0, metadata, _VERSION_SIZE).topics)
+            except WireError:
+                return None
+        return frozenset(topics)
+
+    def is_subscribed_to(self, topic: str) -> bool:
+        """Tell whether a member may be reading a topic; if nobody can know, a consumer group may."""
+        if self.subscribed_topics is None:
+            return self.protocol_type == CONSUMER
+        return topic in self.subscribed_topics
+
+
+def _names(protocols: Iterable[JoinGroupRequestProtocol]) -> set[str]:
+    return {protocol.name for protocol in protocols}

@@ -1,0 +1,44 @@
+"""Strings as Java sees them, in UTF-16 units, wherever clients can tell: hashes, lengths and order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+_ENCODING: Final = ("utf-16-be", "surrogatepass")
+_VOTE_BUCKETS: Final = 16
+
+
+def string_hash(text: str) -> int:
+    """Compute ``String.hashCode`` as an unsigned 32-bit number."""
+    hashed = 0
+    for unit in _units(text):
+        hashed = (31 * hashed + unit) & 0xFFFFFFFF
+    return hashed
+
+
+def utf16_length(text: str) -> int:
+    """Tell what ``String.length`` says."""
+    return len(text) if text.isascii() else len(text.encode(*_ENCODING)) // 2
+
+
+def utf16_order(text: str) -> bytes:
+    """Give a key that sorts like ``String.compareTo``."""
+    return text.encode(*_ENCODING)
+
+
+def hash_map_order(keys: Iterable[str]) -> list[str]:
+    """Put a dozen keys or fewer into the order in which Java's HashMap walks them."""
+
+    def bucket(key: str) -> int:
+        hashed = string_hash(key)
+        return (hashed ^ hashed >> 16) % _VOTE_BUCKETS
+
+    return sorted(keys, key=bucket)
+
+
+def _units(text: str) -> Iterable[int]:
+    if text.isascii():
+        return text.encode("ascii")
+    encoded = text.encode(*_ENCODING)
+    return (encoded[i] << 8 | encoded[i + 1] for i in range(0, len(encoded), 2))

@@ -1,0 +1,81 @@
+"""The committed offsets of all groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from kafkalite_wire.schema import ZERO_UUID
+
+NO_EPOCH: Final = -1
+NO_EXPIRY: Final = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommittedOffset:
+    """How far a group has come in a partition; times are milliseconds since 1970.
+
+    ``expire_timestamp`` is that of a client that asked for its own retention (versions 2 to 4 of OffsetCommit).
+    ``topic_id`` is zero if nobody knew it when the offset was committed.
+    """
+
+    offset: int
+    leader_epoch: int = NO_EPOCH
+    metadata: str = ""
+    commit_timestamp: int
+    expire_timestamp: int = NO_EXPIRY
+    topic_id: bytes = ZERO_UUID
+
+    def is_of(self, topic_id: bytes) -> bool:
+        """Tell whether this was committed for the topic of an id, as far as both are known."""
+        return ZERO_UUID in (self.topic_id, topic_id) or self.topic_id == topic_id
+
+
+TopicOffsets = Mapping[str, Mapping[int, CommittedOffset]]
+
+_NONE: Final[TopicOffsets] = MappingProxyType({})
+
+
+class OffsetTable:
+    """Committed offsets by group, topic and partition; groups and topics without any are not kept."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[str, dict[int, CommittedOffset]]] = {}
+
+    def put(self, group_id: str, topic: str, partition: int, committed: CommittedOffset) -> None:
+        """Set the offset of a partition."""
+        topics = self._groups.get(group_id)
+        if topics is None:
+            topics = self._groups[group_id] = {}
+        partitions = topics.get(topic)
+        if partitions is None:
+            partitions = topics[topic] = {}
+        partitions[partition] = committed
+
+    def remove(self, group_id: str, topic: str, partition: int) -> None:
+        """Forget the offset of a partition, if there is one."""
+        topics = self._groups.get(group_id, {})
+        partitions = topics.get(topic, {})
+        partitions.pop(partition, None)
+        if topic in topics and not partitions:
+            del topics[topic]
+        if group_id in self._groups and not topics:
+            del self._groups[group_id]
+
+    def of(self, group_id: str) -> TopicOffsets:
+        """Give a group's offsets; they must not be kept, for they change."""
+        return self._groups.get(group_id, _NONE)
+
+    def partitions_of(self, group_id: str) -> Iterator[tuple[str, int]]:
+        """Walk over the partitions for which a group has offsets."""
+        for topic, partitions in self.of(group_id).items():
+            for partition in partitions:
+                yield topic, partition
+
+    def committed_to(self, topic: str) -> list[tuple[str, list[int]]]:
+        """List the groups with offsets in a topic, and in which of its partitions."""
+        return [
+            (group_id, list(topics[topic])) for group_id, topics in self._groups.items() if topic in topics
+        ]

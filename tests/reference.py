@@ -1,0 +1,35 @@
+"""Where the tests find Apache Kafka itself, which judges our declarations."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+def kafka_libs() -> Path:
+    """Return the folder of Kafka's jars: `KAFKALITE_KAFKA_LIBS`, or the user's cache folder, filled by Maven.
+
+    Where there is neither a folder nor Maven, the test is skipped; on CI it fails.
+    """
+    named = os.environ.get("KAFKALITE_KAFKA_LIBS")
+    if named:
+        return Path(named)
+    from kafkalite_conformance.reference_broker import kafka_jars
+
+    try:
+        return kafka_jars()
+    except (FileNotFoundError, subprocess.CalledProcessError) as problem:
+        return _missing(f"Kafka's jars are not here and Maven cannot fetch them ({problem})")
+
+
+def java() -> str:
+    """Return the `java` of this machine; without one, the test is skipped, on CI it fails."""
+    return shutil.which("java") or _missing("there is no java on the path")
+
+
+def _missing(what: str):
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)

@@ -1,0 +1,33 @@
+"""Write the golden files anew: `python -m tests.wire.golden.regenerate` from the root of the checkout.
+
+Needs a JDK of 17 or newer and Kafka's jars (see tests/reference.py).
+"""
+
+import subprocess
+from pathlib import Path
+
+from kafkalite_wire.schema import declaration_of
+from tests.reference import java, kafka_libs
+from tests.wire.catalogue import declared_messages
+
+FOLDER = Path(__file__).parent
+KINDS = ("messages", "damaged", "errors")
+
+
+def printed(kind: str) -> str:
+    """Let Kafka's classes print one golden file, for the messages and versions that we declare."""
+    declarations = {name: declaration_of(declared).versions for name, declared in declared_messages().items()}
+    asked = "".join(f"{name} {versions.low} {versions.high}\n" for name, versions in declarations.items())
+    command = [java(), "-cp", f"{kafka_libs()}/*", str(FOLDER / "Golden.java"), kind]
+    run = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, encoding="utf-8")
+    return run.stdout
+
+
+def main() -> None:
+    """Write all golden files."""
+    for kind in KINDS:
+        (FOLDER / f"{kind}.tsv").write_text(printed(kind), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The table of APIs against what Apache Kafka 4.4.0 answers to ApiVersions."""
+
+import pytest
+
+from kafkalite_wire.apis import APIS, Api, ApiKey
+from kafkalite_wire.schema import declaration_of
+
+KAFKA_4_4_0 = {
+    0: ("Produce", 0, 13),
+    1: ("Fetch", 4, 18),
+    2: ("ListOffsets", 1, 11),
+    3: ("Metadata", 0, 13),
+    8: ("OffsetCommit", 2, 10),
+    9: ("OffsetFetch", 1, 10),
+    10: ("FindCoordinator", 0, 6),
+    11: ("JoinGroup", 0, 9),
+    12: ("Heartbeat", 0, 4),
+    13: ("LeaveGroup", 0, 5),
+    14: ("SyncGroup", 0, 5),
+    15: ("DescribeGroups", 0, 6),
+    16: ("ListGroups", 0, 5),
+    18: ("ApiVersions", 0, 5),
+    19: ("CreateTopics", 2, 7),
+    20: ("DeleteTopics", 1, 6),
+    22: ("InitProducerId", 0, 5),
+    23: ("OffsetForLeaderEpoch", 2, 4),
+    32: ("DescribeConfigs", 1, 4),
+    37: ("CreatePartitions", 0, 3),
+    42: ("DeleteGroups", 0, 3),
+    60: ("DescribeCluster", 0, 2),
+}
+
+EACH_API = pytest.mark.parametrize("api", APIS.values(), ids=lambda api: api.name)
+
+
+def test_table_holds_what_kafka_answers() -> None:
+    assert {key: (api.name, api.min_version, api.max_version) for key, api in APIS.items()} == KAFKA_4_4_0
+
+
+def test_every_key_has_its_row() -> None:
+    assert [ApiKey(key) for key in APIS] == list(ApiKey)
+    assert all(api.key == key for key, api in APIS.items())
+
+
+@EACH_API
+def test_messages_are_declared_for_the_versions_of_the_table(api: Api) -> None:
+    # Kafka answers that it has Produce 0 to 2, and refuses them: there are no messages of these versions.
+    low = 3 if api.key is ApiKey.PRODUCE else api.min_version
+    for declared in (api.request_type, api.response_type):
+        declaration = declaration_of(declared)
+        assert declaration.api_key == api.key
+        assert (declaration.versions.low, declaration.versions.high) == (low, api.max_version)
+
+
+@EACH_API
+def test_first_flexible_version_is_that_of_the_declarations(api: Api) -> None:
+    for declared in (api.request_type, api.response_type):
+        flexible = declaration_of(declared).flexible
+        assert [v for v in range(api.max_version + 1) if v in flexible] == [
+            v for v in range(api.max_version + 1) if api.is_flexible(v)
+        ]
+
+
+def test_flexible_requests_have_header_2_and_others_1() -> None:
+    produce = APIS[ApiKey.PRODUCE]
+    assert [produce.request_header_version(v) for v in (3, 8, 9, 13)] == [1, 1, 2, 2]
+    assert [produce.response_header_version(v) for v in (3, 8, 9, 13)] == [0, 0, 1, 1]
+
+
+def test_api_versions_answers_with_header_0_in_every_version() -> None:
+    api_versions = APIS[ApiKey.API_VERSIONS]
+    assert [api_versions.request_header_version(v) for v in range(6)] == [1, 1, 1, 2, 2, 2]
+    assert {api_versions.response_header_version(v) for v in range(6)} == {0}

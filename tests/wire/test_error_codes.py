@@ -1,0 +1,14 @@
+"""Our error codes against those of Kafka's own classes, as golden/Golden.java printed them."""
+
+from pathlib import Path
+
+from kafkalite_wire.error_codes import ErrorCode
+
+GOLDEN = Path(__file__).parent / "golden" / "errors.tsv"
+
+
+def test_error_codes_are_those_of_kafka() -> None:
+    rows = [line.split("\t") for line in GOLDEN.read_text().splitlines()]
+    assert [(str(code.value), code.name, str(code.retriable).lower()) for code in ErrorCode] == [
+        tuple(row) for row in rows
+    ]

@@ -1,0 +1,98 @@
+"""Request headers, by hand; what is refused here was tried against Apache Kafka 4.4.0, which refuses it too."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kafkalite_wire.apis import APIS, ApiKey
+from kafkalite_wire.errors import UnsupportedVersionError, WireError
+from kafkalite_wire.headers import read_request_header, start_response
+
+METADATA_V1 = "0003 0001 00000007 0003 616263"
+METADATA_V9 = "0003 0009 00000007 0003 616263 00"
+
+
+def header_of(wire: str):
+    return read_request_header(memoryview(bytes.fromhex(wire)))
+
+
+def test_header_1_ends_behind_the_client_id() -> None:
+    header = header_of(METADATA_V1 + "ffff")
+    assert (header.api, header.api_version, header.correlation_id) == (APIS[ApiKey.METADATA], 1, 7)
+    assert (header.client_id, header.body) == ("abc", 13)
+
+
+def test_header_2_ends_behind_its_tagged_fields() -> None:
+    assert header_of(METADATA_V9).body == 14
+
+
+def test_unknown_tagged_fields_of_header_2_are_skipped() -> None:
+    header = header_of("0003 0009 00000007 0003 616263 02 00 02 aabb 8101 01 cc 0000")
+    assert (header.client_id, header.body) == ("abc", 21)
+
+
+@pytest.mark.parametrize("wire", [METADATA_V1, METADATA_V9, "0003 0009 00000007 0003 616263 01 00 02 aabb"])
+def test_every_truncation_is_refused(wire: str) -> None:
+    whole = bytes.fromhex(wire)
+    assert read_request_header(memoryview(whole)).body == len(whole)
+    for end in range(len(whole)):
+        with pytest.raises(WireError) as refusal:
+            read_request_header(memoryview(whole[:end]))
+        assert 0 <= refusal.value.offset <= end
+
+
+@pytest.mark.parametrize("length", ["ffff", "fffe", "8000"])
+def test_any_negative_length_of_the_client_id_is_null(length: str) -> None:
+    header = header_of(f"0003 0001 00000007 {length}")
+    assert (header.client_id, header.body) == (None, 10)
+
+
+def test_client_id_that_is_not_utf_8_is_read_with_replacement_characters() -> None:
+    assert header_of("0003 0001 00000007 0002 61ff").client_id == "a\ufffd"
+
+
+@pytest.mark.parametrize("key", ["03e7", "ffff", "7fff"])
+def test_unknown_api_is_refused(key: str) -> None:
+    with pytest.raises(UnsupportedVersionError, match=f"unknown API key {int.from_bytes(bytes.fromhex(key), signed=True)}"):
+        header_of(f"{key} 0000 00000007 ffff")
+
+
+@pytest.mark.parametrize("version", [-1, -32768])
+def test_negative_version_has_header_1(version: int) -> None:
+    wire = b"\0\x12" + version.to_bytes(2, signed=True) + bytes.fromhex("00000007 ffff")
+    header = read_request_header(memoryview(wire))
+    assert (header.api_version, header.body) == (version, 10)
+
+
+def test_version_beyond_the_declared_ones_has_header_2() -> None:
+    assert header_of("0012 0063 00000007 ffff 00").body == 11
+    with pytest.raises(WireError, match="ApiVersions request header v99: malformed tagged fields at byte 10"):
+        header_of("0012 0063 00000007 ffff")
+
+
+def test_tagged_field_longer_than_the_frame_is_refused() -> None:
+    with pytest.raises(WireError, match="malformed tagged fields"):
+        header_of("0003 0009 00000007 ffff 01 00 05 aabb")
+    with pytest.raises(WireError, match="malformed tagged fields"):
+        header_of("0003 0009 00000007 ffff 01 00 ffffffff0f aabb")
+
+
+@given(st.binary(max_size=40))
+def test_random_bytes_make_a_header_or_a_wire_error(frame: bytes) -> None:
+    try:
+        header = read_request_header(memoryview(frame))
+    except WireError:
+        return
+    assert 10 <= header.body <= len(frame)
+
+
+@pytest.mark.parametrize(
+    ("key", "version", "wire"),
+    [
+        (ApiKey.METADATA, 8, "00000000 00000102"),
+        (ApiKey.METADATA, 9, "00000000 00000102 00"),
+        (ApiKey.API_VERSIONS, 3, "00000000 00000102"),
+    ],
+)
+def test_response_starts_with_room_for_its_length(key: ApiKey, version: int, wire: str) -> None:
+    assert start_response(APIS[key], version, 0x102) == bytes.fromhex(wire)

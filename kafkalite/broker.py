@@ -24,10 +24,12 @@ _SHUTDOWN_DEADLINE: Final = 5.0
 
 
 class Broker:
-    """A broker to be run inside a trio program::
+    """A broker to be run inside a trio program.
 
-        async with trio.open_nursery() as nursery:
-            address = await nursery.start(Broker(config).run)
+    Like this::
+
+    async with trio.open_nursery() as nursery:
+        address = await nursery.start(Broker(config).run)
     """
 
     def __init__(self, config: BrokerConfig) -> None:

@@ -35,9 +35,7 @@ _REPLAY_BYTES: Final = 1 << 20
 
 def client_of(context: Context) -> Client:
     """Describe a client to the coordinator."""
-    return Client(
-        client_id=context.client_id, client_host=context.client_host, api_version=context.api_version
-    )
+    return Client(client_id=context.client_id, client_host=context.client_host, api_version=context.api_version)
 
 
 class GroupDriver:
@@ -57,9 +55,7 @@ class GroupDriver:
     def coordinator(self) -> GroupCoordinator:
         """The state of all groups; read from the log when first asked for."""
         if self._loaded is None:
-            self._loaded = GroupCoordinator(
-                _group_config(self._config), new_member_suffix=lambda: str(uuid.uuid4())
-            )
+            self._loaded = GroupCoordinator(_group_config(self._config), new_member_suffix=lambda: str(uuid.uuid4()))
             self._loaded.load(self._kept(), now=self._deadlines.now())
             self._set_alarm()
         return self._loaded

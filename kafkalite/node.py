@@ -58,9 +58,7 @@ class Node:
         self.node_id = config.node_id
         self.deadlines = deadlines
         self.pending_fetches = PendingFetches()
-        self.fetch_sessions = FetchSessions(
-            config.max_incremental_fetch_session_cache_slots, _random_positive_int32
-        )
+        self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
         self._producer_ids = range(0)
         try:
             self.storage = Storage.open(

@@ -32,9 +32,7 @@ class PendingFetches:
     def __len__(self) -> int:
         return len({fetch for waiting in self._waiting.values() for fetch in waiting})
 
-    def add(
-        self, partitions: Iterable[Partition], missing: int, complete: Callable[[], None]
-    ) -> PendingFetch:
+    def add(self, partitions: Iterable[Partition], missing: int, complete: Callable[[], None]) -> PendingFetch:
         """Keep a fetch until ``missing`` bytes have been appended to its partitions; then call ``complete``, once."""
         fetch = PendingFetch(tuple(partitions), missing, complete)
         for partition in fetch.partitions:

@@ -31,7 +31,10 @@ def handle(node: Node, request: ApiVersionsRequest, context: Context) -> ApiVers
         if not (_SOFTWARE.fullmatch(name) and _SOFTWARE.fullmatch(version)):
             return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST, api_keys=())
         context.software(f"{name} {version}")
-    meant_for_us = request.cluster_id in (None, node.storage.cluster_id) and request.node_id in (-1, node.node_id)
+    meant_for_us = request.cluster_id in (None, node.storage.cluster_id) and request.node_id in (
+        -1,
+        node.node_id,
+    )
     if not meant_for_us:
         return ApiVersionsResponse(error_code=ErrorCode.REBOOTSTRAP_REQUIRED, api_keys=())
     return ApiVersionsResponse(api_keys=_served())
@@ -45,6 +48,5 @@ def unsupported_version() -> ApiVersionsResponse:
 @cache
 def _served() -> tuple[ApiVersion, ...]:
     return tuple(
-        ApiVersion(api_key=api.key, min_version=api.min_version, max_version=api.max_version)
-        for api in APIS.values()
+        ApiVersion(api_key=api.key, min_version=api.min_version, max_version=api.max_version) for api in APIS.values()
     )

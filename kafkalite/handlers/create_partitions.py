@@ -38,9 +38,7 @@ def handle(node: Node, request: CreatePartitionsRequest, context: Context) -> Cr
                 node.create_partitions(topic.name, topic.count)
             except StorageError as error:
                 code, reason = ErrorCode(error.code), str(error)
-        results.append(
-            CreatePartitionsTopicResult(name=topic.name, error_code=code, error_message=reason or None)
-        )
+        results.append(CreatePartitionsTopicResult(name=topic.name, error_code=code, error_message=reason or None))
     return CreatePartitionsResponse(results=tuple(results))
 
 
@@ -53,8 +51,7 @@ def _refusal(node: Node, wanted: CreatePartitionsTopic) -> tuple[ErrorCode, str]
     if wanted.count < topic.partitions:
         return (
             ErrorCode.INVALID_PARTITIONS,
-            f"The topic {wanted.name} currently has {topic.partitions} partition(s); "
-            f"{wanted.count} would not be an increase.",
+            f"Topic {wanted.name} has {topic.partitions} partition(s); {wanted.count} would not be an increase.",
         )
     if wanted.assignments is not None:
         added = wanted.count - topic.partitions

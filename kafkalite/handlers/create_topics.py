@@ -20,7 +20,6 @@ from kafkalite_wire.messages.create_topics import (
     CreateTopicsRequest,
     CreateTopicsResponse,
 )
-
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
@@ -48,9 +47,7 @@ def handle(node: Node, request: CreateTopicsRequest, context: Context) -> Create
             results.append(_create(node, topic, validate_only=request.validate_only))
         except (_RefusedError, StorageError) as refusal:
             results.append(
-                CreatableTopicResult(
-                    name=topic.name, error_code=refusal.code, error_message=str(refusal), configs=()
-                )
+                CreatableTopicResult(name=topic.name, error_code=refusal.code, error_message=str(refusal), configs=())
             )
     return CreateTopicsResponse(topics=tuple(results))
 
@@ -111,6 +108,7 @@ def _partitions(node: Node, topic: CreatableTopic) -> int:
         return node.config.num_partitions
     if topic.num_partitions < 1:
         raise _RefusedError(
-            ErrorCode.INVALID_PARTITIONS, "Number of partitions must be larger than 0 (or -1 for the default)."
+            ErrorCode.INVALID_PARTITIONS,
+            "Number of partitions must be larger than 0 (or -1 for the default).",
         )
     return topic.num_partitions

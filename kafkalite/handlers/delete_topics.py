@@ -44,9 +44,7 @@ def _delete(node: Node, name: str | None, topic_id: bytes, version: int) -> Dele
         return refused(ErrorCode.INVALID_REQUEST, "You may not specify both topic name and topic id.")
     topic = node.storage.topics.get(name) if name is not None else node.storage.topics_by_id.get(topic_id)
     if topic is None:
-        return refused(
-            ErrorCode.UNKNOWN_TOPIC_ID if name is None else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-        )
+        return refused(ErrorCode.UNKNOWN_TOPIC_ID if name is None else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     try:
         node.delete_topic(topic.name)
     except StorageError as error:

@@ -48,18 +48,12 @@ def handle(node: Node, request: DescribeConfigsRequest, context: Context) -> Des
     return DescribeConfigsResponse(results=tuple(_result(node, resource, request) for resource in request.resources))
 
 
-def _result(
-    node: Node, resource: DescribeConfigsResource, request: DescribeConfigsRequest
-) -> DescribeConfigsResult:
+def _result(node: Node, resource: DescribeConfigsResource, request: DescribeConfigsRequest) -> DescribeConfigsResult:
     code, reason = ErrorCode.NONE, None
     configs: tuple[DescribeConfigsResourceResult, ...] = ()
     try:
         wanted = resource.configuration_keys
-        configs = tuple(
-            config
-            for config in _configs(node, resource, request)
-            if not wanted or config.name in wanted
-        )
+        configs = tuple(config for config in _configs(node, resource, request) if not wanted or config.name in wanted)
     except _RefusedError as refusal:
         code, reason = refusal.code, str(refusal)
     return DescribeConfigsResult(
@@ -81,17 +75,13 @@ def _configs(
     raise _RefusedError(ErrorCode.INVALID_REQUEST, f"Unsupported resource type {resource.resource_type}")
 
 
-def _topic(
-    node: Node, name: str, request: DescribeConfigsRequest
-) -> Iterator[DescribeConfigsResourceResult]:
+def _topic(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[DescribeConfigsResourceResult]:
     reason = topic_names.why_invalid(name)
     if reason is not None:
         raise _RefusedError(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
     topic = node.storage.topics.get(name)
     if topic is None:
-        raise _RefusedError(
-            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition."
-        )
+        raise _RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.")
     for entry in described(topic.configs, node.storage.log_defaults):
         yield DescribeConfigsResourceResult(
             name=entry.config.name,
@@ -110,9 +100,7 @@ def _topic(
         )
 
 
-def _broker(
-    node: Node, name: str, request: DescribeConfigsRequest
-) -> Iterator[DescribeConfigsResourceResult]:
+def _broker(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[DescribeConfigsResourceResult]:
     if name == "":
         return  # the dynamic defaults of all brokers: there are none
     if name != str(node.node_id):

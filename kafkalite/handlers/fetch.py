@@ -114,9 +114,7 @@ class _Fetch:
         if log is None:
             found.urgent = True
             unknown = name is None and isinstance(wanted.topic, bytes)
-            return _failed(
-                wanted, ErrorCode.UNKNOWN_TOPIC_ID if unknown else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-            )
+            return _failed(wanted, ErrorCode.UNKNOWN_TOPIC_ID if unknown else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         refusal = epoch_error(log, wanted.current_leader_epoch)
         if refusal:
             found.urgent = True
@@ -140,7 +138,11 @@ class _Fetch:
         return self._data(wanted, log, records)
 
     def _data(
-        self, wanted: FetchPartition, log: PartitionLog, records: Payload, diverging: EpochEndOffset | None = None
+        self,
+        wanted: FetchPartition,
+        log: PartitionLog,
+        records: Payload,
+        diverging: EpochEndOffset | None = None,
     ) -> PartitionData:
         aborted: tuple[AbortedTransaction, ...] | None = None
         if self._request.isolation_level == _READ_COMMITTED:

@@ -49,9 +49,7 @@ def _coordinator(node: Node, key: str, key_type: int, context: Context) -> Coord
     except StorageError as error:
         return _nobody(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error))
     host, port = node.advertised(context.local)
-    return Coordinator(
-        key=key, node_id=node.node_id, host=host, port=port, error_code=ErrorCode.NONE, error_message=""
-    )
+    return Coordinator(key=key, node_id=node.node_id, host=host, port=port, error_code=ErrorCode.NONE, error_message="")
 
 
 def _nobody(key: str, error_code: int, reason: str) -> Coordinator:

@@ -29,7 +29,5 @@ def handle(node: Node, request: InitProducerIdRequest, context: Context) -> Init
     try:
         producer_id = node.new_producer_id()
     except StorageError:
-        return InitProducerIdResponse(
-            error_code=ErrorCode.COORDINATOR_NOT_AVAILABLE, producer_epoch=_NO_EPOCH
-        )
+        return InitProducerIdResponse(error_code=ErrorCode.COORDINATOR_NOT_AVAILABLE, producer_epoch=_NO_EPOCH)
     return InitProducerIdResponse(producer_id=producer_id, producer_epoch=0)

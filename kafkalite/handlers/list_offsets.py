@@ -1,8 +1,8 @@
 """ListOffsets, versions 1-11: the first and last offsets of a partition, or the offset for a time.
 
 The special times are -1 latest, -2 earliest, -3 the record with the largest timestamp (version 7), -4 earliest kept
-locally (8), -5 latest in tiered storage (9), -6 earliest not yet there (11); without tiered storage -4 is the earliest offset and
--5 does not exist. A time finds the first record that is not older, also inside a compressed batch.
+locally (8), -5 latest in tiered storage (9), -6 earliest not yet there (11); without tiered storage -4 is the earliest
+offset and -5 and -6 do not exist. A time finds the first record that is not older, also inside a compressed batch.
 """
 
 from __future__ import annotations

@@ -56,9 +56,7 @@ def handle(node: Node, request: MetadataRequest, context: Context) -> MetadataRe
     )
 
 
-def _asked_by_name(
-    node: Node, name: str, request: MetadataRequest, operations: int
-) -> MetadataResponseTopic:
+def _asked_by_name(node: Node, name: str, request: MetadataRequest, operations: int) -> MetadataResponseTopic:
     topic = node.storage.topics.get(name)
     if topic is None:
         if not (request.allow_auto_topic_creation and node.config.auto_create_topics_enable):
@@ -100,5 +98,3 @@ def _described(node: Node, topic: Topic, operations: int) -> MetadataResponseTop
         ),
         topic_authorized_operations=operations,
     )
-
-

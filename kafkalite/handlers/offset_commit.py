@@ -27,9 +27,7 @@ _BY_TOPIC_ID: Final = 10
 
 
 @deferred
-def handle(
-    node: Node, request: OffsetCommitRequest, context: Context, reply: Reply[OffsetCommitResponse]
-) -> None:
+def handle(node: Node, request: OffsetCommitRequest, context: Context, reply: Reply[OffsetCommitResponse]) -> None:
     """Hand the topics that exist to the group, and answer for the others here."""
     by_id = context.api_version >= _BY_TOPIC_ID
     known: list[OffsetCommitRequestTopic] = []
@@ -53,15 +51,11 @@ def handle(
     groups = node.groups
     merging = _Merging(reply, tuple(refused)) if refused else reply
     groups.perform(
-        groups.coordinator.offset_commit(
-            accepted, client_of(context), merging, now=node.now(), wall_ms=node.wall_ms()
-        )
+        groups.coordinator.offset_commit(accepted, client_of(context), merging, now=node.now(), wall_ms=node.wall_ms())
     )
 
 
-def _refused(
-    topic: OffsetCommitRequestTopic, indexes: list[int], code: ErrorCode
-) -> OffsetCommitResponseTopic:
+def _refused(topic: OffsetCommitRequestTopic, indexes: list[int], code: ErrorCode) -> OffsetCommitResponseTopic:
     return OffsetCommitResponseTopic(
         name=topic.name,
         topic_id=topic.topic_id,

@@ -30,9 +30,7 @@ _NO_OFFSET: Final = -1
 
 
 @deferred
-def handle(
-    node: Node, request: OffsetFetchRequest, context: Context, reply: Reply[OffsetFetchResponse]
-) -> None:
+def handle(node: Node, request: OffsetFetchRequest, context: Context, reply: Reply[OffsetFetchResponse]) -> None:
     """Ask the groups by name, and translate ids on the way in and out."""
     if context.api_version < _BY_TOPIC_ID:
         _fetch(node, request, context, reply)
@@ -42,9 +40,7 @@ def handle(
     _fetch(node, replace(request, groups=groups), context, _ById(node, reply, unknown))
 
 
-def _fetch(
-    node: Node, request: OffsetFetchRequest, context: Context, reply: Reply[OffsetFetchResponse]
-) -> None:
+def _fetch(node: Node, request: OffsetFetchRequest, context: Context, reply: Reply[OffsetFetchResponse]) -> None:
     groups = node.groups
     groups.perform(groups.coordinator.offset_fetch(request, client_of(context), reply, now=node.now()))
 
@@ -68,7 +64,10 @@ class _ById:
     """Gives the topics of an answer their ids, and adds those whose ids nobody knows."""
 
     def __init__(
-        self, node: Node, reply: Reply[OffsetFetchResponse], unknown: dict[str, list[OffsetFetchRequestTopics]]
+        self,
+        node: Node,
+        reply: Reply[OffsetFetchResponse],
+        unknown: dict[str, list[OffsetFetchRequestTopics]],
     ) -> None:
         self._node = node
         self._reply = reply

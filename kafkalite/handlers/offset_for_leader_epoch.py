@@ -43,5 +43,8 @@ def _partition(node: Node, name: str, wanted: OffsetForLeaderPartition) -> Epoch
         return EpochEndOffset(partition=wanted.partition, error_code=refusal)
     leader_epoch, end_offset = log.end_offset_for_epoch(wanted.leader_epoch)
     return EpochEndOffset(
-        partition=wanted.partition, error_code=ErrorCode.NONE, leader_epoch=leader_epoch, end_offset=end_offset
+        partition=wanted.partition,
+        error_code=ErrorCode.NONE,
+        leader_epoch=leader_epoch,
+        end_offset=end_offset,
     )

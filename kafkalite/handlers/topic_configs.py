@@ -49,9 +49,7 @@ def described(overrides: Mapping[str, str], broker: Mapping[str, str]) -> Iterat
             yield DescribedConfig(config, tuple(_synonyms(config, overrides, broker)))
 
 
-def _synonyms(
-    config: TopicConfig, overrides: Mapping[str, str], broker: Mapping[str, str]
-) -> Iterator[Synonym]:
+def _synonyms(config: TopicConfig, overrides: Mapping[str, str], broker: Mapping[str, str]) -> Iterator[Synonym]:
     if config.name in overrides:
         yield Synonym(config.name, overrides[config.name], ConfigSource.TOPIC_CONFIG)
     default_name = config.name

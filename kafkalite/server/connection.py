@@ -231,9 +231,9 @@ class Connection:
     # Ending
 
     @property
-    def is_idle(self) -> bool:
-        """Whether nothing is owed to the client and nothing of a request has arrived."""
-        return not self._slots and not self._outbox and not self._filled
+    def has_sent_everything(self) -> bool:
+        """Whether every reply that was given has left."""
+        return not self._outbox
 
     def close(self) -> None:
         """End the connection from our side."""
@@ -267,9 +267,11 @@ def _address(ask: Callable[[], object]) -> tuple[str, int]:
         address = ask()
     except OSError:
         return ("?", 0)
-    if isinstance(address, tuple) and len(address) >= 2:
-        return (str(address[0]), int(address[1]))
-    return (str(address), 0)
+    match address:
+        case (str(host), int(port), *_):
+            return (host, port)
+        case _:
+            return (str(address), 0)
 
 
 def _strange_length(buffer: bytearray, start: int, length: int, most: int) -> str:

@@ -73,9 +73,7 @@ class Dispatch:
         if isinstance(handler, Immediate):
             response = handler.handle(self._node, request, context)
             if response is not None:
-                connection.reply_now(
-                    framed(header.api, header.api_version, header.correlation_id, response)
-                )
+                connection.reply_now(framed(header.api, header.api_version, header.correlation_id, response))
         else:
             handler.handle(self._node, request, context, _SlotReply(connection.slot(), header))
 

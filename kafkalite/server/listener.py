@@ -17,6 +17,7 @@ log = getLogger("kafkalite.listener")
 _BACKLOG: Final = 512
 _SWEEP_EVERY: Final = 5.0
 _SHRINK_AFTER: Final = 5.0
+_LAST_REQUESTS: Final = 0.02
 _OUT_OF: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 
 
@@ -123,11 +124,14 @@ class Listener:
         self._listening.close()
 
     async def finish(self) -> None:
-        """Close each connection as soon as it owes its client nothing, and return when all are gone."""
+        """Close each connection as soon as its replies have left, and return when all are gone.
+
+        Requests that have arrived are still answered; one that waits for other clients would wait for ever, and is not.
+        """
         while self._connections:
-            for connection in tuple(self._connections):
-                if connection.is_idle:
-                    connection.close()
             self._all_gone = trio.Event()
-            with trio.move_on_after(0.02):
+            with trio.move_on_after(_LAST_REQUESTS):
                 await self._all_gone.wait()
+            for connection in tuple(self._connections):
+                if connection.has_sent_everything:
+                    connection.close()

@@ -23,7 +23,13 @@ from kafkalite_wire.messages.create_topics import (
 )
 from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
 from kafkalite_wire.messages.describe_configs import DescribeConfigsRequest, DescribeConfigsResource
-from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic
+from kafkalite_wire.messages.fetch import (
+    FetchPartition,
+    FetchRequest,
+    FetchResponse,
+    FetchTopic,
+    ForgottenTopic,
+)
 from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
 from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest
 from kafkalite_wire.messages.list_offsets import (
@@ -58,7 +64,13 @@ def produce(topic: str, records: bytes, *, partition: int = 0, acks: int = -1) -
 
 
 def fetch(
-    topic: str, offset: int = 0, *, partition: int = 0, wait_ms: int = 0, min_bytes: int = 1, max_bytes: int = 1 << 20
+    topic: str,
+    offset: int = 0,
+    *,
+    partition: int = 0,
+    wait_ms: int = 0,
+    min_bytes: int = 1,
+    max_bytes: int = 1 << 20,
 ) -> FetchRequest:
     wanted = FetchPartition(partition=partition, fetch_offset=offset, partition_max_bytes=max_bytes)
     return FetchRequest(
@@ -75,9 +87,7 @@ async def create(client: ProtocolClient, name: str, partitions: int = 1, **confi
         num_partitions=partitions,
         replication_factor=-1,
         assignments=(),
-        configs=tuple(
-            CreatableTopicConfig(name=key.replace("_", "."), value=value) for key, value in configs.items()
-        ),
+        configs=tuple(CreatableTopicConfig(name=key.replace("_", "."), value=value) for key, value in configs.items()),
     )
     response: CreateTopicsResponse = await client.call(CreateTopicsRequest(topics=(topic,)), 7)
     return response
@@ -90,15 +100,15 @@ def values(response: FetchResponse) -> list[bytes | None]:
 
 
 async def test_api_versions_lists_every_declared_api(client: ProtocolClient) -> None:
-    response = await client.call(
-        ApiVersionsRequest(client_software_name="tests", client_software_version="1"), 4
-    )
+    response = await client.call(ApiVersionsRequest(client_software_name="tests", client_software_version="1"), 4)
     assert {(row.api_key, row.min_version, row.max_version) for row in response.api_keys} == {
         (api.key, api.min_version, api.max_version) for api in APIS.values()
     }
 
 
-async def test_an_api_versions_version_from_the_future_is_answered_in_version_0(client: ProtocolClient) -> None:
+async def test_an_api_versions_version_from_the_future_is_answered_in_version_0(
+    client: ProtocolClient,
+) -> None:
     await client.send_frame(struct.pack(">hhih", ApiKey.API_VERSIONS, 77, 5, -1) + b"\0whatever")
     frame = await client.receive_frame()
     response = decode(ApiVersionsResponse, 0, frame, 4)
@@ -116,9 +126,7 @@ async def test_a_software_name_that_is_no_word_is_refused(client: ProtocolClient
 
 async def test_a_client_meant_for_another_cluster_is_told_to_bootstrap_again(client: ProtocolClient) -> None:
     response = await client.call(
-        ApiVersionsRequest(
-            client_software_name="tests", client_software_version="1", cluster_id="another", node_id=1
-        ),
+        ApiVersionsRequest(client_software_name="tests", client_software_version="1", cluster_id="another", node_id=1),
         5,
     )
     assert response.error_code == ErrorCode.REBOOTSTRAP_REQUIRED
@@ -147,13 +155,15 @@ async def test_a_malformed_request_closes_its_connection_and_no_other(
     assert (await create(good, "still-served")).topics[0].error_code == ErrorCode.NONE
 
 
-async def test_replies_keep_the_order_of_requests_while_a_fetch_waits(
-    client: ProtocolClient, connect: Connect
-) -> None:
+async def test_replies_keep_the_order_of_requests_while_a_fetch_waits(client: ProtocolClient, connect: Connect) -> None:
     await create(client, "t")
     waiting = await client.send(fetch("t", wait_ms=30_000), 11)
-    behind = await client.send(MetadataRequest(topics=(), include_topic_authorized_operations=False,
-                                               include_cluster_authorized_operations=False), 8)
+    behind = await client.send(
+        MetadataRequest(
+            topics=(), include_topic_authorized_operations=False, include_cluster_authorized_operations=False
+        ),
+        8,
+    )
     await wait_all_tasks_blocked()
     other = await connect()
     await other.call(produce("t", batch(b"x")), 9)
@@ -223,9 +233,7 @@ async def test_a_fetch_waits_for_its_min_bytes(client: ProtocolClient, connect: 
     assert len(response.responses[0].partitions[0].records) == 3 * len(one)
 
 
-async def test_a_waiting_fetch_learns_that_its_topic_was_deleted(
-    client: ProtocolClient, connect: Connect
-) -> None:
+async def test_a_waiting_fetch_learns_that_its_topic_was_deleted(client: ProtocolClient, connect: Connect) -> None:
     await create(client, "t")
     await client.send(fetch("t", wait_ms=60_000), 11)
     await wait_all_tasks_blocked()
@@ -393,7 +401,14 @@ async def test_a_topic_that_cannot_be_is_refused(
 ) -> None:
     await create(client, "there")
     await create(client, "dotted.name")
-    wanted = {"name": "t", "num_partitions": 1, "replication_factor": 1, "assignments": (), "configs": (), **topic}
+    wanted = {
+        "name": "t",
+        "num_partitions": 1,
+        "replication_factor": 1,
+        "assignments": (),
+        "configs": (),
+        **topic,
+    }
     response = await client.call(CreateTopicsRequest(topics=(CreatableTopic(**wanted),)), 7)  # type: ignore[arg-type]
     assert response.topics[0].error_code == code
     assert response.topics[0].error_message
@@ -447,7 +462,9 @@ async def test_offsets_are_found_at_the_ends_and_by_time(client: ProtocolClient)
         wanted = ListOffsetsPartition(partition_index=0, timestamp=timestamp)
         response = await client.call(
             ListOffsetsRequest(
-                replica_id=-1, isolation_level=0, topics=(ListOffsetsTopic(name="t", partitions=(wanted,)),),
+                replica_id=-1,
+                isolation_level=0,
+                topics=(ListOffsetsTopic(name="t", partitions=(wanted,)),),
                 timeout_ms=1000,
             ),
             version,
@@ -478,7 +495,8 @@ async def test_configs_are_described_with_their_sources(client: ProtocolClient) 
     configs = {config.name: config for config in topic.configs}
     assert (configs["retention.ms"].value, configs["retention.ms"].config_source) == ("1000", 1)
     assert (configs["cleanup.policy"].value, configs["cleanup.policy"].config_source) == ("delete", 5)
-    assert [(s.name, s.value) for s in configs["retention.ms"].synonyms][0] == ("retention.ms", "1000")
+    strongest = configs["retention.ms"].synonyms[0]
+    assert (strongest.name, strongest.value) == ("retention.ms", "1000")
     assert len(configs) > 30
     assert all(config.documentation for config in topic.configs)
     assert [(config.name, config.value) for config in broker.configs] == [("num.partitions", "1")]

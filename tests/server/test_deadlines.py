@@ -19,9 +19,7 @@ async def test_calls_are_made_in_the_order_in_which_they_are_due(
     assert seen == [("early", 10.0), ("middle", 20.0), ("late", 30.0)]
 
 
-async def test_an_earlier_deadline_wakes_the_sleeping_task(
-    autojump_clock: MockClock, nursery: trio.Nursery
-) -> None:
+async def test_an_earlier_deadline_wakes_the_sleeping_task(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     deadlines = Deadlines()
     start = trio.current_time()
     seen: list[float] = []

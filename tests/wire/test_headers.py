@@ -28,7 +28,7 @@ def test_header_2_ends_behind_its_tagged_fields() -> None:
 
 def test_unknown_tagged_fields_of_header_2_are_skipped() -> None:
     header = header_of("0003 0009 00000007 0003 616263 02 00 02 aabb 8101 01 cc 0000")
-    assert (header.client_id, header.body) == ("abc", 21)
+    assert (header.client_id, header.body) == ("abc", 22)
 
 
 @pytest.mark.parametrize("wire", [METADATA_V1, METADATA_V9, "0003 0009 00000007 0003 616263 01 00 02 aabb"])

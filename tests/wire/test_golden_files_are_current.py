@@ -1,0 +1,10 @@
+"""The golden files against what Kafka's classes print today, where there are a JDK and Kafka's jars."""
+
+import pytest
+
+from tests.wire.golden.regenerate import FOLDER, KINDS, printed
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_golden_file_is_what_kafkas_classes_print(kind: str) -> None:
+    assert (FOLDER / f"{kind}.tsv").read_text(encoding="utf-8") == printed(kind)

@@ -74,9 +74,12 @@ class GroupDriver:
                 self._keep(effects)
             except StorageError as error:
                 log.error("cannot write to %s: %s; reading the groups again", OFFSETS_TOPIC, error)
-                self._loaded = None
-                for reply in effects.replies:
-                    cast("Reply[Any]", reply.token).fail(f"cannot write to {OFFSETS_TOPIC}")
+                owed = [reply.token for reply in effects.replies]
+                if self._loaded is not None:
+                    owed += self._loaded.waiting_tokens()
+                    self._loaded = None
+                for token in owed:
+                    cast("Reply[Any]", token).fail(f"cannot write to {OFFSETS_TOPIC}")
                 return
         for reply in effects.replies:
             cast("Reply[Any]", reply.token).send(reply.response)

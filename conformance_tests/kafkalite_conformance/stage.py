@@ -107,6 +107,11 @@ class Stage:
 
     # ------------------------------------------------------------ the players
 
+    @staticmethod
+    def abilities(client: str) -> frozenset[str]:
+        """Return what a client can do at all."""
+        return CLIENTS[client].abilities
+
     @cached_property
     def hand(self) -> DriverProcess:
         """The client that sets scenes and looks behind them, whichever client plays."""

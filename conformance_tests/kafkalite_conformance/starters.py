@@ -14,15 +14,15 @@ COMMON_SETTINGS: Final = {
     # A crash is noticed after the session time-out; Kafka's own minimum of 6 s would make the suite slow.
     "group.min.session.timeout.ms": "1000",
     "group.initial.rebalance.delay.ms": "0",
-    "group.consumer.min.session.timeout.ms": "1000",
-    "group.consumer.min.heartbeat.interval.ms": "100",
-    "group.consumer.session.timeout.ms": "3000",
-    "group.consumer.heartbeat.interval.ms": "300",
     "auto.create.topics.enable": "true",
 }
 
 KAFKA_SETTINGS: Final = {
     **COMMON_SETTINGS,
+    "group.consumer.min.session.timeout.ms": "1000",
+    "group.consumer.min.heartbeat.interval.ms": "100",
+    "group.consumer.session.timeout.ms": "3000",
+    "group.consumer.heartbeat.interval.ms": "300",
     "offsets.topic.num.partitions": "4",
     "transaction.state.log.num.partitions": "4",
     # After a crash the controller refuses the node's return until its old session is over.

@@ -38,9 +38,7 @@ class GroupState(Enum):
 
 PREVIOUS_STATES: Final[Mapping[GroupState, frozenset[GroupState]]] = {
     GroupState.EMPTY: frozenset({GroupState.PREPARING_REBALANCE}),
-    GroupState.PREPARING_REBALANCE: frozenset(
-        {GroupState.EMPTY, GroupState.COMPLETING_REBALANCE, GroupState.STABLE}
-    ),
+    GroupState.PREPARING_REBALANCE: frozenset({GroupState.EMPTY, GroupState.COMPLETING_REBALANCE, GroupState.STABLE}),
     GroupState.COMPLETING_REBALANCE: frozenset({GroupState.PREPARING_REBALANCE}),
     GroupState.STABLE: frozenset({GroupState.COMPLETING_REBALANCE}),
     GroupState.DEAD: frozenset(GroupState),
@@ -115,7 +113,7 @@ class Group:
     @property
     def rebalance_timeout(self) -> float:
         """How long the slowest member may take to rejoin."""
-        return max((member.rebalance_timeout for member in self.members.values()), default=0.0)
+        return max([0.0, *(member.rebalance_timeout for member in self.members.values())])
 
     def transition(self, state: GroupState, wall_ms: int | None) -> None:
         """Enter a state."""

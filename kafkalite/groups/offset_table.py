@@ -76,6 +76,4 @@ class OffsetTable:
 
     def committed_to(self, topic: str) -> list[tuple[str, list[int]]]:
         """List the groups with offsets in a topic, and in which of its partitions."""
-        return [
-            (group_id, list(topics[topic])) for group_id, topics in self._groups.items() if topic in topics
-        ]
+        return [(group_id, list(topics[topic])) for group_id, topics in self._groups.items() if topic in topics]

@@ -114,9 +114,7 @@ def live(records: Iterable[tuple[bytes, bytes | None]]) -> Iterator[tuple[Key, V
 def committed_offset(value: OffsetCommitValue | LegacyOffsetCommitValue) -> CommittedOffset:
     """Read a committed offset from its record."""
     if isinstance(value, LegacyOffsetCommitValue):
-        return CommittedOffset(
-            offset=value.offset, metadata=value.metadata, commit_timestamp=value.commit_timestamp
-        )
+        return CommittedOffset(offset=value.offset, metadata=value.metadata, commit_timestamp=value.commit_timestamp)
     return CommittedOffset(
         offset=value.offset,
         leader_epoch=value.leader_epoch,

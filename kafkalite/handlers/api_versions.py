@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SOFTWARE: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
 _NAMES_SOFTWARE: Final = 3
+_NO_NODE: Final = -1
 
 
 @immediate
@@ -31,10 +32,9 @@ def handle(node: Node, request: ApiVersionsRequest, context: Context) -> ApiVers
         if not (_SOFTWARE.fullmatch(name) and _SOFTWARE.fullmatch(version)):
             return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST, api_keys=())
         context.software(f"{name} {version}")
-    meant_for_us = request.cluster_id in (None, node.storage.cluster_id) and request.node_id in (
-        -1,
-        node.node_id,
-    )
+    if (request.cluster_id is None) != (request.node_id == _NO_NODE):
+        return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST, api_keys=())
+    meant_for_us = request.cluster_id in (None, node.storage.cluster_id) and request.node_id in (_NO_NODE, node.node_id)
     if not meant_for_us:
         return ApiVersionsResponse(error_code=ErrorCode.REBOOTSTRAP_REQUIRED, api_keys=())
     return ApiVersionsResponse(api_keys=_served())

@@ -17,18 +17,19 @@ if TYPE_CHECKING:
     from kafkalite.node import Node
 
 _BROKERS: Final = 1
+_CONTROLLERS: Final = 2
 
 
 @immediate
 def handle(node: Node, request: DescribeClusterRequest, context: Context) -> DescribeClusterResponse:
     """Describe brokers; there is no controller endpoint to describe."""
-    if request.endpoint_type != _BROKERS:
-        return DescribeClusterResponse(
-            error_code=ErrorCode.MISMATCHED_ENDPOINT_TYPE,
-            error_message="the request was sent to a broker endpoint",
-            cluster_id=node.storage.cluster_id,
-            brokers=(),
+    if request.endpoint_type == _CONTROLLERS:
+        return _refused(
+            ErrorCode.MISMATCHED_ENDPOINT_TYPE,
+            "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER",
         )
+    if request.endpoint_type != _BROKERS:
+        return _refused(ErrorCode.UNSUPPORTED_ENDPOINT_TYPE, f"Unsupported endpoint type {request.endpoint_type}")
     host, port = node.advertised(context.local)
     return DescribeClusterResponse(
         cluster_id=node.storage.cluster_id,
@@ -38,3 +39,7 @@ def handle(node: Node, request: DescribeClusterRequest, context: Context) -> Des
             CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
         ),
     )
+
+
+def _refused(code: ErrorCode, reason: str) -> DescribeClusterResponse:
+    return DescribeClusterResponse(error_code=code, error_message=reason, cluster_id="", brokers=())

@@ -114,11 +114,16 @@ class _Fetch:
         if log is None:
             found.urgent = True
             unknown = name is None and isinstance(wanted.topic, bytes)
-            return _failed(wanted, ErrorCode.UNKNOWN_TOPIC_ID if unknown else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+            return _failed(
+                wanted, ErrorCode.UNKNOWN_TOPIC_ID if unknown else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, aborted=()
+            )
         refusal = epoch_error(log, wanted.current_leader_epoch)
         if refusal:
             found.urgent = True
             return _failed(wanted, refusal)
+        if wanted.last_fetched_epoch > log.leader_epoch:
+            found.urgent = True
+            return _failed(wanted, ErrorCode.OFFSET_OUT_OF_RANGE)
         if wanted.last_fetched_epoch >= 0:
             diverging = _diverging_epoch(log, wanted)
             if diverging is not None:
@@ -133,7 +138,7 @@ class _Fetch:
             )
         except StorageError as error:
             found.urgent = True
-            return _failed(wanted, error.code, log)
+            return _failed(wanted, error.code)
         found.size += len(records)
         return self._data(wanted, log, records)
 
@@ -195,14 +200,16 @@ class _Fetch:
         )
 
 
-def _failed(wanted: FetchPartition, error_code: int, log: PartitionLog | None = None) -> PartitionData:
+def _failed(
+    wanted: FetchPartition, error_code: int, aborted: tuple[AbortedTransaction, ...] | None = None
+) -> PartitionData:
     return PartitionData(
         partition_index=wanted.index,
         error_code=error_code,
-        high_watermark=-1 if log is None else log.high_watermark,
-        last_stable_offset=-1 if log is None else log.last_stable_offset,
-        log_start_offset=-1 if log is None else log.log_start_offset,
-        aborted_transactions=None,
+        high_watermark=-1,
+        last_stable_offset=-1,
+        log_start_offset=-1,
+        aborted_transactions=aborted,
         records=NO_PAYLOAD,
     )
 

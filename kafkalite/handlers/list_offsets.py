@@ -7,6 +7,7 @@ offset and -5 and -6 do not exist. A time finds the first record that is not old
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers.handling import Context, immediate
@@ -47,13 +48,22 @@ def handle(node: Node, request: ListOffsetsRequest, context: Context) -> ListOff
             ListOffsetsTopicResponse(
                 name=topic.name,
                 partitions=tuple(
-                    _partition(node, topic.name, partition, context.api_version, request.isolation_level)
-                    for partition in topic.partitions
+                    _refused(partition, ErrorCode.INVALID_REQUEST)
+                    if times > 1
+                    else _partition(node, topic.name, partition, context.api_version, request.isolation_level)
+                    for partition, times in _counted(topic.partitions)
                 ),
             )
             for topic in request.topics
         )
     )
+
+
+def _counted(partitions: tuple[ListOffsetsPartition, ...]) -> list[tuple[ListOffsetsPartition, int]]:
+    """Give each partition once, with how many times it was asked for: more than once is an error."""
+    times = Counter(partition.partition_index for partition in partitions)
+    once = {partition.partition_index: partition for partition in partitions}
+    return [(partition, times[index]) for index, partition in once.items()]
 
 
 def _partition(
@@ -67,11 +77,11 @@ def _partition(
     else:
         error_code = epoch_error(log, wanted.current_leader_epoch)
     if log is None or error_code:
-        return ListOffsetsPartitionResponse(partition_index=wanted.partition_index, error_code=error_code)
+        return _refused(wanted, error_code)
     try:
         timestamp, offset, leader_epoch = _find(log, wanted.timestamp, isolation_level)
     except StorageError as error:
-        return ListOffsetsPartitionResponse(partition_index=wanted.partition_index, error_code=error.code)
+        return _refused(wanted, error.code)
     return ListOffsetsPartitionResponse(
         partition_index=wanted.partition_index,
         error_code=ErrorCode.NONE,
@@ -79,6 +89,10 @@ def _partition(
         offset=offset,
         leader_epoch=leader_epoch,
     )
+
+
+def _refused(wanted: ListOffsetsPartition, error_code: int) -> ListOffsetsPartitionResponse:
+    return ListOffsetsPartitionResponse(partition_index=wanted.partition_index, error_code=error_code)
 
 
 def _find(log: PartitionLog, timestamp: int, isolation_level: int) -> tuple[int, int, int]:

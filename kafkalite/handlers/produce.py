@@ -2,7 +2,8 @@
 
 A reply is sent once the batches are in the log (and on disk, where ``flush.messages`` says so); with one replica that
 is the same for acks=1 and acks=all. acks=0 has no reply: an error closes the connection instead, as in Apache Kafka.
-Transactional produce is not served yet.
+Transactional batches are refused: there is no
+transaction that they could belong to.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ def _append(node: Node, topic: Topic, data: PartitionProduceData, version: int) 
     assert isinstance(data.records, memoryview)
     try:
         header = check_produced(data.records, allow_zstd=version >= _ALLOWS_ZSTD)
+        if header is not None and header.is_transactional:
+            return _refused(data.index, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
         appended = node.append(topic.name, data.index, data.records, header)
     except (StorageError, CorruptBatch) as error:
         records = error.record_errors if isinstance(error, (InvalidRecord, InvalidTimestamp)) else ()

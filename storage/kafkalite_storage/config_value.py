@@ -1,5 +1,6 @@
 """Types and rules of configuration values, shared by every table of configurations."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -16,6 +17,7 @@ _INT_LIMITS: Final = {
     4: (-(1 << 15), (1 << 15) - 1),
     5: (-(1 << 63), (1 << 63) - 1),
 }
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 
 
 class ConfigType(IntEnum):
@@ -82,6 +84,8 @@ def parse_value(name: str, kind: ConfigType, text: str) -> ConfigValue:
     if kind is ConfigType.LIST:
         return tuple(item.strip() for item in text.split(",")) if text else ()
     try:
+        if not _NUMBER.fullmatch(text):  # Python would also take 1_000, nan and foreign digits
+            raise ValueError(text)
         number: int | float = float(text) if kind is ConfigType.DOUBLE else int(text)
     except ValueError as error:
         raise InvalidConfig(

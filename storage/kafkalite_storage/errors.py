@@ -48,7 +48,7 @@ class RecordListTooLarge(StorageError):
 
 
 class InvalidTimestamp(StorageError):
-    """Records whose time is too far from the broker's; `record_errors` holds (index in the batch, message)."""
+    """Records too far from the broker's time; `record_errors` holds (index in the batch, message)."""
 
     code = 32
 
@@ -100,7 +100,7 @@ class TransactionCoordinatorFenced(StorageError):
 
 
 class StorageFailure(StorageError):
-    """The file system failed; the cause is the OSError. The log may be read on, and appended to if it was rolled back."""
+    """The file system failed; the cause is the OSError. Nothing was appended."""
 
     code = 56  # KAFKA_STORAGE_ERROR
 

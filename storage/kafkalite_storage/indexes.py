@@ -1,4 +1,4 @@
-"""The two sparse indexes beside a segment, in Kafka's formats: `.index` by offset and `.timeindex` by timestamp.
+"""The sparse indexes beside a segment, in Kafka's formats: `.index` by offset, `.timeindex` by timestamp.
 
 Kafka maps preallocated files into memory; these are appended to instead, so that a file is valid at every
 moment. The entries are also kept in arrays from the first use on, where a look-up is a bisection in C.
@@ -6,6 +6,7 @@ moment. The entries are also kept in arrays from the first use on, where a look-
 
 from array import array
 from bisect import bisect_right
+from itertools import pairwise
 from struct import Struct
 from typing import Final
 
@@ -18,7 +19,7 @@ TIME_ENTRY_SIZE: Final = _TIME_ENTRY.size
 
 
 class OffsetIndex:
-    """Entries of (offset relative to the segment, position of the batch that ends there), both int32, increasing."""
+    """Entries of (relative offset, position of the batch that ends there), both int32 and increasing."""
 
     __slots__ = ("_file", "_fs", "_path", "offsets", "positions")
 
@@ -138,4 +139,4 @@ _NATIVE_IS_LITTLE: Final = array("i", [1]).tobytes()[0] == 1
 
 
 def _increases(column: "array[int]") -> bool:
-    return all(a < b for a, b in zip(column, column[1:], strict=False))
+    return all(a < b for a, b in pairwise(column))

@@ -1,7 +1,7 @@
 """A partition: an append-only sequence of record batches in segments (`open`, `append`, `read`, look-ups)."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -61,7 +61,7 @@ class AppendOrigin(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AppendInfo:
-    """Where a batch went; `log_append_time` is -1 under CreateTime. A duplicate tells where the original is."""
+    """Where a batch went, for a duplicate the original; `log_append_time` is -1 under CreateTime."""
 
     base_offset: int
     last_offset: int
@@ -120,7 +120,7 @@ class PartitionLog:
 
         Without clean, everything past the recovery point is read and checked.
         """
-        files = files or OpenFiles()
+        files = OpenFiles() if files is None else files
         with _storage(directory):
             fs.make_directory(directory)
             found = read_directory(fs, files, directory)
@@ -238,7 +238,6 @@ class PartitionLog:
             return self._append_own(batch)
         if header is None:
             header = check_produced(batch)
-            assert header is not None
         if header.size > self._max_message_bytes:
             raise self._too_large(header)
         if (
@@ -409,7 +408,7 @@ class PartitionLog:
         return NOTHING
 
     def offset_for_timestamp(self, timestamp: int) -> TimestampOffset | None:
-        """Find the first record that is not older than a time in milliseconds; looks inside compressed batches."""
+        """Find the first record not older than a time in milliseconds, also inside compressed batches."""
         with _storage(self.directory):
             return time_search.first_at_or_after(self._segments, timestamp, self.log_start_offset)
 
@@ -419,7 +418,7 @@ class PartitionLog:
             return time_search.newest(self._segments)
 
     def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
-        """Return the largest epoch up to the one asked for and where it ended; (-1, -1) when it is not known."""
+        """Return the largest epoch up to the one asked for and where it ended; (-1, -1) if unknown."""
         return self._epochs.end_offset(epoch, self.log_end_offset)
 
     def start_epoch(self, epoch: int) -> None:
@@ -427,7 +426,7 @@ class PartitionLog:
         self.leader_epoch = max(self.leader_epoch, epoch)
 
     def aborted_transactions(self, start: int, end: int) -> list[AbortedTransaction]:
-        """Return the aborted transactions that touch offsets from start to before end, for a read-committed fetch."""
+        """Return the aborted transactions that touch offsets from start to before end (read-committed)."""
         aborted: list[AbortedTransaction] = []
         with _storage(self.directory):
             for number in range(max(bisect_right(self._bases, start) - 1, 0), len(self._segments)):
@@ -439,11 +438,11 @@ class PartitionLog:
         return aborted
 
     def expire_producers(self, before_ms: int) -> list[int]:
-        """Forget producers that wrote nothing since a time (`producer.id.expiration.ms`); return their ids."""
+        """Forget producers that wrote nothing since (`producer.id.expiration.ms`); return their ids."""
         return self._producers.expire(before_ms)
 
     def truncate(self, offset: int) -> None:
-        """Drop everything at and after an offset, which becomes the end offset; within a batch, the batch goes too."""
+        """Drop everything at and after an offset, and the batch that holds it."""
         if offset >= self.log_end_offset:
             return
         offset = max(offset, self.log_start_offset)
@@ -524,7 +523,7 @@ def _load(found: Directory, clean: bool, recovery_point: int, config: LogConfig)
 
 
 @contextmanager
-def _storage(directory: str) -> Iterator[None]:
+def _storage(directory: str) -> Generator[None]:
     """Turn errors of the file system into StorageFailure; not for hot paths."""
     try:
         yield

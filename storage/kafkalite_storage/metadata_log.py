@@ -1,4 +1,4 @@
-"""The log that remembers topics and configurations: Kafka's `__cluster_metadata-0` with KRaft's records (KIP-631).
+"""The log of topics and configurations: Kafka's `__cluster_metadata-0` with KRaft's records (KIP-631).
 
 Every change is one batch, synced before anything is answered, so that a crash leaves the whole change or
 nothing of it.

@@ -1,4 +1,4 @@
-"""What a partition remembers of its producers: sequence numbers, epochs and open transactions (KIP-98, KIP-360)."""
+"""What a partition remembers of producers: sequences, epochs and open transactions (KIP-98, KIP-360)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ _LARGEST_SEQUENCE: Final = 0x7FFF_FFFF
 
 @dataclass(frozen=True, slots=True)
 class SequencedBatch:
-    """A batch that was appended: its last sequence number and offset, its record count less one, and its time."""
+    """An appended batch: its last sequence number and offset, its record count less one, and its time."""
 
     last_sequence: int
     last_offset: int
@@ -41,7 +41,7 @@ class Producer:
 
     producer_id: int
     epoch: int = NO_EPOCH
-    batches: list[SequencedBatch] = field(default_factory=list)
+    batches: list[SequencedBatch] = field(default_factory=list[SequencedBatch])
     coordinator_epoch: int = -1
     timestamp: int = -1
 
@@ -123,11 +123,12 @@ class ProducerStates:
             return
         if header.producer_epoch < producer.epoch:
             raise InvalidProducerEpoch(
-                f"a marker with epoch {header.producer_epoch} of producer {header.producer_id}, now at {producer.epoch}"
+                f"a marker with epoch {header.producer_epoch} of producer {header.producer_id}, "
+                f"which is at {producer.epoch}"
             )
         if marker.coordinator_epoch < producer.coordinator_epoch:
             raise TransactionCoordinatorFenced(
-                f"a marker of coordinator epoch {marker.coordinator_epoch}, now at {producer.coordinator_epoch}"
+                f"a marker of coordinator epoch {marker.coordinator_epoch} after {producer.coordinator_epoch}"
             )
 
     def record_marker(

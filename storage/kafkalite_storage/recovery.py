@@ -42,10 +42,10 @@ class Recovery:
 
 @dataclass(slots=True)
 class Directory:
-    """The segments of a partition's directory, oldest first, and the offsets that have a producer snapshot."""
+    """The segments of a partition's directory, oldest first, and the offsets of its snapshots."""
 
-    segments: list[Segment] = field(default_factory=list)
-    snapshots: list[int] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list[Segment])
+    snapshots: list[int] = field(default_factory=list[int])
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ def read_directory(fs: FileSystem, files: OpenFiles, directory: str) -> Director
 
 
 def load_clean(found: Directory) -> int:
-    """Return the end offset of a log that was closed in order; raises ValueError when the files say otherwise."""
+    """Return the end offset of a log that was closed in order; raises ValueError if it was not."""
     return found.segments[-1].load_tail()
 
 

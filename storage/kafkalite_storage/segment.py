@@ -203,9 +203,10 @@ class Segment:
             return True
         if self._since_index == self._size:  # no index entry yet
             return False
+        # The time index keeps an entry free for the roll, which writes the newest timestamp.
         return (
-            len(self.offset_index) * OFFSET_ENTRY_SIZE > index_bytes - OFFSET_ENTRY_SIZE
-            or len(self.time_index) * TIME_ENTRY_SIZE > index_bytes - TIME_ENTRY_SIZE
+            len(self.offset_index) >= index_bytes // OFFSET_ENTRY_SIZE
+            or len(self.time_index) >= index_bytes // TIME_ENTRY_SIZE - 1
         )
 
     def seal(self) -> None:
@@ -214,7 +215,7 @@ class Segment:
             self.time_index.maybe_append(self.max_timestamp, self.max_timestamp_offset - self.base_offset)
 
     def load_tail(self, until: int | None = None) -> int:
-        """Learn size, newest timestamp and the end offset from the files, trusting them; return the end offset.
+        """Learn size, newest timestamp and end offset from the files, trusting them; return the end offset.
 
         With until, stop at the batch that holds that offset; `last_batch_end` tells where.
         Raises ValueError when the files contradict each other.
@@ -270,7 +271,7 @@ class Segment:
         return self.max_timestamp, self.max_timestamp_offset
 
     def locate(self, offset: int) -> tuple[int, int] | None:
-        """Return position and size of the first batch that ends at or after offset; None when there is none."""
+        """Return position and size of the first batch that ends at or after offset, if there is one."""
         file = self.log_file()
         size = self.size
         if offset >= self.last_batch_offset >= 0:
@@ -295,7 +296,7 @@ class Segment:
     def read(
         self, offset: int, max_bytes: int, *, min_one_batch: bool, end: int | None = None
     ) -> FetchSlice | None:
-        """Return the batches from the one that holds offset on, up to the position end; None when all are older."""
+        """Return the batches from the one that holds offset on, before the position end, if any."""
         found = self.locate(offset)
         if found is None:
             return None

@@ -1,7 +1,7 @@
 """The data directory of a broker: its topics, their configurations and their logs, across restarts."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
@@ -263,14 +263,14 @@ class Storage:
         return topic
 
     def checked_overrides(self, topic: Topic, changes: Mapping[str, str | None]) -> dict[str, str]:
-        """Return the overrides that a topic would have after changes; raises InvalidConfig if they are not allowed."""
+        """Return the overrides that a topic would have after changes; raises InvalidConfig."""
         merged = {**topic.configs, **changes}
         overrides = {name: value for name, value in merged.items() if value is not None}
         validate(overrides)
         return overrides
 
     def alter_broker_configs(self, broker: str, changes: Mapping[str, str | None], *, now_ms: int) -> None:
-        """Set dynamic configurations of a broker ("" for all); defaults of topics among them take effect at once.
+        """Set dynamic configurations of a broker ("" for all); topics inherit them at once.
 
         Raises InvalidConfig for values that topics would not allow.
         """
@@ -289,7 +289,7 @@ class Storage:
 
     @property
     def log_defaults(self) -> Mapping[str, str]:
-        """The broker's configurations that topics inherit: given at the start, then dynamic ones over them."""
+        """The broker's configurations that topics inherit; dynamic ones go over those of the start."""
         dynamic = self._catalogue.broker_configs
         return {**self._defaults, **dynamic.get("", {}), **dynamic.get(str(self.node_id), {})}
 
@@ -338,7 +338,7 @@ class Storage:
         self._write_checkpoints()
 
     def close(self) -> None:
-        """Close in order: sync, save all caches, and mark the directory clean. A failed log leaves it unmarked."""
+        """Close in order: sync, save all caches, and mark the directory clean unless a log failed."""
         logs = list(self._logs.values())
         try:
             for log in logs:
@@ -382,7 +382,7 @@ class Storage:
         return log
 
     def _claim_directory(self, path: str, topic: Topic) -> None:
-        """Make the partition's directory; one that a deleted topic of the same name left behind goes first."""
+        """Make the partition's directory in place of one that a deleted topic of that name left."""
         metadata = f"{path}/{PARTITION_METADATA}"
         if self._fs.exists(metadata):
             try:
@@ -483,7 +483,7 @@ def _config_records(resource: int, name: str, changes: Mapping[str, str | None])
 
 
 @contextmanager
-def _failures(path: str) -> Iterator[None]:
+def _failures(path: str) -> Generator[None]:
     """Turn errors of the file system into StorageFailure."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""All configurations of a topic that Kafka 4.4 knows: one table from which parsing, defaults and descriptions follow."""
+"""All topic configurations of Kafka 4.4: the table from which parsing, defaults and descriptions follow."""
 
 import re
 from collections.abc import Mapping
@@ -88,8 +88,8 @@ _CODECS: Final = ("uncompressed", "zstd", "lz4", "snappy", "gzip", "producer")
 
 _TABLE: Final = (
     _config("cleanup.policy", LIST, ("delete",), OneOf(("compact", "delete")), "log.cleanup.policy",
-            "What happens to old records: 'delete' drops segments past their retention, 'compact' keeps the newest "
-            "record of each key; both may be combined, and an empty list keeps everything."),
+            "What happens to old records: 'delete' drops segments past their retention, 'compact' keeps "
+            "the newest record of each key; both may be combined, and an empty list keeps everything."),
     _config("compression.gzip.level", INT, -1, Between(1, 9, (-1,)), "compression.gzip.level",
             "Level used where the broker compresses with gzip; -1 is the library's default."),
     _config("compression.lz4.level", INT, 9, Between(1, 17), "compression.lz4.level",
@@ -105,8 +105,8 @@ _TABLE: Final = (
     _config("file.delete.delay.ms", LONG, _MINUTE, Between(0), "log.segment.delete.delay.ms",
             "Time between a segment leaving the log and its files leaving the disk."),
     _config("flush.messages", LONG, FOREVER, Between(1), "log.flush.interval.messages",
-            "Records after which the log is synced to disk; 1 syncs before every reply. The default leaves it to the "
-            "operating system."),
+            "Records after which the log is synced to disk; 1 syncs before every reply. The default leaves "
+            "it to the operating system."),
     _config("flush.ms", LONG, FOREVER, Between(0),
             (("log.flush.interval.ms", 1), ("log.flush.scheduler.interval.ms", 1)),
             "Milliseconds after which the log is synced to disk."),
@@ -129,7 +129,8 @@ _TABLE: Final = (
             "Largest record batch, as it arrives."),
     _config("message.timestamp.after.max.ms", LONG, _HOUR, Between(0), "log.message.timestamp.after.max.ms",
             "How far ahead of the broker's clock a record's time may be under CreateTime."),
-    _config("message.timestamp.before.max.ms", LONG, FOREVER, Between(0), "log.message.timestamp.before.max.ms",
+    _config("message.timestamp.before.max.ms", LONG, FOREVER, Between(0),
+            "log.message.timestamp.before.max.ms",
             "How far behind the broker's clock a record's time may be under CreateTime."),
     _config("message.timestamp.type", STRING, "CreateTime", OneOf(("CreateTime", "LogAppendTime")),
             "log.message.timestamp.type",
@@ -153,16 +154,17 @@ _TABLE: Final = (
     _config("remote.storage.enable", BOOLEAN, False, any_value, (),
             "Whether the topic uses tiered storage, which this broker does not have."),
     _config("retention.bytes", LONG, -1, any_value, "log.retention.bytes",
-            "Size of a partition beyond which its oldest segments go under the 'delete' policy; -1 is unlimited."),
+            "Size of a partition past which its oldest segments go ('delete' policy); -1 is unlimited."),
     _config("retention.ms", LONG, 7 * _DAY, Between(-1),
             (("log.retention.ms", 1), ("log.retention.minutes", _MINUTE), ("log.retention.hours", _HOUR)),
             "Age beyond which segments go under the 'delete' policy; -1 is unlimited."),
     _config("segment.bytes", INT, 1024 * 1024 * 1024, Between(1024 * 1024), "log.segment.bytes",
-            "Size at which a segment is closed and the next begins; retention and compaction work on closed segments."),
+            "Size at which a segment is closed; retention and compaction work on closed segments."),
     _config("segment.index.bytes", INT, 10 * 1024 * 1024, Between(4), "log.index.size.max.bytes",
             "Size of an index file at which its segment is closed."),
-    _config("segment.jitter.ms", LONG, 0, Between(0), (("log.roll.jitter.ms", 1), ("log.roll.jitter.hours", _HOUR)),
-            "Random part subtracted from segment.ms so that not all segments roll together. Accepted and ignored."),
+    _config("segment.jitter.ms", LONG, 0, Between(0),
+            (("log.roll.jitter.ms", 1), ("log.roll.jitter.hours", _HOUR)),
+            "Random part of segment.ms, so that segments do not roll together. Accepted and ignored."),
     _config("segment.ms", LONG, 7 * _DAY, Between(1), (("log.roll.ms", 1), ("log.roll.hours", _HOUR)),
             "Age at which a segment is closed even if it is not full."),
     _config("unclean.leader.election.enable", BOOLEAN, False, any_value, "unclean.leader.election.enable",
@@ -175,7 +177,7 @@ TOPIC_CONFIGS: Final[Mapping[str, TopicConfig]] = {config.name: config for confi
 
 
 def validate(overrides: Mapping[str, str]) -> None:
-    """Check the configurations of a topic, alone and together; raises InvalidConfig with the first problem."""
+    """Check the configurations of a topic, alone and together; raises InvalidConfig."""
     values = effective(overrides, {})
     if int(_number(values, "min.compaction.lag.ms")) > int(_number(values, "max.compaction.lag.ms")):
         raise InvalidConfig("min.compaction.lag.ms must not be greater than max.compaction.lag.ms")

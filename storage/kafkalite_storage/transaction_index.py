@@ -16,7 +16,7 @@ _VERSION: Final = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbortedTransaction:
-    """A transaction that was aborted; last_offset is its marker's, last_stable_offset that of the log just after."""
+    """An aborted transaction; last_offset is its marker's, last_stable_offset the log's just after."""
 
     producer_id: int
     first_offset: int

@@ -50,7 +50,9 @@ def test_every_field_is_declared_with_field(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_every_class_says_what_it_is(module: str) -> None:
     for declared in declared_in(module):
-        assert declared.__doc__ and not declared.__doc__.startswith(f"{declared.__name__}("), declared.__name__
+        assert declared.__doc__, declared.__name__
+        # A dataclass without a docstring gets its signature for one.
+        assert not declared.__doc__.startswith(f"{declared.__name__}("), declared.__name__
 
 
 @pytest.mark.parametrize("name", declared_messages())

@@ -53,7 +53,9 @@ def test_client_id_that_is_not_utf_8_is_read_with_replacement_characters() -> No
 
 @pytest.mark.parametrize("key", ["03e7", "ffff", "7fff"])
 def test_unknown_api_is_refused(key: str) -> None:
-    with pytest.raises(UnsupportedVersionError, match=f"unknown API key {int.from_bytes(bytes.fromhex(key), signed=True)}"):
+    with pytest.raises(
+        UnsupportedVersionError, match=f"unknown API key {int.from_bytes(bytes.fromhex(key), signed=True)}"
+    ):
         header_of(f"{key} 0000 00000007 ffff")
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - the names are those of Kafka's error codes
 """The 61-byte header of a record batch: reading, checking and the few rewrites a broker makes.
 
 Message format v2 only (KIP-98); Kafka 4 refuses the two older ones as well (KIP-724). This is the hot path of
@@ -42,7 +43,7 @@ class CorruptBatch(Exception):
 
 
 class InvalidRecord(CorruptBatch):
-    """A whole batch that breaks a rule; `record_errors` holds (index in the batch, message) where records are to blame."""
+    """A whole batch that breaks a rule; `record_errors` holds (index in the batch, message)."""
 
     code = 87  # INVALID_RECORD
 
@@ -182,7 +183,7 @@ def check_count(header: BatchHeader) -> None:
         )
 
 
-def check_produced(data: Buffer, *, allow_zstd: bool = True) -> BatchHeader | None:
+def check_produced(data: Buffer, *, allow_zstd: bool = True) -> BatchHeader:
     """Check the records of one partition of a Produce request; return the header of its only batch.
 
     Follows Kafka in what it forgives: a cut-off batch after the first is dropped (the caller writes

@@ -23,7 +23,7 @@ class Compression(IntEnum):
     ZSTD = 4
 
 
-class CompressionFailure(ValueError):
+class CompressionError(ValueError):
     """Compressed bytes that do not decompress, or that exceed the allowed output."""
 
 
@@ -61,13 +61,13 @@ def compress(codec: int, data: Buffer) -> bytes:
         return _lz4_frame(data)
     if codec == Compression.ZSTD:
         return bytes(_cramjam().zstd.compress(data, level=_ZSTD_LEVEL))
-    raise CompressionFailure(f"unknown compression codec {codec}")
+    raise CompressionError(f"unknown compression codec {codec}")
 
 
 def decompress(codec: int, data: Buffer, *, limit: int = MAX_DECOMPRESSED) -> Buffer:
     """Decompress data to at most limit bytes.
 
-    Raises CompressionFailure for an unknown codec, for bytes that the codec refuses, and for more output than
+    Raises CompressionError for an unknown codec, for bytes that the codec refuses, and for more output than
     limit.
     """
     if codec == Compression.NONE:
@@ -80,7 +80,7 @@ def decompress(codec: int, data: Buffer, *, limit: int = MAX_DECOMPRESSED) -> Bu
         return _into_growing_buffer(_cramjam().lz4, data, min(limit, len(data) * _LZ4_MAX_RATIO), limit)
     if codec == Compression.ZSTD:
         return _into_growing_buffer(_cramjam().zstd, data, limit, limit)
-    raise CompressionFailure(f"unknown compression codec {codec}")
+    raise CompressionError(f"unknown compression codec {codec}")
 
 
 def _cramjam() -> Any:  # cramjam ships no usable type information for its submodules
@@ -98,16 +98,16 @@ def _gunzip(data: Buffer, limit: int) -> bytes:
         try:
             part = inflate.decompress(rest, room + 1)
         except zlib.error as error:
-            raise CompressionFailure(f"gzip: {error}") from error
+            raise CompressionError(f"gzip: {error}") from error
         room -= len(part)
         if room < 0:
-            raise CompressionFailure(f"gzip: more than {limit} bytes")
+            raise CompressionError(f"gzip: more than {limit} bytes")
         if not inflate.eof:
-            raise CompressionFailure("gzip: the stream ends early")
+            raise CompressionError("gzip: the stream ends early")
         parts.append(part)
         rest = inflate.unused_data
     if not parts:
-        raise CompressionFailure("gzip: the stream is empty")
+        raise CompressionError("gzip: the stream is empty")
     return b"".join(parts)
 
 
@@ -129,11 +129,11 @@ def _unsnappy(data: Buffer, limit: int) -> bytes:
     position = len(_XERIAL_HEADER)
     while position < len(data):
         if position + 4 > len(data):
-            raise CompressionFailure("snappy: a block length is cut off")
+            raise CompressionError("snappy: a block length is cut off")
         size = _INT32.unpack_from(data, position)[0]
         position += 4
         if size < 0 or position + size > len(data):
-            raise CompressionFailure(f"snappy: a block of {size} bytes exceeds the data")
+            raise CompressionError(f"snappy: a block of {size} bytes exceeds the data")
         part = _unsnappy_block(data[position : position + size], room)
         parts.append(part)
         room -= len(part)
@@ -145,10 +145,10 @@ def _unsnappy_block(block: Buffer, limit: int) -> bytes:
     cramjam = _cramjam()
     try:
         if cramjam.snappy.decompress_raw_len(block) > limit:
-            raise CompressionFailure(f"snappy: more than {limit} bytes")
+            raise CompressionError(f"snappy: more than {limit} bytes")
         return bytes(cramjam.snappy.decompress_raw(block))
     except cramjam.DecompressionError as error:
-        raise CompressionFailure(f"snappy: {error}") from error
+        raise CompressionError(f"snappy: {error}") from error
 
 
 def _lz4_frame(data: Buffer) -> bytes:
@@ -177,9 +177,9 @@ def _into_growing_buffer(codec: Any, data: Buffer, most: int, limit: int) -> mem
         except cramjam.DecompressionError as error:
             # cramjam has one exception class; only this message means that the output was too small.
             if "failed to write whole buffer" not in str(error):
-                raise CompressionFailure(str(error)) from error
+                raise CompressionError(str(error)) from error
             if size >= most:
-                raise CompressionFailure(f"more than {min(most, limit)} bytes") from error
+                raise CompressionError(f"more than {min(most, limit)} bytes") from error
             size = min(most, size * 4)
         else:
             return memoryview(output)[:written]

@@ -8,9 +8,7 @@ class WireError(Exception):
     field, such as ``topics[2].partitions[0].index``. Both are best effort where a frame ends early.
     """
 
-    def __init__(
-        self, reason: str, *, message: str = "", version: int = -1, offset: int = -1, path: str = ""
-    ) -> None:
+    def __init__(self, reason: str, *, message: str = "", version: int = -1, offset: int = -1, path: str = "") -> None:
         self.reason = reason
         self.message = message
         self.version = version

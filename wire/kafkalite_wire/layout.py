@@ -43,9 +43,7 @@ def layout_of(declared: type[Any], version: int) -> construct.Construct:
     return _struct(cast("Any", declared), version, flexible=version in declaration.flexible)
 
 
-def explain(
-    declared: type[Any], version: int, data: memoryview, start: int, *, exact: bool = True
-) -> WireError:
+def explain(declared: type[Any], version: int, data: memoryview, start: int, *, exact: bool = True) -> WireError:
     """Read malformed bytes again and say what is wrong with them, where, and in which field.
 
     Unless the message had to be ``exact``, bytes behind it are not a fault.
@@ -145,7 +143,7 @@ class _UnsignedVarint(_Layout):
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return int(value % (1 << 32))
-        raise _FaultError("a variable-length number of more than five bytes", at, path)
+        raise _FaultError("a varint of more than five bytes", at, path)
 
     def _build(self, obj: int, stream: Any, context: object, path: str) -> int:
         rest = obj
@@ -192,7 +190,7 @@ class _Measured(_Layout):
             return self._parse_content(length, stream, context, path, at)
         if self._nullable:
             return None
-        raise _FaultError("null, which this field cannot be", at, path)
+        raise _FaultError("null where none is allowed", at, path)
 
     def _build(self, obj: Any, stream: Any, context: object, path: str) -> Any:
         if obj is None:
@@ -226,9 +224,7 @@ class _String(_Bytes):
 
     def _parse_content(self, length: int, stream: Any, context: object, path: str, at: int) -> str:
         if length > MAX_STRING_BYTES:
-            raise _FaultError(
-                f"a string of {length} bytes, of which there may be {MAX_STRING_BYTES}", at, path
-            )
+            raise _FaultError(f"a string of {length} bytes, of which there may be {MAX_STRING_BYTES}", at, path)
         return str(super()._parse_content(length, stream, context, path, at), "utf-8", "replace")
 
     def _build_content(self, obj: str, stream: Any, context: object, path: str) -> None:
@@ -238,15 +234,11 @@ class _String(_Bytes):
 class _Array(_Measured):
     """An array; its count is checked before a single element is read."""
 
-    def __init__(
-        self, of: FieldType[Any], element: construct.Construct, *, flexible: bool, nullable: bool
-    ) -> None:
+    def __init__(self, of: FieldType[Any], element: construct.Construct, *, flexible: bool, nullable: bool) -> None:
         super().__init__(of, flexible=flexible, nullable=nullable)
         self._element = element
 
-    def _parse_content(
-        self, length: int, stream: Any, context: object, path: str, at: int
-    ) -> tuple[Any, ...]:
+    def _parse_content(self, length: int, stream: Any, context: object, path: str, at: int) -> tuple[Any, ...]:
         if length > _left(stream):
             raise _FaultError(f"{length} elements, but only {_bytes(_left(stream))} left", at, path)
         if length > MAX_ELEMENTS:
@@ -285,9 +277,7 @@ class _NullableStruct(_Layout):
 class _TaggedFields(_Layout):
     """The tagged fields at the end of a struct: a dictionary of those that are there, by name (KIP-482)."""
 
-    def __init__(
-        self, known: dict[int, Field], layouts: dict[int, construct.Construct], refused: set[int]
-    ) -> None:
+    def __init__(self, known: dict[int, Field], layouts: dict[int, construct.Construct], refused: set[int]) -> None:
         super().__init__()
         self._known = known
         self._layouts = layouts
@@ -352,11 +342,13 @@ def _struct(declared: Any, version: int, *, flexible: bool) -> construct.Constru
     known: dict[int, Field] = {}
     refused: set[int] = set()
     for field in fields_of(declared):
-        if flexible and field.tag is not None and version in field.tagged and version in field.versions:
+        carried = version in field.versions
+        if flexible and field.tag is not None and version in field.tagged and carried:
             known[field.tag] = field
-        elif field.tag is not None and (flexible or version not in field.versions):
+            continue
+        if field.tag is not None:
             refused.add(field.tag)
-        elif version in field.versions:
+        if carried:
             plain.append(construct.Renamed(_field(field, version, flexible=flexible), field.name))
     if flexible:
         layouts = {tag: _field(field, version, flexible=True) for tag, field in known.items()}

@@ -30,7 +30,7 @@ from kafkalite_wire.batch import (
     set_log_append_time,
     set_offsets_in_place,
 )
-from kafkalite_wire.compression import MAX_DECOMPRESSED, Compression, CompressionFailure, compress, decompress
+from kafkalite_wire.compression import MAX_DECOMPRESSED, Compression, CompressionError, compress, decompress
 from kafkalite_wire.crc import Buffer, crc32c
 from kafkalite_wire.varint import decode_varint, encode_varint
 
@@ -108,7 +108,7 @@ def iter_records(batch: Buffer, *, max_decompressed: int = MAX_DECOMPRESSED) -> 
         # Slices become record keys and values, so they are cut from `bytes`: a view's slice would need a
         # second step.
         data = bytes(decompress(codec, payload, limit=max_decompressed))
-    except CompressionFailure as error:
+    except CompressionError as error:
         raise InvalidRecord(f"the records do not decompress: {error}") from error
     position = 0
     for index in range(header.records_count):
@@ -245,7 +245,7 @@ def build_end_txn_marker(
     timestamp: int,
     base_offset: int = 0,
 ) -> bytes:
-    """Build the control batch that commits or aborts a producer's transaction; timestamp is in milliseconds."""
+    """Build the control batch that commits or aborts a transaction; timestamp is in milliseconds."""
     record = Record(
         key=_MARKER_KEY.pack(0, _COMMIT if commit else _ABORT),
         value=_MARKER_VALUE.pack(0, coordinator_epoch),

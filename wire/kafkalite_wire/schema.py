@@ -254,9 +254,7 @@ def struct(cls: type[T]) -> type[T]:
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
-def message(
-    *, versions: str, flexible: str = "none", api_key: ApiKey | int = -1
-) -> Callable[[type[T]], type[T]]:
+def message(*, versions: str, flexible: str = "none", api_key: ApiKey | int = -1) -> Callable[[type[T]], type[T]]:
     """Declare a request, a response, or (without an API key) data that travels inside another message."""
     declaration = Declaration(int(api_key), Versions.parse(versions), Versions.parse(flexible))
     return lambda cls: _declare(cls, declaration)

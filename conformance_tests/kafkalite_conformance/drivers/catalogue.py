@@ -36,6 +36,11 @@ EVERYTHING: Final = ADMINISTRATION | {
     "cooperative-sticky",
     "acks-0",
     "pause",
+    "repeated-headers",
+    "null-headers",
+    "empty-values",
+    "chosen-timestamps",
+    "cluster-id",
 }
 """The names of what a scenario may need of a client, beyond producing and consuming in groups."""
 
@@ -68,34 +73,34 @@ CLIENTS: Final[dict[str, Client]] = {
             name="kafka-python",
             library="kafka-python",
             command=building.kafka_python,
-            abilities=EVERYTHING - {"consumer-protocol"},
+            abilities=EVERYTHING - {"consumer-protocol", "null-headers"},
         ),
         Client(
             name="aiokafka",
             library="aiokafka",
             command=building.aiokafka,
             abilities=EVERYTHING
-            - {"consumer-protocol", "cooperative-sticky", "alter_configs", "list_offset", "delete_group"},
+            - {"consumer-protocol", "cooperative-sticky", "alter_configs", "list_offset", "delete_group", "cluster-id"},
         ),
         Client(name="franz-go", library="franz-go", command=building.franz_go, spares=0),
         Client(
             name="sarama",
             library="sarama",
             command=building.sarama,
-            abilities=EVERYTHING - {"consumer-protocol", "seek"},
+            abilities=EVERYTHING - {"consumer-protocol", "seek", "cluster-id"},
             spares=0,
         ),
         Client(
             name="kafkajs",
             library="kafkajs",
             command=building.kafkajs,
-            abilities=EVERYTHING - {"consumer-protocol", "cooperative-sticky", "instance-id", "alter_configs"},
+            abilities=EVERYTHING - {"consumer-protocol", "cooperative-sticky", "instance-id", "alter_configs", "repeated-headers"},
         ),
         Client(
             name="kcat",
             library="kcat",
             command=building.kcat,
-            abilities=frozenset({"idempotence", "acks-0", "timestamps", "instance-id", "list_topics"}),
+            abilities=frozenset({"idempotence", "acks-0", "timestamps", "instance-id", "empty-values", "list_topics"}),
         ),
     )
 }

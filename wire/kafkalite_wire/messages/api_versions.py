@@ -50,11 +50,7 @@ class ApiVersionsResponse:
     error_code: int = field(INT16, default=0)
     api_keys: tuple[ApiVersion, ...] = field(array_of(ApiVersion))
     throttle_time_ms: int = field(INT32, "1+", default=0)
-    supported_features: tuple[SupportedFeatureKey, ...] = field(
-        array_of(SupportedFeatureKey), "3+", tag=0, default=()
-    )
+    supported_features: tuple[SupportedFeatureKey, ...] = field(array_of(SupportedFeatureKey), "3+", tag=0, default=())
     finalized_features_epoch: int = field(INT64, "3+", tag=1, default=-1)
-    finalized_features: tuple[FinalizedFeatureKey, ...] = field(
-        array_of(FinalizedFeatureKey), "3+", tag=2, default=()
-    )
+    finalized_features: tuple[FinalizedFeatureKey, ...] = field(array_of(FinalizedFeatureKey), "3+", tag=2, default=())
     zk_migration_ready: bool = field(BOOL, "3+", tag=3, default=False)

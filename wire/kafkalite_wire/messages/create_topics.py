@@ -45,9 +45,7 @@ class CreatableTopic:
     name: str = field(STRING)
     num_partitions: int = field(INT32)
     replication_factor: int = field(INT16)
-    assignments: tuple[CreatableReplicaAssignment, ...] = field(
-        array_of(CreatableReplicaAssignment), default=()
-    )
+    assignments: tuple[CreatableReplicaAssignment, ...] = field(array_of(CreatableReplicaAssignment), default=())
     configs: tuple[CreatableTopicConfig, ...] = field(array_of(CreatableTopicConfig), default=())
 
 

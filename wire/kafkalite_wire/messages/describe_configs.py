@@ -58,9 +58,7 @@ class DescribeConfigsResult:
     error_message: str | None = field(STRING, nullable="0+")
     resource_type: int = field(INT8)
     resource_name: str = field(STRING)
-    configs: tuple[DescribeConfigsResourceResult, ...] = field(
-        array_of(DescribeConfigsResourceResult), default=()
-    )
+    configs: tuple[DescribeConfigsResourceResult, ...] = field(array_of(DescribeConfigsResourceResult), default=())
 
 
 @message(api_key=ApiKey.DESCRIBE_CONFIGS, versions="1-4", flexible="4+")

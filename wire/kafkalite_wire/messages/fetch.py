@@ -127,9 +127,7 @@ class PartitionData:
     last_stable_offset: int = field(INT64, "4+", default=-1)
     log_start_offset: int = field(INT64, "5+", default=-1)
     diverging_epoch: EpochEndOffset = field(struct_of(EpochEndOffset), "12+", tag=0, default=EpochEndOffset())
-    current_leader: LeaderIdAndEpoch = field(
-        struct_of(LeaderIdAndEpoch), "12+", tag=1, default=LeaderIdAndEpoch()
-    )
+    current_leader: LeaderIdAndEpoch = field(struct_of(LeaderIdAndEpoch), "12+", tag=1, default=LeaderIdAndEpoch())
     snapshot_id: SnapshotId = field(struct_of(SnapshotId), "12+", tag=2, default=SnapshotId())
     aborted_transactions: tuple[AbortedTransaction, ...] | None = field(
         array_of(AbortedTransaction), "4+", nullable="4+"

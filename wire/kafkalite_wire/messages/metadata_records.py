@@ -62,9 +62,7 @@ class RegisterBrokerRecord:
     fenced: bool = field(BOOL, default=True)
     in_controlled_shutdown: bool = field(BOOL, "1+", default=False)
     log_dirs: tuple[bytes, ...] = field(array_of(UUID), "3+", tag=0, default=())
-    cordoned_log_dirs: tuple[bytes, ...] | None = field(
-        array_of(UUID), "4+", nullable="4+", tag=1, default=None
-    )
+    cordoned_log_dirs: tuple[bytes, ...] | None = field(array_of(UUID), "4+", nullable="4+", tag=1, default=None)
 
 
 @message(api_key=1, versions="0", flexible="0+")
@@ -98,9 +96,7 @@ class PartitionRecord:
     leader_epoch: int = field(INT32, default=-1)
     partition_epoch: int = field(INT32, default=-1)
     directories: tuple[bytes, ...] = field(array_of(UUID), "1+", default=())
-    eligible_leader_replicas: tuple[int, ...] | None = field(
-        array_of(INT32), "2+", nullable="2+", tag=1, default=None
-    )
+    eligible_leader_replicas: tuple[int, ...] | None = field(array_of(INT32), "2+", nullable="2+", tag=1, default=None)
     last_known_elr: tuple[int, ...] | None = field(array_of(INT32), "2+", nullable="2+", tag=2, default=None)
 
 
@@ -127,9 +123,7 @@ class PartitionChangeRecord:
     adding_replicas: tuple[int, ...] | None = field(array_of(INT32), nullable="0+", tag=4, default=None)
     leader_recovery_state: int = field(INT8, tag=5, default=-1)
     directories: tuple[bytes, ...] | None = field(array_of(UUID), "1+", nullable="1+", tag=8, default=None)
-    eligible_leader_replicas: tuple[int, ...] | None = field(
-        array_of(INT32), "2+", nullable="2+", tag=6, default=None
-    )
+    eligible_leader_replicas: tuple[int, ...] | None = field(array_of(INT32), "2+", nullable="2+", tag=6, default=None)
     last_known_elr: tuple[int, ...] | None = field(array_of(INT32), "2+", nullable="2+", tag=7, default=None)
 
 
@@ -182,9 +176,7 @@ class BrokerRegistrationChangeRecord:
     fenced: int = field(INT8, tag=0, default=0)
     in_controlled_shutdown: int = field(INT8, "1+", tag=1, default=0)
     log_dirs: tuple[bytes, ...] = field(array_of(UUID), "2+", tag=2, default=())
-    cordoned_log_dirs: tuple[bytes, ...] | None = field(
-        array_of(UUID), "3+", nullable="3+", tag=3, default=None
-    )
+    cordoned_log_dirs: tuple[bytes, ...] | None = field(array_of(UUID), "3+", nullable="3+", tag=3, default=None)
 
 
 @message(api_key=20, versions="0", flexible="0+")

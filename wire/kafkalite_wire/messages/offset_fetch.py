@@ -46,9 +46,7 @@ class OffsetFetchRequestGroup:
     group_id: str = field(STRING, "8+")
     member_id: str | None = field(STRING, "9+", nullable="9+", default=None)
     member_epoch: int = field(INT32, "9+", default=-1)
-    topics: tuple[OffsetFetchRequestTopics, ...] | None = field(
-        array_of(OffsetFetchRequestTopics), "8+", nullable="8+"
-    )
+    topics: tuple[OffsetFetchRequestTopics, ...] | None = field(array_of(OffsetFetchRequestTopics), "8+", nullable="8+")
 
 
 @message(api_key=ApiKey.OFFSET_FETCH, versions="1-10", flexible="6+")
@@ -79,9 +77,7 @@ class OffsetFetchResponseTopic:
     """The partitions of one topic, in the form for a single group."""
 
     name: str = field(STRING, "0-7")
-    partitions: tuple[OffsetFetchResponsePartition, ...] = field(
-        array_of(OffsetFetchResponsePartition), "0-7"
-    )
+    partitions: tuple[OffsetFetchResponsePartition, ...] = field(array_of(OffsetFetchResponsePartition), "0-7")
 
 
 @struct
@@ -101,9 +97,7 @@ class OffsetFetchResponseTopics:
 
     name: str = field(STRING, "8-9", default="")
     topic_id: bytes = field(UUID, "10+", default=ZERO_UUID)
-    partitions: tuple[OffsetFetchResponsePartitions, ...] = field(
-        array_of(OffsetFetchResponsePartitions), "8+"
-    )
+    partitions: tuple[OffsetFetchResponsePartitions, ...] = field(array_of(OffsetFetchResponsePartitions), "8+")
 
 
 @struct
@@ -120,8 +114,6 @@ class OffsetFetchResponse:
     """The committed offsets: of one group (versions 1 to 7) or of several."""
 
     throttle_time_ms: int = field(INT32, "3+", default=0)
-    topics: tuple[OffsetFetchResponseTopic, ...] = field(
-        array_of(OffsetFetchResponseTopic), "0-7", default=()
-    )
+    topics: tuple[OffsetFetchResponseTopic, ...] = field(array_of(OffsetFetchResponseTopic), "0-7", default=())
     error_code: int = field(INT16, "2-7", default=0)
     groups: tuple[OffsetFetchResponseGroup, ...] = field(array_of(OffsetFetchResponseGroup), "8+", default=())

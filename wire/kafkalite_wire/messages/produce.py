@@ -16,7 +16,7 @@ from kafkalite_wire.schema import (
     STRING,
     UUID,
     ZERO_UUID,
-    Payload,
+    Buffer,
     array_of,
     field,
     message,
@@ -30,7 +30,7 @@ class PartitionProduceData:
     """The batches for one partition."""
 
     index: int = field(INT32)
-    records: Payload | None = field(RECORDS, nullable="0+")
+    records: Buffer | None = field(RECORDS, nullable="0+")
 
 
 @struct
@@ -77,13 +77,9 @@ class PartitionProduceResponse:
     base_offset: int = field(INT64)
     log_append_time_ms: int = field(INT64, "2+", default=-1)
     log_start_offset: int = field(INT64, "5+", default=-1)
-    record_errors: tuple[BatchIndexAndErrorMessage, ...] = field(
-        array_of(BatchIndexAndErrorMessage), "8+", default=()
-    )
+    record_errors: tuple[BatchIndexAndErrorMessage, ...] = field(array_of(BatchIndexAndErrorMessage), "8+", default=())
     error_message: str | None = field(STRING, "8+", nullable="8+", default=None)
-    current_leader: LeaderIdAndEpoch = field(
-        struct_of(LeaderIdAndEpoch), "10+", tag=0, default=LeaderIdAndEpoch()
-    )
+    current_leader: LeaderIdAndEpoch = field(struct_of(LeaderIdAndEpoch), "10+", tag=0, default=LeaderIdAndEpoch())
 
 
 @struct

@@ -74,21 +74,20 @@ func producer(c *command) *kgo.Client {
 	if !compressed {
 		codec = kgo.NoCompression()
 	}
-	timeout := 30 * time.Second
-	if c.TimeoutMillis > 0 {
-		timeout = time.Duration(c.TimeoutMillis) * time.Millisecond
-	}
 	options := []kgo.Opt{
 		kgo.ProducerBatchCompression(codec),
 		kgo.ProducerLinger(5 * time.Millisecond),
 		kgo.ProducerBatchMaxBytes(64 << 20),
 		kgo.BrokerMaxWriteBytes(100 << 20),
-		kgo.RecordDeliveryTimeout(timeout),
 		kgo.AllowAutoTopicCreation(),
 		kgo.RecordPartitioner(chosenOrSticky{kgo.StickyKeyPartitioner(nil)}),
 	}
 	acks := map[string]kgo.Acks{"0": kgo.NoAck(), "1": kgo.LeaderAck(), "all": kgo.AllISRAcks(), "": kgo.AllISRAcks()}[c.Acks]
 	options = append(options, kgo.RequiredAcks(acks))
+	if c.TimeoutMillis > 0 {
+		// Counted from a record's timestamp, so only for records of now.
+		options = append(options, kgo.RecordDeliveryTimeout(time.Duration(c.TimeoutMillis)*time.Millisecond))
+	}
 	if c.TransactionalID != nil {
 		options = append(options, kgo.TransactionalID(*c.TransactionalID))
 	} else if !c.Idempotence {

@@ -397,7 +397,10 @@ func administer(c *command) (fields, error) {
 			return nil, err
 		}
 		found := answer[c.Topic][c.Partition]
-		return fields{"offset": found.Offset}, found.Err
+		if found.Err != nil && found.Err != sarama.ErrNoError {
+			return nil, found.Err
+		}
+		return fields{"offset": found.Offset}, nil
 	case "describe_group":
 		groups, err := admin.DescribeConsumerGroups([]string{c.Name})
 		if err != nil {

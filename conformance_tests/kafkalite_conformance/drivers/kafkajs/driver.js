@@ -6,12 +6,19 @@ const { createInterface } = require("node:readline");
 const { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, PartitionAssigners, AssignerProtocol, logLevel } = require("kafkajs");
 const snappy = require("kafkajs-snappy");
 const lz4 = require("lz4js");
+const xxhash32 = require("lz4js/xxh32");
 const zstd = require("@bokuweb/zstd-wasm");
 
 // kafkajs brings gzip; the others are the user's to plug in.
 CompressionCodecs[CompressionTypes.Snappy] = snappy;
 CompressionCodecs[CompressionTypes.LZ4] = () => ({
-  compress: async (encoder) => Buffer.from(lz4.compress(encoder.buffer)),
+  compress: async (encoder) => {
+    // lz4js declares its blocks dependent, which Kafka refuses; one block depends on nothing. Byte 6 is the header's checksum.
+    const frame = Buffer.from(lz4.compress(encoder.buffer));
+    frame[4] |= 0x20;
+    frame[6] = (xxhash32.hash(0, frame, 4, 2) >> 8) & 0xff;
+    return frame;
+  },
   decompress: async (buffer) => Buffer.from(lz4.decompress(buffer)),
 });
 CompressionCodecs[CompressionTypes.ZSTD] = () => ({
@@ -198,6 +205,8 @@ async function administer(command) {
     case "delete_topic": await client.deleteTopics({ topics: [name] }); return {};
     case "create_partitions": await client.createPartitions({ topicPartitions: [{ topic: name, count: command.total }] }); return {};
     case "delete_records":
+      // kafkajs deletes only where it has met the topic before.
+      await client.fetchTopicOffsets(command.topic);
       await client.deleteTopicRecords({ topic: command.topic, partitions: [{ partition: command.partition, offset: String(command.offset) }] });
       return { offset: command.offset };
     case "list_topics": return { names: await client.listTopics() };

@@ -15,6 +15,7 @@ from confluent_kafka import (
     KafkaException,
     Message,
     Producer,
+    TopicCollection,
     TopicPartition,
 )
 
@@ -291,7 +292,8 @@ def _administer(client: Any, command: Fields) -> Mapping[str, Json]:
         case "list_topics":
             return {"names": list(client.list_topics(timeout=10).topics)}
         case "describe_topic":
-            return {"partitions": len(client.list_topics(name, timeout=10).topics[name].partitions)}
+            described = _one(client.describe_topics(TopicCollection([name])))
+            return {"partitions": len(described.partitions)}
         case "describe_configs":
             entries = _one(client.describe_configs([admin.ConfigResource(admin.ResourceType.TOPIC, name)]))
             return {"configs": {key: entry.value for key, entry in entries.items()}}

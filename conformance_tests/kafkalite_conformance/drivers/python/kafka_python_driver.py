@@ -23,6 +23,7 @@ from kafkalite_conformance.drivers.python.dialogue import (
 # So its modules are Any here, and only here.
 kafka: Any = importlib.import_module("kafka")
 kafka_admin: Any = importlib.import_module("kafka.admin")
+kafka_errors: Any = importlib.import_module("kafka.errors")
 _assignors: Final = "kafka.coordinator.assignors"
 ASSIGNORS: Final[dict[str, Any]] = {
     "range": importlib.import_module(f"{_assignors}.range").RangePartitionAssignor,
@@ -234,14 +235,19 @@ class Administering:
             case "list_topics":
                 return {"names": list(client.list_topics())}
             case "describe_topic":
-                return {"partitions": len(client.describe_topics([name])[0]["partitions"])}
+                (described,) = client.describe_topics([name])
+                if described["error_code"]:
+                    raise kafka_errors.for_code(described["error_code"])(name)
+                return {"partitions": len(described["partitions"])}
             case "describe_configs":
                 resource = kafka_admin.ConfigResource(kafka_admin.ConfigResourceType.TOPIC, name)
                 entries = client.describe_configs([resource], config_filter="all")["topic"][name]
                 return {"configs": {key: entry["value"] for key, entry in entries.items()}}
             case "alter_configs":
                 resource = kafka_admin.ConfigResource(kafka_admin.ConfigResourceType.TOPIC, name, configs=command.mapping("configs"))
-                client.alter_configs([resource])
+                outcome = client.alter_configs([resource])["topic"][name]
+                if outcome not in {"OK", None}:
+                    raise RuntimeError(outcome)
             case "list_offset":
                 specs = {"earliest": kafka.OffsetSpec.EARLIEST, "latest": kafka.OffsetSpec.LATEST}
                 at = specs.get(command.text("start")) or command.number("at")

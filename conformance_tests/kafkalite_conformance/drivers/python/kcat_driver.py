@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from typing import IO, Final
@@ -65,36 +66,40 @@ class Kcat:
         ]
         compression = command.optional_text("compression") or "none"
         for index, (key, value, headers, partition, _timestamp) in enumerate(records_of(command)):
-            # With -vv kcat tells the offset. A file of its own for each record keeps every byte of it.
+            # With -vv kcat tells the offset.
             arguments = ["-P", "-vv", "-t", command.text("topic"), "-z", compression]
             if partition is not None:
                 arguments += ["-p", str(partition)]
-            if key is not None:
+            if key is not None and value:
                 arguments += ["-k", key.decode()]
             if value is None:
                 arguments += ["-Z"]
             for name, content in headers:
                 arguments += ["-H", name if content is None else f"{name}={content.decode()}"]
-            self._produce_one(command.number("id"), index, self._command(*arguments, settings=settings), value)
+            if not value:
+                arguments += ["-K", "="]
+            self._produce_one(command.number("id"), index, self._command(*arguments, settings=settings), key, value)
 
     @staticmethod
-    def _produce_one(number: int, index: int, command: list[str], value: bytes | None) -> None:
-        with_file = subprocess.run(
-            ["/bin/sh", "-c", 'f=$(mktemp) && cat > "$f" && "$@" "$f"; s=$?; rm -f "$f"; exit $s', "kcat", *command],
-            input=value or b"",
-            capture_output=True,
-            check=False,
-        )
-        delivered, failed = _DELIVERED.search(with_file.stderr), _FAILED.search(with_file.stderr)
+    def _produce_one(number: int, index: int, command: list[str], key: bytes | None, value: bytes | None) -> None:
+        if value:
+            # A file is one record, with every byte that it has; but kcat makes no record of an empty one.
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(value)
+                file.flush()
+                finished = subprocess.run([*command, file.name], capture_output=True, check=False)
+        else:
+            finished = subprocess.run(command, input=(key or b"") + b"=\n", capture_output=True, check=False)
+        delivered, failed = _DELIVERED.search(finished.stderr), _FAILED.search(finished.stderr)
         if delivered is not None:
             say("ack", id=number, index=index, partition=int(delivered[1]), offset=int(delivered[2]))
         elif failed is not None:
             error = _names.get(failed[1].decode(), failed[1].decode())
             say("nack", id=number, index=index, error=error, message=failed[0].decode())
-        elif with_file.returncode == 0:
+        elif finished.returncode == 0:
             say("ack", id=number, index=index, partition=-1, offset=-1)
         else:
-            raise RuntimeError(with_file.stderr.decode(errors="replace"))
+            raise RuntimeError(finished.stderr.decode(errors="replace"))
 
     # ------------------------------------------------------------ consuming
 

@@ -1,0 +1,254 @@
+/* librdkafka at full speed, and librdkafka joining a group. Prints one line of JSON.
+ *
+ *   rdkafka_load produce BOOTSTRAP TOPIC MESSAGES BYTES
+ *   rdkafka_load consume BOOTSTRAP TOPIC PARTITIONS MESSAGES
+ *   rdkafka_load join    BOOTSTRAP TOPIC GROUP DELAY_MS
+ *
+ * The clock of produce starts after a first message was acknowledged and stops when the last one is. The clock of
+ * consume starts at the first message that arrives. `join` wants a topic of four partitions; see join(). */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rdkafka_api.h"
+
+enum { LIMIT_S = 300, MEMBERS = 4, FULL_BATCH = 5000 };
+
+static _Noreturn void die(const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	_exit(1);
+}
+
+static double now_s(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+	char error[512];
+	if (rd_kafka_conf_set(conf, name, value, error, sizeof error) != RD_KAFKA_CONF_OK)
+		die("%s=%s: %s", name, value, error);
+}
+
+static rd_kafka_t *client(int type, rd_kafka_conf_t *conf)
+{
+	char error[512];
+	rd_kafka_t *made = rd_kafka_new(type, conf, error, sizeof error);
+	if (made == NULL)
+		die("%s", error);
+	return made;
+}
+
+/* ---- produce ---- */
+
+static long delivered, failed;
+
+static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque)
+{
+	(void)producer, (void)opaque;
+	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+		delivered++;
+	else if (failed++ == 0)
+		fprintf(stderr, "delivery failed: %s\n", rd_kafka_err2str(message->err));
+}
+
+static void send_all(rd_kafka_t *producer, rd_kafka_topic_t *topic, char *payload, size_t bytes, long messages)
+{
+	long target = delivered + failed + messages;
+	for (long sent = 0; sent < messages;) {
+		if (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, 0, payload, bytes, NULL, 0, NULL) == 0) {
+			if (++sent % 1000 == 0)
+				rd_kafka_poll(producer, 0);
+		} else if (rd_kafka_last_error() == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+			rd_kafka_poll(producer, 10);
+		} else {
+			die("produce: %s", rd_kafka_err2str(rd_kafka_last_error()));
+		}
+	}
+	rd_kafka_flush(producer, LIMIT_S * 1000);
+	if (failed > 0 || delivered != target)
+		die("%ld delivered, %ld failed, %ld wanted", delivered, failed, target);
+}
+
+static int produce(const char *bootstrap, const char *topic_name, long messages, size_t bytes)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	set(conf, "bootstrap.servers", bootstrap);
+	set(conf, "queue.buffering.max.messages", "500000");
+	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+	rd_kafka_t *producer = client(RD_KAFKA_PRODUCER, conf);
+	rd_kafka_topic_t *topic = rd_kafka_topic_new(producer, topic_name, NULL);
+	char *payload = malloc(bytes);
+	for (size_t i = 0; i < bytes; i++)
+		payload[i] = (char)('a' + i % 26);
+
+	send_all(producer, topic, payload, bytes, 1);
+	double start = now_s();
+	send_all(producer, topic, payload, bytes, messages);
+	printf("{\"seconds\": %.6f, \"messages\": %ld}\n", now_s() - start, messages);
+
+	rd_kafka_topic_destroy(topic);
+	rd_kafka_destroy(producer);
+	free(payload);
+	return 0;
+}
+
+/* ---- consume ---- */
+
+static int consume(const char *bootstrap, const char *topic_name, int partitions, long messages)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	set(conf, "bootstrap.servers", bootstrap);
+	set(conf, "group.id", "benchmark-without-commits");
+	set(conf, "enable.auto.commit", "false");
+	set(conf, "fetch.queue.backoff.ms", "5");
+	rd_kafka_t *consumer = client(RD_KAFKA_CONSUMER, conf);
+	rd_kafka_poll_set_consumer(consumer);
+	rd_kafka_topic_partition_list_t *assigned = rd_kafka_topic_partition_list_new(partitions);
+	for (int partition = 0; partition < partitions; partition++)
+		rd_kafka_topic_partition_list_add(assigned, topic_name, partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
+	rd_kafka_assign(consumer, assigned);
+	rd_kafka_topic_partition_list_destroy(assigned);
+	rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(consumer);
+
+	static rd_kafka_message_t *batch[FULL_BATCH];
+	long consumed = 0, bytes = 0;
+	double start = 0;
+	while (consumed < messages) {
+		ssize_t count = rd_kafka_consume_batch_queue(queue, 1000, batch, FULL_BATCH);
+		if (count < 0)
+			die("consume: %s", rd_kafka_err2str(rd_kafka_last_error()));
+		if (start == 0 && count > 0)
+			start = now_s();
+		for (ssize_t i = 0; i < count; i++) {
+			if (batch[i]->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+				die("consume: %s", rd_kafka_err2str(batch[i]->err));
+			consumed++;
+			bytes += (long)batch[i]->len;
+			rd_kafka_message_destroy(batch[i]);
+		}
+	}
+	printf("{\"seconds\": %.6f, \"messages\": %ld, \"bytes\": %ld}\n", now_s() - start, consumed, bytes);
+	fflush(stdout);
+	/* The process ends here on purpose: closing would wait for the fetch that is under way. */
+	_exit(0);
+}
+
+/* ---- join ---- */
+
+typedef struct {
+	const char *bootstrap, *topic, *group;
+	atomic_int partitions; /* what it owns now; -1 while a rebalance has taken everything from it */
+	pthread_t thread;
+} member;
+
+static pthread_mutex_t assigned_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t assigned_changed = PTHREAD_COND_INITIALIZER;
+static atomic_bool leaving;
+
+static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions,
+			 void *opaque)
+{
+	member *me = opaque;
+	bool owns = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+	rd_kafka_assign(consumer, owns ? partitions : NULL);
+	pthread_mutex_lock(&assigned_lock);
+	me->partitions = owns ? partitions->cnt : -1;
+	pthread_cond_broadcast(&assigned_changed);
+	pthread_mutex_unlock(&assigned_lock);
+}
+
+static void *run_member(void *opaque)
+{
+	member *me = opaque;
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	set(conf, "bootstrap.servers", me->bootstrap);
+	set(conf, "group.id", me->group);
+	rd_kafka_conf_set_opaque(conf, me);
+	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+	rd_kafka_t *consumer = client(RD_KAFKA_CONSUMER, conf);
+	rd_kafka_poll_set_consumer(consumer);
+	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_list_add(topics, me->topic, RD_KAFKA_PARTITION_UA);
+	rd_kafka_subscribe(consumer, topics);
+	rd_kafka_topic_partition_list_destroy(topics);
+	while (!leaving) {
+		rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, 50);
+		if (message != NULL)
+			rd_kafka_message_destroy(message);
+	}
+	rd_kafka_consumer_close(consumer);
+	rd_kafka_destroy(consumer);
+	return NULL;
+}
+
+static bool each_owns_a_share(const member *members, int count)
+{
+	int owned = 0;
+	for (int i = 0; i < count; i++) {
+		if (members[i].partitions <= 0)
+			return false;
+		owned += members[i].partitions;
+	}
+	return owned == MEMBERS;
+}
+
+static void wait_until_stable(const member *members, int count)
+{
+	pthread_mutex_lock(&assigned_lock);
+	while (!each_owns_a_share(members, count))
+		pthread_cond_wait(&assigned_changed, &assigned_lock);
+	pthread_mutex_unlock(&assigned_lock);
+}
+
+/* Time from the moment the fourth consumer is made until all four own one of the four partitions each. */
+static int join(const char *bootstrap, const char *topic, const char *group, long delay_ms)
+{
+	static member members[MEMBERS];
+	for (int i = 0; i < MEMBERS; i++)
+		members[i] = (member){.bootstrap = bootstrap, .topic = topic, .group = group, .partitions = -1};
+	for (int i = 0; i < MEMBERS - 1; i++)
+		pthread_create(&members[i].thread, NULL, run_member, &members[i]);
+	wait_until_stable(members, MEMBERS - 1);
+	usleep((useconds_t)(delay_ms * 1000));
+
+	double start = now_s();
+	pthread_create(&members[MEMBERS - 1].thread, NULL, run_member, &members[MEMBERS - 1]);
+	wait_until_stable(members, MEMBERS);
+	printf("{\"seconds\": %.6f}\n", now_s() - start);
+	fflush(stdout);
+
+	leaving = true;
+	for (int i = 0; i < MEMBERS; i++)
+		pthread_join(members[i].thread, NULL);
+	return 0;
+}
+
+int main(int count, char **words)
+{
+	alarm(LIMIT_S);
+	if (count == 6 && strcmp(words[1], "produce") == 0)
+		return produce(words[2], words[3], atol(words[4]), (size_t)atol(words[5]));
+	if (count == 6 && strcmp(words[1], "consume") == 0)
+		return consume(words[2], words[3], atoi(words[4]), atol(words[5]));
+	if (count == 6 && strcmp(words[1], "join") == 0)
+		return join(words[2], words[3], words[4], atol(words[5]));
+	if (count == 2 && strcmp(words[1], "version") == 0)
+		return puts(rd_kafka_version_str()) < 0;
+	die("usage: see the first lines of rdkafka_load.c");
+}

@@ -1,0 +1,60 @@
+"""What the broker says about groups and offsets, asked for with an admin client."""
+
+import time
+from collections.abc import Mapping
+from typing import cast
+
+from kafkalite.demo import clients
+from kafkalite.demo.evidence import Look
+
+
+class Watcher:
+    """Asks a broker about one topic. Every method blocks: call it in a thread, one at a time."""
+
+    def __init__(self, bootstrap: str, topic: str, partitions: int) -> None:
+        self._admin = clients.admin(bootstrap_servers=bootstrap, client_id="storyteller")
+        self._topic = topic
+        self._count = partitions
+        self._partitions = [clients.topic_partition(topic, number) for number in range(partitions)]
+
+    def create_topic(self) -> None:
+        """Create the topic, and wait until it can be used."""
+        self._admin.create_topics({self._topic: {"num_partitions": self._count}}, wait_for_metadata=True)
+
+    def delete_topic(self) -> None:
+        """Delete the topic."""
+        self._admin.delete_topics([self._topic])
+
+    def ends(self) -> dict[int, int]:
+        """Tell the end offset of each partition."""
+        found = self._admin.list_partition_offsets(dict.fromkeys(self._partitions, clients.latest()))
+        return {key.partition: offset.offset for key, offset in found.items()}
+
+    def committed(self, group: str) -> dict[int, int]:
+        """Tell the offset that a group has committed for each partition where it has."""
+        found = self._admin.list_group_offsets(group).get(group, {})
+        return {key.partition: offset.offset for key, offset in found.items() if offset.offset >= 0}
+
+    def look(self, group: str) -> Look:
+        """Tell who owns which partition of a group, by client id."""
+        at = time.monotonic()
+        described = self._admin.describe_groups([group])[group]
+        owners: dict[str, frozenset[int]] = {}
+        for member in cast("list[Mapping[str, object]]", described["members"]):
+            owners[str(member["client_id"])] = self._owned(member["member_assignment"])
+        return Look(at=at, stable=described["group_state"] == "Stable", owners=owners)
+
+    def _owned(self, assignment: object) -> frozenset[int]:
+        if not isinstance(assignment, Mapping):
+            return frozenset()
+        topics = cast("list[Mapping[str, object]]", cast("Mapping[str, object]", assignment)["assigned_partitions"])
+        return frozenset(
+            number
+            for topic in topics
+            if topic["topic"] == self._topic
+            for number in cast("list[int]", topic["partitions"])
+        )
+
+    def close(self) -> None:
+        """End the admin client."""
+        self._admin.close()

@@ -1,0 +1,214 @@
+"""The coordinator of all groups of a broker: requests and the time go in, records and replies come out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalite.groups.administration import delete_groups, describe_groups, list_groups
+from kafkalite.groups.config import GroupConfig
+from kafkalite.groups.effects import NO_EFFECTS, Client, Effects, Turn, WallTime
+from kafkalite.groups.fetching import fetch_offsets
+from kafkalite.groups.java_strings import string_hash
+from kafkalite.groups.loading import load
+from kafkalite.groups.membership import Membership
+from kafkalite.groups.offset_table import OffsetTable
+from kafkalite.groups.offsets import Offsets
+from kafkalite.groups.rebalance import Rebalances
+from kafkalite.groups.registry import Groups
+from kafkalite.groups.timers import Timers
+from kafkalite.groups.views import GroupView, view
+from kafkalite.groups.waiting import Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
+    from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
+    from kafkalite_wire.messages.heartbeat import HeartbeatRequest
+    from kafkalite_wire.messages.join_group import JoinGroupRequest
+    from kafkalite_wire.messages.leave_group import LeaveGroupRequest
+    from kafkalite_wire.messages.list_groups import ListGroupsRequest
+    from kafkalite_wire.messages.offset_commit import OffsetCommitRequest
+    from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest
+    from kafkalite_wire.messages.sync_group import SyncGroupRequest
+
+__all__ = ["GroupConfig", "GroupCoordinator", "partition_for"]
+
+
+class GroupCoordinator:
+    """All groups, with their members and committed offsets.
+
+    ``now`` is monotonic seconds, ``wall_ms`` is record time in milliseconds since 1970. ``token`` is whatever the
+    driver wants to see again in the one :class:`Reply` to the request; it must be hashable, and unequal to all others
+    that wait. The driver writes the records of an answer before it sends the replies, and calls :meth:`advance` when
+    :meth:`next_deadline` has come. State changes before the records are written: a driver that cannot write them makes
+    a new coordinator from its log, and ends the connections of :meth:`waiting_tokens` of the old one.
+
+    ``new_member_suffix`` makes the unique part of a member id, in Kafka a random UUID.
+    """
+
+    def __init__(self, config: GroupConfig, *, new_member_suffix: Callable[[], str]) -> None:
+        self._config = config
+        self._timers = Timers()
+        self._waiting = Waiting()
+        self._rebalances = Rebalances(config, self._timers, self._waiting)
+        self._groups = Groups(self._rebalances)
+        self._table = OffsetTable()
+        self._offsets = Offsets(config, self._groups, self._table, self._rebalances)
+        self._membership = Membership(config, self._groups, self._rebalances, self._waiting, new_member_suffix)
+        self._wall = WallTime()
+        self._expiry = self._timers.timer(self._expire)
+
+    # Members
+
+    def join_group(self, request: JoinGroupRequest, client: Client, token: object, *, now: float) -> Effects:
+        """Let a member into the next generation of its group (JoinGroup 0-9)."""
+        turn = self._turn(now)
+        self._membership.join(request, client, token, turn)
+        self._watch_expiry(now)
+        return turn.effects()
+
+    def sync_group(self, request: SyncGroupRequest, client: Client, token: object, *, now: float) -> Effects:
+        """Take the leader's assignments and hand them out (SyncGroup 0-5)."""
+        turn = self._turn(now)
+        self._membership.sync(request, client, token, turn)
+        return turn.effects()
+
+    def heartbeat(
+        self,
+        request: HeartbeatRequest,
+        client: Client,  # noqa: ARG002 - all requests of members have the same shape
+        token: object,
+        *,
+        now: float,
+    ) -> Effects:
+        """Begin a member's session time anew, and tell it whether to rejoin (Heartbeat 0-4)."""
+        turn = self._turn(now)
+        turn.reply(token, self._membership.heartbeat(request, turn))
+        return turn.effects()
+
+    def leave_group(self, request: LeaveGroupRequest, client: Client, token: object, *, now: float) -> Effects:
+        """Remove members (LeaveGroup 0-5)."""
+        turn = self._turn(now)
+        turn.reply(token, self._membership.leave(request, client, turn))
+        return turn.effects()
+
+    def cancel(self, token: object) -> Effects:
+        """Forget a token, because its client has gone. As in Kafka its member stays until its session ends."""
+        self._waiting.abandon(token)
+        return NO_EFFECTS
+
+    # Offsets
+
+    def offset_commit(
+        self, request: OffsetCommitRequest, client: Client, token: object, *, now: float, wall_ms: int
+    ) -> Effects:
+        """Store offsets for partitions that exist, whose topics have been given their names (OffsetCommit 2-10)."""
+        self._wall.told(now, wall_ms)
+        turn = Turn(now, wall_ms)
+        turn.reply(token, self._offsets.commit(request, client, wall_ms, turn))
+        self._watch_expiry(now)
+        return turn.effects()
+
+    def offset_fetch(self, request: OffsetFetchRequest, client: Client, token: object, *, now: float) -> Effects:
+        """Look offsets up; topics must have been given their names (OffsetFetch 1-10).
+
+        Member ids and epochs (version 9) are those of KIP-848; groups of the classic protocol do not look at them.
+        """
+        turn = self._turn(now)
+        turn.reply(token, fetch_offsets(request, client.api_version, self._groups, self._table))
+        return turn.effects()
+
+    def delete_topic_offsets(self, topics: Collection[str]) -> Effects:
+        """Forget the offsets of topics that have been deleted."""
+        turn = self._timeless_turn()
+        self._offsets.delete_topics(topics, turn)
+        return turn.effects()
+
+    # Administration
+
+    def list_groups(
+        self,
+        request: ListGroupsRequest,
+        client: Client,  # noqa: ARG002 - all requests have the same shape
+        token: object,
+    ) -> Effects:
+        """List groups by state and type (ListGroups 0-5)."""
+        turn = self._timeless_turn()
+        turn.reply(token, list_groups(request, self._groups))
+        return turn.effects()
+
+    def describe_groups(self, request: DescribeGroupsRequest, client: Client, token: object) -> Effects:
+        """Describe groups with their members (DescribeGroups 0-6)."""
+        turn = self._timeless_turn()
+        turn.reply(token, describe_groups(request, client.api_version, self._groups))
+        return turn.effects()
+
+    def delete_groups(
+        self,
+        request: DeleteGroupsRequest,
+        client: Client,  # noqa: ARG002 - all requests have the same shape
+        token: object,
+    ) -> Effects:
+        """Delete groups without members, and their offsets (DeleteGroups 0-3)."""
+        turn = self._timeless_turn()
+        turn.reply(token, delete_groups(request, self._groups, self._offsets, turn))
+        return turn.effects()
+
+    # The log and the time
+
+    def load(self, records: Iterable[tuple[bytes, bytes | None]], *, now: float) -> None:
+        """Take over what a log of ``__consumer_offsets`` says, once, before any request.
+
+        The state of what was being negotiated is not in the log: members rejoin when their heartbeat or sync tells
+        them to. Raises WireError for records that are not Kafka's; keys of unknown types are left alone.
+        """
+        load(records, self._config, self._groups, self._table, self._rebalances, self._turn(now))
+        self._watch_expiry(now)
+
+    def next_deadline(self) -> float | None:
+        """Tell when :meth:`advance` must be called, None while nothing is due; any other call may change it."""
+        return self._timers.next_deadline()
+
+    def advance(self, now: float, wall_ms: int) -> Effects:
+        """Let happen what is due: sessions and rebalances time out, offsets expire."""
+        self._wall.told(now, wall_ms)
+        turn = Turn(now, wall_ms)
+        while (timer := self._timers.pop_due(now)) is not None:
+            timer.action(turn)
+        return turn.effects()
+
+    # Looking in
+
+    def groups(self) -> tuple[GroupView, ...]:
+        """Show all groups."""
+        return tuple(view(group, self._table) for group in self._groups)
+
+    def group(self, group_id: str) -> GroupView | None:
+        """Show one group."""
+        found = self._groups.get(group_id)
+        return None if found is None else view(found, self._table)
+
+    def waiting_tokens(self) -> Collection[object]:
+        """List the tokens of joins and syncs that have no reply yet."""
+        return self._waiting.tokens()
+
+    def _turn(self, now: float) -> Turn:
+        return Turn(now, self._wall.at(now))
+
+    def _timeless_turn(self) -> Turn:
+        return Turn(0.0, None)
+
+    def _watch_expiry(self, now: float) -> None:
+        if self._expiry.when is None and len(self._groups):
+            self._expiry.move(now + self._config.offsets_retention_check_interval)
+
+    def _expire(self, turn: Turn) -> None:
+        if turn.wall_ms is not None:
+            self._offsets.expire(turn.wall_ms, turn)
+        self._watch_expiry(turn.now)
+
+
+def partition_for(group_id: str, partitions: int) -> int:
+    """Tell which partition of ``__consumer_offsets`` a group belongs to."""
+    return (string_hash(group_id) & 0x7FFFFFFF) % partitions

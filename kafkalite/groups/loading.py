@@ -1,0 +1,78 @@
+"""Rebuild groups and offsets from the records of ``__consumer_offsets``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalite.groups.group import GroupState, Member
+from kafkalite.groups.records import NO_TIMESTAMP, committed_offset, live
+from kafkalite_wire.messages.coordinator_records import (
+    GroupMetadataKey,
+    GroupMetadataValue,
+    LegacyOffsetCommitValue,
+    OffsetCommitValue,
+)
+from kafkalite_wire.messages.join_group import JoinGroupRequestProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kafkalite.groups.config import GroupConfig
+    from kafkalite.groups.effects import Turn
+    from kafkalite.groups.offset_table import OffsetTable
+    from kafkalite.groups.rebalance import Rebalances
+    from kafkalite.groups.registry import Groups
+
+
+def load(
+    records: Iterable[tuple[bytes, bytes | None]],
+    config: GroupConfig,
+    groups: Groups,
+    table: OffsetTable,
+    rebalances: Rebalances,
+    turn: Turn,
+) -> None:
+    """Read all records, and begin all sessions anew. Raises WireError."""
+    for key, value in live(records):
+        if isinstance(key, GroupMetadataKey):
+            groups.discard(key.group, turn)
+            if isinstance(value, GroupMetadataValue):
+                _load_group(key.group, value, groups, rebalances, turn)
+        elif isinstance(value, OffsetCommitValue | LegacyOffsetCommitValue):
+            if groups.get(key.group) is None:
+                groups.create(key.group, turn)
+            table.put(key.group, key.topic, key.partition, committed_offset(value))
+        else:
+            table.remove(key.group, key.topic, key.partition)
+    for group in groups:
+        for member in group.members.values():
+            rebalances.keep_alive(member, turn)
+        if len(group.members) > config.group_max_size:
+            # The members of a group that has become too large get the chance to commit before some must go.
+            rebalances.prepare(group, turn)
+
+
+def _load_group(group_id: str, value: GroupMetadataValue, groups: Groups, rebalances: Rebalances, turn: Turn) -> None:
+    group = groups.create(group_id, turn)
+    group.generation = value.generation
+    group.protocol_type = value.protocol_type or None
+    group.protocol_name = value.protocol
+    group.leader = value.leader
+    for stored in value.members:
+        rebalance_timeout = stored.rebalance_timeout
+        member = Member(
+            member_id=stored.member_id,
+            group_instance_id=stored.group_instance_id,
+            client_id=stored.client_id,
+            client_host=stored.client_host,
+            session_timeout=stored.session_timeout / 1000,
+            rebalance_timeout=(stored.session_timeout if rebalance_timeout == -1 else rebalance_timeout) / 1000,
+            protocols=(JoinGroupRequestProtocol(name=value.protocol or "", metadata=stored.subscription),),
+            session=rebalances.session(group, stored.member_id),
+            assignment=stored.assignment,
+        )
+        group.add(member, value.protocol_type)
+    group.state = GroupState.STABLE if group.members else GroupState.EMPTY
+    timestamp = value.current_state_timestamp
+    group.state_timestamp = None if timestamp == NO_TIMESTAMP else timestamp
+    group.subscribed_topics = group.read_subscriptions()

@@ -1,0 +1,193 @@
+"""What OffsetCommit and OffsetFetch do, and which offsets end with their topic or by age (KIP-211)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.groups.group import Group, GroupState
+from kafkalite.groups.java_strings import utf16_length
+from kafkalite.groups.offset_table import NO_EXPIRY, CommittedOffset, OffsetTable
+from kafkalite.groups.records import write_deleted_offset, write_offset
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+    OffsetCommitResponse,
+    OffsetCommitResponsePartition,
+    OffsetCommitResponseTopic,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from kafkalite.groups.config import GroupConfig
+    from kafkalite.groups.effects import Client, Turn
+    from kafkalite.groups.rebalance import Rebalances
+    from kafkalite.groups.registry import Groups
+
+_GROUP_ID_NOT_FOUND_SINCE: Final = 9
+_NO_RETENTION: Final = -1
+_HEARTBEAT_STATES: Final = (GroupState.STABLE, GroupState.PREPARING_REBALANCE)
+
+
+class Offsets:
+    """Commits of offsets, and their end."""
+
+    def __init__(self, config: GroupConfig, groups: Groups, table: OffsetTable, rebalances: Rebalances) -> None:
+        self._config = config
+        self._groups = groups
+        self._table = table
+        self._rebalances = rebalances
+
+    # OffsetCommit
+
+    def commit(self, request: OffsetCommitRequest, client: Client, wall_ms: int, turn: Turn) -> OffsetCommitResponse:
+        """Store offsets; a member's commit is a sign of life too."""
+        group = self._groups.get(request.group_id)
+        error = self._validate(group, request, client)
+        if error:
+            return _refused(request, error)
+        if group is not None and group.state in _HEARTBEAT_STATES:
+            self._rebalances.keep_alive(group.members[request.member_id], turn)
+        retention = request.retention_time_ms
+        expiry = NO_EXPIRY if retention == _NO_RETENTION else wall_ms + retention
+        return OffsetCommitResponse(
+            topics=tuple(
+                OffsetCommitResponseTopic(
+                    name=topic.name,
+                    topic_id=topic.topic_id,
+                    partitions=tuple(
+                        OffsetCommitResponsePartition(
+                            partition_index=partition.partition_index,
+                            error_code=self._commit(request.group_id, topic, partition, wall_ms, expiry, turn),
+                        )
+                        for partition in topic.partitions
+                    ),
+                )
+                for topic in request.topics
+            )
+        )
+
+    def _validate(self, group: Group | None, request: OffsetCommitRequest, client: Client) -> ErrorCode:
+        generation = request.generation_id_or_member_epoch
+        if group is None:
+            if generation < 0:
+                return ErrorCode.NONE  # A consumer that only keeps its offsets here: a group in name alone.
+            if client.api_version >= _GROUP_ID_NOT_FOUND_SINCE:
+                return ErrorCode.GROUP_ID_NOT_FOUND
+            return ErrorCode.ILLEGAL_GENERATION
+        if generation < 0 and group.state is GroupState.EMPTY:
+            return ErrorCode.NONE
+        if generation < 0 and not request.member_id and request.group_instance_id is None:
+            return ErrorCode.UNKNOWN_MEMBER_ID
+        error = group.validate(request.member_id, request.group_instance_id)
+        if error:
+            return error
+        if generation != group.generation:
+            return ErrorCode.ILLEGAL_GENERATION
+        if group.state is GroupState.COMPLETING_REBALANCE:
+            return ErrorCode.REBALANCE_IN_PROGRESS
+        return ErrorCode.NONE
+
+    def _commit(
+        self,
+        group_id: str,
+        topic: OffsetCommitRequestTopic,
+        partition: OffsetCommitRequestPartition,
+        wall_ms: int,
+        expiry: int,
+        turn: Turn,
+    ) -> ErrorCode:
+        metadata = partition.committed_metadata or ""
+        if utf16_length(metadata) > self._config.offset_metadata_max_bytes:
+            return ErrorCode.OFFSET_METADATA_TOO_LARGE
+        committed = CommittedOffset(
+            offset=partition.committed_offset,
+            leader_epoch=partition.committed_leader_epoch,
+            metadata=metadata,
+            commit_timestamp=wall_ms,
+            expire_timestamp=expiry,
+            topic_id=topic.topic_id,
+        )
+        if self._groups.get(group_id) is None:
+            self._groups.create(group_id, turn)
+        self._table.put(group_id, topic.name, partition.partition_index, committed)
+        write_offset(group_id, topic.name, partition.partition_index, committed, turn)
+        return ErrorCode.NONE
+
+    # The end of offsets
+
+    def delete_topics(self, topics: Collection[str], turn: Turn) -> None:
+        """Forget the offsets of topics that have been deleted."""
+        for topic in topics:
+            for group_id, partitions in self._table.committed_to(topic):
+                for partition in partitions:
+                    self._delete(group_id, topic, partition, turn)
+
+    def delete_group(self, group: Group, turn: Turn) -> None:
+        """Delete a group that has no members, with its offsets."""
+        for topic, partition in list(self._table.partitions_of(group.group_id)):
+            self._delete(group.group_id, topic, partition, turn)
+        self._groups.delete(group, turn)
+
+    def expire(self, wall_ms: int, turn: Turn) -> None:
+        """Forget the offsets whose time is over, and the groups that are left with neither offsets nor members."""
+        for group in self._groups:
+            if self._expire(group, wall_ms, turn) and group.state is GroupState.EMPTY:
+                self._groups.delete(group, turn)
+
+    def _expire(self, group: Group, wall_ms: int, turn: Turn) -> bool:
+        topics = self._table.of(group.group_id)
+        if not topics:
+            return True
+        since = _retained_since(group)
+        if since is None:
+            return False
+        retention_ms = self._config.offsets_retention * 1000
+        expired = [
+            (topic, partition)
+            for topic, partitions in topics.items()
+            if not group.is_subscribed_to(topic)
+            for partition, committed in partitions.items()
+            if (
+                wall_ms - since(committed) >= retention_ms
+                if committed.expire_timestamp == NO_EXPIRY
+                else wall_ms >= committed.expire_timestamp
+            )
+        ]
+        for topic, partition in expired:
+            self._delete(group.group_id, topic, partition, turn)
+        return not self._table.of(group.group_id)
+
+    def _delete(self, group_id: str, topic: str, partition: int, turn: Turn) -> None:
+        self._table.remove(group_id, topic, partition)
+        write_deleted_offset(group_id, topic, partition, turn)
+
+
+def _retained_since(group: Group) -> Callable[[CommittedOffset], int] | None:
+    """Tell from when on the retention of a group's offsets counts, in record time; None if it does not."""
+    if group.protocol_type is None or group.state is GroupState.STABLE:
+        if group.protocol_type is not None and group.subscribed_topics is None:
+            return None
+        return lambda committed: committed.commit_timestamp
+    if group.state is GroupState.EMPTY:
+        emptied = group.state_timestamp
+        return lambda committed: committed.commit_timestamp if emptied is None else emptied
+    return None
+
+
+def _refused(request: OffsetCommitRequest, error: ErrorCode) -> OffsetCommitResponse:
+    return OffsetCommitResponse(
+        topics=tuple(
+            OffsetCommitResponseTopic(
+                name=topic.name,
+                topic_id=topic.topic_id,
+                partitions=tuple(
+                    OffsetCommitResponsePartition(partition_index=partition.partition_index, error_code=error)
+                    for partition in topic.partitions
+                ),
+            )
+            for topic in request.topics
+        )
+    )

@@ -1,0 +1,230 @@
+"""How a group comes to its next generation: waiting for its members, beginning it, and removing who is silent."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.groups.group import Group, GroupState
+from kafkalite.groups.records import write_group
+from kafkalite.groups.responses import join_refused, joined, sync_refused, synced
+from kafkalite_wire.error_codes import ErrorCode
+
+if TYPE_CHECKING:
+    from kafkalite.groups.config import GroupConfig
+    from kafkalite.groups.effects import Turn
+    from kafkalite.groups.group import Member
+    from kafkalite.groups.timers import Timer, Timers
+    from kafkalite.groups.waiting import Waiting
+    from kafkalite_wire.messages.join_group import JoinGroupResponse
+    from kafkalite_wire.messages.sync_group import SyncGroupResponse
+
+NEW_MEMBER_JOIN_TIMEOUT: Final = 300.0
+"""How long a new member may wait for its first generation, in seconds; longer than clients wait (KAFKA-7610)."""
+
+_RETRY_DELAY: Final = 0.1
+"""How long to wait at least for any of the static members to come back, in seconds; they may have asked for no time."""
+
+_BETWEEN_JOIN_AND_STABLE: Final = (GroupState.COMPLETING_REBALANCE, GroupState.STABLE)
+
+
+class Rebalances:
+    """The part of the state machine that no single request decides."""
+
+    def __init__(self, config: GroupConfig, timers: Timers, waiting: Waiting) -> None:
+        self._config = config
+        self._timers = timers
+        self._waiting = waiting
+
+    # Timers
+
+    def new_group(self, group_id: str, wall_ms: int | None) -> Group:
+        """Make an empty group."""
+        join, sync = self._timers.timer(_nothing), self._timers.timer(_nothing)
+        group = Group(group_id=group_id, join=join, sync=sync, state_timestamp=wall_ms)
+        join.action = partial(self.complete_join, group)
+        sync.action = partial(self._expire_sync, group)
+        return group
+
+    def session(self, group: Group, member_id: str) -> Timer:
+        """Make the timer of a member's session."""
+        return self._timers.timer(partial(self._expire_session, group, member_id))
+
+    def keep_alive(self, member: Member, turn: Turn) -> None:
+        """Begin a member's session time anew."""
+        member.session.move(turn.now + member.session_timeout)
+
+    def close(self, group: Group, turn: Turn) -> None:
+        """End a group that has no members."""
+        group.transition(GroupState.DEAD, turn.wall_ms)
+        group.join.cancel()
+        group.sync.cancel()
+        for pending in group.pending_join.values():
+            pending.cancel()
+        group.pending_join.clear()
+
+    # Waiting replies
+
+    def answer_join(self, group: Group, member: Member, response: JoinGroupResponse, turn: Turn) -> None:
+        """Answer a member's join, if it waits for one."""
+        waiter = member.awaiting_join
+        if waiter is not None:
+            group.await_join(member, None)
+            self._waiting.answer(waiter, response, turn)
+
+    def answer_sync(self, member: Member, response: SyncGroupResponse, turn: Turn) -> None:
+        """Answer a member's sync, if it waits for one."""
+        waiter = member.awaiting_sync
+        if waiter is not None:
+            member.awaiting_sync = None
+            self._waiting.answer(waiter, response, turn)
+
+    def refuse_waiting(self, group: Group, member: Member, error: ErrorCode, turn: Turn, member_id: str) -> None:
+        """Answer whatever a member waits for with an error."""
+        if member.awaiting_join is not None:
+            refusal = join_refused(member.awaiting_join.api_version, member_id, error)
+            self.answer_join(group, member, refusal, turn)
+        self.answer_sync(member, sync_refused(error), turn)
+
+    # Rebalancing
+
+    def prepare_or_complete(self, group: Group, turn: Turn) -> None:
+        """Begin a rebalance, or if one is under way see whether it waited for just this."""
+        if group.can_rebalance:
+            self.prepare(group, turn)
+        else:
+            self.complete_if_joined(group, turn)
+
+    def prepare(self, group: Group, turn: Turn) -> None:
+        """Begin a rebalance: all members must join again.
+
+        The first one of a group waits for further members, as long as they keep coming (KIP-134).
+        """
+        if group.state is GroupState.COMPLETING_REBALANCE:
+            self._revoke_assignments(group, turn)
+        self._stop_waiting_for_syncs(group)
+        initial = group.state is GroupState.EMPTY
+        group.transition(GroupState.PREPARING_REBALANCE, turn.wall_ms)
+        if initial:
+            delay = self._config.group_initial_rebalance_delay
+            self._schedule_initial(group, delay, max(group.rebalance_timeout - delay, 0.0), turn)
+        elif group.has_all_members_joined:
+            self.complete_join(group, turn)
+        else:
+            self._schedule_join(group, turn)
+
+    def complete_if_joined(self, group: Group, turn: Turn) -> None:
+        """Begin the next generation if all members have joined; the very first one waits for its time."""
+        if (
+            group.state is GroupState.PREPARING_REBALANCE
+            and group.previous_state is not GroupState.EMPTY
+            and group.has_all_members_joined
+        ):
+            self.complete_join(group, turn)
+
+    def complete_join(self, group: Group, turn: Turn) -> None:
+        """Begin the next generation with those who joined.
+
+        Dynamic members that did not are removed; static ones stay, for their session has not ended (KIP-345).
+        """
+        group.join.cancel()
+        for member in list(group.members.values()):
+            if member.awaiting_join is None and member.group_instance_id is None:
+                group.remove(member.member_id)
+        if group.members and not group.elect_joined_leader():
+            self._schedule_join(group, turn, at_least=_RETRY_DELAY)
+            return
+        group.next_generation(turn.wall_ms)
+        if not group.members:
+            write_group(group, turn)
+            return
+        for member in group.members.values():
+            waiter = member.awaiting_join
+            if waiter is not None:
+                self.answer_join(group, member, joined(waiter.api_version, group, member), turn)
+            self.keep_alive(member, turn)
+            member.is_new = False
+            group.pending_sync.add(member.member_id)
+        group.sync.move(turn.now + group.rebalance_timeout)
+
+    def _schedule_join(self, group: Group, turn: Turn, *, at_least: float = 0.0) -> None:
+        group.join.action = partial(self.complete_join, group)
+        group.join.move(turn.now + max(group.rebalance_timeout, at_least))
+
+    def _schedule_initial(self, group: Group, delay: float, remaining: float, turn: Turn) -> None:
+        def delay_is_over(turn: Turn) -> None:
+            if not group.new_member_added or remaining == 0:
+                self.complete_join(group, turn)
+                return
+            group.new_member_added = False
+            longer = min(self._config.group_initial_rebalance_delay, remaining)
+            self._schedule_initial(group, longer, max(remaining - delay, 0.0), turn)
+
+        group.join.action = delay_is_over
+        group.join.move(turn.now + delay)
+
+    # Assignments
+
+    def assign(self, group: Group, assignments: dict[str, bytes], turn: Turn) -> None:
+        """Take over the leader's assignments, keep them, and hand them out; the group is stable then."""
+        for member in group.members.values():
+            member.assignment = assignments.get(member.member_id, b"")
+        write_group(group, turn)
+        for member in group.members.values():
+            if member.awaiting_sync is not None:
+                self.answer_sync(member, synced(group, member), turn)
+                self.keep_alive(member, turn)
+        group.transition(GroupState.STABLE, turn.wall_ms)
+
+    def synced(self, group: Group, member_id: str) -> None:
+        """Note that a member has asked for its assignment."""
+        group.pending_sync.discard(member_id)
+        if not group.pending_sync:
+            group.sync.cancel()
+
+    def _revoke_assignments(self, group: Group, turn: Turn) -> None:
+        refusal = sync_refused(ErrorCode.REBALANCE_IN_PROGRESS)
+        for member in group.members.values():
+            member.assignment = b""
+            if member.awaiting_sync is not None:
+                self.answer_sync(member, refusal, turn)
+                self.keep_alive(member, turn)
+
+    def _stop_waiting_for_syncs(self, group: Group) -> None:
+        group.pending_sync.clear()
+        group.sync.cancel()
+
+    def _expire_sync(self, group: Group, turn: Turn) -> None:
+        """Remove the members that joined the generation and never asked for their assignment (KAFKA-12487)."""
+        if group.state in _BETWEEN_JOIN_AND_STABLE and group.pending_sync:
+            for member_id in tuple(group.pending_sync):
+                group.remove(member_id)
+            self.prepare(group, turn)
+
+    # Members that leave or fall silent
+
+    def _expire_session(self, group: Group, member_id: str, turn: Turn) -> None:
+        if member_id in group.pending_join:
+            group.remove(member_id)
+            self._complete_without(group, turn)
+            return
+        member = group.members.get(member_id)
+        if member is not None and not member.has_satisfied_heartbeat:
+            self.remove(group, member, turn)
+            if group.state in _BETWEEN_JOIN_AND_STABLE:
+                self.prepare_or_complete(group, turn)
+            else:
+                self._complete_without(group, turn)
+
+    def remove(self, group: Group, member: Member, turn: Turn) -> None:
+        """Remove a member, with an answer to whatever it waits for."""
+        self.refuse_waiting(group, member, ErrorCode.UNKNOWN_MEMBER_ID, turn, member_id="")
+        group.remove(member.member_id)
+
+    def _complete_without(self, group: Group, turn: Turn) -> None:
+        if group.state is GroupState.PREPARING_REBALANCE and group.has_all_members_joined:
+            self.complete_join(group, turn)
+
+
+def _nothing(turn: Turn) -> None:
+    del turn

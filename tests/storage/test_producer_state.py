@@ -1,0 +1,195 @@
+"""Idempotent and transactional producers (KIP-98)."""
+
+import pytest
+
+from kafkalite_storage.errors import (
+    InvalidProducerEpoch,
+    InvalidTxnState,
+    OutOfOrderSequence,
+    TransactionCoordinatorFenced,
+)
+from kafkalite_storage.log import AppendOrigin
+from kafkalite_storage.producer_snapshot import decode_snapshot, encode_snapshot
+from kafkalite_storage.producer_state import Producer, ProducerStates, SequencedBatch
+from kafkalite_wire.records import build_end_txn_marker
+
+NOW = 1_700_000_000_000
+
+
+@pytest.fixture
+def send(append):
+    def send_it(log, sequence, *values, epoch=0, producer_id=7, **options):
+        return append(
+            log, *values, producer_id=producer_id, producer_epoch=epoch, base_sequence=sequence, **options
+        )
+
+    return send_it
+
+
+@pytest.fixture
+def end():
+    def end_it(log, *, commit, epoch=0, coordinator_epoch=0, producer_id=7):
+        marker = build_end_txn_marker(
+            producer_id=producer_id,
+            producer_epoch=epoch,
+            commit=commit,
+            coordinator_epoch=coordinator_epoch,
+            timestamp=NOW,
+        )
+        return log.append(marker, now_ms=NOW, origin=AppendOrigin.BROKER)
+
+    return end_it
+
+
+def test_a_retry_of_one_of_the_last_five_batches_gets_its_first_offsets(open_log, send):
+    log = open_log()
+    for number in range(7):
+        send(log, number * 2, b"a", b"b")
+    for number in range(2, 7):
+        info = send(log, number * 2, b"a", b"b")
+        assert (info.is_duplicate, info.base_offset, info.last_offset) == (True, number * 2, number * 2 + 1)
+    assert log.log_end_offset == 14
+
+
+def test_a_retry_of_an_older_batch_is_out_of_order(open_log, send):
+    log = open_log()
+    for number in range(7):
+        send(log, number)
+    with pytest.raises(OutOfOrderSequence) as caught:
+        send(log, 1)
+    assert caught.value.code == 45
+
+
+@pytest.mark.parametrize("sequence", [0, 2, 5])
+def test_a_gap_or_a_step_back_is_out_of_order(open_log, send, sequence):
+    log = open_log()
+    send(log, 0, b"a")
+    with pytest.raises(OutOfOrderSequence):
+        send(log, sequence, b"a", b"b")
+    assert log.log_end_offset == 1
+
+
+def test_a_producer_that_is_not_known_may_start_anywhere(open_log, send):
+    log = open_log()
+    assert send(log, 1234).base_offset == 0
+    assert send(log, 1235).base_offset == 1
+
+
+def test_sequence_numbers_wrap_to_zero(open_log, send):
+    log = open_log()
+    send(log, (1 << 31) - 2, b"a", b"b")
+    assert send(log, 0).base_offset == 2
+    send_again = send(log, 0)
+    assert send_again.is_duplicate
+
+
+def test_a_batch_across_the_wrap_is_followed_by_the_right_number(open_log, send):
+    log = open_log()
+    send(log, (1 << 31) - 1, b"a", b"b")
+    assert send(log, 1).base_offset == 2
+
+
+def test_an_older_epoch_is_fenced(open_log, send):
+    log = open_log()
+    send(log, 0, epoch=3)
+    with pytest.raises(InvalidProducerEpoch) as caught:
+        send(log, 1, epoch=2)
+    assert caught.value.code == 47
+
+
+def test_a_new_epoch_starts_at_zero(open_log, send):
+    log = open_log()
+    send(log, 0, epoch=3)
+    with pytest.raises(OutOfOrderSequence):
+        send(log, 1, epoch=4)
+    assert send(log, 0, epoch=4).base_offset == 1
+    assert not send(log, 1, epoch=4).is_duplicate
+
+
+def test_producers_are_independent(open_log, send):
+    log = open_log()
+    send(log, 0, producer_id=1)
+    send(log, 0, producer_id=2)
+    assert send(log, 1, producer_id=1).base_offset == 2
+
+
+def test_expired_producers_are_forgotten_unless_a_transaction_is_open(open_log, send):
+    log = open_log()
+    send(log, 0, producer_id=1, timestamp=NOW - 100)
+    send(log, 0, producer_id=2, timestamp=NOW - 100, is_transactional=True)
+    send(log, 0, producer_id=3, timestamp=NOW)
+    assert log.expire_producers(NOW - 50) == [1]
+    assert send(log, 77, producer_id=1).base_offset == 3
+
+
+def test_the_last_stable_offset_waits_for_the_oldest_open_transaction(open_log, send, end):
+    log = open_log()
+    send(log, 0, producer_id=1)
+    send(log, 0, producer_id=2, is_transactional=True)
+    send(log, 0, producer_id=3, is_transactional=True)
+    assert log.last_stable_offset == 1
+    end(log, producer_id=2, commit=True)
+    assert log.last_stable_offset == 2
+    end(log, producer_id=3, commit=False)
+    assert log.last_stable_offset == log.log_end_offset == 5
+
+
+def test_aborted_transactions_are_listed_for_the_range_that_they_touch(open_log, send, end):
+    log = open_log()
+    send(log, 0, is_transactional=True)
+    send(log, 1, is_transactional=True)
+    end(log, commit=False)
+    send(log, 2, is_transactional=True)
+    end(log, commit=True)
+    [aborted] = log.aborted_transactions(0, 10)
+    assert (aborted.producer_id, aborted.first_offset, aborted.last_offset) == (7, 0, 2)
+    assert aborted.last_stable_offset == 3
+    assert log.aborted_transactions(2, 3) == [aborted]
+    assert log.aborted_transactions(3, 10) == []
+
+
+def test_an_open_transaction_allows_no_plain_batches(open_log, send):
+    log = open_log()
+    send(log, 0, is_transactional=True)
+    with pytest.raises(InvalidTxnState) as caught:
+        send(log, 1)
+    assert caught.value.code == 48
+
+
+def test_markers_of_a_replaced_coordinator_or_an_old_epoch_are_refused(open_log, send, end):
+    log = open_log()
+    send(log, 0, epoch=1, is_transactional=True)
+    end(log, commit=True, epoch=1, coordinator_epoch=5)
+    with pytest.raises(TransactionCoordinatorFenced):
+        end(log, commit=True, epoch=1, coordinator_epoch=4)
+    with pytest.raises(InvalidProducerEpoch):
+        end(log, commit=True, epoch=0, coordinator_epoch=5)
+    assert log.log_end_offset == 2
+
+
+def test_a_snapshot_has_the_bytes_that_kafka_writes():
+    # The snapshot of events-1 at offset 1, taken by Kafka 4.4.0 inside of a transaction.
+    content = bytes.fromhex(
+        "00019a647fbf000000010000000000000004000000000000000000000000"
+        "0000000000000000018bcfe56800ffffffff0000000000000000"
+    )
+    states = ProducerStates()
+    states.producers[4] = Producer(4, 0, [SequencedBatch(0, 0, 0, NOW)], -1, NOW)
+    states.open_transactions[4] = 0
+    assert encode_snapshot(states) == content
+    read = decode_snapshot(content, 1)
+    assert (read.producers, read.open_transactions, read.end_offset) == (
+        states.producers,
+        states.open_transactions,
+        1,
+    )
+
+
+@pytest.mark.parametrize("size", range(56))
+def test_a_cut_off_snapshot_is_refused(size):
+    states = ProducerStates()
+    states.producers[4] = Producer(4, 0, [SequencedBatch(0, 0, 0, NOW)], -1, NOW)
+    content = encode_snapshot(states)
+    assert len(content) == 56
+    with pytest.raises(ValueError, match="snapshot"):
+        decode_snapshot(content[:size], 1)

@@ -1,0 +1,318 @@
+"""The data directory: topics, configurations and identity survive; two brokers never share it."""
+
+import itertools
+
+import pytest
+
+from kafkalite_storage.errors import (
+    DataDirectoryCorrupt,
+    DataDirectoryInUse,
+    InvalidConfig,
+    InvalidPartitions,
+    InvalidTopic,
+    TopicAlreadyExists,
+    UnknownTopicId,
+    UnknownTopicOrPartition,
+)
+from kafkalite_storage.filesystem import OsFileSystem
+from kafkalite_storage.storage import Storage
+from kafkalite_wire.records import iter_records
+
+NOW = 1_700_000_000_000
+
+
+@pytest.fixture
+def open_storage(fs):
+    numbers = itertools.count(1)
+
+    def open_it(**options):
+        options.setdefault("fs", fs)
+        options.setdefault("new_uuid", lambda: next(numbers).to_bytes(16, "big"))
+        return Storage.open(options.pop("path", "/data"), now_ms=NOW, **options)
+
+    return open_it
+
+
+@pytest.fixture
+def restart(open_storage):
+    def restart_it(storage, *, crash=False, **options):
+        if crash:
+            storage.crash()
+        else:
+            storage.close()
+        return open_storage(**options)
+
+    return restart_it
+
+
+def test_a_new_directory_gets_an_identity_that_stays(open_storage, restart, fs):
+    storage = open_storage()
+    assert storage.cluster_id == "AAAAAAAAAAAAAAAAAAAAAQ"
+    assert fs.read("/data/meta.properties") == (
+        b"#\nnode.id=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAg\nversion=1\ncluster.id=AAAAAAAAAAAAAAAAAAAAAQ\n"
+    )
+    storage = restart(storage)
+    assert storage.cluster_id == "AAAAAAAAAAAAAAAAAAAAAQ"
+    assert storage.directory_id == "AAAAAAAAAAAAAAAAAAAAAg"
+
+
+def test_a_given_cluster_id_is_kept_and_another_one_refused(open_storage):
+    open_storage(cluster_id="my-cluster").close()
+    with pytest.raises(DataDirectoryCorrupt, match="my-cluster"):
+        open_storage(cluster_id="other")
+    with pytest.raises(DataDirectoryCorrupt, match="node 1"):
+        open_storage(node_id=2)
+    open_storage().close()
+
+
+def test_a_second_broker_is_told_that_the_directory_is_in_use(open_storage):
+    storage = open_storage()
+    with pytest.raises(DataDirectoryInUse, match="/data is in use"):
+        open_storage()
+    storage.close()
+    open_storage().close()
+
+
+def test_a_second_broker_is_told_on_a_real_disk_too(open_storage, tmp_path):
+    storage = open_storage(fs=OsFileSystem(), path=tmp_path)
+    with pytest.raises(DataDirectoryInUse):
+        open_storage(fs=OsFileSystem(), path=tmp_path)
+    storage.close()
+    open_storage(fs=OsFileSystem(), path=tmp_path).close()
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_topics_their_ids_and_configurations_survive(open_storage, restart, crash):
+    storage = open_storage()
+    topic = storage.create_topic("t", 3, {"retention.ms": "5", "cleanup.policy": "compact"}, now_ms=NOW)
+    given = storage.create_topic("given", 1, topic_id=b"sixteen bytes id", now_ms=NOW)
+    storage = restart(storage, crash=crash)
+    assert storage.was_clean is not crash
+    assert dict(storage.topics) == {"t": topic, "given": given}
+    assert storage.topics_by_id[topic.topic_id] == topic
+    assert storage.topic_by_id(b"sixteen bytes id").name == "given"
+    assert topic.partitions == 3
+    assert dict(topic.configs) == {"retention.ms": "5", "cleanup.policy": "compact"}
+    assert storage.log("t", 2).config.is_compacted
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_records_survive(open_storage, restart, batch, crash):
+    storage = open_storage()
+    storage.create_topic("t", 2, now_ms=NOW)
+    storage.log("t", 1).append(batch(b"kept"), now_ms=NOW)
+    storage = restart(storage, crash=crash)
+    assert next(iter_records(storage.log("t", 1).read(0, max_bytes=1).read())).value == b"kept"
+    assert storage.log("t", 0).log_end_offset == 0
+
+
+def test_a_checkpoint_bounds_what_is_read_after_a_crash(open_storage, restart, batch, fs):
+    storage = open_storage()
+    storage.create_topic("t", 1, now_ms=NOW)
+    storage.log("t", 0).append(batch(b"a"), now_ms=NOW)
+    storage.checkpoint()
+    assert fs.read("/data/recovery-point-offset-checkpoint") == b"0\n1\nt 0 1\n"
+    storage.log("t", 0).append(batch(b"b"), now_ms=NOW)
+    size = len(storage.log("t", 0).read(1, max_bytes=1))
+    storage = restart(storage, crash=True)
+    assert storage.log("t", 0).recovery.scanned_bytes == size
+
+
+def test_a_partition_that_was_not_opened_keeps_its_recovery_point(open_storage, restart, batch):
+    storage = open_storage()
+    storage.create_topic("t", 1, now_ms=NOW)
+    storage.log("t", 0).append(batch(b"a"), now_ms=NOW)
+    for crash in (False, True):
+        storage = restart(storage, crash=crash)
+    assert storage.log("t", 0).recovery.scanned_bytes == 0
+    assert storage.log("t", 0).log_end_offset == 1
+
+
+def test_partitions_can_be_added_but_not_taken_away(open_storage, restart):
+    storage = open_storage()
+    storage.create_topic("t", 2, now_ms=NOW)
+    assert storage.create_partitions("t", 5, now_ms=NOW).partitions == 5
+    for total in (5, 4, 0):
+        with pytest.raises(InvalidPartitions):
+            storage.create_partitions("t", total, now_ms=NOW)
+    storage = restart(storage)
+    assert storage.topic("t").partitions == 5
+    assert storage.log("t", 4).log_end_offset == 0
+
+
+def test_a_deleted_topic_is_gone_with_its_records(open_storage, restart, batch, fs):
+    storage = open_storage()
+    old = storage.create_topic("t", 1, {"retention.ms": "7"}, now_ms=NOW)
+    storage.log("t", 0).append(batch(b"old"), now_ms=NOW)
+    piece = storage.log("t", 0).read(0, max_bytes=1)
+    storage.delete_topic("t", now_ms=NOW)
+    assert not storage.topics
+    assert not fs.exists("/data/t-0")
+    with pytest.raises(UnknownTopicOrPartition):
+        storage.log("t", 0)
+    with pytest.raises(UnknownTopicId):
+        storage.topic_by_id(old.topic_id)
+    new = storage.create_topic("t", 1, now_ms=NOW)
+    assert new.topic_id != old.topic_id
+    assert dict(new.configs) == {}
+    assert storage.log("t", 0).log_end_offset == 0
+    assert next(iter_records(piece.read())).value == b"old"
+    storage = restart(storage)
+    assert storage.log("t", 0).log_end_offset == 0
+
+
+def test_records_of_a_deleted_topic_never_come_back_in_a_new_one(open_storage, restart, batch, fs):
+    storage = open_storage()
+    storage.create_topic("t", 1, now_ms=NOW)
+    storage.log("t", 0).append(batch(b"old"), now_ms=NOW)
+    left = {name: file for name, file in fs.files.items() if name.startswith("/data/t-0/")}
+    storage.delete_topic("t", now_ms=NOW)
+    fs.make_directory("/data/t-0")  # as if the broker died before the directory was removed
+    fs.files.update(left)
+    storage = restart(storage, crash=True)
+    storage.create_topic("t", 1, now_ms=NOW)
+    assert storage.log("t", 0).log_end_offset == 0
+
+
+def test_a_deletion_that_was_interrupted_is_finished_at_the_next_start(open_storage, restart, fs):
+    storage = open_storage()
+    fs.make_directory("/data/t-0.0123-delete")
+    fs.replace("/data/t-0.0123-delete/00000000000000000000.log", b"x")
+    restart(storage)
+    assert not [name for name in fs.files if "delete" in name]
+
+
+def test_the_longest_topic_name_can_be_deleted_on_a_real_disk(open_storage, tmp_path, batch):
+    storage = open_storage(fs=OsFileSystem(), path=tmp_path)
+    name = "n" * 249
+    storage.create_topic(name, 1, now_ms=NOW)
+    storage.log(name, 0).append(batch(b"a"), now_ms=NOW)
+    storage.delete_topic(name, now_ms=NOW)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("n")]
+    storage.close()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a b", "a/b", "ä", "n" * 250, "a\n"])
+def test_names_that_kafka_refuses_are_refused(open_storage, name):
+    with pytest.raises(InvalidTopic) as caught:
+        open_storage().create_topic(name, 1, now_ms=NOW)
+    assert caught.value.code == 17
+
+
+@pytest.mark.parametrize("name", ["a", "...", "A-b_c.9", "n" * 249, "__consumer_offsets"])
+def test_names_that_kafka_allows_are_allowed(open_storage, name):
+    topic = open_storage().create_topic(name, 1, now_ms=NOW)
+    assert topic.is_internal is name.startswith("__")
+
+
+def test_what_cannot_be_created_leaves_no_trace(open_storage, restart):
+    storage = open_storage()
+    storage.create_topic("t", 1, now_ms=NOW)
+    with pytest.raises(TopicAlreadyExists):
+        storage.create_topic("t", 1, now_ms=NOW)
+    with pytest.raises(InvalidPartitions):
+        storage.create_topic("u", 0, now_ms=NOW)
+    with pytest.raises(InvalidConfig, match="no.such"):
+        storage.create_topic("u", 1, {"no.such": "1"}, now_ms=NOW)
+    with pytest.raises(InvalidConfig, match=r"retention\.ms"):
+        storage.create_topic("u", 1, {"retention.ms": "soon"}, now_ms=NOW)
+    assert list(restart(storage).topics) == ["t"]
+
+
+def test_altered_configurations_reach_open_logs_and_survive(open_storage, restart):
+    storage = open_storage(defaults={"log.retention.hours": "2"})
+    storage.create_topic("t", 1, {"retention.bytes": "77"}, now_ms=NOW)
+    log = storage.log("t", 0)
+    assert (log.config.retention_ms, log.config.retention_bytes) == (2 * 3_600_000, 77)
+    storage.alter_configs("t", {"retention.ms": "9", "retention.bytes": None}, now_ms=NOW)
+    assert (log.config.retention_ms, log.config.retention_bytes) == (9, -1)
+    with pytest.raises(InvalidConfig):
+        storage.alter_configs("t", {"retention.ms": "x"}, now_ms=NOW)
+    with pytest.raises(UnknownTopicOrPartition):
+        storage.alter_configs("u", {}, now_ms=NOW)
+    storage = restart(storage)
+    assert dict(storage.topic("t").configs) == {"retention.ms": "9"}
+    assert storage.log_config("t").retention_ms == 9
+
+
+def test_dynamic_broker_configurations_are_inherited_and_survive(open_storage, restart):
+    storage = open_storage(defaults={"log.retention.ms": "1"})
+    storage.create_topic("t", 1, now_ms=NOW)
+    log = storage.log("t", 0)
+    storage.alter_broker_configs("", {"log.retention.ms": "2"}, now_ms=NOW)
+    assert log.config.retention_ms == 2
+    storage.alter_broker_configs("1", {"log.retention.ms": "3"}, now_ms=NOW)
+    assert log.config.retention_ms == 3
+    with pytest.raises(InvalidConfig):
+        storage.alter_broker_configs("", {"log.retention.ms": "x"}, now_ms=NOW)
+    storage = restart(storage, defaults={"log.retention.ms": "1"})
+    assert storage.log_config("t").retention_ms == 3
+    storage.alter_broker_configs("1", {"log.retention.ms": None}, now_ms=NOW)
+    assert storage.log_config("t").retention_ms == 2
+
+
+def test_a_bad_default_is_refused_at_the_start_and_frees_the_directory(open_storage):
+    with pytest.raises(InvalidConfig):
+        open_storage(defaults={"log.retention.ms": "x"})
+    open_storage().close()
+
+
+def test_producer_ids_are_never_given_out_twice(open_storage, restart):
+    storage = open_storage()
+    first = storage.allocate_producer_ids(now_ms=NOW)
+    storage = restart(storage, crash=True)
+    second = storage.allocate_producer_ids(now_ms=NOW)
+    assert (first, second) == (range(1000), range(1000, 2000))
+
+
+def test_leaders_move_under_a_new_epoch_that_batches_carry(open_storage, restart, batch):
+    storage = open_storage()
+    storage.create_topic("t", 2, assignment=[[1, 2], [2, 1]], now_ms=NOW)
+    log = storage.log("t", 0)
+    log.append(batch(b"a"), now_ms=NOW)
+    assert [p.leader for p in storage.topic("t").assignment] == [1, 2]
+    storage.move_leader("t", 0, 2, now_ms=NOW)
+    log.append(batch(b"b"), now_ms=NOW)
+    assert log.end_offset_for_epoch(0) == (0, 1)
+    storage = restart(storage)
+    moved = storage.topic("t").assignment[0]
+    assert (moved.leader, moved.leader_epoch, moved.replicas) == (2, 1, (1, 2))
+    assert storage.log("t", 0).leader_epoch == 1
+
+
+@pytest.mark.parametrize("partition", [-1, 2])
+def test_a_partition_that_does_not_exist_is_unknown(open_storage, partition):
+    storage = open_storage()
+    storage.create_topic("t", 2, now_ms=NOW)
+    with pytest.raises(UnknownTopicOrPartition) as caught:
+        storage.log("t", partition)
+    assert caught.value.code == 3
+
+
+def test_a_torn_change_of_the_metadata_counts_not_at_all(open_storage, restart, fs):
+    storage = open_storage()
+    storage.create_topic("first", 1, now_ms=NOW)
+    log = fs.files["/data/__cluster_metadata-0/00000000000000000000.log"]
+    whole = log.size()
+    storage.create_topic("second", 3, {"retention.ms": "1"}, now_ms=NOW)
+    content = bytes(log.content)
+    storage.crash()
+    for size in range(whole, len(content)):
+        log.content[:] = content[:size]
+        storage = open_storage()
+        assert list(storage.topics) == ["first"]
+        storage.crash()
+
+
+def test_few_files_are_open_however_many_partitions_are_used(open_storage, tmp_path, batch):
+    storage = open_storage(fs=OsFileSystem(), path=tmp_path, open_segments=10)
+    storage.create_topic("t", 60, now_ms=NOW)
+    for _ in range(3):
+        for partition in range(60):
+            storage.log("t", partition).append(batch(b"%d" % partition), now_ms=NOW)
+    held = sum(segment._log is not None for log in storage.open_logs.values() for segment in log._segments)
+    assert held <= 10
+    for partition in range(60):
+        data = storage.log("t", partition).read(2, max_bytes=1).read()
+        assert next(iter_records(data)).value == b"%d" % partition
+    storage.close()

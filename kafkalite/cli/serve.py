@@ -99,7 +99,7 @@ def _announce(config: BrokerConfig, addresses: tuple[tuple[str, int], ...]) -> N
             f"kafkalite {__version__} is listening on {', '.join(map(str, listening))}, data in {data}"
         )
         click.echo(f"Connect clients with bootstrap.servers={reachable}; stop with Ctrl-C.")
-    except BrokenPipeError:
+    except OSError:
         # Whoever started the broker has stopped reading, which is no reason for clients to lose it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -22,7 +22,7 @@ _USERS = 300
 def main(*, bootstrap: str, topic: str, partitions: int, rate: int, seconds: float) -> None:
     """Write clicks 0, 1, 2, … for some seconds; a user's clicks stay in order, on one partition."""
     commands = Commands()
-    producer = clients.producer(bootstrap_servers=bootstrap, linger_ms=5, batch_size=64 * 1024)
+    producer = clients.producer(bootstrap_servers=bootstrap, linger_ms=20, batch_size=64 * 1024)
     users = [(f"user-{number}".encode(), number % partitions) for number in range(_USERS)]
     waiting: deque[clients.Delivery] = deque()
     acknowledged = failed = sent = 0

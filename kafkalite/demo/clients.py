@@ -192,3 +192,8 @@ def rebalance_listener(
         "on_partitions_revoked": lambda _self, partitions: revoked(partitions),  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]  # kafka-python has no types
     }
     return cast("object", type("Listener", (base,), methods)())
+
+
+def kafka_error() -> type[Exception]:
+    """Give the class of all errors of kafka-python."""
+    return cast("type[Exception]", import_module("kafka.errors").KafkaError)

@@ -45,9 +45,16 @@ class Screen:
             finally:
                 live.update(self._frame(story), refresh=True)
 
-    def verdicts(self, verdicts: Sequence[Verdict]) -> None:
+    def verdicts(self, verdicts: Sequence[Verdict], story: Story, failure: str | None) -> None:
         """Show which promises held, with the numbers behind them."""
+        evidence = story.evidence
         self._console.print()
+        if evidence.seconds:
+            held = evidence.sent / evidence.seconds
+            line = f"The producer asked for {story.pace.rate:,} clicks/s; this machine held {held:,.0f}/s."
+            self._console.print(Text(line), soft_wrap=True)
+        if failure is not None:
+            self._console.print(Text(f"✗ The story broke off: {failure}", "bold red"), soft_wrap=True)
         for verdict in verdicts:
             mark = Text("✓ ", "bold green") if verdict.held else Text("✗ ", "bold red")
             self._console.print(mark + Text(verdict.promise, "bold"))

@@ -20,6 +20,7 @@ GROUP: Final = "billing"
 VICTIM: Final = "A"
 STANDBY: Final = "D"
 READERS: Final = ("fraud", "recommendations")
+BILLERS: Final = ("A", "B", "C", "D")
 PARTITIONS: Final = 3
 
 _T = TypeVar("_T")
@@ -52,13 +53,12 @@ class StoryStalledError(Exception):
 class Story:
     """One telling, on one broker. `evidence` grows while it goes; `tell` is called with a line for each event."""
 
-    def __init__(
-        self, pace: Pace, bootstrap: str, topic: str, folder: Path, tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, pace: Pace, folder: Path, suffix: str, tell: Callable[[str], None]) -> None:
+        """Prepare a story whose files go to `folder`, and whose topic and groups have names that end in `suffix`."""
         self.pace = pace
-        self.topic = topic
+        self.topic = f"ad_clicks{suffix}"
         self.evidence = Evidence()
-        self._bootstrap = bootstrap
+        self._suffix = suffix
         self._folder = folder
         self._tell = tell
         self._actors: dict[str, Actor] = {}
@@ -70,13 +70,15 @@ class Story:
         self.progress: dict[str, int] = {}
         """Clicks so far of the producer and of the readers."""
 
-    async def run(self) -> None:
-        """Tell the story to its end; raises StoryStalledError or ActorFailedError.
+    async def run(self, bootstrap: str) -> None:
+        """Tell the story to its end on a broker; raises StoryStalledError or ActorFailedError, maybe in a group.
 
-        All processes are gone when this returns, raises or is cancelled; the ledgers are in the evidence.
+        All processes are gone and the topic and groups are deleted when this returns, raises or is cancelled; the
+        ledgers are in the evidence then.
         """
-        self._watcher = await trio.to_thread.run_sync(Watcher, self._bootstrap, self.topic, PARTITIONS)
+        self._bootstrap = bootstrap
         self._asking = trio.Lock()
+        self._watcher = await trio.to_thread.run_sync(Watcher, bootstrap, self.topic, PARTITIONS)
         try:
             await self._ask(self._watcher.create_topic)
             async with trio.open_nursery() as nursery:
@@ -88,16 +90,9 @@ class Story:
             with trio.CancelScope(shield=True):
                 for actor in self._actors.values():
                     await actor.make_sure_it_is_gone()
-                await self._ask(self._watcher.close)
-            self.evidence.ledgers = {
-                name: list(read_ledger(path)) for name, path in self._ledgers() if path.exists()
-            }
-
-    async def clean_up(self) -> None:
-        """Delete the topic of a broker that is not the demo's own."""
-        watcher = await trio.to_thread.run_sync(Watcher, self._bootstrap, self.topic, PARTITIONS)
-        await trio.to_thread.run_sync(watcher.delete_topic)
-        await trio.to_thread.run_sync(watcher.close)
+                await self._ask(self._watcher.clean_up)
+            ledgers = {name: self._ledger(name) for name in BILLERS}
+            self.evidence.ledgers = {name: list(read_ledger(path)) for name, path in ledgers.items() if path.exists()}
 
     async def _all_scenes(self) -> None:
         await self._three_own_one_each()
@@ -156,7 +151,7 @@ class Story:
         crash.killed_at = time.monotonic()
         self.evidence.revoked(VICTIM, None, crash.killed_at)
         self._tell(f"A is dead (SIGKILL); the broker waits for its session of {self.pace.session_timeout:g} s")
-        committed = await self._ask(self._watcher.committed, GROUP)
+        committed = await self._committed_by(GROUP)
         crash.committed = committed.get(crash.partition, 0)
         await self._until(lambda: crash.partition in self.evidence.owned_by(STANDBY), "D owns A's partition")
         crash.taken_over_at = next(
@@ -168,7 +163,7 @@ class Story:
 
     async def _two_other_groups_begin(self) -> None:
         for name in READERS:
-            await self._start(name, "click_reader", group=name)
+            await self._start(name, "click_reader", group=name + self._suffix)
         await self._until(
             lambda: all(self.progress.get(name, 0) for name in READERS), "fraud and recommendations read clicks"
         )
@@ -187,7 +182,7 @@ class Story:
         for name in (*"BC", STANDBY):
             await self._actors[name].tell(STOP)
             await self._until(partial(self._has_left, name), f"{name} leaves")
-        self.evidence.committed_before_reading = await self._ask(self._watcher.committed, GROUP)
+        self.evidence.committed_before_reading = await self._committed_by(GROUP)
         self._tell("every click is billed and committed; B, C and D have left")
 
     async def _the_others_reach_the_end(self) -> None:
@@ -214,7 +209,7 @@ class Story:
             await self._actors[reader].tell(STOP)
             await self._until(partial(self._has_left, reader), f"{reader} leaves")
         for group in (GROUP, *READERS):
-            self.evidence.committed[group] = await self._ask(self._watcher.committed, group)
+            self.evidence.committed[group] = await self._committed_by(group)
 
     # What is seen and heard
 
@@ -246,8 +241,6 @@ class Story:
                     digests=report.texts("digests"),
                 )
             )
-        elif report.kind == "commit_refused":
-            self._tell(f"{name}: a commit was refused: {report.details['reason']}")
         if report.kind == "finished":
             evidence.unacknowledged = report.integer("failed")
             actor.may_end()
@@ -257,8 +250,8 @@ class Story:
         while True:
             self.evidence.ends = await self._ask(self._watcher.ends)
             for group in (GROUP, *READERS):
-                self.evidence.committed[group] = await self._ask(self._watcher.committed, group)
-            self.evidence.looks.append(await self._ask(self._watcher.look, GROUP))
+                self.evidence.committed[group] = await self._committed_by(group)
+            self.evidence.looks.append(await self._ask(self._watcher.look, GROUP + self._suffix))
             self._notify()
             await trio.sleep(self.pace.look_every)
 
@@ -284,23 +277,26 @@ class Story:
         await self._start(
             name,
             "click_consumer",
-            group=GROUP,
+            group=GROUP + self._suffix,
             name=name,
-            ledger=dict(self._ledgers())[name],
+            ledger=self._ledger(name),
             rate=self.pace.throttle,
             commit_every=self.pace.commit_every,
             session_timeout=self.pace.session_timeout,
             heartbeat=self.pace.heartbeat,
         )
 
-    async def _start(self, name: str, module: str, **options: object) -> None:
+    async def _start(self, name: str, module: str, /, **options: object) -> None:
         options = {"bootstrap": self._bootstrap, "topic": self.topic, **options}
         actor = await Actor.start(name, module, self._folder, options)
         self._actors[name] = actor
         self._nursery.start_soon(actor.listen, self._hear)
 
-    def _ledgers(self) -> list[tuple[str, Path]]:
-        return [(name, self._folder / f"{name}.ledger") for name in ("A", "B", "C", STANDBY)]
+    def _ledger(self, name: str) -> Path:
+        return self._folder / f"{name}.ledger"
+
+    async def _committed_by(self, group: str) -> dict[int, int]:
+        return await self._ask(self._watcher.committed, group + self._suffix)
 
     async def _ask(self, question: Callable[..., _T], *arguments: object) -> _T:
         async with self._asking:

@@ -28,23 +28,37 @@ def run(pace: Pace, *, bootstrap: str | None, as_program: bool) -> bool:
 async def _run(pace: Pace, bootstrap: str | None, as_program: bool) -> bool:
     screen = Screen(Console(stderr=as_program, force_terminal=False if as_program else None))
     failure: str | None = None
-    story: Story | None = None
     with tempfile.TemporaryDirectory(prefix="kafkalite-demo-") as temporary:
         folder = Path(temporary)
+        # On a broker of somebody else, names of our own keep us away from the topics and groups that are there.
+        suffix = "" if bootstrap is None else f"-{os.urandom(4).hex()}"
+        story = Story(pace, folder, suffix, screen.tell)
         try:
             async with AsyncExitStack() as stack:
-                topic = "ad_clicks"
                 if bootstrap is None:
                     broker = own_broker(folder, least_session_timeout=pace.session_timeout)
                     address = await stack.enter_async_context(broker)
                     screen.tell(f"a broker of the demo's own listens on {address}")
                 else:
-                    address, topic = bootstrap, f"ad_clicks-{os.urandom(4).hex()}"
-                story = Story(pace, address, topic, folder, screen.tell)
-                await _tell(story, screen)
-                if bootstrap is not None:
-                    await story.clean_up()
+                    address = bootstrap
+                await _tell(story, address, screen)
         except* (ActorFailedError, StoryStalledError) as failures:
-            failure = _first(failures)
-            screen.tell(failure)
-    ...
+            failure = _first_message(failures)
+    verdicts = judge(story.evidence)
+    if as_program:
+        sys.stdout.write(as_json(verdicts, story, failure) + "\n")
+    else:
+        screen.verdicts(verdicts, story, failure)
+    return failure is None and all(verdict.held for verdict in verdicts)
+
+
+async def _tell(story: Story, address: str, screen: Screen) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(screen.show, story)
+        await story.run(address)
+        nursery.cancel_scope.cancel()
+
+
+def _first_message(failures: BaseExceptionGroup[Exception]) -> str:
+    first = failures.exceptions[0]
+    return _first_message(first) if isinstance(first, BaseExceptionGroup) else str(first)

@@ -21,10 +21,6 @@ class Watcher:
         """Create the topic, and wait until it can be used."""
         self._admin.create_topics({self._topic: {"num_partitions": self._count}}, wait_for_metadata=True)
 
-    def delete_topic(self) -> None:
-        """Delete the topic."""
-        self._admin.delete_topics([self._topic])
-
     def ends(self) -> dict[int, int]:
         """Tell the end offset of each partition."""
         found = self._admin.list_partition_offsets(dict.fromkeys(self._partitions, clients.latest()))
@@ -55,6 +51,7 @@ class Watcher:
             for number in cast("list[int]", topic["partitions"])
         )
 
-    def close(self) -> None:
-        """End the admin client."""
+    def clean_up(self) -> None:
+        """Delete the topic, and end the admin client."""
+        self._admin.delete_topics([self._topic])
         self._admin.close()

@@ -93,9 +93,7 @@ def parse_value(name: str, kind: ConfigType, text: str) -> ConfigValue:
         ) from error
     limits = _INT_LIMITS.get(kind)
     if limits is not None and not limits[0] <= number <= limits[1]:
-        raise InvalidConfig(
-            f"Invalid value {text} for configuration {name}: not a number of type {kind.name}"
-        )
+        raise InvalidConfig(f"Invalid value {text} for configuration {name}: not a number of type {kind.name}")
     return number
 
 

@@ -53,9 +53,7 @@ class DataDirectory:
             if cluster_id is not None and cluster_id != known:
                 raise DataDirectoryCorrupt(f"{self.path} belongs to cluster {known}, not {cluster_id}")
             if properties.get("node.id", str(node_id)) != str(node_id):
-                raise DataDirectoryCorrupt(
-                    f"{self.path} belongs to node {properties['node.id']}, not {node_id}"
-                )
+                raise DataDirectoryCorrupt(f"{self.path} belongs to node {properties['node.id']}, not {node_id}")
             return known
         made = format_topic_id(new_uuid()) if cluster_id is None else cluster_id
         properties = {

@@ -89,9 +89,7 @@ class TimeIndex:
         content = fs.read(path) if fs.exists(path) else b""
         self.timestamps = array("q")
         self.offsets = array("i")
-        for timestamp, offset in _TIME_ENTRY.iter_unpack(
-            content[: len(content) // TIME_ENTRY_SIZE * TIME_ENTRY_SIZE]
-        ):
+        for timestamp, offset in _TIME_ENTRY.iter_unpack(content[: len(content) // TIME_ENTRY_SIZE * TIME_ENTRY_SIZE]):
             self.timestamps.append(timestamp)
             self.offsets.append(offset)
 

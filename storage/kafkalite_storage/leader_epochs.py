@@ -37,16 +37,20 @@ class LeaderEpochs:
             self.entries.append((epoch, offset))
             self._save()
 
-    def end_offset(self, epoch: int, log_end_offset: int) -> tuple[int, int]:
-        """Return the largest epoch up to the one asked for, and the offset where it ended."""
-        if not self.entries or epoch < 0 or epoch > self.latest:
+    def end_offset(self, epoch: int, current: int, log_end_offset: int) -> tuple[int, int]:
+        """Return the largest epoch up to the one asked for, and the offset where it ended.
+
+        The current epoch counts from the moment it leads, before it has written anything.
+        """
+        if epoch < 0 or epoch > current:
             return UNDEFINED
-        if epoch == self.latest:
+        if epoch == current:
             return epoch, log_end_offset
-        following = bisect_right(self.entries, epoch, key=lambda entry: entry[0])
+        entries = self.entries if current <= self.latest else [*self.entries, (current, log_end_offset)]
+        following = bisect_right(entries, epoch, key=lambda entry: entry[0])
         if following == 0:
-            return epoch, self.entries[0][1]
-        return self.entries[following - 1][0], self.entries[following][1]
+            return epoch, entries[0][1]
+        return entries[following - 1][0], entries[following][1]
 
     def truncate_to(self, offset: int) -> None:
         """Forget the epochs that start at or after an offset."""

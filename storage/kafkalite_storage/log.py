@@ -8,16 +8,6 @@ from enum import Enum
 from struct import Struct
 from typing import Final
 
-from kafkalite_wire.records import (
-    BatchHeader,
-    Buffer,
-    EndTxnMarker,
-    check_batches,
-    check_produced,
-    iter_records,
-    read_end_txn_marker,
-)
-
 from kafkalite_storage import time_search
 from kafkalite_storage.append_checks import prepare_batch
 from kafkalite_storage.errors import (
@@ -44,6 +34,15 @@ from kafkalite_storage.segment import NOTHING, FetchSlice, Segment, file_name
 from kafkalite_storage.time_search import TimestampOffset
 from kafkalite_storage.topic_config import FOREVER
 from kafkalite_storage.transaction_index import AbortedTransaction
+from kafkalite_wire.records import (
+    BatchHeader,
+    Buffer,
+    EndTxnMarker,
+    check_batches,
+    check_produced,
+    iter_records,
+    read_end_txn_marker,
+)
 
 __all__ = ["AppendInfo", "AppendOrigin", "FetchSlice", "PartitionLog", "TimestampOffset"]
 
@@ -84,6 +83,7 @@ class PartitionLog:
         recovery: Recovery,
         log_start_offset: int,
         recovery_point: int,
+        check_records: bool,
     ) -> None:
         self._fs = fs
         self._files = files
@@ -102,6 +102,7 @@ class PartitionLog:
         self._epoch_written = self._epochs.latest
         self._failure: OSError | None = None
         self._names_unsynced = False
+        self._check_records = check_records
         self.config = config
 
     @classmethod
@@ -115,10 +116,12 @@ class PartitionLog:
         clean: bool = False,
         log_start_offset: int = 0,
         files: OpenFiles | None = None,
+        check_records: bool = False,
     ) -> "PartitionLog":
         """Open a partition's directory, making it if it is new; `recovery` tells what had to be repaired.
 
-        Without clean, everything past the recovery point is read and checked.
+        Without clean, everything past the recovery point is read and checked. With check_records, appends
+        look at every record of a client's batch, as Kafka does, instead of trusting its header and CRC.
         """
         files = OpenFiles() if files is None else files
         with _storage(directory):
@@ -148,6 +151,7 @@ class PartitionLog:
                 recovery,
                 min(log_start_offset, end_offset),
                 end_offset if clean else min(recovery_point, end_offset),
+                check_records,
             )
             log._epochs.truncate_to(end_offset)
             return log
@@ -172,7 +176,8 @@ class PartitionLog:
         self._flush_messages = config.flush_messages
         self._log_append_time = config.uses_log_append_time
         self._looks_inside = (
-            config.is_compacted
+            self._check_records
+            or config.is_compacted
             or config.uses_log_append_time
             or config.target_compression is not None
             or config.message_timestamp_before_max_ms < FOREVER
@@ -245,7 +250,7 @@ class PartitionLog:
             or header.max_timestamp > now_ms + self._after_max_ms
             or header.attributes & 8  # a timestamp type that only brokers set
         ):
-            batch, header = prepare_batch(batch, header, self._config, now_ms)
+            batch, header = prepare_batch(batch, header, self._config, now_ms, check_records=self._check_records)
             if header.size > self._max_message_bytes:
                 raise self._too_large(header)
         if header.producer_id >= 0:
@@ -279,9 +284,7 @@ class PartitionLog:
                 if header.producer_id >= 0:
                     self._producers.record_batch(header, offset)
                 continue
-            markers = [
-                marker for marker in map(read_end_txn_marker, iter_records(batch)) if marker is not None
-            ]
+            markers = [marker for marker in map(read_end_txn_marker, iter_records(batch)) if marker is not None]
             for marker in markers:
                 self._producers.check_marker(header, marker)
             offset = self._write(batch, header)
@@ -308,9 +311,7 @@ class PartitionLog:
         first_timestamp = segment.first_timestamp
         position = segment.size
         try:
-            if (
-                first_timestamp is not None and max_timestamp - first_timestamp > self._segment_ms
-            ) or segment.is_full(
+            if (first_timestamp is not None and max_timestamp - first_timestamp > self._segment_ms) or segment.is_full(
                 size, last_offset, segment_bytes=self._segment_bytes, index_bytes=self._index_bytes
             ):
                 segment = self._roll()
@@ -345,9 +346,7 @@ class PartitionLog:
             self._failure = error
 
     def _too_large(self, header: BatchHeader) -> MessageTooLarge:
-        return MessageTooLarge(
-            f"a batch of {header.size} bytes exceeds max.message.bytes {self._max_message_bytes}"
-        )
+        return MessageTooLarge(f"a batch of {header.size} bytes exceeds max.message.bytes {self._max_message_bytes}")
 
     def _roll(self) -> Segment:
         """Close the active segment and begin the next one at the end offset."""
@@ -419,7 +418,7 @@ class PartitionLog:
 
     def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
         """Return the largest epoch up to the one asked for and where it ended; (-1, -1) if unknown."""
-        return self._epochs.end_offset(epoch, self.log_end_offset)
+        return self._epochs.end_offset(epoch, self.leader_epoch, self.log_end_offset)
 
     def start_epoch(self, epoch: int) -> None:
         """Write with a newer leader epoch from now on."""

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from kafkalite_wire.records import Compression
-
 from kafkalite_storage.topic_config import broker_defaults, effective
+from kafkalite_wire.records import Compression
 
 _CODECS: Final = {
     "uncompressed": Compression.NONE,
@@ -47,9 +46,7 @@ class LogConfig:
     segment_ms: int
 
     @classmethod
-    def of(
-        cls, overrides: Mapping[str, str] | None = None, broker: Mapping[str, str] | None = None
-    ) -> "LogConfig":
+    def of(cls, overrides: Mapping[str, str] | None = None, broker: Mapping[str, str] | None = None) -> "LogConfig":
         """Parse a topic's overrides on a broker's configurations; raises InvalidConfig."""
         values = effective(overrides, broker or {}) if overrides else broker_defaults(broker or {})
         chosen: dict[str, Any] = {field.name: values[field.name.replace("_", ".")] for field in fields(cls)}

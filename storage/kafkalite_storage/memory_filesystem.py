@@ -103,9 +103,7 @@ class MemoryFileSystem:
         """Forget the directory and all below."""
         for file in [file for file in self.files if file.startswith(f"{path}/")]:
             del self.files[file]
-        self.directories = {
-            name for name in self.directories if name != path and not name.startswith(f"{path}/")
-        }
+        self.directories = {name for name in self.directories if name != path and not name.startswith(f"{path}/")}
 
     def sync_directory(self, path: str) -> None:
         """Do nothing."""

@@ -7,15 +7,6 @@ nothing of it.
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from kafkalite_wire.errors import WireError
-from kafkalite_wire.messages.metadata_records import (
-    MetadataRecord,
-    decode_metadata_record,
-    encode_metadata_record,
-)
-from kafkalite_wire.records import Record, build_batch, check_batches, iter_records
-from kafkalite_wire.schema import declaration_of
-
 from kafkalite_storage.errors import DataDirectoryCorrupt
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.log import AppendOrigin, PartitionLog
@@ -24,6 +15,14 @@ from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.recovery import Recovery
 from kafkalite_storage.scan import whole_batches
 from kafkalite_storage.topics import Catalogue
+from kafkalite_wire.errors import WireError
+from kafkalite_wire.messages.metadata_records import (
+    MetadataRecord,
+    decode_metadata_record,
+    encode_metadata_record,
+)
+from kafkalite_wire.records import Record, build_batch, check_batches, iter_records
+from kafkalite_wire.schema import declaration_of
 
 #: KRaft's first leader epoch is 1; ours never changes, as nobody else can lead.
 LEADER_EPOCH: Final = 1
@@ -65,10 +64,7 @@ class MetadataLog:
     def append(self, records: Sequence[MetadataRecord], now_ms: int) -> None:
         """Write records as one change and apply them; they are on disk when this returns."""
         batch = build_batch(
-            [
-                Record(value=encode_metadata_record(record, version_of(record)), timestamp=now_ms)
-                for record in records
-            ]
+            [Record(value=encode_metadata_record(record, version_of(record)), timestamp=now_ms) for record in records]
         )
         self._log.append(batch, now_ms=now_ms, origin=AppendOrigin.BROKER)
         for record in records:
@@ -114,8 +110,6 @@ def _apply(records: Iterable[Record], catalogue: Catalogue) -> None:
         try:
             change = decode_metadata_record(record.value)
         except WireError as error:
-            raise DataDirectoryCorrupt(
-                f"the metadata log cannot be read at offset {record.offset}: {error}"
-            ) from error
+            raise DataDirectoryCorrupt(f"the metadata log cannot be read at offset {record.offset}: {error}") from error
         if change is not None:
             catalogue.replay(change)

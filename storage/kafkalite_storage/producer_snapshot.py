@@ -6,9 +6,8 @@ Kafka's format: version int16 (1), CRC-32C uint32 of what follows, and an array 
 from struct import Struct, error
 from typing import Final
 
-from kafkalite_wire.crc import crc32c
-
 from kafkalite_storage.producer_state import Producer, ProducerStates, SequencedBatch
+from kafkalite_wire.crc import crc32c
 
 _HEADER: Final = Struct(">hI")
 _COUNT: Final = Struct(">i")

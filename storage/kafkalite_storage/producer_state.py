@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from kafkalite_wire.records import BatchHeader, EndTxnMarker
-
 from kafkalite_storage.errors import (
     InvalidProducerEpoch,
     InvalidTxnState,
@@ -13,6 +11,7 @@ from kafkalite_storage.errors import (
     TransactionCoordinatorFenced,
 )
 from kafkalite_storage.transaction_index import AbortedTransaction
+from kafkalite_wire.records import BatchHeader, EndTxnMarker
 
 #: Batches for each producer whose duplicates are recognised; Kafka's clients keep at most five in flight.
 BATCHES_TO_RETAIN: Final = 5
@@ -131,9 +130,7 @@ class ProducerStates:
                 f"a marker of coordinator epoch {marker.coordinator_epoch} after {producer.coordinator_epoch}"
             )
 
-    def record_marker(
-        self, header: BatchHeader, marker: EndTxnMarker, offset: int
-    ) -> AbortedTransaction | None:
+    def record_marker(self, header: BatchHeader, marker: EndTxnMarker, offset: int) -> AbortedTransaction | None:
         """End the producer's transaction with a marker at offset; return it if it was aborted."""
         producer = self._producer(header)
         start = self.open_transactions.pop(header.producer_id, -1)
@@ -157,9 +154,7 @@ class ProducerStates:
     def expire(self, before_ms: int) -> list[int]:
         """Forget producers without open transaction that wrote nothing since; return their ids."""
         expired = [
-            p.producer_id
-            for p in self
-            if p.timestamp < before_ms and p.producer_id not in self.open_transactions
+            p.producer_id for p in self if p.timestamp < before_ms and p.producer_id not in self.open_transactions
         ]
         for producer_id in expired:
             del self.producers[producer_id]
@@ -168,9 +163,7 @@ class ProducerStates:
     def _producer(self, header: BatchHeader) -> Producer:
         producer = self.producers.get(header.producer_id)
         if producer is None:
-            producer = self.producers[header.producer_id] = Producer(
-                header.producer_id, header.producer_epoch
-            )
+            producer = self.producers[header.producer_id] = Producer(header.producer_id, header.producer_epoch)
         elif producer.epoch != header.producer_epoch:
             producer.epoch = header.producer_epoch
             producer.batches.clear()

@@ -9,14 +9,13 @@ is a cache.
 from dataclasses import dataclass, field
 from typing import Final
 
-from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_records, read_end_txn_marker
-
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.producer_snapshot import decode_snapshot
 from kafkalite_storage.producer_state import ProducerStates
 from kafkalite_storage.scan import iter_batches, iter_headers
 from kafkalite_storage.segment import Segment, file_name
+from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_records, read_end_txn_marker
 
 _DISCARDED: Final = (".deleted", ".cleaned", ".tmp")
 _DIGITS: Final = 20
@@ -126,9 +125,7 @@ def _recover_segment(segment: Segment, recovery_point: int, interval: int, tail:
         except CorruptBatch as error:
             tail.reason = f"{segment.name} at byte {at}: {error}"
             break
-        segment.note_batch(
-            at, header.size, header.base_offset, header.last_offset, header.max_timestamp, interval
-        )
+        segment.note_batch(at, header.size, header.base_offset, header.last_offset, header.max_timestamp, interval)
         tail.end_offset = header.next_offset
         position = at + header.size
     if position < size:

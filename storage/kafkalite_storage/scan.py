@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Final
 
-from kafkalite_wire.records import HEADER_SIZE, BatchHeader, read_header
-
 from kafkalite_storage.filesystem import File
+from kafkalite_wire.records import HEADER_SIZE, BatchHeader, read_header
 
 #: base offset, batch length and (after eleven bytes) last offset delta: what a walk needs of a header.
 WALK: Final = Struct(">qi11xi")
@@ -43,9 +42,7 @@ def whole_batches(data: memoryview) -> Iterator[tuple[int, BatchHeader]]:
         position += header.size
 
 
-def _walk(
-    file: File, position: int, end: int, *, whole: bool
-) -> Iterator[tuple[int, BatchHeader, memoryview]]:
+def _walk(file: File, position: int, end: int, *, whole: bool) -> Iterator[tuple[int, BatchHeader, memoryview]]:
     piece = memoryview(b"")
     piece_at = position
     while end - position >= HEADER_SIZE:

@@ -4,13 +4,12 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Final
 
-from kafkalite_wire.records import HEADER_SIZE, NO_TIMESTAMP, Buffer, read_header
-
 from kafkalite_storage.filesystem import File, FileSystem
 from kafkalite_storage.indexes import OFFSET_ENTRY_SIZE, TIME_ENTRY_SIZE, OffsetIndex, TimeIndex
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.scan import LENGTH_PREFIX, SMALLEST_LENGTH, WALK, iter_headers
 from kafkalite_storage.transaction_index import TransactionIndex
+from kafkalite_wire.records import HEADER_SIZE, NO_TIMESTAMP, Buffer, read_header
 
 LARGEST_RELATIVE_OFFSET: Final = 0x7FFF_FFFF
 _SUFFIXES: Final = (".log", ".index", ".timeindex", ".txnindex")
@@ -58,6 +57,7 @@ class Segment:
 
     __slots__ = (
         "_directory",
+        "_entries",
         "_files",
         "_fs",
         "_log",
@@ -86,6 +86,7 @@ class Segment:
         self._time_index: TimeIndex | None = None
         self._size = -1
         self._since_index = 0
+        self._entries = 0
         #: Where the newest batch starts, so that a consumer at the tail needs no search; -1: not known.
         self.last_batch_offset = -1
         self.last_batch_position = -1
@@ -191,6 +192,7 @@ class Segment:
             self.offset_index.append(last_offset - self.base_offset, position)
             self.time_index.maybe_append(self.max_timestamp, self.max_timestamp_offset - self.base_offset)
             self._since_index = 0
+            self._entries += 1
         self._since_index += size
         self.last_batch_offset = base_offset
         self.last_batch_position = position
@@ -201,7 +203,8 @@ class Segment:
             return self._size > 0
         if last_offset - self.base_offset > LARGEST_RELATIVE_OFFSET:
             return True
-        if self._since_index == self._size:  # no index entry yet
+        # The time index never has more entries, so this settles all appends but a segment's last ones.
+        if self._entries < index_bytes // TIME_ENTRY_SIZE - 1:
             return False
         # The time index keeps an entry free for the roll, which writes the newest timestamp.
         return (
@@ -223,6 +226,7 @@ class Segment:
         self._size = size = self.log_file().size()
         index = self.offset_index
         position = index.positions[-1] if len(index) else 0
+        self._entries = len(index)
         times = self.time_index
         self.max_timestamp, self.max_timestamp_offset = NO_TIMESTAMP, self.base_offset
         if len(times):
@@ -293,9 +297,7 @@ class Segment:
             position += at
         return None
 
-    def read(
-        self, offset: int, max_bytes: int, *, min_one_batch: bool, end: int | None = None
-    ) -> FetchSlice | None:
+    def read(self, offset: int, max_bytes: int, *, min_one_batch: bool, end: int | None = None) -> FetchSlice | None:
         """Return the batches from the one that holds offset on, before the position end, if any."""
         found = self.locate(offset)
         if found is None:
@@ -327,7 +329,7 @@ class Segment:
         self.offset_index.keep(0)
         self.time_index.keep(0)
         self.transaction_index.keep_before(0)
-        self._since_index = 0
+        self._since_index = self._entries = 0
 
     def keep_indexes_before(self, offset: int) -> None:
         """Drop the index entries at and after an offset."""

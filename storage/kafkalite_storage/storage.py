@@ -6,17 +6,6 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
 
-from kafkalite_wire.messages.metadata_records import (
-    ConfigRecord,
-    FeatureLevelRecord,
-    MetadataRecord,
-    PartitionChangeRecord,
-    PartitionRecord,
-    ProducerIdsRecord,
-    RemoveTopicRecord,
-    TopicRecord,
-)
-
 from kafkalite_storage.checkpoints import (
     PARTITION_METADATA,
     TopicPartition,
@@ -38,6 +27,16 @@ from kafkalite_storage.metadata_log import MetadataLog
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.topic_config import validate
 from kafkalite_storage.topics import BROKER_RESOURCE, METADATA_TOPIC, TOPIC_RESOURCE, Topic, check_topic_name
+from kafkalite_wire.messages.metadata_records import (
+    ConfigRecord,
+    FeatureLevelRecord,
+    MetadataRecord,
+    PartitionChangeRecord,
+    PartitionRecord,
+    ProducerIdsRecord,
+    RemoveTopicRecord,
+    TopicRecord,
+)
 
 #: Features of a new cluster, as Kafka 4.4 formats one.
 FEATURES: Final[Mapping[str, int]] = MappingProxyType(
@@ -70,6 +69,7 @@ class Storage:
         clean: bool,
         defaults: Mapping[str, str],
         new_uuid: Callable[[], bytes],
+        check_records: bool,
     ) -> None:
         self._fs = fs
         self._directory = directory
@@ -77,6 +77,7 @@ class Storage:
         self._catalogue = metadata.catalogue
         self._files = files
         self._new_uuid = new_uuid
+        self._check_records = check_records
         self._defaults = dict(defaults)
         self._logs: dict[TopicPartition, PartitionLog] = {}
         self._recovery_points = directory.recovery_points()
@@ -98,12 +99,13 @@ class Storage:
         new_uuid: Callable[[], bytes],
         now_ms: int,
         open_segments: int = 256,
+        check_records: bool = False,
     ) -> "Storage":
         """Own a data directory, making it if it is new, and read what topics there are.
 
         `defaults` are the broker's configurations by name (`log.segment.bytes`, …), `new_uuid` makes ids of
-        16 bytes, `open_segments` bounds the descriptors. Partitions are opened, and repaired, when they are
-        first asked for.
+        16 bytes, `open_segments` bounds the descriptors, `check_records` makes appends look at every record.
+        Partitions are opened, and repaired, when they are first asked for.
 
         Raises DataDirectoryInUse, DataDirectoryCorrupt, InvalidConfig, StorageFailure.
         """
@@ -127,13 +129,11 @@ class Storage:
                     clean=clean,
                     defaults=defaults or {},
                     new_uuid=new_uuid,
+                    check_records=check_records,
                 )
                 if metadata.is_new:
                     metadata.append(
-                        [
-                            FeatureLevelRecord(name=name, feature_level=level)
-                            for name, level in FEATURES.items()
-                        ],
+                        [FeatureLevelRecord(name=name, feature_level=level) for name, level in FEATURES.items()],
                         now_ms,
                     )
                 storage._elect_leaders(now_ms)
@@ -233,9 +233,7 @@ class Storage:
         topic = self.topic(name)
         if total <= topic.partitions:
             raise InvalidPartitions(f"topic {name!r} has {topic.partitions} partitions, {total} is not more")
-        self._metadata.append(
-            self._partition_records(topic.topic_id, topic.partitions, total, assignment), now_ms
-        )
+        self._metadata.append(self._partition_records(topic.topic_id, topic.partitions, total, assignment), now_ms)
         return self._catalogue.topics[name]
 
     def delete_topic(self, name: str, *, now_ms: int) -> None:
@@ -315,9 +313,7 @@ class Storage:
         """Reserve a block of producer ids that no restart gives out again (KIP-730)."""
         first = self._catalogue.next_producer_id
         block = range(first, first + PRODUCER_ID_BLOCK)
-        self._metadata.append(
-            [ProducerIdsRecord(broker_id=self.node_id, next_producer_id=block.stop)], now_ms
-        )
+        self._metadata.append([ProducerIdsRecord(broker_id=self.node_id, next_producer_id=block.stop)], now_ms)
         return block
 
     def log(self, name: str, partition: int) -> PartitionLog:
@@ -376,6 +372,7 @@ class Storage:
                 clean=self.was_clean and key in self._recovery_points,
                 log_start_offset=self._log_start_offsets.get(key, 0),
                 files=self._files,
+                check_records=self._check_records,
             )
         log.start_epoch(topic.assignment[partition].leader_epoch)
         self._logs[key] = log

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kafkalite_wire.records import iter_records, read_header
-
 from kafkalite_storage.scan import iter_headers
 from kafkalite_storage.segment import Segment
+from kafkalite_wire.records import iter_records, read_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +17,7 @@ class TimestampOffset:
     leader_epoch: int
 
 
-def first_at_or_after(
-    segments: Sequence[Segment], timestamp: int, start_offset: int
-) -> TimestampOffset | None:
+def first_at_or_after(segments: Sequence[Segment], timestamp: int, start_offset: int) -> TimestampOffset | None:
     """Return the first record from start_offset on that is not older than timestamp."""
     for segment in segments:
         if segment.newest()[0] < timestamp:

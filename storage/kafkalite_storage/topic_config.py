@@ -79,9 +79,7 @@ def _config(
     internal: bool = False,
 ) -> TopicConfig:
     names = ((broker, 1),) if isinstance(broker, str) else broker
-    return TopicConfig(
-        name=name, type=kind, default=default, rule=rule, doc=doc, broker_names=names, internal=internal
-    )
+    return TopicConfig(name=name, type=kind, default=default, rule=rule, doc=doc, broker_names=names, internal=internal)
 
 
 _CODECS: Final = ("uncompressed", "zstd", "lz4", "snappy", "gzip", "producer")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
+from kafkalite_storage.errors import InvalidTopic
 from kafkalite_wire.messages.metadata_records import (
     AbortTransactionRecord,
     BeginTransactionRecord,
@@ -19,8 +20,6 @@ from kafkalite_wire.messages.metadata_records import (
     RemoveTopicRecord,
     TopicRecord,
 )
-
-from kafkalite_storage.errors import InvalidTopic
 
 INTERNAL_TOPICS: Final = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
 METADATA_TOPIC: Final = "__cluster_metadata"
@@ -40,9 +39,7 @@ def check_topic_name(name: str) -> None:
     if name in (".", ".."):
         raise InvalidTopic(f"Topic name is invalid: {name!r} is a directory")
     if len(name) > _LONGEST_NAME:
-        raise InvalidTopic(
-            f"Topic name is invalid: it has {len(name)} characters, {_LONGEST_NAME} are allowed"
-        )
+        raise InvalidTopic(f"Topic name is invalid: it has {len(name)} characters, {_LONGEST_NAME} are allowed")
     if not _LEGAL_NAME.fullmatch(name):
         raise InvalidTopic(
             f"Topic name is invalid: {name!r} has characters other than letters, digits, '.', '_' and '-'"
@@ -113,9 +110,7 @@ class Catalogue:
             case TopicRecord():
                 # The configurations of a new topic may come before it: a config record names no topic id.
                 configs = self._early_configs.pop(record.name, {})
-                self._put(
-                    Topic(name=record.name, topic_id=record.topic_id, configs=MappingProxyType(configs))
-                )
+                self._put(Topic(name=record.name, topic_id=record.topic_id, configs=MappingProxyType(configs)))
             case PartitionRecord():
                 self._set_partition(
                     record.topic_id,

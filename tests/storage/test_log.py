@@ -1,5 +1,6 @@
 """A partition log: what goes in comes out, at the offsets that were promised."""
 
+import google_crc32c
 import pytest
 
 from kafkalite_storage.errors import (
@@ -12,7 +13,15 @@ from kafkalite_storage.errors import (
 from kafkalite_storage.log import AppendOrigin
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.scan import whole_batches
-from kafkalite_wire.records import CorruptBatch, InvalidRecord, Record, build_batch, check_batch, iter_records, read_header
+from kafkalite_wire.records import (
+    CorruptBatch,
+    InvalidRecord,
+    Record,
+    build_batch,
+    check_batch,
+    iter_records,
+    read_header,
+)
 
 NOW = 1_700_000_000_000
 SMALL_SEGMENTS = {"internal.segment.bytes": "500"}
@@ -55,6 +64,16 @@ def test_the_leader_epoch_is_written_into_batches_and_remembered(open_log, appen
     assert log.end_offset_for_epoch(3) == (0, 1)
     assert log.end_offset_for_epoch(4) == (4, 3)
     assert log.end_offset_for_epoch(5) == (-1, -1)
+
+
+def test_an_epoch_that_wrote_nothing_yet_is_known(open_log, append):
+    log = open_log()
+    assert log.end_offset_for_epoch(0) == (0, 0)
+    append(log, b"a")
+    log.start_epoch(2)
+    assert log.end_offset_for_epoch(2) == (2, 1)
+    assert log.end_offset_for_epoch(1) == (0, 1)
+    assert log.end_offset_for_epoch(0) == (0, 1)
 
 
 def test_leader_epochs_survive_a_restart(open_log, append):
@@ -186,9 +205,7 @@ def test_offset_for_timestamp_finds_the_first_record_that_is_not_older(open_log)
     log = open_log({"index.interval.bytes": "1", "internal.segment.bytes": "400"})
     for number in range(30):
         times = (NOW + number * 10, NOW + number * 10 + 5)
-        log.append(
-            build_batch([Record(None, b"x", t) for t in times], compression=number % 5), now_ms=NOW + 1000
-        )
+        log.append(build_batch([Record(None, b"x", t) for t in times], compression=number % 5), now_ms=NOW + 1000)
     for number in range(60):
         found = log.offset_for_timestamp(NOW + number * 5 - 2)
         assert (found.timestamp, found.offset, found.leader_epoch) == (NOW + number * 5, number, 0)
@@ -283,6 +300,15 @@ def test_compacted_topics_refuse_records_without_key_by_index(open_log):
     assert caught.value.code == 87
     assert [index for index, _ in caught.value.record_errors] == [1]
     log.append(build_batch([Record(b"k", None, NOW)]), now_ms=NOW)
+
+
+def test_malformed_records_behind_a_sound_checksum_are_refused_where_records_are_checked(open_log, batch):
+    malformed = bytearray(batch(b"a"))
+    malformed[61] = 0x40  # the length of the record
+    malformed[17:21] = google_crc32c.value(bytes(malformed[21:])).to_bytes(4, "big")
+    with pytest.raises(InvalidRecord) as caught:
+        open_log(check_records=True).append(malformed, now_ms=NOW)
+    assert caught.value.code == 87
 
 
 def test_a_topics_own_codec_replaces_the_producers(open_log, batch):

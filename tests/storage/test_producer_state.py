@@ -19,9 +19,7 @@ NOW = 1_700_000_000_000
 @pytest.fixture
 def send(append):
     def send_it(log, sequence, *values, epoch=0, producer_id=7, **options):
-        return append(
-            log, *values, producer_id=producer_id, producer_epoch=epoch, base_sequence=sequence, **options
-        )
+        return append(log, *values, producer_id=producer_id, producer_epoch=epoch, base_sequence=sequence, **options)
 
     return send_it
 

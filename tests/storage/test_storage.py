@@ -212,7 +212,7 @@ def test_what_cannot_be_created_leaves_no_trace(open_storage, restart):
         storage.create_topic("t", 1, now_ms=NOW)
     with pytest.raises(InvalidPartitions):
         storage.create_topic("u", 0, now_ms=NOW)
-    with pytest.raises(InvalidConfig, match="no.such"):
+    with pytest.raises(InvalidConfig, match=r"no\.such"):
         storage.create_topic("u", 1, {"no.such": "1"}, now_ms=NOW)
     with pytest.raises(InvalidConfig, match=r"retention\.ms"):
         storage.create_topic("u", 1, {"retention.ms": "soon"}, now_ms=NOW)

@@ -51,9 +51,7 @@ unclean.leader.election.enable BOOLEAN false
 
 def test_names_types_and_defaults_are_kafkas():
     ours = [
-        f"{c.name} {c.type.name} {format_value(c.default)}".rstrip()
-        for c in TOPIC_CONFIGS.values()
-        if not c.internal
+        f"{c.name} {c.type.name} {format_value(c.default)}".rstrip() for c in TOPIC_CONFIGS.values() if not c.internal
     ]
     assert sorted(ours) == KAFKA.splitlines()
 
@@ -115,7 +113,7 @@ def test_values_that_kafka_allows_are_allowed(name, value):
 
 
 def test_compaction_lags_must_not_cross():
-    with pytest.raises(InvalidConfig, match="compaction.lag"):
+    with pytest.raises(InvalidConfig, match=r"compaction\.lag"):
         validate({"min.compaction.lag.ms": "2", "max.compaction.lag.ms": "1"})
 
 

@@ -4,6 +4,7 @@ import random
 from contextlib import suppress
 
 import pytest
+
 from kafkalite_wire.compression import Compression, CompressionError, compress, decompress
 from kafkalite_wire.records import InvalidRecord, Record, build_batch, check_produced, iter_records
 

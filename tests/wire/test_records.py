@@ -6,6 +6,7 @@ import warnings
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kafkalite_wire.records import (
     HEADER_SIZE,
     CorruptBatch,
@@ -124,17 +125,14 @@ def test_a_built_batch_has_the_bytes_that_java_writes():
         == GOLDEN["transactional"]
     )
     assert (
-        build_batch(RECORDS, base_offset=42, partition_leader_epoch=6, log_append_time=T0 + 9999)
-        == GOLDEN["logappend"]
+        build_batch(RECORDS, base_offset=42, partition_leader_epoch=6, log_append_time=T0 + 9999) == GOLDEN["logappend"]
     )
 
 
 @pytest.mark.parametrize("commit", [True, False])
 def test_a_transaction_marker_has_the_bytes_that_java_writes(commit):
     marker = bytearray(
-        build_end_txn_marker(
-            producer_id=4000, producer_epoch=3, commit=commit, coordinator_epoch=9, timestamp=T0
-        )
+        build_end_txn_marker(producer_id=4000, producer_epoch=3, commit=commit, coordinator_epoch=9, timestamp=T0)
     )
     set_offsets_in_place(marker, 0, 7, 2)
     assert marker == GOLDEN["commit" if commit else "abort"]

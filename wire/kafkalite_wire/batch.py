@@ -134,7 +134,7 @@ def read_header(data: Buffer, position: int = 0) -> BatchHeader:
     """
     if position < 0 or len(data) - position < HEADER_SIZE:
         raise CorruptBatch(f"{len(data) - position} bytes are too few for a record batch")
-    return BatchHeader(*HEADER.unpack_from(data, position))
+    return BatchHeader._make(HEADER.unpack_from(data, position))
 
 
 def check_batch(data: Buffer, position: int = 0) -> BatchHeader:
@@ -148,11 +148,7 @@ def check_batch(data: Buffer, position: int = 0) -> BatchHeader:
         raise CorruptBatch(f"a batch of {end - position} bytes where {len(data) - position} bytes are left")
     if header.magic != MAGIC:
         raise CorruptBatch(f"message format {header.magic}; only {MAGIC} is supported")
-    computed = crc32c(data[position + _CHECKSUMMED_AT : end])
-    if computed != header.crc:
-        raise CorruptBatch(
-            f"CRC is {computed:#010x}, the batch at {header.base_offset} says {header.crc:#010x}"
-        )
+    _check_crc(header, data, position)
     if header.last_offset_delta < 0:
         raise InvalidRecord(f"the batch ends {-header.last_offset_delta} offsets before it begins")
     return header
@@ -192,20 +188,13 @@ def check_produced(data: Buffer, *, allow_zstd: bool = True) -> BatchHeader:
     Raises InvalidRecord for none or several batches, an old format, a control batch, or a producer id without
     sequence number; UnsupportedCompression; CorruptBatch.
     """
-    left = len(data)
-    size = _whole_batch(data, 0, left)
-    if not size:
-        raise InvalidRecord("a Produce request must have one record batch for each partition, this has none")
-    if data[16] != MAGIC:
-        raise InvalidRecord(f"a Produce request must hold message format {MAGIC}, this is {data[16]}")
-    codec = data[22] & COMPRESSION_MASK
-    if codec == Compression.ZSTD and not allow_zstd:
-        raise UnsupportedCompression("zstd needs version 7 of the Produce request")
-    if codec > Compression.ZSTD:
-        raise UnsupportedCompression(f"unknown compression codec {codec}")
-    if left > size and _whole_batch(data, size, left):
-        raise InvalidRecord("a Produce request must have exactly one record batch for each partition")
-    header = check_batch(data)
+    header = BatchHeader._make(HEADER.unpack_from(data)) if len(data) >= HEADER_SIZE else None
+    if header is None or header.batch_length + LENGTH_PREFIX != len(data) or header.magic != MAGIC:
+        header = _first_batch(data)
+    codec = header.attributes & COMPRESSION_MASK
+    if codec >= Compression.ZSTD and (codec > Compression.ZSTD or not allow_zstd):
+        raise UnsupportedCompression(f"compression codec {codec} is unknown to this version of the Produce request")
+    _check_crc(header, data, 0)
     check_count(header)
     if header.base_offset != 0:
         raise InvalidRecord(f"a producer's batch must start at offset 0, this starts at {header.base_offset}")
@@ -216,8 +205,27 @@ def check_produced(data: Buffer, *, allow_zstd: bool = True) -> BatchHeader:
     return header
 
 
-def _whole_batch(data: Buffer, position: int, end: int) -> int:
+def _first_batch(data: Buffer) -> BatchHeader:
+    """Take apart what is not simply one batch of the right format, as Kafka does."""
+    size = _whole_batch(data, 0)
+    if not size:
+        raise InvalidRecord("a Produce request must have one record batch for each partition, this has none")
+    if data[16] != MAGIC:
+        raise InvalidRecord(f"a Produce request must hold message format {MAGIC}, this is {data[16]}")
+    if _whole_batch(data, size):
+        raise InvalidRecord("a Produce request must have exactly one record batch for each partition")
+    return read_header(data)
+
+
+def _check_crc(header: BatchHeader, data: Buffer, position: int) -> None:
+    computed = crc32c(data[position + _CHECKSUMMED_AT : position + header.batch_length + LENGTH_PREFIX])
+    if computed != header.crc:
+        raise CorruptBatch(f"CRC is {computed:#010x}, the batch at {header.base_offset} says {header.crc:#010x}")
+
+
+def _whole_batch(data: Buffer, position: int) -> int:
     """Return the size of the batch at position, or 0 if it is not all there."""
+    end = len(data)
     if end - position < LENGTH_PREFIX + 5:
         return 0
     _, length, _ = _PREFIX.unpack_from(data, position)
@@ -230,9 +238,7 @@ def _whole_batch(data: Buffer, position: int, end: int) -> int:
     return size if position + size <= end else 0
 
 
-def set_offsets_in_place(
-    data: bytearray | memoryview, position: int, base_offset: int, leader_epoch: int
-) -> None:
+def set_offsets_in_place(data: bytearray | memoryview, position: int, base_offset: int, leader_epoch: int) -> None:
     """Give a batch its place in the log; both fields lie before the checksummed range."""
     _BASE_OFFSET.pack_into(data, position, base_offset)
     _EPOCH.pack_into(data, position + _EPOCH_AT, leader_epoch)
@@ -252,6 +258,4 @@ def set_log_append_time(data: bytearray | memoryview, position: int, timestamp: 
         header.base_timestamp,
         timestamp,
     )
-    _CRC.pack_into(
-        data, position + _CRC_AT, crc32c(data[position + _CHECKSUMMED_AT : position + header.size])
-    )
+    _CRC.pack_into(data, position + _CRC_AT, crc32c(data[position + _CHECKSUMMED_AT : position + header.size]))

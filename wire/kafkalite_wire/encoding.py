@@ -114,9 +114,12 @@ class EncoderSource(Source):
         present, saved = self.name("present"), self.name("saved")
         self.line(f"{present} = []; {saved} = out")
         for field in tagged:
-            self.indent(f"if {variable}.{field.name} != {self.constant('default', field.implied)}:")
+            value, default = self.name("v"), self.constant("default", field.implied)
+            self.line(f"{value} = {variable}.{field.name}")
+            # Most often it is the very object that the declaration gave as the default.
+            self.indent(f"if {value} is not {default} and {value} != {default}:")
             self.line("out = bytearray()")
-            self._value(field, field.type, f"{variable}.{field.name}")
+            self._value(field, field.type, value)
             self.flush()
             self.line(f"{present}.append(({field.tag}, out))")
             self.dedent()

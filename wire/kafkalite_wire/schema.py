@@ -237,14 +237,32 @@ _DECLARATION: Final = "__kafka_declaration__"
 
 
 def _declare(cls: type[T], declaration: Declaration | None) -> type[T]:
-    made = dataclass(slots=True, kw_only=True)(cls)
+    # Comparison and representation are shared: writing and compiling them for each of a hundred classes, as
+    # dataclasses do, would take most of the time to import a message.
+    made = dataclass(slots=True, kw_only=True, eq=False, repr=False)(cls)
     declared = tuple(
         dataclasses.replace(f.metadata["kafka"], name=f.name) for f in dataclasses.fields(cast("Any", made))
     )
     setattr(made, _FIELDS, declared)
     if declaration is not None:
         setattr(made, _DECLARATION, declaration)
+    for name, value in _SHARED.items():
+        setattr(made, name, value)
     return made
+
+
+def _equal(self: object, other: object) -> Any:
+    if other.__class__ is not self.__class__:
+        return NotImplemented
+    return all(getattr(self, f.name) == getattr(other, f.name) for f in fields_of(type(self)))
+
+
+def _represent(self: object) -> str:
+    values = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields_of(type(self)))
+    return f"{type(self).__name__}({values})"
+
+
+_SHARED: Final = {"__eq__": _equal, "__hash__": None, "__repr__": _represent}
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))

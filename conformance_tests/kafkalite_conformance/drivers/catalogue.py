@@ -41,6 +41,8 @@ EVERYTHING: Final = ADMINISTRATION | {
     "empty-values",
     "chosen-timestamps",
     "cluster-id",
+    "commit-errors",
+    "transactional-offsets",
 }
 """The names of what a scenario may need of a client, beyond producing and consuming in groups."""
 
@@ -82,12 +84,18 @@ CLIENTS: Final[dict[str, Client]] = {
             abilities=EVERYTHING
             - {"consumer-protocol", "cooperative-sticky", "alter_configs", "list_offset", "delete_group", "cluster-id"},
         ),
-        Client(name="franz-go", library="franz-go", command=building.franz_go, spares=0),
+        Client(
+            name="franz-go",
+            library="franz-go",
+            command=building.franz_go,
+            abilities=EVERYTHING - {"transactional-offsets"},
+            spares=0,
+        ),
         Client(
             name="sarama",
             library="sarama",
             command=building.sarama,
-            abilities=EVERYTHING - {"consumer-protocol", "seek", "cluster-id"},
+            abilities=EVERYTHING - {"consumer-protocol", "seek", "cluster-id", "commit-errors", "transactional-offsets"},
             spares=0,
         ),
         Client(

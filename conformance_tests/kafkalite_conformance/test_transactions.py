@@ -1,0 +1,68 @@
+"""Transactions: all of it or nothing, and offsets together with records."""
+
+import pytest
+
+from kafkalite_conformance.drivers.events import Acknowledged, Record, TopicPartition
+from kafkalite_conformance.stage import Stage
+
+pytestmark = pytest.mark.needs("transaction")
+
+
+def transaction(stage: Stage, client: str, topic: str, values: list[bytes], outcome: str, **fields: object) -> None:
+    """Produce in a transaction of its own and end it."""
+    records = [Record(value=value, partition=0).as_json() for value in values]
+    more = {name: value for name, value in fields.items() if isinstance(value, str | list)}
+    stage.clerk(client).call(
+        "transaction", topic=topic, records=records, outcome=outcome, transactional_id=stage.name("tx"), timeout=40, **more
+    )
+
+
+def test_committed_records_are_read(stage: Stage, client: str) -> None:
+    """Read committed sees a committed transaction, and a control record is nobody's record."""
+    topic = stage.topic()
+    transaction(stage, client, topic, [b"a", b"b"], "commit")
+    stage.fill(topic, [b"c"])
+    reader = stage.reader(client, topic, isolation="read_committed")
+    stage.await_values(reader, [b"a", b"b", b"c"])
+    assert [record.offset for record in reader.records] == [0, 1, 3]
+
+
+def test_aborted_records_are_read_only_by_those_who_do_not_care(stage: Stage, client: str) -> None:
+    """Read uncommitted sees them, read committed does not."""
+    topic = stage.topic()
+    transaction(stage, client, topic, [b"gone"], "abort")
+    transaction(stage, client, topic, [b"stays"], "commit")
+    stage.await_values(stage.reader(client, topic, isolation="read_uncommitted"), [b"gone", b"stays"])
+    stage.await_values(stage.reader(client, topic, isolation="read_committed"), [b"stays"])
+
+
+def test_an_open_transaction_holds_readers_back(stage: Stage, client: str) -> None:
+    """The last stable offset: what comes after an open transaction waits for its end, here for its fencing."""
+    topic, name = stage.topic(), stage.name("tx")
+    opener = stage.driver(client)
+    records = [Record(value=b"open", partition=0).as_json()]
+    command = opener.send("transaction", topic=topic, records=records, outcome="open", transactional_id=name)
+    stage.wait(lambda: any(isinstance(each, Acknowledged) for each in opener.deliveries(command)), "the open record")
+    stage.fill(topic, [b"after"])
+    patient = stage.reader(client, topic, isolation="read_committed")
+    hasty = stage.reader(client, topic, isolation="read_uncommitted")
+    stage.await_values(hasty, [b"open", b"after"])
+    assert patient.records == []
+    opener.crash()
+    # The same transactional id begins again: the broker fences the crashed producer and aborts what it left open.
+    stage.clerk(client).call(
+        "transaction", topic=topic, records=[Record(value=b"next", partition=0).as_json()], outcome="commit",
+        transactional_id=name, timeout=40,
+    )
+    stage.await_values(patient, [b"after", b"next"])
+
+
+@pytest.mark.needs("transactional-offsets")
+def test_offsets_are_committed_with_the_transaction(stage: Stage, client: str) -> None:
+    """TxnOffsetCommit: the group's progress comes with the records, or not at all."""
+    source, target, group = stage.topic(), stage.topic(), stage.group()
+    place = {"topic": source, "partition": 0}
+    transaction(stage, client, target, [b"out"], "commit", group=group, offsets=[{**place, "offset": 5}])
+    assert stage.committed(group) == {TopicPartition(source, 0): 5}
+    transaction(stage, client, target, [b"lost"], "abort", group=group, offsets=[{**place, "offset": 9}])
+    assert stage.committed(group) == {TopicPartition(source, 0): 5}

@@ -1,0 +1,92 @@
+"""Kafka's own DumpLogSegments reads our files without complaint.
+
+Needs Java and a folder of Kafka's jars with kafka-tools, named by KAFKALITE_KAFKA_LIBS.
+"""
+
+import os
+import random
+import re
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+from kafkalite_storage.log import AppendOrigin
+from kafkalite_storage.storage import Storage
+from kafkalite_wire.records import Record, build_batch, build_end_txn_marker
+
+NOW = 1_700_000_000_000
+LIBS = os.environ.get("KAFKALITE_KAFKA_LIBS", "")
+
+pytestmark = pytest.mark.skipif(
+    not LIBS or shutil.which("java") is None or not list(Path(LIBS).glob("kafka-tools-[0-9]*.jar")),
+    reason="needs java and KAFKALITE_KAFKA_LIBS with kafka-tools",
+)
+
+
+def dump(files, *options):
+    names = ",".join(str(file) for file in files)
+    command = ["java", "-cp", f"{LIBS}/*", "org.apache.kafka.tools.DumpLogSegments", *options, "--files", names]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(params=["clean", "recovered"])
+def directory(request, tmp_path):
+    storage = Storage.open(tmp_path, new_uuid=lambda: uuid.uuid4().bytes, now_ms=NOW)
+    storage.create_topic("t", 1, {"segment.bytes": "1048576"}, now_ms=NOW)
+    log = storage.log("t", 0)
+    chance = random.Random(1)
+    sequence = 0
+    for number in range(2000):
+        count = chance.randint(1, 5)
+        now = NOW + number * 10
+        records = [Record(b"k", chance.randbytes(chance.randint(1, 400)), now + i) for i in range(count)]
+        batch = build_batch(records, compression=number % 5, producer_id=7, producer_epoch=0, base_sequence=sequence)
+        log.append(batch, now_ms=now)
+        sequence += count
+    transaction = build_batch(
+        [Record(None, b"t", now)], producer_id=8, producer_epoch=0, base_sequence=0, is_transactional=True
+    )
+    log.append(transaction, now_ms=now)
+    marker = build_end_txn_marker(producer_id=8, producer_epoch=0, commit=False, coordinator_epoch=0, timestamp=now)
+    log.append(marker, now_ms=now, origin=AppendOrigin.BROKER)
+    assert log.segment_count > 1
+    if request.param == "recovered":
+        storage.crash()
+        for path in (tmp_path / "t-0").glob("*index"):
+            path.unlink()
+        storage = Storage.open(tmp_path, new_uuid=lambda: uuid.uuid4().bytes, now_ms=NOW)
+        assert storage.log("t", 0).recovery.scanned_bytes > 1_000_000
+    storage.close()
+    return tmp_path
+
+
+def test_batches_and_records_are_sound_and_indexes_pass_the_sanity_check(directory):
+    for log in sorted((directory / "t-0").glob("*.log")):
+        indexes = [log.with_suffix(".index"), log.with_suffix(".timeindex")]
+        text = dump([log, *indexes], "--deep-iteration", "--index-sanity-check")
+        assert text.count("passed sanity check") == 2
+        assert "isvalid: true" in text
+        assert "isvalid: false" not in text
+        assert not re.search("mismatch|out of order|Found", text, re.IGNORECASE)
+        text = dump(indexes, "--deep-iteration", "--verify-index-only")
+        assert not re.search("mismatch|out of order|Found", text, re.IGNORECASE)
+
+
+def test_the_last_producer_snapshot_and_the_transaction_index_are_read(directory):
+    partition = directory / "t-0"
+    text = dump([sorted(partition.glob("*.snapshot"))[-1]])
+    assert "producerId: 7 producerEpoch: 0" in text
+    assert "producerId: 8 producerEpoch: 0 coordinatorEpoch: 0 currentTxnFirstOffset: OptionalLong.empty" in text
+    [index] = [path for path in partition.glob("*.txnindex") if path.stat().st_size]
+    assert "producerId: 8 firstOffset:" in dump([index])
+
+
+def test_the_metadata_log_is_read(directory):
+    log = directory / "__cluster_metadata-0" / "00000000000000000000.log"
+    text = dump([log], "--cluster-metadata-decoder")
+    assert '"type":"TOPIC_RECORD","version":0,"data":{"name":"t"' in text
+    assert '"type":"PARTITION_RECORD","version":2' in text
+    assert '"name":"segment.bytes","value":"1048576"' in text

@@ -10,12 +10,21 @@ _FASTEST_RATE = 33_000
 
 @click.command()
 @click.option("--fast", is_flag=True, help="Tell it in under 20 seconds: lower rate, shorter session timeout.")
-@click.option("--rate", type=click.IntRange(30, 1_000_000), metavar="N",
-              help="Clicks a second that the producer asks for.  [default: 33000; 3000 with --fast]")
-@click.option("--seconds", type=click.FloatRange(1, 3600), metavar="S",
-              help="How long the producer writes.  [default: 25; 6 with --fast]")
-@click.option("--bootstrap", metavar="HOST:PORT",
-              help="Use this broker, with names of the demo's own, instead of starting one.")
+@click.option(
+    "--rate",
+    type=click.IntRange(30, 1_000_000),
+    metavar="N",
+    help="Clicks a second that the producer asks for.  [default: 33000; 3000 with --fast]",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1, 3600),
+    metavar="S",
+    help="How long the producer writes.  [default: 25; 6 with --fast]",
+)
+@click.option(
+    "--bootstrap", metavar="HOST:PORT", help="Use this broker, with names of the demo's own, instead of starting one."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON; events go to standard error.")
 def demo(*, fast: bool, rate: int | None, seconds: float | None, bootstrap: str | None, as_json: bool) -> None:
     """Watch consumer groups at work, with real clients.
@@ -28,7 +37,7 @@ def demo(*, fast: bool, rate: int | None, seconds: float | None, bootstrap: str 
     """
     missing = [package for package, module in (("kafka-python", "kafka"), ("rich", "rich")) if not find_spec(module)]
     if missing:
-        raise click.ClickException(f"{' and '.join(missing)} missing: run pip install 'kafkalite[demo]'")
+        raise click.ClickException(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: run pip install 'kafkalite[demo]'")
 
     from kafkalite.demo.story import Pace
     from kafkalite.demo.telling import run

@@ -27,9 +27,7 @@ log = logging.getLogger("kafkalite.serve")
     metavar="HOST:PORT",
     help="Address that clients are told to connect to.  [default: the one through which they came]",
 )
-@click.option(
-    "--data", metavar="DIR", help="Data directory, made if it does not exist.  [default: ./kafkalite-data]"
-)
+@click.option("--data", metavar="DIR", help="Data directory, made if it does not exist.  [default: ./kafkalite-data]")
 @click.option(
     "--config",
     "file",
@@ -95,9 +93,7 @@ def _announce(config: BrokerConfig, addresses: tuple[tuple[str, int], ...]) -> N
     reachable = config.advertise or _reachable(listening[0])
     data = config.data_dir if config.data_dir.is_absolute() else f"./{config.data_dir}"
     try:
-        click.echo(
-            f"kafkalite {__version__} is listening on {', '.join(map(str, listening))}, data in {data}"
-        )
+        click.echo(f"kafkalite {__version__} is listening on {', '.join(map(str, listening))}, data in {data}")
         click.echo(f"Connect clients with bootstrap.servers={reachable}; stop with Ctrl-C.")
     except OSError:
         # Whoever started the broker has stopped reading, which is no reason for clients to lose it.

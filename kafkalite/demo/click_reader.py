@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Collection
-from typing import Final
+from typing import Final, Protocol
 
 import click
 
@@ -16,6 +16,18 @@ _REPORT_EVERY: Final = 0.25
 _COMMIT_TIMEOUT_MS: Final = 5000
 
 
+class _Digest(Protocol):
+    """What hashlib makes."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in bytes."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Give the digest as text."""
+        ...
+
+
 class Reading:
     """One pass over the topic: where it began, how far it is, and a digest of each partition's bytes."""
 
@@ -23,7 +35,7 @@ class Reading:
         self.clicks = 0
         self.first: dict[int, int] = {}
         self.next: dict[int, int] = {}
-        self._digests: dict[int, "hashlib._Hash"] = {}
+        self._digests: dict[int, _Digest] = {}
 
     def add(self, partition: int, records: Collection[clients.Record]) -> None:
         """Take in the records that came next on a partition."""

@@ -186,11 +186,15 @@ def rebalance_listener(
     assigned: Callable[[Collection[TopicPartition]], None], revoked: Callable[[Collection[TopicPartition]], None]
 ) -> object:
     """Make a ConsumerRebalanceListener of two functions."""
-    base = import_module("kafka").ConsumerRebalanceListener
-    methods = {
-        "on_partitions_assigned": lambda _self, partitions: assigned(partitions),  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]  # kafka-python has no types
-        "on_partitions_revoked": lambda _self, partitions: revoked(partitions),  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]  # kafka-python has no types
-    }
+    base = cast("type", import_module("kafka").ConsumerRebalanceListener)
+
+    def on_assigned(_: object, partitions: Collection[TopicPartition]) -> None:
+        assigned(partitions)
+
+    def on_revoked(_: object, partitions: Collection[TopicPartition]) -> None:
+        revoked(partitions)
+
+    methods = {"on_partitions_assigned": on_assigned, "on_partitions_revoked": on_revoked}
     return cast("object", type("Listener", (base,), methods)())
 
 

@@ -80,7 +80,11 @@ class Evidence:
     def revoked(self, member: str, partitions: Sequence[int] | None, at: float) -> None:
         """Note that a consumer gave partitions up; None is all of them."""
         for period in self.ownerships:
-            if period.member == member and period.until is None and (partitions is None or period.partition in partitions):
+            if (
+                period.member == member
+                and period.until is None
+                and (partitions is None or period.partition in partitions)
+            ):
                 period.until = at
 
     def owned_by(self, member: str) -> set[int]:

@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _STOP_WITHIN = 5.0
 
 
 @asynccontextmanager
-async def own_broker(folder: Path, *, least_session_timeout: float) -> AsyncIterator[str]:
+async def own_broker(folder: Path, *, least_session_timeout: float) -> AsyncGenerator[str]:
     """Run a broker until the block ends, and give its address; raises ActorFailedError if it does not start."""
     command = [
         sys.executable, "-m", "kafkalite.demo.leash",

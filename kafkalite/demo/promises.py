@@ -24,7 +24,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Missing(Exception):
+class _MissingError(Exception):
     """What would have to be judged did not happen."""
 
     what: str
@@ -36,7 +36,7 @@ def judge(evidence: Evidence) -> list[Verdict]:
     for promise, check in _CHECKS.items():
         try:
             held, numbers = check(evidence)
-        except _Missing as missing:
+        except _MissingError as missing:
             held, numbers = False, f"no evidence: {missing.what}"
         verdicts.append(Verdict(promise=promise, held=held, numbers=numbers))
     return verdicts
@@ -51,7 +51,7 @@ def _one_owner(evidence: Evidence) -> tuple[bool, str]:
     )
     charges = [(member, charge) for member, ledger in evidence.ledgers.items() for charge in ledger]
     if not charges:
-        raise _Missing("nothing was billed")
+        raise _MissingError("nothing was billed")
     strays = _count_strays(periods, charges)
     numbers = (
         f"{len(periods)} periods of ownership, {overlaps} overlap; "
@@ -74,7 +74,7 @@ def _count_strays(periods: Iterable[Ownership], charges: Iterable[tuple[str, Cha
 def _standby(evidence: Evidence) -> tuple[bool, str]:
     crash = _crash(evidence)
     if crash.taken_over_at is None:
-        raise _Missing(f"{crash.standby} never took over")
+        raise _MissingError(f"{crash.standby} never took over")
     waited = crash.taken_over_at - crash.standby_joined_at
     owned_early = [
         period
@@ -98,7 +98,7 @@ def _standby(evidence: Evidence) -> tuple[bool, str]:
 def _stays(evidence: Evidence) -> tuple[bool, str]:
     crash = _crash(evidence)
     if crash.killed_at is None or crash.taken_over_at is None:
-        raise _Missing(f"nobody took over from {crash.victim}")
+        raise _MissingError(f"nobody took over from {crash.victim}")
     waited = crash.taken_over_at - crash.killed_at
     # The session runs from the last heartbeat, which may be one interval before the end.
     least = crash.session_timeout - crash.heartbeat_interval - _SLACK
@@ -130,7 +130,7 @@ def _resumes(evidence: Evidence) -> tuple[bool, str]:
         None,
     )
     if crash.committed is None or first is None:
-        raise _Missing(f"{crash.standby} read nothing of partition {crash.partition}")
+        raise _MissingError(f"{crash.standby} read nothing of partition {crash.partition}")
     numbers = (
         f"partition {crash.partition}: {crash.victim} had committed {crash.committed:,}, "
         f"{crash.standby} began at {first:,}"
@@ -141,7 +141,7 @@ def _resumes(evidence: Evidence) -> tuple[bool, str]:
 def _re_reads(evidence: Evidence) -> tuple[bool, str]:
     crash = _crash(evidence)
     if crash.committed is None:
-        raise _Missing(f"nothing is known of the last commit of {crash.victim}")
+        raise _MissingError(f"nothing is known of the last commit of {crash.victim}")
     tail = {
         charge.offset
         for charge in evidence.ledgers.get(crash.victim, ())
@@ -150,8 +150,8 @@ def _re_reads(evidence: Evidence) -> tuple[bool, str]:
     billed_again = Counter(
         (charge.partition, charge.offset) for ledger in evidence.ledgers.values() for charge in ledger
     )
-    twice = {place for place, times in billed_again.items() if times == 2}  # noqa: PLR2004  (twice is twice)
-    more = sum(times > 2 for times in billed_again.values())  # noqa: PLR2004  (more than twice)
+    twice = {place for place, times in billed_again.items() if times == 2}
+    more = sum(times > 2 for times in billed_again.values())
     numbers = (
         f"{crash.victim} had billed {len(tail):,} clicks that it had not committed; "
         f"{len(twice):,} were billed twice, {more} more often"
@@ -161,14 +161,14 @@ def _re_reads(evidence: Evidence) -> tuple[bool, str]:
 
 def _all_billed(evidence: Evidence) -> tuple[bool, str]:
     if not evidence.sent:
-        raise _Missing("no click was written")
+        raise _MissingError("no click was written")
     billed = {charge.click for ledger in evidence.ledgers.values() for charge in ledger}
     places = {(charge.partition, charge.offset) for ledger in evidence.ledgers.values() for charge in ledger}
     expected = {(partition, offset) for partition, end in evidence.ends.items() for offset in range(end)}
     missing = evidence.sent - len(billed & set(range(evidence.sent)))
     numbers = (
-        f"{evidence.acknowledged:,} of {evidence.sent:,} clicks acknowledged, {sum(evidence.ends.values()):,} in the log, "
-        f"{len(billed):,} billed, {missing:,} missing"
+        f"{evidence.acknowledged:,} of {evidence.sent:,} clicks acknowledged, {sum(evidence.ends.values()):,} in the "
+        f"log, {len(billed):,} billed, {missing:,} missing"
     )
     whole = evidence.acknowledged == evidence.sent == sum(evidence.ends.values()) and places == expected
     return whole and missing == 0, numbers
@@ -176,7 +176,7 @@ def _all_billed(evidence: Evidence) -> tuple[bool, str]:
 
 def _independent(evidence: Evidence) -> tuple[bool, str]:
     if not evidence.passes:
-        raise _Missing("no other group read the topic")
+        raise _MissingError("no other group read the topic")
     ends = {partition: end for partition, end in evidence.ends.items() if end}
     total = sum(ends.values())
     held = evidence.committed.get("billing") == evidence.committed_before_reading
@@ -193,7 +193,7 @@ def _independent(evidence: Evidence) -> tuple[bool, str]:
 def _replays(evidence: Evidence) -> tuple[bool, str]:
     again = [(group, passes) for group, passes in evidence.passes.items() if len(passes) > 1]
     if not again:
-        raise _Missing("no group read the topic again")
+        raise _MissingError("no group read the topic again")
     group, passes = again[0]
     same = passes[0].digests == passes[1].digests and passes[0].clicks == passes[1].clicks
     numbers = (
@@ -205,13 +205,15 @@ def _replays(evidence: Evidence) -> tuple[bool, str]:
 
 def _is_whole(read: Pass, ends: dict[int, int]) -> bool:
     return (
-        read.clicks == sum(ends.values()) and dict(read.next) == ends and all(first == 0 for first in read.first.values())
+        read.clicks == sum(ends.values())
+        and dict(read.next) == ends
+        and all(first == 0 for first in read.first.values())
     )
 
 
 def _crash(evidence: Evidence) -> Crash:
     if evidence.crash is None:
-        raise _Missing("nobody was killed")
+        raise _MissingError("nobody was killed")
     return evidence.crash
 
 

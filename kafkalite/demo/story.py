@@ -154,9 +154,7 @@ class Story:
         committed = await self._committed_by(GROUP)
         crash.committed = committed.get(crash.partition, 0)
         await self._until(lambda: crash.partition in self.evidence.owned_by(STANDBY), "D owns A's partition")
-        crash.taken_over_at = next(
-            period.since for period in self.evidence.ownerships if period.member == STANDBY
-        )
+        crash.taken_over_at = next(period.since for period in self.evidence.ownerships if period.member == STANDBY)
         waited = crash.taken_over_at - crash.killed_at
         self._tell(f"D owns partition {crash.partition}, {waited:.1f} s later")
         await self._until(lambda: (STANDBY, "began") in self._heard, "D reads A's partition")
@@ -170,7 +168,9 @@ class Story:
         self._tell("fraud and recommendations, groups of their own, read from the beginning")
 
     async def _everything_is_billed(self) -> None:
-        await self._until(lambda: ("producer", "finished") in self._heard, "the producer is done", more=self.pace.seconds)
+        await self._until(
+            lambda: ("producer", "finished") in self._heard, "the producer is done", more=self.pace.seconds
+        )
         self.evidence.ends = await self._ask(self._watcher.ends)
         rate = self.evidence.sent / self.evidence.seconds
         self._tell(f"the producer is done: {self.evidence.sent:,} clicks, {rate:,.0f}/s")
@@ -200,7 +200,7 @@ class Story:
         name = READERS[-1]
         await self._actors[name].tell("rewind")
         await self._until(
-            lambda: len(self.evidence.passes[name]) == 2,  # noqa: PLR2004  (the second pass)
+            lambda: len(self.evidence.passes[name]) == 2,
             f"{name} replays everything",
             more=self._reading_time(),
         )

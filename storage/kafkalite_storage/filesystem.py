@@ -8,7 +8,7 @@ import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from kafkalite_wire.crc import Buffer
 
@@ -153,6 +153,7 @@ class OsFile:
         return self._fd
 
 
+_READ_PIECE: Final = 1024 * 1024
 _sync_data = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
@@ -181,7 +182,14 @@ class OsFileSystem:
 
     def read(self, path: str) -> bytes:
         """Read a whole file."""
-        return Path(path).read_bytes()
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            parts: list[bytes] = []
+            while part := os.read(fd, _READ_PIECE):
+                parts.append(part)
+            return b"".join(parts)
+        finally:
+            os.close(fd)
 
     def replace(self, path: str, content: bytes, *, sync: bool = True) -> None:
         """Write beside and rename over, as Kafka does with its checkpoints."""
@@ -201,7 +209,7 @@ class OsFileSystem:
 
     def exists(self, path: str) -> bool:
         """Tell whether the path exists."""
-        return Path(path).exists()
+        return os.access(path, os.F_OK)  # opening a partition asks several times; a Path is ten times as slow
 
     def list(self, path: str) -> list[str]:
         """List names."""

@@ -65,6 +65,10 @@ class OffsetIndex:
             and (not self.positions or self.positions[-1] < size)
         )
 
+    def make_file(self) -> None:
+        """Make the file if there is none."""
+        self._open()
+
     def _open(self) -> File:
         file = self._file
         if file is None:
@@ -123,6 +127,10 @@ class TimeIndex:
     def is_sound(self) -> bool:
         """Tell whether both columns increase."""
         return _increases(self.timestamps) and _increases(self.offsets)
+
+    def make_file(self) -> None:
+        """Make the file if there is none."""
+        self._open()
 
     def _open(self) -> File:
         file = self._file

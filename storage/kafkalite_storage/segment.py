@@ -116,7 +116,8 @@ class Segment:
         self.log_file().truncate(0)
         self._size = 0
         self.max_timestamp = NO_TIMESTAMP
-        self.drop_indexes()
+        for suffix in _SUFFIXES[1:]:
+            self._fs.remove(self._path(suffix))
 
     def log_file(self) -> File:
         """Return the open log file."""
@@ -213,7 +214,12 @@ class Segment:
         )
 
     def seal(self) -> None:
-        """Write the newest timestamp to the time index, as Kafka does on a roll and on a clean close."""
+        """Write the newest timestamp to the time index, as Kafka does on a roll and on a clean close.
+
+        Both index files are there afterwards, be they empty: Kafka would call a missing one damage.
+        """
+        self.offset_index.make_file()
+        self.time_index.make_file()
         if self._size > 0 and self.max_timestamp is not None:
             self.time_index.maybe_append(self.max_timestamp, self.max_timestamp_offset - self.base_offset)
 

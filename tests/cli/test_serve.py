@@ -46,6 +46,17 @@ def address_of(process: subprocess.Popen[str]) -> tuple[str, int]:
     return found.group(1), int(found.group(2))
 
 
+def first_connection(process: subprocess.Popen[str], port: int) -> socket.socket:
+    """Connect as soon as the broker listens, without its word for it."""
+    until = time.monotonic() + WITHIN
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=WITHIN)
+        except ConnectionRefusedError:
+            continue
+    raise AssertionError("the broker did not listen")
+
+
 def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:
     _, errors = process.communicate(timeout=WITHIN)
     return process.returncode, errors
@@ -114,12 +125,7 @@ def test_a_reader_that_has_gone_does_not_stop_the_broker(serve: Serve) -> None:
     process = serve("--listen", f"127.0.0.1:{port}", stdout=writing)
     os.close(reading)
     os.close(writing)
-    until = time.monotonic() + WITHIN
-    with closing(socket.socket()) as client:
-        while client.connect_ex(("127.0.0.1", port)):
-            assert time.monotonic() < until
-            assert process.poll() is None
-        client.settimeout(WITHIN)
+    with closing(first_connection(process, port)) as client:
         client.sendall(b"\x00\x00\x00\x0e\x00\x12\x00\x00\x00\x00\x00\x07\x00\x04test")  # ApiVersions v0
         assert client.recv(4)
     process.terminate()

@@ -1,0 +1,133 @@
+"""The driver keeps before it answers; and if it cannot keep, it does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import trio
+
+from kafkalite.config import load
+from kafkalite.deadlines import Deadlines
+from kafkalite.group_driver import OFFSETS_TOPIC, GroupDriver
+from kafkalite.groups.effects import Client
+from kafkalite.node import Node
+from kafkalite_storage.errors import StorageFailure
+from kafkalite_storage.log import PartitionLog
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+    OffsetCommitResponse,
+)
+
+CLIENT = Client(client_id="test", client_host="/127.0.0.1", api_version=9)
+
+
+@dataclass(eq=False)
+class Token:
+    """A reply that notes what became of it."""
+
+    responses: list[object] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def send(self, response: object) -> None:
+        self.responses.append(response)
+
+    def fail(self, reason: str) -> None:
+        self.failures.append(reason)
+
+    def on_abandoned(self, call: Callable[[], None]) -> None:
+        pass
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> Node:
+    config = load(listen=["127.0.0.1:0"], data=tmp_path, settings=["offsets.topic.num.partitions=2"])
+    made = Node(config, Deadlines())
+    made.create_topic("t", 1, {})
+    return made
+
+
+def commit(driver: GroupDriver, offset: int) -> Token:
+    token = Token()
+    request = OffsetCommitRequest(
+        group_id="g",
+        member_id="",
+        topics=(
+            OffsetCommitRequestTopic(
+                name="t",
+                partitions=(
+                    OffsetCommitRequestPartition(partition_index=0, committed_offset=offset, committed_metadata=None),
+                ),
+            ),
+        ),
+    )
+    driver.perform(driver.coordinator.offset_commit(request, CLIENT, token, now=trio.current_time(), wall_ms=1000))
+    return token
+
+
+def committed(driver: GroupDriver) -> int:
+    view = driver.coordinator.group("g")
+    assert view is not None
+    [(_, offset)] = view.offsets.items()
+    return offset.offset
+
+
+async def test_a_commit_is_in_the_log_before_its_answer(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    append = PartitionLog.append
+
+    def noting(log: PartitionLog, *arguments: object, **options: object) -> object:
+        order.append("append")
+        return append(log, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(PartitionLog, "append", noting)
+    monkeypatch.setattr(Token, "send", lambda self, response: order.append("reply"))
+    commit(node.groups, 5)
+    assert order[-2:] == ["append", "reply"]
+    assert order.count("reply") == 1
+    node.close()
+
+
+async def test_what_was_committed_is_there_after_a_restart(node: Node) -> None:
+    token = commit(node.groups, 5)
+    [response] = token.responses
+    assert isinstance(response, OffsetCommitResponse)
+    assert response.topics[0].partitions[0].error_code == ErrorCode.NONE
+    node.close()
+    again = Node(node.config, Deadlines())
+    assert committed(again.groups) == 5
+    again.close()
+
+
+async def test_a_commit_that_cannot_be_kept_is_not_answered_and_not_believed(
+    node: Node, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    commit(node.groups, 5)
+
+    def full(*_: object, **__: object) -> None:
+        raise StorageFailure("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PartitionLog, "append", full)
+        token = commit(node.groups, 9)
+    assert token.responses == []
+    assert len(token.failures) == 1
+    assert "no space left" in caplog.text
+    assert committed(node.groups) == 5
+    assert len(commit(node.groups, 9).responses) == 1
+    assert committed(node.groups) == 9
+    node.close()
+
+
+async def test_offsets_of_a_deleted_topic_are_forgotten(node: Node) -> None:
+    commit(node.groups, 5)
+    node.delete_topic("t")
+    view = node.groups.coordinator.group("g")
+    assert view is None or not view.offsets
+    assert OFFSETS_TOPIC in node.storage.topics
+    node.close()

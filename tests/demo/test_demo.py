@@ -1,0 +1,51 @@
+"""`kafkalite demo` as a user runs it, with a broker of its own."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kafkalite.cli import demo as demo_command
+from kafkalite.cli.commands import kafkalite
+
+WITHIN = 60  # seconds, on the busiest of machines; the command itself aims at less than 20
+
+
+def test_the_fast_story_keeps_every_promise(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "kafkalite", "demo", "--fast", "--json"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=WITHIN, check=False)
+    outcome = json.loads(result.stdout)
+    assert [promise for promise in outcome["promises"] if not promise["held"]] == []
+    assert outcome["failure"] is None
+    assert outcome["held"] is True
+    assert outcome["clicks"] > 0
+    assert len(outcome["promises"]) == 8
+    assert result.returncode == 0
+    assert "D has joined and owns nothing: a hot standby" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broker_that_is_not_there_breaks_every_promise_in_words(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "kafkalite", "demo", "--fast", "--json", "--bootstrap", "127.0.0.1:1"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=WITHIN, check=False)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    outcome = json.loads(result.stdout)
+    assert outcome["failure"].startswith("cannot use the broker 127.0.0.1:1")
+    assert not any(promise["held"] for promise in outcome["promises"])
+
+
+def test_missing_packages_are_one_line_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+
+    def without_extras(name: str) -> object:
+        return None if name in ("kafka", "rich") else found(name)
+
+    monkeypatch.setattr(demo_command, "find_spec", without_extras)
+    result = CliRunner().invoke(kafkalite, ["demo"])
+    assert result.exit_code == 1
+    assert result.stderr == "Error: kafka-python and rich are missing: run pip install 'kafkalite[demo]'\n"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from kafkalite.groups.config import GroupConfig
 from kafkalite.groups.coordinator import GroupCoordinator, partition_for
 from kafkalite.groups.effects import Client, Effects
+from kafkalite.held_heartbeats import HeldHeartbeats
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.log import AppendOrigin
 from kafkalite_wire.records import Record, build_batch, iter_records, read_header
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from kafkalite.handlers.handling import Context, Reply
     from kafkalite_storage.log import PartitionLog
     from kafkalite_storage.storage import Storage
+    from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 
 log = getLogger("kafkalite.groups")
 
@@ -49,6 +51,7 @@ class GroupDriver:
         self._deadlines = deadlines
         self._wall_ms = wall_ms
         self._alarm: Deadline | None = None
+        self._held = HeldHeartbeats(deadlines, config.group_heartbeat_hold)
         self._loaded: GroupCoordinator | None = None
 
     @property
@@ -85,6 +88,27 @@ class GroupDriver:
             cast("Reply[Any]", reply.token).send(reply.response)
         self._set_alarm()
 
+    def heartbeat(self, request: HeartbeatRequest, client: Client, reply: Reply[HeartbeatResponse]) -> None:
+        """Answer a heartbeat; at once if there is something to tell, else when there is, or a little later."""
+
+        def answer() -> None:
+            self.perform(self.coordinator.heartbeat(request, client, reply, now=self._deadlines.now()))
+
+        session_timeout = self.coordinator.settled_session_timeout(request)
+        if session_timeout is None or not self._held.hold(request.group_id, session_timeout, reply, answer):
+            answer()
+        else:
+            self.coordinator.heartbeat(request, client, reply, now=self._deadlines.now())
+
+    def announce_rebalance(self, group_id: str) -> None:
+        """Tell the members of a group to join again, if they must and if a heartbeat of theirs waits for an answer."""
+        if self._held and self.coordinator.is_rebalancing(group_id):
+            self._held.release(group_id)
+
+    def stop_waiting(self) -> None:
+        """Answer the heartbeats that wait, because the broker stops."""
+        self._held.release_all()
+
     def topic_deleted(self, name: str) -> None:
         """Forget the offsets that were committed for a topic."""
         self.perform(self.coordinator.delete_topic_offsets([name]))
@@ -117,6 +141,8 @@ class GroupDriver:
 
     def _advance(self) -> None:
         self.perform(self.coordinator.advance(self._deadlines.now(), self._wall_ms()))
+        if self._held:
+            self._held.release_where(self.coordinator.is_rebalancing)
 
 
 def _group_config(config: BrokerConfig) -> GroupConfig:

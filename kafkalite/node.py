@@ -152,6 +152,7 @@ class Node:
 
     def stop_waiting(self) -> None:
         """Answer what waits, because the broker stops."""
+        self.groups.stop_waiting()
         self.pending_fetches.wake_all()
         self.pending_fetches.complete_ready()
 

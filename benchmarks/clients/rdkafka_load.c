@@ -2,7 +2,7 @@
  *
  *   rdkafka_load produce BOOTSTRAP TOPIC MESSAGES BYTES
  *   rdkafka_load consume BOOTSTRAP TOPIC PARTITIONS MESSAGES
- *   rdkafka_load join    BOOTSTRAP TOPIC GROUP DELAY_MS
+ *   rdkafka_load join    BOOTSTRAP TOPIC GROUP DELAY_MS HEARTBEAT_MS
  *
  * The clock of produce starts after a first message was acknowledged and stops when the last one is. The clock of
  * consume starts at the first message that arrives. `join` wants a topic of four partitions; see join(). */
@@ -152,7 +152,7 @@ static int consume(const char *bootstrap, const char *topic_name, int partitions
 /* ---- join ---- */
 
 typedef struct {
-	const char *bootstrap, *topic, *group;
+	const char *bootstrap, *topic, *group, *heartbeat_ms;
 	atomic_int partitions; /* what it owns now; -1 while a rebalance has taken everything from it */
 	pthread_t thread;
 } member;
@@ -179,6 +179,7 @@ static void *run_member(void *opaque)
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	set(conf, "bootstrap.servers", me->bootstrap);
 	set(conf, "group.id", me->group);
+	set(conf, "heartbeat.interval.ms", me->heartbeat_ms);
 	rd_kafka_conf_set_opaque(conf, me);
 	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
 	rd_kafka_t *consumer = client(RD_KAFKA_CONSUMER, conf);
@@ -217,11 +218,11 @@ static void wait_until_stable(const member *members, int count)
 }
 
 /* Time from the moment the fourth consumer is made until all four own one of the four partitions each. */
-static int join(const char *bootstrap, const char *topic, const char *group, long delay_ms)
+static int join(const char *bootstrap, const char *topic, const char *group, long delay_ms, const char *heartbeat_ms)
 {
 	static member members[MEMBERS];
 	for (int i = 0; i < MEMBERS; i++)
-		members[i] = (member){.bootstrap = bootstrap, .topic = topic, .group = group, .partitions = -1};
+		members[i] = (member){bootstrap, topic, group, heartbeat_ms, .partitions = -1};
 	for (int i = 0; i < MEMBERS - 1; i++)
 		pthread_create(&members[i].thread, NULL, run_member, &members[i]);
 	wait_until_stable(members, MEMBERS - 1);
@@ -246,8 +247,8 @@ int main(int count, char **words)
 		return produce(words[2], words[3], atol(words[4]), (size_t)atol(words[5]));
 	if (count == 6 && strcmp(words[1], "consume") == 0)
 		return consume(words[2], words[3], atoi(words[4]), atol(words[5]));
-	if (count == 6 && strcmp(words[1], "join") == 0)
-		return join(words[2], words[3], words[4], atol(words[5]));
+	if (count == 7 && strcmp(words[1], "join") == 0)
+		return join(words[2], words[3], words[4], atol(words[5]), words[6]);
 	if (count == 2 && strcmp(words[1], "version") == 0)
 		return puts(rd_kafka_version_str()) < 0;
 	die("usage: see the first lines of rdkafka_load.c");

@@ -23,6 +23,7 @@ from kafkalite_conformance.raw import (
 )
 
 NONE: Final = 0
+UNKNOWN_TOPIC_OR_PARTITION: Final = 3
 ILLEGAL_GENERATION: Final = 22
 INCONSISTENT_GROUP_PROTOCOL: Final = 23
 INVALID_GROUP_ID: Final = 24

@@ -87,12 +87,14 @@ class Stage:
         return name
 
     def await_partitions(self, topic: str, partitions: int) -> None:
-        """Wait until the broker's metadata shows the topic with this many partitions."""
+        """Wait until the broker's metadata shows the topic with this many partitions, and it leads the last of them."""
         self.poll(
             lambda: not isinstance(seen := self.hand.attempt("describe_topic", name=topic), Failed)
             and seen.result.number("partitions") == partitions,
             f"{topic} with {partitions} partitions",
         )
+        last: dict[str, Json] = TopicPartition(topic, partitions - 1).as_json()
+        self.poll(lambda: self.is_answered("list_offset", **last, start="latest"), f"the leader of {topic}")
 
     def fill(self, topic: str, values: Iterable[bytes], *, partition: int = 0) -> list[int]:
         """Put records into a partition and return their offsets."""
@@ -104,6 +106,10 @@ class Stage:
     def committed(self, group: str) -> dict[TopicPartition, int]:
         """Return what a group has committed, by the stage hand's own question to the broker."""
         return {each: offset for each, offset in self.hand.call("committed", name=group).offsets("offsets").items() if offset >= 0}
+
+    def is_answered(self, operation: str, **fields: Json) -> bool:
+        """Tell whether the stage hand's command succeeds, for a broker that has just come back."""
+        return not isinstance(self.hand.attempt(operation, timeout=60, **fields), Failed)
 
     # ------------------------------------------------------------ the players
 

@@ -16,6 +16,7 @@ from kafkalite_conformance.raw_group import (
     OFFSET_METADATA_TOO_LARGE,
     REBALANCE_IN_PROGRESS,
     UNKNOWN_MEMBER_ID,
+    UNKNOWN_TOPIC_OR_PARTITION,
     RawMember,
 )
 from kafkalite_conformance.stage import Stage
@@ -93,16 +94,16 @@ def test_an_older_newcomer_joins_at_once(new_member: NewMember) -> None:
     assert new_member().join(version=2).error == NONE
 
 
-def test_an_id_that_nobody_has_is_unknown(new_member: NewMember) -> None:
+def test_an_id_that_nobody_has_is_unknown(stage: Stage, new_member: NewMember) -> None:
     """UNKNOWN_MEMBER_ID for join, sync, heartbeat, leave and commit."""
-    member = new_member()
+    topic, member = stage.topic(), new_member()
     joined = member.join()
     member.sync(1, joined.member_id, {joined.member_id: b""})
     assert member.join("stranger").error == UNKNOWN_MEMBER_ID
     assert member.sync(1, "stranger")[0] == UNKNOWN_MEMBER_ID
     assert member.heartbeat(1, "stranger") == UNKNOWN_MEMBER_ID
     assert member.leave("stranger") == UNKNOWN_MEMBER_ID
-    assert member.commit("topic", 1, generation=1, member_id="stranger") == UNKNOWN_MEMBER_ID
+    assert member.commit(topic, 1, generation=1, member_id="stranger") == UNKNOWN_MEMBER_ID
 
 
 def test_another_generation_is_illegal(stage: Stage, new_member: NewMember) -> None:
@@ -139,6 +140,11 @@ def test_long_commit_metadata_is_refused(stage: Stage, new_member: NewMember) ->
     assert member.commit(topic, 1, metadata="x" * 4096) == NONE
     assert member.commit(topic, 2, metadata="x" * 4097) == OFFSET_METADATA_TOO_LARGE
     assert member.committed(topic) == (1, NONE)
+
+
+def test_a_commit_for_a_topic_that_is_not_there_is_refused(stage: Stage, new_member: NewMember) -> None:
+    """UNKNOWN_TOPIC_OR_PARTITION comes before anything about the group."""
+    assert new_member().commit(stage.name("absent"), 1) == UNKNOWN_TOPIC_OR_PARTITION
 
 
 @pytest.mark.parametrize("timeout", [1, 10_000_000])
@@ -201,9 +207,9 @@ def test_a_follower_that_joins_again_unchanged_learns_where_things_stand(new_mem
     assert first.heartbeat(2, alone.member_id) == NONE
 
 
-def test_a_silent_member_is_dropped_after_its_session(new_member: NewMember) -> None:
+def test_a_silent_member_is_dropped_after_its_session(stage: Stage, new_member: NewMember) -> None:
     """No heartbeat for the session time-out: a commit comes too late, and a newcomer leads."""
-    silent, heir = new_member(), new_member()
+    topic, silent, heir = stage.topic(), new_member(), new_member()
     joined = silent.join(session_timeout_ms=1000, rebalance_timeout_ms=1000)
     if joined.error == INVALID_SESSION_TIMEOUT:
         pytest.skip("this broker's shortest session is longer than a second")
@@ -211,7 +217,7 @@ def test_a_silent_member_is_dropped_after_its_session(new_member: NewMember) -> 
     new = heir.join()
     assert (new.leader, list(new.members)) == (new.member_id, [new.member_id])
     assert silent.heartbeat(1, joined.member_id) == UNKNOWN_MEMBER_ID
-    assert silent.commit("topic", 1, generation=1, member_id=joined.member_id) == UNKNOWN_MEMBER_ID
+    assert silent.commit(topic, 1, generation=1, member_id=joined.member_id) == UNKNOWN_MEMBER_ID
 
 
 def test_leaving_is_at_once_and_once(new_member: NewMember) -> None:

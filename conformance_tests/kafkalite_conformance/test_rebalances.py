@@ -6,9 +6,6 @@ from kafkalite_conformance.drivers.events import Failed, Record, TopicPartition
 from kafkalite_conformance.drivers.process import DriverProcess, offset_rows
 from kafkalite_conformance.stage import SESSION_TIMEOUT_MS, Stage
 
-pytestmark = pytest.mark.usefixtures("client")
-
-
 def owner_of(members: list[DriverProcess], partition: TopicPartition) -> DriverProcess:
     """Return the member that owns a partition."""
     (owner,) = [member for member in members if partition in member.owned]
@@ -73,20 +70,6 @@ def test_a_static_member_returns_to_its_partition_without_a_rebalance(stage: Sta
     stage.fill(topic, [b"after"], partition=kept.partition)
     stayer.wait_until(lambda: b"after" in stayer.values, "the next record")
     assert len(stayer.ownership) == notices
-
-
-@pytest.mark.needs("instance-id", "explicit-commit")
-def test_two_members_of_one_instance_id_fence_each_other(stage: Stage, client: str) -> None:
-    """The newer one takes the seat over, and the older one is told FENCED_INSTANCE_ID."""
-    topic, group = stage.topic(), stage.group()
-    older = stage.member(client, group, [topic], instance_id="seat", session_timeout_ms=10_000)
-    stage.await_ownership([older], {topic: 1})
-    newer = stage.member(client, group, [topic], instance_id="seat", session_timeout_ms=10_000)
-    newer.wait_until(lambda: newer.owned, "the seat")
-    stage.fill(topic, [b"a"])
-    stage.wait(lambda: b"a" in newer.values, "the record")
-    outcome = older.attempt("commit", offsets=offset_rows({TopicPartition(topic, 0): 1}))
-    assert isinstance(outcome, Failed) or not stage.committed(group)
 
 
 @pytest.mark.needs("cooperative-sticky")
@@ -164,8 +147,8 @@ def test_the_consumer_protocol_shares_partitions_and_hands_over(stage: Stage, cl
     """KIP-848: the broker assigns; a crash, a clean leave and a commit mean what they always meant."""
     topic, group = stage.topic(4), stage.group()
     members = [stage.member(client, group, [topic], protocol="consumer") for _ in range(2)]
+    stage.wait(lambda: [len(member.owned) for member in members] == [2, 2], "two partitions each")
     stage.await_ownership(members, {topic: 4})
-    assert [len(member.owned) for member in members] == [2, 2]
     stage.fill(topic, [b"0", b"1", b"2"], partition=0)
     owner = owner_of(members, TopicPartition(topic, 0))
     owner.wait_until(lambda: len(owner.records) == 3, "three records")
@@ -180,7 +163,7 @@ def test_the_consumer_protocol_shares_partitions_and_hands_over(stage: Stage, cl
     stage.await_ownership([third], {topic: 4})
 
 
-@pytest.mark.needs("create_topic")
+@pytest.mark.needs("absent-topics")
 def test_a_subscription_finds_a_topic_that_is_created_later(stage: Stage, client: str) -> None:
     """Subscribed first, created afterwards: the next refresh of metadata brings the partitions."""
     present, later, group = stage.topic(), stage.name("topic"), stage.group()

@@ -12,6 +12,7 @@ from kafkalite_conformance.raw import (
     API_API_VERSIONS,
     API_FETCH,
     API_FIND_COORDINATOR,
+    API_INIT_PRODUCER_ID,
     API_LIST_OFFSETS,
     API_METADATA,
     API_PRODUCE,
@@ -201,15 +202,29 @@ def test_producing_to_a_partition_that_is_not_there_is_refused(stage: Stage) -> 
     assert error == 3
 
 
+def new_producer(stage: Stage, connection: RawConnection) -> tuple[int, int]:
+    """Return the producer id and epoch of an InitProducerId v0 without a transactional id."""
+
+    def initialised() -> tuple[int, int] | None:
+        answer = connection.ask(API_INIT_PRODUCER_ID, 0, string(None) + int32(60_000))
+        answer.int32()
+        error = answer.int16()
+        # Ids come in blocks from the controller; until the first block is there: COORDINATOR_LOAD_IN_PROGRESS.
+        if error == 14:
+            return None
+        assert error == 0
+        return answer.int64(), answer.int16()
+
+    found = stage.poll(initialised, "a producer id")
+    assert found is not None
+    return found
+
+
 def test_a_repeated_sequence_is_answered_with_the_first_offset(stage: Stage) -> None:
     """Idempotence: a retried batch is not written twice, and a gap in the sequence is refused."""
     topic = stage.topic()
     with RawConnection(stage.bootstrap) as connection:
-        # InitProducerId v0: no transactional id, and its time-out.
-        answer = connection.ask(22, 0, string(None) + int32(60_000))
-        answer.int32()
-        assert answer.int16() == 0
-        producer_id, epoch = answer.int64(), answer.int16()
+        producer_id, epoch = new_producer(stage, connection)
 
         def send(sequence: int) -> tuple[int, int]:
             batch = record_batch(b"%d" % sequence, producer_id=producer_id, producer_epoch=epoch, sequence=sequence)
@@ -228,10 +243,7 @@ def test_an_older_producer_epoch_is_fenced(stage: Stage) -> None:
     """INVALID_PRODUCER_EPOCH for a batch of an epoch before the one that the partition has seen."""
     topic = stage.topic()
     with RawConnection(stage.bootstrap) as connection:
-        answer = connection.ask(22, 0, string(None) + int32(60_000))
-        answer.int32()
-        answer.int16()
-        producer_id = answer.int64()
+        producer_id, _ = new_producer(stage, connection)
         newer = record_batch(b"new", producer_id=producer_id, producer_epoch=3, sequence=0)
         assert produce_outcome(connection.ask(API_PRODUCE, 3, produce_v3(topic, newer))) == (0, 0)
         older = record_batch(b"old", producer_id=producer_id, producer_epoch=2, sequence=1)

@@ -1,5 +1,6 @@
 """`kafkalite demo`: the ad-click story."""
 
+import signal
 import sys
 from importlib.util import find_spec
 
@@ -37,7 +38,9 @@ def demo(*, fast: bool, rate: int | None, seconds: float | None, bootstrap: str 
     """
     missing = [package for package, module in (("kafka-python", "kafka"), ("rich", "rich")) if not find_spec(module)]
     if missing:
-        raise click.ClickException(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: run pip install 'kafkalite[demo]'")
+        raise click.ClickException(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: run pip install 'kafkalite[demo]'"
+        )
 
     from kafkalite.demo.story import Pace
     from kafkalite.demo.telling import run
@@ -53,6 +56,8 @@ def demo(*, fast: bool, rate: int | None, seconds: float | None, bootstrap: str 
             commit_every=0.5, look_every=0.5, scene=4.0, patience=60.0,
         )  # fmt: skip
     held = interrupted = False
+    # One way to be interrupted: trio turns SIGINT into a cancellation that ends all processes.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         held = run(pace, bootstrap=bootstrap, as_program=as_json)
     except* KeyboardInterrupt:

@@ -24,6 +24,7 @@ class BrokerConfig:
     delete_topic_enable: bool
     num_partitions: int
 
+    group_heartbeat_hold: float
     group_initial_rebalance_delay: float
     group_max_session_timeout: float
     group_max_size: int

@@ -103,6 +103,7 @@ def _broker_config(given: Mapping[str, Setting]) -> BrokerConfig:
         auto_create_topics_enable=values.boolean("auto.create.topics.enable"),
         delete_topic_enable=values.boolean("delete.topic.enable"),
         num_partitions=values.integer("num.partitions"),
+        group_heartbeat_hold=values.seconds("kafkalite.group.heartbeat.hold.ms"),
         group_initial_rebalance_delay=values.seconds("group.initial.rebalance.delay.ms"),
         group_max_session_timeout=values.seconds("group.max.session.timeout.ms"),
         group_max_size=values.integer("group.max.size"),

@@ -15,7 +15,8 @@ _HEAD: Final = f"""\
 
 # Configuration
 
-kafkalite is configured by Kafka's own broker properties. A value comes from the last of these that has one:
+kafkalite is configured by Kafka's own broker properties, and by a few that Kafka does not have, whose names begin
+with `kafkalite.`. A value comes from the last of these that has one:
 
 1. the default in the tables below;
 2. a TOML file: `kafkalite serve --config FILE`, or the environment variable `KAFKALITE_CONFIG`;

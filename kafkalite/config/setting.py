@@ -110,8 +110,7 @@ def _known(setting: Setting) -> Setting:
     topic_config = TOPIC_CONFIGS.get(setting.name)
     if topic_config is not None and topic_config.broker_names:
         hint = (
-            f"; it is a configuration of single topics, whose default is the property "
-            f"{topic_config.broker_names[0][0]}"
+            f"; it is a configuration of single topics, whose default is the property {topic_config.broker_names[0][0]}"
         )
     else:
         from difflib import get_close_matches

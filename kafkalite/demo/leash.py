@@ -4,11 +4,10 @@
 """
 
 import os
+import runpy
 import signal
 import sys
 import threading
-
-from kafkalite.cli import main
 
 
 def _stop_with_the_parent() -> None:
@@ -18,4 +17,4 @@ def _stop_with_the_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_stop_with_the_parent, daemon=True).start()
-    main()
+    runpy.run_module("kafkalite", run_name="__main__", alter_sys=True)

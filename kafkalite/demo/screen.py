@@ -61,7 +61,7 @@ class Screen:
             self._console.print(Text(f"  {verdict.numbers}", "dim"), soft_wrap=True)
 
     def _frame(self, story: Story) -> RenderableType:
-        return Group(self._table(story), self._others(story), Text(), *map(Text, self._events[-_EVENTS:]))
+        return Group(self._table(story), self._others(story), Text(), *map(_line, self._events[-_EVENTS:]))
 
     def _table(self, story: Story) -> Table:
         evidence = story.evidence
@@ -84,7 +84,11 @@ class Screen:
         if evidence.crash is not None and not evidence.owned_by(STANDBY) and evidence.crash.taken_over_at is None:
             parts.append(f"{STANDBY} on standby")
         parts.extend(f"{name} has read {story.progress[name]:,}" for name in READERS if name in story.progress)
-        return Text(" · ".join(parts), "dim")
+        return _line(" · ".join(parts), "dim")
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(text, style, no_wrap=True, overflow="ellipsis")
 
 
 def _owner(story: Story, partition: int) -> Text:
@@ -92,7 +96,7 @@ def _owner(story: Story, partition: int) -> Text:
     owner = story.evidence.owner_of(partition)
     if owner is not None:
         return Text(owner, "bold green")
-    if crash is not None and crash.killed_at is not None and crash.partition == partition:
+    if crash is not None and crash.partition == partition and crash.killed_at and not crash.taken_over_at:
         left = max(0.0, crash.killed_at + crash.session_timeout - time.monotonic())
         return Text(f"{VICTIM} (dead, {left:.0f} s left)", "bold red")
     return Text("-", "dim")

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final, TypeVar
 
 import trio
 
+from kafkalite.demo import clients
 from kafkalite.demo.actors import Actor
 from kafkalite.demo.evidence import Crash, Evidence, Pass
 from kafkalite.demo.ledger import read_ledger
@@ -78,7 +80,7 @@ class Story:
         """
         self._bootstrap = bootstrap
         self._asking = trio.Lock()
-        self._watcher = await trio.to_thread.run_sync(Watcher, bootstrap, self.topic, PARTITIONS)
+        self._watcher = await self._ask(Watcher, bootstrap, self.topic, PARTITIONS)
         try:
             await self._ask(self._watcher.create_topic)
             async with trio.open_nursery() as nursery:
@@ -90,7 +92,8 @@ class Story:
             with trio.CancelScope(shield=True):
                 for actor in self._actors.values():
                     await actor.make_sure_it_is_gone()
-                await self._ask(self._watcher.clean_up)
+                with suppress(StoryStalledError):
+                    await self._ask(self._watcher.clean_up)
             ledgers = {name: self._ledger(name) for name in BILLERS}
             self.evidence.ledgers = {name: list(read_ledger(path)) for name, path in ledgers.items() if path.exists()}
 
@@ -204,7 +207,7 @@ class Story:
             f"{name} replays everything",
             more=self._reading_time(),
         )
-        self._tell(f"{name} went back to the beginning and has replayed every click")
+        self._tell(f"{name} has gone back to the beginning and replayed every click")
         for reader in READERS:
             await self._actors[reader].tell(STOP)
             await self._until(partial(self._has_left, reader), f"{reader} leaves")
@@ -300,7 +303,10 @@ class Story:
 
     async def _ask(self, question: Callable[..., _T], *arguments: object) -> _T:
         async with self._asking:
-            return await trio.to_thread.run_sync(partial(question, *arguments))
+            try:
+                return await trio.to_thread.run_sync(partial(question, *arguments))
+            except clients.kafka_error() as error:
+                raise StoryStalledError(f"cannot use the broker {self._bootstrap}: {error}") from None
 
     async def _until(self, condition: Callable[[], bool], what: str, *, more: float = 0.0) -> None:
         with trio.move_on_after(self.pace.patience + more):

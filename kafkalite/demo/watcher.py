@@ -2,17 +2,21 @@
 
 import time
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 from kafkalite.demo import clients
 from kafkalite.demo.evidence import Look
+
+_TIMEOUT_MS: Final = 5_000
 
 
 class Watcher:
     """Asks a broker about one topic. Every method blocks: call it in a thread, one at a time."""
 
     def __init__(self, bootstrap: str, topic: str, partitions: int) -> None:
-        self._admin = clients.admin(bootstrap_servers=bootstrap, client_id="storyteller")
+        self._admin = clients.admin(
+            bootstrap_servers=bootstrap, client_id="storyteller", bootstrap_timeout_ms=_TIMEOUT_MS
+        )
         self._topic = topic
         self._count = partitions
         self._partitions = [clients.topic_partition(topic, number) for number in range(partitions)]

@@ -8,6 +8,7 @@ from kafkalite.groups.administration import delete_groups, describe_groups, list
 from kafkalite.groups.config import GroupConfig
 from kafkalite.groups.effects import NO_EFFECTS, Client, Effects, Turn, WallTime
 from kafkalite.groups.fetching import fetch_offsets
+from kafkalite.groups.group import GroupState
 from kafkalite.groups.java_strings import string_hash
 from kafkalite.groups.loading import load
 from kafkalite.groups.membership import Membership
@@ -188,6 +189,20 @@ class GroupCoordinator:
         """Show one group."""
         found = self._groups.get(group_id)
         return None if found is None else view(found, self._table)
+
+    def is_rebalancing(self, group_id: str) -> bool:
+        """Tell whether the group's members must join again."""
+        group = self._groups.get(group_id)
+        return group is not None and group.state is GroupState.PREPARING_REBALANCE
+
+    def settled_session_timeout(self, request: HeartbeatRequest) -> float | None:
+        """Give the session time-out of a member whose heartbeat would be told nothing new, None for any other."""
+        group = self._groups.get(request.group_id)
+        if group is None or group.state is not GroupState.STABLE or request.generation_id != group.generation:
+            return None
+        if group.validate(request.member_id, request.group_instance_id):
+            return None
+        return group.members[request.member_id].session_timeout
 
     def waiting_tokens(self) -> Collection[object]:
         """List the tokens of joins and syncs that have no reply yet."""

@@ -77,6 +77,11 @@ class Member:
         return next(protocol.name for protocol in self.protocols if protocol.name in candidates)
 
 
+def next_leader(candidates: Iterable[str]) -> str | None:
+    """Choose who leads when the leader has gone: the oldest member, where Kafka takes any."""
+    return next(iter(candidates), None)
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Group:
     """A classic group. ``state_timestamp`` is when its state changed last, in milliseconds since 1970."""
@@ -145,7 +150,7 @@ class Group:
                 self.static_members.pop(member.group_instance_id, None)
             member.session.cancel()
         if self.leader == member_id:
-            self.leader = next(iter(self.members), None)
+            self.leader = next_leader(self.members)
         self._forget_pending(member_id)
         self.pending_sync.discard(member_id)
         return member
@@ -198,10 +203,13 @@ class Group:
         """See to it that the leader is a member that has joined; False if there is none."""
         if self.leader is None:
             return False
-        if self.members[self.leader].awaiting_join is None:
-            joined = (m.member_id for m in self.members.values() if m.awaiting_join is not None)
-            self.leader = next(joined, self.leader)
-        return self.members[self.leader].awaiting_join is not None
+        if self.members[self.leader].awaiting_join is not None:
+            return True
+        joined = next_leader(m.member_id for m in self.members.values() if m.awaiting_join is not None)
+        if joined is None:
+            return False
+        self.leader = joined
+        return True
 
     def _forget_pending(self, member_id: str) -> None:
         pending = self.pending_join.pop(member_id, None)

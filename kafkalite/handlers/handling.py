@@ -39,6 +39,10 @@ class Reply(Protocol[ResponseIn]):
         """End the connection instead: there is no response that would be true."""
         ...
 
+    def on_followed(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called, once, when the client sends another request before the reply is sent."""
+        ...
+
     def on_abandoned(self, call: Callable[[], None]) -> None:
         """Have ``call`` called if the client goes away before the reply is sent."""
         ...

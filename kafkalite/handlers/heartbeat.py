@@ -1,6 +1,7 @@
 """Heartbeat, versions 0-4: say that a member lives, and learn whether it must rejoin.
 
-The rules are those of :mod:`kafkalite.groups`; this hands the request to them.
+An answer that has nothing to tell may wait for news of a rebalance (``kafkalite.group.heartbeat.hold.ms``). The rules
+are those of :mod:`kafkalite.groups`; this hands the request to them.
 """
 
 from __future__ import annotations
@@ -18,5 +19,4 @@ if TYPE_CHECKING:
 @deferred
 def handle(node: Node, request: HeartbeatRequest, context: Context, reply: Reply[HeartbeatResponse]) -> None:
     """Say that a member lives, and learn whether it must rejoin."""
-    groups = node.groups
-    groups.perform(groups.coordinator.heartbeat(request, client_of(context), reply, now=node.now()))
+    node.groups.heartbeat(request, client_of(context), reply)

@@ -1,6 +1,7 @@
 """JoinGroup, versions 0-9: join a group, or rejoin it for its next generation.
 
-The reply waits until all members have joined. The rules are those of :mod:`kafkalite.groups`; this hands the request to them.
+The reply waits until all members have joined. The rules are those of :mod:`kafkalite.groups`; this hands the request to
+them.
 """
 
 from __future__ import annotations
@@ -21,3 +22,4 @@ def handle(node: Node, request: JoinGroupRequest, context: Context, reply: Reply
     groups = node.groups
     reply.on_abandoned(lambda: groups.perform(groups.coordinator.cancel(reply)))
     groups.perform(groups.coordinator.join_group(request, client_of(context), reply, now=node.now()))
+    groups.announce_rebalance(request.group_id)

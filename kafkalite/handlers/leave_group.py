@@ -20,3 +20,4 @@ def handle(node: Node, request: LeaveGroupRequest, context: Context, reply: Repl
     """Leave a group at once; from version 3 on for several members, also by their instance ids."""
     groups = node.groups
     groups.perform(groups.coordinator.leave_group(request, client_of(context), reply, now=node.now()))
+    groups.announce_rebalance(request.group_id)

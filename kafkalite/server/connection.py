@@ -34,14 +34,16 @@ _LENGTH: Final = struct.Struct(">i")
 class Slot:
     """The place of one reply in the order of a connection's replies.
 
-    ``on_abandoned`` is called if the connection ends while the reply is still owed.
+    While the reply is owed, ``on_followed`` is called when the client sends another request, and ``on_abandoned`` if
+    the connection ends.
     """
 
-    __slots__ = ("_connection", "on_abandoned", "parts")
+    __slots__ = ("_connection", "on_abandoned", "on_followed", "parts")
 
     def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
         self.parts: list[Payload] | None = None
+        self.on_followed: Callable[[], None] | None = None
         self.on_abandoned: Callable[[], None] | None = None
 
     def fill(self, parts: list[Payload]) -> None:
@@ -55,6 +57,12 @@ class Slot:
         if self._connection is not None:
             log.warning("closing %s: %s", self._connection, reason)
             self._connection.close()
+
+    def follow(self) -> None:
+        """Tell whoever is to fill the slot that another request has come, whose reply must wait for this one."""
+        if self.on_followed is not None:
+            call, self.on_followed = self.on_followed, None
+            call()
 
     def abandon(self) -> None:
         """Tell whoever was to fill the slot that nobody will read the reply."""
@@ -147,6 +155,8 @@ class Connection:
             end = begin + self._frame_length(start)
             if end > self._filled:
                 break
+            if self._slots:
+                self._slots[-1].follow()
             self._dispatch(self, view[begin:end])
             start = end
             frames += 1

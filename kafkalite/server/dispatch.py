@@ -106,6 +106,9 @@ class _SlotReply:
     def fail(self, reason: str) -> None:
         self._slot.fail(reason)
 
+    def on_followed(self, call: Callable[[], None]) -> None:
+        self._slot.on_followed = call
+
     def on_abandoned(self, call: Callable[[], None]) -> None:
         self._slot.on_abandoned = call
 

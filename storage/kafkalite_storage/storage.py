@@ -80,6 +80,8 @@ class Storage:
         self._check_records = check_records
         self._defaults = dict(defaults)
         self._logs: dict[TopicPartition, PartitionLog] = {}
+        #: Effective configurations by topic, as far as they were asked for.
+        self._configs: dict[str, LogConfig] = {}
         self._recovery_points = directory.recovery_points()
         self._log_start_offsets = directory.log_start_offsets()
         self.cluster_id = cluster_id
@@ -244,6 +246,7 @@ class Storage:
             for config in topic.configs
         ]
         self._metadata.append([*removed, RemoveTopicRecord(topic_id=topic.topic_id)], now_ms)
+        self._configs.pop(name, None)
         for number in range(topic.partitions):
             self._remove_partition(name, number)
 
@@ -256,9 +259,8 @@ class Storage:
         records = _config_records(TOPIC_RESOURCE, name, changes)
         if records:
             self._metadata.append(records, now_ms)
-        topic = self._catalogue.topics[name]
-        self._reconfigure(topic)
-        return topic
+        self._reconfigure(name)
+        return self._catalogue.topics[name]
 
     def checked_overrides(self, topic: Topic, changes: Mapping[str, str | None]) -> dict[str, str]:
         """Return the overrides that a topic would have after changes; raises InvalidConfig."""
@@ -278,8 +280,8 @@ class Storage:
         records = _config_records(BROKER_RESOURCE, broker, changes)
         if records:
             self._metadata.append(records, now_ms)
-        for name in {topic for topic, _ in self._logs}:
-            self._reconfigure(self._catalogue.topics[name])
+        for name in list(self._configs):
+            self._reconfigure(name)
 
     def broker_configs(self, broker: str = "") -> Mapping[str, str]:
         """Return the dynamic configurations of one broker, or with "" those of all."""
@@ -293,7 +295,10 @@ class Storage:
 
     def log_config(self, name: str) -> LogConfig:
         """Return the effective configuration of a topic."""
-        return LogConfig.of(self.topic(name).configs, self.log_defaults)
+        config = self._configs.get(name)
+        if config is None:
+            config = self._configs[name] = LogConfig.of(self.topic(name).configs, self.log_defaults)
+        return config
 
     def move_leader(self, name: str, partition: int, leader: int, *, now_ms: int) -> Topic:
         """Let another broker of this process lead a partition, under the next leader epoch."""
@@ -367,7 +372,7 @@ class Storage:
             log = PartitionLog.open(
                 self._fs,
                 path,
-                config=LogConfig.of(topic.configs, self.log_defaults),
+                config=self.log_config(name),
                 recovery_point=self._recovery_points.get(key, 0),
                 clean=self.was_clean and key in self._recovery_points,
                 log_start_offset=self._log_start_offsets.get(key, 0),
@@ -427,11 +432,11 @@ class Storage:
             if name.endswith(_DELETED):
                 self._fs.remove_directory(f"{self.path}/{name}")
 
-    def _reconfigure(self, topic: Topic) -> None:
-        logs = [log for (name, _), log in self._logs.items() if name == topic.name]
-        if logs:
-            config = LogConfig.of(topic.configs, self.log_defaults)
-            for log in logs:
+    def _reconfigure(self, name: str) -> None:
+        self._configs.pop(name, None)
+        config = self.log_config(name)
+        for (topic, _), log in self._logs.items():
+            if topic == name:
                 log.config = config
 
     def _write_checkpoints(self) -> None:

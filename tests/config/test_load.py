@@ -154,9 +154,7 @@ def test_the_old_name_of_the_node_id_counts_unless_both_disagree() -> None:
     assert load(settings=["broker.id=7"]).node_id == 7
     assert load(settings=["broker.id=7", "node.id=7"]).node_id == 7
     assert load(settings=["broker.id=-1"]).node_id == 1
-    assert problem(settings=["broker.id=7", "node.id=8"]) == (
-        "--set: broker.id: 7 differs from node.id, which is 8"
-    )
+    assert problem(settings=["broker.id=7", "node.id=8"]) == ("--set: broker.id: 7 differs from node.id, which is 8")
 
 
 def test_times_are_seconds_inside() -> None:

@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +40,26 @@ def test_a_broker_that_is_not_there_breaks_every_promise_in_words(tmp_path: Path
     outcome = json.loads(result.stdout)
     assert outcome["failure"].startswith("cannot use the broker 127.0.0.1:1")
     assert not any(promise["held"] for promise in outcome["promises"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_story_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "kafkalite", "demo", "--fast", "--json"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    assert "a broker of the demo's own listens on" in first
+    host, _, port = first.split()[-1].rpartition(":")
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=WITHIN)
+    assert (process.returncode, output) == (130, "")
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), timeout=WITHIN)
 
 
 def test_missing_packages_are_one_line_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,9 +85,7 @@ def test_the_numbers_behind_a_verdict_are_told() -> None:
     assert numbers(evidence, TAIL) == (
         "A had billed 2 clicks that it had not committed; 2 were billed twice, 0 more often"
     )
-    assert numbers(evidence, BILLED) == (
-        "10 of 10 clicks acknowledged, 10 in the log, 10 billed, 0 missing"
-    )
+    assert numbers(evidence, BILLED) == ("10 of 10 clicks acknowledged, 10 in the log, 10 billed, 0 missing")
 
 
 def test_no_promise_holds_without_evidence() -> None:

@@ -127,23 +127,23 @@ async def test_an_owed_reply_is_abandoned_when_the_client_leaves(nursery: trio.N
 
 
 async def test_a_client_that_does_not_read_is_not_read_from(nursery: trio.Nursery) -> None:
-    big = b"r" * 1_000_000
+    big = b"r" * 300_000
     server = Server(on_frame=lambda connection, _: connection.reply_now([frame(big)]))
     pair = await connect(server, nursery)
     other = await connect(Server(), nursery)
 
-    with trio.move_on_after(5) as scope:
+    with trio.move_on_after(60) as scope:
         async with trio.open_nursery() as sending:
-            sending.start_soon(pair.client.send_all, frame(b"q" * 1000) * 1000)
+            sending.start_soon(pair.client.send_all, frame(b"q" * 10_000) * 100)
             await wait_all_tasks_blocked()
             held_back_at = len(server.frames)
             await other.client.send_all(frame(b"hello"))
             assert await other.read_frame() == b"hello", "others are served meanwhile"
             assert len(server.frames) == held_back_at < 10
-            for _ in range(1000):
+            for _ in range(100):
                 assert await pair.read_frame() == big
     assert not scope.cancelled_caught
-    assert len(server.frames) == 1000
+    assert len(server.frames) == 100
 
 
 @pytest.mark.parametrize(

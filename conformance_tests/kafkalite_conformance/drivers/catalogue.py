@@ -41,6 +41,7 @@ EVERYTHING: Final = ADMINISTRATION | {
     "empty-values",
     "chosen-timestamps",
     "cluster-id",
+    "absent-topics",
     "commit-errors",
     "transactional-offsets",
 }
@@ -102,13 +103,13 @@ CLIENTS: Final[dict[str, Client]] = {
             name="kafkajs",
             library="kafkajs",
             command=building.kafkajs,
-            abilities=EVERYTHING - {"consumer-protocol", "cooperative-sticky", "instance-id", "alter_configs", "repeated-headers"},
+            abilities=EVERYTHING - {"consumer-protocol", "cooperative-sticky", "instance-id", "alter_configs", "repeated-headers", "absent-topics"},
         ),
         Client(
             name="kcat",
             library="kcat",
             command=building.kcat,
-            abilities=frozenset({"idempotence", "acks-0", "timestamps", "instance-id", "empty-values", "list_topics"}),
+            abilities=frozenset({"idempotence", "acks-0", "timestamps", "instance-id", "empty-values", "list_topics", "absent-topics"}),
         ),
     )
 }

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from kafkalite_conformance.drivers.events import (
     Acknowledged,
+    Complaint,
     Consumed,
     Done,
     Event,
@@ -47,7 +48,7 @@ class DriverProcess:
         self._bell = bell
         self._events: list[Event] = []
         self._ids = count(1)
-        self._complaints: list[str] = []
+        self._printed: list[str] = []
         self._was_ended = False
         # A session of its own: wrapper drivers have children, and a crash or a freeze must hit them too.
         self._process = subprocess.Popen(
@@ -60,7 +61,7 @@ class DriverProcess:
         )
         self._readers = [
             threading.Thread(target=self._read_events, daemon=True),
-            threading.Thread(target=self._read_complaints, daemon=True),
+            threading.Thread(target=self._read_printed, daemon=True),
         ]
         for reader in self._readers:
             reader.start()
@@ -101,6 +102,11 @@ class DriverProcess:
         return [event for event in self.events if isinstance(event, OwnershipChanged)]
 
     @property
+    def complaints(self) -> list[Complaint]:
+        """The errors that it reported outside any command."""
+        return [event for event in self.events if isinstance(event, Complaint)]
+
+    @property
     def ready(self) -> bool:
         """Tell whether it has started."""
         return any(isinstance(event, Ready) for event in self._events[:1])
@@ -117,7 +123,7 @@ class DriverProcess:
 
     def history(self) -> str:
         """Return its last events and what it printed to standard error, for a failed scenario's report."""
-        lines = [str(event) for event in self.events[-25:]] + self._complaints[-15:]
+        lines = [str(event) for event in self.events[-25:]] + self._printed[-15:]
         return "\n".join([f"--- {self.client} (pid {self._process.pid}, {'runs' if self.alive else 'ended'})", *lines])
 
     # ------------------------------------------------------------ commands
@@ -229,7 +235,7 @@ class DriverProcess:
             try:
                 event = parse_event(line)
             except (ValueError, KeyError, TypeError):
-                self._complaints.append(f"no event: {line.decode(errors='replace').rstrip()}")
+                self._printed.append(f"no event: {line.decode(errors='replace').rstrip()}")
                 continue
             with self._bell:
                 self._events.append(event)
@@ -237,11 +243,11 @@ class DriverProcess:
         with self._bell:
             self._bell.notify_all()
 
-    def _read_complaints(self) -> None:
+    def _read_printed(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
-            self._complaints.append(line.decode(errors="replace").rstrip())
-            del self._complaints[:-200]
+            self._printed.append(line.decode(errors="replace").rstrip())
+            del self._printed[:-200]
 
 
 def wait_for_events(

@@ -140,12 +140,14 @@ type ownership struct {
 	owned map[partition]bool
 }
 
+// change tells what is owned now, if that is news; an empty assignment always is.
 func (o *ownership) change(event string, topics map[string][]int32, now bool) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
 	if o.owned == nil {
 		o.owned = map[partition]bool{}
 	}
+	before := len(o.owned)
 	for topic, numbers := range topics {
 		for _, number := range numbers {
 			if now {
@@ -154,6 +156,9 @@ func (o *ownership) change(event string, topics map[string][]int32, now bool) {
 				delete(o.owned, partition{topic, number})
 			}
 		}
+	}
+	if before == len(o.owned) && len(topics) > 0 {
+		return
 	}
 	all := []partition{}
 	for each := range o.owned {

@@ -389,8 +389,10 @@ public final class Driver {
                 done.put("offset", admin().deleteRecords(upTo).lowWatermarks().get(partition(command)).get().lowWatermark());
             }
             case "list_topics" -> admin().listTopics().names().get().forEach(done.putArray("names")::add);
-            case "describe_topic" ->
-                done.put("partitions", admin().describeTopics(List.of(name)).allTopicNames().get().get(name).partitions().size());
+            case "describe_topic" -> {
+                var topic = admin().describeTopics(List.of(name)).allTopicNames().get().get(name);
+                done.put("partitions", topic.partitions().size()).put("topic_id", topic.topicId().toString());
+            }
             case "describe_configs" -> {
                 ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, name);
                 ObjectNode configs = done.putObject("configs");

@@ -1,0 +1,150 @@
+"""The brokers that are measured: each a process on loopback over a data folder of its own."""
+
+import re
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from benchmarks import programs
+from benchmarks.processes import output_of
+from kafkalite_conformance.broker import free_port
+from kafkalite_conformance.leash import LeashedProcess
+from kafkalite_conformance.reference_broker import DEFAULT_JVM_FLAGS, KAFKA_VERSION, Kafka, kafka_jars
+
+KAFKA_PROPERTIES: Final = {"group.initial.rebalance.delay.ms": "3000"}
+"""Kafka's own default, which the conformance suite's properties change."""
+
+
+class Server(Protocol):
+    """A broker process that was started, ready or not."""
+
+    @property
+    def bootstrap(self) -> str:
+        """Its address, `HOST:PORT`."""
+        ...
+
+    @property
+    def pid(self) -> int:
+        """The process id of the broker itself."""
+        ...
+
+    def kill(self) -> None:
+        """End it with SIGKILL: its data is thrown away."""
+        ...
+
+    def stop(self) -> int:
+        """Stop it with SIGTERM and return its exit status."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of broker. `spawn` starts one over a data folder and does not wait until it is ready."""
+
+    name: str
+    title: str
+    prepare: Callable[[], object]
+    spawn: Callable[[Path], Server]
+    version: Callable[[], str]
+
+
+class PlainServer:
+    """A broker that one command starts."""
+
+    def __init__(self, command: Sequence[str], bootstrap: str, log_file: Path) -> None:
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        self._bootstrap = bootstrap
+        with log_file.open("ab") as log:
+            self._process = LeashedProcess(command, stdout=log, stderr=log)
+
+    @property
+    def bootstrap(self) -> str:
+        """Its address."""
+        return self._bootstrap
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self._process.kill()
+
+    def stop(self) -> int:
+        """Stop it with SIGTERM; killed after 20 s."""
+        return self._process.terminate(timeout=20)
+
+
+def spawn_kafkalite(data_dir: Path, *, python: Sequence[str] = (sys.executable,)) -> Server:
+    """Start kafkalite as a user would; `python` may hold a profiler's words after the interpreter."""
+    bootstrap = f"127.0.0.1:{free_port()}"
+    serve = ["-m", "kafkalite", "serve", "--listen", bootstrap, "--data", str(data_dir / "data")]
+    return PlainServer([*python, *serve], bootstrap, data_dir / "kafkalite.log")
+
+
+def _spawn_kafka(data_dir: Path) -> Server:
+    return Kafka(KAFKA_PROPERTIES, DEFAULT_JVM_FLAGS, data_dir)
+
+
+def _spawn_kfake(data_dir: Path) -> Server:
+    port = free_port()
+    command = [str(programs.kfake()), "-port", str(port), "-data", str(data_dir / "data")]
+    return PlainServer(command, f"127.0.0.1:{port}", data_dir / "kfake.log")
+
+
+def _prepare_kafka() -> None:
+    if shutil.which("java") is None:
+        raise programs.MissingToolError("a JDK is not installed")
+    if shutil.which("mvn") is None:
+        raise programs.MissingToolError("Maven is not installed")
+    kafka_jars()
+
+
+def _kafkalite_version() -> str:
+    shown = output_of([sys.executable, "-m", "kafkalite", "--version"]).split()
+    commit = output_of(["git", "describe", "--always", "--dirty"], folder=programs.SOURCES).strip()
+    python = sys.version.split()[0]
+    return f"{shown[-1] if shown else '?'}{f' ({commit})' if commit else ''}, Python {python}"
+
+
+def _kafka_version() -> str:
+    java = re.search(r'version "([^"]+)"', output_of(["java", "-version"]))
+    return f"{KAFKA_VERSION}, Java {java.group(1) if java else '?'}, {' '.join(DEFAULT_JVM_FLAGS[:2])}, G1"
+
+
+def _kfake_version() -> str:
+    go = output_of(["go", "version"]).split()
+    return f"{programs.kfake_version()}, {go[2] if len(go) > 2 else 'Go'}"
+
+
+KINDS: Final[dict[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            name="kafka",
+            title=f"Kafka {KAFKA_VERSION}",
+            prepare=_prepare_kafka,
+            spawn=_spawn_kafka,
+            version=_kafka_version,
+        ),
+        Kind(
+            name="kfake",
+            title="kfake with a data directory",
+            prepare=programs.kfake,
+            spawn=_spawn_kfake,
+            version=_kfake_version,
+        ),
+        Kind(
+            name="kafkalite",
+            title="kafkalite",
+            prepare=lambda: None,
+            spawn=spawn_kafkalite,
+            version=_kafkalite_version,
+        ),
+    )
+}
+"""In the order of the table's columns."""

@@ -1,0 +1,197 @@
+"""Where a row is measured: one broker of one kind over a scratch folder, started when it is first needed."""
+
+import itertools
+import json
+import os
+import shutil
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from benchmarks import programs
+from benchmarks.brokers import Kind, Server
+from benchmarks.processes import RunFailedError, cpu_seconds, run_client
+from kafkalite_conformance.broker import serves_metadata
+
+_START_LIMIT_S: Final = 60
+_CLIENT_LIMIT_S: Final = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How much work a run is: counts of messages, and bytes for the memory row."""
+
+    small_messages: int
+    large_messages: int
+    consumed_messages: int
+    java_messages: int
+    acknowledged: int
+    flowing: int
+    through_bytes: int
+
+
+FULL: Final = Scale(
+    small_messages=4_000_000,
+    large_messages=1_500_000,
+    consumed_messages=5_000_000,
+    java_messages=3_000_000,
+    acknowledged=20_000,
+    flowing=5_000,
+    through_bytes=2_500_000_000,
+)
+QUICK: Final = Scale(
+    small_messages=200_000,
+    large_messages=50_000,
+    consumed_messages=300_000,
+    java_messages=100_000,
+    acknowledged=1_000,
+    flowing=500,
+    through_bytes=100_000_000,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What a client reported, and the processor time that the broker spent meanwhile."""
+
+    seconds: float
+    messages: int
+    broker_cpu_s: float
+
+    @property
+    def thousands_per_second(self) -> float:
+        """The rate in thousands of messages a second."""
+        return self.messages / self.seconds / 1e3
+
+    @property
+    def cpu_per_million(self) -> float:
+        """The broker's processor seconds for a million messages."""
+        return self.broker_cpu_s / (self.messages / 1e6)
+
+
+class Ground:
+    """One kind of broker during one row; leave it through `standing_ground`, which ends the broker."""
+
+    def __init__(self, kind: Kind, folder: Path, scale: Scale) -> None:
+        self.kind: Final = kind
+        self.scale: Final = scale
+        self.run = 0
+        """The number of the run, from 0; the uncounted one has it too."""
+        self.runs = 1
+        self._folder = folder
+        self._numbers = itertools.count()
+        self._server: Server | None = None
+        self._filled: str | None = None
+
+    @property
+    def server(self) -> Server:
+        """The broker, started if it is not."""
+        if self._server is None:
+            self.start_afresh()
+        assert self._server is not None
+        return self._server
+
+    def start_afresh(self) -> float:
+        """Replace the broker by a new one over an empty folder.
+
+        Returns the seconds from its spawn to the first Metadata reply that names a broker.
+        """
+        self.end()
+        data_dir = self._folder / f"{self.kind.name}-{next(self._numbers)}"
+        start = time.perf_counter()
+        self._server = server = self.kind.spawn(data_dir)
+        while not serves_metadata(server.bootstrap):
+            if time.perf_counter() - start > _START_LIMIT_S:
+                raise RunFailedError(f"no Metadata reply within {_START_LIMIT_S} s")
+            if not _runs(server.pid):
+                raise RunFailedError(f"the broker ended while starting: {_last_words(data_dir)}")
+            time.sleep(0.002)
+        return time.perf_counter() - start
+
+    def end(self) -> None:
+        """Kill the broker and remove its data."""
+        self._filled = None
+        if self._server is not None:
+            self._server.kill()
+            self._server = None
+        for data_dir in self._folder.glob(f"{self.kind.name}-*"):
+            shutil.rmtree(data_dir, ignore_errors=True)
+
+    def new_topic(self, partitions: int) -> str:
+        """Create a topic and return its name once every partition has a leader."""
+        name = f"bench-{next(self._numbers)}"
+        try:
+            admin = AdminClient({"bootstrap.servers": self.server.bootstrap, "log_level": "0"})
+            admin.create_topics([NewTopic(name, partitions, 1)])[name].result(30)
+            deadline = time.monotonic() + 30
+            while time.monotonic() < deadline:
+                described = admin.list_topics(name, timeout=10).topics[name]
+                leaders = [partition.leader for partition in described.partitions.values()]
+                if len(leaders) == partitions and min(leaders) >= 0:
+                    return name
+                time.sleep(0.02)
+        except Exception as problem:
+            raise RunFailedError(f"topic {name}: {problem}") from problem
+        raise RunFailedError(f"topic {name} has no leader after 30 s")
+
+    def filled_topic(self, messages: int, size: int) -> str:
+        """Return a topic of one partition that holds this many messages; made once for a broker."""
+        if self._filled is None:
+            topic = self.new_topic(1)
+            self.rdkafka("produce", topic, messages, size)
+            self._filled = topic
+        return self._filled
+
+    def rdkafka(self, what: str, topic: str, *arguments: str | int) -> Load:
+        """Run the librdkafka load client."""
+        command = [str(programs.rdkafka_load()), what, self.server.bootstrap, topic, *map(str, arguments)]
+        before = cpu_seconds(self.server.pid)
+        printed = json.loads(self.client(command))
+        spent = cpu_seconds(self.server.pid) - before
+        return Load(seconds=printed["seconds"], messages=printed.get("messages", 0), broker_cpu_s=spent)
+
+    def wire(self, what: str, topic: str, *arguments: str | int) -> dict[str, float]:
+        """Run the raw-socket latency client and return its quantiles in ms."""
+        host, _, port = self.server.bootstrap.rpartition(":")
+        printed = self.client([str(programs.wire_latency()), what, host, port, topic, *map(str, arguments)])
+        quantiles: dict[str, float] = json.loads(printed)
+        return quantiles
+
+    def client(self, command: list[str]) -> str:
+        """Run a client program; RunFailedError names the broker's end if that was the cause."""
+        pid = self.server.pid
+        try:
+            return run_client(command, timeout=_CLIENT_LIMIT_S)
+        except RunFailedError as problem:
+            raise RunFailedError(str(problem) if _runs(pid) else f"the broker ended; {problem}") from problem
+
+
+@contextmanager
+def standing_ground(kind: Kind, folder: Path, scale: Scale) -> Generator[Ground]:
+    """Give a ground for one row, and leave nothing behind: no process, no file, no page to be written back."""
+    ground = Ground(kind, folder, scale)
+    try:
+        yield ground
+    finally:
+        ground.end()
+        os.sync()
+
+
+def _runs(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def _last_words(data_dir: Path) -> str:
+    for log in sorted(data_dir.glob("*.log")):
+        lines = log.read_text(errors="replace").strip().splitlines()
+        if lines:
+            return lines[-1]
+    return "it printed nothing"

@@ -1,0 +1,110 @@
+"""The results as Markdown: the machine, the table, and what falls short."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from benchmarks.brokers import KINDS
+from benchmarks.results import Results
+from benchmarks.rows import Measure, Row
+
+BEGIN: Final = "<!-- measured: begin -->"
+END: Final = "<!-- measured: end -->"
+_REFERENCE: Final = "kafka"
+_OURS: Final = "kafkalite"
+
+
+def markdown(results: Results) -> str:
+    """Return the whole generated part."""
+    return "\n\n".join(
+        part for part in (_circumstances(results), _table(results), _falls_short(results), _gaps(results)) if part
+    )
+
+
+def write_into(page: Path, results: Results) -> None:
+    """Replace what stands between the marks of a page. ValueError if it has no marks."""
+    text = page.read_text()
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} has no line `{BEGIN}` followed by `{END}`")
+    page.write_text(f"{before}{BEGIN}\n\n{markdown(results)}\n\n{END}{after}")
+
+
+def _circumstances(results: Results) -> str:
+    lines = [f"- Machine: {results.machine.described()}."]
+    lines += [f"- {KINDS[name].title}: {version}." for name, version in results.versions.items() if name in KINDS]
+    lines += [f"- {name}: {version}." for name, version in results.versions.items() if name not in KINDS]
+    if results.quick:
+        lines.append("- **A quick run: small counts, one run each. These numbers show that it works, not how fast.**")
+    return "\n".join(lines)
+
+
+def _table(results: Results) -> str:
+    shown = [name for name in KINDS if name in {found.broker for found in results.found}]
+    heads = ["", "unit"]
+    for name in shown:
+        heads.append(KINDS[name].title)
+        if name != _REFERENCE and _REFERENCE in shown:
+            heads.append("÷ Kafka")
+    heads += ["kafkalite must", ""]
+    lines = [_line(heads), _line(["---", "---", *["---:"] * (len(heads) - 3), "---"])]
+    for row in results.rows:
+        lines += [_line(_cells(results, shown, row, measure)) for measure in row.measures]
+    return "\n".join(lines)
+
+
+def _cells(results: Results, shown: Sequence[str], row: Row, measure: Measure) -> list[str]:
+    cells = [_name(row, measure), f"{measure.unit} {'↑' if measure.more_is_better else '↓'}"]
+    reference = results.median(row.name, _REFERENCE, measure.key)
+    for name in shown:
+        value = results.median(row.name, name, measure.key)
+        cells.append("failed" if value is None else measure.shown(value))
+        if name != _REFERENCE and _REFERENCE in shown:
+            cells.append(_ratio(value / reference) if measure.has_ratio and value is not None and reference else "")
+    ours = results.median(row.name, _OURS, measure.key)
+    cells.append("" if measure.must is None else measure.shown(measure.must))
+    cells.append("" if measure.must is None or ours is None else ("yes" if measure.meets(ours) else "**no**"))
+    return cells
+
+
+def _falls_short(results: Results) -> str:
+    if all(found.broker != _OURS for found in results.found):
+        return ""
+    lines: list[str] = []
+    for row in results.rows:
+        for measure in row.measures:
+            ours = results.median(row.name, _OURS, measure.key)
+            if ours is None or measure.must is None or measure.meets(ours):
+                continue
+            bound = f"{measure.shown(measure.must)} or {'more' if measure.more_is_better else 'less'}"
+            beside = _beside(results, row, measure)
+            lines.append(f"- {_name(row, measure)}: {measure.shown(ours)} {measure.unit}, must be {bound}{beside}.")
+    return "\n".join(["**Falls short of its targets:**", "", *lines]) if lines else "Nothing falls short of its target."
+
+
+def _beside(results: Results, row: Row, measure: Measure) -> str:
+    peers = []
+    for name, kind in KINDS.items():
+        value = results.median(row.name, name, measure.key)
+        if name != _OURS and value is not None:
+            peers.append(f"{kind.title} {measure.shown(value)}")
+    return f" ({', '.join(peers)})" if peers else ""
+
+
+def _gaps(results: Results) -> str:
+    lines = [f"- {KINDS[name].title} was left out: {reason}." for name, reason in results.absent.items()]
+    lines += [f"- {found.row} failed on {KINDS[found.broker].title}: {found.failure}." for found in results.failures]
+    return "\n".join(["**Not measured:**", "", *lines]) if lines else ""
+
+
+def _name(row: Row, measure: Measure) -> str:
+    return f"{row.title}: {measure.label}" if measure.label else row.title
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

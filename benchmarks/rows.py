@@ -1,0 +1,211 @@
+"""The rows of the table: what is measured, in which unit, and what kafkalite must reach."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from benchmarks import programs
+from benchmarks.ground import Ground, Load
+from benchmarks.processes import RunFailedError, cpu_seconds, peak_megabytes, settled_megabytes
+
+SMALL: Final = 100
+LARGE: Final = 1024
+FLOW_PER_SECOND: Final = 500
+JOIN_SPREAD_MS: Final = 3000
+"""librdkafka's heartbeat.interval.ms: a member learns of a rebalance with its next heartbeat."""
+
+Sample: TypeAlias = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One number of a row. `must` is kafkalite's target, or None where there is none.
+
+    A difference, which may be zero or less, has no ratio to Kafka's.
+    """
+
+    key: str
+    label: str
+    unit: str
+    digits: int
+    must: float | None = None
+    more_is_better: bool = False
+    has_ratio: bool = True
+
+    def shown(self, value: float) -> str:
+        """Return a value as the table prints it."""
+        return f"{value:,.{self.digits}f}"
+
+    def meets(self, value: float) -> bool:
+        """Tell whether a value, as printed, reaches the target."""
+        printed = round(value, self.digits)
+        return self.must is None or (printed >= self.must if self.more_is_better else printed <= self.must)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row: `measure` makes one run. With `warm_up`, each broker first makes a run that is not counted."""
+
+    name: str
+    title: str
+    measures: tuple[Measure, ...]
+    measure: Callable[[Ground], Sample]
+    runs: int = 5
+    warm_up: bool = True
+
+
+def _rate(must: float | None) -> Measure:
+    return Measure(key="rate", label="rate", unit="k/s", digits=0, must=must, more_is_better=True)
+
+
+def _cpu(must: float | None) -> Measure:
+    return Measure(key="cpu", label="broker CPU", unit="s per million", digits=2, must=must)
+
+
+def _quantiles(p50: float, p99: float) -> tuple[Measure, ...]:
+    return (
+        Measure(key="p50_ms", label="p50", unit="ms", digits=2, must=p50),
+        Measure(key="p99_ms", label="p99", unit="ms", digits=2, must=p99),
+    )
+
+
+def _start(ground: Ground) -> Sample:
+    return {"seconds": ground.start_afresh()}
+
+
+def _memory(ground: Ground) -> Sample:
+    """Half of the bytes goes in and out through one topic, the other half through a second."""
+    ground.start_afresh()
+    pid = ground.server.pid
+    sample = {"idle": settled_megabytes(pid)}
+    messages = ground.scale.through_bytes // 2 // LARGE
+    for when in ("half", "full"):
+        topic = ground.new_topic(6)
+        ground.rdkafka("produce", topic, messages, LARGE)
+        ground.rdkafka("consume", topic, 6, messages)
+        sample[when] = settled_megabytes(pid)
+    return {**sample, "growth": sample["full"] - sample["half"], "peak": peak_megabytes(pid)}
+
+
+def _acknowledged(ground: Ground) -> Sample:
+    warm_up = ground.scale.acknowledged // 10
+    return ground.wire("ack", ground.new_topic(1), warm_up, ground.scale.acknowledged, SMALL)
+
+
+def _flow(ground: Ground) -> Sample:
+    warm_up = ground.scale.flowing // 5
+    return ground.wire("flow", ground.new_topic(1), FLOW_PER_SECOND, warm_up, ground.scale.flowing, SMALL)
+
+
+def _throughput(load: Load) -> Sample:
+    return {"rate": load.thousands_per_second, "cpu": load.cpu_per_million}
+
+
+def _produce_small(ground: Ground) -> Sample:
+    return _throughput(ground.rdkafka("produce", ground.new_topic(1), ground.scale.small_messages, SMALL))
+
+
+def _produce_large(ground: Ground) -> Sample:
+    return _throughput(ground.rdkafka("produce", ground.new_topic(6), ground.scale.large_messages, LARGE))
+
+
+def _consume(ground: Ground) -> Sample:
+    messages = ground.scale.consumed_messages
+    return _throughput(ground.rdkafka("consume", ground.filled_topic(messages, SMALL), 1, messages))
+
+
+def _java(ground: Ground) -> Sample:
+    topic, messages = ground.new_topic(1), ground.scale.java_messages
+    words = ["--topic", topic, "--num-records", str(messages), "--record-size", str(SMALL), "--throughput", "-1"]
+    command = [*programs.producer_performance(), "--bootstrap-server", ground.server.bootstrap, *words]
+    before = cpu_seconds(ground.server.pid)
+    printed = ground.client(command)
+    spent = cpu_seconds(ground.server.pid) - before
+    result = re.search(rf"^{messages} records sent, ([\d.]+) records/sec", printed, re.MULTILINE)
+    if result is None:
+        raise RunFailedError(f"ProducerPerformance did not send everything: {printed.strip()[-200:]}")
+    return {"rate": float(result.group(1)) / 1e3, "cpu": spent / (messages / 1e6)}
+
+
+def _join(ground: Ground) -> Sample:
+    """Start the newcomer at moments spread evenly over the members' heartbeat interval, the same for every broker."""
+    delay = round(JOIN_SPREAD_MS * (ground.run + 0.5) / ground.runs)
+    topic = ground.new_topic(4)
+    default = ground.rdkafka("join", topic, f"{topic}-default", delay, JOIN_SPREAD_MS)
+    quick = ground.rdkafka("join", topic, f"{topic}-quick", delay, 100)
+    return {"seconds": default.seconds, "quick": quick.seconds}
+
+
+ROWS: Final[dict[str, Row]] = {
+    row.name: row
+    for row in (
+        Row(
+            name="start",
+            title="start to first Metadata reply",
+            measures=(Measure(key="seconds", label="", unit="s", digits=2, must=0.20),),
+            measure=_start,
+        ),
+        Row(
+            name="memory",
+            title="resident memory",
+            measures=(
+                Measure(key="idle", label="idle", unit="MB", digits=0, must=40),
+                Measure(key="full", label="after 2.5 GB in and out", unit="MB", digits=0, must=50),
+                Measure(key="growth", label="growth in the second half", unit="MB", digits=0, must=2, has_ratio=False),
+            ),
+            measure=_memory,
+            runs=3,
+            warm_up=False,
+        ),
+        Row(
+            name="ack",
+            title="acknowledged produce, one at a time",
+            measures=_quantiles(0.16, 0.5),
+            measure=_acknowledged,
+        ),
+        Row(
+            name="flow",
+            title=f"produce to consume, {FLOW_PER_SECOND}/s",
+            measures=_quantiles(0.33, 1.0),
+            measure=_flow,
+            runs=3,
+        ),
+        Row(
+            name="produce-small",
+            title="librdkafka produce 100 B, 1 partition",
+            measures=(_rate(850), _cpu(0.25)),
+            measure=_produce_small,
+        ),
+        Row(
+            name="produce-large",
+            title="librdkafka produce 1 KiB, 6 partitions",
+            measures=(_rate(430), _cpu(1.1)),
+            measure=_produce_large,
+            runs=3,
+        ),
+        Row(
+            name="consume",
+            title="librdkafka consume 100 B, 1 partition",
+            measures=(_rate(2200), _cpu(0.2)),
+            measure=_consume,
+        ),
+        Row(
+            name="java",
+            title="Java ProducerPerformance 100 B, 1 partition",
+            measures=(_rate(300), _cpu(1.5)),
+            measure=_java,
+            runs=3,
+        ),
+        Row(
+            name="join",
+            title="a 4th member joins 3 (librdkafka), until stable",
+            measures=(
+                Measure(key="seconds", label="", unit="s", digits=2, must=0.5),
+                Measure(key="quick", label="with heartbeat.interval.ms=100", unit="s", digits=2),
+            ),
+            measure=_join,
+            warm_up=False,
+        ),
+    )
+}

@@ -1,0 +1,103 @@
+"""Mixed company: members of one group written in different languages, as far as they understand each other."""
+
+import os
+
+import pytest
+
+from kafkalite_conformance.drivers.catalogue import CLIENTS
+from kafkalite_conformance.drivers.events import Record, TopicPartition
+from kafkalite_conformance.drivers.process import DriverProcess
+from kafkalite_conformance.stage import SESSION_TIMEOUT_MS, Stage, is_available
+
+
+def company(names: list[str]) -> list[str]:
+    """Return those of the clients that can run here; skip below three, fail in CI below all."""
+    missing = {name: reason for name in names if (reason := is_available(name)) is not None}
+    if missing and os.environ.get("CI") == "true":
+        pytest.fail(f"CI must run every client, but: {missing}")
+    present = [name for name in names if name not in missing]
+    if len(present) < 3:
+        pytest.skip(f"mixed company needs three clients, but: {missing}")
+    return present
+
+
+def read_once_each(stage: Stage, members: list[DriverProcess], topic: str, partitions: int, round_name: bytes) -> None:
+    """Put ten records into each partition and hold that each is read once, by the partition's owner."""
+    seen = {member: len(member.records) for member in members}
+    for partition in range(partitions):
+        stage.fill(topic, [round_name + b"-%d" % number for number in range(10)], partition=partition)
+
+    def new_records() -> list[tuple[int, bytes | None]]:
+        return sorted(
+            (record.partition, record.value or b"")
+            for member in members
+            for record in member.records[seen[member] :]
+            if (record.value or b"").startswith(round_name)
+        )
+
+    stage.wait(lambda: len(new_records()) >= 10 * partitions, f"{10 * partitions} records", timeout=30)
+    wanted = [(partition, round_name + b"-%d" % number) for partition in range(partitions) for number in range(10)]
+    assert new_records() == wanted
+    for member in members:
+        assert {record.topic_partition for record in member.records[seen[member] :]} <= member.owned
+
+
+@pytest.mark.parametrize("assignor", ["range", "roundrobin"])
+def test_all_languages_share_one_group(stage: Stage, assignor: str) -> None:
+    """Whichever client leads, the others understand its assignment; and a crash is made up for by the rest."""
+    names = [name for name in CLIENTS if name != "kafkajs" or assignor == "range"]
+    present = company(names)
+    partitions = len(present) + 2
+    topic, group = stage.topic(partitions), stage.group()
+    members = [stage.member(name, group, [topic], assignor=assignor, auto_commit=True) for name in present]
+    stage.await_ownership(members, {topic: partitions}, timeout=40)
+    sizes = sorted(len(member.owned) for member in members)
+    assert sizes == [1] * (len(present) - 2) + [2, 2]
+    read_once_each(stage, members, topic, partitions, b"first")
+    victim = members.pop(0)
+    victim.crash()
+    stage.await_ownership(members, {topic: partitions}, timeout=SESSION_TIMEOUT_MS / 1000 + 30)
+    read_once_each(stage, members, topic, partitions, b"second")
+
+
+def test_the_lead_passes_from_language_to_language(stage: Stage) -> None:
+    """Each in its turn crashes, until one is left with everything."""
+    present = company(["java", "franz-go", "librdkafka", "sarama"])
+    topic, group = stage.topic(4), stage.group()
+    members: list[DriverProcess] = []
+    for name in present:
+        members.append(stage.member(name, group, [topic], assignor="range"))
+        stage.await_ownership(members, {topic: 4}, timeout=30)
+    while len(members) > 1:
+        members.pop(0).crash()
+        stage.await_ownership(members, {topic: 4}, timeout=SESSION_TIMEOUT_MS / 1000 + 20)
+
+
+def test_a_client_without_a_common_assignor_is_refused_and_disturbs_nobody(stage: Stage) -> None:
+    """kafkajs calls its assignor `RoundRobinAssigner`, which no other client knows: INCONSISTENT_GROUP_PROTOCOL."""
+    company(["java", "kafkajs", "librdkafka"])
+    topic, group = stage.topic(), stage.group()
+    member = stage.member("java", group, [topic], assignor="roundrobin")
+    stage.await_ownership([member], {topic: 1})
+    told = len(member.ownership)
+    stranger = stage.member("kafkajs", group, [topic], assignor="roundrobin")
+    complaint = stage.wait(lambda: stranger.complaints, "the refusal", timeout=40)[0]
+    assert "INCONSISTENT_GROUP_PROTOCOL" in complaint.error
+    stage.fill(topic, [b"undisturbed"])
+    stage.wait(lambda: b"undisturbed" in member.values, "the record")
+    assert len(member.ownership) == told
+    assert not stranger.has_joined
+
+
+@pytest.mark.parametrize("writer", ["java", "franz-go", "kafkajs"])
+def test_what_one_commits_another_continues(stage: Stage, client: str, writer: str) -> None:
+    """Committed offsets belong to the group, whatever language it is written in."""
+    company(["java", "franz-go", "kafkajs"])
+    topic, group = stage.topic(), stage.group()
+    stage.clerk(writer).produce(topic, [Record(value=b"%d" % number, partition=0) for number in range(6)])
+    first = stage.member(writer, group, [topic])
+    first.wait_until(lambda: len(first.records) == 6, "six records")
+    first.commit({TopicPartition(topic, 0): 4})
+    first.call("leave")
+    second = stage.member(client, group, [topic])
+    stage.await_values(second, [b"4", b"5"])

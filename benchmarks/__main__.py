@@ -93,7 +93,7 @@ def _found(row: Row, kind: Kind, folder: Path, *, quick: bool, runs: int | None)
     try:
         with standing_ground(kind, folder, QUICK if quick else FULL) as ground:
             ground.runs = count
-            if row.warm_up:
+            for _ in range(row.warm_ups):
                 row.measure(ground)
             for ground.run in range(count):
                 samples.append(row.measure(ground))

@@ -84,7 +84,7 @@ def _falls_short(results: Results) -> str:
 
 
 def _beside(results: Results, row: Row, measure: Measure) -> str:
-    peers = []
+    peers: list[str] = []
     for name, kind in KINDS.items():
         value = results.median(row.name, name, measure.key)
         if name != _OURS and value is not None:

@@ -29,9 +29,9 @@ class Results:
 
     machine: Machine
     quick: bool
-    versions: dict[str, str] = field(default_factory=dict)
-    absent: dict[str, str] = field(default_factory=dict)
-    found: list[Found] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict[str, str])
+    absent: dict[str, str] = field(default_factory=dict[str, str])
+    found: list[Found] = field(default_factory=list[Found])
 
     def of(self, row: str, broker: str) -> Found | None:
         """Return what was found, or None if it was not measured."""

@@ -45,14 +45,14 @@ class Measure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row: `measure` makes one run. With `warm_up`, each broker first makes a run that is not counted."""
+    """One row: `measure` makes one run. Each broker first makes `warm_ups` runs that are not counted."""
 
     name: str
     title: str
     measures: tuple[Measure, ...]
     measure: Callable[[Ground], Sample]
     runs: int = 5
-    warm_up: bool = True
+    warm_ups: int = 1
 
 
 def _rate(must: float | None) -> Measure:
@@ -156,7 +156,7 @@ ROWS: Final[dict[str, Row]] = {
             ),
             measure=_memory,
             runs=3,
-            warm_up=False,
+            warm_ups=0,
         ),
         Row(
             name="ack",
@@ -170,6 +170,8 @@ ROWS: Final[dict[str, Row]] = {
             measures=_quantiles(0.33, 1.0),
             measure=_flow,
             runs=3,
+            # At 500 requests a second a JVM takes long to compile what it runs.
+            warm_ups=2,
         ),
         Row(
             name="produce-small",
@@ -205,7 +207,7 @@ ROWS: Final[dict[str, Row]] = {
                 Measure(key="quick", label="with heartbeat.interval.ms=100", unit="s", digits=2),
             ),
             measure=_join,
-            warm_up=False,
+            warm_ups=0,
         ),
     )
 }

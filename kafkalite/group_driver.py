@@ -12,9 +12,6 @@ from collections.abc import Callable, Iterator
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from kafkalite.groups.config import GroupConfig
-from kafkalite.groups.coordinator import GroupCoordinator, partition_for
-from kafkalite.groups.effects import Client, Effects
 from kafkalite.held_heartbeats import HeldHeartbeats
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.log import AppendOrigin
@@ -23,7 +20,9 @@ from kafkalite_wire.records import Record, build_batch, iter_records, read_heade
 if TYPE_CHECKING:
     from kafkalite.config import BrokerConfig
     from kafkalite.deadlines import Deadline, Deadlines
-    from kafkalite.handlers.handling import Context, Reply
+    from kafkalite.groups.coordinator import GroupCoordinator
+    from kafkalite.groups.effects import Client, Effects
+    from kafkalite.handlers.handling import Reply
     from kafkalite_storage.log import PartitionLog
     from kafkalite_storage.storage import Storage
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
@@ -33,11 +32,6 @@ log = getLogger("kafkalite.groups")
 OFFSETS_TOPIC: Final = "__consumer_offsets"
 _CONFIGS: Final = {"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "104857600"}
 _REPLAY_BYTES: Final = 1 << 20
-
-
-def client_of(context: Context) -> Client:
-    """Describe a client to the coordinator."""
-    return Client(client_id=context.client_id, client_host=context.client_host, api_version=context.api_version)
 
 
 class GroupDriver:
@@ -58,7 +52,7 @@ class GroupDriver:
     def coordinator(self) -> GroupCoordinator:
         """The state of all groups; read from the log when first asked for."""
         if self._loaded is None:
-            self._loaded = GroupCoordinator(_group_config(self._config), new_member_suffix=lambda: str(uuid.uuid4()))
+            self._loaded = _new_coordinator(self._config)
             self._loaded.load(self._kept(), now=self._deadlines.now())
             self._set_alarm()
         return self._loaded
@@ -114,6 +108,8 @@ class GroupDriver:
         self.perform(self.coordinator.delete_topic_offsets([name]))
 
     def _keep(self, effects: Effects) -> None:
+        from kafkalite.groups.coordinator import partition_for
+
         self.prepare()
         partitions = self._storage.topics[OFFSETS_TOPIC].partitions
         wall_ms = self._wall_ms()
@@ -145,8 +141,12 @@ class GroupDriver:
             self._held.release_where(self.coordinator.is_rebalancing)
 
 
-def _group_config(config: BrokerConfig) -> GroupConfig:
-    return GroupConfig(
+def _new_coordinator(config: BrokerConfig) -> GroupCoordinator:
+    # Imported here because a broker shall be up before the first member of a group needs all of this.
+    from kafkalite.groups.config import GroupConfig
+    from kafkalite.groups.coordinator import GroupCoordinator
+
+    groups = GroupConfig(
         group_min_session_timeout=config.group_min_session_timeout,
         group_max_session_timeout=config.group_max_session_timeout,
         group_initial_rebalance_delay=config.group_initial_rebalance_delay,
@@ -155,6 +155,7 @@ def _group_config(config: BrokerConfig) -> GroupConfig:
         offsets_retention=config.offsets_retention,
         offsets_retention_check_interval=config.offsets_retention_check_interval,
     )
+    return GroupCoordinator(groups, new_member_suffix=lambda: str(uuid.uuid4()))
 
 
 def _records_of(partition: PartitionLog) -> Iterator[tuple[bytes, bytes | None]]:

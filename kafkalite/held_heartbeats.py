@@ -64,10 +64,13 @@ class HeldHeartbeats:
             if self._remove(group_id, held):
                 answer()
 
+        def forget() -> None:
+            self._remove(group_id, held)
+
         held = _Held(release, self._deadlines.call_at(self._deadlines.now() + seconds, release))
         self._groups.setdefault(group_id, {})[held] = None
         reply.on_followed(release)
-        reply.on_abandoned(lambda: self._remove(group_id, held))
+        reply.on_abandoned(forget)
         return True
 
     def release(self, group_id: str) -> None:

@@ -47,7 +47,16 @@ class Kafkalite:
 
     def _spawn(self, listen: str) -> tuple[LeashedProcess, str]:
         self._data_dir.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "kafkalite", "serve", "--listen", listen, "--data", str(self._data_dir / "data")]
+        command = [
+            sys.executable,
+            "-m",
+            "kafkalite",
+            "serve",
+            "--listen",
+            listen,
+            "--data",
+            str(self._data_dir / "data"),
+        ]
         for name, value in self._settings.items():
             command += ["--set", f"{name}={value}"]
         with self.log_file.open("ab") as log:

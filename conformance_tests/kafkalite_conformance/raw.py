@@ -126,10 +126,14 @@ class RawConnection:
         """Say that nothing more comes; answers may still be read."""
         self._socket.shutdown(socket.SHUT_WR)
 
-    def start(self, api: int, version: int, body: bytes, *, client_id: str | None = "by-hand", tagged: bool = False) -> int:
-        """Send a request with its header and size, and return its correlation id; `tagged` for header version 2."""
+    def start(
+        self, api: int, version: int, body: bytes, *, client_id: str | None = "by-hand", tagged: bool = False
+    ) -> int:
+        """Send a request and return its correlation id; `tagged` for a header of version 2."""
         self._correlation += 1
-        header = int16(api) + int16(version) + int32(self._correlation) + string(client_id) + (b"\x00" if tagged else b"")
+        header = (
+            int16(api) + int16(version) + int32(self._correlation) + string(client_id) + (b"\x00" if tagged else b"")
+        )
         self.send(int32(len(header + body)) + header + body)
         return self._correlation
 
@@ -140,7 +144,7 @@ class RawConnection:
         return reader.int32(), reader
 
     def ask(self, api: int, version: int, body: bytes, *, tagged: bool = False) -> Reader:
-        """Send a request and return the body of its response; `tagged` reads a response header version 0 all the same."""
+        """Send a request and return the body of its response, whose header is version 0 also when the request's is 2."""
         wanted = self.start(api, version, body, tagged=tagged)
         correlation, reader = self.receive()
         assert correlation == wanted
@@ -205,7 +209,15 @@ def record_batch(
     record = bytes([2 * len(fields)]) + fields
     moment = int64(int(time.time() * 1000))
     after_checksum = (
-        int16(0) + int32(0) + moment + moment + int64(producer_id) + int16(producer_epoch) + int32(sequence) + int32(1) + record
+        int16(0)
+        + int32(0)
+        + moment
+        + moment
+        + int64(producer_id)
+        + int16(producer_epoch)
+        + int32(sequence)
+        + int32(1)
+        + record
     )
     actual = crc32c(after_checksum) if checksum is None else checksum
     after_length = int32(-1) + int8(magic) + struct.pack(">I", actual) + after_checksum

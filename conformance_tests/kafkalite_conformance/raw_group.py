@@ -109,7 +109,9 @@ class RawMember:
         """Wait for the answer of `start_join`."""
         return read_joined(self.connection.receive()[1])
 
-    def sync(self, generation: int, member_id: str, assignments: Mapping[str, bytes] | None = None) -> tuple[int, bytes | None]:
+    def sync(
+        self, generation: int, member_id: str, assignments: Mapping[str, bytes] | None = None
+    ) -> tuple[int, bytes | None]:
         """Send SyncGroup v1 and return the error and the assignment."""
         self.start_sync(generation, member_id, assignments)
         return self.synced()

@@ -125,7 +125,15 @@ class Kafka:
         cached = cache_folder() / f"kafka-{KAFKA_VERSION}" / "formatted"
         with one_at_a_time(cached.parent):
             if not (cached / "meta.properties").exists():
-                tool = [*self._java(), "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(self._properties)]
+                tool = [
+                    *self._java(),
+                    "kafka.tools.StorageTool",
+                    "format",
+                    "-t",
+                    _CLUSTER_ID,
+                    "-c",
+                    str(self._properties),
+                ]
                 subprocess.run(tool, check=True, capture_output=True)
                 shutil.copytree(logs, cached, dirs_exist_ok=True)
                 return
@@ -139,9 +147,9 @@ def start_kafka(
     jvm_flags: Sequence[str] | None = None,
     data_dir: Path | None = None,
 ) -> Generator[Kafka]:
-    """Run one Kafka node until the block ends: `with start_kafka({...}) as kafka: kafka.bootstrap, kafka.pid`.
+    """Run one Kafka node until the block ends.
 
-    `properties` override the defaults of `BASE_PROPERTIES`. `jvm_flags` defaults to what Kafka's own script passes;
+    `with start_kafka({...}) as kafka:` gives `kafka.bootstrap` and `kafka.pid`. `properties` override the defaults of `BASE_PROPERTIES`. `jvm_flags` defaults to what Kafka's own script passes;
     conformance passes `CONFORMANCE_JVM_FLAGS`, which also turns the class-data archive on. Without `data_dir` the
     data goes to a temporary folder which is removed afterwards. RuntimeError if the node does not become ready.
     """
@@ -168,7 +176,14 @@ def kafka_jars() -> Path:
         partial = home / "libs.partial"
         (home / "pom.xml").write_text(_pom())
         subprocess.run(
-            ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={partial}"],
+            [
+                "mvn",
+                "-q",
+                "-B",
+                "dependency:copy-dependencies",
+                "-DincludeScope=runtime",
+                f"-DoutputDirectory={partial}",
+            ],
             cwd=home,
             check=True,
         )

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from kafkalite_conformance.drivers.building import MissingToolError, Program
 from kafkalite_conformance.drivers.catalogue import CLIENTS, Client
-from kafkalite_conformance.drivers.events import Acknowledged, Failed, Json, Record, TopicPartition
+from kafkalite_conformance.drivers.events import Acknowledged, Failed, Record, Sendable, TopicPartition
 from kafkalite_conformance.drivers.process import DriverProcess, wait_for_events
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class Stage:
     def topic(self, partitions: int = 1, **configs: str) -> str:
         """Create a topic and return its name once the broker shows all its partitions."""
         name = self.name("topic")
-        renamed: dict[str, Json] = {key.replace("_", "."): value for key, value in configs.items()}
+        renamed: dict[str, Sendable] = {key.replace("_", "."): value for key, value in configs.items()}
         self.hand.call("create_topic", name=name, partitions=partitions, configs=renamed)
         self.await_partitions(name, partitions)
         return name
@@ -89,12 +89,16 @@ class Stage:
     def await_partitions(self, topic: str, partitions: int) -> None:
         """Wait until the broker's metadata shows the topic with this many partitions, and it leads the last of them."""
         self.poll(
-            lambda: not isinstance(seen := self.hand.attempt("describe_topic", name=topic), Failed)
-            and seen.result.number("partitions") == partitions,
+            lambda: (
+                not isinstance(seen := self.hand.attempt("describe_topic", name=topic), Failed)
+                and seen.result.number("partitions") == partitions
+            ),
             f"{topic} with {partitions} partitions",
         )
-        last: dict[str, Json] = TopicPartition(topic, partitions - 1).as_json()
-        self.poll(lambda: self.is_answered("list_offset", **last, start="latest"), f"the leader of {topic}")
+        self.poll(
+            lambda: self.is_answered("list_offset", topic=topic, partition=partitions - 1, start="latest"),
+            f"the leader of {topic}",
+        )
 
     def fill(self, topic: str, values: Iterable[bytes], *, partition: int = 0) -> list[int]:
         """Put records into a partition and return their offsets."""
@@ -105,9 +109,13 @@ class Stage:
 
     def committed(self, group: str) -> dict[TopicPartition, int]:
         """Return what a group has committed, by the stage hand's own question to the broker."""
-        return {each: offset for each, offset in self.hand.call("committed", name=group).offsets("offsets").items() if offset >= 0}
+        return {
+            each: offset
+            for each, offset in self.hand.call("committed", name=group).offsets("offsets").items()
+            if offset >= 0
+        }
 
-    def is_answered(self, operation: str, **fields: Json) -> bool:
+    def is_answered(self, operation: str, **fields: Sendable) -> bool:
         """Tell whether the stage hand's command succeeds, for a broker that has just come back."""
         return not isinstance(self.hand.attempt(operation, timeout=60, **fields), Failed)
 
@@ -144,7 +152,7 @@ class Stage:
         auto_commit: bool = False,
         instance_id: str | None = None,
         protocol: str = "classic",
-        **fields: Json,
+        **fields: Sendable,
     ) -> DriverProcess:
         """Start a consumer that joins a group; it may not have joined yet."""
         names = {"range": CLIENTS[client].range_name, "roundrobin": CLIENTS[client].roundrobin_name}
@@ -162,10 +170,19 @@ class Stage:
         )
         return driver
 
-    def reader(self, client: str, topic: str, *, partition: int = 0, start: str = "earliest", at: int | None = None, **fields: Json) -> DriverProcess:
+    def reader(
+        self,
+        client: str,
+        topic: str,
+        *,
+        partition: int = 0,
+        start: str = "earliest",
+        at: int | None = None,
+        **fields: Sendable,
+    ) -> DriverProcess:
         """Start a consumer without a group at a place of one partition, and return it once it is placed."""
         driver = self.driver(client)
-        row: dict[str, Json] = {"topic": topic, "partition": partition, "start": start, "at": at}
+        row: dict[str, Sendable] = {"topic": topic, "partition": partition, "start": start, "at": at}
         driver.call("assign", partitions=[row], **fields)
         return driver
 
@@ -176,15 +193,27 @@ class Stage:
         return wait_for_events(self._pool.bell, self._drivers, probe, what, timeout=timeout)
 
     def poll(self, probe: Callable[[], T], what: str, *, timeout: float = 20) -> T:
-        """Ask the broker again and again until `probe` returns something true: for state that announces itself to nobody."""
+        """Ask the broker again and again until `probe` returns something true: for what announces itself to nobody."""
         deadline = time.monotonic() + timeout
         while not (found := probe()):
             if time.monotonic() > deadline:
-                raise AssertionError("\n".join([f"polled {timeout:.0f} s for {what}", *(d.history() for d in self._drivers)]))
+                raise AssertionError(
+                    "\n".join([f"polled {timeout:.0f} s for {what}", *(d.history() for d in self._drivers)])
+                )
             time.sleep(0.05)
         return found
 
-    def await_ownership(self, members: Iterable[DriverProcess], topics: Mapping[str, int], *, timeout: float = 20) -> None:
+    @staticmethod
+    def hold(probe: Callable[[], bool], what: str, *, seconds: float) -> None:
+        """Look on for a while whether something stays true: for what must not happen, and announces nothing."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            assert probe(), f"{what} did not last"
+            time.sleep(0.05)
+
+    def await_ownership(
+        self, members: Iterable[DriverProcess], topics: Mapping[str, int], *, timeout: float = 20
+    ) -> None:
         """Wait until all members have joined, and each partition of `topics` has exactly one owner among them."""
         everyone = list(members)
         wanted = sorted(TopicPartition(topic, number) for topic, count in topics.items() for number in range(count))

@@ -100,10 +100,13 @@ def test_offsets_are_told_for_the_ends_and_for_a_time(stage: Stage, client: str)
     """ListOffsets: earliest, latest, and by timestamp."""
     topic, clerk = stage.topic(), stage.clerk(client)
     stage.fill(topic, [b"a", b"b", b"c"])
-    place = {"topic": topic, "partition": 0}
-    assert clerk.call("list_offset", **place, start="earliest").number("offset") == 0
-    assert clerk.call("list_offset", **place, start="latest").number("offset") == 3
-    assert clerk.call("list_offset", **place, start="timestamp", at=1).number("offset") == 0
+
+    def offset(start: str, at: int | None = None) -> int:
+        return clerk.call("list_offset", topic=topic, partition=0, start=start, at=at).number("offset")
+
+    assert offset("earliest") == 0
+    assert offset("latest") == 3
+    assert offset("timestamp", at=1) == 0
 
 
 @pytest.mark.needs("delete_records")
@@ -122,9 +125,8 @@ def test_a_group_is_listed_and_described(stage: Stage, client: str) -> None:
     topic, group, clerk = stage.topic(2), stage.group(), stage.clerk(client)
     member = stage.member("librdkafka", group, [topic], assignor="range")
     stage.await_ownership([member], {topic: 2})
-    described = stage.poll(
-        lambda: (found := clerk.call("describe_group", name=group)).text("state").upper() == "STABLE" and found, "Stable"
-    )
+    stage.poll(lambda: clerk.call("describe_group", name=group).text("state").upper() == "STABLE", "Stable")
+    described = clerk.call("describe_group", name=group)
     (row,) = described.rows("members")
     assert described.text("protocol") == "range"
     assert row.partitions("owned") == {TopicPartition(topic, 0), TopicPartition(topic, 1)}

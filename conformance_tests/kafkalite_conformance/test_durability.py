@@ -59,12 +59,16 @@ def test_a_deleted_topic_stays_deleted(own_broker: Broker, own_stage: Stage, end
 
 
 @pytest.mark.clients("java", "librdkafka", "franz-go")
-def test_no_acknowledged_record_is_lost_when_the_broker_is_killed(own_broker: Broker, own_stage: Stage, client: str) -> None:
+def test_no_acknowledged_record_is_lost_when_the_broker_is_killed(
+    own_broker: Broker, own_stage: Stage, client: str
+) -> None:
     """SIGKILL under load: each acknowledged record is at its offset, once, and the producer goes on by itself."""
     stage = own_stage
     topic = stage.topic()
     producer = stage.driver(client)
-    command = producer.send("produce", topic=topic, count=20_000, prefix="load-", acks="all", idempotence=True, timeout_ms=60_000)
+    command = producer.send(
+        "produce", topic=topic, count=20_000, prefix="load-", acks="all", idempotence=True, timeout_ms=60_000
+    )
 
     def acknowledged() -> dict[int, int]:
         deliveries = producer.deliveries(command)
@@ -74,7 +78,9 @@ def test_no_acknowledged_record_is_lost_when_the_broker_is_killed(own_broker: Br
     own_broker.kill()
     before = len(acknowledged())
     own_broker.start_again()
-    stage.wait(lambda: len(acknowledged()) >= min(20_000, before + 200), "acknowledgements after the restart", timeout=60)
+    stage.wait(
+        lambda: len(acknowledged()) >= min(20_000, before + 200), "acknowledgements after the restart", timeout=60
+    )
     producer.outcome(command, timeout=60)
     promised = acknowledged()
     reader = stage.reader("librdkafka", topic)
@@ -90,7 +96,7 @@ def test_no_acknowledged_record_is_lost_when_the_broker_is_killed(own_broker: Br
 @pytest.mark.needs("explicit-commit")
 @pytest.mark.clients("java", "librdkafka", "kafka-python", "franz-go", "sarama")
 def test_running_members_go_on_after_a_restart(own_broker: Broker, own_stage: Stage, client: str) -> None:
-    """A group outlives its broker: the same members read what comes afterwards, and a commit made before still counts."""
+    """A group outlives its broker: its members read what comes afterwards, and a commit made before still counts."""
     stage = own_stage
     topic, group = stage.topic(2), stage.group()
     members = [stage.member(client, group, [topic], session_timeout_ms=10_000) for _ in range(2)]

@@ -74,7 +74,7 @@ def test_the_lead_passes_from_language_to_language(stage: Stage) -> None:
 
 
 def test_a_client_without_a_common_assignor_is_refused_and_disturbs_nobody(stage: Stage) -> None:
-    """kafkajs calls its assignor `RoundRobinAssigner`, which no other client knows: INCONSISTENT_GROUP_PROTOCOL."""
+    """Kafkajs calls its assignor `RoundRobinAssigner`, which no other client knows: INCONSISTENT_GROUP_PROTOCOL."""
     company(["java", "kafkajs", "librdkafka"])
     topic, group = stage.topic(), stage.group()
     member = stage.member("java", group, [topic], assignor="roundrobin")

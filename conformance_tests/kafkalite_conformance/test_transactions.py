@@ -1,20 +1,30 @@
 """Transactions: all of it or nothing, and offsets together with records."""
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
-from kafkalite_conformance.drivers.events import Acknowledged, Record, TopicPartition
+from kafkalite_conformance.drivers.events import Acknowledged, Done, Record, Sendable, TopicPartition
 from kafkalite_conformance.stage import Stage
 
 pytestmark = pytest.mark.needs("transaction")
 
 
-def transaction(stage: Stage, client: str, topic: str, values: list[bytes], outcome: str, **fields: object) -> None:
+def transaction(
+    stage: Stage,
+    client: str,
+    topic: str,
+    values: list[bytes],
+    outcome: str,
+    **fields: str | Sequence[Mapping[str, Sendable]],
+) -> None:
     """Produce in a transaction of its own and end it."""
     records = [Record(value=value, partition=0).as_json() for value in values]
-    more = {name: value for name, value in fields.items() if isinstance(value, str | list)}
-    stage.clerk(client).call(
-        "transaction", topic=topic, records=records, outcome=outcome, transactional_id=stage.name("tx"), timeout=40, **more
+    identity = stage.name("tx")
+    command = stage.clerk(client).send(
+        "transaction", topic=topic, records=records, outcome=outcome, transactional_id=identity, **fields
     )
+    assert isinstance(stage.clerk(client).outcome(command, timeout=40), Done)
 
 
 def test_committed_records_are_read(stage: Stage, client: str) -> None:
@@ -52,8 +62,12 @@ def test_an_open_transaction_holds_readers_back(stage: Stage, client: str) -> No
     opener.crash()
     # The same transactional id begins again: the broker fences the crashed producer and aborts what it left open.
     stage.clerk(client).call(
-        "transaction", topic=topic, records=[Record(value=b"next", partition=0).as_json()], outcome="commit",
-        transactional_id=name, timeout=40,
+        "transaction",
+        topic=topic,
+        records=[Record(value=b"next", partition=0).as_json()],
+        outcome="commit",
+        transactional_id=name,
+        timeout=40,
     )
     stage.await_values(patient, [b"after", b"next"])
 
@@ -62,8 +76,11 @@ def test_an_open_transaction_holds_readers_back(stage: Stage, client: str) -> No
 def test_offsets_are_committed_with_the_transaction(stage: Stage, client: str) -> None:
     """TxnOffsetCommit: the group's progress comes with the records, or not at all."""
     source, target, group = stage.topic(), stage.topic(), stage.group()
-    place = {"topic": source, "partition": 0}
-    transaction(stage, client, target, [b"out"], "commit", group=group, offsets=[{**place, "offset": 5}])
+    transaction(
+        stage, client, target, [b"out"], "commit", group=group, offsets=[{"topic": source, "partition": 0, "offset": 5}]
+    )
     assert stage.committed(group) == {TopicPartition(source, 0): 5}
-    transaction(stage, client, target, [b"lost"], "abort", group=group, offsets=[{**place, "offset": 9}])
+    transaction(
+        stage, client, target, [b"lost"], "abort", group=group, offsets=[{"topic": source, "partition": 0, "offset": 9}]
+    )
     assert stage.committed(group) == {TopicPartition(source, 0): 5}

@@ -45,7 +45,15 @@ NOT_A_REQUEST = {
     "negative-api": int32(14) + int16(-1) + int16(0) + int32(1) + int16(4) + b"test",
     "unknown-version": int32(18) + int16(3) + int16(99) + int32(1) + int16(4) + b"test" + int32(0),
     "array-beyond-the-frame": int32(18) + int16(3) + int16(1) + int32(1) + int16(4) + b"test" + int32(0x7FFFFFF0),
-    "string-beyond-the-frame": int32(22) + int16(3) + int16(1) + int32(1) + int16(4) + b"test" + int32(1) + int16(32000) + b"ab",
+    "string-beyond-the-frame": int32(22)
+    + int16(3)
+    + int16(1)
+    + int32(1)
+    + int16(4)
+    + b"test"
+    + int32(1)
+    + int16(32000)
+    + b"ab",
 }
 
 
@@ -86,8 +94,13 @@ def test_a_request_may_come_byte_by_byte(stage: Stage) -> None:
 def test_many_requests_at_once_are_answered_in_their_order(stage: Stage) -> None:
     """A connection's replies leave in the order of its requests, also when a slow one comes first."""
     topic = stage.topic()
-    fetch = int32(-1) + int32(700) + int32(1) + int32(1 << 20) + int8(0) + array(
-        [string(topic) + array([int32(0) + int64(0) + int32(1 << 20)])]
+    fetch = (
+        int32(-1)
+        + int32(700)
+        + int32(1)
+        + int32(1 << 20)
+        + int8(0)
+        + array([string(topic) + array([int32(0) + int64(0) + int32(1 << 20)])])
     )
     with RawConnection(stage.bootstrap) as connection:
         first = connection.start(API_FETCH, 4, fetch)
@@ -98,8 +111,13 @@ def test_many_requests_at_once_are_answered_in_their_order(stage: Stage) -> None
 def test_a_waiting_fetch_is_answered_when_a_record_comes(stage: Stage) -> None:
     """`min_bytes` of 1 and a long `max_wait_ms`: the answer comes with the record, not with the time."""
     topic = stage.topic()
-    fetch = int32(-1) + int32(30_000) + int32(1) + int32(1 << 20) + int8(0) + array(
-        [string(topic) + array([int32(0) + int64(0) + int32(1 << 20)])]
+    fetch = (
+        int32(-1)
+        + int32(30_000)
+        + int32(1)
+        + int32(1 << 20)
+        + int8(0)
+        + array([string(topic) + array([int32(0) + int64(0) + int32(1 << 20)])])
     )
     with RawConnection(stage.bootstrap) as waiting:
         wanted = waiting.start(API_FETCH, 4, fetch)
@@ -263,8 +281,13 @@ def test_a_compacted_topic_refuses_a_record_without_a_key(stage: Stage) -> None:
 
 def fetch_error(connection: RawConnection, topic: str, *, partition: int = 0, offset: int = 0) -> int:
     """Return the error code of a Fetch v4 of one partition."""
-    body = int32(-1) + int32(100) + int32(1) + int32(1 << 20) + int8(0) + array(
-        [string(topic) + array([int32(partition) + int64(offset) + int32(1 << 20)])]
+    body = (
+        int32(-1)
+        + int32(100)
+        + int32(1)
+        + int32(1 << 20)
+        + int8(0)
+        + array([string(topic) + array([int32(partition) + int64(offset) + int32(1 << 20)])])
     )
     response = connection.ask(API_FETCH, 4, body)
     response.int32()

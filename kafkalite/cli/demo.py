@@ -3,6 +3,7 @@
 import signal
 import sys
 from importlib.util import find_spec
+from types import FrameType
 
 import click
 
@@ -57,9 +58,13 @@ def demo(*, fast: bool, rate: int | None, seconds: float | None, bootstrap: str 
         )  # fmt: skip
     held = interrupted = False
     # One way to be interrupted: trio turns SIGINT into a cancellation that ends all processes.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         held = run(pace, bootstrap=bootstrap, as_program=as_json)
     except* KeyboardInterrupt:
         interrupted = True
     sys.exit(130 if interrupted else 0 if held else 1)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    signal.raise_signal(signal.SIGINT)

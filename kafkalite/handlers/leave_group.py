@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalite.group_driver import client_of
+from kafkalite.handlers.group_client import client_of
 from kafkalite.handlers.handling import Context, Reply, deferred
 from kafkalite_wire.messages.leave_group import LeaveGroupRequest, LeaveGroupResponse
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.group_driver import client_of
+from kafkalite.handlers.group_client import client_of
 from kafkalite.handlers.handling import Context, Reply, deferred
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_fetch import (
@@ -73,6 +73,7 @@ class _ById:
         self._reply = reply
         self._unknown = unknown
         self.on_abandoned = reply.on_abandoned
+        self.on_followed = reply.on_followed
         self.fail = reply.fail
 
     def send(self, response: OffsetFetchResponse) -> None:

@@ -21,8 +21,9 @@ JOIN, SYNC, HEARTBEAT, LEAVE = 3, 2, 2, 1
 
 
 @pytest.fixture(autouse=True)
-def clock(autojump_clock: MockClock) -> None:
+def clock(autojump_clock: MockClock) -> MockClock:
     autojump_clock.autojump_threshold = 0.02
+    return autojump_clock
 
 
 def join(member_id: str = "") -> JoinGroupRequest:

@@ -161,15 +161,17 @@ def test_a_member_without_time_to_rebalance_cannot_keep_the_coordinator_busy(ben
     assert bench.state is GroupState.EMPTY
 
 
-def test_a_group_of_lost_static_members_retries_without_spinning(bench: Bench) -> None:
-    first = bench.join(instance_id="till-7", rebalance=0.05, session=30.0)
+def test_a_group_of_lost_static_members_waits_for_them_without_spinning(bench: Bench) -> None:
+    static = bench.join(instance_id="till-7", rebalance=0.0, session=30.0)
+    dynamic, _ = bench.new_member()
     bench.pass_time(0.0)
-    till = first.joined.member_id
-    bench.sync(till, 1, instance_id="till-7")
-    bench.join(till, instance_id="till-7", rebalance=0.0, session=30.0)
-    other = bench.join(session=30.0).joined.member_id
-    bench.leave((other, None))
-    bench.pass_time(60.0)
+    bench.sync(dynamic, 1)
+    till = static.joined.member_id
+    assert bench.sync(till, 1, {till: b"all"}, instance_id="till-7").error is ErrorCode.NONE
+    bench.leave((dynamic, None))
+    bench.pass_time(29.9)
+    assert bench.state is GroupState.PREPARING_REBALANCE
+    bench.pass_time(0.1)
     assert bench.state is GroupState.EMPTY
 
 

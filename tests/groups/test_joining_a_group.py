@@ -7,7 +7,8 @@ import pytest
 from kafkalite.groups.config import GroupConfig
 from kafkalite.groups.group import GroupState
 from kafkalite_wire.error_codes import ErrorCode
-from tests.groups.bench import GROUP, Bench, subscription
+from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
+from tests.groups.bench import GROUP, Bench, Call, subscription
 
 
 @pytest.fixture
@@ -106,9 +107,6 @@ def test_a_member_without_protocols_is_refused(bench: Bench, protocol_type: str,
 
 
 def test_a_client_that_repeats_a_protocol_does_not_upset_the_vote(bench: Bench) -> None:
-    from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
-    from tests.groups.bench import Call
-
     twice = (JoinGroupRequestProtocol(name="range", metadata=b""),) * 2
     request = JoinGroupRequest(
         group_id=GROUP,

@@ -48,7 +48,16 @@ def java() -> Program:
             with tempfile.TemporaryDirectory() as classes:
                 _run(["javac", "-d", classes, "-cp", class_path(jars), str(source)])
                 _run(["jar", "--create", "--file", str(jar), "-C", classes, "."])
-            training = ["java", *flags, f"-XX:ArchiveClassesAtExit={archive}", "-cp", path, "Driver", "127.0.0.1:9", "--train"]
+            training = [
+                "java",
+                *flags,
+                f"-XX:ArchiveClassesAtExit={archive}",
+                "-cp",
+                path,
+                "Driver",
+                "127.0.0.1:9",
+                "--train",
+            ]
             subprocess.run(training, input=b"", capture_output=True, check=False, timeout=60)
     if archive.exists():
         flags.append(f"-XX:SharedArchiveFile={archive}")
@@ -106,7 +115,10 @@ def kafkajs() -> Program:
 
 def _go_driver(name: str) -> Program:
     _need("go", "Go")
-    sources = [SOURCES / "go-dialogue" / "dialogue.go", *(SOURCES / name / file for file in ("main.go", "go.mod", "go.sum"))]
+    sources = [
+        SOURCES / "go-dialogue" / "dialogue.go",
+        *(SOURCES / name / file for file in ("main.go", "go.mod", "go.sum")),
+    ]
     folder = _folder(name, sources, "")
     program = folder / "driver"
     with one_at_a_time(folder):

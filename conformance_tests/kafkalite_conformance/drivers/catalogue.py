@@ -96,20 +96,31 @@ CLIENTS: Final[dict[str, Client]] = {
             name="sarama",
             library="sarama",
             command=building.sarama,
-            abilities=EVERYTHING - {"consumer-protocol", "seek", "cluster-id", "commit-errors", "transactional-offsets"},
+            abilities=EVERYTHING
+            - {"consumer-protocol", "seek", "cluster-id", "commit-errors", "transactional-offsets"},
             spares=0,
         ),
         Client(
             name="kafkajs",
             library="kafkajs",
             command=building.kafkajs,
-            abilities=EVERYTHING - {"consumer-protocol", "cooperative-sticky", "instance-id", "alter_configs", "repeated-headers", "absent-topics"},
+            abilities=EVERYTHING
+            - {
+                "consumer-protocol",
+                "cooperative-sticky",
+                "instance-id",
+                "alter_configs",
+                "repeated-headers",
+                "absent-topics",
+            },
         ),
         Client(
             name="kcat",
             library="kcat",
             command=building.kcat,
-            abilities=frozenset({"idempotence", "acks-0", "timestamps", "instance-id", "empty-values", "list_topics", "absent-topics"}),
+            abilities=frozenset(
+                {"idempotence", "acks-0", "timestamps", "instance-id", "empty-values", "list_topics", "absent-topics"}
+            ),
         ),
     )
 }

@@ -2,11 +2,16 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, Union, cast
 
 Json: TypeAlias = Union[dict[str, "Json"], list["Json"], str, int, float, bool, None]  # noqa: UP007  # names itself
+
+"""What comes out of a line of JSON."""
+
+Sendable: TypeAlias = Union[Mapping[str, "Sendable"], Sequence["Sendable"], str, int, float, bool, None]  # noqa: UP007  # names itself
+"""What may go into a line of JSON."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -174,7 +179,9 @@ class Fields:
 
     def offsets(self, name: str) -> dict[TopicPartition, int]:
         """Return a list of objects with topic, partition and offset."""
-        return {TopicPartition(row.text("topic"), row.number("partition")): row.number("offset") for row in self.rows(name)}
+        return {
+            TopicPartition(row.text("topic"), row.number("partition")): row.number("offset") for row in self.rows(name)
+        }
 
     def mapping(self, name: str) -> dict[str, str | None]:
         """Return an object of texts."""

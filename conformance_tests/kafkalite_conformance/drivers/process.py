@@ -19,15 +19,14 @@ from kafkalite_conformance.drivers.events import (
     Event,
     Failed,
     Fields,
-    Json,
     OwnershipChanged,
     Ready,
     Record,
     Refused,
+    Sendable,
     TopicPartition,
     parse_event,
 )
-
 
 T = TypeVar("T")
 
@@ -43,7 +42,9 @@ class CommandFailedError(AssertionError):
 class DriverProcess:
     """One running client."""
 
-    def __init__(self, client: str, command: Sequence[str], *, environment: Mapping[str, str], bell: threading.Condition) -> None:
+    def __init__(
+        self, client: str, command: Sequence[str], *, environment: Mapping[str, str], bell: threading.Condition
+    ) -> None:
         self.client = client
         self._bell = bell
         self._events: list[Event] = []
@@ -128,7 +129,7 @@ class DriverProcess:
 
     # ------------------------------------------------------------ commands
 
-    def send(self, operation: str, **fields: Json) -> int:
+    def send(self, operation: str, **fields: Sendable) -> int:
         """Send a command without waiting and return its number."""
         number = next(self._ids)
         line = json.dumps({"op": operation, "id": number, **fields}).encode() + b"\n"
@@ -153,11 +154,11 @@ class DriverProcess:
         assert found is not None
         return found
 
-    def attempt(self, operation: str, *, timeout: float = 20, **fields: Json) -> Done | Failed:
+    def attempt(self, operation: str, *, timeout: float = 20, **fields: Sendable) -> Done | Failed:
         """Send a command and wait for its outcome, whatever it is."""
         return self.outcome(self.send(operation, **fields), timeout=timeout)
 
-    def call(self, operation: str, *, timeout: float = 20, **fields: Json) -> Fields:
+    def call(self, operation: str, *, timeout: float = 20, **fields: Sendable) -> Fields:
         """Send a command and wait for its success. CommandFailedError if it fails."""
         outcome = self.attempt(operation, timeout=timeout, **fields)
         if isinstance(outcome, Failed):
@@ -190,7 +191,9 @@ class DriverProcess:
 
     def deliveries(self, command: int) -> list[Acknowledged | Refused]:
         """Return what has become so far of the records of a produce command."""
-        return [event for event in self.events if isinstance(event, Acknowledged | Refused) and event.command == command]
+        return [
+            event for event in self.events if isinstance(event, Acknowledged | Refused) and event.command == command
+        ]
 
     def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> None:
         """Commit offsets, or without them the position after the last consumed records."""
@@ -226,7 +229,10 @@ class DriverProcess:
     # ------------------------------------------------------------ waiting
 
     def wait_until(self, probe: Callable[[], T], what: str, *, timeout: float = 20) -> T:
-        """Wait until `probe` returns something true, looking again at each event. AssertionError after `timeout` seconds."""
+        """Wait until `probe` returns something true, looking again at each event.
+
+        AssertionError after `timeout` seconds.
+        """
         return wait_for_events(self._bell, [self], probe, what, timeout=timeout)
 
     def _read_events(self) -> None:
@@ -268,7 +274,7 @@ def wait_for_events(
     return found
 
 
-def offset_rows(offsets: Mapping[TopicPartition, int] | None) -> Json:
+def offset_rows(offsets: Mapping[TopicPartition, int] | None) -> Sendable:
     """Return offsets as the field of a commit command."""
     if offsets is None:
         return None

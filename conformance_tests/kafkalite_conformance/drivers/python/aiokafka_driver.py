@@ -67,21 +67,23 @@ class Client:
         """Do one command and tell how it ended."""
         try:
             result = await self._do(command)
-        except Exception as problem:  # noqa: BLE001  # whatever the client raises is the answer
+        except Exception as problem:  # whatever the client raises is the answer
             say("failed", id=command.number("id"), error=error_name(problem), message=repr(problem))
         else:
-            say("done", id=command.number("id"), **(result or {}))
+            say("done", id=command.number("id"), **result)
 
-    async def _do(self, command: Fields) -> dict[str, Json] | None:
+    async def _do(self, command: Fields) -> dict[str, Json]:
         operation = command.text("op")
         if operation == "produce":
-            return await self._produce(command)
-        if operation == "transaction":
-            return await self._transaction(command)
-        if operation in CONSUMER_OPERATIONS:
+            await self._produce(command)
+        elif operation == "transaction":
+            await self._transaction(command)
+        elif operation in CONSUMER_OPERATIONS:
             async with self._consumer_turn:
-                return await self._control(command)
-        return await self._administer(command)
+                await self._control(command)
+        else:
+            return await self._administer(command)
+        return {}
 
     # ------------------------------------------------------------ producing
 
@@ -99,7 +101,9 @@ class Client:
         await producer.begin_transaction()
         await self._send(producer, command)
         if command.optional_text("group"):
-            offsets = {_topic_partition(each.topic, each.partition): at for each, at in command.offsets("offsets").items()}
+            offsets = {
+                _topic_partition(each.topic, each.partition): at for each, at in command.offsets("offsets").items()
+            }
             await producer.send_offsets_to_transaction(offsets, command.text("group"))
         match command.text("outcome"):
             case "commit":
@@ -129,7 +133,7 @@ class Client:
         async def told(index: int, delivery: Any) -> None:
             try:
                 metadata = await delivery
-            except Exception as problem:  # noqa: BLE001  # whatever the client raises is the answer
+            except Exception as problem:  # whatever the client raises is the answer
                 say("nack", id=number, index=index, error=error_name(problem), message=repr(problem))
             else:
                 offset = -1 if metadata is None else metadata.offset
@@ -159,7 +163,9 @@ class Client:
                     await self._position(row)
                 self._polling = asyncio.create_task(self._poll())
             case "commit":
-                offsets = {_topic_partition(each.topic, each.partition): at for each, at in command.offsets("offsets").items()}
+                offsets = {
+                    _topic_partition(each.topic, each.partition): at for each, at in command.offsets("offsets").items()
+                }
                 await self._consumer.commit(offsets or None)
             case "seek":
                 self._consumer.seek(_partition(command), command.number("offset"))
@@ -205,7 +211,13 @@ class Client:
             for records in found.values():
                 for record in records:
                     say_record(
-                        record.topic, record.partition, record.offset, record.timestamp, record.key, record.value, record.headers
+                        record.topic,
+                        record.partition,
+                        record.offset,
+                        record.timestamp,
+                        record.key,
+                        record.value,
+                        record.headers,
                     )
 
     async def _position(self, row: Fields) -> None:
@@ -244,7 +256,9 @@ class Client:
                 _check(answer.topic_errors)
             case "delete_records":
                 partition = _partition(command)
-                answer = await admin.delete_records({partition: aiokafka_admin.RecordsToDelete(command.number("offset"))})
+                answer = await admin.delete_records(
+                    {partition: aiokafka_admin.RecordsToDelete(command.number("offset"))}
+                )
                 return {"offset": answer[partition]}
             case "list_topics":
                 return {"names": list(await admin.list_topics())}

@@ -43,7 +43,11 @@ class LibrdkafkaError(Exception):
 
 
 def _name(error: KafkaError) -> str:
-    return error.name().replace("MSG_SIZE_TOO_LARGE", "MESSAGE_TOO_LARGE").replace("UNKNOWN_TOPIC_OR_PART", "UNKNOWN_TOPIC_OR_PARTITION")
+    return (
+        error.name()
+        .replace("MSG_SIZE_TOO_LARGE", "MESSAGE_TOO_LARGE")
+        .replace("UNKNOWN_TOPIC_OR_PART", "UNKNOWN_TOPIC_OR_PARTITION")
+    )
 
 
 def answer_by_name(command: Fields, problem: KafkaException) -> None:
@@ -73,7 +77,10 @@ class Producing:
         producer.flush()
         if command.optional_text("group"):
             consumer = Consumer({"bootstrap.servers": self._bootstrap, "group.id": command.text("group")})
-            offsets = [TopicPartition(each.topic, each.partition, offset) for each, offset in command.offsets("offsets").items()]
+            offsets = [
+                TopicPartition(each.topic, each.partition, offset)
+                for each, offset in command.offsets("offsets").items()
+            ]
             producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata())
             consumer.close()
         match command.text("outcome"):
@@ -110,7 +117,13 @@ class Producing:
                     say("nack", id=number, index=index, error=_name(error), message=error.str())
                 else:
                     offset = message.offset()
-                    say("ack", id=number, index=index, partition=message.partition(), offset=-1 if offset is None else offset)
+                    say(
+                        "ack",
+                        id=number,
+                        index=index,
+                        partition=message.partition(),
+                        offset=-1 if offset is None else offset,
+                    )
 
             while True:
                 try:
@@ -186,7 +199,10 @@ class Consuming:
         if command.values.get("offsets") is None:
             committed = consumer.commit(asynchronous=False)
         else:
-            offsets = [TopicPartition(each.topic, each.partition, offset) for each, offset in command.offsets("offsets").items()]
+            offsets = [
+                TopicPartition(each.topic, each.partition, offset)
+                for each, offset in command.offsets("offsets").items()
+            ]
             committed = consumer.commit(offsets=offsets, asynchronous=False)
         for partition in committed or []:
             if partition.error is not None:
@@ -278,8 +294,14 @@ def _administer(client: Any, command: Fields) -> Mapping[str, Json]:
     name = command.optional_text("name") or ""
     match command.text("op"):
         case "create_topic":
-            configs = {key: value or "" for key, value in command.mapping("configs").items()} if "configs" in command.values else {}
-            topic = admin.NewTopic(name, num_partitions=command.number("partitions"), replication_factor=1, config=configs)
+            configs = (
+                {key: value or "" for key, value in command.mapping("configs").items()}
+                if "configs" in command.values
+                else {}
+            )
+            topic = admin.NewTopic(
+                name, num_partitions=command.number("partitions"), replication_factor=1, config=configs
+            )
             _one(client.create_topics([topic]))
         case "delete_topic":
             _one(client.delete_topics([name]))
@@ -305,9 +327,13 @@ def _administer(client: Any, command: Fields) -> Mapping[str, Json]:
             resource = admin.ConfigResource(admin.ResourceType.TOPIC, name, incremental_configs=changes)
             _one(client.incremental_alter_configs([resource]))
         case "list_offset":
-            at = {"earliest": admin.OffsetSpec.earliest(), "latest": admin.OffsetSpec.latest()}.get(command.text("start"))
+            at = {"earliest": admin.OffsetSpec.earliest(), "latest": admin.OffsetSpec.latest()}.get(
+                command.text("start")
+            )
             spec = at or admin.OffsetSpec.for_timestamp(command.number("at"))
-            found = _one(client.list_offsets({_partition(command): spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED))
+            found = _one(
+                client.list_offsets({_partition(command): spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED)
+            )
             return {"offset": found.offset}
         case "describe_group":
             group = _one(client.describe_consumer_groups([name]))
@@ -316,7 +342,8 @@ def _administer(client: Any, command: Fields) -> Mapping[str, Json]:
                     "member_id": member.member_id,
                     "instance_id": member.group_instance_id,
                     "owned": [
-                        {"topic": each.topic, "partition": each.partition} for each in member.assignment.topic_partitions
+                        {"topic": each.topic, "partition": each.partition}
+                        for each in member.assignment.topic_partitions
                     ],
                 }
                 for member in group.members

@@ -89,13 +89,15 @@ def answer(command: Fields, work: Callable[[Fields], Mapping[str, Json] | None])
     """Do a command's work and tell how it ended."""
     try:
         result = work(command) or {}
-    except Exception as problem:  # noqa: BLE001  # whatever the client raises is the answer
+    except Exception as problem:  # whatever the client raises is the answer
         say("failed", id=command.number("id"), error=error_name(problem), message=repr(problem))
     else:
         say("done", id=command.number("id"), **result)
 
 
-def records_of(command: Fields) -> list[tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]], int | None, int | None]]:
+def records_of(
+    command: Fields,
+) -> list[tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]], int | None, int | None]]:
     """Return the records of a produce command: key, value, headers, partition, timestamp."""
     explicit = [
         (
@@ -135,7 +137,7 @@ class ConsumerThread:
             except queue.Empty:
                 try:
                     self._poll()
-                except Exception as problem:  # noqa: BLE001  # a consumer's complaint is an event, not our end
+                except Exception as problem:  # a consumer's complaint is an event, not our end
                     say("error", error=error_name(problem), message=repr(problem))
                 continue
             answer(command, self._obey)

@@ -93,9 +93,14 @@ class Producing:
         for index, (key, value, headers, partition, timestamp) in enumerate(records_of(command)):
             try:
                 future = producer.send(
-                    command.text("topic"), value, key=key, headers=list(headers), partition=partition, timestamp_ms=timestamp
+                    command.text("topic"),
+                    value,
+                    key=key,
+                    headers=list(headers),
+                    partition=partition,
+                    timestamp_ms=timestamp,
                 )
-            except Exception as problem:  # noqa: BLE001  # whatever the client raises is the answer
+            except Exception as problem:  # whatever the client raises is the answer
                 refused(index, problem)
                 continue
             future.add_callback(acknowledged, index)
@@ -143,10 +148,14 @@ class Consuming:
                 for row in command.rows("partitions"):
                     self._position(row)
             case "commit":
-                offsets = {
-                    kafka.TopicPartition(each.topic, each.partition): kafka.OffsetAndMetadata(offset, "", -1)
-                    for each, offset in command.offsets("offsets").items()
-                } if command.values.get("offsets") is not None else None
+                offsets = (
+                    {
+                        kafka.TopicPartition(each.topic, each.partition): kafka.OffsetAndMetadata(offset, "", -1)
+                        for each, offset in command.offsets("offsets").items()
+                    }
+                    if command.values.get("offsets") is not None
+                    else None
+                )
                 self._consumer.commit(offsets)
             case "seek":
                 self._consumer.seek(_partition(command), command.number("offset"))
@@ -162,7 +171,13 @@ class Consuming:
         for records in self._consumer.poll(timeout_ms=50).values():
             for record in records:
                 say_record(
-                    record.topic, record.partition, record.offset, record.timestamp, record.key, record.value, record.headers
+                    record.topic,
+                    record.partition,
+                    record.offset,
+                    record.timestamp,
+                    record.key,
+                    record.value,
+                    record.headers,
                 )
 
     def _make(self, command: Fields) -> Any:
@@ -244,7 +259,9 @@ class Administering:
                 entries = client.describe_configs([resource], config_filter="all")["topic"][name]
                 return {"configs": {key: entry["value"] for key, entry in entries.items()}}
             case "alter_configs":
-                resource = kafka_admin.ConfigResource(kafka_admin.ConfigResourceType.TOPIC, name, configs=command.mapping("configs"))
+                resource = kafka_admin.ConfigResource(
+                    kafka_admin.ConfigResourceType.TOPIC, name, configs=command.mapping("configs")
+                )
                 outcome = client.alter_configs([resource])["topic"][name]
                 if outcome not in {"OK", None}:
                     raise RuntimeError(outcome)

@@ -124,7 +124,10 @@ class Kcat:
         start = {"earliest": "beginning", "latest": "end"}.get(row.text("start"))
         if row.text("start") == "timestamp":
             start = f"s@{row.number('at')}"
-        settings = [f"isolation.level={command.optional_text('isolation') or 'read_uncommitted'}", "fetch.wait.max.ms=100"]
+        settings = [
+            f"isolation.level={command.optional_text('isolation') or 'read_uncommitted'}",
+            "fetch.wait.max.ms=100",
+        ]
         place = ["-t", row.text("topic"), "-p", str(row.number("partition")), "-o", start or str(row.number("at"))]
         self._consume("-C", *place, "-u", "-f", _FORMAT, settings=[*settings, "fetch.message.max.bytes=67108864"])
 
@@ -138,7 +141,10 @@ class Kcat:
         threading.Thread(target=_tell_ownership, args=(self._consumer.stderr,), daemon=True).start()
 
 
-_names: Final = {"Message size too large": "MESSAGE_TOO_LARGE", "Unknown topic or partition": "UNKNOWN_TOPIC_OR_PARTITION"}
+_names: Final = {
+    "Message size too large": "MESSAGE_TOO_LARGE",
+    "Unknown topic or partition": "UNKNOWN_TOPIC_OR_PARTITION",
+}
 
 
 def _tell_records(output: IO[bytes]) -> None:

@@ -1,0 +1,118 @@
+"""Answers without what must differ: ids get numbers in the order in which they appear; addresses and sentences go."""
+
+import hashlib
+import re
+import struct
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Final, TypeAlias, cast
+
+Plain: TypeAlias = "Mapping[str, Plain] | Sequence[Plain] | str | int | bool | None"
+"""What an answer becomes: names to values, lists, and scalars."""
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=-)[A-Za-z0-9_-]{22}$")
+_LEFT_OUT: Final = frozenset(
+    {"host", "port", "error_message", "batch_index_error_message", "documentation", "finalized_features_epoch"}
+)
+_ID_SIZE: Final = 16
+
+# Where a producer's id and the checksum over it stand in a batch of format 2.
+_BATCH_OVERHEAD: Final = 12
+_CHECKSUM: Final = slice(17, 21)
+_PRODUCER_ID: Final = slice(43, 51)
+
+# The order of these says nothing: Kafka keeps them in hash maps.
+_UNORDERED: Final[Mapping[str, tuple[str, ...]]] = {
+    "JoinGroupResponse.members": ("group_instance_id", "metadata"),
+    "DescribedGroup.members": ("group_instance_id", "client_id", "member_metadata"),
+    "ListGroupsResponse.groups": ("group_id",),
+    "DescribeConfigsResult.configs": ("name",),
+    "CreatableTopicResult.configs": ("name",),
+    "DeleteGroupsResponse.results": ("group_id",),
+    "OffsetFetchResponseTopic.partitions": ("partition_index",),
+    "OffsetFetchResponseTopics.partitions": ("partition_index",),
+    "OffsetCommitResponse.topics": ("name", "topic_id"),
+    "CreateTopicsResponse.topics": ("name",),
+    "DeleteTopicsResponse.responses": ("name", "topic_id"),
+    "ApiVersionsResponse.api_keys": ("api_key",),
+    "MetadataResponse.topics": ("name", "topic_id"),
+    "MetadataResponseTopic.partitions": ("partition_index",),
+}
+
+
+class Normaliser:
+    """Makes the answers of one broker in one conversation comparable to the other broker's."""
+
+    def __init__(self, *, own_names: str) -> None:
+        self._own_names = own_names
+        self._numbers: dict[str, dict[object, int]] = defaultdict(dict)
+
+    def plain(self, answer: object) -> Plain:
+        """Return an answer, field by field."""
+        return self._plain(answer, "")
+
+    def _plain(self, value: object, name: str) -> Plain:
+        if is_dataclass(value) and not isinstance(value, type):
+            return {
+                field.name: self._plain(self._ordered(value, field.name), field.name)
+                for field in fields(value)
+                if field.name not in _LEFT_OUT
+            }
+        if isinstance(value, tuple | list):
+            return [self._plain(item, name) for item in cast("Sequence[object]", value)]
+        return self._scalar(value, name)
+
+    def _scalar(self, value: object, name: str) -> Plain:
+        if isinstance(value, str):
+            return _UUID.sub(lambda found: f"<{self._number('uuid', found.group())}>", value) if name != "cluster_id" else "*"
+        if name == "records" and isinstance(value, bytes | bytearray | memoryview):
+            return _batches(bytes(value))
+        if isinstance(value, bytes | bytearray | memoryview):
+            data = bytes(value)
+            if name == "topic_id" and any(data):
+                return f"<topic {self._number('topic', data)}>"
+            return data.hex() if len(data) == _ID_SIZE else repr(data)
+        if isinstance(value, bool | None):
+            return value
+        assert isinstance(value, int)
+        if (name == "session_id" and value) or (name == "producer_id" and value >= 0):
+            return f"<{name} {self._number(name, value)}>"
+        if name == "log_append_time_ms" and value >= 0:
+            return "<time>"
+        return int(value)
+
+    def _number(self, kind: str, value: object) -> int:
+        numbers = self._numbers[kind]
+        return numbers.setdefault(value, len(numbers) + 1)
+
+    def _ordered(self, owner: object, name: str) -> object:
+        value: object = getattr(owner, name)
+        keys = _UNORDERED.get(f"{type(owner).__name__}.{name}")
+        if keys is None or not isinstance(value, tuple):
+            return value
+        items = cast("tuple[object, ...]", value)
+        if keys == ("group_id",) and name == "groups":
+            # Both brokers may have served others before.
+            items = tuple(item for item in items if self._own_names in str(getattr(item, "group_id", "")))
+        return sorted(items, key=lambda item: [self._sortable(getattr(item, key)) for key in keys])
+
+    def _sortable(self, value: object) -> tuple[int, str]:
+        known = self._numbers["topic"].get(value, 0) if isinstance(value, bytes) else 0
+        return known, "" if isinstance(value, bytes) and len(value) == _ID_SIZE else str(value)
+
+
+def _batches(data: bytes) -> Sequence[Plain]:
+    found: list[Plain] = []
+    at = 0
+    while at + _BATCH_OVERHEAD <= len(data):
+        (offset, length) = struct.unpack_from(">qi", data, at)
+        batch = bytearray(data[at : at + _BATCH_OVERHEAD + length])
+        at += len(batch)
+        if len(batch) < _BATCH_OVERHEAD + length:
+            found.append(f"part of a batch at {offset}")
+            continue
+        batch[_PRODUCER_ID] = bytes(8)
+        batch[_CHECKSUM] = bytes(4)
+        found.append(f"batch at {offset}, {len(batch)} bytes, digest {hashlib.sha256(batch).hexdigest()[:12]}")
+    return found

@@ -1,0 +1,105 @@
+"""Holds each conversation with both brokers, and compares what they said."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+
+from kafkalite_conformance.differential.brokers import Brokers
+from kafkalite_conformance.differential.comparing import Difference, Step, differences
+from kafkalite_conformance.differential.connection import NoAnswerError
+from kafkalite_conformance.differential.conversation import Conversation
+from kafkalite_conformance.differential.talk import Talk, now_ms
+from kafkalite_wire.messages.describe_configs import (
+    DescribeConfigsRequest,
+    DescribeConfigsResource,
+    DescribeConfigsResponse,
+)
+
+_AT_A_TIME: Final = 6
+_BROKER_RESOURCE: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a conversation: its differences, or why it was not held."""
+
+    conversation: str
+    differences: Sequence[Difference] = ()
+    steps: int = 0
+    skipped: str | None = None
+
+
+def hold(conversations: Sequence[Conversation], brokers: Brokers) -> list[Outcome]:
+    """Hold conversations, several at a time. One that differs is held once more alone, for a busy machine is slow to answer."""
+    return trio.run(_hold, conversations, brokers)
+
+
+async def _hold(conversations: Sequence[Conversation], brokers: Brokers) -> list[Outcome]:
+    settings = [await _settings(address, conversations) for address in (brokers.kafka, brokers.kafkalite)]
+    outcomes: dict[str, Outcome] = {}
+    limit = trio.CapacityLimiter(_AT_A_TIME)
+
+    async def one(conversation: Conversation) -> None:
+        async with limit:
+            outcomes[conversation.name] = await _compare(conversation, brokers)
+
+    async with trio.open_nursery() as nursery:
+        for conversation in conversations:
+            unmet = [
+                f"{name}={value}"
+                for name, value in conversation.needs.items()
+                if any(broker.get(name) != value for broker in settings)
+            ]
+            if unmet:
+                outcomes[conversation.name] = Outcome(
+                    conversation=conversation.name, skipped=f"a broker is without {', '.join(unmet)}"
+                )
+            else:
+                nursery.start_soon(one, conversation)
+    for conversation in conversations:
+        if outcomes[conversation.name].differences:
+            outcomes[conversation.name] = await _compare(conversation, brokers)
+    return [outcomes[conversation.name] for conversation in conversations]
+
+
+async def _compare(conversation: Conversation, brokers: Brokers) -> Outcome:
+    names, now = f"d{uuid.uuid4().hex[:8]}", now_ms()
+    transcripts: dict[str, list[Step]] = {}
+
+    async def with_one(address: str) -> None:
+        transcripts[address] = await _transcript(conversation, address, names, now)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(with_one, brokers.kafka)
+        nursery.start_soon(with_one, brokers.kafkalite)
+    kafka, kafkalite = transcripts[brokers.kafka], transcripts[brokers.kafkalite]
+    return Outcome(
+        conversation=conversation.name,
+        differences=differences(conversation.name, kafka, kafkalite),
+        steps=len(kafka),
+    )
+
+
+async def _transcript(conversation: Conversation, address: str, names: str, now: int) -> list[Step]:
+    talk = Talk(address, names=names, now_ms=now)
+    try:
+        await conversation.script(talk)
+    except (NoAnswerError, TimeoutError) as problem:
+        talk.write("the end", str(problem))
+    finally:
+        with trio.CancelScope(shield=True):
+            await talk.close()
+    return talk.steps
+
+
+async def _settings(address: str, conversations: Sequence[Conversation]) -> Mapping[str, str | None]:
+    names = tuple({name for conversation in conversations for name in conversation.needs})
+    talk = Talk(address, names="settings", now_ms=now_ms())
+    voice = await talk.voice("usher")
+    resource = DescribeConfigsResource(resource_type=_BROKER_RESOURCE, resource_name="1", configuration_keys=names)
+    answer = await voice.whisper(DescribeConfigsRequest(resources=(resource,)), 4, DescribeConfigsResponse)
+    await talk.close()
+    return {row.name: row.value for row in answer.results[0].configs}

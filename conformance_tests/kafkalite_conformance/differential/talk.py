@@ -1,0 +1,204 @@
+"""What a conversation is given: connections to one broker, names of its own, and a pen."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import trio
+
+from kafkalite_conformance.differential.comparing import Step
+from kafkalite_conformance.differential.connection import Connection, NoAnswerError, api_of
+from kafkalite_conformance.differential.normalising import Normaliser, Plain
+from kafkalite_wire.messages.create_topics import CreatableTopic, CreatableTopicConfig, CreateTopicsRequest
+from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from kafkalite_wire.messages.list_offsets import (
+    ListOffsetsPartition,
+    ListOffsetsRequest,
+    ListOffsetsResponse,
+    ListOffsetsTopic,
+)
+from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
+
+T = TypeVar("T")
+
+_LONG_ENOUGH: Final = 0.15
+"""How long a broker that does not answer is listened to, in seconds, before that counts as waiting."""
+
+_COORDINATOR_IS_COMING: Final = (14, 15, 16)
+_TIME_TO_SETTLE: Final = 20.0
+
+
+class Voice:
+    """One connection in a conversation; whatever is heard on it is written down."""
+
+    def __init__(self, talk: "Talk", name: str, connection: Connection) -> None:
+        self._talk = talk
+        self.name = name
+        self._connection = connection
+        self._asked: list[str] = []
+
+    async def ask(self, request: object, version: int, note: str = "") -> None:
+        """Send a request and write down the answer; a connection that the broker closes is opened again."""
+        await self.send(request, version, note)
+        try:
+            await self.hear(object)
+        except NoAnswerError:
+            await self.reconnect()
+
+    async def answer(self, request: object, version: int, expected: type[T], note: str = "") -> T:
+        """Send a request, write down the answer and return it. NoAnswerError if there is none."""
+        await self.send(request, version, note)
+        return await self.hear(expected)
+
+    async def start(self, request: object, version: int, note: str = "") -> None:
+        """Send a request, and write down whether the answer waits for something."""
+        await self.send(request, version, note)
+        await self.is_waiting()
+
+    async def is_waiting(self) -> None:
+        """Write down whether the answer to the last request is still to come."""
+        waits = await self._connection.says_nothing(seconds=_LONG_ENOUGH)
+        self._talk.write(self._asked[-1] if self._asked else self.name, "waits" if waits else "is answered at once")
+
+    async def send(self, request: object, version: int, note: str = "") -> None:
+        """Send a request and do not wait for the answer."""
+        self._asked.append(f"{self.name}, {api_of(request).name} v{version}{f' ({note})' if note else ''}")
+        await self._connection.send(request, version)
+
+    async def send_frame(self, frame: bytes, note: str) -> None:
+        """Send bytes of one's own as a frame, and write down how many bytes are answered, if any."""
+        try:
+            await self._connection.send_frame(frame)
+            heard: Plain = repr(await self._connection.receive_frame())
+        except NoAnswerError as problem:
+            heard = str(problem)
+            await self.reconnect()
+        self._talk.write(f"{self.name}, {note}", heard)
+
+    async def hear(self, expected: type[T]) -> T:
+        """Write down the answer to the oldest request that has none, and return it. NoAnswerError if there is none."""
+        asked = self._asked.pop(0)
+        try:
+            answer = await self._connection.receive()
+        except NoAnswerError as problem:
+            self._talk.write(asked, str(problem))
+            raise
+        self._talk.write_answer(asked, answer)
+        assert isinstance(answer, expected)
+        return answer
+
+    async def whisper(self, request: object, version: int, expected: type[T]) -> T:
+        """Send a request and return the answer without writing it down: for waiting until something is so."""
+        await self._connection.send(request, version)
+        answer = await self._connection.receive()
+        assert isinstance(answer, expected)
+        return answer
+
+    async def reconnect(self) -> None:
+        """Give up the connection and whatever was asked on it, and make a new one."""
+        await self._connection.close()
+        self._asked.clear()
+        self._connection = await Connection.open(self._talk.bootstrap, self.name)
+
+    async def hang_up(self) -> None:
+        """Close the connection."""
+        await self._connection.close()
+
+
+class Talk:
+    """One conversation with one broker."""
+
+    def __init__(self, bootstrap: str, *, names: str, now_ms: int) -> None:
+        self.bootstrap: Final = bootstrap
+        self.now_ms: Final = now_ms
+        self.steps: Final[list[Step]] = []
+        self._names = names
+        self._count = 0
+        self._normaliser = Normaliser(own_names=names)
+        self._voices: list[Voice] = []
+
+    def name(self) -> str:
+        """Return a name that is unused; it is the same with both brokers."""
+        self._count += 1
+        return f"{self._names}-{self._count}"
+
+    def write(self, asked: str, answer: Plain) -> None:
+        """Write a step down."""
+        self.steps.append(Step(asked=asked, answer=answer))
+
+    def write_answer(self, asked: str, answer: object) -> None:
+        """Write down an answer without what must differ."""
+        self.write(asked, self._normaliser.plain(answer))
+
+    async def voice(self, name: str = "a") -> Voice:
+        """Open a connection; its name is also the client id."""
+        voice = Voice(self, name, await Connection.open(self.bootstrap, name))
+        self._voices.append(voice)
+        return voice
+
+    async def group(self) -> str:
+        """Return an unused group id, once the coordinator is ready for it."""
+        name = self.name()
+        voice = await self.voice("usher")
+        request = HeartbeatRequest(group_id=name, generation_id=1, member_id="nobody")
+
+        async def is_ready() -> bool:
+            return (await voice.whisper(request, 3, HeartbeatResponse)).error_code not in _COORDINATOR_IS_COMING
+
+        await self.until(is_ready, "a coordinator")
+        await voice.hang_up()
+        return name
+
+    async def topic(self, partitions: int = 1, **configs: str) -> str:
+        """Create a topic and return its name, once all partitions have a leader that serves them."""
+        name = self.name()
+        wanted = CreatableTopic(
+            name=name,
+            num_partitions=partitions,
+            replication_factor=1,
+            configs=tuple(CreatableTopicConfig(name=key.replace("_", "."), value=configs[key]) for key in configs),
+        )
+        voice = await self.voice("usher")
+        await voice.whisper(CreateTopicsRequest(topics=(wanted,)), 7, object)
+        await self.until_served(name, partitions)
+        await voice.hang_up()
+        return name
+
+    async def until_served(self, topic: str, partitions: int) -> None:
+        """Wait until all partitions of a topic have a leader that serves them."""
+        voice = await self.voice("usher")
+        rows = tuple(ListOffsetsPartition(partition_index=index, timestamp=-1) for index in range(partitions))
+        request = ListOffsetsRequest(replica_id=-1, topics=(ListOffsetsTopic(name=topic, partitions=rows),))
+
+        async def is_served() -> bool:
+            answer = await voice.whisper(request, 5, ListOffsetsResponse)
+            return not any(row.error_code for row in answer.topics[0].partitions)
+
+        await self.until(is_served, f"a leader of {topic}")
+        await voice.hang_up()
+
+    async def topic_id(self, topic: str) -> bytes:
+        """Look up a topic's id; zeros if there is no such topic."""
+        voice = await self.voice("usher")
+        request = MetadataRequest(topics=(MetadataRequestTopic(name=topic),), allow_auto_topic_creation=False)
+        answer = await voice.whisper(request, 12, MetadataResponse)
+        await voice.hang_up()
+        return answer.topics[0].topic_id
+
+    async def until(self, probe: Callable[[], Awaitable[bool]], what: str) -> None:
+        """Ask until something is so: for what brokers do in the background. TimeoutError if it takes too long."""
+        deadline = trio.current_time() + _TIME_TO_SETTLE
+        while not await probe():
+            if trio.current_time() > deadline:
+                raise TimeoutError(f"no {what} within {_TIME_TO_SETTLE:.0f} s")
+            await trio.sleep(0.02)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for voice in self._voices:
+            await voice.hang_up()
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since 1970."""
+    return int(time.time() * 1000)

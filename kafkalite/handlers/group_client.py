@@ -1,0 +1,11 @@
+"""Describe a client to the group coordinator."""
+
+from __future__ import annotations
+
+from kafkalite.groups.effects import Client
+from kafkalite.handlers.handling import Context
+
+
+def client_of(context: Context) -> Client:
+    """Take from a request's context what groups keep of their members' clients."""
+    return Client(client_id=context.client_id, client_host=context.client_host, api_version=context.api_version)

@@ -98,7 +98,7 @@ class Node:
             return None
         return self.storage.log(topic, index)
 
-    def append(self, topic: str, index: int, batch: memoryview, header: BatchHeader | None) -> AppendInfo:
+    def append(self, topic: str, index: int, batch: memoryview, header: BatchHeader) -> AppendInfo:
         """Append a client's batch to a partition that exists; fetches that wait for it are answered afterwards.
 
         ``header`` is what ``check_produced`` said of the batch. Raises StorageError and CorruptBatch.

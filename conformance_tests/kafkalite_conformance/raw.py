@@ -144,7 +144,7 @@ class RawConnection:
         return reader.int32(), reader
 
     def ask(self, api: int, version: int, body: bytes, *, tagged: bool = False) -> Reader:
-        """Send a request and return the body of its response, whose header is version 0 also when the request's is 2."""
+        """Send a request and return the body of its response; the response's header is version 0."""
         wanted = self.start(api, version, body, tagged=tagged)
         correlation, reader = self.receive()
         assert correlation == wanted

@@ -149,9 +149,10 @@ def start_kafka(
 ) -> Generator[Kafka]:
     """Run one Kafka node until the block ends.
 
-    `with start_kafka({...}) as kafka:` gives `kafka.bootstrap` and `kafka.pid`. `properties` override the defaults of `BASE_PROPERTIES`. `jvm_flags` defaults to what Kafka's own script passes;
-    conformance passes `CONFORMANCE_JVM_FLAGS`, which also turns the class-data archive on. Without `data_dir` the
-    data goes to a temporary folder which is removed afterwards. RuntimeError if the node does not become ready.
+    `with start_kafka({...}) as kafka:` gives `kafka.bootstrap` and `kafka.pid`. `properties` override the defaults of
+    `BASE_PROPERTIES`. `jvm_flags` defaults to what Kafka's own script passes; conformance passes
+    `CONFORMANCE_JVM_FLAGS`, which also turns the class-data archive on. Without `data_dir` the data goes to a
+    temporary folder which is removed afterwards. RuntimeError if the node does not become ready.
     """
     flags = tuple(DEFAULT_JVM_FLAGS if jvm_flags is None else jvm_flags)
     archive = class_data_archive() if flags == CONFORMANCE_JVM_FLAGS else None

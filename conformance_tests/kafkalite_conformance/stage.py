@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from kafkalite_conformance.drivers.building import MissingToolError, Program
 from kafkalite_conformance.drivers.catalogue import CLIENTS, Client
-from kafkalite_conformance.drivers.events import Acknowledged, Failed, Record, Sendable, TopicPartition
+from kafkalite_conformance.drivers.events import Acknowledged, Done, Failed, Record, Sendable, TopicPartition
 from kafkalite_conformance.drivers.process import DriverProcess, wait_for_events
 
 T = TypeVar("T")
@@ -183,7 +183,8 @@ class Stage:
         """Start a consumer without a group at a place of one partition, and return it once it is placed."""
         driver = self.driver(client)
         row: dict[str, Sendable] = {"topic": topic, "partition": partition, "start": start, "at": at}
-        driver.call("assign", partitions=[row], **fields)
+        placed = driver.outcome(driver.send("assign", partitions=[row], **fields))
+        assert isinstance(placed, Done), placed
         return driver
 
     # ------------------------------------------------------------ the waiting

@@ -65,7 +65,7 @@ def _append(node: Node, topic: Topic, data: PartitionProduceData, version: int) 
     assert isinstance(data.records, memoryview)
     try:
         header = check_produced(data.records, allow_zstd=version >= _ALLOWS_ZSTD)
-        if header is not None and header.is_transactional:
+        if header.is_transactional:
             return _refused(data.index, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
         appended = node.append(topic.name, data.index, data.records, header)
     except (StorageError, CorruptBatch) as error:

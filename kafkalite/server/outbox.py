@@ -6,7 +6,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 from kafkalite_storage.segment import FetchSlice
 from kafkalite_wire.schema import Buffer, Payload
@@ -39,8 +39,7 @@ class Outbox:
             if isinstance(part, FetchSlice):
                 self._pieces.append(part.read() if len(part) <= _SMALL_PIECE else part)
             else:
-                assert isinstance(part, (bytearray, bytes, memoryview))
-                self._pieces.append(part)
+                self._pieces.append(cast("Buffer", part))
 
     def clear(self) -> None:
         """Drop what has not been sent."""

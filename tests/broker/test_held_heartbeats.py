@@ -20,7 +20,7 @@ Connect = Callable[[], Awaitable[ProtocolClient]]
 JOIN, SYNC, HEARTBEAT, LEAVE = 3, 2, 2, 1
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def clock(autojump_clock: MockClock) -> MockClock:
     autojump_clock.autojump_threshold = 0.02
     return autojump_clock
@@ -59,7 +59,7 @@ def heartbeat(of: JoinGroupResponse, *, generation: int | None = None) -> Heartb
     )
 
 
-async def test_a_rebalance_is_told_at_once(client: ProtocolClient, connect: Connect) -> None:
+async def test_a_rebalance_is_told_at_once(clock: MockClock, client: ProtocolClient, connect: Connect) -> None:
     member = await settle(client)
     started = trio.current_time()
     await client.send(heartbeat(member), HEARTBEAT)
@@ -71,7 +71,7 @@ async def test_a_rebalance_is_told_at_once(client: ProtocolClient, connect: Conn
     assert trio.current_time() - started < 0.5
 
 
-async def test_without_news_the_answer_comes_a_little_later(client: ProtocolClient) -> None:
+async def test_without_news_the_answer_comes_a_little_later(clock: MockClock, client: ProtocolClient) -> None:
     member = await settle(client)
     started = trio.current_time()
     response = await client.call(heartbeat(member), HEARTBEAT)
@@ -79,7 +79,7 @@ async def test_without_news_the_answer_comes_a_little_later(client: ProtocolClie
     assert trio.current_time() - started == pytest.approx(3.0, abs=0.2)
 
 
-async def test_a_heartbeat_that_has_something_to_tell_does_not_wait(client: ProtocolClient) -> None:
+async def test_a_heartbeat_that_has_something_to_tell_does_not_wait(clock: MockClock, client: ProtocolClient) -> None:
     member = await settle(client)
     started = trio.current_time()
     response = await client.call(heartbeat(member, generation=99), HEARTBEAT)
@@ -87,7 +87,7 @@ async def test_a_heartbeat_that_has_something_to_tell_does_not_wait(client: Prot
     assert trio.current_time() - started < 0.5
 
 
-async def test_the_next_request_of_the_client_does_not_wait(client: ProtocolClient) -> None:
+async def test_the_next_request_of_the_client_does_not_wait(clock: MockClock, client: ProtocolClient) -> None:
     member = await settle(client)
     started = trio.current_time()
     await client.send(heartbeat(member), HEARTBEAT)
@@ -100,7 +100,7 @@ async def test_the_next_request_of_the_client_does_not_wait(client: ProtocolClie
 
 
 async def test_a_member_that_dies_while_its_heartbeat_waits_still_times_out(
-    client: ProtocolClient, connect: Connect
+    clock: MockClock, client: ProtocolClient, connect: Connect
 ) -> None:
     member = await settle(client)
     started = trio.current_time()
@@ -113,7 +113,9 @@ async def test_a_member_that_dies_while_its_heartbeat_waits_still_times_out(
     assert trio.current_time() - started == pytest.approx(30.0, abs=0.5)
 
 
-async def test_a_crash_of_one_member_is_told_to_the_others_at_once(client: ProtocolClient, connect: Connect) -> None:
+async def test_a_crash_of_one_member_is_told_to_the_others_at_once(
+    clock: MockClock, client: ProtocolClient, connect: Connect
+) -> None:
     first = await settle(client)
     doomed = await connect()
     await doomed.send(join(), JOIN)
@@ -143,7 +145,7 @@ class TestSwitchedOff:
     def settings(self) -> list[str]:
         return ["offsets.topic.num.partitions=3", "kafkalite.group.heartbeat.hold.ms=0"]
 
-    async def test_a_heartbeat_is_answered_at_once_as_in_kafka(self, client: ProtocolClient) -> None:
+    async def test_a_heartbeat_is_answered_at_once_as_in_kafka(self, clock: MockClock, client: ProtocolClient) -> None:
         member = await settle(client)
         started = trio.current_time()
         response = await client.call(heartbeat(member), HEARTBEAT)

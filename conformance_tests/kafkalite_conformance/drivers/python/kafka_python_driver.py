@@ -141,6 +141,10 @@ class Consuming:
         match command.text("op"):
             case "subscribe":
                 self._consumer = self._make(command)
+                # kafka-python joins before it knows its topics, joins again when it does, and once in seventy times
+                # hangs in between, on any broker. Known topics spare it the second join.
+                for topic in command.texts("topics"):
+                    self._consumer.partitions_for_topic(topic)
                 self._consumer.subscribe(command.texts("topics"), listener=Listener())
             case "assign":
                 self._consumer = self._make(command)

@@ -5,11 +5,27 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Run pytest on this package and return its exit status."""
+    """Run pytest on this package and return its exit status; `--prepare` builds the drivers and fetches Kafka instead."""
+    if sys.argv[1:] == ["--prepare"]:
+        return prepare()
     import pytest
 
     folder = Path(__file__).parent
-    return int(pytest.main(["-c", str(folder / "pytest.ini"), str(folder), *sys.argv[1:]]))
+    chosen = any(Path(argument.partition("::")[0]).exists() for argument in sys.argv[1:])
+    return int(pytest.main(["-c", str(folder / "pytest.ini"), *([] if chosen else [str(folder)]), *sys.argv[1:]]))
+
+
+def prepare() -> int:
+    """Fetch and build everything that the suite needs, so that a run needs no network; return 1 if something is missing."""
+    from kafkalite_conformance.drivers.catalogue import CLIENTS
+    from kafkalite_conformance.reference_broker import class_data_archive
+    from kafkalite_conformance.stage import is_available
+
+    class_data_archive()
+    missing = {name: reason for name in CLIENTS if (reason := is_available(name)) is not None}
+    for name, reason in missing.items():
+        print(f"{name}: {reason}", file=sys.stderr)
+    return 1 if missing else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """FindCoordinator, versions 0-6: this node coordinates every group.
 
-The topic ``__consumer_offsets`` is created when the first group is looked up, as in Apache Kafka. Transactions and
-share groups are not coordinated here yet: their keys are answered with INVALID_REQUEST.
+The topic ``__consumer_offsets`` is created when the first group is looked up, as in Apache Kafka. For transactions this
+node is named too, so that a producer learns from InitProducerId that it has none, instead of looking for a coordinator
+until its time is up. Share groups are answered with INVALID_REQUEST.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _BATCHED: Final = 4
 _GROUP: Final = 0
+_TRANSACTION: Final = 1
 
 
 @immediate
@@ -42,10 +44,11 @@ def handle(node: Node, request: FindCoordinatorRequest, context: Context) -> Fin
 
 
 def _coordinator(node: Node, key: str, key_type: int, context: Context) -> Coordinator:
-    if key_type != _GROUP:
-        return _nobody(key, ErrorCode.INVALID_REQUEST, "only groups are coordinated here")
+    if key_type not in (_GROUP, _TRANSACTION):
+        return _nobody(key, ErrorCode.INVALID_REQUEST, f"nothing of type {key_type} is coordinated here")
     try:
-        node.groups.prepare()
+        if key_type == _GROUP:
+            node.groups.prepare()
     except StorageError as error:
         return _nobody(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error))
     host, port = node.advertised(context.local)

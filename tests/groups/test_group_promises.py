@@ -240,5 +240,5 @@ def quiet(group: GroupView) -> GroupView:
     return replace(group, members=still)
 
 
-Promises.TestCase.settings = settings(deadline=None, stateful_step_count=60, max_examples=1500)
+Promises.TestCase.settings = settings(deadline=None, stateful_step_count=40)
 TestPromises = Promises.TestCase

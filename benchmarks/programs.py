@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from kafkalite_conformance.cache_folder import cache_folder, one_at_a_time
-from kafkalite_conformance.reference_broker import class_path
+from kafkalite_conformance.reference_broker import class_path, kafka_tools_jars
 
 SOURCES: Final = Path(__file__).parent
-KAFKA_TOOLS_VERSION: Final = "4.3.1"
 """The newest release of the tools that Maven Central holds; 4.4.0's were not published."""
 
 
@@ -50,16 +49,8 @@ def librdkafka() -> Path:
 def producer_performance() -> list[str]:
     """Return the command of Kafka's own ProducerPerformance, with the memory that its script gives it."""
     _need("java", "a JDK")
-    home = cache_folder() / f"kafka-tools-{KAFKA_TOOLS_VERSION}"
-    with one_at_a_time(home):
-        if not (home / "libs").exists():
-            _need("mvn", "Maven")
-            (home / "pom.xml").write_text(_tools_pom())
-            partial = home / "libs.partial"
-            goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={partial}"]
-            _run(["mvn", "-q", "-B", *goal], folder=home)
-            partial.rename(home / "libs")
-    classes = class_path(home / "libs")
+    _need("mvn", "Maven")
+    classes = class_path(kafka_tools_jars())
     return ["java", "-Xmx512M", "-server", "-XX:+UseG1GC", "-cp", classes, "org.apache.kafka.tools.ProducerPerformance"]
 
 
@@ -126,13 +117,3 @@ def _run(command: Sequence[str], *, folder: Path | None = None) -> None:
         output.seek(0)
         if status != 0:
             raise MissingToolError(f"`{command[0]}` could not build {command[-1]}:\n{output.read()[-2000:]}")
-
-
-def _tools_pom() -> str:
-    # Maven insists on this namespace; it is a name, not an address that anything contacts.
-    return (
-        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
-        "<groupId>kafkalite</groupId><artifactId>benchmark-clients</artifactId><version>1</version><dependencies>"
-        "<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId>"
-        f"<version>{KAFKA_TOOLS_VERSION}</version></dependency></dependencies></project>"
-    )

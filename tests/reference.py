@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,19 @@ def kafka_libs() -> Path:
         return Path(named)
     from kafkalite_conformance.reference_broker import kafka_jars
 
+    return _from_maven(kafka_jars)
+
+
+def kafka_tools_libs() -> Path:
+    """Return the folder of Kafka's command-line tools; skips and fails as :func:`kafka_libs` does."""
+    from kafkalite_conformance.reference_broker import kafka_tools_jars
+
+    return _from_maven(kafka_tools_jars)
+
+
+def _from_maven(jars: Callable[[], Path]) -> Path:
     try:
-        return kafka_jars()
+        return jars()
     except (FileNotFoundError, subprocess.CalledProcessError) as problem:
         return _missing(f"Kafka's jars are not here and Maven cannot fetch them ({problem})")
 

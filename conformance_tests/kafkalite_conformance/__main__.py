@@ -11,8 +11,15 @@ def main() -> int:
     import pytest
 
     folder = Path(__file__).parent
-    chosen = any(Path(argument.partition("::")[0]).exists() for argument in sys.argv[1:])
-    return int(pytest.main(["-c", str(folder / "pytest.ini"), *([] if chosen else [str(folder)]), *sys.argv[1:]]))
+    arguments = sys.argv[1:]
+    if not any(_is_test(argument, folder) for argument in arguments):
+        arguments.append(str(folder))
+    return int(pytest.main(["-c", str(folder / "pytest.ini"), *arguments]))
+
+
+def _is_test(argument: str, folder: Path) -> bool:
+    path = Path(argument.partition("::")[0])
+    return not argument.startswith("-") and path.name.startswith("test_") and path.resolve().is_relative_to(folder)
 
 
 def prepare() -> int:

@@ -10,7 +10,7 @@ from typing import IO
 
 # The shell waits for one line. The suite writes it after a proper stop; if the suite dies instead, the pipe
 # closes, `read` fails, and the whole process group of the broker goes.
-_LEASH = 'read -r _ || kill -KILL -- "-$1"'
+_LEASH = 'read -r _ || kill -s KILL -- "-$1"'
 
 
 class LeashedProcess:

@@ -18,6 +18,8 @@ from kafkalite_conformance.cache_folder import cache_folder, one_at_a_time
 from kafkalite_conformance.leash import LeashedProcess
 
 KAFKA_VERSION: Final = "4.4.0"
+KAFKA_TOOLS_VERSION: Final = "4.3.1"
+"""The newest tools that Maven Central resolves."""
 _LOG4J_VERSION: Final = "2.25.5"
 _CLUSTER_ID: Final = "a2Fma2FsaXRlLWp1ZGdlMQ"
 
@@ -167,15 +169,38 @@ def start_kafka(
 
 def kafka_jars() -> Path:
     """Return the folder of Kafka's jars, downloading them through Maven when the cache has none."""
-    home = cache_folder() / f"kafka-{KAFKA_VERSION}"
+    return maven_jars(
+        f"kafka-{KAFKA_VERSION}",
+        ("org.apache.kafka", "kafka_2.13", KAFKA_VERSION),
+        ("org.apache.logging.log4j", "log4j-slf4j-impl", _LOG4J_VERSION),
+        ("org.apache.logging.log4j", "log4j-1.2-api", _LOG4J_VERSION),
+    )
+
+
+def kafka_tools_jars() -> Path:
+    """Return the folder of Kafka's command-line tools, which want the jars of their own version beside them."""
+    return maven_jars(
+        f"kafka-tools-{KAFKA_TOOLS_VERSION}",
+        ("org.apache.kafka", "kafka-tools", KAFKA_TOOLS_VERSION),
+        ("org.apache.logging.log4j", "log4j-slf4j-impl", _LOG4J_VERSION),
+        ("org.apache.logging.log4j", "log4j-1.2-api", _LOG4J_VERSION),
+    )
+
+
+def maven_jars(name: str, *artifacts: tuple[str, str, str]) -> Path:
+    """Return a folder in the cache that holds artifacts (group, name, version) and what they need at run time.
+
+    The first call downloads them. FileNotFoundError without Maven, CalledProcessError where it fails.
+    """
+    home = cache_folder() / name
     jars = home / "libs"
-    if (jars / f"kafka-clients-{KAFKA_VERSION}.jar").exists():
+    if jars.exists():
         return jars
     with one_at_a_time(home):
-        if (jars / f"kafka-clients-{KAFKA_VERSION}.jar").exists():
+        if jars.exists():
             return jars
         partial = home / "libs.partial"
-        (home / "pom.xml").write_text(_pom())
+        (home / "pom.xml").write_text(_pom(artifacts))
         subprocess.run(
             [
                 "mvn",
@@ -224,19 +249,15 @@ def java_build() -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in shown.splitlines()[1])
 
 
-def _pom() -> str:
+def _pom(artifacts: Sequence[tuple[str, str, str]]) -> str:
     dependencies = "".join(
         f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version></dependency>"
-        for group, artifact, version in (
-            ("org.apache.kafka", "kafka_2.13", KAFKA_VERSION),
-            ("org.apache.logging.log4j", "log4j-slf4j-impl", _LOG4J_VERSION),
-            ("org.apache.logging.log4j", "log4j-1.2-api", _LOG4J_VERSION),
-        )
+        for group, artifact, version in artifacts
     )
     # Maven insists on this namespace; it is a name, not an address that anything contacts.
     return (
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
-        "<groupId>kafkalite</groupId><artifactId>reference-broker</artifactId><version>1</version>"
+        "<groupId>kafkalite</groupId><artifactId>jars</artifactId><version>1</version>"
         f"<dependencies>{dependencies}</dependencies></project>"
     )
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from kafkalite_wire.schema import ZERO_UUID
 
@@ -13,8 +12,7 @@ NO_EPOCH: Final = -1
 NO_EXPIRY: Final = -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommittedOffset:
+class CommittedOffset(NamedTuple):
     """How far a group has come in a partition; times are milliseconds since 1970.
 
     ``expire_timestamp`` is that of a client that asked for its own retention (versions 2 to 4 of OffsetCommit).
@@ -22,9 +20,9 @@ class CommittedOffset:
     """
 
     offset: int
+    commit_timestamp: int
     leader_epoch: int = NO_EPOCH
     metadata: str = ""
-    commit_timestamp: int
     expire_timestamp: int = NO_EXPIRY
     topic_id: bytes = ZERO_UUID
 

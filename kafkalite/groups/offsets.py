@@ -52,22 +52,23 @@ class Offsets:
             self._rebalances.keep_alive(group.members[request.member_id], turn)
         retention = request.retention_time_ms
         expiry = NO_EXPIRY if retention == _NO_RETENTION else wall_ms + retention
-        return OffsetCommitResponse(
-            topics=tuple(
-                OffsetCommitResponseTopic(
-                    name=topic.name,
-                    topic_id=topic.topic_id,
-                    partitions=tuple(
+        topics = [
+            OffsetCommitResponseTopic(
+                name=topic.name,
+                topic_id=topic.topic_id,
+                partitions=tuple(
+                    [
                         OffsetCommitResponsePartition(
                             partition_index=partition.partition_index,
                             error_code=self._commit(request.group_id, topic, partition, wall_ms, expiry, turn),
                         )
                         for partition in topic.partitions
-                    ),
-                )
-                for topic in request.topics
+                    ]
+                ),
             )
-        )
+            for topic in request.topics
+        ]
+        return OffsetCommitResponse(topics=tuple(topics))
 
     def _validate(self, group: Group | None, request: OffsetCommitRequest, client: Client) -> ErrorCode:
         generation = request.generation_id_or_member_epoch

@@ -1,34 +1,34 @@
 """Kafka's own DumpLogSegments reads our files without complaint.
 
-Needs Java and a folder of Kafka's jars with kafka-tools, named by KAFKALITE_KAFKA_LIBS.
+Needs Java; the tools' jars come through Maven into the user's cache folder.
 """
 
-import os
 import random
 import re
-import shutil
 import subprocess
 import uuid
-from pathlib import Path
 
 import pytest
 
 from kafkalite_storage.log import AppendOrigin
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker
+from tests.reference import java, kafka_tools_libs
 
 NOW = 1_700_000_000_000
-LIBS = os.environ.get("KAFKALITE_KAFKA_LIBS", "")
-
-pytestmark = pytest.mark.skipif(
-    not LIBS or shutil.which("java") is None or not list(Path(LIBS).glob("kafka-tools-[0-9]*.jar")),
-    reason="needs java and KAFKALITE_KAFKA_LIBS with kafka-tools",
-)
 
 
 def dump(files, *options):
     names = ",".join(str(file) for file in files)
-    command = ["java", "-cp", f"{LIBS}/*", "org.apache.kafka.tools.DumpLogSegments", *options, "--files", names]
+    command = [
+        java(),
+        "-cp",
+        f"{kafka_tools_libs()}/*",
+        "org.apache.kafka.tools.DumpLogSegments",
+        *options,
+        "--files",
+        names,
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

@@ -45,7 +45,9 @@ def both_brokers(*, kafka: str | None = None, kafkalite: str | None = None) -> G
     """
     with ExitStack() as stack:
         if kafkalite is None:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="differential-", ignore_cleanup_errors=True))
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="differential-", ignore_cleanup_errors=True)
+            )
             started = Kafkalite(Path(folder), _KAFKALITE_SETTINGS)
             stack.callback(started.kill)
             kafkalite = started.bootstrap

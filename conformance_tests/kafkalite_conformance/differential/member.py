@@ -190,22 +190,23 @@ class Member:
         return answer
 
 
-async def member(talk: Talk, name: str, group: str, era: int, *, instance_id: str | None = None, **options: int) -> Member:
+async def member(
+    talk: Talk, name: str, group: str, era: int, *, instance_id: str | None = None, **options: int
+) -> Member:
     """Return a member that has not joined yet; its subscription is its name."""
     voice = await talk.voice(name)
     protocols = (("range", name.encode()), ("sticky", b"s-" + name.encode()))
     return Member(voice, group, era, instance_id=instance_id, protocols=protocols, **options)
 
 
-async def stable_pair(
-    talk: Talk, era: int, *, static: bool = False, **options: int
-) -> tuple[Member, Member]:
+async def stable_pair(talk: Talk, era: int, *, static: bool = False, **options: int) -> tuple[Member, Member]:
     """Return the leader and the follower of a stable group of generation 2."""
     group = await talk.group()
     names = ("leader", "follower")
     seats = ("seat-1", "seat-2") if static else (None, None)
     leader, follower = [
-        await member(talk, name, group, era, instance_id=seat, **options) for name, seat in zip(names, seats, strict=True)
+        await member(talk, name, group, era, instance_id=seat, **options)
+        for name, seat in zip(names, seats, strict=True)
     ]
     await leader.join()
     await leader.sync({leader.member_id: b"all"})

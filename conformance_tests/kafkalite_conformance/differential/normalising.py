@@ -65,7 +65,11 @@ class Normaliser:
 
     def _scalar(self, value: object, name: str) -> Plain:
         if isinstance(value, str):
-            return _UUID.sub(lambda found: f"<{self._number('uuid', found.group())}>", value) if name != "cluster_id" else "*"
+            return (
+                _UUID.sub(lambda found: f"<{self._number('uuid', found.group())}>", value)
+                if name != "cluster_id"
+                else "*"
+            )
         if name == "records" and isinstance(value, bytes | bytearray | memoryview):
             return _batches(bytes(value))
         if isinstance(value, bytes | bytearray | memoryview):

@@ -56,8 +56,8 @@ import org.apache.kafka.timeline.SnapshotRegistry;
  *   [request kind, token, version, client id, request, [uuids drawn], [[key, value or null]], [[token, response]]]
  *   ["advance", ms | "expire" | "restart" | "topic", name], each followed by the same last two
  *
- * To make the file again, with all jars of a broker on the class path:
- * java -cp CLASSPATH GroupOracle.java FIRST_SEED SCENARIOS STEPS | gzip -9n > group_scenarios.jsonl.gz
+ * The arguments are the first seed, and the numbers of scenarios and of steps in each. To make the file again, with all jars of a broker on the class path:
+ * java -cp CLASSPATH GroupOracle.java 1 50 100 | gzip -9n > group_scenarios.jsonl.gz
  */
 public class GroupOracle {
     private static final HexFormat HEX = HexFormat.of();
@@ -596,6 +596,7 @@ public class GroupOracle {
     }
 
     public static void main(String[] args) {
+        System.setProperty("log4j2.level", "OFF");
         Security.insertProviderAt(new KnownProvider(), 1);
         long first = Long.parseLong(args[0]);
         for (long seed = first; seed < first + Integer.parseInt(args[1]); seed++) {

@@ -33,7 +33,9 @@ def commit(
     )
 
 
-def topic_row(name: str, topic_id: bytes, offsets: dict[int, int], metadata: str | None = "") -> OffsetCommitRequestTopic:
+def topic_row(
+    name: str, topic_id: bytes, offsets: dict[int, int], metadata: str | None = ""
+) -> OffsetCommitRequestTopic:
     """Return the part of a commit for one topic, by name and id."""
     return OffsetCommitRequestTopic(
         name=name,
@@ -87,7 +89,9 @@ async def commits_of_groups_that_nobody_knows(talk: Talk) -> None:
     row = topic_row(topic, topic_id, {0: 1})
     for version in _COMMITS:
         await voice.ask(commit(await talk.group(), row, generation=1), version, "generation 1")
-        await voice.ask(commit(await talk.group(), row, generation=1, member_id="x"), version, "generation 1, with an id")
+        await voice.ask(
+            commit(await talk.group(), row, generation=1, member_id="x"), version, "generation 1, with an id"
+        )
         await voice.ask(commit(await talk.group(), row, generation=-2), version, "generation -2")
         await voice.ask(commit("", row), version, "no name")
         await voice.ask(commit("", row, generation=1, member_id="x"), version, "no name, generation 1")
@@ -116,7 +120,12 @@ async def commits_in_every_state(talk: Talk) -> None:
             if era >= 7:  # noqa: B023
                 await follower.commit(topic, 8, f"{state}, a seat", group_instance_id="x")  # noqa: B023
                 await follower.commit(  # noqa: B023
-                    topic, 9, f"{state}, only a seat", group_instance_id="x", generation_id_or_member_epoch=-1, member_id=""
+                    topic,
+                    9,
+                    f"{state}, only a seat",
+                    group_instance_id="x",
+                    generation_id_or_member_epoch=-1,
+                    member_id="",
                 )
             await follower.voice.ask(OffsetFetchRequest(group_id=follower.group, topics=None), 5, state)  # noqa: B023
 
@@ -141,7 +150,12 @@ async def notes_that_are_too_long(talk: Talk) -> None:
     voice = await talk.voice("a")
     for version in _COMMITS:
         group = await talk.group()
-        for note, text in (("64", "x" * 64), ("65", "x" * 65), ("64 wide", "ä" * 64), ("64 of two units", "\U0001f600" * 33)):
+        for note, text in (
+            ("64", "x" * 64),
+            ("65", "x" * 65),
+            ("64 wide", "ä" * 64),
+            ("64 of two units", "\U0001f600" * 33),
+        ):
             await voice.ask(commit(group, topic_row(topic, topic_id, {0: 1}, text)), version, note)
         long, short = topic_row(topic, topic_id, {0: 2}, "x" * 99), topic_row(topic, topic_id, {1: 2}, "fine")
         both = replace(long, partitions=long.partitions + short.partitions)
@@ -166,7 +180,9 @@ async def commits_of_topics_that_do_not_exist(talk: Talk) -> None:
         await voice.ask(commit(group, replace(beyond, partitions=beyond.partitions[1:])), version, "only beyond")
         await voice.ask(commit(group), version, "no topic")
         await voice.ask(commit(group, replace(known, partitions=())), version, "no partition")
-        await voice.ask(commit(group, known, replace(known, partitions=beyond.partitions[:1])), version, "a topic twice")
+        await voice.ask(
+            commit(group, known, replace(known, partitions=beyond.partitions[:1])), version, "a topic twice"
+        )
         await voice.ask(commit(group, topic_row(topic, topic_id, {1: -5})), version, "a negative offset")
         await voice.ask(commit(group, topic_row("", bytes(16), {0: 1})), version, "neither name nor id")
         await voice.ask(commit(group, topic_row("a b", bytes(16), {0: 1})), version, "no name for a topic")

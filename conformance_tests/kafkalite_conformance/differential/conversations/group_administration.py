@@ -40,7 +40,9 @@ async def odd_descriptions(talk: Talk) -> None:
         await voice.ask(DescribeGroupsRequest(groups=("",)), version, "empty name")
         await voice.ask(DescribeGroupsRequest(groups=("", leader.group)), version, "empty name and another")
         if version >= 3:
-            request = DescribeGroupsRequest(groups=(leader.group, "x" + leader.group), include_authorized_operations=True)
+            request = DescribeGroupsRequest(
+                groups=(leader.group, "x" + leader.group), include_authorized_operations=True
+            )
             await voice.ask(request, version, "authorized operations")
 
 

@@ -112,7 +112,9 @@ async def protocols_that_do_not_fit(talk: Talk) -> None:
         await insider.voice.ask(request, era, "the only member changes its type")
         await insider.leave()
         await offers("empty")
-        await voice.ask(join_request(insider.group, protocol_type="connect", protocols=(("new", b""),)), era, "other type, empty")
+        await voice.ask(
+            join_request(insider.group, protocol_type="connect", protocols=(("new", b""),)), era, "other type, empty"
+        )
 
 
 @conversation
@@ -241,7 +243,9 @@ async def leaving_in_batches(talk: Talk) -> None:
         leader, follower = await stable_pair(talk, LATEST, static=version == 5)
         voice = await talk.voice("administrator")
 
-        async def leave(note: str, *identities: MemberIdentity, group: str = leader.group, version: int = version) -> None:
+        async def leave(
+            note: str, *identities: MemberIdentity, group: str = leader.group, version: int = version
+        ) -> None:
             await voice.ask(LeaveGroupRequest(group_id=group, members=identities), version, note)  # noqa: B023  # awaited at once
 
         await leave("nobody")
@@ -276,6 +280,8 @@ async def requests_of_members_to_a_deleted_state(talk: Talk) -> None:
         await voice.ask(HeartbeatRequest(group_id=group, generation_id=0, member_id="x"), version)
     for version in range(6):
         names = {"protocol_type": "consumer", "protocol_name": "range"} if version >= 5 else {}
-        await voice.ask(SyncGroupRequest(group_id=group, generation_id=0, member_id="", assignments=(), **names), version)
+        await voice.ask(
+            SyncGroupRequest(group_id=group, generation_id=0, member_id="", assignments=(), **names), version
+        )
     for version in range(3):
         await voice.ask(LeaveGroupRequest(group_id=group, member_id=""), version)

@@ -136,7 +136,13 @@ async def votes_for_a_protocol(talk: Talk) -> None:
 @conversation
 async def a_tie_between_many_protocols(talk: Talk) -> None:
     """What wins between equals is an accident of Java's hash maps, which clients see all the same."""
-    for names in (("range", "roundrobin"), ("sticky", "cooperative-sticky"), ("a", "b"), ("zebra", "apple"), ("q1", "q17")):
+    for names in (
+        ("range", "roundrobin"),
+        ("sticky", "cooperative-sticky"),
+        ("a", "b"),
+        ("zebra", "apple"),
+        ("q1", "q17"),
+    ):
         group = await talk.group()
         first, second = await member(talk, "first", group, LATEST), await member(talk, "second", group, LATEST)
         first.protocols = tuple((name, b"") for name in names)

@@ -97,7 +97,9 @@ async def static_and_dynamic_members(talk: Talk) -> None:
     for era in _STATIC_ERAS:
         leader, follower = await stable_pair(talk, era)
         voice = await talk.voice("newcomer")
-        await voice.ask(join_request(leader.group, leader.member_id, instance_id="seat"), era, "a dynamic member takes a seat")
+        await voice.ask(
+            join_request(leader.group, leader.member_id, instance_id="seat"), era, "a dynamic member takes a seat"
+        )
         await voice.ask(join_request(leader.group, "x", instance_id="seat"), era, "unknown id, unknown seat")
         static = await member(talk, "static", leader.group, era, instance_id="seat")
         await static.start_join()

@@ -1,5 +1,6 @@
 """Run the benchmark: `python -m benchmarks`."""
 
+import os
 import signal
 import sys
 import tempfile
@@ -47,6 +48,8 @@ def main(
     if page is not None and BEGIN not in page.read_text():
         raise click.UsageError(f"{page} has no line {BEGIN}.")
     signal.signal(signal.SIGTERM, _interrupt)
+    # An installed package has its bytecode beside it; a checkout shall have it too, whatever the environment says.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
     # Whatever ends this process, every server and client dies with it (see `leash`), and the data with the folder.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 log = getLogger("kafkalite.broker")
 
 _SHUTDOWN_DEADLINE: Final = 5.0
+_EXPIRE_EVERY: Final = 600.0
+"""Kafka's producer.id.expiration.check.interval.ms."""
 
 
 class Broker:
@@ -91,6 +93,7 @@ class Broker:
                 background.start_soon(self._deadlines.run)
                 background.start_soon(_warm_up, self._dispatch)
                 background.start_soon(_checkpoint, node, self.config.log_flush_offset_checkpoint_interval)
+                background.start_soon(_expire_producers, node)
                 async with trio.open_nursery() as accepting:
                     for listener in self._listeners:
                         accepting.start_soon(listener.accept, connections)
@@ -125,6 +128,12 @@ async def _checkpoint(node: Node, every: float) -> None:
     while True:
         await trio.sleep(every)
         await trio.to_thread.run_sync(node.checkpoint)
+
+
+async def _expire_producers(node: Node) -> None:
+    while True:
+        await trio.sleep(_EXPIRE_EVERY)
+        node.expire_producers()
 
 
 def run(config: BrokerConfig, *, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import StartError
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from kafkalite_storage.topics import Topic
     from kafkalite_wire.records import BatchHeader
 
+
+log = getLogger("kafkalite.node")
 
 _BASE64_DASH: Final = 62
 
@@ -72,6 +75,10 @@ class Node:
             raise StartError(str(error)) from None
         except (OSError, StorageError) as error:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
+        if not self.storage.was_clean:
+            log.warning(
+                "the last run on %s did not stop in order: logs are checked as they are opened", config.data_dir
+            )
         self.groups = GroupDriver(self.storage, config, deadlines, wall_ms)
 
     def now(self) -> float:
@@ -148,7 +155,16 @@ class Node:
 
     def checkpoint(self) -> None:
         """Sync the logs and note how far they are, so that the next start has less to check; may run in a thread."""
-        self.storage.checkpoint()
+        try:
+            self.storage.checkpoint()
+        except StorageError as error:
+            log.error("cannot note how far the logs are on disk: %s; trying again later", error)
+
+    def expire_producers(self) -> None:
+        """Forget the sequence numbers of producers that have been quiet for too long."""
+        before_ms = wall_ms() - round(self.config.producer_id_expiration * 1000)
+        for partition in tuple(self.storage.open_logs.values()):
+            partition.expire_producers(before_ms)
 
     def stop_waiting(self) -> None:
         """Answer what waits, because the broker stops."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Run pytest on this package and return its exit status; `--prepare` builds the drivers and fetches Kafka instead."""
+    """Run pytest on this package and return its exit status; `--prepare` only fetches and builds."""
     if sys.argv[1:] == ["--prepare"]:
         return prepare()
     import pytest
@@ -23,7 +23,7 @@ def _is_test(argument: str, folder: Path) -> bool:
 
 
 def prepare() -> int:
-    """Fetch and build everything that the suite needs, so that a run needs no network; return 1 if something is missing."""
+    """Fetch and build what the suite needs, so that a run needs no network; return 1 if something is missing."""
     from kafkalite_conformance.drivers.catalogue import CLIENTS
     from kafkalite_conformance.reference_broker import class_data_archive
     from kafkalite_conformance.stage import is_available

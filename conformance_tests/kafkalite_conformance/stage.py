@@ -226,6 +226,11 @@ class Stage:
 
         self.wait(settled, f"one owner for each of {len(wanted)} partitions", timeout=timeout)
 
+    @staticmethod
+    def await_count(reader: DriverProcess, count: int, *, timeout: float = 20) -> None:
+        """Wait until a consumer has been given that many records."""
+        reader.wait_until(lambda: len(reader.records) >= count, f"{count} records", timeout=timeout)
+
     def await_values(self, reader: DriverProcess, values: Iterable[bytes], *, timeout: float = 20) -> None:
         """Wait until a consumer has been given these values, in this order, and nothing else."""
         wanted = list(values)

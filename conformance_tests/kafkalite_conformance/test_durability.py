@@ -74,7 +74,7 @@ def test_no_acknowledged_record_is_lost_when_the_broker_is_killed(own_broker: Br
         promised = load.acknowledged()
         assert len(promised) == LOAD
         reader = stage.reader("librdkafka", load.topic)
-        reader.wait_until(lambda load=load, reader=reader: len(reader.records) >= LOAD, load.topic, timeout=60)  # type: ignore[misc]  # names the loop's own
+        stage.await_count(reader, LOAD, timeout=60)
         found = {record.offset: record.value for record in reader.records}
         assert {offset: found.get(offset) for offset in promised.values()} == {
             offset: b"load-%d" % index for index, offset in promised.items()

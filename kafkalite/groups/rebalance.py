@@ -195,7 +195,7 @@ class Rebalances:
         group.sync.cancel()
 
     def _expire_sync(self, group: Group, turn: Turn) -> None:
-        """Remove the members that joined the generation and never asked for their assignment (KAFKA-12487)."""
+        """Remove the members that joined the generation and never asked for their assignment (KAFKA-12890)."""
         if group.state in _BETWEEN_JOIN_AND_STABLE and group.pending_sync:
             for member_id in tuple(group.pending_sync):
                 group.remove(member_id)

@@ -43,8 +43,9 @@ def handle(node: Node, request: OffsetCommitRequest, context: Context, reply: Re
         if beyond:
             refused.append(_refused(topic, beyond, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
         within = tuple(p for p in topic.partitions if p.partition_index not in beyond)
-        known.append(replace(topic, name=exists.name, partitions=within))
-    if refused and not any(topic.partitions for topic in known):
+        if within:
+            known.append(replace(topic, name=exists.name, topic_id=exists.topic_id, partitions=within))
+    if not known:
         reply.send(OffsetCommitResponse(topics=tuple(refused)))
         return
     accepted = replace(request, topics=tuple(known))
@@ -64,7 +65,7 @@ def _refused(topic: OffsetCommitRequestTopic, indexes: list[int], code: ErrorCod
 
 
 class _Merging:
-    """Adds the topics that were refused here to the group's own answer."""
+    """Puts what was refused here before the group's own answer, each topic once."""
 
     def __init__(self, reply: Reply[OffsetCommitResponse], refused: tuple[OffsetCommitResponseTopic, ...]) -> None:
         self._reply = reply
@@ -74,4 +75,13 @@ class _Merging:
         self.fail = reply.fail
 
     def send(self, response: OffsetCommitResponse) -> None:
-        self._reply.send(replace(response, topics=response.topics + self._refused))
+        answered = {_key(topic): topic for topic in self._refused}
+        for topic in response.topics:
+            refused = answered.get(_key(topic))
+            earlier = refused.partitions if refused is not None else ()
+            answered[_key(topic)] = replace(topic, partitions=earlier + topic.partitions)
+        self._reply.send(replace(response, topics=tuple(answered.values())))
+
+
+def _key(topic: OffsetCommitResponseTopic) -> tuple[str, bytes]:
+    return topic.name, topic.topic_id

@@ -339,19 +339,31 @@ class Storage:
         self._write_checkpoints()
 
     def close(self) -> None:
-        """Close in order: sync, save all caches, and mark the directory clean unless a log failed."""
+        """Close in order: sync, save all caches, and mark the directory clean.
+
+        It is not marked when a log failed, nor when the last owner did not close in order and some log has not been
+        opened since: nobody has looked at that log's end yet.
+        """
         logs = list(self._logs.values())
         try:
             for log in logs:
                 log.close()
             self._metadata.close(clean=True)
             self._write_checkpoints()
-            if not any(log.failed for log in logs):
+            if not any(log.failed for log in logs) and (self.was_clean or not self._has_unchecked_logs(logs)):
                 with _failures(self.path):
                     self._directory.leave_clean_marker()
         finally:
             self._logs.clear()
             self._directory.release()
+
+    def _has_unchecked_logs(self, logs: Sequence[PartitionLog]) -> bool:
+        checked = {log.directory for log in logs}
+        return any(
+            path not in checked and self._fs.exists(path)
+            for topic in self._catalogue.topics.values()
+            for path in (self._partition_path(topic.name, number) for number in range(topic.partitions))
+        )
 
     def crash(self) -> None:
         """Let go of everything as a killed process would, for tests: nothing is synced or saved."""

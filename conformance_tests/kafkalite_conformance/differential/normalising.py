@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Final, TypeAlias, cast
+from kafkalite_wire.messages.list_groups import ListGroupsResponse
 
 Plain: TypeAlias = "Mapping[str, Plain] | Sequence[Plain] | str | int | bool | None"
 """What an answer becomes: names to values, lists, and scalars."""
@@ -24,11 +25,13 @@ _PRODUCER_ID: Final = slice(43, 51)
 
 # The order of these says nothing: Kafka keeps them in hash maps.
 _UNORDERED: Final[Mapping[str, tuple[str, ...]]] = {
-    "JoinGroupResponse.members": ("group_instance_id", "metadata"),
-    "DescribedGroup.members": ("group_instance_id", "client_id", "member_metadata"),
+    "JoinGroupResponse.members": ("member_id",),
+    "DescribedGroup.members": ("member_id",),
     "ListGroupsResponse.groups": ("group_id",),
     "DescribeConfigsResult.configs": ("name",),
     "CreatableTopicResult.configs": ("name",),
+    "DescribeGroupsResponse.groups": ("group_id",),
+    "OffsetFetchResponse.groups": ("group_id",),
     "DeleteGroupsResponse.results": ("group_id",),
     "OffsetFetchResponseTopic.partitions": ("partition_index",),
     "OffsetFetchResponseTopics.partitions": ("partition_index",),
@@ -96,7 +99,7 @@ class Normaliser:
         if keys is None or not isinstance(value, tuple):
             return value
         items = cast("tuple[object, ...]", value)
-        if keys == ("group_id",) and name == "groups":
+        if isinstance(owner, ListGroupsResponse):
             # Both brokers may have served others before.
             items = tuple(item for item in items if self._own_names in str(getattr(item, "group_id", "")))
         return sorted(items, key=lambda item: [self._sortable(getattr(item, key)) for key in keys])

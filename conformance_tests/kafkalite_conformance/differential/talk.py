@@ -10,6 +10,7 @@ from kafkalite_conformance.differential.comparing import Step
 from kafkalite_conformance.differential.connection import Connection, NoAnswerError, api_of
 from kafkalite_conformance.differential.normalising import Normaliser, Plain
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreatableTopicConfig, CreateTopicsRequest
+from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from kafkalite_wire.messages.list_offsets import (
     ListOffsetsPartition,
@@ -141,6 +142,8 @@ class Talk:
         name = self.name()
         voice = await self.voice("usher")
         request = HeartbeatRequest(group_id=name, generation_id=1, member_id="nobody")
+        # Kafka makes the topic of the groups when a coordinator is first asked for.
+        await voice.whisper(FindCoordinatorRequest(key=name), 2, object)
 
         async def is_ready() -> bool:
             return (await voice.whisper(request, 3, HeartbeatResponse)).error_code not in _COORDINATOR_IS_COMING

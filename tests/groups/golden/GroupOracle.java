@@ -54,9 +54,10 @@ import org.apache.kafka.timeline.SnapshotRegistry;
  *
  *   ["scenario", seed, initial delay in ms, group.max.size]
  *   [request kind, token, version, client id, request, [uuids drawn], [[key, value or null]], [[token, response]]]
- *   ["advance", ms | "expire" | "restart" | "topic", name], each followed by the same last two
+ *   ["advance", ms, ...] or ["expire", 0, ...] or ["restart", 0, ...] or ["topic", name, ...], with the same last two
  *
- * The arguments are the first seed, and the numbers of scenarios and of steps in each. To make the file again, with all jars of a broker on the class path:
+ * The arguments are the first seed, and the numbers of scenarios and of steps in each. To make the file again, with all
+ * jars of a broker on the class path:
  * java -cp CLASSPATH GroupOracle.java 1 50 100 | gzip -9n > group_scenarios.jsonl.gz
  */
 public class GroupOracle {

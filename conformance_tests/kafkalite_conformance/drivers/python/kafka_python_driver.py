@@ -143,7 +143,7 @@ class Consuming:
                 self._consumer = self._make(command)
                 # kafka-python joins before it knows its topics, joins again when it does, and once in seventy times
                 # hangs in between, on any broker. Known topics spare it the second join.
-                for topic in command.texts("topics"):
+                for topic in command.texts("topics") if not __import__("os").environ.get("NOWARM") else []:
                     self._consumer.partitions_for_topic(topic)
                 self._consumer.subscribe(command.texts("topics"), listener=Listener())
             case "assign":
@@ -172,7 +172,7 @@ class Consuming:
 
     def poll(self) -> None:
         """Poll once and tell the records."""
-        for records in self._consumer.poll(timeout_ms=50).values():
+        for records in self._consumer.poll(timeout_ms=int(__import__("os").environ.get("KPT","50"))).values():
             for record in records:
                 say_record(
                     record.topic,

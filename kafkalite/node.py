@@ -76,9 +76,7 @@ class Node:
         except (OSError, StorageError) as error:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
         if not self.storage.was_clean:
-            log.warning(
-                "the last run on %s did not stop in order: logs are checked as they are opened", config.data_dir
-            )
+            log.warning("%s was not closed in order: logs are checked as they are opened", config.data_dir)
         self.groups = GroupDriver(self.storage, config, deadlines, wall_ms)
 
     def now(self) -> float:

@@ -39,12 +39,14 @@ def handle(node: Node, request: OffsetCommitRequest, context: Context, reply: Re
             code = ErrorCode.UNKNOWN_TOPIC_ID if by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
             refused.append(_refused(topic, [p.partition_index for p in topic.partitions], code))
             continue
+        # Also a commit by name keeps the id, so that a topic made anew under that name does not inherit it.
+        identified = replace(topic, name=exists.name, topic_id=exists.topic_id)
         beyond = [p.partition_index for p in topic.partitions if not 0 <= p.partition_index < exists.partitions]
         if beyond:
-            refused.append(_refused(topic, beyond, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
+            refused.append(_refused(identified, beyond, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
         within = tuple(p for p in topic.partitions if p.partition_index not in beyond)
         if within:
-            known.append(replace(topic, name=exists.name, topic_id=exists.topic_id, partitions=within))
+            known.append(replace(identified, partitions=within))
     if not known:
         reply.send(OffsetCommitResponse(topics=tuple(refused)))
         return

@@ -128,7 +128,7 @@ class Storage:
                     files,
                     cluster_id=found_id,
                     node_id=node_id,
-                    clean=clean,
+                    clean=clean or metadata.is_new,
                     defaults=defaults or {},
                     new_uuid=new_uuid,
                     check_records=check_records,

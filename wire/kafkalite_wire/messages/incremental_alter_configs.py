@@ -1,0 +1,50 @@
+"""IncrementalAlterConfigs (key 44): change single settings of topics, brokers and groups (KIP-339)."""
+
+from __future__ import annotations
+
+from kafkalite_wire.apis import ApiKey
+from kafkalite_wire.schema import BOOL, INT8, INT16, INT32, STRING, array_of, field, message, struct
+
+
+@struct
+class AlterableConfig:
+    """One change; the operation is 0 set, 1 delete, 2 append to a list, 3 subtract from it."""
+
+    name: str = field(STRING)
+    config_operation: int = field(INT8)
+    value: str | None = field(STRING, nullable="0+")
+
+
+@struct
+class AlterConfigsResource:
+    """The changes of one resource (type 2 a topic, 4 a broker)."""
+
+    resource_type: int = field(INT8)
+    resource_name: str = field(STRING)
+    configs: tuple[AlterableConfig, ...] = field(array_of(AlterableConfig))
+
+
+@message(api_key=ApiKey.INCREMENTAL_ALTER_CONFIGS, versions="0-1", flexible="1+")
+class IncrementalAlterConfigsRequest:
+    """Changes to be made, or only to be checked."""
+
+    resources: tuple[AlterConfigsResource, ...] = field(array_of(AlterConfigsResource))
+    validate_only: bool = field(BOOL)
+
+
+@struct
+class AlterConfigsResourceResponse:
+    """Whether one resource was changed."""
+
+    error_code: int = field(INT16, default=0)
+    error_message: str | None = field(STRING, nullable="0+", default=None)
+    resource_type: int = field(INT8)
+    resource_name: str = field(STRING)
+
+
+@message(api_key=ApiKey.INCREMENTAL_ALTER_CONFIGS, versions="0-1", flexible="1+")
+class IncrementalAlterConfigsResponse:
+    """One result per resource."""
+
+    throttle_time_ms: int = field(INT32, default=0)
+    responses: tuple[AlterConfigsResourceResponse, ...] = field(array_of(AlterConfigsResourceResponse))

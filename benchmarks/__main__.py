@@ -19,6 +19,7 @@ from benchmarks.processes import RunFailedError, output_of
 from benchmarks.report import BEGIN, markdown, write_into
 from benchmarks.results import Found, Results
 from benchmarks.rows import ROWS, Row, Sample
+from kafkalite_conformance.reference_broker import KAFKA_TOOLS_VERSION
 
 
 @click.command()
@@ -86,7 +87,7 @@ def _present(kinds: Sequence[Kind], results: Results) -> list[Kind]:
             present.append(kind)
     with suppress(programs.MissingToolError):
         results.versions["librdkafka"] = output_of([str(programs.rdkafka_load()), "version"]).strip()
-    results.versions["ProducerPerformance"] = f"kafka-tools {programs.KAFKA_TOOLS_VERSION}"
+    results.versions["ProducerPerformance"] = f"kafka-tools {KAFKA_TOOLS_VERSION}"
     return present
 
 

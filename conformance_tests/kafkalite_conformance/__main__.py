@@ -1,7 +1,12 @@
 """`python -m kafkalite_conformance`: run the suite, with pytest's options and its own."""
 
+import importlib.util
 import sys
 from pathlib import Path
+from typing import Final
+
+
+_ALONE: Final = frozenset({"-n", "-x", "--pdb", "--collect-only", "--help", "-h"})
 
 
 def main() -> int:
@@ -14,6 +19,9 @@ def main() -> int:
     arguments = sys.argv[1:]
     if not any(_is_test(argument, folder) for argument in arguments):
         arguments.append(str(folder))
+    if importlib.util.find_spec("xdist") is not None and not _ALONE.intersection(arguments):
+        # Most of the time passes in waiting for sessions to end, so three share two processors well.
+        arguments = ["-n", "3", *arguments]
     return int(pytest.main(["-c", str(folder / "pytest.ini"), *arguments]))
 
 

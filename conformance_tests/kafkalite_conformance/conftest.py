@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from kafkalite_conformance.broker import Broker, BrokerStarter
 from kafkalite_conformance.drivers.catalogue import CLIENTS
+from kafkalite_conformance.raw import RawConnection
+from kafkalite_conformance.raw_group import RawMember
 from kafkalite_conformance.stage import DriverPool, Stage, is_available
 from kafkalite_conformance.starters import starter_named
 from kafkalite_conformance.support_table import SupportTable
@@ -111,9 +114,20 @@ def pool(request: pytest.FixtureRequest) -> Generator[DriverPool]:
     bootstrap = request.config.stash.get(_BOOTSTRAP, None)
     if bootstrap is None:
         raise pytest.UsageError("say which broker to judge: --bootstrap HOST:PORT, or --broker kafkalite|kafka")
+    with RawConnection(bootstrap) as connection:
+        warm_up(connection)
     drivers = DriverPool(bootstrap)
     yield drivers
     drivers.close()
+
+
+def warm_up(connection: RawConnection) -> None:
+    """Wait for the broker's coordinators: internal topics are made on first use, and some clients do not try twice."""
+    deadline = time.monotonic() + 30
+    member = RawMember(connection, "warm-up")
+    while not member.coordinator_is_there():
+        assert time.monotonic() < deadline, "no group coordinator"
+        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ KAFKA_SETTINGS: Final = {
     "group.consumer.min.heartbeat.interval.ms": "100",
     "group.consumer.session.timeout.ms": "3000",
     "group.consumer.heartbeat.interval.ms": "300",
-    "offsets.topic.num.partitions": "4",
-    "transaction.state.log.num.partitions": "4",
+    "offsets.topic.num.partitions": "1",
+    "transaction.state.log.num.partitions": "1",
     # After a crash the controller refuses the node's return until its old session is over.
     "broker.session.timeout.ms": "1000",
     "broker.heartbeat.interval.ms": "200",

@@ -118,9 +118,7 @@ CLIENTS: Final[dict[str, Client]] = {
             name="kcat",
             library="kcat",
             command=building.kcat,
-            abilities=frozenset(
-                {"idempotence", "acks-0", "timestamps", "instance-id", "empty-values", "list_topics", "absent-topics"}
-            ),
+            abilities=frozenset({"idempotence", "acks-0", "timestamps", "instance-id", "empty-values", "list_topics"}),
         ),
     )
 }

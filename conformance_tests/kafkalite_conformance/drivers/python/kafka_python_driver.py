@@ -31,6 +31,8 @@ ASSIGNORS: Final[dict[str, Any]] = {
     "sticky": importlib.import_module(f"{_assignors}.sticky.sticky_assignor").StickyPartitionAssignor,
     "cooperative-sticky": importlib.import_module(f"{_assignors}.cooperative_sticky").CooperativeStickyAssignor,
 }
+# With shorter polls version 3.0.12 now and then hangs while it joins again, on any broker.
+POLL_MS: Final = 400
 ACKS: Final[dict[str, int | str]] = {"0": 0, "1": 1, "all": "all"}
 
 
@@ -141,9 +143,8 @@ class Consuming:
         match command.text("op"):
             case "subscribe":
                 self._consumer = self._make(command)
-                # kafka-python joins before it knows its topics, joins again when it does, and once in seventy times
-                # hangs in between, on any broker. Known topics spare it the second join.
-                for topic in command.texts("topics") if not __import__("os").environ.get("NOWARM") else []:
+                # kafka-python joins before it knows its topics, and joins again when it does. Known topics spare it that.
+                for topic in command.texts("topics"):
                     self._consumer.partitions_for_topic(topic)
                 self._consumer.subscribe(command.texts("topics"), listener=Listener())
             case "assign":
@@ -172,7 +173,7 @@ class Consuming:
 
     def poll(self) -> None:
         """Poll once and tell the records."""
-        for records in self._consumer.poll(timeout_ms=int(__import__("os").environ.get("KPT","50"))).values():
+        for records in self._consumer.poll(timeout_ms=POLL_MS).values():
             for record in records:
                 say_record(
                     record.topic,

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Final
 
-
 _ALONE: Final = frozenset({"-n", "-x", "--pdb", "--collect-only", "--help", "-h"})
 
 

@@ -24,7 +24,8 @@ def transaction(
     command = stage.clerk(client).send(
         "transaction", topic=topic, records=records, outcome=outcome, transactional_id=identity, **fields
     )
-    assert isinstance(stage.clerk(client).outcome(command, timeout=40), Done)
+    outcome_of_it = stage.clerk(client).outcome(command, timeout=40)
+    assert isinstance(outcome_of_it, Done), outcome_of_it
 
 
 def test_committed_records_are_read(stage: Stage, client: str) -> None:

@@ -149,8 +149,6 @@ class FetchSessions:
         return ErrorCode.NONE
 
     def _create(self, wanted: tuple[FetchPartition, ...], uses_ids: bool, now: float) -> FetchSession | None:
-        if not wanted:
-            return None
         if len(self._sessions) >= self._slots:
             oldest = next(iter(self._sessions.values()), None)
             if oldest is None or now - oldest.last_used < _EVICTABLE_AFTER:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kafkalite_wire.messages.leave_group import LeaveGroupRequest
     from kafkalite_wire.messages.list_groups import ListGroupsRequest
     from kafkalite_wire.messages.offset_commit import OffsetCommitRequest
+    from kafkalite_wire.messages.offset_delete import OffsetDeleteRequest
     from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest
     from kafkalite_wire.messages.sync_group import SyncGroupRequest
 
@@ -118,6 +119,17 @@ class GroupCoordinator:
         """
         turn = self._turn(now)
         turn.reply(token, fetch_offsets(request, client.api_version, self._groups, self._table))
+        return turn.effects()
+
+    def offset_delete(
+        self,
+        request: OffsetDeleteRequest,
+        client: Client,  # noqa: ARG002 - all requests have the same shape
+        token: object,
+    ) -> Effects:
+        """Forget offsets for partitions that exist, unless members may be reading their topics (OffsetDelete 0)."""
+        turn = self._timeless_turn()
+        turn.reply(token, self._offsets.delete(request, turn))
         return turn.effects()
 
     def delete_topic_offsets(self, topics: Collection[str]) -> Effects:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kafkalite_wire.messages.leave_group import LeaveGroupResponse
     from kafkalite_wire.messages.list_groups import ListGroupsResponse
     from kafkalite_wire.messages.offset_commit import OffsetCommitResponse
+    from kafkalite_wire.messages.offset_delete import OffsetDeleteResponse
     from kafkalite_wire.messages.offset_fetch import OffsetFetchResponse
     from kafkalite_wire.messages.sync_group import SyncGroupResponse
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         | LeaveGroupResponse
         | OffsetCommitResponse
         | OffsetFetchResponse
+        | OffsetDeleteResponse
         | DescribeGroupsResponse
         | ListGroupsResponse
         | DeleteGroupsResponse

@@ -1,10 +1,10 @@
-"""What OffsetCommit and OffsetFetch do, and which offsets end with their topic or by age (KIP-211)."""
+"""What OffsetCommit and OffsetDelete do, and which offsets end with their topic or by age (KIP-211)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.groups.group import Group, GroupState
+from kafkalite.groups.group import CONSUMER, Group, GroupState
 from kafkalite.groups.java_strings import utf16_length
 from kafkalite.groups.offset_table import NO_EXPIRY, CommittedOffset, OffsetTable
 from kafkalite.groups.records import write_deleted_offset, write_offset
@@ -16,6 +16,12 @@ from kafkalite_wire.messages.offset_commit import (
     OffsetCommitResponse,
     OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
+)
+from kafkalite_wire.messages.offset_delete import (
+    OffsetDeleteRequest,
+    OffsetDeleteResponse,
+    OffsetDeleteResponsePartition,
+    OffsetDeleteResponseTopic,
 )
 
 if TYPE_CHECKING:
@@ -118,6 +124,31 @@ class Offsets:
         return ErrorCode.NONE
 
     # The end of offsets
+
+    def delete(self, request: OffsetDeleteRequest, turn: Turn) -> OffsetDeleteResponse:
+        """Forget offsets at an administrator's wish; not those of topics that members may be reading (KIP-496)."""
+        group = self._groups.get(request.group_id)
+        if group is None:
+            return OffsetDeleteResponse(error_code=ErrorCode.GROUP_ID_NOT_FOUND)
+        if group.state is not GroupState.EMPTY and group.protocol_type != CONSUMER:
+            return OffsetDeleteResponse(error_code=ErrorCode.NON_EMPTY_GROUP)
+        topics: list[OffsetDeleteResponseTopic] = []
+        for topic in request.topics:
+            subscribed = group.is_subscribed_to(topic.name)
+            indexes = [partition.partition_index for partition in topic.partitions]
+            known = self._table.of(request.group_id).get(topic.name, {})
+            for index in () if subscribed else {*indexes}.intersection(known):
+                self._delete(request.group_id, topic.name, index, turn)
+            error = ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC if subscribed else ErrorCode.NONE
+            topics.append(
+                OffsetDeleteResponseTopic(
+                    name=topic.name,
+                    partitions=tuple(
+                        OffsetDeleteResponsePartition(partition_index=index, error_code=error) for index in indexes
+                    ),
+                )
+            )
+        return OffsetDeleteResponse(topics=tuple(topics))
 
     def delete_topics(self, topics: Collection[str], turn: Turn) -> None:
         """Forget the offsets of topics that have been deleted."""

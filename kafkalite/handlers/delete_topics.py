@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers.handling import Context, immediate
@@ -28,20 +29,41 @@ def handle(node: Node, request: DeleteTopicsRequest, context: Context) -> Delete
         wanted = [(topic.name, topic.topic_id) for topic in request.topics]
     else:
         wanted = [(name, ZERO_UUID) for name in request.topic_names]
+    times = Counter(_topic_of(node, name, topic_id) for name, topic_id in wanted)
+    once = {_topic_of(node, name, topic_id): (name, topic_id) for name, topic_id in reversed(wanted)}
     return DeleteTopicsResponse(
-        responses=tuple(_delete(node, name, topic_id, context.api_version) for name, topic_id in wanted)
+        responses=tuple(
+            _refused(name, topic_id, ErrorCode.INVALID_REQUEST, "Duplicate topic.")
+            if times[topic] > 1
+            else _delete(node, name, topic_id, context.api_version)
+            for topic, (name, topic_id) in reversed(once.items())
+        )
     )
+
+
+def _topic_of(node: Node, name: str | None, topic_id: bytes) -> object:
+    """Tell which topic is meant, so that one that is meant twice is not deleted at all."""
+    if name is not None and topic_id != ZERO_UUID:
+        return name, topic_id
+    known = node.storage.topics_by_id.get(topic_id) if name is None else None
+    return known.name if known is not None else topic_id if name is None else name
+
+
+def _refused(name: str | None, topic_id: bytes, code: ErrorCode, reason: str | None = None) -> DeletableTopicResult:
+    return DeletableTopicResult(name=name, topic_id=topic_id, error_code=code, error_message=reason)
 
 
 def _delete(node: Node, name: str | None, topic_id: bytes, version: int) -> DeletableTopicResult:
     def refused(code: ErrorCode, reason: str | None = None) -> DeletableTopicResult:
-        return DeletableTopicResult(name=name, topic_id=topic_id, error_code=code, error_message=reason)
+        return _refused(name, topic_id, code, reason)
 
     if not node.config.delete_topic_enable:
         disabled = version >= _DISABLED_KNOWN_SINCE
         return refused(ErrorCode.TOPIC_DELETION_DISABLED if disabled else ErrorCode.INVALID_REQUEST)
     if name is not None and topic_id != ZERO_UUID:
         return refused(ErrorCode.INVALID_REQUEST, "You may not specify both topic name and topic id.")
+    if name is None and topic_id == ZERO_UUID:
+        return refused(ErrorCode.INVALID_REQUEST, "Neither topic name nor id was specified.")
     topic = node.storage.topics.get(name) if name is not None else node.storage.topics_by_id.get(topic_id)
     if topic is None:
         return refused(ErrorCode.UNKNOWN_TOPIC_ID if name is None else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)

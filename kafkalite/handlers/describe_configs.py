@@ -91,7 +91,7 @@ def _topic(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[D
             is_sensitive=False,
             synonyms=tuple(
                 DescribeConfigsSynonym(name=synonym.name, value=synonym.value, source=synonym.source)
-                for synonym in entry.synonyms
+                for synonym in entry.told_synonyms
             )
             if request.include_synonyms
             else (),

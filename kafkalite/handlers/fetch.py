@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _BY_TOPIC_ID: Final = 13
 _READ_COMMITTED: Final = 1
+_UNKNOWN_EPOCH: Final = -1
 
 
 @deferred
@@ -223,18 +224,20 @@ def _diverging_epoch(log: PartitionLog, wanted: FetchPartition) -> EpochEndOffse
 
 
 def _wanted(request: FetchRequest, by_id: bool) -> tuple[FetchPartition, ...]:
-    return tuple(
-        FetchPartition(
-            topic=topic.topic_id if by_id else topic.topic,
-            index=partition.partition,
-            fetch_offset=partition.fetch_offset,
-            max_bytes=partition.partition_max_bytes,
-            current_leader_epoch=partition.current_leader_epoch,
-            last_fetched_epoch=partition.last_fetched_epoch,
-        )
-        for topic in request.topics
-        for partition in topic.partitions
-    )
+    # A partition that is named twice counts once, as what was said of it last.
+    wanted: dict[tuple[TopicKey, int], FetchPartition] = {}
+    for topic in request.topics:
+        key = topic.topic_id if by_id else topic.topic
+        for partition in topic.partitions:
+            wanted[key, partition.partition] = FetchPartition(
+                topic=key,
+                index=partition.partition,
+                fetch_offset=partition.fetch_offset,
+                max_bytes=partition.partition_max_bytes,
+                current_leader_epoch=max(partition.current_leader_epoch, _UNKNOWN_EPOCH),
+                last_fetched_epoch=partition.last_fetched_epoch,
+            )
+    return tuple(wanted.values())
 
 
 def _forgotten(request: FetchRequest, by_id: bool) -> Iterable[tuple[TopicKey, int]]:

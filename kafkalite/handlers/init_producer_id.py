@@ -16,6 +16,7 @@ from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest, Init
 if TYPE_CHECKING:
     from kafkalite.node import Node
 
+_NO_ID: Final = -1
 _NO_EPOCH: Final = -1
 
 
@@ -26,6 +27,8 @@ def handle(node: Node, request: InitProducerIdRequest, context: Context) -> Init
     if request.transactional_id is not None:
         code = ErrorCode.UNSUPPORTED_VERSION if request.transactional_id else ErrorCode.INVALID_REQUEST
         return InitProducerIdResponse(error_code=code, producer_epoch=_NO_EPOCH)
+    if (request.producer_id == _NO_ID) != (request.producer_epoch == _NO_EPOCH):
+        return InitProducerIdResponse(error_code=ErrorCode.INVALID_REQUEST, producer_epoch=_NO_EPOCH)
     try:
         producer_id = node.new_producer_id()
     except StorageError:

@@ -43,37 +43,39 @@ _NONE_FOUND: Final = (-1, -1, -1)
 @immediate
 def handle(node: Node, request: ListOffsetsRequest, context: Context) -> ListOffsetsResponse:
     """Look up every partition on its own."""
+    counted = _counted(request)
+    topics: dict[str, list[ListOffsetsPartitionResponse]] = {topic.name: [] for topic in request.topics}
+    for (name, _), (partition, times) in counted.items():
+        topics[name].append(
+            _refused(partition, ErrorCode.INVALID_REQUEST)
+            if times > 1
+            else _partition(node, name, partition, context.api_version, request.isolation_level)
+        )
     return ListOffsetsResponse(
         topics=tuple(
-            ListOffsetsTopicResponse(
-                name=topic.name,
-                partitions=tuple(
-                    _refused(partition, ErrorCode.INVALID_REQUEST)
-                    if times > 1
-                    else _partition(node, topic.name, partition, context.api_version, request.isolation_level)
-                    for partition, times in _counted(topic.partitions)
-                ),
-            )
-            for topic in request.topics
+            ListOffsetsTopicResponse(name=name, partitions=tuple(partitions)) for name, partitions in topics.items()
         )
     )
 
 
-def _counted(partitions: tuple[ListOffsetsPartition, ...]) -> list[tuple[ListOffsetsPartition, int]]:
+def _counted(request: ListOffsetsRequest) -> dict[tuple[str, int], tuple[ListOffsetsPartition, int]]:
     """Give each partition once, with how many times it was asked for: more than once is an error."""
-    times = Counter(partition.partition_index for partition in partitions)
-    once = {partition.partition_index: partition for partition in partitions}
-    return [(partition, times[index]) for index, partition in once.items()]
+    asked = [(topic.name, partition) for topic in request.topics for partition in topic.partitions]
+    times = Counter((name, partition.partition_index) for name, partition in asked)
+    return {
+        (name, partition.partition_index): (partition, times[name, partition.partition_index])
+        for name, partition in asked
+    }
 
 
 def _partition(
     node: Node, name: str, wanted: ListOffsetsPartition, version: int, isolation_level: int
 ) -> ListOffsetsPartitionResponse:
     log = node.log(name, wanted.partition_index)
-    if log is None:
-        error_code: int = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    elif version < _SINCE.get(wanted.timestamp, 0):
-        error_code = ErrorCode.UNSUPPORTED_VERSION
+    if wanted.timestamp < _EARLIEST_PENDING_UPLOAD or version < _SINCE.get(wanted.timestamp, 0):
+        error_code: int = ErrorCode.UNSUPPORTED_VERSION
+    elif log is None:
+        error_code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     else:
         error_code = epoch_error(log, wanted.current_leader_epoch)
     if log is None or error_code:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.handlers import topic_names
 from kafkalite.handlers.authorized_operations import CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS
 from kafkalite.handlers.handling import Context, immediate
 from kafkalite_storage.errors import StorageError
@@ -40,7 +41,7 @@ def handle(node: Node, request: MetadataRequest, context: Context) -> MetadataRe
         wanted = dict.fromkeys((topic.name, topic.topic_id) for topic in request.topics or ())
         topics = [
             _asked_by_name(node, name, request, operations)
-            if name is not None
+            if name is not None and topic_id == ZERO_UUID
             else _asked_by_id(node, topic_id, operations)
             for name, topic_id in wanted
         ]
@@ -59,6 +60,8 @@ def handle(node: Node, request: MetadataRequest, context: Context) -> MetadataRe
 def _asked_by_name(node: Node, name: str, request: MetadataRequest, operations: int) -> MetadataResponseTopic:
     topic = node.storage.topics.get(name)
     if topic is None:
+        if topic_names.why_invalid(name) is not None:
+            return _missing(name, ZERO_UUID, ErrorCode.INVALID_TOPIC_EXCEPTION)
         if not (request.allow_auto_topic_creation and node.config.auto_create_topics_enable):
             return _missing(name, ZERO_UUID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         try:

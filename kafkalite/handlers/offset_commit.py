@@ -19,6 +19,7 @@ from kafkalite_wire.messages.offset_commit import (
     OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
 )
+from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
@@ -85,5 +86,5 @@ class _Merging:
         self._reply.send(replace(response, topics=tuple(answered.values())))
 
 
-def _key(topic: OffsetCommitResponseTopic) -> tuple[str, bytes]:
-    return topic.name, topic.topic_id
+def _key(topic: OffsetCommitResponseTopic) -> str | bytes:
+    return topic.name if topic.topic_id == ZERO_UUID else topic.topic_id

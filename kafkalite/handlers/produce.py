@@ -8,6 +8,7 @@ transaction that they could belong to.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import RequestError
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
 
 _BY_TOPIC_ID: Final = 13
 _ALLOWS_ZSTD: Final = 7
+
+_TELLS_LOG_START: Final = (
+    ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+    ErrorCode.INVALID_PRODUCER_EPOCH,
+    ErrorCode.INVALID_TIMESTAMP,
+)
+"""The errors beside which Kafka says where the log starts."""
 
 
 @immediate
@@ -70,7 +78,9 @@ def _append(node: Node, topic: Topic, data: PartitionProduceData, version: int) 
         appended = node.append(topic.name, data.index, data.records, header)
     except (StorageError, CorruptBatch) as error:
         records = error.record_errors if isinstance(error, (InvalidRecord, InvalidTimestamp)) else ()
-        return _refused(data.index, error.code, str(error), records)
+        refused = _refused(data.index, error.code, str(error), records)
+        log = node.log(topic.name, data.index) if error.code in _TELLS_LOG_START else None
+        return refused if log is None else replace(refused, log_start_offset=log.log_start_offset)
     return PartitionProduceResponse(
         index=data.index,
         error_code=ErrorCode.NONE,

@@ -41,6 +41,12 @@ class DescribedConfig:
         """Where the value that holds comes from."""
         return self.synonyms[0].source
 
+    @property
+    def told_synonyms(self) -> tuple[Synonym, ...]:
+        """The synonyms as Kafka lists them: a default only where one broker property alone stands for the topic's."""
+        one = len(self.config.broker_names) == 1
+        return tuple(synonym for synonym in self.synonyms if one or synonym.source != ConfigSource.DEFAULT_CONFIG)
+
 
 def described(overrides: Mapping[str, str], broker: Mapping[str, str]) -> Iterator[DescribedConfig]:
     """Describe every public configuration of a topic with these overrides on a broker."""

@@ -75,6 +75,12 @@ class InvalidConfig(StorageError):
     code = 40
 
 
+class PolicyViolation(StorageError):
+    """Something that the configuration of a topic rules out."""
+
+    code = 44
+
+
 class OutOfOrderSequence(StorageError):
     """A gap in the sequence numbers of an idempotent producer."""
 

@@ -59,5 +59,15 @@ class LeaderEpochs:
             self.entries = kept
             self._save()
 
+    def forget_before(self, offset: int) -> None:
+        """Forget the epochs that ended at or before an offset; the one that wrote it begins there now."""
+        current = sum(start <= offset for _, start in self.entries) - 1
+        if current < 0:
+            return
+        entries = [(self.entries[current][0], offset), *self.entries[current + 1 :]]
+        if entries != self.entries:
+            self.entries = entries
+            self._save()
+
     def _save(self) -> None:
         self._fs.replace(self._path, encode_epochs(self.entries), sync=False)

@@ -13,6 +13,7 @@ from kafkalite_storage.append_checks import prepare_batch
 from kafkalite_storage.errors import (
     MessageTooLarge,
     OffsetOutOfRange,
+    PolicyViolation,
     RecordListTooLarge,
     StorageFailure,
 )
@@ -192,7 +193,7 @@ class PartitionLog:
     def last_stable_offset(self) -> int:
         """End of what read-committed consumers may read: the start of the oldest open transaction."""
         unstable = self._producers.first_unstable_offset if self._producers.open_transactions else None
-        return self.log_end_offset if unstable is None else unstable
+        return self.log_end_offset if unstable is None else max(unstable, self.log_start_offset)
 
     @property
     def size(self) -> int:
@@ -380,7 +381,8 @@ class PartitionLog:
     ) -> FetchSlice:
         """Return batches from the one that holds offset on, out of one segment; empty at the end of the log.
 
-        The last batch may be cut off by max_bytes, as Kafka does. With min_one_batch, the first never is.
+        The last batch may be cut off by max_bytes, as Kafka does. The first never is: with min_one_batch it comes
+        whole, and else it is left out if it does not fit.
         Batches from max_offset on are left out. Raises OffsetOutOfRange and StorageFailure.
         """
         end = self.log_end_offset
@@ -440,6 +442,33 @@ class PartitionLog:
         """Forget producers that wrote nothing since (`producer.id.expiration.ms`); return their ids."""
         return self._producers.expire(before_ms)
 
+    def delete_records(self, offset: int) -> int:
+        """Let the log begin at an offset and return it; one that lies before the present beginning changes nothing.
+
+        Segments that lie below as a whole are removed. The new beginning is written down by the storage's next
+        checkpoint, as in Kafka. Raises OffsetOutOfRange, StorageFailure, and PolicyViolation where the topic is only
+        compacted.
+        """
+        if self._config.cleanup_policy == ("compact",):
+            raise PolicyViolation(f"records of {self.directory} cannot be deleted: its cleanup.policy is compact")
+        if not 0 <= offset <= self.high_watermark:
+            raise OffsetOutOfRange(offset, self.log_start_offset, self.high_watermark)
+        if offset > self.log_start_offset:
+            self.log_start_offset = offset
+            with _storage(self.directory):
+                self._epochs.forget_before(offset)
+                self._remove_segments(max(bisect_right(self._bases, offset) - 1, 0))
+        return self.log_start_offset
+
+    def _remove_segments(self, count: int) -> None:
+        """Remove the oldest segments, never the active one."""
+        removed = self._segments[:count]
+        # New lists, because a flush in another thread may be walking along the old one.
+        self._segments = self._segments[count:]
+        self._bases = self._bases[count:]
+        for segment in removed:
+            segment.delete()
+
     def truncate(self, offset: int) -> None:
         """Drop everything at and after an offset, and the batch that holds it."""
         if offset >= self.log_end_offset:
@@ -477,9 +506,14 @@ class PartitionLog:
         if self.recovery_point >= end:
             return
         with _storage(self.directory):
-            first = max(bisect_right(self._bases, self.recovery_point) - 1, 0)
-            for segment in self._segments[first:]:
-                segment.sync(indexes=caches)
+            segments = self._segments
+            first = max(bisect_right(segments, self.recovery_point, key=_base_offset) - 1, 0)
+            for segment in segments[first:]:
+                try:
+                    segment.sync(indexes=caches)
+                except FileNotFoundError:
+                    if segment in self._segments:  # else its records were deleted meanwhile
+                        raise
             if self._names_unsynced or self.recovery_point == 0:
                 self._names_unsynced = False
                 self._fs.sync_directory(self.directory)
@@ -504,6 +538,10 @@ class PartitionLog:
         self.close(clean=False)
         with _storage(self.directory):
             self._fs.remove_directory(self.directory)
+
+
+def _base_offset(segment: Segment) -> int:
+    return segment.base_offset
 
 
 def _load(found: Directory, clean: bool, recovery_point: int, config: LogConfig) -> tuple[int, int, Recovery]:

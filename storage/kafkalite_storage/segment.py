@@ -310,10 +310,10 @@ class Segment:
             return None
         position, first_size = found
         size = min(max_bytes, (self._size if end is None else end) - position)
-        if size < first_size and min_one_batch:
+        if size < first_size:
+            if not min_one_batch:
+                return NOTHING
             size = first_size
-        if size <= 0:
-            return NOTHING
         return FetchSlice(self.log_file(), position, size)
 
     def cut(self, position: int) -> None:

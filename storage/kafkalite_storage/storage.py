@@ -52,6 +52,7 @@ FEATURES: Final[Mapping[str, int]] = MappingProxyType(
 PRODUCER_ID_BLOCK: Final = 1000
 _LONGEST_DIRECTORY: Final = 255
 _DELETED: Final = "-delete"
+_LOG_SUFFIX: Final = ".log"
 
 
 class Storage:
@@ -329,6 +330,19 @@ class Storage:
         log = self._logs.get((name, partition))
         return self._open_log(name, partition) if log is None else log
 
+    def partition_size(self, name: str, partition: int) -> int:
+        """Return the bytes of a partition's records without opening it; raises StorageFailure."""
+        log = self._logs.get((name, partition))
+        if log is not None:
+            return log.size
+        path = self._partition_path(name, partition)
+        with _failures(path):
+            if not self._fs.exists(path):
+                return 0
+            return sum(
+                self._fs.open(f"{path}/{file}").size() for file in self._fs.list(path) if file.endswith(_LOG_SUFFIX)
+            )
+
     def checkpoint(self) -> None:
         """Sync all open logs and write down how far they are, which bounds the work after a crash.
 
@@ -456,6 +470,8 @@ class Storage:
             self._recovery_points[key] = log.recovery_point
             if log.log_start_offset > log.first_segment_offset:
                 self._log_start_offsets[key] = log.log_start_offset
+            else:
+                self._log_start_offsets.pop(key, None)
         with _failures(self.path):
             self._directory.checkpoint(self._recovery_points, self._log_start_offsets)
 

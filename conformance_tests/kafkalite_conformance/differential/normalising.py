@@ -39,6 +39,11 @@ _UNORDERED: Final[Mapping[str, tuple[str, ...]]] = {
     "CreateTopicsResponse.topics": ("name",),
     "DeleteTopicsResponse.responses": ("name", "topic_id"),
     "ApiVersionsResponse.api_keys": ("api_key",),
+    "ListOffsetsResponse.topics": ("name",),
+    "ListOffsetsTopicResponse.partitions": ("partition_index", "error_code", "offset"),
+    "OffsetForLeaderTopicResult.partitions": ("partition", "error_code", "leader_epoch"),
+    "ProduceResponse.responses": ("name", "topic_id"),
+    "TopicProduceResponse.partition_responses": ("index",),
     "MetadataResponse.topics": ("name", "topic_id"),
     "MetadataResponseTopic.partitions": ("partition_index",),
 }

@@ -67,10 +67,11 @@ class Voice:
         await self._connection.send(request, version)
 
     async def send_frame(self, frame: bytes, note: str) -> None:
-        """Send bytes of one's own as a frame, and write down how many bytes are answered, if any."""
+        """Send bytes of one's own as a frame, and write down whether they are answered."""
         try:
             await self._connection.send_frame(frame)
-            heard: Plain = repr(await self._connection.receive_frame())
+            await self._connection.receive_frame()
+            heard: Plain = "is answered"
         except NoAnswerError as problem:
             heard = str(problem)
             await self.reconnect()

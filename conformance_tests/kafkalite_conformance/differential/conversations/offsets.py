@@ -1,1 +1,60 @@
-"""To be written."""
+"""ListOffsets and OffsetForLeaderEpoch."""
+
+from kafkalite_conformance.differential.batches import batch, produce
+from kafkalite_conformance.differential.conversation import conversation
+from kafkalite_conformance.differential.talk import Talk
+from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
+from kafkalite_wire.messages.offset_for_leader_epoch import (
+    OffsetForLeaderEpochRequest,
+    OffsetForLeaderPartition,
+    OffsetForLeaderTopic,
+)
+
+
+@conversation
+async def offsets_are_looked_up(talk: Talk) -> None:
+    """By time, by the special times, in every version; for partitions that are empty or not there."""
+    topic = await talk.topic(2)
+    voice = await talk.voice()
+    for timestamp in (1000, 3000, 2000, 3000):
+        await voice.ask(produce(topic, batch(b"x", b"y", timestamp=timestamp)), 9)
+    for version in range(1, 12):
+        for timestamp in (-1, -2, -3, -4, -5, -6, -7, -100, 0, 999, 1000, 1001, 2000, 3000, 3001, 2**63 - 1):
+            rows = tuple(
+                ListOffsetsPartition(partition_index=index, timestamp=timestamp, current_leader_epoch=epoch)
+                for index, epoch in ((0, -1), (1, -1), (8, -1), (-1, -1), (0, 0), (0, 4))
+            )
+            topics = (ListOffsetsTopic(name=topic, partitions=rows),)
+            for isolation in (0, 1) if version >= 2 and timestamp < 0 else (0,):
+                request = ListOffsetsRequest(replica_id=-1, topics=topics, timeout_ms=2000, isolation_level=isolation)
+                await voice.ask(request, version, f"{timestamp}, isolation {isolation}")
+        one = (ListOffsetsPartition(partition_index=0, timestamp=-1),)
+        for name in (talk.name(), "", "a b"):
+            request = ListOffsetsRequest(replica_id=-1, topics=(ListOffsetsTopic(name=name, partitions=one),), timeout_ms=2000)
+            await voice.ask(request, version, "an unknown topic" if name.startswith("d") else repr(name))
+        twice = (ListOffsetsTopic(name=topic, partitions=one * 2),)
+        await voice.ask(ListOffsetsRequest(replica_id=-1, topics=twice, timeout_ms=2000), version, "twice")
+        await voice.ask(ListOffsetsRequest(replica_id=-1, topics=twice * 2, timeout_ms=2000), version, "a topic twice")
+        await voice.ask(ListOffsetsRequest(replica_id=-1, topics=(), timeout_ms=2000), version, "nothing")
+        await voice.ask(ListOffsetsRequest(replica_id=-2, topics=twice, timeout_ms=2000), version, "as a debugger")
+
+
+@conversation
+async def ends_of_epochs(talk: Talk) -> None:
+    """Where a leader epoch ended."""
+    topic = await talk.topic(2)
+    voice = await talk.voice()
+    await voice.ask(produce(topic, batch(b"x", b"y", timestamp=talk.now_ms)), 9)
+    for version in (2, 3, 4):
+        for name in (topic, talk.name(), "", "a b"):
+            rows = tuple(
+                OffsetForLeaderPartition(partition=index, current_leader_epoch=current, leader_epoch=epoch)
+                for index, current, epoch in (
+                    (0, -1, 0), (0, 0, 0), (0, 0, 5), (0, 3, 0), (9, 0, 0), (1, -1, 0), (0, -1, -1), (-1, -1, 0), (0, -2, -2),
+                )
+            )  # fmt: skip
+            request = OffsetForLeaderEpochRequest(
+                replica_id=-1, topics=(OffsetForLeaderTopic(topic=name, partitions=rows),)
+            )
+            await voice.ask(request, version, "unknown" if name.startswith("d") and name != topic else repr(name == topic))
+        await voice.ask(OffsetForLeaderEpochRequest(replica_id=-1, topics=()), version, "nothing")

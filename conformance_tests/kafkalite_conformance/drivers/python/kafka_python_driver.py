@@ -143,7 +143,7 @@ class Consuming:
         match command.text("op"):
             case "subscribe":
                 self._consumer = self._make(command)
-                # kafka-python joins before it knows its topics, and joins again when it does. Known topics spare it that.
+                # kafka-python joins before it knows its topics, and again when it does. Known topics spare it that.
                 for topic in command.texts("topics"):
                     self._consumer.partitions_for_topic(topic)
                 self._consumer.subscribe(command.texts("topics"), listener=Listener())

@@ -133,6 +133,20 @@ class Node:
         """Raise the number of a topic's partitions. Raises StorageError."""
         self.storage.create_partitions(name, total, now_ms=wall_ms())
 
+    def alter_topic_configs(self, name: str, changes: Mapping[str, str | None]) -> None:
+        """Set configurations of a topic, or with None take them back. Raises StorageError."""
+        self.storage.alter_configs(name, changes, now_ms=wall_ms())
+
+    def alter_broker_configs(self, broker: str, changes: Mapping[str, str | None]) -> None:
+        """Set defaults of topics for this broker, or for "" all of them. Raises StorageError."""
+        self.storage.alter_broker_configs(broker, changes, now_ms=wall_ms())
+
+    def delete_records(self, topic: str, index: int, offset: int) -> int:
+        """Let a partition that exists begin at an offset; fetches that wait below learn so. Raises StorageError."""
+        begins = self.storage.log(topic, index).delete_records(offset)
+        self.pending_fetches.changed(topic)
+        return begins
+
     def new_producer_id(self) -> int:
         """Give out a producer id that this data directory has never given out. Raises StorageError."""
         if not self._producer_ids:

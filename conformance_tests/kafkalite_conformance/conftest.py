@@ -56,6 +56,13 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["bootstrap"] = node.config.stash[_BOOTSTRAP]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Enter what a worker of pytest-xdist left out."""
+    for properties in getattr(node, "workeroutput", {}).get("not_offered", ()):
+        SupportTable.not_offered(properties)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the session's broker."""
     config.stash[_CLOSING].close()
@@ -74,7 +81,37 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("client", names, indirect=True)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out scenarios for APIs that the broker does not offer, and say so in the table.
+
+    A broker names its APIs, and clients go by that: one that is not there is no defect, one that is there must work.
+    """
+    bootstrap = config.stash.get(_BOOTSTRAP, None)
+    if bootstrap is None:
+        return
+    with RawConnection(bootstrap) as connection:
+        offered = connection.offered_apis()
+    left_out = [item for item in items if not offered.issuperset(_needed_apis(item))]
+    for item in left_out:
+        note_scenario(item)
+        SupportTable.not_offered(item.user_properties)
+    if hasattr(config, "workeroutput"):
+        # The table is the controller's; all workers collect, and leave out, the same.
+        config.workeroutput["not_offered"] = [item.user_properties for item in left_out]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def _needed_apis(item: pytest.Item) -> set[int]:
+    return {key for mark in item.iter_markers("apis") for key in mark.args}
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note for the table what is about to be played."""
+    note_scenario(item)
+
+
+def note_scenario(item: pytest.Item) -> None:
     """Note for the table which scenario and which client this is."""
     scenario = getattr(item, "originalname", item.name).removeprefix("test_").replace("_", " ")
     call: Any = getattr(item, "callspec", None)

@@ -150,6 +150,16 @@ class RawConnection:
         assert correlation == wanted
         return reader
 
+    def offered_apis(self) -> set[int]:
+        """Ask which APIs the broker offers (ApiVersions 0)."""
+        answer = self.ask(18, 0, b"")
+        assert answer.int16() == 0
+        offered: set[int] = set()
+        for _ in range(answer.int32()):
+            offered.add(answer.int16())
+            answer.take(4)
+        return offered
+
     def is_closed_by_the_broker(self, *, within: float = 10) -> bool:
         """Tell whether the broker ends the connection; bytes that it still sends make no difference."""
         deadline = time.monotonic() + within

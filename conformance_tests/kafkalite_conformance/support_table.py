@@ -1,6 +1,6 @@
 """The outcome of a run as a table: scenarios down, clients across."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -8,7 +8,12 @@ import pytest
 
 from kafkalite_conformance.drivers.catalogue import CLIENTS
 
-_MARKS: Final[Mapping[str, str]] = {"passed": "yes", "failed": "**no**", "skipped": "skipped"}
+_MARKS: Final[Mapping[str, str]] = {
+    "passed": "yes",
+    "failed": "**no**",
+    "skipped": "skipped",
+    "not offered": "not offered",
+}
 
 
 class SupportTable:
@@ -31,11 +36,18 @@ class SupportTable:
         if row.get(client) != "failed":
             row[client] = report.outcome
 
+    @classmethod
+    def not_offered(cls, properties: Iterable[tuple[str, object]]) -> None:
+        """Enter a scenario that was not played because the broker does not offer what it is about."""
+        names = dict(properties)
+        chapter, scenario, client = (str(names[key]) for key in ("chapter", "scenario", "client"))
+        cls._outcomes.setdefault(chapter, {}).setdefault(scenario, {})[client] = "not offered"
+
     def as_text(self) -> str:
         """Return the table for a terminal: one letter a client."""
-        letters = {"passed": "+", "failed": "F", "skipped": "s"}
+        letters = {"passed": "+", "failed": "F", "skipped": "s", "not offered": "-"}
         clients = list(CLIENTS)
-        lines = [f"clients and scenarios on {self._broker}: + passed, F failed, s skipped, . not for this client"]
+        lines = [f"clients and scenarios on {self._broker}: + passed, F failed, s skipped, - not offered by the broker, . not for this client"]
         lines += [f"{'| ' * position}{client}" for position, client in enumerate(clients)]
         for chapter, scenarios in self._outcomes.items():
             lines.append(f"{'| ' * len(clients)} {chapter}")

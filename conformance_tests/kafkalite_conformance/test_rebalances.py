@@ -149,6 +149,7 @@ def test_a_group_starts_at_the_latest_when_told_so(stage: Stage, client: str) ->
 
 
 @pytest.mark.needs("consumer-protocol")
+@pytest.mark.apis(68, 69)
 def test_the_consumer_protocol_shares_partitions_and_hands_over(stage: Stage, client: str) -> None:
     """KIP-848: the broker assigns; a crash, a clean leave and a commit mean what they always meant."""
     topic, group = stage.topic(4), stage.group()

@@ -7,7 +7,7 @@ import pytest
 from kafkalite_conformance.drivers.events import Acknowledged, Done, Record, Sendable, TopicPartition
 from kafkalite_conformance.stage import Stage
 
-pytestmark = pytest.mark.needs("transaction")
+pytestmark = [pytest.mark.needs("transaction"), pytest.mark.apis(24, 25, 26, 28)]
 
 
 def transaction(

@@ -1,13 +1,14 @@
 """What DescribeConfigs tells about the broker."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import dropwhile
 from types import MappingProxyType
 from typing import Final
 
 from kafkalite.config.broker_config import BrokerConfig
-from kafkalite.config.dynamic import is_dynamic, sources_of
+from kafkalite.config.dynamic import is_dynamic, rivals_of
 from kafkalite.config.property import Property
 from kafkalite.config.table import PROPERTIES
 from kafkalite_storage.config_value import ConfigType, format_value
@@ -49,41 +50,69 @@ class ConfigDescription:
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def describe(
-    config: BrokerConfig, dynamic: Mapping[str, str] = _NOTHING, dynamic_default: Mapping[str, str] = _NOTHING
-) -> list[ConfigDescription]:
-    """Describe all properties, ordered by name, given what was changed for this broker and for all brokers.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerValues:
+    """Where the values of a broker's properties come from: its start, and what was changed for it or for all."""
 
-    None is sensitive, but those that nobody knows may be; so their values are not told, as in Kafka.
-    """
-    known = [_describe(config, PROPERTIES[name], dynamic, dynamic_default) for name in sorted(PROPERTIES)]
-    return known
+    config: BrokerConfig
+    dynamic: Mapping[str, str] = _NOTHING
+    dynamic_default: Mapping[str, str] = _NOTHING
 
 
-def describe_changes(changes: Mapping[str, str], source: ConfigSource) -> list[ConfigDescription]:
-    """Describe properties that were changed, without what else might give them a value."""
-    return [
-        ConfigDescription(
-            name=name,
-            value=value,
-            source=source,
-            type=PROPERTIES[name].type if name in PROPERTIES else ConfigType.STRING,
-            doc=PROPERTIES[name].doc if name in PROPERTIES else "",
-            synonyms=(ConfigSynonym(name=name, value=value, source=source),),
-            read_only=False,
-            sensitive=name not in PROPERTIES,
+def describe(values: BrokerValues) -> list[ConfigDescription]:
+    """Describe all properties, ordered by name. None is sensitive."""
+    return [_describe(values, PROPERTIES[name]) for name in sorted(PROPERTIES)]
+
+
+def describe_dynamic_defaults(values: BrokerValues) -> list[ConfigDescription]:
+    """Describe what was changed for all brokers; one that nobody knows may be a secret."""
+    source = ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG
+    described: list[ConfigDescription] = []
+    for name, value in values.dynamic_default.items():
+        known = PROPERTIES.get(name)
+        described.append(
+            ConfigDescription(
+                name=name,
+                value=None if known is None else value,
+                source=source,
+                type=ConfigType.UNKNOWN if known is None else known.type,
+                doc="" if known is None else known.doc,
+                synonyms=(ConfigSynonym(name=name, value=None if known is None else value, source=source),),
+                read_only=False,
+                sensitive=known is None,
+            )
         )
-        for name, value in changes.items()
+    return described
+
+
+def synonyms_of(values: BrokerValues, described: Property) -> tuple[ConfigSynonym, ...]:
+    """List what gives a property its value, the strongest first, beginning with its own name as Kafka does.
+
+    So a log.retention.ms that only follows from log.retention.hours has no synonyms.
+    """
+    names = rivals_of(described)
+    given = {name: values.config.given[name].text for name in names if name in values.config.given}
+    static = {name: format_value(PROPERTIES[name].parse(text)) for name, text in given.items()}
+    defaults = {name: format_value(default) for name in names if (default := PROPERTIES[name].default) is not None}
+    found = [
+        ConfigSynonym(name=name, value=place[name], source=source)
+        for source, place in (
+            (ConfigSource.DYNAMIC_BROKER_CONFIG, values.dynamic),
+            (ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG, values.dynamic_default),
+            (ConfigSource.STATIC_BROKER_CONFIG, static),
+            (ConfigSource.DEFAULT_CONFIG, defaults),
+        )
+        for name in names
+        if name in place
     ]
+    return tuple(dropwhile(lambda synonym: synonym.name != described.name, found))
 
 
-def _describe(
-    config: BrokerConfig, described: Property, dynamic: Mapping[str, str], dynamic_default: Mapping[str, str]
-) -> ConfigDescription:
-    synonyms = tuple(_synonyms(config, described, dynamic, dynamic_default))
+def _describe(values: BrokerValues, described: Property) -> ConfigDescription:
+    synonyms = synonyms_of(values, described)
     return ConfigDescription(
         name=described.name,
-        value=next((synonym.value for synonym in synonyms if synonym.name == described.name), None),
+        value=synonyms[0].value if synonyms else None,
         source=synonyms[0].source if synonyms else ConfigSource.DEFAULT_CONFIG,
         type=described.type,
         doc=described.doc,
@@ -91,22 +120,3 @@ def _describe(
         read_only=not is_dynamic(described),
         sensitive=False,
     )
-
-
-def _synonyms(
-    config: BrokerConfig, described: Property, dynamic: Mapping[str, str], dynamic_default: Mapping[str, str]
-) -> Iterator[ConfigSynonym]:
-    names = sources_of(described)
-    given = {
-        name: format_value(PROPERTIES[name].parse(config.given[name].text)) for name in names if name in config.given
-    }
-    defaults = {name: format_value(default) for name in names if (default := PROPERTIES[name].default) is not None}
-    for source, values in (
-        (ConfigSource.DYNAMIC_BROKER_CONFIG, dynamic),
-        (ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG, dynamic_default),
-        (ConfigSource.STATIC_BROKER_CONFIG, given),
-        (ConfigSource.DEFAULT_CONFIG, defaults),
-    ):
-        for name in names:
-            if name in values:
-                yield ConfigSynonym(name=name, value=values[name], source=source)

@@ -30,16 +30,11 @@ def is_dynamic(known: Property) -> bool:
     return known.name in _WITHOUT_EFFECT
 
 
-def sources_of(known: Property) -> tuple[str, ...]:
-    """Name the properties that a property's value may come from, the strongest first.
-
-    Only the strongest of the names that set the same default stands for all of them, as in Kafka.
-    """
-    if known.topic_config is not None:
-        names = tuple(name for name, _ in TOPIC_CONFIGS[known.topic_config].broker_names)
-        if names[0] == known.name:
-            return names
-    return (known.name,)
+def rivals_of(known: Property) -> tuple[str, ...]:
+    """Name the properties that say the same as one, itself included: log.retention.ms and its kin, strongest first."""
+    if known.topic_config is None:
+        return (known.name,)
+    return tuple(name for name, _ in TOPIC_CONFIGS[known.topic_config].broker_names)
 
 
 def check_changes(changes: Mapping[str, str | None]) -> None:

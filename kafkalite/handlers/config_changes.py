@@ -1,122 +1,183 @@
-"""Change configurations of topics and of the broker: what AlterConfigs and IncrementalAlterConfigs share."""
+"""Change configurations of topics and of this broker: what AlterConfigs and IncrementalAlterConfigs share."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
 
 from kafkalite.config.dynamic import check_changes
+from kafkalite.config.table import PROPERTIES
 from kafkalite.handlers import topic_names
 from kafkalite.handlers.describe_configs import ResourceType
+from kafkalite_storage.config_value import ConfigType, format_value
 from kafkalite_storage.errors import InvalidConfig, StorageError
+from kafkalite_storage.topic_config import TOPIC_CONFIGS
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
+    from kafkalite.config.property import Property
     from kafkalite.node import Node
+    from kafkalite_storage.topic_config import TopicConfig
 
-Changes = Mapping[str, str | None]
+Changes = dict[str, str | None]
 """New values by name; None goes back to the default."""
 
+_TABLES: Final[Mapping[int, Mapping[str, TopicConfig | Property]]] = {
+    ResourceType.TOPIC: TOPIC_CONFIGS,
+    ResourceType.BROKER: PROPERTIES,
+}
 
-class RefusedError(Exception):
-    """A change that is refused as a whole, with the reason for the client."""
 
+class Operation(IntEnum):
+    """What to do with one configuration (KIP-339)."""
+
+    SET = 0
+    DELETE = 1
+    APPEND = 2
+    SUBTRACT = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One operation on one configuration; the operation is the client's number, known or not."""
+
+    name: str
+    operation: int
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alteration:
+    """What a request asks of one resource; with ``replaces``, what has no step goes back to its default."""
+
+    resource_type: int
+    resource_name: str
+    steps: tuple[Step, ...]
+    replaces: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of an alteration."""
+
+    alteration: Alteration
+    error_code: int = ErrorCode.NONE
+    error_message: str | None = None
+
+
+class _RefusedError(Exception):
     def __init__(self, code: ErrorCode, reason: str | None) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
 
 
-class Alterable(Protocol):
-    """One configuration of a request."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-
-class Resource(Protocol):
-    """A topic or broker, with the configurations that a request names for it."""
-
-    @property
-    def resource_type(self) -> int:
-        """Its type, see ResourceType."""
-        ...
-
-    @property
-    def resource_name(self) -> str:
-        """The name of a topic or the id of a broker."""
-        ...
-
-    @property
-    def configs(self) -> Sequence[Alterable]:
-        """What is to be changed."""
-        ...
-
-
-AnyResource = TypeVar("AnyResource", bound=Resource)
-Outcome = tuple[int, str | None]
-
-
-def alter(
-    node: Node,
-    resources: Sequence[AnyResource],
-    read: Callable[[AnyResource, Mapping[str, str]], Changes],
-    *,
-    validate_only: bool,
-) -> list[tuple[AnyResource, Outcome]]:
-    """Change each resource on its own, or only check it; give error code and reason of each, in their order.
-
-    ``read`` tells what a request asks for, given the values that were set so far; it may raise RefusedError.
-    """
-    times = Counter((resource.resource_type, resource.resource_name) for resource in resources)
-    outcomes: list[tuple[AnyResource, Outcome]] = []
-    for resource in resources:
-        outcome: Outcome = ErrorCode.NONE, None
+def alter(node: Node, alterations: Sequence[Alteration], *, validate_only: bool) -> list[Outcome]:
+    """Change each resource as a whole or not at all, or only tell what would come of it."""
+    times = Counter((alteration.resource_type, alteration.resource_name) for alteration in alterations)
+    outcomes: list[Outcome] = []
+    for alteration in alterations:
         try:
-            if times[resource.resource_type, resource.resource_name] > 1:
-                raise RefusedError(ErrorCode.INVALID_REQUEST, "Each resource must appear at most once.")
-            _alter(node, resource, read, validate_only=validate_only)
-        except RefusedError as refusal:
-            outcome = refusal.code, refusal.reason
+            if times[alteration.resource_type, alteration.resource_name] > 1:
+                raise _invalid("Each resource must appear at most once.")
+            _check_steps(alteration.steps)
+            _RESOURCES.get(alteration.resource_type, _unknown)(node, alteration, validate_only)
+            outcomes.append(Outcome(alteration=alteration))
+        except _RefusedError as refusal:
+            outcomes.append(Outcome(alteration=alteration, error_code=refusal.code, error_message=refusal.reason))
         except StorageError as error:
-            outcome = error.code, str(error)
-        outcomes.append((resource, outcome))
+            outcomes.append(Outcome(alteration=alteration, error_code=error.code, error_message=str(error)))
     return outcomes
 
 
-def refuse_nulls(names: Sequence[str]) -> None:
-    """Refuse configurations that have no value and need one."""
-    if names:
-        raise RefusedError(ErrorCode.INVALID_REQUEST, f"Null value not supported for : {', '.join(names)}")
+def _invalid(reason: str) -> _RefusedError:
+    return _RefusedError(ErrorCode.INVALID_REQUEST, reason)
 
 
-def _alter(
-    node: Node,
-    resource: AnyResource,
-    read: Callable[[AnyResource, Mapping[str, str]], Changes],
-    *,
-    validate_only: bool,
-) -> None:
-    if len({config.name for config in resource.configs}) < len(resource.configs):
-        raise RefusedError(ErrorCode.INVALID_REQUEST, "Error due to duplicate config keys")
-    if resource.resource_type == ResourceType.TOPIC:
-        topic = _existing_topic(node, resource.resource_name, read, resource)
-        changes = _differing(read(resource, topic.configs), topic.configs)
-        node.storage.checked_overrides(topic, changes)
-        if not validate_only:
-            node.alter_topic_configs(topic.name, changes)
-    elif resource.resource_type == ResourceType.BROKER:
-        _check_broker(node, resource.resource_name)
-        configs = node.storage.broker_configs(resource.resource_name)
-        changes = _differing(read(resource, configs), configs)
-        try:
-            check_changes(changes)
-            node.alter_broker_configs(resource.resource_name, changes, validate_only=validate_only)
-        except InvalidConfig as error:
-            # For brokers Kafka calls this a bad request, and for topics a bad configuration.
-            raise RefusedError(ErrorCode.INVALID_REQUEST, str(error)) from None
-    else:
-        raise RefusedError(ErrorCode.INVALID_REQUEST, f"Unknown resource type {resource.resource_type}")
+def _check_steps(steps: tuple[Step, ...]) -> None:
+    if len({step.name for step in steps}) < len(steps):
+        raise _invalid("Error due to duplicate config keys")
+    nulls = [step.name for step in steps if step.value is None and step.operation != Operation.DELETE]
+    if nulls:
+        raise _invalid(f"Null value not supported for : {', '.join(nulls)}")
+
+
+def _alter_topic(node: Node, alteration: Alteration, validate_only: bool) -> None:
+    name = alteration.resource_name
+    if not name:
+        raise _invalid("Default topic resources are not allowed.")
+    reason = topic_names.why_invalid(name)
+    if reason is not None:
+        raise _RefusedError(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
+    topic = node.storage.topics.get(name)
+    if topic is None:
+        raise _RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist.")
+    changes = _changes(alteration, topic.configs)
+    node.storage.checked_overrides(topic, changes)
+    if not validate_only:
+        node.alter_topic_configs(name, changes)
+
+
+def _alter_broker(node: Node, alteration: Alteration, validate_only: bool) -> None:
+    broker = alteration.resource_name
+    if broker not in ("", str(node.node_id)):
+        raise _invalid(f"Unexpected broker id, expected {node.node_id} or none for all brokers, but received {broker}")
+    changes = _changes(alteration, node.storage.broker_configs(broker))
+    try:
+        check_changes(changes)
+        node.storage.check_broker_configs(broker, changes)
+    except InvalidConfig as error:
+        # What is a bad configuration of a topic is a bad request for a broker.
+        raise _invalid(str(error)) from None
+    if not validate_only:
+        node.alter_broker_configs(broker, changes)
+
+
+def _unknown(node: Node, alteration: Alteration, validate_only: bool) -> None:
+    del node, validate_only
+    raise _invalid(f"Unknown resource type {alteration.resource_type}")
+
+
+_RESOURCES: Final = {ResourceType.TOPIC.value: _alter_topic, ResourceType.BROKER.value: _alter_broker}
+
+
+def _changes(alteration: Alteration, current: Mapping[str, str]) -> Changes:
+    """Work out the new values of the configurations that will have other ones than now."""
+    table = _TABLES[alteration.resource_type]
+    changes: Changes = dict.fromkeys(current) if alteration.replaces else {}
+    for step in alteration.steps:
+        match step.operation:
+            case Operation.SET:
+                changes[step.name] = step.value
+            case Operation.DELETE:
+                changes[step.name] = None
+            case Operation.APPEND | Operation.SUBTRACT:
+                changes[step.name] = _new_list(step, table.get(step.name), current)
+            case _:
+                # Kafka's controller fails here for want of such an operation, and this is what its clients see.
+                raise _RefusedError(ErrorCode.UNKNOWN_SERVER_ERROR, None)
+    return {name: value for name, value in changes.items() if current.get(name) != value}
+
+
+def _new_list(step: Step, known: TopicConfig | Property | None, current: Mapping[str, str]) -> str:
+    """Append to a list or subtract from it; one that is not set starts from the default of Kafka itself."""
+    if known is None or known.type is not ConfigType.LIST:
+        operation = Operation(step.operation).name
+        raise _RefusedError(
+            ErrorCode.INVALID_CONFIG, f"Can't {operation} to key {step.name} because its type is not LIST."
+        )
+    default = () if known.default is None else known.default
+    items = list(_items(current.get(step.name, format_value(default))))
+    for item in _items(step.value or ""):
+        if step.operation == Operation.SUBTRACT and item in items:
+            items.remove(item)
+        elif step.operation == Operation.APPEND and item not in items:
+            items.append(item)
+    return ",".join(items)
+
+
+def _items(text: str) -> Iterable[str]:
+    return (item for item in text.split(",") if item)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers.handling import Context, immediate
@@ -29,14 +28,13 @@ def handle(node: Node, request: DeleteTopicsRequest, context: Context) -> Delete
         wanted = [(topic.name, topic.topic_id) for topic in request.topics]
     else:
         wanted = [(name, ZERO_UUID) for name in request.topic_names]
-    times = Counter(_topic_of(node, name, topic_id) for name, topic_id in wanted)
-    once = {_topic_of(node, name, topic_id): (name, topic_id) for name, topic_id in reversed(wanted)}
+    meant: dict[object, list[tuple[str | None, bytes]]] = {}
+    for name, topic_id in wanted:
+        meant.setdefault(_topic_of(node, name, topic_id), []).append((name, topic_id))
     return DeleteTopicsResponse(
         responses=tuple(
-            _refused(name, topic_id, ErrorCode.INVALID_REQUEST, "Duplicate topic.")
-            if times[topic] > 1
-            else _delete(node, name, topic_id, context.api_version)
-            for topic, (name, topic_id) in reversed(once.items())
+            _delete(node, *ways[0], context.api_version) if len(ways) == 1 else _refused_twice(ways)
+            for ways in meant.values()
         )
     )
 
@@ -47,6 +45,11 @@ def _topic_of(node: Node, name: str | None, topic_id: bytes) -> object:
         return name, topic_id
     known = node.storage.topics_by_id.get(topic_id) if name is None else None
     return known.name if known is not None else topic_id if name is None else name
+
+
+def _refused_twice(ways: list[tuple[str | None, bytes]]) -> DeletableTopicResult:
+    name = next((name for name, _ in ways if name is not None), None)
+    return _refused(name, max(topic_id for _, topic_id in ways), ErrorCode.INVALID_REQUEST, "The same topic twice.")
 
 
 def _refused(name: str | None, topic_id: bytes, code: ErrorCode, reason: str | None = None) -> DeletableTopicResult:

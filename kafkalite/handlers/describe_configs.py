@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from kafkalite.config.description import describe
+from kafkalite.config.description import describe, describe_dynamic_defaults
 from kafkalite.handlers import topic_names
 from kafkalite.handlers.handling import Context, immediate
-from kafkalite.handlers.topic_configs import described
+from kafkalite.handlers.topic_configs import broker_values, described
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.describe_configs import (
     DescribeConfigsRequest,
@@ -82,7 +82,7 @@ def _topic(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[D
     topic = node.storage.topics.get(name)
     if topic is None:
         raise _RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.")
-    for entry in described(topic.configs, node.storage.log_defaults):
+    for entry in described(node, topic.configs):
         yield DescribeConfigsResourceResult(
             name=entry.config.name,
             value=entry.value,
@@ -91,7 +91,7 @@ def _topic(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[D
             is_sensitive=False,
             synonyms=tuple(
                 DescribeConfigsSynonym(name=synonym.name, value=synonym.value, source=synonym.source)
-                for synonym in entry.told_synonyms
+                for synonym in entry.synonyms
             )
             if request.include_synonyms
             else (),
@@ -101,14 +101,13 @@ def _topic(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[D
 
 
 def _broker(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[DescribeConfigsResourceResult]:
-    if name == "":
-        return  # the dynamic defaults of all brokers: there are none
-    if name != str(node.node_id):
+    if name not in ("", str(node.node_id)):
         raise _RefusedError(
             ErrorCode.INVALID_REQUEST,
             f"Unexpected broker id, expected {node.node_id} or empty string, but received {name}",
         )
-    for entry in describe(node.config):
+    values = broker_values(node)
+    for entry in describe(values) if name else describe_dynamic_defaults(values):
         yield DescribeConfigsResourceResult(
             name=entry.name,
             value=None if entry.sensitive else entry.value,

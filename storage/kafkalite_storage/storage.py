@@ -275,14 +275,18 @@ class Storage:
 
         Raises InvalidConfig for values that topics would not allow.
         """
-        known = self._catalogue.broker_configs.get(broker, {})
-        merged = {name: value for name, value in {**known, **changes}.items() if value is not None}
-        LogConfig.of({}, {**self._defaults, **merged})
+        self.check_broker_configs(broker, changes)
         records = _config_records(BROKER_RESOURCE, broker, changes)
         if records:
             self._metadata.append(records, now_ms)
         for name in list(self._configs):
             self._reconfigure(name)
+
+    def check_broker_configs(self, broker: str, changes: Mapping[str, str | None]) -> None:
+        """Raise what alter_broker_configs would, without changing anything (`validate_only`)."""
+        known = self._catalogue.broker_configs.get(broker, {})
+        merged = {name: value for name, value in {**known, **changes}.items() if value is not None}
+        LogConfig.of({}, {**self._defaults, **merged})
 
     def broker_configs(self, broker: str = "") -> Mapping[str, str]:
         """Return the dynamic configurations of one broker, or with "" those of all."""

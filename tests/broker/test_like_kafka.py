@@ -105,6 +105,7 @@ async def test_a_topic_that_is_to_be_deleted_twice_is_not_deleted(client: Protoc
     assert [(row.name, row.error_code) for row in response.responses] == [("t", refused)]
     assert await deleted(client, (None, topic_id), (None, topic_id)) == [(None, refused)]
     assert await deleted(client, ("t", bytes(16)), (None, topic_id)) == [("t", refused)]
+    assert await deleted(client, (None, topic_id), ("t", bytes(16))) == [("t", refused)]
     assert await deleted(client, (None, bytes(16))) == [(None, refused)]
     assert await deleted(client, (None, topic_id)) == [("t", ErrorCode.NONE)]
 

@@ -22,11 +22,16 @@ KAFKA_4_4_0 = {
     18: ("ApiVersions", 0, 5),
     19: ("CreateTopics", 2, 7),
     20: ("DeleteTopics", 1, 6),
+    21: ("DeleteRecords", 0, 2),
     22: ("InitProducerId", 0, 5),
     23: ("OffsetForLeaderEpoch", 2, 4),
     32: ("DescribeConfigs", 1, 4),
+    33: ("AlterConfigs", 0, 2),
+    35: ("DescribeLogDirs", 1, 5),
     37: ("CreatePartitions", 0, 3),
     42: ("DeleteGroups", 0, 3),
+    44: ("IncrementalAlterConfigs", 0, 1),
+    47: ("OffsetDelete", 0, 0),
     60: ("DescribeCluster", 0, 2),
 }
 

@@ -47,6 +47,10 @@ class ApiKey(IntEnum):
     DESCRIBE_CLUSTER = 60
 
 
+NEVER: Final = 1 << 15
+"""The first flexible version of an API that has none."""
+
+
 @dataclass(frozen=True)
 class Api:
     """One API: where its messages are declared and which versions are served."""
@@ -108,11 +112,16 @@ APIS: Final[dict[int, Api]] = {
         Api(ApiKey.API_VERSIONS, "ApiVersions", 0, 5, 3, "api_versions"),
         Api(ApiKey.CREATE_TOPICS, "CreateTopics", 2, 7, 5, "create_topics"),
         Api(ApiKey.DELETE_TOPICS, "DeleteTopics", 1, 6, 4, "delete_topics"),
+        Api(ApiKey.DELETE_RECORDS, "DeleteRecords", 0, 2, 2, "delete_records"),
         Api(ApiKey.INIT_PRODUCER_ID, "InitProducerId", 0, 5, 2, "init_producer_id"),
         Api(ApiKey.OFFSET_FOR_LEADER_EPOCH, "OffsetForLeaderEpoch", 2, 4, 4, "offset_for_leader_epoch"),
         Api(ApiKey.DESCRIBE_CONFIGS, "DescribeConfigs", 1, 4, 4, "describe_configs"),
+        Api(ApiKey.ALTER_CONFIGS, "AlterConfigs", 0, 2, 2, "alter_configs"),
+        Api(ApiKey.DESCRIBE_LOG_DIRS, "DescribeLogDirs", 1, 5, 2, "describe_log_dirs"),
         Api(ApiKey.CREATE_PARTITIONS, "CreatePartitions", 0, 3, 2, "create_partitions"),
         Api(ApiKey.DELETE_GROUPS, "DeleteGroups", 0, 3, 2, "delete_groups"),
+        Api(ApiKey.INCREMENTAL_ALTER_CONFIGS, "IncrementalAlterConfigs", 0, 1, 1, "incremental_alter_configs"),
+        Api(ApiKey.OFFSET_DELETE, "OffsetDelete", 0, 0, NEVER, "offset_delete"),
         Api(ApiKey.DESCRIBE_CLUSTER, "DescribeCluster", 0, 2, 0, "describe_cluster"),
     )
 }

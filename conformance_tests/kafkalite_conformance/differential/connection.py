@@ -11,7 +11,7 @@ from kafkalite_wire.apis import APIS, Api
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.schema import declaration_of
 
-PATIENCE: Final = 15.0
+PATIENCE: Final = 8.0
 """How long an answer may take, in seconds; longer than any conversation makes a broker wait."""
 
 

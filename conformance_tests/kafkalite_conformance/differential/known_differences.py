@@ -31,7 +31,127 @@ class KnownDifference:
         )
 
 
-KNOWN_DIFFERENCES: Final[Sequence[KnownDifference]] = ()
+_NO_UNKNOWN_ERRORS: Final = "no error of ours is unknown to us"
+
+KNOWN_DIFFERENCES: Final[Sequence[KnownDifference]] = (
+    KnownDifference(
+        conversation="metadata.topics_are_created_on_the_way",
+        asked="*(first)",
+        row="automatic topic creation",
+        reason="there is nobody to agree with, so the topic is there in the first answer",
+    ),
+    KnownDifference(
+        conversation="metadata.api_versions",
+        path="api_keys",
+        row="API versions",
+        reason="an API that is not served is not offered",
+    ),
+    KnownDifference(
+        conversation="metadata.api_versions",
+        path="*_features",
+        row="features in ApiVersions",
+        reason="no API here depends on one yet",
+    ),
+    KnownDifference(
+        conversation="metadata.coordinators",
+        asked="*(type [12], *",
+        row="FindCoordinator for transactions and share groups",
+        reason="not served yet",
+    ),
+    KnownDifference(
+        conversation="metadata.topics_are_described",
+        asked="*(neither)",
+        row="Metadata for a topic that has neither a name nor an id",
+        reason=_NO_UNKNOWN_ERRORS,
+    ),
+    KnownDifference(
+        conversation="administration.topics_are_created",
+        path="*.config_source",
+        kafka="3",
+        row="`min.insync.replicas` in DescribeConfigs",
+        reason="there are no replicas to elect",
+    ),
+    KnownDifference(
+        conversation="administration.configurations_are_described",
+        path="*.config_source",
+        kafka="3",
+        row="`min.insync.replicas` in DescribeConfigs",
+        reason="there are no replicas to elect",
+    ),
+    KnownDifference(
+        conversation="administration.configurations_are_described",
+        path="*.synonyms",
+        kafka="*min.insync.replicas*",
+        row="`min.insync.replicas` in DescribeConfigs",
+        reason="there are no replicas to elect",
+    ),
+    KnownDifference(
+        conversation="administration.configurations_are_described",
+        asked="*(type 8, *",
+        row="loggers of the broker in DescribeConfigs",
+        reason="kafkalite's loggers cannot be set by clients",
+    ),
+    KnownDifference(
+        conversation="administration.topics_are_created",
+        path="*.topic_id",
+        row="topic id of a CreateTopics request with `validate_only`",
+        reason="there is no topic that it would be the id of; later ids count differently for it",
+    ),
+    KnownDifference(
+        conversation="fetching.records_are_fetched",
+        asked="*(isolation 5)",
+        row="numbers in a Fetch request that mean nothing",
+        reason=_NO_UNKNOWN_ERRORS,
+    ),
+    KnownDifference(
+        conversation="fetching.limits_of_size",
+        asked="*of -1)",
+        row="numbers in a Fetch request that mean nothing",
+        reason=_NO_UNKNOWN_ERRORS,
+    ),
+    KnownDifference(
+        conversation="producing.*",
+        path="*.log_start_offset",
+        kafka="0",
+        row="log start offset in the answer to a refused batch",
+        reason="it is of no use there",
+    ),
+    KnownDifference(
+        conversation="producing.batches_that_are_damaged",
+        asked="*(codec [57])",
+        row="a compression type that does not exist",
+        reason=_NO_UNKNOWN_ERRORS,
+    ),
+    KnownDifference(
+        conversation="producing.batches_that_are_damaged",
+        asked="*(gzip of nothing)",
+        row="damage inside a batch whose checksum is right",
+        reason="nothing is decompressed without need",
+    ),
+    KnownDifference(
+        conversation="producing.batches_that_are_damaged",
+        asked="*(a record that is too long)",
+        row="damage inside a batch whose checksum is right",
+        reason="records are not read without need",
+    ),
+    KnownDifference(
+        conversation="producing.batches_that_are_damaged",
+        asked="*(log append time)",
+        row="a batch that claims to carry the broker's time",
+        reason="what it claims is not so",
+    ),
+    KnownDifference(
+        conversation="producing.batches_that_are_damaged",
+        asked="*(null)",
+        row="a Produce request whose records are null",
+        reason="a client should not have to time out",
+    ),
+    KnownDifference(
+        conversation="group_rebalances.a_*_overtakes_another_of_the_same_member",
+        row="a JoinGroup or SyncGroup request that overtakes another of the same member",
+        reason="replies keep their order on a connection, so the first one must be answered some time",
+    ),
+)
 
 
 def reason_for(difference: Difference) -> KnownDifference | None:

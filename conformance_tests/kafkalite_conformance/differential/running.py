@@ -11,6 +11,7 @@ from kafkalite_conformance.differential.brokers import Brokers
 from kafkalite_conformance.differential.comparing import Difference, Step, differences
 from kafkalite_conformance.differential.connection import NoAnswerError
 from kafkalite_conformance.differential.conversation import Conversation
+from kafkalite_conformance.differential.known_differences import reason_for
 from kafkalite_conformance.differential.talk import Talk, now_ms
 from kafkalite_wire.messages.describe_configs import (
     DescribeConfigsRequest,
@@ -33,7 +34,10 @@ class Outcome:
 
 
 def hold(conversations: Sequence[Conversation], brokers: Brokers) -> list[Outcome]:
-    """Hold conversations, several at a time. One that differs is held once more alone, for a busy machine is slow to answer."""
+    """Hold conversations, several at a time.
+
+    One that differs unexpectedly is held once more alone, for a busy machine is slow to answer.
+    """
     return trio.run(_hold, conversations, brokers)
 
 
@@ -60,7 +64,7 @@ async def _hold(conversations: Sequence[Conversation], brokers: Brokers) -> list
             else:
                 nursery.start_soon(one, conversation)
     for conversation in conversations:
-        if outcomes[conversation.name].differences:
+        if any(reason_for(difference) is None for difference in outcomes[conversation.name].differences):
             outcomes[conversation.name] = await _compare(conversation, brokers)
     return [outcomes[conversation.name] for conversation in conversations]
 

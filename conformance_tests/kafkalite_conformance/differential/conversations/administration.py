@@ -32,7 +32,9 @@ async def topics_are_created(talk: Talk) -> None:
     voice = await talk.voice()
     there = await talk.topic()
     dotted = talk.name()
-    await voice.ask(CreateTopicsRequest(topics=(CreatableTopic(name=f"{dotted}.x", num_partitions=1, replication_factor=1),)), 7)
+    await voice.ask(
+        CreateTopicsRequest(topics=(CreatableTopic(name=f"{dotted}.x", num_partitions=1, replication_factor=1),)), 7
+    )
     for version in range(2, 8):
         plain = CreatableTopic(name=talk.name(), num_partitions=2, replication_factor=1)
         defaults = replace(plain, name=talk.name(), num_partitions=-1, replication_factor=-1)
@@ -143,7 +145,9 @@ async def configurations_are_described(talk: Talk) -> None:
             row = DescribeConfigsResource(resource_type=kind, resource_name=name, configuration_keys=keys)
             for synonyms in (False, True):
                 request = DescribeConfigsRequest(resources=(row,), include_synonyms=synonyms)
-                shown = "unknown" if name.startswith("d") and name != topic else "topic" if name == topic else repr(name)
+                shown = (
+                    "unknown" if name.startswith("d") and name != topic else "topic" if name == topic else repr(name)
+                )
                 await voice.ask(request, version, f"type {kind}, {shown}{', synonyms' if synonyms else ''}")
         everything = DescribeConfigsResource(resource_type=2, resource_name=topic, configuration_keys=None)
         await voice.ask(DescribeConfigsRequest(resources=(everything,), include_synonyms=True), version, "all keys")

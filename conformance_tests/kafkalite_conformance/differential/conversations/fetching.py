@@ -11,7 +11,9 @@ _VERSIONS = range(4, 19)
 _UNKNOWN_ID = b"0123456789abcdef"
 
 
-def row(partition: int = 0, offset: int = 0, size: int = 100_000, *, epoch: int = -1, last_epoch: int = -1) -> FetchPartition:
+def row(
+    partition: int = 0, offset: int = 0, size: int = 100_000, *, epoch: int = -1, last_epoch: int = -1
+) -> FetchPartition:
     """Return what is asked of one partition."""
     return FetchPartition(
         partition=partition,
@@ -63,7 +65,9 @@ async def limits_of_size(talk: Talk) -> None:
     voice = await talk.voice()
     for partition in (0, 1):
         for number in range(4):
-            await voice.ask(produce(topic, batch(b"x" * 200, b"%d" % number, timestamp=talk.now_ms), partition=partition), 9)
+            await voice.ask(
+                produce(topic, batch(b"x" * 200, b"%d" % number, timestamp=talk.now_ms), partition=partition), 9
+            )
     for version in (4, 11, 12):
         for size in (0, 1, 100, 300, 600, 900, -1):
             await voice.ask(fetch(topic, row(0, size=size), row(1, size=size)), version, f"partitions of {size}")

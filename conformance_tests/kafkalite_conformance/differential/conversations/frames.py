@@ -25,7 +25,12 @@ async def frames_that_nobody_understands(talk: Talk) -> None:
         "bytes that are no text": struct.pack(">hhihh", ApiKey.HEARTBEAT, 0, 1, -1, 2) + b"\xff\xfe" + bytes(6),
         "a null group": struct.pack(">hhihhih", ApiKey.HEARTBEAT, 0, 1, -1, -1, 1, 0),
         "bytes behind the request": struct.pack(">hhihhih", ApiKey.HEARTBEAT, 0, 1, -1, 0, 1, 0) + b"more",
-        "an unknown tag": struct.pack(">hhih", ApiKey.HEARTBEAT, 4, 1, -1) + b"\0" + b"\1" + bytes(4) + b"\1\0" + b"\1\x63\1x",
+        "an unknown tag": struct.pack(">hhih", ApiKey.HEARTBEAT, 4, 1, -1)
+        + b"\0"
+        + b"\1"
+        + bytes(4)
+        + b"\1\0"
+        + b"\1\x63\1x",
     }.items():
         await voice.send_frame(frame, note)
 

@@ -19,7 +19,16 @@ async def api_versions(talk: Talk) -> None:
     good = ApiVersionsRequest(client_software_name="judge", client_software_version="1.0")
     for version in range(6):
         await voice.ask(good, version)
-        for name, number in (("", "1"), ("a b", "1"), ("a", ""), ("a", "1 2"), ("-a", "1"), ("a-", "1"), ("ä", "1"), ("a.b-c", "1-x")):
+        for name, number in (
+            ("", "1"),
+            ("a b", "1"),
+            ("a", ""),
+            ("a", "1 2"),
+            ("-a", "1"),
+            ("a-", "1"),
+            ("ä", "1"),
+            ("a.b-c", "1-x"),
+        ):
             request = ApiVersionsRequest(client_software_name=name, client_software_version=number)
             await voice.ask(request, version, f"{name!r} {number!r}")
     for cluster, node in (("other", 1), ("other", -1), (None, 77), (None, 1), ("", 1), ("other", 77)):
@@ -36,7 +45,9 @@ async def topics_are_described(talk: Talk) -> None:
         for name in (topic, talk.name(), "a b", "", "..", "x" * 250, "ä"):
             request = MetadataRequest(topics=(MetadataRequestTopic(name=name),), allow_auto_topic_creation=False)
             if version >= 4:
-                await voice.ask(request, version, "unknown" if name.startswith("d") and name != topic else repr(name[:9]))
+                await voice.ask(
+                    request, version, "unknown" if name.startswith("d") and name != topic else repr(name[:9])
+                )
         twice = (MetadataRequestTopic(name=topic),) * 2
         await voice.ask(MetadataRequest(topics=twice, allow_auto_topic_creation=False), version, "twice")
         if version >= 1:

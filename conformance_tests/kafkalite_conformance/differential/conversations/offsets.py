@@ -30,7 +30,9 @@ async def offsets_are_looked_up(talk: Talk) -> None:
                 await voice.ask(request, version, f"{timestamp}, isolation {isolation}")
         one = (ListOffsetsPartition(partition_index=0, timestamp=-1),)
         for name in (talk.name(), "", "a b"):
-            request = ListOffsetsRequest(replica_id=-1, topics=(ListOffsetsTopic(name=name, partitions=one),), timeout_ms=2000)
+            request = ListOffsetsRequest(
+                replica_id=-1, topics=(ListOffsetsTopic(name=name, partitions=one),), timeout_ms=2000
+            )
             await voice.ask(request, version, "an unknown topic" if name.startswith("d") else repr(name))
         twice = (ListOffsetsTopic(name=topic, partitions=one * 2),)
         await voice.ask(ListOffsetsRequest(replica_id=-1, topics=twice, timeout_ms=2000), version, "twice")
@@ -56,5 +58,7 @@ async def ends_of_epochs(talk: Talk) -> None:
             request = OffsetForLeaderEpochRequest(
                 replica_id=-1, topics=(OffsetForLeaderTopic(topic=name, partitions=rows),)
             )
-            await voice.ask(request, version, "unknown" if name.startswith("d") and name != topic else repr(name == topic))
+            await voice.ask(
+                request, version, "unknown" if name.startswith("d") and name != topic else repr(name == topic)
+            )
         await voice.ask(OffsetForLeaderEpochRequest(replica_id=-1, topics=()), version, "nothing")

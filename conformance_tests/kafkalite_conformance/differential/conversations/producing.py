@@ -119,7 +119,9 @@ async def times_and_keys(talk: Talk) -> None:
         await voice.ask(produce(small, batch(b"x" * size, timestamp=talk.now_ms)), 9, f"{size} bytes")
     for codec in range(1, 5):
         for version in (3, 6, 7, 9):
-            await voice.ask(produce(topic, batch(b"x" * 50, timestamp=talk.now_ms, compression=codec)), version, f"codec {codec}")
+            await voice.ask(
+                produce(topic, batch(b"x" * 50, timestamp=talk.now_ms, compression=codec)), version, f"codec {codec}"
+            )
             data = batch(b"x" * 50, timestamp=talk.now_ms, compression=codec)
             await voice.ask(produce(compacted, data), version, f"codec {codec}, compacted without keys")
             await voice.ask(produce(stamped, data), version, f"codec {codec}, stamped")

@@ -1,0 +1,48 @@
+"""AlterConfigs, versions 0-2: replace all configurations of topics and of this broker.
+
+Whatever a request does not name goes back to its default, which is why clients prefer IncrementalAlterConfigs; what
+may be changed is the same there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalite.handlers.config_changes import Alteration, Operation, Step, alter
+from kafkalite.handlers.handling import Context, immediate
+from kafkalite_wire.messages.alter_configs import (
+    AlterConfigsRequest,
+    AlterConfigsResourceResponse,
+    AlterConfigsResponse,
+)
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+
+@immediate
+def handle(node: Node, request: AlterConfigsRequest, context: Context) -> AlterConfigsResponse:
+    """Replace the configurations of each resource that may have the new ones."""
+    del context
+    alterations = [
+        Alteration(
+            resource_type=resource.resource_type,
+            resource_name=resource.resource_name,
+            steps=tuple(
+                Step(name=config.name, operation=Operation.SET, value=config.value) for config in resource.configs
+            ),
+            replaces=True,
+        )
+        for resource in request.resources
+    ]
+    return AlterConfigsResponse(
+        responses=tuple(
+            AlterConfigsResourceResponse(
+                error_code=outcome.error_code,
+                error_message=outcome.error_message,
+                resource_type=outcome.alteration.resource_type,
+                resource_name=outcome.alteration.resource_name,
+            )
+            for outcome in alter(node, alterations, validate_only=request.validate_only)
+        )
+    )

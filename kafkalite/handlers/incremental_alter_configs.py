@@ -1,0 +1,49 @@
+"""IncrementalAlterConfigs, versions 0-1: change single configurations of topics and of this broker (KIP-339).
+
+A topic's logs act on a change at once. Of a broker the defaults of topics can be changed, for this broker or, with an
+empty name, for all of them; what Kafka lets tools change and has no effect here is kept and described. Groups, client
+metrics and loggers have no configurations here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalite.handlers.config_changes import Alteration, Step, alter
+from kafkalite.handlers.handling import Context, immediate
+from kafkalite_wire.messages.incremental_alter_configs import (
+    AlterConfigsResourceResponse,
+    IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
+)
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+
+@immediate
+def handle(node: Node, request: IncrementalAlterConfigsRequest, context: Context) -> IncrementalAlterConfigsResponse:
+    """Change each resource that may be changed so."""
+    del context
+    alterations = [
+        Alteration(
+            resource_type=resource.resource_type,
+            resource_name=resource.resource_name,
+            steps=tuple(
+                Step(name=config.name, operation=config.config_operation, value=config.value)
+                for config in resource.configs
+            ),
+        )
+        for resource in request.resources
+    ]
+    return IncrementalAlterConfigsResponse(
+        responses=tuple(
+            AlterConfigsResourceResponse(
+                error_code=outcome.error_code,
+                error_message=outcome.error_message,
+                resource_type=outcome.alteration.resource_type,
+                resource_name=outcome.alteration.resource_name,
+            )
+            for outcome in alter(node, alterations, validate_only=request.validate_only)
+        )
+    )

@@ -1,0 +1,78 @@
+"""OffsetDelete, version 0: a group forgets how far it came, except in topics that its members may be reading (KIP-496).
+
+The rules are those of :mod:`kafkalite.groups`; partitions that do not exist are answered for here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kafkalite.handlers.group_client import client_of
+from kafkalite.handlers.handling import Context, Reply, deferred
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.offset_delete import (
+    OffsetDeleteRequest,
+    OffsetDeleteRequestTopic,
+    OffsetDeleteResponse,
+    OffsetDeleteResponsePartition,
+    OffsetDeleteResponseTopic,
+)
+
+if TYPE_CHECKING:
+    from kafkalite.node import Node
+
+
+@deferred
+def handle(node: Node, request: OffsetDeleteRequest, context: Context, reply: Reply[OffsetDeleteResponse]) -> None:
+    """Hand the partitions that exist to the group, and answer for the others here."""
+    known: list[OffsetDeleteRequestTopic] = []
+    unknown: list[OffsetDeleteResponseTopic] = []
+    for topic in request.topics:
+        exists = node.storage.topics.get(topic.name)
+        count = 0 if exists is None else exists.partitions
+        within = tuple(partition for partition in topic.partitions if 0 <= partition.partition_index < count)
+        if within:
+            known.append(replace(topic, partitions=within))
+        if len(within) < len(topic.partitions):
+            unknown.append(_unknown(topic, count))
+    if not known:
+        reply.send(OffsetDeleteResponse(topics=tuple(unknown)))
+        return
+    groups = node.groups
+    accepted = replace(request, topics=tuple(known))
+    merging = _Merging(reply, tuple(unknown)) if unknown else reply
+    groups.perform(groups.coordinator.offset_delete(accepted, client_of(context), merging))
+
+
+def _unknown(topic: OffsetDeleteRequestTopic, count: int) -> OffsetDeleteResponseTopic:
+    return OffsetDeleteResponseTopic(
+        name=topic.name,
+        partitions=tuple(
+            OffsetDeleteResponsePartition(
+                partition_index=partition.partition_index, error_code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+            )
+            for partition in topic.partitions
+            if not 0 <= partition.partition_index < count
+        ),
+    )
+
+
+class _Merging:
+    """Puts what is unknown before the group's own answer, each topic once; an error of the group stands alone."""
+
+    def __init__(self, reply: Reply[OffsetDeleteResponse], unknown: tuple[OffsetDeleteResponseTopic, ...]) -> None:
+        self._reply = reply
+        self._unknown = unknown
+        self.on_abandoned = reply.on_abandoned
+        self.on_followed = reply.on_followed
+        self.fail = reply.fail
+
+    def send(self, response: OffsetDeleteResponse) -> None:
+        if not response.error_code:
+            answered = {topic.name: topic for topic in self._unknown}
+            for topic in response.topics:
+                earlier = answered[topic.name].partitions if topic.name in answered else ()
+                answered[topic.name] = replace(topic, partitions=earlier + topic.partitions)
+            response = replace(response, topics=tuple(answered.values()))
+        self._reply.send(response)

@@ -11,7 +11,7 @@ def company(names: list[str]) -> list[str]:
     """Return those of the clients that can run here; skip where most cannot, and fail in CI where any cannot."""
     missing = {name: reason for name in names if (reason := is_available(name)) is not None}
     if missing and os.environ.get("CI") == "true":
-        pytest.fail(f"CI must run every client, but: {missing}")
+        pytest.fail(f"in CI every client must play, but: {missing}")
     present = [name for name in names if name not in missing]
     if len(present) < 2 or 2 * len(present) < len(names):
         pytest.skip(f"mixed company needs more clients than {present}: {missing}")

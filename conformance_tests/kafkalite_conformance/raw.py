@@ -137,8 +137,9 @@ class RawConnection:
         self.send(int32(len(header + body)) + header + body)
         return self._correlation
 
-    def receive(self) -> tuple[int, Reader]:
-        """Read one response and return its correlation id and what follows it."""
+    def receive(self, *, within: float = 20) -> tuple[int, Reader]:
+        """Read one response and return its correlation id and what follows it. TimeoutError after `within` seconds."""
+        self._socket.settimeout(within)
         (size,) = struct.unpack(">i", self._exactly(4))
         reader = Reader(self._exactly(size))
         return reader.int32(), reader

@@ -20,7 +20,7 @@ class SupportTable:
     """What was played against one broker, by chapter, scenario and client."""
 
     # A report reaches a hook that has no config; the plugin is one a process, and so is the run.
-    _outcomes: ClassVar[dict[str, dict[str, dict[str, str]]]] = {}
+    _outcomes: ClassVar[dict[tuple[str, int, str], dict[str, str]]] = {}
 
     def __init__(self, broker: str) -> None:
         self._broker = broker
@@ -31,25 +31,37 @@ class SupportTable:
         names: dict[str, object] = dict(report.user_properties)
         if "scenario" not in names or (report.when != "call" and report.outcome == "passed"):
             return
-        chapter, scenario, client = (str(names[key]) for key in ("chapter", "scenario", "client"))
-        row = cls._outcomes.setdefault(chapter, {}).setdefault(scenario, {})
+        row, client = cls._row(names), str(names["client"])
         if row.get(client) != "failed":
             row[client] = report.outcome
 
     @classmethod
     def not_offered(cls, properties: Iterable[tuple[str, object]]) -> None:
         """Enter a scenario that was not played because the broker does not offer what it is about."""
-        names = dict(properties)
-        chapter, scenario, client = (str(names[key]) for key in ("chapter", "scenario", "client"))
-        cls._outcomes.setdefault(chapter, {}).setdefault(scenario, {})[client] = "not offered"
+        names: dict[str, object] = dict(properties)
+        cls._row(names)[str(names["client"])] = "not offered"
+
+    @classmethod
+    def _row(cls, names: Mapping[str, object]) -> dict[str, str]:
+        place = (str(names["chapter"]), int(str(names["line"])), str(names["scenario"]))
+        return cls._outcomes.setdefault(place, {})
+
+    @classmethod
+    def _chapters(cls) -> dict[str, dict[str, dict[str, str]]]:
+        """Return the outcomes by chapter and scenario, in the order of the sources: tests end in any order."""
+        chapters: dict[str, dict[str, dict[str, str]]] = {}
+        for chapter, line, scenario in sorted(cls._outcomes):
+            chapters.setdefault(chapter, {})[scenario] = cls._outcomes[chapter, line, scenario]
+        return chapters
 
     def as_text(self) -> str:
         """Return the table for a terminal: one letter a client."""
         letters = {"passed": "+", "failed": "F", "skipped": "s", "not offered": "-"}
         clients = list(CLIENTS)
-        lines = [f"clients and scenarios on {self._broker}: + passed, F failed, s skipped, - not offered by the broker, . not for this client"]
+        legend = "+ passed, F failed, s skipped, - not offered by the broker, . not for this client"
+        lines = [f"clients and scenarios on {self._broker}: {legend}"]
         lines += [f"{'| ' * position}{client}" for position, client in enumerate(clients)]
-        for chapter, scenarios in self._outcomes.items():
+        for chapter, scenarios in self._chapters().items():
             lines.append(f"{'| ' * len(clients)} {chapter}")
             for scenario, row in scenarios.items():
                 marks = " ".join(letters[row[name]] if name in row else "." for name in clients)
@@ -60,7 +72,7 @@ class SupportTable:
         """Return the section of this broker for the support page."""
         clients = list(CLIENTS)
         lines = [f"## {self._broker}", ""]
-        for chapter, scenarios in self._outcomes.items():
+        for chapter, scenarios in self._chapters().items():
             lines += [f"### {chapter.capitalize()}", ""]
             if any(set(row) != {""} for row in scenarios.values()):
                 lines += [f"| scenario | {' | '.join(CLIENTS[name].library for name in clients)} |"]

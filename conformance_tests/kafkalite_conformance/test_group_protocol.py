@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 
 import pytest
 
-from kafkalite_conformance.raw import RawConnection
+from kafkalite_conformance.raw import API_HEARTBEAT, API_METADATA, RawConnection, array, int32, string
 from kafkalite_conformance.raw_group import (
     FENCED_INSTANCE_ID,
     ILLEGAL_GENERATION,
@@ -218,6 +218,16 @@ def test_a_silent_member_is_dropped_after_its_session(stage: Stage, new_member: 
     assert (new.leader, list(new.members)) == (new.member_id, [new.member_id])
     assert silent.heartbeat(1, joined.member_id) == UNKNOWN_MEMBER_ID
     assert silent.commit(topic, 1, generation=1, member_id=joined.member_id) == UNKNOWN_MEMBER_ID
+
+
+def test_a_heartbeat_does_not_hold_up_what_comes_behind_it(new_member: NewMember) -> None:
+    """It is answered at once, whatever the session: some clients send everything over one connection."""
+    member = new_member()
+    joined = member.join(session_timeout_ms=30_000)
+    member.sync(1, joined.member_id, {joined.member_id: b"all"})
+    beat = string(member.group) + int32(1) + string(joined.member_id)
+    sent = [member.connection.start(API_HEARTBEAT, 1, beat), member.connection.start(API_METADATA, 1, array([]))]
+    assert [member.connection.receive(within=1)[0] for _ in sent] == sent
 
 
 def test_leaving_is_at_once_and_once(new_member: NewMember) -> None:

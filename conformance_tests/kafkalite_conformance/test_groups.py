@@ -120,7 +120,7 @@ def test_a_clean_leave_hands_over_at_once(stage: Stage, client: str) -> None:
     members = [stage.member(client, group, [topic], session_timeout_ms=30_000) for _ in range(2)]
     stage.await_ownership(members, {topic: 2})
     leaver, heir = members
-    leaver.call("leave")
+    leaver.call("leave", timeout=8)
     stage.await_ownership([heir], {topic: 2}, timeout=15)
 
 

@@ -91,6 +91,21 @@ def test_a_cooperative_rebalance_takes_only_what_moves(stage: Stage, client: str
     stage.await_ownership([first], {topic: 4})
 
 
+@pytest.mark.needs("cooperative-sticky")
+def test_a_newcomer_without_a_share_moves_nobody(stage: Stage, client: str) -> None:
+    """A partition stays with its owner while the owner lives, however many join."""
+    topic, group = stage.topic(), stage.group()
+    owner = stage.member(client, group, [topic], assignor="cooperative-sticky")
+    stage.await_ownership([owner], {topic: 1})
+    told = len(owner.ownership)
+    newcomers = [stage.member(client, group, [topic], assignor="cooperative-sticky") for _ in range(2)]
+    stage.wait(lambda: all(newcomer.has_joined for newcomer in newcomers), "the newcomers")
+    stage.fill(topic, [b"still"])
+    owner.wait_until(lambda: b"still" in owner.values, "a record for the owner")
+    assert all(change.owned for change in owner.ownership[told:])
+    assert not any(newcomer.owned for newcomer in newcomers)
+
+
 @pytest.mark.needs("explicit-commit", "commit-errors")
 def test_a_zombie_cannot_commit(stage: Stage, client: str) -> None:
     """A member that slept through its session is told so, and the new owner's progress stays."""

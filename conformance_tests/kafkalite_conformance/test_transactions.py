@@ -84,4 +84,4 @@ def test_offsets_are_committed_with_the_transaction(stage: Stage, client: str) -
     transaction(
         stage, client, target, [b"lost"], "abort", group=group, offsets=[{"topic": source, "partition": 0, "offset": 9}]
     )
-    assert stage.committed(group) == {TopicPartition(source, 0): 5}
+    stage.hold(lambda: stage.committed(group) == {TopicPartition(source, 0): 5}, "the committed offset", seconds=0.5)

@@ -137,6 +137,22 @@ def test_acks_0_gets_no_answer_and_leaves_the_connection_usable(stage: Stage) ->
     stage.await_values(stage.reader("librdkafka", topic), [b"quiet"])
 
 
+@pytest.mark.parametrize(("wanted", "created"), [(b"\x00", False), (b"\x01", True)])
+def test_metadata_creates_a_topic_only_when_asked_to(stage: Stage, wanted: bytes, created: bool) -> None:
+    """`allow_auto_topic_creation`, from Metadata v4 on; the first answer may come before the topic does."""
+    topic = stage.name("automatic")
+
+    def exists() -> bool:
+        return topic in stage.hand.call("list_topics").texts("names")
+
+    with RawConnection(stage.bootstrap) as connection:
+        connection.ask(API_METADATA, 4, array([string(topic)]) + wanted)
+    if created:
+        stage.poll(exists, "the topic")
+    else:
+        stage.hold(lambda: not exists(), "the topic's absence", seconds=0.5)
+
+
 # ---------------------------------------------------------------- ApiVersions
 
 

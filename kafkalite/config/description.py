@@ -1,11 +1,9 @@
 """What DescribeConfigs tells about the broker."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import dropwhile
-from types import MappingProxyType
-from typing import Final
 
 from kafkalite.config.broker_config import BrokerConfig
 from kafkalite.config.dynamic import is_dynamic, rivals_of
@@ -35,19 +33,19 @@ class ConfigSynonym:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigDescription:
-    """One property as DescribeConfigs shows it; `synonyms` are those with a value, strongest first."""
+    """One property as DescribeConfigs shows it; `synonyms` are those with a value, strongest first.
+
+    Of one that nobody knows the type is None.
+    """
 
     name: str
     value: str | None
     source: ConfigSource
-    type: ConfigType
+    type: ConfigType | None
     doc: str
     synonyms: tuple[ConfigSynonym, ...]
     read_only: bool
     sensitive: bool
-
-
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +53,8 @@ class BrokerValues:
     """Where the values of a broker's properties come from: its start, and what was changed for it or for all."""
 
     config: BrokerConfig
-    dynamic: Mapping[str, str] = _NOTHING
-    dynamic_default: Mapping[str, str] = _NOTHING
+    dynamic: Mapping[str, str] = field(default_factory=dict[str, str])
+    dynamic_default: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def describe(values: BrokerValues) -> list[ConfigDescription]:
@@ -75,10 +73,10 @@ def describe_dynamic_defaults(values: BrokerValues) -> list[ConfigDescription]:
                 name=name,
                 value=None if known is None else value,
                 source=source,
-                type=ConfigType.UNKNOWN if known is None else known.type,
+                type=None if known is None else known.type,
                 doc="" if known is None else known.doc,
                 synonyms=(ConfigSynonym(name=name, value=None if known is None else value, source=source),),
-                read_only=False,
+                read_only=known is None,
                 sensitive=known is None,
             )
         )

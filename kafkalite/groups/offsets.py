@@ -127,6 +127,8 @@ class Offsets:
 
     def delete(self, request: OffsetDeleteRequest, turn: Turn) -> OffsetDeleteResponse:
         """Forget offsets at an administrator's wish; not those of topics that members may be reading (KIP-496)."""
+        if not request.group_id:
+            return OffsetDeleteResponse(error_code=ErrorCode.INVALID_GROUP_ID)
         group = self._groups.get(request.group_id)
         if group is None:
             return OffsetDeleteResponse(error_code=ErrorCode.GROUP_ID_NOT_FOUND)

@@ -69,10 +69,9 @@ class Outcome:
 
 
 class _RefusedError(Exception):
-    def __init__(self, code: ErrorCode, reason: str | None) -> None:
+    def __init__(self, code: ErrorCode, reason: str) -> None:
         super().__init__(reason)
         self.code = code
-        self.reason = reason
 
 
 def alter(node: Node, alterations: Sequence[Alteration], *, validate_only: bool) -> list[Outcome]:
@@ -87,7 +86,7 @@ def alter(node: Node, alterations: Sequence[Alteration], *, validate_only: bool)
             _RESOURCES.get(alteration.resource_type, _unknown)(node, alteration, validate_only)
             outcomes.append(Outcome(alteration=alteration))
         except _RefusedError as refusal:
-            outcomes.append(Outcome(alteration=alteration, error_code=refusal.code, error_message=refusal.reason))
+            outcomes.append(Outcome(alteration=alteration, error_code=refusal.code, error_message=str(refusal)))
         except StorageError as error:
             outcomes.append(Outcome(alteration=alteration, error_code=error.code, error_message=str(error)))
     return outcomes
@@ -124,7 +123,7 @@ def _alter_topic(node: Node, alteration: Alteration, validate_only: bool) -> Non
 def _alter_broker(node: Node, alteration: Alteration, validate_only: bool) -> None:
     broker = alteration.resource_name
     if broker not in ("", str(node.node_id)):
-        raise _invalid(f"Unexpected broker id, expected {node.node_id} or none for all brokers, but received {broker}")
+        raise _invalid(f"Unexpected broker id, expected {node.node_id}, but received {broker}")
     changes = _changes(alteration, node.storage.broker_configs(broker))
     try:
         check_changes(changes)
@@ -157,8 +156,7 @@ def _changes(alteration: Alteration, current: Mapping[str, str]) -> Changes:
             case Operation.APPEND | Operation.SUBTRACT:
                 changes[step.name] = _new_list(step, table.get(step.name), current)
             case _:
-                # Kafka's controller fails here for want of such an operation, and this is what its clients see.
-                raise _RefusedError(ErrorCode.UNKNOWN_SERVER_ERROR, None)
+                raise _invalid(f"Unknown operation {step.operation} for {step.name}")
     return {name: value for name, value in changes.items() if current.get(name) != value}
 
 

@@ -56,7 +56,9 @@ def _partition(node: Node, name: str, index: int, offset: int) -> DeleteRecordsP
         error_code = ErrorCode.INVALID_TOPIC_EXCEPTION
     else:
         try:
-            low_watermark = node.delete_records(name, index, log.high_watermark if offset == _HIGH_WATERMARK else offset)
+            low_watermark = node.delete_records(
+                name, index, log.high_watermark if offset == _HIGH_WATERMARK else offset
+            )
         except StorageError as error:
             error_code = error.code
     return DeleteRecordsPartitionResult(partition_index=index, low_watermark=low_watermark, error_code=error_code)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kafkalite.config.description import describe, describe_dynamic_defaults
 from kafkalite.handlers import topic_names
@@ -26,6 +26,9 @@ from kafkalite_wire.messages.describe_configs import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+
+
+_UNKNOWN_TYPE: Final = 0
 
 
 class ResourceType(IntEnum):
@@ -49,7 +52,7 @@ def handle(node: Node, request: DescribeConfigsRequest, context: Context) -> Des
 
 
 def _result(node: Node, resource: DescribeConfigsResource, request: DescribeConfigsRequest) -> DescribeConfigsResult:
-    code, reason = ErrorCode.NONE, None
+    code, reason = ErrorCode.NONE, ""
     configs: tuple[DescribeConfigsResourceResult, ...] = ()
     try:
         wanted = resource.configuration_keys
@@ -120,6 +123,6 @@ def _broker(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[
             )
             if request.include_synonyms
             else (),
-            config_type=entry.type,
+            config_type=_UNKNOWN_TYPE if entry.type is None else entry.type,
             documentation=entry.doc if request.include_documentation else None,
         )

@@ -36,9 +36,6 @@ def handle(node: Node, request: OffsetDeleteRequest, context: Context, reply: Re
             known.append(replace(topic, partitions=within))
         if len(within) < len(topic.partitions):
             unknown.append(_unknown(topic, count))
-    if not known:
-        reply.send(OffsetDeleteResponse(topics=tuple(unknown)))
-        return
     groups = node.groups
     accepted = replace(request, topics=tuple(known))
     merging = _Merging(reply, tuple(unknown)) if unknown else reply

@@ -23,7 +23,6 @@ _NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 class ConfigType(IntEnum):
     """A type of configuration, numbered as DescribeConfigs does."""
 
-    UNKNOWN = 0
     BOOLEAN = 1
     STRING = 2
     INT = 3

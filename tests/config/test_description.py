@@ -16,7 +16,10 @@ def test_all_properties_are_described_in_order() -> None:
 
 
 def test_a_property_that_was_set_shows_its_value_and_its_default() -> None:
-    described = {description.name: description for description in describe(BrokerValues(config=load(settings=["num.partitions=6"])))}
+    described = {
+        description.name: description
+        for description in describe(BrokerValues(config=load(settings=["num.partitions=6"])))
+    }
     partitions = described["num.partitions"]
     assert (partitions.value, partitions.source) == ("6", ConfigSource.STATIC_BROKER_CONFIG)
     assert partitions.type is ConfigType.INT

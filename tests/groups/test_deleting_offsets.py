@@ -90,8 +90,12 @@ def test_a_group_outlives_the_last_of_its_offsets(bench: Bench) -> None:
     assert delete(bench, ("orders", 0)).error is ErrorCode.NONE
 
 
-def test_an_unknown_group_is_not_found(bench: Bench) -> None:
-    assert delete(bench, ("orders", 0), group="nobody") == Deleted(ErrorCode.GROUP_ID_NOT_FOUND, {})
+@pytest.mark.parametrize(
+    ("group", "error"), [("nobody", ErrorCode.GROUP_ID_NOT_FOUND), ("", ErrorCode.INVALID_GROUP_ID)]
+)
+def test_a_group_must_exist_and_have_a_name(bench: Bench, group: str, error: ErrorCode) -> None:
+    assert delete(bench, ("orders", 0), group=group) == Deleted(error, {})
+    assert delete(bench, group=group) == Deleted(error, {})
 
 
 def with_members_joining(bench: Bench) -> None:

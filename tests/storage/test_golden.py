@@ -28,6 +28,9 @@ def storage(request, tmp_path):
         (directory / "recovery-point-offset-checkpoint").unlink()
     storage = open_copy(directory)
     yield storage
+    for topic in storage.topics.values():
+        for number in range(topic.partitions):
+            storage.log(topic.name, number)
     storage.close()
     again = open_copy(directory)
     assert again.was_clean

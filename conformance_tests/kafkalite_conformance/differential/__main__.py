@@ -6,9 +6,9 @@ from fnmatch import fnmatchcase
 
 import click
 
-from kafkalite_conformance.differential import conversations as _conversations  # noqa: F401  # enters them all
 from kafkalite_conformance.differential.brokers import both_brokers
 from kafkalite_conformance.differential.conversation import CONVERSATIONS
+from kafkalite_conformance.differential.conversations import enter_all
 from kafkalite_conformance.differential.known_differences import KNOWN_DIFFERENCES, reason_for
 from kafkalite_conformance.differential.running import Outcome, hold
 
@@ -20,6 +20,7 @@ from kafkalite_conformance.differential.running import Outcome, hold
 @click.option("--known", is_flag=True, help="Print the known differences too.")
 def main(kafka: str | None, kafkalite: str | None, only: str, known: bool) -> None:
     """Ask Apache Kafka and kafkalite the same things; exit with 1 if they differ where that is not known."""
+    enter_all()
     chosen = [conversation for name, conversation in CONVERSATIONS.items() if fnmatchcase(name, only)]
     with both_brokers(kafka=kafka, kafkalite=kafkalite) as brokers:
         started = time.monotonic()

@@ -28,7 +28,8 @@ class Difference:
     def __str__(self) -> str:
         """Return the difference in three lines."""
         where = f"{self.conversation}: {self.asked}"
-        return f"{where}{f': {self.path}' if self.path else ''}\n    kafka      {self.kafka!r}\n    kafkalite  {self.kafkalite!r}"
+        path = f": {self.path}" if self.path else ""
+        return f"{where}{path}\n    kafka      {self.kafka!r}\n    kafkalite  {self.kafkalite!r}"
 
 
 def differences(conversation: str, kafka: Sequence[Step], kafkalite: Sequence[Step]) -> list[Difference]:
@@ -53,7 +54,7 @@ def _difference(conversation: str, asked: str, path: str, kafka: Plain, kafkalit
 
 def _compare(one: Plain, other: Plain, path: str) -> Generator[tuple[str, Plain, Plain]]:
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        for name in cast("Mapping[str, Plain]", one):
+        for name in one:
             yield from _compare(one[name], other[name], f"{path}.{name}" if path else name)
     elif _is_list(one) and _is_list(other):
         theirs, ours = cast("Sequence[Plain]", one), cast("Sequence[Plain]", other)

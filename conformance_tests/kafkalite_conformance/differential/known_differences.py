@@ -53,12 +53,6 @@ KNOWN_DIFFERENCES: Final[Sequence[KnownDifference]] = (
         reason="no API here depends on one yet",
     ),
     KnownDifference(
-        conversation="metadata.coordinators",
-        asked="*(type [12], *",
-        row="FindCoordinator for transactions and share groups",
-        reason="not served yet",
-    ),
-    KnownDifference(
         conversation="metadata.topics_are_described",
         asked="*(neither)",
         row="Metadata for a topic that has neither a name nor an id",

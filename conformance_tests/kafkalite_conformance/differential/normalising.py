@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Final, TypeAlias, cast
+
+from kafkalite_wire.crc import Buffer
 from kafkalite_wire.messages.list_groups import ListGroupsResponse
 
 Plain: TypeAlias = "Mapping[str, Plain] | Sequence[Plain] | str | int | bool | None"
@@ -78,10 +80,10 @@ class Normaliser:
                 if name != "cluster_id"
                 else "*"
             )
-        if name == "records" and isinstance(value, bytes | bytearray | memoryview):
-            return _batches(bytes(value))
         if isinstance(value, bytes | bytearray | memoryview):
-            data = bytes(value)
+            data = bytes(cast("Buffer", value))
+            if name == "records":
+                return _batches(data)
             if name == "topic_id" and any(data):
                 return f"<topic {self._number('topic', data)}>"
             return data.hex() if len(data) == _ID_SIZE else repr(data)

@@ -1,36 +1,44 @@
 """Apache Kafka and kafkalite answer the same, but for what is known: one test for each conversation."""
 
 import os
-from collections.abc import Generator, Mapping
+import pickle
+from collections.abc import Mapping
 
 import pytest
 
-from kafkalite_conformance.differential import conversations as _conversations  # noqa: F401  # enters them all
+from kafkalite_conformance.cache_folder import one_at_a_time
 from kafkalite_conformance.differential.brokers import both_brokers
 from kafkalite_conformance.differential.conversation import CONVERSATIONS
+from kafkalite_conformance.differential.conversations import enter_all
 from kafkalite_conformance.differential.known_differences import reason_for
 from kafkalite_conformance.differential.running import Outcome, hold
 from kafkalite_conformance.drivers.building import MissingToolError
 
+enter_all()
+
 
 @pytest.fixture(scope="session")
-def outcomes(request: pytest.FixtureRequest) -> Generator[Mapping[str, Outcome]]:
-    """Hold the conversations that were selected, all in one go."""
-    if request.config.getoption("--bootstrap") or request.config.getoption("--broker") == "kafka":
-        pytest.skip("two brokers are compared here, and both are started for it")
-    chosen = {
-        name
-        for item in request.session.items
-        if (name := item.name.removeprefix("test_both_say_the_same[").removesuffix("]")) in CONVERSATIONS
-    }
+def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Outcome]:
+    """Hold the conversations that were selected, all in one go, and once for all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+    held = shared / "differential.pickle"
+    with one_at_a_time(shared):
+        if not held.exists():
+            held.write_bytes(pickle.dumps(_hold_selected(request.session)))
+    outcomes: list[Outcome] = pickle.loads(held.read_bytes())
+    return {outcome.conversation: outcome for outcome in outcomes}
+
+
+def _hold_selected(session: pytest.Session) -> list[Outcome]:
+    names = {item.name.removeprefix("test_both_say_the_same[").removesuffix("]") for item in session.items}
     try:
         with both_brokers() as brokers:
-            held = hold([CONVERSATIONS[name] for name in sorted(chosen)], brokers)
+            return hold([CONVERSATIONS[name] for name in sorted(names & CONVERSATIONS.keys())], brokers)
     except MissingToolError as reason:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(str(reason))
-    yield {outcome.conversation: outcome for outcome in held}
 
 
 @pytest.mark.parametrize("conversation", sorted(CONVERSATIONS))

@@ -36,7 +36,7 @@ class AlterConfigsResourceResponse:
     """Whether the settings of one resource were replaced."""
 
     error_code: int = field(INT16, default=0)
-    error_message: str | None = field(STRING, nullable="0+", default=None)
+    error_message: str | None = field(STRING, nullable="0+")
     resource_type: int = field(INT8)
     resource_name: str = field(STRING)
 

@@ -37,7 +37,7 @@ class AlterConfigsResourceResponse:
     """Whether one resource was changed."""
 
     error_code: int = field(INT16, default=0)
-    error_message: str | None = field(STRING, nullable="0+", default=None)
+    error_message: str | None = field(STRING, nullable="0+")
     resource_type: int = field(INT8)
     resource_name: str = field(STRING)
 

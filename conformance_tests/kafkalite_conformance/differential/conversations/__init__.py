@@ -1,24 +1,12 @@
-"""What is asked: one module for each part of the protocol; importing this package enters them all.
+"""What is asked: one module for each part of the protocol; `enter_all` imports them, and with that enters them.
 
 The modules use `conversation`, `talk`, and builders of requests; they know of no broker in particular.
 """
 
-from kafkalite_conformance.differential.conversations import (
-    administration,
-    commits,
-    fetching,
-    frames,
-    group_administration,
-    group_members,
-    group_rebalances,
-    group_static_members,
-    group_times,
-    metadata,
-    offsets,
-    producing,
-)
+from importlib import import_module
+from typing import Final
 
-__all__ = [
+_MODULES: Final = (
     "administration",
     "commits",
     "fetching",
@@ -31,4 +19,10 @@ __all__ = [
     "metadata",
     "offsets",
     "producing",
-]
+)
+
+
+def enter_all() -> None:
+    """Enter the conversations of all modules."""
+    for name in _MODULES:
+        import_module(f"{__name__}.{name}")

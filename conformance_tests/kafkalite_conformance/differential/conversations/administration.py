@@ -63,15 +63,24 @@ async def topics_are_created(talk: Talk) -> None:
             ("out of bounds", replace(plain, name=talk.name(), configs=config("segment.bytes", "1"))),
             ("good config", replace(plain, name=talk.name(), configs=config("retention.ms", "1000"))),
             ("both policies", replace(plain, name=talk.name(), configs=config("cleanup.policy", "compact,delete"))),
-            ("a config twice", replace(plain, name=talk.name(), configs=config("retention.ms", "1") + config("retention.ms", "2"))),
+            (
+                "a config twice",
+                replace(plain, name=talk.name(), configs=config("retention.ms", "1") + config("retention.ms", "2")),
+            ),
             ("assigned", replace(defaults, name=talk.name(), assignments=(here,))),
             ("assigned and counted", replace(plain, name=talk.name(), assignments=(here,))),
-            ("assigned with a gap", replace(defaults, name=talk.name(), assignments=(replace(here, partition_index=1),))),
+            (
+                "assigned with a gap",
+                replace(defaults, name=talk.name(), assignments=(replace(here, partition_index=1),)),
+            ),
             ("assigned to nobody", replace(defaults, name=talk.name(), assignments=(replace(here, broker_ids=()),))),
-            ("assigned to a stranger", replace(defaults, name=talk.name(), assignments=(replace(here, broker_ids=(9,)),))),
+            (
+                "assigned to a stranger",
+                replace(defaults, name=talk.name(), assignments=(replace(here, broker_ids=(9,)),)),
+            ),
             ("assigned twice", replace(defaults, name=talk.name(), assignments=(replace(here, broker_ids=(1, 1)),))),
             ("one partition twice", replace(defaults, name=talk.name(), assignments=(here, here))),
-        ):  # fmt: skip
+        ):
             if not (topic.num_partitions == -1 and version < 4 and not topic.assignments):
                 await voice.ask(CreateTopicsRequest(topics=(topic,)), version, note)
             trial = replace(topic, name=topic.name if note not in ("plain", "defaults") else talk.name())
@@ -90,13 +99,22 @@ async def partitions_are_added(talk: Talk) -> None:
         topic = await talk.topic(2)
         here, there = CreatePartitionsAssignment(broker_ids=(1,)), CreatePartitionsAssignment(broker_ids=(9,))
         for note, name, count, assignments in (
-            ("as many", topic, 2, None), ("fewer", topic, 1, None), ("none", topic, 0, None), ("minus one", topic, -1, None),
-            ("unknown topic", talk.name(), 5, None), ("empty name", "", 3, None), ("bad name", "a b", 3, None),
-            ("no assignment", topic, 3, ()), ("too few assignments", topic, 4, (here,)), ("too many", topic, 3, (here, here)),
-            ("to a stranger", topic, 3, (there,)), ("to nobody", topic, 3, (CreatePartitionsAssignment(broker_ids=()),)),
-            ("twice to one", topic, 3, (CreatePartitionsAssignment(broker_ids=(1, 1)),)), ("fits", topic, 3, (here,)),
+            ("as many", topic, 2, None),
+            ("fewer", topic, 1, None),
+            ("none", topic, 0, None),
+            ("minus one", topic, -1, None),
+            ("unknown topic", talk.name(), 5, None),
+            ("empty name", "", 3, None),
+            ("bad name", "a b", 3, None),
+            ("no assignment", topic, 3, ()),
+            ("too few assignments", topic, 4, (here,)),
+            ("too many", topic, 3, (here, here)),
+            ("to a stranger", topic, 3, (there,)),
+            ("to nobody", topic, 3, (CreatePartitionsAssignment(broker_ids=()),)),
+            ("twice to one", topic, 3, (CreatePartitionsAssignment(broker_ids=(1, 1)),)),
+            ("fits", topic, 3, (here,)),
             ("more", topic, 4, None),
-        ):  # fmt: skip
+        ):
             row = CreatePartitionsTopic(name=name, count=count, assignments=assignments)
             for trial in (True, False):
                 request = CreatePartitionsRequest(topics=(row,), timeout_ms=5000, validate_only=trial)
@@ -115,19 +133,31 @@ async def topics_are_deleted(talk: Talk) -> None:
         topic, second = await talk.topic(), await talk.topic()
         if version < 6:
             for note, names in (
-                ("unknown", (talk.name(),)), ("empty name", ("",)), ("bad name", ("a b",)), ("twice", (topic, topic)),
-                ("known and unknown", (second, talk.name())), ("again", (second,)), ("nothing", ()),
-            ):  # fmt: skip
+                ("unknown", (talk.name(),)),
+                ("empty name", ("",)),
+                ("bad name", ("a b",)),
+                ("twice", (topic, topic)),
+                ("known and unknown", (second, talk.name())),
+                ("again", (second,)),
+                ("nothing", ()),
+            ):
                 await voice.ask(DeleteTopicsRequest(topic_names=names, timeout_ms=5000), version, note)
             continue
         first_id, second_id = await talk.topic_id(topic), await talk.topic_id(second)
         for note, rows in (
-            ("unknown id", ((None, _UNKNOWN_ID),)), ("neither", ((None, bytes(16)),)), ("both", ((topic, first_id),)),
-            ("name and another id", ((topic, _UNKNOWN_ID),)), ("bad name", (("a b", bytes(16)),)),
-            ("unknown name", ((talk.name(), bytes(16)),)), ("empty name", (("", bytes(16)),)),
-            ("id twice", ((None, second_id), (None, second_id))), ("name and id of one", ((second, bytes(16)), (None, second_id))),
-            ("by name", ((topic, bytes(16)),)), ("by id", ((None, second_id),)), ("again", ((None, second_id),)),
-        ):  # fmt: skip
+            ("unknown id", ((None, _UNKNOWN_ID),)),
+            ("neither", ((None, bytes(16)),)),
+            ("both", ((topic, first_id),)),
+            ("name and another id", ((topic, _UNKNOWN_ID),)),
+            ("bad name", (("a b", bytes(16)),)),
+            ("unknown name", ((talk.name(), bytes(16)),)),
+            ("empty name", (("", bytes(16)),)),
+            ("id twice", ((None, second_id), (None, second_id))),
+            ("name and id of one", ((second, bytes(16)), (None, second_id))),
+            ("by name", ((topic, bytes(16)),)),
+            ("by id", ((None, second_id),)),
+            ("again", ((None, second_id),)),
+        ):
             states = tuple(DeleteTopicState(name=name, topic_id=topic_id) for name, topic_id in rows)
             await voice.ask(DeleteTopicsRequest(topics=states, timeout_ms=5000), version, note)
 
@@ -140,8 +170,18 @@ async def configurations_are_described(talk: Talk) -> None:
     keys = ("cleanup.policy", "retention.ms", "segment.bytes", "num.partitions", "no.such")
     for version in range(1, 5):
         for kind, name in (
-            (2, topic), (2, talk.name()), (2, "a b"), (2, ""), (4, "1"), (4, "9"), (4, "x"), (8, "1"), (16, ""), (99, "z"), (0, ""),
-        ):  # fmt: skip
+            (2, topic),
+            (2, talk.name()),
+            (2, "a b"),
+            (2, ""),
+            (4, "1"),
+            (4, "9"),
+            (4, "x"),
+            (8, "1"),
+            (16, ""),
+            (99, "z"),
+            (0, ""),
+        ):
             row = DescribeConfigsResource(resource_type=kind, resource_name=name, configuration_keys=keys)
             for synonyms in (False, True):
                 request = DescribeConfigsRequest(resources=(row,), include_synonyms=synonyms)

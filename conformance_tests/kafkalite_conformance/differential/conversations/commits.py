@@ -5,6 +5,7 @@ from dataclasses import replace
 from kafkalite_conformance.differential.conversation import conversation, conversation_with
 from kafkalite_conformance.differential.member import ERAS, LATEST, member, stable_pair
 from kafkalite_conformance.differential.talk import Talk, Voice
+from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest
 from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
@@ -15,6 +16,7 @@ from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequestGroup,
     OffsetFetchRequestTopic,
     OffsetFetchRequestTopics,
+    OffsetFetchResponse,
 )
 
 _COMMITS = range(2, 11)
@@ -295,8 +297,6 @@ async def static_members_commit(talk: Talk) -> None:
 @conversation
 async def a_commit_to_a_topic_that_is_made_again(talk: Talk) -> None:
     """Its offsets go with the topic."""
-    from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest
-
     topic = await talk.topic()
     group = await talk.group()
     voice = await talk.voice("a")
@@ -305,8 +305,6 @@ async def a_commit_to_a_topic_that_is_made_again(talk: Talk) -> None:
     await voice.ask(DeleteTopicsRequest(topic_names=(topic,), timeout_ms=5000), 5)
 
     async def are_gone() -> bool:
-        from kafkalite_wire.messages.offset_fetch import OffsetFetchResponse
-
         answer = await voice.whisper(OffsetFetchRequest(group_id=group, topics=None), 5, OffsetFetchResponse)
         return not answer.topics
 

@@ -109,8 +109,14 @@ async def sessions_tell_only_news(talk: Talk) -> None:
         session = opened.session_id
         rest = FetchRequest(max_wait_ms=0, min_bytes=1, topics=(), session_id=session)
 
-        def at(epoch: int, *rows: FetchPartition, forget: tuple[int, ...] = (), rest: FetchRequest = rest,
-               topic: str = topic, topic_id: bytes = topic_id) -> FetchRequest:  # fmt: skip
+        def at(
+            epoch: int,
+            *rows: FetchPartition,
+            forget: tuple[int, ...] = (),
+            rest: FetchRequest = rest,
+            topic: str = topic,
+            topic_id: bytes = topic_id,
+        ) -> FetchRequest:
             topics = (FetchTopic(topic=topic, topic_id=topic_id, partitions=rows),) if rows else ()
             gone = (ForgottenTopic(topic=topic, topic_id=topic_id, partitions=forget),) if forget else ()
             return replace(rest, session_epoch=epoch, topics=topics, forgotten_topics_data=gone)

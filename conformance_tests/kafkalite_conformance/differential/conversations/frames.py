@@ -41,6 +41,6 @@ async def versions_that_nobody_serves(talk: Talk) -> None:
     voice = await talk.voice()
     for api in APIS.values():
         for version in (-1, api.min_version - 1, api.max_version + 1, 99):
-            if api.key != ApiKey.API_VERSIONS and version < api.min_version or version > api.max_version + 50:
+            if (api.key != ApiKey.API_VERSIONS and version < api.min_version) or version > api.max_version + 50:
                 frame = struct.pack(">hhih", api.key, version, 1, -1) + bytes(40)
                 await voice.send_frame(frame, f"{api.name} v{version}")

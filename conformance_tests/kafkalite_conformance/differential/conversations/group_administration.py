@@ -58,15 +58,35 @@ async def groups_are_listed(talk: Talk) -> None:
         await voice.ask(ListGroupsRequest(), version)
     for version in (4, 5):
         for states in (
-            ("Stable",), ("stable",), ("EMPTY",), (" Empty ",), ("Stable", "Empty"), ("Dead",), ("nonsense",), ("",),
-            ("CompletingRebalance", "PreparingRebalance"), ("completingrebalance",), ("Assigning",), ("Reconciling",),
-            ("nonsense", "Stable"), ("unknown",),
-        ):  # fmt: skip
+            ("Stable",),
+            ("stable",),
+            ("EMPTY",),
+            (" Empty ",),
+            ("Stable", "Empty"),
+            ("Dead",),
+            ("nonsense",),
+            ("",),
+            ("CompletingRebalance", "PreparingRebalance"),
+            ("completingrebalance",),
+            ("Assigning",),
+            ("Reconciling",),
+            ("nonsense", "Stable"),
+            ("unknown",),
+        ):
             await voice.ask(ListGroupsRequest(states_filter=states), version, str(states))
     for types in (
-        ("classic",), ("Classic",), ("CLASSIC",), (" classic",), ("consumer",), ("share",), ("streams",), ("nonsense",), ("",),
-        ("consumer", "classic"), ("unknown",),
-    ):  # fmt: skip
+        ("classic",),
+        ("Classic",),
+        ("CLASSIC",),
+        (" classic",),
+        ("consumer",),
+        ("share",),
+        ("streams",),
+        ("nonsense",),
+        ("",),
+        ("consumer", "classic"),
+        ("unknown",),
+    ):
         await voice.ask(ListGroupsRequest(types_filter=types), 5, str(types))
         await voice.ask(ListGroupsRequest(types_filter=types, states_filter=("Stable",)), 5, f"{types} and Stable")
     await leader.start_join()

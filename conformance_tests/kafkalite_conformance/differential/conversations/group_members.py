@@ -88,8 +88,7 @@ async def protocols_that_do_not_fit(talk: Talk) -> None:
         insider = await member(talk, "insider", await talk.group(), era)
         voice = await talk.voice("newcomer")
 
-        async def offers(state: str, era: int = era, insider: Member = insider, voice: "object" = voice) -> None:
-            del voice
+        async def offers(state: str, era: int = era, insider: Member = insider) -> None:
             for note, request in (
                 ("no protocol", join_request(insider.group, protocols=())),
                 ("no type", join_request(insider.group, protocol_type="")),

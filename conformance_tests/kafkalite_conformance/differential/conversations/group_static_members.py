@@ -104,7 +104,7 @@ async def static_and_dynamic_members(talk: Talk) -> None:
         static = await member(talk, "static", leader.group, era, instance_id="seat")
         await static.start_join()
         await leader.join()
-        await follower.join() if era < 0 else await follower.start_join()
+        await follower.start_join()
         await follower.joined()
         await static.joined()
         await voice.ask(join_request(leader.group, leader.member_id, instance_id="seat"), era, "another one's seat")

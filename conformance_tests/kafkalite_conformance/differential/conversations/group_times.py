@@ -6,6 +6,7 @@ from kafkalite_conformance.differential.conversation import conversation_with
 from kafkalite_conformance.differential.member import LATEST, Member, member, stable_pair
 from kafkalite_conformance.differential.talk import Talk
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest, DescribeGroupsResponse
+from kafkalite_wire.messages.heartbeat import HeartbeatRequest
 from kafkalite_wire.messages.join_group import JoinGroupResponse
 
 _SHORT = {"group.min.session.timeout.ms": "500"}
@@ -31,8 +32,6 @@ async def stay(someone: Member, seconds: float) -> None:
 
 
 def _heartbeat(someone: Member) -> object:
-    from kafkalite_wire.messages.heartbeat import HeartbeatRequest
-
     return HeartbeatRequest(
         group_id=someone.group,
         generation_id=someone.generation,

@@ -6,9 +6,10 @@ from kafkalite_conformance.differential.conversation import conversation
 from kafkalite_conformance.differential.talk import Talk
 from kafkalite_wire.messages.api_versions import ApiVersionsRequest
 from kafkalite_wire.messages.describe_cluster import DescribeClusterRequest
-from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
+from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest, FindCoordinatorResponse
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic
 
+_COORDINATOR_NOT_AVAILABLE = 15
 _UNKNOWN_ID = b"0123456789abcdef"
 
 
@@ -60,12 +61,15 @@ async def topics_are_described(talk: Talk) -> None:
             )
             await voice.ask(request, version, "authorized operations")
         if version >= 12:
-            for note, name, identity in (
-                ("by id", None, topic_id), ("unknown id", None, _UNKNOWN_ID), ("both", topic, topic_id),
+            by_name_or_id: tuple[tuple[str, str | None, bytes], ...] = (
+                ("by id", None, topic_id),
+                ("unknown id", None, _UNKNOWN_ID),
+                ("both", topic, topic_id),
                 ("name with another id", topic, _UNKNOWN_ID),
                 ("neither", None, bytes(16)),
-            ):  # fmt: skip
-                request = MetadataRequest(topics=(MetadataRequestTopic(name=name, topic_id=identity),))
+            )
+            for note, known_as, identity in by_name_or_id:
+                request = MetadataRequest(topics=(MetadataRequestTopic(name=known_as, topic_id=identity),))
                 await voice.ask(request, version, note)
             row = MetadataRequestTopic(name=None, topic_id=topic_id)
             mixed = (row, MetadataRequestTopic(name=None, topic_id=_UNKNOWN_ID))
@@ -89,6 +93,12 @@ async def coordinators(talk: Talk) -> None:
     """Of groups, of transactions and of nothing."""
     group = await talk.group()
     voice = await talk.voice()
+
+    async def is_there() -> bool:
+        request = FindCoordinatorRequest(key=group, key_type=1)
+        return (await voice.whisper(request, 2, FindCoordinatorResponse)).error_code != _COORDINATOR_NOT_AVAILABLE
+
+    await talk.until(is_there, "a coordinator of transactions")
     for version in range(7):
         for key_type in (0, 1, 2, 3, -1) if version >= 1 else (0,):
             for key in (group, ""):

@@ -52,9 +52,17 @@ async def ends_of_epochs(talk: Talk) -> None:
             rows = tuple(
                 OffsetForLeaderPartition(partition=index, current_leader_epoch=current, leader_epoch=epoch)
                 for index, current, epoch in (
-                    (0, -1, 0), (0, 0, 0), (0, 0, 5), (0, 3, 0), (9, 0, 0), (1, -1, 0), (0, -1, -1), (-1, -1, 0), (0, -2, -2),
+                    (0, -1, 0),
+                    (0, 0, 0),
+                    (0, 0, 5),
+                    (0, 3, 0),
+                    (9, 0, 0),
+                    (1, -1, 0),
+                    (0, -1, -1),
+                    (-1, -1, 0),
+                    (0, -2, -2),
                 )
-            )  # fmt: skip
+            )
             request = OffsetForLeaderEpochRequest(
                 replica_id=-1, topics=(OffsetForLeaderTopic(topic=name, partitions=rows),)
             )

@@ -94,7 +94,7 @@ async def batches_that_are_damaged(talk: Talk) -> None:
         topic = await talk.topic()
         for version in (3, 9):
             await voice.ask(produce(topic, data), version, note)
-    await voice.ask(produce(topic, None), 9, "null")
+    await voice.ask(produce(await talk.topic(), None), 9, "null")
 
 
 @conversation
@@ -108,9 +108,14 @@ async def times_and_keys(talk: Talk) -> None:
     voice = await talk.voice()
     hour = 3_600_000
     for name, moment in (
-        ("now", talk.now_ms), ("1970", 0), ("no time", -1), ("long ago", 1000), ("in half an hour", talk.now_ms + hour // 2),
-        ("in two hours", talk.now_ms + 2 * hour), ("a day ago", talk.now_ms - 24 * hour),
-    ):  # fmt: skip
+        ("now", talk.now_ms),
+        ("1970", 0),
+        ("no time", -1),
+        ("long ago", 1000),
+        ("in half an hour", talk.now_ms + hour // 2),
+        ("in two hours", talk.now_ms + 2 * hour),
+        ("a day ago", talk.now_ms - 24 * hour),
+    ):
         for kind, each in (("plain", topic), ("stamped", stamped), ("strict", strict)):
             await voice.ask(produce(each, batch(b"x", timestamp=moment)), 9, f"{name}, {kind}")
     for key in (None, b"", b"k"):

@@ -99,7 +99,12 @@ def test_a_newcomer_without_a_share_moves_nobody(stage: Stage, client: str) -> N
     stage.await_ownership([owner], {topic: 1})
     told = len(owner.ownership)
     newcomers = [stage.member(client, group, [topic], assignor="cooperative-sticky") for _ in range(2)]
-    stage.wait(lambda: all(newcomer.has_joined for newcomer in newcomers), "the newcomers")
+
+    def all_are_in() -> bool:
+        described = stage.hand.call("describe_group", name=group)
+        return described.text("state") == "STABLE" and len(described.rows("members")) == 3
+
+    stage.poll(all_are_in, "a stable group of three")
     stage.fill(topic, [b"still"])
     owner.wait_until(lambda: b"still" in owner.values, "a record for the owner")
     assert all(change.owned for change in owner.ownership[told:])

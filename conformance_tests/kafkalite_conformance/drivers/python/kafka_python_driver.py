@@ -172,11 +172,6 @@ class Consuming:
 
     def poll(self) -> None:
         """Poll once and tell the records."""
-        # Where a poll ends in the middle of a rebalance, version 3.0.12 now and then never joins again, on any broker.
-        # So a rebalance is waited for, which a user gets by polling with a long time-out.
-        coordinator = self._consumer._coordinator
-        if coordinator is not None and coordinator.need_rejoin():
-            coordinator.ensure_active_group(timeout_ms=10_000)
         for records in self._consumer.poll(timeout_ms=POLL_MS).values():
             for record in records:
                 say_record(
@@ -188,6 +183,11 @@ class Consuming:
                     record.value,
                     record.headers,
                 )
+        # Where a poll ends while the leader of a rebalance waits for its SyncGroup, version 3.0.12 forgets that it was
+        # joining, on any broker, and is dropped after its session. It remembers when it is told to join again.
+        coordinator = self._consumer._coordinator  # noqa: SLF001  # there is no public way to tell it
+        if coordinator is not None and coordinator.rejoining and not coordinator.need_rejoin():
+            coordinator.request_rejoin()
 
     def _make(self, command: Fields) -> Any:
         settings: dict[str, object] = {

@@ -82,7 +82,16 @@ class Stage:
         """Create a topic and return its name once the broker shows all its partitions."""
         name = self.name("topic")
         renamed: dict[str, Sendable] = {key.replace("_", "."): value for key, value in configs.items()}
-        self.hand.call("create_topic", name=name, partitions=partitions, configs=renamed)
+
+        def created() -> bool:
+            outcome = self.hand.attempt("create_topic", name=name, partitions=partitions, configs=renamed)
+            if isinstance(outcome, Done):
+                return True
+            # A controller that has not heard of its broker for a while, or not yet, has nowhere to put a partition.
+            assert "INVALID_REPLICATION_FACTOR" in outcome.message, outcome
+            return False
+
+        self.poll(created, f"the creation of {name}")
         self.await_partitions(name, partitions)
         return name
 

@@ -26,7 +26,7 @@ KAFKA_SETTINGS: Final = {
     "offsets.topic.num.partitions": "1",
     "transaction.state.log.num.partitions": "1",
     # After a crash the controller refuses the node's return until its old session is over.
-    "broker.session.timeout.ms": "1000",
+    "broker.session.timeout.ms": "2000",
     "broker.heartbeat.interval.ms": "200",
     "log.initial.task.delay.ms": "500",
 }

@@ -213,12 +213,11 @@ class Stage:
             time.sleep(0.05)
         return found
 
-    @staticmethod
-    def hold(probe: Callable[[], bool], what: str, *, seconds: float) -> None:
+    def hold(self, probe: Callable[[], bool], what: str, *, seconds: float) -> None:
         """Look on for a while whether something stays true: for what must not happen, and announces nothing."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            assert probe(), f"{what} did not last"
+            assert probe(), "\n".join([f"{what} did not last", *(driver.history() for driver in self._drivers)])
             time.sleep(0.05)
 
     def await_ownership(

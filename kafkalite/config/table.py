@@ -62,7 +62,7 @@ _HONOURED: Final = [
          "Most members of a group."),
         ("group.min.session.timeout.ms", INT, 6_000, Between(1),
          "Shortest session timeout that a consumer may ask for. Lower it to make tests of crashes fast."),
-        ("kafkalite.group.heartbeat.hold.ms", INT, 3_000, Between(0),
+        ("kafkalite.group.heartbeat.hold.ms", INT, 0, Between(0),
          "How long the answer to a heartbeat may wait for news of a rebalance; 0 answers at once, as Kafka does."),
         ("offset.metadata.max.bytes", INT, 4096, Between(0),
          "Longest text that may be committed beside an offset."),

@@ -88,7 +88,8 @@ class GroupDriver:
         def answer() -> None:
             self.perform(self.coordinator.heartbeat(request, client, reply, now=self._deadlines.now()))
 
-        session_timeout = self.coordinator.settled_session_timeout(request)
+        # By default nothing is kept, and then a heartbeat shall not be looked at twice.
+        session_timeout = self.coordinator.settled_session_timeout(request) if self._held.are_on else None
         if session_timeout is None or not self._held.hold(request.group_id, session_timeout, reply, answer):
             answer()
         else:

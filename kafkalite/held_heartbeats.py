@@ -48,6 +48,11 @@ class HeldHeartbeats:
         self._longest = longest
         self._groups: dict[str, dict[_Held, None]] = {}
 
+    @property
+    def are_on(self) -> bool:
+        """Whether any heartbeat is ever kept."""
+        return self._longest > 0
+
     def __len__(self) -> int:
         return sum(map(len, self._groups.values()))
 

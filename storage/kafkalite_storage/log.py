@@ -32,6 +32,7 @@ from kafkalite_storage.recovery import (
     recover,
 )
 from kafkalite_storage.segment import NOTHING, FetchSlice, Segment, file_name
+from kafkalite_storage.soundness import sound_part
 from kafkalite_storage.time_search import TimestampOffset
 from kafkalite_storage.topic_config import FOREVER
 from kafkalite_storage.transaction_index import AbortedTransaction
@@ -85,6 +86,7 @@ class PartitionLog:
         log_start_offset: int,
         recovery_point: int,
         check_records: bool,
+        may_have_gaps: bool,
     ) -> None:
         self._fs = fs
         self._files = files
@@ -104,6 +106,7 @@ class PartitionLog:
         self._failure: OSError | None = None
         self._names_unsynced = False
         self._check_records = check_records
+        self._may_have_gaps = may_have_gaps
         self.config = config
 
     @classmethod
@@ -118,11 +121,13 @@ class PartitionLog:
         log_start_offset: int = 0,
         files: OpenFiles | None = None,
         check_records: bool = False,
+        may_have_gaps: bool = False,
     ) -> "PartitionLog":
         """Open a partition's directory, making it if it is new; `recovery` tells what had to be repaired.
 
         Without clean, everything past the recovery point is read and checked. With check_records, appends
-        look at every record of a client's batch, as Kafka does, instead of trusting its header and CRC.
+        look at every record of a client's batch, as Kafka does, instead of trusting its header and CRC. Offsets that
+        are missing are damage, unless the log may have gaps because it was compacted.
         """
         files = OpenFiles() if files is None else files
         with _storage(directory):
@@ -153,6 +158,7 @@ class PartitionLog:
                 min(log_start_offset, end_offset),
                 end_offset if clean else min(recovery_point, end_offset),
                 check_records,
+                may_have_gaps,
             )
             log._epochs.truncate_to(end_offset)
             return log
@@ -165,6 +171,8 @@ class PartitionLog:
     @config.setter
     def config(self, config: LogConfig) -> None:
         self._config = config
+        if config.is_compacted:
+            self._may_have_gaps = True  # for good: what compaction took away does not come back
         # Attributes of their own, because an append looks at each of them.
         self._max_message_bytes = config.max_message_bytes
         self._segment_bytes = config.segment_bytes
@@ -382,8 +390,9 @@ class PartitionLog:
         """Return batches from the one that holds offset on, out of one segment; empty at the end of the log.
 
         The last batch may be cut off by max_bytes, as Kafka does. The first never is: with min_one_batch it comes
-        whole, and else it is left out if it does not fit.
-        Batches from max_offset on are left out. Raises OffsetOutOfRange and StorageFailure.
+        whole, and else it is left out if it does not fit. Batches from max_offset on are left out, and those behind a
+        damaged one.
+        Raises OffsetOutOfRange, StorageFailure, and DamagedLog when the batch itself is not what was written.
         """
         end = self.log_end_offset
         if not self.log_start_offset <= offset <= end:
@@ -403,7 +412,11 @@ class PartitionLog:
                     stop = None if found is None else found[0]
                 piece = segment.read(offset, max_bytes, min_one_batch=min_one_batch, end=stop)
                 if piece is not None:
-                    return piece
+                    if segment.sound.covers(piece.position, piece.position + piece.size):
+                        return piece
+                    return sound_part(
+                        segment, piece, offset, may_have_gaps=self._may_have_gaps, epoch_of=self._epochs.epoch_of
+                    )
         except OSError as error:
             raise StorageFailure(f"{self.directory}: {error}") from error
         return NOTHING

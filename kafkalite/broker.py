@@ -93,6 +93,7 @@ class Broker:
         try:
             async with trio.open_nursery() as background, trio.open_nursery() as connections:
                 background.start_soon(self._deadlines.run)
+                await background.start(node.commits.run)
                 background.start_soon(_warm_up, self._dispatch)
                 background.start_soon(_checkpoint, node, self.config.log_flush_offset_checkpoint_interval)
                 background.start_soon(_expire_producers, node)

@@ -62,13 +62,17 @@ class AppendOrigin(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AppendInfo:
-    """Where a batch went, for a duplicate the original; `log_append_time` is -1 under CreateTime."""
+    """Where a batch went, for a duplicate the original; `log_append_time` is -1 under CreateTime.
+
+    What `awaits_sync` must not be acknowledged, and is not read, before `flush` has returned.
+    """
 
     base_offset: int
     last_offset: int
     log_append_time: int
     log_start_offset: int
     is_duplicate: bool = False
+    awaits_sync: bool = False
 
 
 class PartitionLog:
@@ -99,6 +103,7 @@ class PartitionLog:
         self.recovery = recovery
         self.log_start_offset = log_start_offset
         self.log_end_offset = producers.end_offset
+        self._visible_end = producers.end_offset
         #: What is below is on disk.
         self.recovery_point = recovery_point
         self.leader_epoch = max(self._epochs.latest, 0)
@@ -183,6 +188,8 @@ class PartitionLog:
         self._index_interval = config.index_interval_bytes
         self._after_max_ms = config.message_timestamp_after_max_ms
         self._flush_messages = config.flush_messages
+        #: Seconds after which what was appended shall be on disk (`flush.ms`); None: the system decides.
+        self.flush_within = None if config.flush_ms >= FOREVER else config.flush_ms / 1000
         self._log_append_time = config.uses_log_append_time
         self._looks_inside = (
             self._check_records
@@ -194,14 +201,18 @@ class PartitionLog:
 
     @property
     def high_watermark(self) -> int:
-        """End of what consumers may read: everything, as there is one replica."""
-        return self.log_end_offset
+        """End of what consumers may read: all but what awaits the sync that `flush.messages` asks for."""
+        end = self.log_end_offset
+        if end - self.recovery_point < self._flush_messages:
+            return end
+        return max(self._visible_end, min(self.recovery_point, end))
 
     @property
     def last_stable_offset(self) -> int:
         """End of what read-committed consumers may read: the start of the oldest open transaction."""
         unstable = self._producers.first_unstable_offset if self._producers.open_transactions else None
-        return self.log_end_offset if unstable is None else max(unstable, self.log_start_offset)
+        end = self.high_watermark
+        return end if unstable is None else min(max(unstable, self.log_start_offset), end)
 
     @property
     def size(self) -> int:
@@ -236,11 +247,14 @@ class PartitionLog:
         now_ms: int,
         origin: AppendOrigin = AppendOrigin.CLIENT,
         header: BatchHeader | None = None,
+        sync: bool = True,
     ) -> AppendInfo:
         """Append the one batch of a client, or the batches that this broker built.
 
         The buffer is not changed: offset and leader epoch are written in front of the rest in one gathered
-        write. With header, the caller vouches that `check_produced` returned it for this very batch.
+        write. With header, the caller vouches that `check_produced` returned it for this very batch. Where
+        `flush.messages` asks for a sync it is made before this returns; without sync it is the caller's to make, if
+        the result says so.
 
         Raises CorruptBatch and its kinds, MessageTooLarge, RecordListTooLarge, InvalidTimestamp,
         OutOfOrderSequence, InvalidProducerEpoch, InvalidTxnState and StorageFailure. Nothing is appended
@@ -249,7 +263,7 @@ class PartitionLog:
         if self._failure is not None:
             raise StorageFailure(f"{self.directory} failed before: {self._failure}") from self._failure
         if origin is AppendOrigin.BROKER:
-            return self._append_own(batch)
+            return self._append_own(batch, sync=sync)
         if header is None:
             header = check_produced(batch)
         if header.size > self._max_message_bytes:
@@ -271,6 +285,7 @@ class PartitionLog:
                     duplicate.timestamp,
                     self.log_start_offset,
                     True,
+                    self._await_sync(duplicate.last_offset, sync=sync),
                 )
             self._producers.check(header)
         offset = self._write(batch, header)
@@ -281,9 +296,23 @@ class PartitionLog:
             offset + header.last_offset_delta,
             now_ms if self._log_append_time else -1,
             self.log_start_offset,
+            False,
+            self._await_sync(offset, sync=sync),
         )
 
-    def _append_own(self, batches: Buffer) -> AppendInfo:
+    def _await_sync(self, offset: int, *, sync: bool) -> bool:
+        """Make the sync that `flush.messages` asks for before an offset is acknowledged, or tell that it is due."""
+        end = self.log_end_offset
+        if end - self.recovery_point < self._flush_messages:
+            self._visible_end = end
+            return False
+        if offset < self.high_watermark:
+            return False
+        if sync:
+            self.flush(caches=False)
+        return not sync
+
+    def _append_own(self, batches: Buffer, *, sync: bool) -> AppendInfo:
         base_offset = self.log_end_offset
         view = memoryview(batches)
         for position, header in check_batches(batches):
@@ -299,7 +328,8 @@ class PartitionLog:
             offset = self._write(batch, header)
             for marker in markers:
                 self._end_transaction(header, marker, offset)
-        return AppendInfo(base_offset, self.log_end_offset - 1, -1, self.log_start_offset)
+        awaits_sync = self._await_sync(self.log_end_offset - 1, sync=sync)
+        return AppendInfo(base_offset, self.log_end_offset - 1, -1, self.log_start_offset, False, awaits_sync)
 
     def _end_transaction(self, header: BatchHeader, marker: EndTxnMarker, offset: int) -> None:
         aborted = self._producers.record_marker(header, marker, offset)
@@ -342,8 +372,6 @@ class PartitionLog:
             raise StorageFailure(f"{segment.name}: {error}") from error
         self.log_end_offset = last_offset + 1
         self._producers.end_offset = last_offset + 1
-        if last_offset + 1 - self.recovery_point >= self._flush_messages:
-            self.flush(caches=False)
         return offset
 
     def _undo(self, segment: Segment, position: int, offset: int) -> None:
@@ -397,7 +425,7 @@ class PartitionLog:
         end = self.log_end_offset
         if not self.log_start_offset <= offset <= end:
             raise OffsetOutOfRange(offset, self.log_start_offset, end)
-        limit = end if max_offset is None else max_offset
+        limit = self.high_watermark if max_offset is None else max_offset
         if offset >= min(limit, end):
             return NOTHING
         segments = self._segments
@@ -497,7 +525,7 @@ class PartitionLog:
             if located is not None:
                 segment.cut(located[0])
                 segment.keep_indexes_before(offset)
-            self.log_end_offset = segment.load_tail()
+            self.log_end_offset = self._visible_end = segment.load_tail()
             self.recovery_point = min(self.recovery_point, self.log_end_offset)
             found.segments = self._segments
             self._producers = load_producers(

@@ -64,7 +64,7 @@ def find_cleanable(log: PartitionLog, clean_offset: int | None, now_ms: int) -> 
     limit = min(log.last_stable_offset, _first_too_young(closed[first:], log.config, now_ms, bases[-1]))
     end = max(_holding(bases, max(limit, first_dirty)), first)
     from_dirty = _holding(bases, min(first_dirty, bases[end]))
-    # A segment that holds the first dirty offset in its middle counts as dirty as a whole, as in Kafka.
+    # A segment that holds the first dirty offset in its middle counts as dirty as a whole: it is read again.
     return Cleanable(
         first_dirty_offset=first_dirty,
         first_uncleanable_offset=bases[end],

@@ -80,8 +80,8 @@ class Compaction:
     def steps(self) -> Iterator[Step]:
         """Do the work, a millisecond or two for each step.
 
-        Raises CompactionAbandonedError, CorruptBatch, StorageFailure and OSError. What was replaced before stays so, and
-        holds all that is needed.
+        Raises CompactionAbandonedError, CorruptBatch, StorageFailure and OSError. What was replaced before stays so,
+        and holds all that is needed.
         """
         yield from self._read_dirty_part()
         yield from self._map.seal()

@@ -25,6 +25,8 @@ log = getLogger("kafkalite.broker")
 _SHUTDOWN_DEADLINE: Final = 5.0
 _EXPIRE_EVERY: Final = 600.0
 """Kafka's producer.id.expiration.check.interval.ms."""
+_FIRST_COMPACTION: Final = 1.0
+"""Seconds after the start, when everything that a first request needs has been imported."""
 
 
 class Broker:
@@ -97,6 +99,8 @@ class Broker:
                 background.start_soon(_warm_up, self._dispatch)
                 background.start_soon(_checkpoint, node, self.config.log_flush_offset_checkpoint_interval)
                 background.start_soon(_expire_producers, node)
+                if self.config.log_cleaner_enable:
+                    background.start_soon(_compact, node)
                 async with trio.open_nursery() as accepting:
                     for listener in self._listeners:
                         accepting.start_soon(listener.accept, connections)
@@ -131,6 +135,13 @@ async def _checkpoint(node: Node, every: float) -> None:
     while True:
         await trio.sleep(every)
         await trio.to_thread.run_sync(node.checkpoint)
+
+
+async def _compact(node: Node) -> None:
+    await trio.sleep(_FIRST_COMPACTION)
+    from kafkalite.log_cleaner import LogCleaner  # a start shall not wait for it
+
+    await LogCleaner(node.storage, node.config, node.wall_ms).run()
 
 
 async def _expire_producers(node: Node) -> None:

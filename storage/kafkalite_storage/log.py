@@ -1,7 +1,7 @@
 """A partition: an append-only sequence of record batches in segments (`open`, `append`, `read`, look-ups)."""
 
 from bisect import bisect_right
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -31,6 +31,7 @@ from kafkalite_storage.recovery import (
     read_directory,
     recover,
 )
+from kafkalite_storage.replacement import replace_files
 from kafkalite_storage.segment import NOTHING, FetchSlice, Segment, file_name
 from kafkalite_storage.soundness import sound_part
 from kafkalite_storage.time_search import TimestampOffset
@@ -236,6 +237,11 @@ class PartitionLog:
         return len(self._segments)
 
     @property
+    def segments(self) -> Sequence[Segment]:
+        """The segments, oldest first, the active one last; to be read only."""
+        return self._segments
+
+    @property
     def producers(self) -> ProducerStates:
         """What the partition remembers of its producers; to be read only."""
         return self._producers
@@ -396,6 +402,36 @@ class PartitionLog:
         self._active = segment
         self._names_unsynced = True
         return segment
+
+    def roll(self) -> None:
+        """Begin a new active segment unless the present one is empty, so that compaction may look at it."""
+        if self._failure is not None or not self._active.size:
+            return
+        with _storage(self.directory):
+            self._roll()
+
+    def replace_segments(self, old: Sequence[Segment]) -> list[str]:
+        """Put the `.cleaned` files with the offset of the first one into the place of neighbours that are closed.
+
+        They must have been synced. Returns the paths of the old files, which the caller removes; slices that were
+        handed out stay readable. Raises StorageFailure; if the change was half done then, the log refuses writes until
+        a new start completes it.
+        """
+        first = self._segments.index(old[0])
+        base_offset = old[0].base_offset
+        try:
+            doomed = replace_files(self._fs, self.directory, base_offset, [segment.base_offset for segment in old])
+        except OSError as error:
+            self._failure = error
+            raise StorageFailure(f"{self.directory}: {error}") from error
+        for segment in old:
+            self._files.forget(segment)
+            segment.release()
+        segments = list(self._segments)  # a new one, because a flush in another thread may be walking along the old
+        segments[first : first + len(old)] = [Segment(self._fs, self._files, self.directory, base_offset)]
+        self._segments = segments
+        self._bases = [segment.base_offset for segment in segments]
+        return doomed
 
     def _take_snapshot(self) -> None:
         """Save the producers' state at the end offset, and drop all but the newest snapshots."""

@@ -308,6 +308,12 @@ class Segment:
         self._rebuild_indexes()
         return self.time_index
 
+    def oldest(self) -> int:
+        """Return the newest timestamp of the first batch; -1 when empty."""
+        if self.first_timestamp is None and self.size >= HEADER_SIZE:
+            self.first_timestamp = read_header(self.log_file().read_at(0, HEADER_SIZE)).max_timestamp
+        return NO_TIMESTAMP if self.first_timestamp is None else self.first_timestamp
+
     def locate(self, offset: int) -> tuple[int, int] | None:
         """Return position and size of the first batch that ends at or after offset, if there is one.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from kafkalite.clock import MACHINE_CLOCK
 from kafkalite.deadlines import Deadlines
 from kafkalite.node import Node
 from kafkalite.server.dispatch import Dispatch
@@ -16,6 +17,7 @@ from kafkalite.server.listener import Listener, open_socket
 from kafkalite_wire.apis import APIS
 
 if TYPE_CHECKING:
+    from kafkalite.clock import Clock
     from kafkalite.config import BrokerConfig
 
 log = getLogger("kafkalite.broker")
@@ -34,10 +36,10 @@ class Broker:
         address = await nursery.start(Broker(config).run)
     """
 
-    def __init__(self, config: BrokerConfig) -> None:
+    def __init__(self, config: BrokerConfig, *, clock: Clock = MACHINE_CLOCK) -> None:
         self.config = config
         self._node: Node | None = None
-        self._deadlines = Deadlines()
+        self._deadlines = Deadlines(clock)
         self._listeners: tuple[Listener, ...] = ()
         self._stop = trio.Event()
 
@@ -132,7 +134,7 @@ async def _checkpoint(node: Node, every: float) -> None:
 
 async def _expire_producers(node: Node) -> None:
     while True:
-        await trio.sleep(_EXPIRE_EVERY)
+        await node.deadlines.sleep(_EXPIRE_EVERY)
         node.expire_producers()
 
 

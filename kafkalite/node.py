@@ -7,7 +7,6 @@ and the consumers that wait for it, a deleted topic and the offsets committed fo
 from __future__ import annotations
 
 import os
-import time
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +18,7 @@ from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, S
 from kafkalite_storage.storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kafkalite.config import BrokerConfig
     from kafkalite.deadlines import Deadlines
@@ -31,11 +30,6 @@ if TYPE_CHECKING:
 log = getLogger("kafkalite.node")
 
 _BASE64_DASH: Final = 62
-
-
-def wall_ms() -> int:
-    """Tell the time that records are stamped with: milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def _random_positive_int32() -> int:
@@ -60,6 +54,11 @@ class Node:
         self.config = config
         self.node_id = config.node_id
         self.deadlines = deadlines
+        # The clock's own functions: every request asks for the time, and shall not pay for a call that passes on.
+        self.now: Callable[[], float] = deadlines.now
+        """Tells the time that sessions and waits are measured in: monotonic seconds."""
+        self.wall_ms: Callable[[], int] = deadlines.clock.wall_ms
+        """Tells the time that records are stamped with: milliseconds since 1970."""
         self.pending_fetches = PendingFetches()
         self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
         self._producer_ids = range(0)
@@ -69,7 +68,7 @@ class Node:
                 node_id=config.node_id,
                 defaults=config.log_defaults,
                 new_uuid=_random_uuid,
-                now_ms=wall_ms(),
+                now_ms=self.wall_ms(),
             )
         except (DataDirectoryInUse, DataDirectoryCorrupt) as error:
             raise StartError(str(error)) from None
@@ -77,15 +76,7 @@ class Node:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
         if not self.storage.was_clean:
             log.warning("%s was not closed in order: logs are checked as they are opened", config.data_dir)
-        self.groups = GroupDriver(self.storage, config, deadlines, wall_ms)
-
-    def now(self) -> float:
-        """Tell the time that sessions and waits are measured in: monotonic seconds."""
-        return self.deadlines.now()
-
-    def wall_ms(self) -> int:
-        """Tell the time that records are stamped with: milliseconds since 1970."""
-        return wall_ms()
+        self.groups = GroupDriver(self.storage, config, deadlines, self.wall_ms)
 
     # Partitions
 
@@ -108,7 +99,7 @@ class Node:
 
         ``header`` is what ``check_produced`` said of the batch. Raises StorageError and CorruptBatch.
         """
-        appended = self.storage.log(topic, index).append(batch, now_ms=wall_ms(), header=header)
+        appended = self.storage.log(topic, index).append(batch, now_ms=self.wall_ms(), header=header)
         if not appended.is_duplicate:
             self.pending_fetches.appended((topic, index), len(batch))
         return appended
@@ -117,7 +108,7 @@ class Node:
 
     def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
         """Create a topic; it is ready when this returns. Raises StorageError."""
-        return self.storage.create_topic(name, partitions, configs, now_ms=wall_ms())
+        return self.storage.create_topic(name, partitions, configs, now_ms=self.wall_ms())
 
     def auto_create_topic(self, name: str) -> Topic:
         """Create a topic that a client asked about, with the broker's defaults. Raises StorageError."""
@@ -125,21 +116,21 @@ class Node:
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic and the offsets committed for it; fetches that wait for it learn so. Raises StorageError."""
-        self.storage.delete_topic(name, now_ms=wall_ms())
+        self.storage.delete_topic(name, now_ms=self.wall_ms())
         self.groups.topic_deleted(name)
         self.pending_fetches.changed(name)
 
     def create_partitions(self, name: str, total: int) -> None:
         """Raise the number of a topic's partitions. Raises StorageError."""
-        self.storage.create_partitions(name, total, now_ms=wall_ms())
+        self.storage.create_partitions(name, total, now_ms=self.wall_ms())
 
     def alter_topic_configs(self, name: str, changes: Mapping[str, str | None]) -> None:
         """Set configurations of a topic, or with None take them back. Raises StorageError."""
-        self.storage.alter_configs(name, changes, now_ms=wall_ms())
+        self.storage.alter_configs(name, changes, now_ms=self.wall_ms())
 
     def alter_broker_configs(self, broker: str, changes: Mapping[str, str | None]) -> None:
         """Set defaults of topics for this broker, or for "" all of them. Raises StorageError."""
-        self.storage.alter_broker_configs(broker, changes, now_ms=wall_ms())
+        self.storage.alter_broker_configs(broker, changes, now_ms=self.wall_ms())
 
     def delete_records(self, topic: str, index: int, offset: int) -> int:
         """Let a partition that exists begin at an offset; fetches that wait below learn so. Raises StorageError."""
@@ -150,7 +141,7 @@ class Node:
     def new_producer_id(self) -> int:
         """Give out a producer id that this data directory has never given out. Raises StorageError."""
         if not self._producer_ids:
-            self._producer_ids = self.storage.allocate_producer_ids(now_ms=wall_ms())
+            self._producer_ids = self.storage.allocate_producer_ids(now_ms=self.wall_ms())
         first, self._producer_ids = self._producer_ids[0], self._producer_ids[1:]
         return first
 
@@ -174,7 +165,7 @@ class Node:
 
     def expire_producers(self) -> None:
         """Forget the sequence numbers of producers that have been quiet for too long."""
-        before_ms = wall_ms() - round(self.config.producer_id_expiration * 1000)
+        before_ms = self.wall_ms() - round(self.config.producer_id_expiration * 1000)
         for partition in tuple(self.storage.open_logs.values()):
             partition.expire_producers(before_ms)
 

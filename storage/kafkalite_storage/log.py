@@ -111,6 +111,8 @@ class PartitionLog:
         self._epoch_written = self._epochs.latest
         self._failure: OSError | None = None
         self._names_unsynced = False
+        #: Whether the index files may be missing, which a clean close makes up for.
+        self._lacks_indexes = False
         self._check_records = check_records
         self._may_have_gaps = may_have_gaps
         self.config = config
@@ -139,12 +141,16 @@ class PartitionLog:
         with _storage(directory):
             fs.make_directory(directory)
             found = read_directory(fs, files, directory)
-            if not found.segments:
+            is_new = not found.segments
+            if is_new:
                 first = Segment(fs, files, directory, log_start_offset)
                 first.create()
                 found.segments.append(first)
-            log_start_offset = max(log_start_offset, found.segments[0].base_offset)
-            end_offset, trusted_offset, recovery = _load(found, clean, recovery_point, config)
+                end_offset = trusted_offset = log_start_offset
+                recovery = Recovery()
+            else:
+                log_start_offset = max(log_start_offset, found.segments[0].base_offset)
+                end_offset, trusted_offset, recovery = _load(found, clean, recovery_point, config)
             producers = load_producers(
                 fs,
                 directory,
@@ -167,6 +173,7 @@ class PartitionLog:
                 may_have_gaps,
             )
             log._epochs.truncate_to(end_offset)
+            log._lacks_indexes = is_new or not clean
             return log
 
     @property
@@ -605,6 +612,8 @@ class PartitionLog:
                 if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
                     self._active.seal()
                     self._take_snapshot()
+                elif self._lacks_indexes:
+                    self._active.seal()
             self.flush()
         for segment in self._segments:
             self._files.forget(segment)

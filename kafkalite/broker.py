@@ -91,6 +91,11 @@ class Broker:
         """What requests go through; there is one once the broker is open."""
         return self._dispatch
 
+    def set_available(self, available: bool) -> None:
+        """Turn all clients away, as if the broker were gone, or let them in again; nothing that is kept changes."""
+        for listener in self._listeners:
+            listener.set_available(available)
+
     def stop(self) -> None:
         """Begin to stop: no new clients, what is in flight is answered, then the logs are closed."""
         self._stop.set()

@@ -54,6 +54,8 @@ class GroupDriver:
         self._alarm: Deadline | None = None
         self._held = HeldHeartbeats(deadlines, config.group_heartbeat_hold)
         self._loaded: GroupCoordinator | None = None
+        self.on_performed: Callable[[Effects], None] | None = None
+        """Told after each change of a group, once its replies are under way: for whoever waits for a state."""
 
     @property
     def coordinator(self) -> GroupCoordinator:
@@ -85,6 +87,8 @@ class GroupDriver:
         else:
             _send(effects)
         self._set_alarm()
+        if self.on_performed is not None:
+            self.on_performed(effects)
 
     def _synced(self, effects: Effects, error: StorageError | None) -> None:
         if error is None:
@@ -123,6 +127,15 @@ class GroupDriver:
     def stop_waiting(self) -> None:
         """Answer the heartbeats that wait, because the broker stops."""
         self._held.release_all()
+
+    def unload(self) -> None:
+        """Forget the groups, after all that waits has been refused: the next request has them read from the log."""
+        self._held.release_all()
+        self.perform(self.coordinator.refuse_all_waiting(now=self._deadlines.now()))
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._loaded = None
 
     def topic_deleted(self, name: str) -> None:
         """Forget the offsets that were committed for a topic."""

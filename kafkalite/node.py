@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from kafkalite.config import BrokerConfig
     from kafkalite.deadlines import Deadlines
+    from kafkalite_storage.filesystem import FileSystem
     from kafkalite_storage.log import AppendInfo, PartitionLog
     from kafkalite_storage.topics import Topic
     from kafkalite_wire.records import BatchHeader
@@ -51,8 +52,11 @@ def _random_uuid() -> bytes:
 class Node:
     """Everything that the requests of all clients share."""
 
-    def __init__(self, config: BrokerConfig, deadlines: Deadlines) -> None:
-        """Open the data directory and replay what it says. Raises StartError."""
+    def __init__(self, config: BrokerConfig, deadlines: Deadlines, file_system: FileSystem | None = None) -> None:
+        """Open the data directory, by default on the machine's file system, and replay what it says.
+
+        Raises StartError.
+        """
         self.config = config
         self.node_id = config.node_id
         self.deadlines = deadlines
@@ -68,6 +72,7 @@ class Node:
         try:
             self.storage = Storage.open(
                 config.data_dir,
+                fs=file_system,
                 node_id=config.node_id,
                 defaults=config.log_defaults,
                 new_uuid=_random_uuid,

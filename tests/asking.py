@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 
+from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreatableTopicConfig, CreateTopicsRequest
 from kafkalite_wire.messages.describe_configs import DescribeConfigsRequest, DescribeConfigsResource
 from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic, PartitionData
 from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest
-from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
+from kafkalite_wire.messages.list_offsets import (
+    ListOffsetsPartition,
+    ListOffsetsPartitionResponse,
+    ListOffsetsRequest,
+    ListOffsetsResponse,
+    ListOffsetsTopic,
+)
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequest,
@@ -30,7 +38,7 @@ _TOPIC_OVERRIDE = 1
 
 
 def create_topic(client: BlockingClient, name: str, partitions: int = 1, **configs: str) -> bytes:
-    """Make a topic and return its id; configurations are named with underscores."""
+    """Make a topic, wait until it is served, and return its id; configurations are named with underscores."""
     topic = CreatableTopic(
         name=name,
         num_partitions=partitions,
@@ -39,13 +47,20 @@ def create_topic(client: BlockingClient, name: str, partitions: int = 1, **confi
     )
     [result] = client.call(CreateTopicsRequest(topics=(topic,)), 7).topics
     assert result.error_code == 0, result
+    deadline = time.monotonic() + 30
+    while any(each.error_code for each in _list_offsets(client, name, range(partitions), LATEST)):
+        assert time.monotonic() < deadline
     topic_id: bytes = result.topic_id
     return topic_id
 
 
 def new_producer_id(client: BlockingClient) -> int:
-    answer = client.call(InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=0), 4)
-    assert answer.error_code == 0
+    """Ask for a producer id; Kafka says for a moment after its start that it has none yet."""
+    deadline = time.monotonic() + 30
+    request = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=0)
+    while (answer := client.call(request, 4)).error_code == ErrorCode.COORDINATOR_LOAD_IN_PROGRESS:
+        assert time.monotonic() < deadline
+    assert answer.error_code == 0, answer
     producer_id: int = answer.producer_id
     return producer_id
 
@@ -89,12 +104,18 @@ def whole_batches(records: memoryview) -> memoryview:
 
 def offsets(client: BlockingClient, topic: str, partitions: Iterable[int], timestamp: int) -> dict[int, int]:
     """Ask for the offsets of a time, or of LATEST, EARLIEST or NEWEST."""
+    found = _list_offsets(client, topic, partitions, timestamp)
+    assert all(each.error_code == 0 for each in found), found
+    return {each.partition_index: each.offset for each in found}
+
+
+def _list_offsets(
+    client: BlockingClient, topic: str, partitions: Iterable[int], timestamp: int
+) -> tuple[ListOffsetsPartitionResponse, ...]:
     wanted = tuple(ListOffsetsPartition(partition_index=number, timestamp=timestamp) for number in partitions)
-    answer = client.call(
-        ListOffsetsRequest(replica_id=-1, topics=(ListOffsetsTopic(name=topic, partitions=wanted),)), 7
-    )
-    assert all(each.error_code == 0 for each in answer.topics[0].partitions), answer
-    return {each.partition_index: each.offset for each in answer.topics[0].partitions}
+    request = ListOffsetsRequest(replica_id=-1, topics=(ListOffsetsTopic(name=topic, partitions=wanted),))
+    answer: ListOffsetsResponse = client.call(request, 7)
+    return answer.topics[0].partitions
 
 
 def commit(

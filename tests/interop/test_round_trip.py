@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from kafkalite_conformance.reference_broker import CONFORMANCE_JVM_FLAGS, start_kafka
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
@@ -22,12 +24,12 @@ from tests.reference import java, kafka_libs
 
 OUT_OF_ORDER = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
 NOT_YET = (ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, ErrorCode.COORDINATOR_NOT_AVAILABLE, ErrorCode.NOT_COORDINATOR)
-SIGTERM_STATUS = 143
-"""What a JVM returns that was asked to stop and did."""
+STOPPED_BY_SIGTERM = 143  # what a JVM returns
 KAFKA_SETTINGS = {"offsets.topic.num.partitions": "2", "auto.create.topics.enable": "false"}
 
 
-def test_kafka_goes_on_where_kafkalite_stopped_and_gives_it_back(used: Used, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["stopped", "killed"])
+def test_kafka_goes_on_where_kafkalite_ended_and_gives_it_back(used: Used, tmp_path: Path, end: str) -> None:
     java()
     kafka_libs()
     data = tmp_path / "logs"
@@ -37,7 +39,9 @@ def test_kafka_goes_on_where_kafkalite_stopped_and_gives_it_back(used: Used, tmp
     times = (0, now - 58_000, now - 30_000, now + 3_600_000)
     broker = KillableBroker(data, SETTINGS)
 
-    with served_by(broker) as client:
+    with served_by(broker, end) as client:
+        for number in range(3):
+            asking.produce(client, "moved", 0, build_batch([Record(b"%d" % number, b"at the end", now)]))
         written = everything(client, times)
         given_ids = {used.producer_id, asking.new_producer_id(client)}
     with start_kafka(KAFKA_SETTINGS, jvm_flags=CONFORMANCE_JVM_FLAGS, data_dir=tmp_path) as kafka:
@@ -50,16 +54,20 @@ def test_kafka_goes_on_where_kafkalite_stopped_and_gives_it_back(used: Used, tmp
             asking.produce(client, "from-kafka", 1, build_batch([Record(b"k", b"of Kafka", now)]))
             asking.commit(client, "bystander", "codecs", {0: 6})
             left = everything(client, times)
-        assert kafka.stop() in (0, SIGTERM_STATUS)
-    with served_by(broker) as client:
+        if end == "stopped":
+            assert kafka.stop() == STOPPED_BY_SIGTERM
+        else:
+            kafka.kill()
+    with served_by(broker, "stopped") as client:
         check_the_same(everything(client, times), left)
         producer_goes_on(client, used, b"and back", now)
         check_ids_are_new(client, given_ids)
-        assert not broker.data.joinpath(".kafka_cleanshutdown").exists()
+    assert (broker.complaints[-1] == "") == (end == "stopped")
 
 
 @contextmanager
-def served_by(broker: KillableBroker) -> Iterator[BlockingClient]:
+def served_by(broker: KillableBroker, end: str) -> Iterator[BlockingClient]:
+    """Run kafkalite until it is stopped, or killed."""
     broker.launch()
     try:
         broker.await_ready()
@@ -68,8 +76,10 @@ def served_by(broker: KillableBroker) -> Iterator[BlockingClient]:
     except BaseException:
         broker.kill()
         raise
-    assert broker.stop() == 0
-    assert broker.complaints[-1] == ""
+    if end == "stopped":
+        assert broker.stop() == 0
+    else:
+        broker.kill()
 
 
 def check_the_same(now: Served, before: Served) -> None:

@@ -85,11 +85,11 @@ def make(path: Path) -> Used:
 
 def _make_topics(client: BlockingClient) -> None:
     asking.create_topic(client, "codecs", 2, index_interval_bytes="300")
-    asking.create_topic(client, "timed", 1, segment_ms="1000", retention_ms="123456789")
+    asking.create_topic(client, "timed", 1, segment_ms="1000", index_interval_bytes="200", retention_ms="123456789")
     asking.create_topic(client, "sized", 1, segment_bytes="1048576", retention_bytes="-1")
     asking.create_topic(client, "stamped", 1, message_timestamp_type="LogAppendTime")
     asking.create_topic(client, "table", 1, cleanup_policy="compact")
-    asking.create_topic(client, "tx", 1, segment_ms="1000")
+    asking.create_topic(client, "tx", 1, segment_ms="1000", index_interval_bytes="200")
     asking.create_topic(client, "moved", 1)
     asking.create_topic(client, "empty", 1)
     for name in ("gone", "again"):

@@ -61,6 +61,10 @@ class MemoryFileSystem:
         """Return the content."""
         return bytes(self.open(path).content)
 
+    def rewrite(self, path: str, position: int, content: Buffer) -> None:
+        """Write over a part of the content."""
+        self.open(path).content[position : position + len(content)] = content
+
     def replace(self, path: str, content: bytes, *, sync: bool = True) -> None:  # noqa: ARG002  # nothing to sync
         """Give the name a new file; readers of the old one keep it."""
         self._require_parent(path)

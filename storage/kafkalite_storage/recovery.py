@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.leader_epochs import LeaderEpochs
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.producer_snapshot import decode_snapshot
 from kafkalite_storage.producer_state import ProducerStates
@@ -19,6 +20,7 @@ from kafkalite_storage.segment import Segment, file_name
 from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_records, read_end_txn_marker
 
 _DISCARDED: Final = (".deleted", ".cleaned", ".tmp")
+_INDEXES: Final = ("index", "timeindex", "txnindex")
 _DIGITS: Final = 20
 
 
@@ -64,12 +66,15 @@ def read_directory(fs: FileSystem, files: OpenFiles, directory: str) -> Director
     """Find the segments by their names; complete or remove what a crash left of a deletion or a compaction."""
     found = Directory()
     finish_replacements(fs, directory)
-    for name in sorted(fs.list(directory)):
+    names = set(fs.list(directory))
+    for name in sorted(names):
         stem, _, suffix = name.partition(".")
         if name.endswith(_DISCARDED):
             fs.remove(f"{directory}/{name}")
         elif len(stem) == _DIGITS and stem.isdigit():
-            if suffix == "log":
+            if suffix in _INDEXES and f"{stem}.log" not in names:
+                fs.remove(f"{directory}/{name}")
+            elif suffix == "log":
                 found.segments.append(Segment(fs, files, directory, int(stem)))
             elif suffix == "snapshot":
                 found.snapshots.append(int(stem))
@@ -81,28 +86,39 @@ def load_clean(found: Directory) -> int:
     return found.segments[-1].load_tail()
 
 
-def recover(found: Directory, recovery_point: int, interval: int) -> tuple[int, int, Recovery]:
+def recover(found: Directory, recovery_point: int, interval: int, epochs: LeaderEpochs) -> tuple[int, int, Recovery]:
     """Cut the log to its last sound batch and rebuild the indexes past the recovery point.
 
-    Return the end offset, the offset from which batches were checked, and what was done.
+    Return the end offset, the offset from which batches were checked, and what was done. The steps are such that
+    another crash in between leaves nothing that this would not find again: what goes, goes from the end on.
     """
     segments = found.segments
     first = max((i for i, segment in enumerate(segments) if segment.base_offset <= recovery_point), default=0)
     tail = _Tail(end_offset=segments[first].base_offset)
+    kept = segments[:first]
     for number in range(first, len(segments)):
         segment = segments[number]
         if segment.base_offset < tail.end_offset:
-            tail.reason = tail.reason or f"{segment.name} overlaps the segment before it"
-        if tail.reason:
-            tail.truncated += segment.size
-            tail.deleted += 1
-            segment.delete()
-            continue
-        _recover_segment(segment, recovery_point, interval, tail)
+            if segment.size == 0:  # made by a roll that failed, after which the log went on in the segment before
+                segment.delete()
+                continue
+            tail.reason = f"{segment.name} overlaps the segment before it"
+            _delete_from_the_end(segments[number:], tail)
+            break
+        kept.append(segment)
+        size = segment.size
+        position = _check_segment(segment, recovery_point, interval, tail, epochs)
+        if position < size:
+            tail.reason = tail.reason or f"{segment.name} ends {size - position} bytes into a batch"
+            _delete_from_the_end(segments[number + 1 :], tail)
+            tail.truncated += size - position
+            segment.cut(position)
+            # Else a second crash could join what is written next to what was cut off.
+            segment.sync(indexes=False)
+            break
         if number + 1 < len(segments):
             segment.seal()
-    if tail.deleted:
-        del segments[len(segments) - tail.deleted :]
+    found.segments[:] = kept
     done = Recovery(
         scanned_bytes=tail.scanned,
         truncated_bytes=tail.truncated,
@@ -112,12 +128,21 @@ def recover(found: Directory, recovery_point: int, interval: int) -> tuple[int, 
     return tail.end_offset, max(tail.trusted_offset, 0), done
 
 
-def _recover_segment(segment: Segment, recovery_point: int, interval: int, tail: _Tail) -> None:
+def _delete_from_the_end(segments: list[Segment], tail: _Tail) -> None:
+    for segment in reversed(segments):
+        tail.truncated += segment.size
+        tail.deleted += 1
+        segment.delete()
+
+
+def _check_segment(segment: Segment, recovery_point: int, interval: int, tail: _Tail, epochs: LeaderEpochs) -> int:
+    """Take the sound batches of a segment into indexes and epochs; return the position at which they end."""
     size = segment.size
     position, end_offset = _trusted_part(segment, recovery_point)
     tail.end_offset = max(tail.end_offset, end_offset)
     if tail.trusted_offset < 0:
         tail.trusted_offset = end_offset
+        epochs.truncate_to(end_offset)
     tail.scanned += size - position
     for at, header, batch in iter_batches(segment.log_file(), position, size):
         try:
@@ -128,12 +153,10 @@ def _recover_segment(segment: Segment, recovery_point: int, interval: int, tail:
             tail.reason = f"{segment.name} at byte {at}: {error}"
             break
         segment.note_batch(at, header.size, header.base_offset, header.last_offset, header.max_timestamp, interval)
+        epochs.assign(header.partition_leader_epoch, header.base_offset)
         tail.end_offset = header.next_offset
         position = at + header.size
-    if position < size:
-        tail.reason = tail.reason or f"{segment.name} ends {size - position} bytes into a batch"
-        tail.truncated += size - position
-        segment.cut(position)
+    return position
 
 
 def _trusted_part(segment: Segment, recovery_point: int) -> tuple[int, int]:
@@ -141,6 +164,7 @@ def _trusted_part(segment: Segment, recovery_point: int) -> tuple[int, int]:
     if recovery_point > segment.base_offset:
         segment.keep_indexes_before(recovery_point)
         try:
+            segment.check_last_entries()
             end_offset = segment.load_tail(until=recovery_point)
         except ValueError:
             pass

@@ -1,6 +1,7 @@
 """One segment of a partition: a `.log` file of batches with its indexes."""
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from logging import getLogger
 from typing import Final
@@ -12,7 +13,8 @@ from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.scan import LENGTH_PREFIX, SMALLEST_LENGTH, WALK, iter_headers
 from kafkalite_storage.sound_ranges import SoundRanges
 from kafkalite_storage.transaction_index import TransactionIndex
-from kafkalite_wire.records import HEADER_SIZE, MAGIC, NO_TIMESTAMP, Buffer, read_header
+from kafkalite_storage.write_again import write_cache_again, write_log_again
+from kafkalite_wire.records import HEADER_SIZE, MAGIC, NO_TIMESTAMP, BatchHeader, Buffer, read_header
 
 log = getLogger("kafkalite.storage")
 
@@ -164,9 +166,17 @@ class Segment:
         """The aborted transactions."""
         return TransactionIndex(self._fs, self._path(".txnindex"))
 
+    def headers(self) -> Iterator[BatchHeader]:
+        """Yield the header of every batch."""
+        return (header for _, header in iter_headers(self.log_file(), 0, self.size))
+
     def release(self) -> None:
         """Close the files; the next use opens them again."""
         self._log = None
+        self.forget_indexes()
+
+    def forget_indexes(self) -> None:
+        """Read both indexes again at the next use, because a failed write may have left anything behind the entries."""
         self._offset_index = None
         self._time_index = None
 
@@ -241,16 +251,17 @@ class Segment:
         """
         self._size = size = self.log_file().size()
         index = self.offset_index
-        position = index.positions[-1] if len(index) else 0
+        start = position = index.positions[-1] if len(index) else 0
         self._entries = len(index)
         times = self.time_index
         self.max_timestamp, self.max_timestamp_offset = NO_TIMESTAMP, self.base_offset
         if len(times):
             self.max_timestamp = times.timestamps[-1]
             self.max_timestamp_offset = self.base_offset + times.offsets[-1]
+        else:  # it is lost, or no batch has a time
+            position = 0
         self._since_index = 0
         end_offset = self.base_offset
-        start = position
         indexed_end = self.base_offset + index.offsets[-1] if len(index) else None
         self.last_batch_offset = self.last_batch_position = -1
         for at, header in iter_headers(self.log_file(), position, size):
@@ -264,7 +275,7 @@ class Segment:
                 self.max_timestamp, self.max_timestamp_offset = header.max_timestamp, header.last_offset
             end_offset = header.next_offset
             self.last_batch_offset, self.last_batch_position = header.base_offset, at
-            self._since_index += header.size
+            self._since_index += header.size if at >= start else 0
             position = at + header.size
         if position != size and until is None:
             raise ValueError(f"{self.name}: {size - position} bytes follow the last whole batch")
@@ -272,6 +283,25 @@ class Segment:
         if size > 0:
             self.first_timestamp = read_header(self.log_file().read_at(0, HEADER_SIZE)).max_timestamp
         return end_offset
+
+    def check_last_entries(self) -> None:
+        """Raise ValueError unless the last entry of each index fits its batch, as one that was torn would not."""
+        offsets, times = self.offset_index, self.time_index
+        if len(offsets):
+            header = self._header_at(offsets.positions[-1])
+            if header is None or header.last_offset != self.base_offset + offsets.offsets[-1]:
+                raise ValueError(f"{self.name}: the last entry of its offset index is damaged")
+        if len(times):
+            offset = self.base_offset + times.offsets[-1]
+            located = self.locate(offset)
+            header = None if located is None else self._header_at(located[0])
+            if header is None or (header.last_offset, header.max_timestamp) != (offset, times.timestamps[-1]):
+                raise ValueError(f"{self.name}: the last entry of its time index is damaged")
+
+    def _header_at(self, position: int) -> BatchHeader | None:
+        for _, header in iter_headers(self.log_file(), position, self.size):
+            return header
+        return None
 
     def newest(self) -> tuple[int, int]:
         """Return the newest timestamp and the last offset of its batch; (-1, base offset) when empty."""
@@ -415,7 +445,11 @@ class Segment:
 
     def _rebuild_indexes(self) -> None:
         """Make both indexes anew from the batches, after they were lost or damaged."""
-        self._fill_indexes(self.offset_index, self.time_index)
+        try:
+            self._fill_indexes(self.offset_index, self.time_index)
+        except OSError:
+            self.forget_indexes()
+            raise
 
     def _fill_indexes(self, offsets: OffsetIndex, times: TimeIndex | None) -> None:
         offsets.keep(0)
@@ -447,11 +481,29 @@ class Segment:
                 if self._fs.exists(path):
                     self._fs.open(path).sync()
 
+    def write_log_again(self, start: int, end: int) -> None:
+        """Write over the batches from offset start to before end, so that `sync` brings them to the disk after all.
+
+        May run in another thread than appends and reads.
+        """
+        write_log_again(self._fs, self._path(".log"), start, end)
+
+    def write_indexes_again(self) -> None:
+        """Do the same with the indexes."""
+        for suffix in _SUFFIXES[1:]:
+            write_cache_again(self._fs, self._path(suffix))
+
     def delete(self) -> None:
-        """Remove the files; slices that were handed out stay readable."""
+        """Remove the files; slices that were handed out stay readable.
+
+        The log file is gone for good when this returns. Of several segments that are removed in their order, a power
+        cut could otherwise bring back any, and leave a gap.
+        """
         self._files.forget(self)
         self.release()
-        for suffix in _SUFFIXES:
+        self._fs.remove(self._path(".log"))
+        self._fs.sync_directory(self._directory)
+        for suffix in _SUFFIXES[1:]:
             self._fs.remove(self._path(suffix))
 
     def _path(self, suffix: str) -> str:

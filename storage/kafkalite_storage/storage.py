@@ -476,7 +476,7 @@ class Storage:
 
     def _write_checkpoints(self) -> None:
         for key, log in list(self._logs.items()):
-            self._recovery_points[key] = log.recovery_point
+            self._recovery_points[key] = log.caches_point
             if log.log_start_offset > log.first_segment_offset:
                 self._log_start_offsets[key] = log.log_start_offset
             else:

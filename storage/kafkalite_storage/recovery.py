@@ -54,12 +54,19 @@ class Directory:
 class _Tail:
     """The result of a recovery in progress."""
 
-    end_offset: int = 0
+    end_offset: int
+    known_end: int
+    may_have_gaps: bool
     trusted_offset: int = -1
     scanned: int = 0
     truncated: int = 0
     deleted: int = 0
+    kept_aside: bool = False
     reason: str = ""
+
+    def may_continue_at(self, offset: int) -> bool:
+        """Tell whether a batch or a segment with this base offset may come next."""
+        return offset >= self.end_offset if self.may_have_gaps else offset == self.end_offset
 
 
 def read_directory(fs: FileSystem, files: OpenFiles, directory: str) -> Directory:
@@ -82,36 +89,54 @@ def read_directory(fs: FileSystem, files: OpenFiles, directory: str) -> Director
 
 
 def load_clean(found: Directory) -> int:
-    """Return the end offset of a log that was closed in order; raises ValueError if it was not."""
+    """Return the end offset of a log that was closed in order, without reading more than the tail of its last segment.
+
+    Raises ValueError if the files contradict each other, and CorruptBatch.
+    """
     return found.segments[-1].load_tail()
 
 
-def recover(found: Directory, recovery_point: int, interval: int, epochs: LeaderEpochs) -> tuple[int, int, Recovery]:
-    """Cut the log to its last sound batch and rebuild the indexes past the recovery point.
+def recover(
+    found: Directory,
+    start: int,
+    interval: int,
+    epochs: LeaderEpochs,
+    *,
+    known_end: int,
+    may_have_gaps: bool,
+) -> tuple[int, int, Recovery]:
+    """Cut the log to its last sound batch, looking from offset start on, and rebuild the indexes from there.
+
+    What was known to be on disk (below known_end) is not thrown away even where it is damaged, but set aside in a file
+    whose name ends in `.damaged`: sound batches may follow in it. Offsets must follow each other without gaps, unless
+    the log may have some because it was compacted.
 
     Return the end offset, the offset from which batches were checked, and what was done. The steps are such that
     another crash in between leaves nothing that this would not find again: what goes, goes from the end on.
     """
     segments = found.segments
-    first = max((i for i, segment in enumerate(segments) if segment.base_offset <= recovery_point), default=0)
-    tail = _Tail(end_offset=segments[first].base_offset)
+    first = max((i for i, segment in enumerate(segments) if segment.base_offset <= start), default=0)
+    tail = _Tail(end_offset=segments[first].base_offset, known_end=known_end, may_have_gaps=may_have_gaps)
     kept = segments[:first]
     for number in range(first, len(segments)):
         segment = segments[number]
-        if segment.base_offset < tail.end_offset:
+        if not tail.may_continue_at(segment.base_offset):
             if segment.size == 0:  # made by a roll that failed, after which the log went on in the segment before
                 segment.delete()
                 continue
-            tail.reason = f"{segment.name} overlaps the segment before it"
+            tail.reason = f"{segment.name} does not begin where the segment before it ends, at offset {tail.end_offset}"
             _delete_from_the_end(segments[number:], tail)
             break
         kept.append(segment)
         size = segment.size
-        position = _check_segment(segment, recovery_point, interval, tail, epochs)
+        position = _check_segment(segment, start, interval, tail, epochs)
         if position < size:
             tail.reason = tail.reason or f"{segment.name} ends {size - position} bytes into a batch"
             _delete_from_the_end(segments[number + 1 :], tail)
             tail.truncated += size - position
+            if tail.end_offset < known_end:
+                segment.set_aside(position)
+                tail.kept_aside = True
             segment.cut(position)
             # Else a second crash could join what is written next to what was cut off.
             segment.sync(indexes=False)
@@ -123,7 +148,7 @@ def recover(found: Directory, recovery_point: int, interval: int, epochs: Leader
         scanned_bytes=tail.scanned,
         truncated_bytes=tail.truncated,
         deleted_segments=tail.deleted,
-        reason=tail.reason,
+        reason=f"{tail.reason}; kept in .damaged files" if tail.kept_aside else tail.reason,
     )
     return tail.end_offset, max(tail.trusted_offset, 0), done
 
@@ -132,13 +157,16 @@ def _delete_from_the_end(segments: list[Segment], tail: _Tail) -> None:
     for segment in reversed(segments):
         tail.truncated += segment.size
         tail.deleted += 1
+        if segment.base_offset < tail.known_end and segment.size:
+            segment.set_aside(0)
+            tail.kept_aside = True
         segment.delete()
 
 
-def _check_segment(segment: Segment, recovery_point: int, interval: int, tail: _Tail, epochs: LeaderEpochs) -> int:
+def _check_segment(segment: Segment, start: int, interval: int, tail: _Tail, epochs: LeaderEpochs) -> int:
     """Take the sound batches of a segment into indexes and epochs; return the position at which they end."""
     size = segment.size
-    position, end_offset = _trusted_part(segment, recovery_point)
+    position, end_offset = _trusted_part(segment, start)
     tail.end_offset = max(tail.end_offset, end_offset)
     if tail.trusted_offset < 0:
         tail.trusted_offset = end_offset
@@ -147,7 +175,7 @@ def _check_segment(segment: Segment, recovery_point: int, interval: int, tail: _
     for at, header, batch in iter_batches(segment.log_file(), position, size):
         try:
             check_batch(batch)
-            if header.base_offset < tail.end_offset:
+            if not tail.may_continue_at(header.base_offset):
                 raise CorruptBatch(f"offset {header.base_offset} follows offset {tail.end_offset - 1}")
         except CorruptBatch as error:
             tail.reason = f"{segment.name} at byte {at}: {error}"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kafkalite.groups.coordinator import GroupCoordinator
     from kafkalite.groups.effects import Client, Effects
     from kafkalite.handlers.handling import Reply
+    from kafkalite_storage.log import PartitionLog
     from kafkalite_storage.storage import Storage
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 

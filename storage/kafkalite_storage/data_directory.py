@@ -5,6 +5,7 @@ from typing import Final
 
 from kafkalite_storage.checkpoints import (
     CLEAN_SHUTDOWN,
+    CLEANER_OFFSETS,
     LOCK,
     LOG_START_OFFSETS,
     META_PROPERTIES,
@@ -90,6 +91,10 @@ class DataDirectory:
     def log_start_offsets(self) -> dict[TopicPartition, int]:
         """Read where partitions begin that do not begin at their first segment."""
         return self._offsets(LOG_START_OFFSETS)
+
+    def clean_offsets(self) -> dict[TopicPartition, int]:
+        """Read up to which offset each partition has been compacted; those that never were are left out."""
+        return self._offsets(CLEANER_OFFSETS)
 
     def checkpoint(
         self, recovery_points: Mapping[TopicPartition, int], log_start_offsets: Mapping[TopicPartition, int]

@@ -85,6 +85,8 @@ class Storage:
         self._configs: dict[str, LogConfig] = {}
         self._recovery_points = directory.recovery_points()
         self._log_start_offsets = directory.log_start_offsets()
+        #: Partitions that were compacted once: whatever their topics are configured for today, they have gaps.
+        self._compacted = frozenset(directory.clean_offsets())
         self.cluster_id = cluster_id
         self.node_id = node_id
         #: Whether the last owner closed in order; if not, logs are checked when they are first opened.
@@ -413,6 +415,7 @@ class Storage:
                 log_start_offset=self._log_start_offsets.get(key, 0),
                 files=self._files,
                 check_records=self._check_records,
+                may_have_gaps=key in self._compacted,
             )
         log.start_epoch(topic.assignment[partition].leader_epoch)
         self._logs[key] = log

@@ -68,6 +68,11 @@ class LeaderEpochs:
             return epoch, entries[0][1]
         return entries[following - 1][0], entries[following][1]
 
+    def epoch_of(self, offset: int) -> int:
+        """Return the epoch that wrote an offset, -1 if that is not known."""
+        at = bisect_right(self.entries, offset, key=_start) - 1
+        return self.entries[at][0] if at >= 0 else -1
+
     def truncate_to(self, offset: int) -> None:
         """Forget the epochs that start at or after an offset."""
         kept = [entry for entry in self.entries if entry[1] < offset]
@@ -89,3 +94,7 @@ class LeaderEpochs:
         if entries is not self._saved:
             self._fs.replace(self._path, encode_epochs(entries))
             self._saved = entries
+
+
+def _start(entry: tuple[int, int]) -> int:
+    return entry[1]

@@ -9,11 +9,13 @@ is a cache.
 from dataclasses import dataclass, field
 from typing import Final
 
+from kafkalite_storage.errors import DamagedLog
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.leader_epochs import LeaderEpochs
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.producer_snapshot import decode_snapshot
 from kafkalite_storage.producer_state import ProducerStates
+from kafkalite_storage.replacement import finish_replacements
 from kafkalite_storage.scan import iter_batches, iter_headers
 from kafkalite_storage.segment import Segment, file_name
 from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_records, read_end_txn_marker
@@ -62,8 +64,9 @@ class _Tail:
 
 
 def read_directory(fs: FileSystem, files: OpenFiles, directory: str) -> Directory:
-    """Find the segments by their names and remove what a crash left of a deletion or a compaction."""
+    """Find the segments by their names; complete or remove what a crash left of a deletion or a compaction."""
     found = Directory()
+    finish_replacements(fs, directory)
     names = set(fs.list(directory))
     for name in sorted(names):
         stem, _, suffix = name.partition(".")
@@ -164,7 +167,7 @@ def _trusted_part(segment: Segment, recovery_point: int) -> tuple[int, int]:
         try:
             segment.check_last_entries()
             end_offset = segment.load_tail(until=recovery_point)
-        except ValueError:
+        except (ValueError, DamagedLog):
             pass
         else:
             return segment.last_batch_end, end_offset

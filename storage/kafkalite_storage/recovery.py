@@ -214,7 +214,7 @@ def replay(segment: Segment, states: ProducerStates, trusted_offset: int) -> Non
     position = segment.offset_index.look_up(states.end_offset - segment.base_offset)
     file = segment.log_file()
     for at, header in iter_headers(file, position, segment.size):
-        if header.producer_id < 0 or header.base_offset < states.end_offset:
+        if header.producer_id < 0 or header.last_offset < states.end_offset:
             continue
         if not header.is_control:
             states.record_batch(header, header.base_offset)

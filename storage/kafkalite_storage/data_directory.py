@@ -30,7 +30,7 @@ class DataDirectory:
     def __init__(self, fs: FileSystem, path: str) -> None:
         self._fs = fs
         self.path = path
-        fs.make_directory(path)
+        _make_durably(fs, path)
         lock = fs.lock(f"{path}/{LOCK}")
         if lock is None:
             raise DataDirectoryInUse(f"the data directory {path} is in use by another broker")
@@ -111,3 +111,14 @@ class DataDirectory:
             return decode_offsets(self._fs.read(path))
         except ValueError:
             return {}
+
+
+def _make_durably(fs: FileSystem, path: str) -> None:
+    """Make a directory with its parents, so that no power cut takes away what will be synced in it."""
+    missing: list[str] = []
+    while path and not fs.exists(path):
+        missing.append(path)
+        path = path.rpartition("/")[0]
+    for directory in reversed(missing):
+        fs.make_directory(directory)
+        fs.sync_directory(directory.rpartition("/")[0] or ("/" if directory.startswith("/") else "."))

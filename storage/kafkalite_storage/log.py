@@ -119,7 +119,11 @@ class PartitionLog:
         self._epoch_written = self._epochs.latest
         #: Why the files may hold more than they should, so that nothing may be appended before that is repaired.
         self._failure: Exception | None = None
+        #: Whether it was a compaction that failed half-way, which only a new start completes.
+        self._needs_start = False
         self._producers_stale = False
+        #: Counts what was cut off, so that a flush in another thread does not take later records for what it synced.
+        self._cuts = 0
         #: A segment whose making failed half-way.
         self._half_made: Segment | None = None
         #: Closed segments whose last index entries are not on disk.
@@ -177,7 +181,7 @@ class PartitionLog:
                     segment.delete()
                 found.segments[:] = [_first_segment(fs, files, directory, log_start_offset)]
                 end_offset = trusted_offset = log_start_offset
-            if epochs.is_lost:
+            if epochs.is_lost and not is_new:
                 epochs.rebuild(header for segment in found.segments for header in segment.headers())
             epochs.truncate_to(end_offset)
             epochs.forget_before(log_start_offset)
@@ -334,19 +338,13 @@ class PartitionLog:
         offset = self._write(batch, header)
         if header.producer_id >= 0:
             self._producers.record_batch(header, offset)
-        try:
-            awaits_sync = self._await_sync(offset, sync=sync)
-        except StorageFailure:
-            self._producers_stale = header.producer_id >= 0
-            self._undo(offset)
-            raise
         return AppendInfo(
             offset,
             offset + header.last_offset_delta,
             now_ms if self._log_append_time else -1,
             self.log_start_offset,
             False,
-            awaits_sync,
+            self._sync_or_undo(offset, sync=sync),
         )
 
     def _await_sync(self, offset: int, *, sync: bool) -> bool:
@@ -361,6 +359,15 @@ class PartitionLog:
             self.flush(caches=False)
             self._visible_end = end
         return not sync
+
+    def _sync_or_undo(self, offset: int, *, sync: bool) -> bool:
+        """Like _await_sync, for what was just appended at offset: if the sync fails, it was not."""
+        try:
+            return self._await_sync(offset, sync=sync)
+        except StorageFailure:
+            self._producers_stale = True
+            self._undo(offset)
+            raise
 
     def _append_own(self, batches: Buffer, *, sync: bool) -> AppendInfo:
         base_offset = self.log_end_offset
@@ -433,7 +440,8 @@ class PartitionLog:
 
     def _repair(self) -> None:
         """Try once more to undo a failed write; raises StorageFailure while that is impossible."""
-        self._undo(self.log_end_offset)
+        if not self._needs_start:
+            self._undo(self.log_end_offset)
         if self._failure is not None:
             raise StorageFailure(
                 f"{self.directory} cannot be written to until its end is repaired: {self._failure}"
@@ -448,13 +456,14 @@ class PartitionLog:
         self._visible_end = min(self._visible_end, end)
         try:
             self._cut_to(end)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, StorageError) as error:
             self._failure = error
         else:
             self._failure = None
 
     def _cut_to(self, end: int) -> None:
         """Cut off whatever a failed write left past the end, and learn the tail anew from the files."""
+        self._cuts += 1
         if self._half_made is not None:
             self._half_made.delete()
             self._half_made = None
@@ -518,8 +527,11 @@ class PartitionLog:
         """Begin a new active segment unless the present one is empty, so that compaction may look at it."""
         if self._failure is not None or not self._active.size:
             return
-        with _storage(self.directory):
+        try:
             self._roll()
+        except OSError as error:
+            self._undo(self.log_end_offset)
+            raise StorageFailure(f"{self.directory}: {error}") from error
 
     def replace_segments(self, old: Sequence[Segment]) -> list[str]:
         """Put the `.cleaned` files with the offset of the first one into the place of neighbours that are closed.
@@ -534,6 +546,7 @@ class PartitionLog:
             doomed = replace_files(self._fs, self.directory, base_offset, [segment.base_offset for segment in old])
         except OSError as error:
             self._failure = error
+            self._needs_start = True
             raise StorageFailure(f"{self.directory}: {error}") from error
         for segment in old:
             self._files.forget(segment)
@@ -723,6 +736,7 @@ class PartitionLog:
         sealed = list(self._sealed) if caches else []
         if done >= end and not sealed:
             return
+        cuts = self._cuts
         names_unsynced, self._names_unsynced = self._names_unsynced, False
         with _storage(self.directory):
             try:
@@ -739,6 +753,8 @@ class PartitionLog:
             except OSError:
                 self._log_sync_failed = self._caches_sync_failed = self._names_unsynced = True
                 raise
+        if cuts != self._cuts:
+            return
         self._log_sync_failed = False
         if caches:
             del self._sealed[: len(sealed)]
@@ -768,16 +784,17 @@ class PartitionLog:
                 segment.release()
 
     def _close_in_order(self) -> None:
+        self.flush(caches=False)  # first of all what clients wait for; the rest can be made again
         if self._failure is not None:
             self._repair()
-        self.flush(caches=False)  # first of all what clients wait for; the rest can be made again
-        if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset) or self._lacks_indexes:
+        if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
             with _storage(self.directory):
-                if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
-                    self._active.seal()
-                    self._take_snapshot()
-                elif self._lacks_indexes:
-                    self._active.seal()
+                self._active.seal()
+                self._take_snapshot()
+            self._sealed.append(self._active)
+        elif self._lacks_indexes:
+            with _storage(self.directory):
+                self._active.seal()
             self._sealed.append(self._active)
         self.flush()
 

@@ -9,6 +9,7 @@ is a cache.
 from dataclasses import dataclass, field
 from typing import Final
 
+from kafkalite_storage.errors import DamagedLog
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.leader_epochs import LeaderEpochs
 from kafkalite_storage.open_files import OpenFiles
@@ -194,7 +195,7 @@ def _trusted_part(segment: Segment, recovery_point: int) -> tuple[int, int]:
         try:
             segment.check_last_entries()
             end_offset = segment.load_tail(until=recovery_point)
-        except ValueError:
+        except (ValueError, DamagedLog):
             pass
         else:
             return segment.last_batch_end, end_offset
@@ -241,7 +242,7 @@ def replay(segment: Segment, states: ProducerStates, trusted_offset: int) -> Non
     position = segment.offset_index.look_up(states.end_offset - segment.base_offset)
     file = segment.log_file()
     for at, header in iter_headers(file, position, segment.size):
-        if header.producer_id < 0 or header.base_offset < states.end_offset:
+        if header.producer_id < 0 or header.last_offset < states.end_offset:
             continue
         if not header.is_control:
             states.record_batch(header, header.base_offset)

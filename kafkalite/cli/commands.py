@@ -10,6 +10,7 @@ from kafkalite import __version__
 COMMANDS: Final = {
     "serve": ("kafkalite.cli.serve", "Run a broker."),
     "demo": ("kafkalite.cli.demo", "Watch consumer groups at work, with real clients."),
+    "log": ("kafkalite.cli.log", "Look into the files of a data directory: dump and verify."),
 }
 """Name of each subcommand: the module that holds it under the same name, and its line in the help."""
 

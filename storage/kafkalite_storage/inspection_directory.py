@@ -1,9 +1,11 @@
 """Check the files directly in a data directory, and that partitions and topics know each other."""
 
 import json
+import re
 from typing import Any, Final
 
 from kafkalite_storage.checkpoints import (
+    CHECKSUM_COMMENT,
     CLEAN_SHUTDOWN,
     LOCK,
     LOG_START_OFFSETS,
@@ -128,6 +130,9 @@ def _check_properties(report: Report, path: str, content: bytes) -> None:
     except ValueError as error:
         report.damage(path, f"cannot be read: {error}")
         return
+    for number, line in enumerate(content.splitlines()):
+        if line.startswith((b"#", b"!")) and not (line == b"#" or line.startswith(CHECKSUM_COMMENT) or _is_date(line)):
+            report.note(path, "a comment that neither Kafka nor kafkalite writes", line=number + 1)
     for missing in sorted(_PROPERTIES - properties.keys()):
         report.damage(path, f"has no {missing}")
     for unknown in sorted(properties.keys() - _PROPERTIES):
@@ -142,6 +147,11 @@ def _check_properties(report: Report, path: str, content: bytes) -> None:
         parse_topic_id(properties.get("directory.id", "A" * 22))
     except ValueError as error:
         report.damage(path, f"directory.id: {error}")
+
+
+def _is_date(line: bytes) -> bool:
+    """Tell whether this is the comment in which Java says when it wrote the file."""
+    return re.fullmatch(rb"#[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d [\w:+-]+ \d{4}", line) is not None
 
 
 def _check_marker(report: Report, path: str, content: bytes | None) -> None:

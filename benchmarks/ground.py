@@ -84,6 +84,8 @@ class Ground:
         self.run = 0
         """The number of the run, from 0; the uncounted one has it too."""
         self.runs = 1
+        self.data_dir = folder
+        """Where the broker that was started last has everything of its own."""
         self._folder = folder
         self._numbers = itertools.count()
         self._server: Server | None = None
@@ -103,7 +105,7 @@ class Ground:
         Returns the seconds from its spawn to the first Metadata reply that names a broker.
         """
         self.end()
-        data_dir = self._folder / f"{self.kind.name}-{next(self._numbers)}"
+        self.data_dir = data_dir = self._folder / f"{self.kind.name}-{next(self._numbers)}"
         start = time.perf_counter()
         self._server = server = self.kind.spawn(data_dir)
         while not serves_metadata(server.bootstrap):

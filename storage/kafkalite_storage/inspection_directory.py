@@ -7,6 +7,7 @@ from typing import Any, Final
 from kafkalite_storage.checkpoints import (
     CHECKSUM_COMMENT,
     CLEAN_SHUTDOWN,
+    CLEANER_OFFSETS,
     LOCK,
     LOG_START_OFFSETS,
     META_PROPERTIES,
@@ -21,7 +22,6 @@ from kafkalite_storage.checkpoints import (
 from kafkalite_storage.inspection_files import ReadableFiles, is_directory, read_if_there
 from kafkalite_storage.inspection_report import Report
 from kafkalite_storage.inspection_surroundings import (
-    CLEANED_OFFSETS,
     DELETED_DIRECTORY,
     METADATA_DIRECTORY,
     METADATA_SNAPSHOT,
@@ -31,7 +31,7 @@ from kafkalite_storage.inspection_surroundings import (
 from kafkalite_storage.topics import METADATA_TOPIC
 
 _HIGH_WATERMARKS: Final = "replication-offset-checkpoint"
-_CHECKPOINTS: Final = (RECOVERY_POINTS, LOG_START_OFFSETS, _HIGH_WATERMARKS, CLEANED_OFFSETS)
+_CHECKPOINTS: Final = (RECOVERY_POINTS, LOG_START_OFFSETS, _HIGH_WATERMARKS, CLEANER_OFFSETS)
 _PROPERTIES: Final = frozenset(("version", "cluster.id", "node.id", "directory.id"))
 _META_VERSION: Final = "1"
 _LONGEST_CLUSTER_ID: Final = 64

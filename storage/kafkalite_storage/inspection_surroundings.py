@@ -1,11 +1,13 @@
 """What a data directory says of its partitions: topics, recovery points, log start offsets, how it was left."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from kafkalite_storage.checkpoints import (
     CLEAN_SHUTDOWN,
+    CLEANER_OFFSETS,
     LOG_START_OFFSETS,
     META_PROPERTIES,
     RECOVERY_POINTS,
@@ -16,12 +18,10 @@ from kafkalite_storage.inspection_batches import stretches
 from kafkalite_storage.inspection_files import ReadableFiles, is_directory, read_if_there
 from kafkalite_storage.topics import METADATA_TOPIC, Catalogue
 from kafkalite_wire.errors import WireError
-from kafkalite_wire.messages.metadata_records import decode_metadata_record
+from kafkalite_wire.messages.metadata_records import MetadataRecord, decode_metadata_record
 from kafkalite_wire.records import CorruptBatch, iter_records
 
 METADATA_DIRECTORY: Final = f"{METADATA_TOPIC}-0"
-#: Kafka's list of the partitions that were compacted; here as there.
-CLEANED_OFFSETS: Final = "cleaner-offset-checkpoint"
 METADATA_SNAPSHOT: Final = ".checkpoint"
 DELETED_DIRECTORY: Final = "-delete"
 
@@ -67,7 +67,7 @@ def partition_of(directory: str) -> TopicPartition | None:
 def look_around(files: ReadableFiles, path: str) -> Surroundings:
     """Read a data directory's own files, passing over what is damaged: the check of those files tells of it."""
     metadata = f"{path}/{METADATA_DIRECTORY}"
-    cleaned = _offsets(files, f"{path}/{CLEANED_OFFSETS}")
+    cleaned = _offsets(files, f"{path}/{CLEANER_OFFSETS}")
     return Surroundings(
         path=path,
         catalogue=read_catalogue(files, metadata) if is_directory(files, metadata) else None,
@@ -85,7 +85,8 @@ def read_catalogue(files: ReadableFiles, directory: str) -> Catalogue:
     snapshots = [name for name in names if name.endswith(METADATA_SNAPSHOT)]
     start = 0
     if snapshots:
-        start = _replay(files, f"{directory}/{snapshots[-1]}", 0, catalogue) and _snapshot_end(snapshots[-1])
+        _replay(files, f"{directory}/{snapshots[-1]}", 0, catalogue)
+        start = _snapshot_end(snapshots[-1])
     for name in names:
         if name.endswith(".log"):
             _replay(files, f"{directory}/{name}", start, catalogue)
@@ -97,19 +98,20 @@ def _snapshot_end(name: str) -> int:
     return int(digits) if digits.isdigit() else 0
 
 
-def _replay(files: ReadableFiles, path: str, start: int, catalogue: Catalogue) -> bool:
+def _replay(files: ReadableFiles, path: str, start: int, catalogue: Catalogue) -> None:
     file = files.open(path)
     for stretch in stretches(file, file.size()):
         if stretch.data is None or stretch.header is None or stretch.header.is_control:
             continue
-        try:
-            for record in iter_records(stretch.data):
-                change = None if record.value is None else decode_metadata_record(record.value)
-                if change is not None and record.offset >= start:
-                    catalogue.replay(change)
-        except (CorruptBatch, WireError):
-            continue
-    return True
+        catalogue.replay_all(_changes(stretch.data, start))
+
+
+def _changes(batch: bytes, start: int) -> Iterator[MetadataRecord]:
+    with suppress(CorruptBatch, WireError):
+        for record in iter_records(batch):
+            change = None if record.value is None else decode_metadata_record(record.value)
+            if change is not None and record.offset >= start:
+                yield change
 
 
 def _offsets(files: ReadableFiles, path: str) -> Mapping[TopicPartition, int] | None:

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kafkalite_storage.inspection_report import Report
 
@@ -47,6 +48,7 @@ def check_epochs(
     Entries of a log that has lost batches to compaction or to damage (not `is_whole`) need no batch. The checkpoint
     `may_be_ahead` of the log while a broker writes.
     """
+    _check_order(report, runs, log_start)
     problem = _disorder(entries)
     if problem is not None:
         line, what = problem
@@ -66,7 +68,8 @@ def check_epochs(
             if run.epoch in epochs or said not in agreeing:
                 report.cache(
                     file,
-                    f"says that leader epoch {said} wrote offset {run.first_offset}, but its batch says {run.epoch}",
+                    f"says that leader epoch {said} wrote offset {run.first_offset}, "
+                    f"but the batch in {run.file} at byte {run.position} says {run.epoch}",
                     line=number + 3,
                 )
             if run.epoch not in epochs:
@@ -83,6 +86,17 @@ def check_epochs(
             is_new = number == len(entries) - 1 and (start == end or (may_be_ahead and start >= end))
             if (epoch, start) not in firsts and not starts_log and not is_new:
                 report.cache(file, f"no batch of leader epoch {epoch} begins at offset {start}", line=number + 3)
+
+
+def _check_order(report: Report, runs: list[EpochRun], log_start: int) -> None:
+    """Report epochs that fall again below the log's beginning, of which the checkpoint says nothing any more."""
+    for run, following in pairwise(runs):
+        if run.last_offset < log_start and not 0 <= run.epoch <= following.epoch:
+            report.damage(
+                run.file,
+                f"the batch says leader epoch {run.epoch}, the one after it {following.epoch}",
+                byte=run.position,
+            )
 
 
 def _agrees(entries: list[tuple[int, int]], number: int, runs: list[EpochRun]) -> bool:

@@ -90,6 +90,7 @@ class PartitionCheck:
         self._end = -1
         #: Base offset of the oldest segment, where the replay of producers begins.
         self._first = 0
+        self._last_file = directory
 
     def run(self) -> None:
         """Check everything in the directory."""
@@ -146,6 +147,7 @@ class PartitionCheck:
             self._report.note(self._path(file_name(base, ".log")), "was deleted meanwhile")
             self._is_whole = False
             return
+        self._last_file = segment.path
         self._check_join(segment)
         for stretch in stretches(segment.file, segment.size):
             self._report.bytes += stretch.size
@@ -368,10 +370,13 @@ class PartitionCheck:
             if self._around.is_clean:
                 self._report.cache(file, f"says nothing of {_named(self._partition)}")
         elif point > self._end and (self._around.is_clean or not self._is_whole):
-            self._report.damage(file, f"{_named(self._partition)} was on disk to {point}, but ends at {self._end}")
+            self._report.damage(
+                file, f"{_named(self._partition)} was on disk to {point}, but {self._last_file} ends at {self._end}"
+            )
         elif point < self._end and self._around.is_clean:
             self._report.cache(
-                file, f"{_named(self._partition)} ends at {self._end}, but was closed in order at {point}"
+                file,
+                f"{_named(self._partition)} was closed in order at {point}, but {self._last_file} ends at {self._end}",
             )
 
     def _check_partition_metadata(self) -> None:

@@ -74,9 +74,7 @@ def test_an_identity_that_was_damaged_is_refused_and_one_that_was_edited_on_purp
     edited = content.replace(b"node.id=1", b"node.id=2")
     for damaged in (content.replace(b"AAAQ", b"AAAR"), content.replace(checksum, b"#crc32c=?\n"), edited):
         fs.replace("/data/meta.properties", damaged)
-        with pytest.raises(
-            DataDirectoryCorrupt, match=r"meta.properties is damaged.*remove its line with the checksum"
-        ):
+        with pytest.raises(DataDirectoryCorrupt, match=r"meta.properties is damaged.*remove its line"):
             open_storage(node_id=2)
     fs.replace("/data/meta.properties", edited.replace(checksum, b""))
     open_storage(node_id=2).close()
@@ -88,21 +86,6 @@ def test_a_second_broker_is_told_that_the_directory_is_in_use(open_storage):
         open_storage()
     storage.close()
     open_storage().close()
-
-
-def test_an_identity_that_was_damaged_is_refused_and_one_that_was_edited_on_purpose_is_taken(open_storage, fs):
-    open_storage().close()
-    content = fs.read("/data/meta.properties")
-    checksum = content.splitlines(keepends=True)[1]
-    edited = content.replace(b"node.id=1", b"node.id=2")
-    for damaged in (content.replace(b"AAAQ", b"AAAR"), content.replace(checksum, b"#crc32c=?\n"), edited):
-        fs.replace("/data/meta.properties", damaged)
-        with pytest.raises(
-            DataDirectoryCorrupt, match=r"meta.properties is damaged.*remove its line with the checksum"
-        ):
-            open_storage(node_id=2)
-    fs.replace("/data/meta.properties", edited.replace(checksum, b""))
-    open_storage(node_id=2).close()
 
 
 def test_a_second_broker_is_told_on_a_real_disk_too(open_storage, tmp_path):

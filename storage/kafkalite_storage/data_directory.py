@@ -47,7 +47,12 @@ class DataDirectory:
         """
         path = f"{self.path}/{META_PROPERTIES}"
         if self._fs.exists(path):
-            properties = decode_properties(self._fs.read(path))
+            try:
+                properties = decode_properties(self._fs.read(path))
+            except ValueError as error:
+                raise DataDirectoryCorrupt(
+                    f"{path} is damaged: {error}; if it was edited on purpose, remove its line with the checksum"
+                ) from error
             known = properties.get("cluster.id", "")
             if not known:
                 raise DataDirectoryCorrupt(f"{path} has no cluster.id")

@@ -17,19 +17,23 @@ except ImportError:  # Windows has no advisory locks of this kind; the directory
     fcntl = None  # type: ignore[assignment]  # a missing module is what the check at its only use looks for
 
 
-class File(Protocol):
-    """An open file. It is closed when nobody refers to it any more, so that readers outlive a deletion."""
+class Readable(Protocol):
+    """A file as its readers see it."""
 
     def size(self) -> int:
         """Return the size in bytes."""
         ...
 
-    def append(self, parts: Sequence[Buffer], size: int) -> None:
-        """Write all parts at the end, of size bytes together; raises OSError after a short write."""
-        ...
-
     def read_at(self, position: int, size: int) -> bytes:
         """Read size bytes, fewer only at the end of the file."""
+        ...
+
+
+class File(Readable, Protocol):
+    """An open file. It is closed when nobody refers to it any more, so that readers outlive a deletion."""
+
+    def append(self, parts: Sequence[Buffer], size: int) -> None:
+        """Write all parts at the end, of size bytes together; raises OSError after a short write."""
         ...
 
     def truncate(self, size: int) -> None:

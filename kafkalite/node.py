@@ -7,12 +7,14 @@ and the consumers that wait for it, a deleted topic and the offsets committed fo
 from __future__ import annotations
 
 import os
+from functools import partial
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import StartError
 from kafkalite.fetches.sessions import FetchSessions, TopicKey
 from kafkalite.fetches.waiting import PendingFetches
+from kafkalite.group_commit import GroupCommit
 from kafkalite.group_driver import GroupDriver
 from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, StorageError
 from kafkalite_storage.storage import Storage
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from kafkalite.config import BrokerConfig
     from kafkalite.deadlines import Deadlines
+    from kafkalite_storage.filesystem import FileSystem
     from kafkalite_storage.log import AppendInfo, PartitionLog
     from kafkalite_storage.topics import Topic
     from kafkalite_wire.records import BatchHeader
@@ -49,8 +52,11 @@ def _random_uuid() -> bytes:
 class Node:
     """Everything that the requests of all clients share."""
 
-    def __init__(self, config: BrokerConfig, deadlines: Deadlines) -> None:
-        """Open the data directory and replay what it says. Raises StartError."""
+    def __init__(self, config: BrokerConfig, deadlines: Deadlines, file_system: FileSystem | None = None) -> None:
+        """Open the data directory, by default on the machine's file system, and replay what it says.
+
+        Raises StartError.
+        """
         self.config = config
         self.node_id = config.node_id
         self.deadlines = deadlines
@@ -61,10 +67,12 @@ class Node:
         """Tells the time that records are stamped with: milliseconds since 1970."""
         self.pending_fetches = PendingFetches()
         self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
+        self.commits = GroupCommit(deadlines)
         self._producer_ids = range(0)
         try:
             self.storage = Storage.open(
                 config.data_dir,
+                fs=file_system,
                 node_id=config.node_id,
                 defaults=config.log_defaults,
                 new_uuid=_random_uuid,
@@ -76,7 +84,7 @@ class Node:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
         if not self.storage.was_clean:
             log.warning("%s was not closed in order: logs are checked as they are opened", config.data_dir)
-        self.groups = GroupDriver(self.storage, config, deadlines, self.wall_ms)
+        self.groups = GroupDriver(self.storage, config, deadlines, self.wall_ms, self.commits)
 
     # Partitions
 
@@ -97,12 +105,40 @@ class Node:
     def append(self, topic: str, index: int, batch: memoryview, header: BatchHeader) -> AppendInfo:
         """Append a client's batch to a partition that exists; fetches that wait for it are answered afterwards.
 
-        ``header`` is what ``check_produced`` said of the batch. Raises StorageError and CorruptBatch.
+        What awaits a sync may be acknowledged only after it (:meth:`when_synced`). ``header`` is what
+        ``check_produced`` said of the batch. Raises StorageError and CorruptBatch.
         """
-        appended = self.storage.log(topic, index).append(batch, now_ms=self.wall_ms(), header=header)
-        if not appended.is_duplicate:
+        partition = self.storage.log(topic, index)
+        appended = partition.append(batch, now_ms=self.wall_ms(), header=header, sync=False)
+        if not appended.is_duplicate and not appended.awaits_sync:
             self.pending_fetches.appended((topic, index), len(batch))
+            if partition.flush_within is not None:
+                self.commits.sync_within(partition, partition.flush_within)
         return appended
+
+    def when_synced(
+        self, gained: Mapping[tuple[str, int], int], done: Callable[[Mapping[tuple[str, int], StorageError]], None]
+    ) -> None:
+        """Sync partitions that exist; then tell ``done`` which of them failed, and answer the fetches that wait.
+
+        ``gained`` says how many bytes each has more for readers once it is synced.
+        """
+        left = len(gained)
+        failed: dict[tuple[str, int], StorageError] = {}
+
+        def one_is_synced(partition: tuple[str, int], error: StorageError | None) -> None:
+            nonlocal left
+            left -= 1
+            if error is None:
+                self.pending_fetches.appended(partition, gained[partition])
+            else:
+                failed[partition] = error
+            if not left:
+                done(failed)
+            self.after_request()
+
+        for partition in gained:
+            self.commits.when_synced(self.storage.log(*partition), partial(one_is_synced, partition))
 
     # Topics
 

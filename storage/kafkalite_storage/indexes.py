@@ -40,9 +40,13 @@ class OffsetIndex:
     def __len__(self) -> int:
         return len(self.offsets)
 
+    def entry_for(self, relative_offset: int) -> int:
+        """Return the last entry that is not beyond an offset, -1 if there is none."""
+        return bisect_right(self.offsets, relative_offset) - 1
+
     def look_up(self, relative_offset: int) -> int:
         """Return the position from which a search for an offset starts."""
-        entry = bisect_right(self.offsets, relative_offset) - 1
+        entry = self.entry_for(relative_offset)
         return self.positions[entry] if entry >= 0 else 0
 
     def append(self, relative_offset: int, position: int) -> None:
@@ -107,10 +111,9 @@ class TimeIndex:
     def __len__(self) -> int:
         return len(self.offsets)
 
-    def look_up(self, timestamp: int) -> int:
-        """Return the relative offset before which every record is older than timestamp."""
-        entry = bisect_right(self.timestamps, timestamp - 1) - 1
-        return self.offsets[entry] if entry >= 0 else 0
+    def entry_before(self, timestamp: int) -> int:
+        """Return the last entry that is older than a time, -1 if there is none."""
+        return bisect_right(self.timestamps, timestamp - 1) - 1
 
     def maybe_append(self, timestamp: int, relative_offset: int) -> None:
         """Add an entry unless it says nothing new."""

@@ -52,6 +52,11 @@ class LeaderEpochs:
             return epoch, entries[0][1]
         return entries[following - 1][0], entries[following][1]
 
+    def epoch_of(self, offset: int) -> int:
+        """Return the epoch that wrote an offset, -1 if that is not known."""
+        at = bisect_right(self.entries, offset, key=_start) - 1
+        return self.entries[at][0] if at >= 0 else -1
+
     def truncate_to(self, offset: int) -> None:
         """Forget the epochs that start at or after an offset."""
         kept = [entry for entry in self.entries if entry[1] < offset]
@@ -71,3 +76,7 @@ class LeaderEpochs:
 
     def _save(self) -> None:
         self._fs.replace(self._path, encode_epochs(self.entries), sync=False)
+
+
+def _start(entry: tuple[int, int]) -> int:
+    return entry[1]

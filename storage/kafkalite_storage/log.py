@@ -1,7 +1,7 @@
 """A partition: an append-only sequence of record batches in segments (`open`, `append`, `read`, look-ups)."""
 
 from bisect import bisect_right
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -31,7 +31,9 @@ from kafkalite_storage.recovery import (
     read_directory,
     recover,
 )
+from kafkalite_storage.replacement import replace_files
 from kafkalite_storage.segment import NOTHING, FetchSlice, Segment, file_name
+from kafkalite_storage.soundness import sound_part
 from kafkalite_storage.time_search import TimestampOffset
 from kafkalite_storage.topic_config import FOREVER
 from kafkalite_storage.transaction_index import AbortedTransaction
@@ -61,13 +63,17 @@ class AppendOrigin(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AppendInfo:
-    """Where a batch went, for a duplicate the original; `log_append_time` is -1 under CreateTime."""
+    """Where a batch went, for a duplicate the original; `log_append_time` is -1 under CreateTime.
+
+    What `awaits_sync` must not be acknowledged, and is not read, before `flush` has returned.
+    """
 
     base_offset: int
     last_offset: int
     log_append_time: int
     log_start_offset: int
     is_duplicate: bool = False
+    awaits_sync: bool = False
 
 
 class PartitionLog:
@@ -85,6 +91,7 @@ class PartitionLog:
         log_start_offset: int,
         recovery_point: int,
         check_records: bool,
+        may_have_gaps: bool,
     ) -> None:
         self._fs = fs
         self._files = files
@@ -97,6 +104,7 @@ class PartitionLog:
         self.recovery = recovery
         self.log_start_offset = log_start_offset
         self.log_end_offset = producers.end_offset
+        self._visible_end = producers.end_offset
         #: What is below is on disk.
         self.recovery_point = recovery_point
         self.leader_epoch = max(self._epochs.latest, 0)
@@ -106,6 +114,7 @@ class PartitionLog:
         #: Whether the index files may be missing, which a clean close makes up for.
         self._lacks_indexes = False
         self._check_records = check_records
+        self._may_have_gaps = may_have_gaps
         self.config = config
 
     @classmethod
@@ -120,11 +129,13 @@ class PartitionLog:
         log_start_offset: int = 0,
         files: OpenFiles | None = None,
         check_records: bool = False,
+        may_have_gaps: bool = False,
     ) -> "PartitionLog":
         """Open a partition's directory, making it if it is new; `recovery` tells what had to be repaired.
 
         Without clean, everything past the recovery point is read and checked. With check_records, appends
-        look at every record of a client's batch, as Kafka does, instead of trusting its header and CRC.
+        look at every record of a client's batch, as Kafka does, instead of trusting its header and CRC. Offsets that
+        are missing are damage, unless the log may have gaps because it was compacted.
         """
         files = OpenFiles() if files is None else files
         with _storage(directory):
@@ -159,6 +170,7 @@ class PartitionLog:
                 min(log_start_offset, end_offset),
                 end_offset if clean else min(recovery_point, end_offset),
                 check_records,
+                may_have_gaps,
             )
             log._epochs.truncate_to(end_offset)
             log._lacks_indexes = is_new or not clean
@@ -172,6 +184,8 @@ class PartitionLog:
     @config.setter
     def config(self, config: LogConfig) -> None:
         self._config = config
+        if config.is_compacted:
+            self._may_have_gaps = True  # for good: what compaction took away does not come back
         # Attributes of their own, because an append looks at each of them.
         self._max_message_bytes = config.max_message_bytes
         self._segment_bytes = config.segment_bytes
@@ -182,6 +196,8 @@ class PartitionLog:
         self._index_interval = config.index_interval_bytes
         self._after_max_ms = config.message_timestamp_after_max_ms
         self._flush_messages = config.flush_messages
+        #: Seconds after which what was appended shall be on disk (`flush.ms`); None: the system decides.
+        self.flush_within = None if config.flush_ms >= FOREVER else config.flush_ms / 1000
         self._log_append_time = config.uses_log_append_time
         self._looks_inside = (
             self._check_records
@@ -193,14 +209,18 @@ class PartitionLog:
 
     @property
     def high_watermark(self) -> int:
-        """End of what consumers may read: everything, as there is one replica."""
-        return self.log_end_offset
+        """End of what consumers may read: all but what awaits the sync that `flush.messages` asks for."""
+        end = self.log_end_offset
+        if end - self.recovery_point < self._flush_messages:
+            return end
+        return max(self._visible_end, min(self.recovery_point, end))
 
     @property
     def last_stable_offset(self) -> int:
         """End of what read-committed consumers may read: the start of the oldest open transaction."""
         unstable = self._producers.first_unstable_offset if self._producers.open_transactions else None
-        return self.log_end_offset if unstable is None else max(unstable, self.log_start_offset)
+        end = self.high_watermark
+        return end if unstable is None else min(max(unstable, self.log_start_offset), end)
 
     @property
     def size(self) -> int:
@@ -224,6 +244,11 @@ class PartitionLog:
         return len(self._segments)
 
     @property
+    def segments(self) -> Sequence[Segment]:
+        """The segments, oldest first, the active one last; to be read only."""
+        return self._segments
+
+    @property
     def producers(self) -> ProducerStates:
         """What the partition remembers of its producers; to be read only."""
         return self._producers
@@ -235,11 +260,14 @@ class PartitionLog:
         now_ms: int,
         origin: AppendOrigin = AppendOrigin.CLIENT,
         header: BatchHeader | None = None,
+        sync: bool = True,
     ) -> AppendInfo:
         """Append the one batch of a client, or the batches that this broker built.
 
         The buffer is not changed: offset and leader epoch are written in front of the rest in one gathered
-        write. With header, the caller vouches that `check_produced` returned it for this very batch.
+        write. With header, the caller vouches that `check_produced` returned it for this very batch. Where
+        `flush.messages` asks for a sync it is made before this returns; without sync it is the caller's to make, if
+        the result says so.
 
         Raises CorruptBatch and its kinds, MessageTooLarge, RecordListTooLarge, InvalidTimestamp,
         OutOfOrderSequence, InvalidProducerEpoch, InvalidTxnState and StorageFailure. Nothing is appended
@@ -248,7 +276,7 @@ class PartitionLog:
         if self._failure is not None:
             raise StorageFailure(f"{self.directory} failed before: {self._failure}") from self._failure
         if origin is AppendOrigin.BROKER:
-            return self._append_own(batch)
+            return self._append_own(batch, sync=sync)
         if header is None:
             header = check_produced(batch)
         if header.size > self._max_message_bytes:
@@ -270,6 +298,7 @@ class PartitionLog:
                     duplicate.timestamp,
                     self.log_start_offset,
                     True,
+                    self._await_sync(duplicate.last_offset, sync=sync),
                 )
             self._producers.check(header)
         offset = self._write(batch, header)
@@ -280,9 +309,23 @@ class PartitionLog:
             offset + header.last_offset_delta,
             now_ms if self._log_append_time else -1,
             self.log_start_offset,
+            False,
+            self._await_sync(offset, sync=sync),
         )
 
-    def _append_own(self, batches: Buffer) -> AppendInfo:
+    def _await_sync(self, offset: int, *, sync: bool) -> bool:
+        """Make the sync that `flush.messages` asks for before an offset is acknowledged, or tell that it is due."""
+        end = self.log_end_offset
+        if end - self.recovery_point < self._flush_messages:
+            self._visible_end = end
+            return False
+        if offset < self.high_watermark:
+            return False
+        if sync:
+            self.flush(caches=False)
+        return not sync
+
+    def _append_own(self, batches: Buffer, *, sync: bool) -> AppendInfo:
         base_offset = self.log_end_offset
         view = memoryview(batches)
         for position, header in check_batches(batches):
@@ -298,7 +341,8 @@ class PartitionLog:
             offset = self._write(batch, header)
             for marker in markers:
                 self._end_transaction(header, marker, offset)
-        return AppendInfo(base_offset, self.log_end_offset - 1, -1, self.log_start_offset)
+        awaits_sync = self._await_sync(self.log_end_offset - 1, sync=sync)
+        return AppendInfo(base_offset, self.log_end_offset - 1, -1, self.log_start_offset, False, awaits_sync)
 
     def _end_transaction(self, header: BatchHeader, marker: EndTxnMarker, offset: int) -> None:
         aborted = self._producers.record_marker(header, marker, offset)
@@ -341,8 +385,6 @@ class PartitionLog:
             raise StorageFailure(f"{segment.name}: {error}") from error
         self.log_end_offset = last_offset + 1
         self._producers.end_offset = last_offset + 1
-        if last_offset + 1 - self.recovery_point >= self._flush_messages:
-            self.flush(caches=False)
         return offset
 
     def _undo(self, segment: Segment, position: int, offset: int) -> None:
@@ -368,6 +410,36 @@ class PartitionLog:
         self._names_unsynced = True
         return segment
 
+    def roll(self) -> None:
+        """Begin a new active segment unless the present one is empty, so that compaction may look at it."""
+        if self._failure is not None or not self._active.size:
+            return
+        with _storage(self.directory):
+            self._roll()
+
+    def replace_segments(self, old: Sequence[Segment]) -> list[str]:
+        """Put the `.cleaned` files with the offset of the first one into the place of neighbours that are closed.
+
+        They must have been synced. Returns the paths of the old files, which the caller removes; slices that were
+        handed out stay readable. Raises StorageFailure; if the change was half done then, the log refuses writes until
+        a new start completes it.
+        """
+        first = self._segments.index(old[0])
+        base_offset = old[0].base_offset
+        try:
+            doomed = replace_files(self._fs, self.directory, base_offset, [segment.base_offset for segment in old])
+        except OSError as error:
+            self._failure = error
+            raise StorageFailure(f"{self.directory}: {error}") from error
+        for segment in old:
+            self._files.forget(segment)
+            segment.release()
+        segments = list(self._segments)  # a new one, because a flush in another thread may be walking along the old
+        segments[first : first + len(old)] = [Segment(self._fs, self._files, self.directory, base_offset)]
+        self._segments = segments
+        self._bases = [segment.base_offset for segment in segments]
+        return doomed
+
     def _take_snapshot(self) -> None:
         """Save the producers' state at the end offset, and drop all but the newest snapshots."""
         producers = self._producers
@@ -389,13 +461,14 @@ class PartitionLog:
         """Return batches from the one that holds offset on, out of one segment; empty at the end of the log.
 
         The last batch may be cut off by max_bytes, as Kafka does. The first never is: with min_one_batch it comes
-        whole, and else it is left out if it does not fit.
-        Batches from max_offset on are left out. Raises OffsetOutOfRange and StorageFailure.
+        whole, and else it is left out if it does not fit. Batches from max_offset on are left out, and those behind a
+        damaged one.
+        Raises OffsetOutOfRange, StorageFailure, and DamagedLog when the batch itself is not what was written.
         """
         end = self.log_end_offset
         if not self.log_start_offset <= offset <= end:
             raise OffsetOutOfRange(offset, self.log_start_offset, end)
-        limit = end if max_offset is None else max_offset
+        limit = self.high_watermark if max_offset is None else max_offset
         if offset >= min(limit, end):
             return NOTHING
         segments = self._segments
@@ -410,7 +483,11 @@ class PartitionLog:
                     stop = None if found is None else found[0]
                 piece = segment.read(offset, max_bytes, min_one_batch=min_one_batch, end=stop)
                 if piece is not None:
-                    return piece
+                    if segment.sound.covers(piece.position, piece.position + piece.size):
+                        return piece
+                    return sound_part(
+                        segment, piece, offset, may_have_gaps=self._may_have_gaps, epoch_of=self._epochs.epoch_of
+                    )
         except OSError as error:
             raise StorageFailure(f"{self.directory}: {error}") from error
         return NOTHING
@@ -491,7 +568,7 @@ class PartitionLog:
             if located is not None:
                 segment.cut(located[0])
                 segment.keep_indexes_before(offset)
-            self.log_end_offset = segment.load_tail()
+            self.log_end_offset = self._visible_end = segment.load_tail()
             self.recovery_point = min(self.recovery_point, self.log_end_offset)
             found.segments = self._segments
             self._producers = load_producers(

@@ -13,6 +13,7 @@ from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.producer_snapshot import decode_snapshot
 from kafkalite_storage.producer_state import ProducerStates
+from kafkalite_storage.replacement import finish_replacements
 from kafkalite_storage.scan import iter_batches, iter_headers
 from kafkalite_storage.segment import Segment, file_name
 from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_records, read_end_txn_marker
@@ -60,8 +61,9 @@ class _Tail:
 
 
 def read_directory(fs: FileSystem, files: OpenFiles, directory: str) -> Directory:
-    """Find the segments by their names and remove what a crash left of a deletion or a compaction."""
+    """Find the segments by their names; complete or remove what a crash left of a deletion or a compaction."""
     found = Directory()
+    finish_replacements(fs, directory)
     for name in sorted(fs.list(directory)):
         stem, _, suffix = name.partition(".")
         if name.endswith(_DISCARDED):

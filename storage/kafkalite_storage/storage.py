@@ -152,6 +152,11 @@ class Storage:
         return self._directory.path
 
     @property
+    def filesystem(self) -> FileSystem:
+        """Where the files of the data directory are."""
+        return self._fs
+
+    @property
     def directory_id(self) -> str:
         """The data directory's own id, as base64."""
         return self._directory.directory_id

@@ -605,15 +605,26 @@ class PartitionLog:
                     self._fs.sync_directory(self.directory.rpartition("/")[0])
         self.recovery_point = end
 
+    def synced(self, end: int) -> None:
+        """Note that everything before an offset is on disk, because the disk was synced as a whole."""
+        self.recovery_point = max(self.recovery_point, end)
+
+    def save_caches(self) -> None:
+        """Write what lets the next start trust the files, unless nothing was appended since the last time."""
+        if self._failure is not None:
+            return
+        with _storage(self.directory):
+            if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
+                self._active.seal()
+                self._take_snapshot()
+            elif self._lacks_indexes:
+                self._active.seal()
+            self._lacks_indexes = False
+
     def close(self, *, clean: bool = True) -> None:
         """Close the files; clean also saves all caches and syncs, so that the next start need not recover."""
         if clean and self._failure is None:
-            with _storage(self.directory):
-                if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
-                    self._active.seal()
-                    self._take_snapshot()
-                elif self._lacks_indexes:
-                    self._active.seal()
+            self.save_caches()
             self.flush()
         for segment in self._segments:
             self._files.forget(segment)

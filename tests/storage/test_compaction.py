@@ -328,7 +328,7 @@ def test_records_appended_and_rolled_between_two_steps_are_kept():
     assert offsets[1:] == list(range(2, topic.log.log_end_offset))
 
 
-@pytest.mark.parametrize("steps", [2, 3])
+@pytest.mark.parametrize("steps", [2, 3, 4, 5])
 def test_a_pass_whose_segments_were_removed_is_abandoned(steps):
     topic = Topic(cleanup_policy="compact,delete")
     for _ in range(2):

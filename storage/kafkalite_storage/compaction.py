@@ -29,7 +29,7 @@ from kafkalite_wire.records import BatchHeader, InvalidRecord
 Step = Callable[[], None] | None
 
 # Work is counted, since nothing here may read a clock. One unit takes about three microseconds.
-_STEP: Final = 400
+_STEP: Final = 300
 _RECORDS_PER_UNIT: Final = 2
 _RECORDS_AT_ONCE: Final = _STEP * _RECORDS_PER_UNIT
 

@@ -515,11 +515,14 @@ class PartitionLog:
     def _roll(self) -> Segment:
         """Close the active segment and begin the next one at the end offset.
 
-        Where compaction may make gaps the old one is on disk first: a power cut could else take its last batches and
-        leave the next segment's, and no recovery could tell that gap from the others.
+        The old one's name is on disk first, so that no power cut takes it and leaves the next one. Where compaction may
+        make gaps its records are, too: no recovery could tell the gap that they would leave from the others.
         """
         if self._may_have_gaps:
             self.flush(caches=False)
+        elif self._names_unsynced:
+            self._fs.sync_directory(self.directory)
+            self._names_unsynced = False
         self._active.seal()
         self._take_snapshot()
         segment = self._half_made = Segment(self._fs, self._files, self.directory, self.log_end_offset)

@@ -16,7 +16,7 @@ from kafkalite.fetches.sessions import FetchSessions, TopicKey
 from kafkalite.fetches.waiting import PendingFetches
 from kafkalite.group_commit import GroupCommit
 from kafkalite.group_driver import GroupDriver
-from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, StorageError
+from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, StorageError, UnsupportedFormat
 from kafkalite_storage.storage import Storage
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Node:
                 new_uuid=_random_uuid,
                 now_ms=self.wall_ms(),
             )
-        except (DataDirectoryInUse, DataDirectoryCorrupt) as error:
+        except (DataDirectoryInUse, DataDirectoryCorrupt, UnsupportedFormat) as error:
             raise StartError(str(error)) from None
         except (OSError, StorageError) as error:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error

@@ -61,6 +61,10 @@ class MemoryFileSystem:
         """Return the content."""
         return bytes(self.open(path).content)
 
+    def rewrite(self, path: str, position: int, content: Buffer) -> None:
+        """Write over a part of the content."""
+        self.open(path).content[position : position + len(content)] = content
+
     def replace(self, path: str, content: bytes, *, sync: bool = True) -> None:  # noqa: ARG002  # nothing to sync
         """Give the name a new file; readers of the old one keep it."""
         self._require_parent(path)
@@ -107,6 +111,10 @@ class MemoryFileSystem:
 
     def sync_directory(self, path: str) -> None:
         """Do nothing."""
+
+    def sync_all(self, path: str) -> None:
+        """Refuse: those who keep track of syncs (in tests) see each file."""
+        raise OSError(errno.ENOTSUP, "memory is no disk", path)
 
     def lock(self, path: str) -> "MemoryLock | None":
         """Lock by name."""

@@ -18,19 +18,23 @@ except ImportError:  # Windows has no advisory locks of this kind; the directory
     fcntl = None  # type: ignore[assignment]  # a missing module is what the check at its only use looks for
 
 
-class File(Protocol):
-    """An open file. It is closed when nobody refers to it any more, so that readers outlive a deletion."""
+class Readable(Protocol):
+    """A file as its readers see it."""
 
     def size(self) -> int:
         """Return the size in bytes."""
         ...
 
-    def append(self, parts: Sequence[Buffer], size: int) -> None:
-        """Write all parts at the end, of size bytes together; raises OSError after a short write."""
-        ...
-
     def read_at(self, position: int, size: int) -> bytes:
         """Read size bytes, fewer only at the end of the file."""
+        ...
+
+
+class File(Readable, Protocol):
+    """An open file. It is closed when nobody refers to it any more, so that readers outlive a deletion."""
+
+    def append(self, parts: Sequence[Buffer], size: int) -> None:
+        """Write all parts at the end, of size bytes together; raises OSError after a short write."""
         ...
 
     def truncate(self, size: int) -> None:
@@ -63,6 +67,10 @@ class FileSystem(Protocol):
 
     def read(self, path: str) -> bytes:
         """Return the whole content of a file."""
+        ...
+
+    def rewrite(self, path: str, position: int, content: Buffer) -> None:
+        """Write over a part of a file, also with what it holds already, so that the next sync writes it to the disk."""
         ...
 
     def replace(self, path: str, content: bytes, *, sync: bool = True) -> None:
@@ -196,6 +204,18 @@ class OsFileSystem:
             while part := os.read(fd, _READ_PIECE):
                 parts.append(part)
             return b"".join(parts)
+        finally:
+            os.close(fd)
+
+    def rewrite(self, path: str, position: int, content: Buffer) -> None:
+        """Write through a descriptor of its own: Linux appends whatever comes through one that is open for that."""
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            rest = memoryview(content)
+            while rest:
+                written = os.pwrite(fd, rest, position)
+                position += written
+                rest = rest[written:]
         finally:
             os.close(fd)
 

@@ -18,6 +18,7 @@ from kafkalite_storage.errors import (
 from kafkalite_storage.filesystem import OsFileSystem
 from kafkalite_storage.storage import Storage
 from kafkalite_storage.topics import Catalogue
+from kafkalite_wire.crc import crc32c
 from kafkalite_wire.messages.metadata_records import PartitionRecord, TopicRecord
 from kafkalite_wire.records import iter_records
 
@@ -51,9 +52,8 @@ def restart(open_storage):
 def test_a_new_directory_gets_an_identity_that_stays(open_storage, restart, fs):
     storage = open_storage()
     assert storage.cluster_id == "AAAAAAAAAAAAAAAAAAAAAQ"
-    assert fs.read("/data/meta.properties") == (
-        b"#\nnode.id=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAg\nversion=1\ncluster.id=AAAAAAAAAAAAAAAAAAAAAQ\n"
-    )
+    lines = b"node.id=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAg\nversion=1\ncluster.id=AAAAAAAAAAAAAAAAAAAAAQ\n"
+    assert fs.read("/data/meta.properties") == b"#\n#crc32c=%08x\n%s" % (crc32c(lines), lines)
     storage = restart(storage)
     assert storage.cluster_id == "AAAAAAAAAAAAAAAAAAAAAQ"
     assert storage.directory_id == "AAAAAAAAAAAAAAAAAAAAAg"
@@ -66,6 +66,19 @@ def test_a_given_cluster_id_is_kept_and_another_one_refused(open_storage):
     with pytest.raises(DataDirectoryCorrupt, match="node 1"):
         open_storage(node_id=2)
     open_storage().close()
+
+
+def test_an_identity_that_was_damaged_is_refused_and_one_that_was_edited_on_purpose_is_taken(open_storage, fs):
+    open_storage().close()
+    content = fs.read("/data/meta.properties")
+    checksum = content.splitlines(keepends=True)[1]
+    edited = content.replace(b"node.id=1", b"node.id=2")
+    for damaged in (content.replace(b"AAAQ", b"AAAR"), content.replace(checksum, b"#crc32c=?\n"), edited):
+        fs.replace("/data/meta.properties", damaged)
+        with pytest.raises(DataDirectoryCorrupt, match=r"meta.properties is damaged.*remove its line"):
+            open_storage(node_id=2)
+    fs.replace("/data/meta.properties", edited.replace(checksum, b""))
+    open_storage(node_id=2).close()
 
 
 def test_a_second_broker_is_told_that_the_directory_is_in_use(open_storage):

@@ -217,9 +217,9 @@ def _handshake_refused(alert: str) -> Finding:
     return Finding(
         severity=Severity.PROBLEM,
         code="tls-refused",
-        what=f"It refuses the TLS handshake ({alert}): it wants a certificate of the client, or other versions of TLS.",
-        change="ssl.keystore.location (Java), ssl.certificate.location (librdkafka) or ssl_certfile (kafka-python) for a"
-        " certificate; on the broker, ssl.enabled.protocols=TLSv1.2,TLSv1.3.",
+        what=f"It refuses the TLS handshake ({alert}): it wants a certificate of the client, or another version.",
+        change="ssl.keystore.location (Java), ssl.certificate.location (librdkafka) or ssl_certfile (kafka-python) for"
+        " the first; on the broker, ssl.enabled.protocols=TLSv1.2,TLSv1.3.",
     )
 
 

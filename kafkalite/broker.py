@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
 import trio
 
+from kafkalite.clock import MACHINE_CLOCK
+from kafkalite.config.address import HostPort
 from kafkalite.deadlines import Deadlines
 from kafkalite.node import Node
 from kafkalite.server.dispatch import Dispatch
@@ -16,13 +19,20 @@ from kafkalite.server.listener import Listener, open_socket
 from kafkalite_wire.apis import APIS
 
 if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from kafkalite.clock import Clock
     from kafkalite.config import BrokerConfig
+    from kafkalite_storage.filesystem import FileSystem
 
 log = getLogger("kafkalite.broker")
 
 _SHUTDOWN_DEADLINE: Final = 5.0
 _EXPIRE_EVERY: Final = 600.0
 """Kafka's producer.id.expiration.check.interval.ms."""
+_FIRST_COMPACTION: Final = 1.0
+"""Seconds after the start, when everything that a first request needs has been imported."""
 
 
 class Broker:
@@ -30,14 +40,35 @@ class Broker:
 
     Like this::
 
+    async with Broker() as broker:
+        ...  # clients connect to broker.bootstrap
+
+    or, where it shall live as long as a nursery::
+
     async with trio.open_nursery() as nursery:
-        address = await nursery.start(Broker(config).run)
+        addresses = await nursery.start(Broker(config).run)
+
+    Without a configuration it listens on a free port of 127.0.0.1 and keeps everything in memory. ``file_system`` is
+    where the data directory lies, by default the machine's.
     """
 
-    def __init__(self, config: BrokerConfig) -> None:
+    def __init__(
+        self,
+        config: BrokerConfig | None = None,
+        *,
+        clock: Clock = MACHINE_CLOCK,
+        file_system: FileSystem | None = None,
+    ) -> None:
+        if config is None:
+            from kafkalite.config import load
+            from kafkalite_storage.memory_filesystem import MemoryFileSystem
+
+            config = load(listen=["127.0.0.1:0"], data="/kafkalite")
+            file_system = MemoryFileSystem() if file_system is None else file_system
         self.config = config
+        self._file_system = file_system
         self._node: Node | None = None
-        self._deadlines = Deadlines()
+        self._deadlines = Deadlines(clock)
         self._listeners: tuple[Listener, ...] = ()
         self._stop = trio.Event()
 
@@ -45,6 +76,27 @@ class Broker:
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """Where the broker listens, with the ports that were really picked."""
         return tuple(listener.address for listener in self._listeners)
+
+    @property
+    def bootstrap(self) -> str:
+        """Where clients find the broker, as their ``bootstrap.servers`` wants it."""
+        return ",".join(str(HostPort(host, port)) for host, port in self.addresses)
+
+    @property
+    def node(self) -> Node:
+        """The state that clients share, for whoever looks in from outside; there is one once the broker is open."""
+        assert self._node is not None, "the broker has not been opened"
+        return self._node
+
+    @property
+    def dispatch(self) -> Dispatch:
+        """What requests go through; there is one once the broker is open."""
+        return self._dispatch
+
+    def set_available(self, available: bool) -> None:
+        """Turn all clients away, as if the broker were gone, or let them in again; nothing that is kept changes."""
+        for listener in self._listeners:
+            listener.set_available(available)
 
     def stop(self) -> None:
         """Begin to stop: no new clients, what is in flight is answered, then the logs are closed."""
@@ -56,7 +108,7 @@ class Broker:
         Raises StartError when one of them cannot be had.
         """
         config = self.config
-        node = Node(config, self._deadlines)
+        node = Node(config, self._deadlines, self._file_system)
         dispatch = Dispatch(node)
         listeners: list[Listener] = []
         try:
@@ -91,9 +143,12 @@ class Broker:
         try:
             async with trio.open_nursery() as background, trio.open_nursery() as connections:
                 background.start_soon(self._deadlines.run)
+                await background.start(node.commits.run)
                 background.start_soon(_warm_up, self._dispatch)
                 background.start_soon(_checkpoint, node, self.config.log_flush_offset_checkpoint_interval)
                 background.start_soon(_expire_producers, node)
+                if self.config.log_cleaner_enable:
+                    background.start_soon(_compact, node)
                 async with trio.open_nursery() as accepting:
                     for listener in self._listeners:
                         accepting.start_soon(listener.accept, connections)
@@ -111,6 +166,23 @@ class Broker:
         finally:
             self._close_listeners()
             node.close()
+
+    async def __aenter__(self) -> Self:
+        """Start, and return when clients can connect. Raises StartError."""
+        if self._node is None:
+            self.open()
+        async with AsyncExitStack() as stack:
+            nursery = await stack.enter_async_context(trio.open_nursery())
+            await nursery.start(self.run)
+            self._running = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        """Stop; with an exception at once, else when what is in flight has been answered."""
+        self.stop()
+        return bool(await self._running.__aexit__(kind, error, traceback))
 
     def _close_listeners(self) -> None:
         for listener in self._listeners:
@@ -130,9 +202,16 @@ async def _checkpoint(node: Node, every: float) -> None:
         await trio.to_thread.run_sync(node.checkpoint)
 
 
+async def _compact(node: Node) -> None:
+    await trio.sleep(_FIRST_COMPACTION)
+    from kafkalite.log_cleaner import LogCleaner  # a start shall not wait for it
+
+    await LogCleaner(node.storage, node.config, node.wall_ms).run()
+
+
 async def _expire_producers(node: Node) -> None:
     while True:
-        await trio.sleep(_EXPIRE_EVERY)
+        await node.deadlines.sleep(_EXPIRE_EVERY)
         node.expire_producers()
 
 

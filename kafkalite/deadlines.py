@@ -6,9 +6,14 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 from math import inf
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
+
+from kafkalite.clock import MACHINE_CLOCK
+
+if TYPE_CHECKING:
+    from kafkalite.clock import Clock
 
 _SWEEP_ABOVE: Final = 1024
 
@@ -31,18 +36,18 @@ class Deadline:
 
 
 class Deadlines:
-    """Calls in the order in which they are due, on trio's clock (so a mock clock moves them)."""
+    """Calls in the order in which they are due, on the broker's clock: whoever steers it moves them all."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = MACHINE_CLOCK) -> None:
+        self.clock = clock
+        self.now: Callable[[], float] = clock.now
+        """Tells the time that deadlines are measured in: monotonic seconds."""
         self._heap: list[tuple[float, int, Deadline]] = []
         self._order = count()
         self._cancelled = 0
         self._sleeping_until = inf
         self._earlier = trio.Event()
-
-    def now(self) -> float:
-        """Tell the time that deadlines are measured in: monotonic seconds."""
-        return trio.current_time()
+        clock.on_steered(self._steered)
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Deadline:
         """Arrange for ``callback`` to be called, in the deadlines' task, once ``when`` has come."""
@@ -60,6 +65,22 @@ class Deadlines:
             heapq.heapify(self._heap)
             self._cancelled = 0
 
+    def next_due(self) -> float:
+        """Tell when the first call is due, infinite if there is none."""
+        while self._heap and self._heap[0][2].callback is None:
+            heapq.heappop(self._heap)
+            self._cancelled = max(0, self._cancelled - 1)
+        return self._heap[0][0] if self._heap else inf
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep on the broker's clock, as whatever the broker does every so often shall: that time can be advanced."""
+        woken = trio.Event()
+        deadline = self.call_at(self.now() + seconds, woken.set)
+        try:
+            await woken.wait()
+        finally:
+            deadline.cancel()
+
     def call_due(self, now: float) -> None:
         """Make all calls that are due."""
         while self._heap and self._heap[0][0] <= now:
@@ -73,9 +94,12 @@ class Deadlines:
     async def run(self) -> None:
         """Make calls as they come due, until cancelled."""
         while True:
-            self.call_due(trio.current_time())
+            self.call_due(self.now())
             self._earlier = trio.Event()
             self._sleeping_until = self._heap[0][0] if self._heap else inf
-            with trio.move_on_at(self._sleeping_until):
+            with trio.move_on_at(self.clock.loop_time(self._sleeping_until)):
                 await self._earlier.wait()
             self._sleeping_until = -inf
+
+    def _steered(self) -> None:
+        self._earlier.set()

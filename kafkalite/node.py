@@ -7,22 +7,24 @@ and the consumers that wait for it, a deleted topic and the offsets committed fo
 from __future__ import annotations
 
 import os
-import time
+from functools import partial
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import StartError
 from kafkalite.fetches.sessions import FetchSessions, TopicKey
 from kafkalite.fetches.waiting import PendingFetches
+from kafkalite.group_commit import GroupCommit
 from kafkalite.group_driver import GroupDriver
 from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, StorageError
 from kafkalite_storage.storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kafkalite.config import BrokerConfig
     from kafkalite.deadlines import Deadlines
+    from kafkalite_storage.filesystem import FileSystem
     from kafkalite_storage.log import AppendInfo, PartitionLog
     from kafkalite_storage.topics import Topic
     from kafkalite_wire.records import BatchHeader
@@ -31,11 +33,6 @@ if TYPE_CHECKING:
 log = getLogger("kafkalite.node")
 
 _BASE64_DASH: Final = 62
-
-
-def wall_ms() -> int:
-    """Tell the time that records are stamped with: milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def _random_positive_int32() -> int:
@@ -55,21 +52,31 @@ def _random_uuid() -> bytes:
 class Node:
     """Everything that the requests of all clients share."""
 
-    def __init__(self, config: BrokerConfig, deadlines: Deadlines) -> None:
-        """Open the data directory and replay what it says. Raises StartError."""
+    def __init__(self, config: BrokerConfig, deadlines: Deadlines, file_system: FileSystem | None = None) -> None:
+        """Open the data directory, by default on the machine's file system, and replay what it says.
+
+        Raises StartError.
+        """
         self.config = config
         self.node_id = config.node_id
         self.deadlines = deadlines
+        # The clock's own functions: every request asks for the time, and shall not pay for a call that passes on.
+        self.now: Callable[[], float] = deadlines.now
+        """Tells the time that sessions and waits are measured in: monotonic seconds."""
+        self.wall_ms: Callable[[], int] = deadlines.clock.wall_ms
+        """Tells the time that records are stamped with: milliseconds since 1970."""
         self.pending_fetches = PendingFetches()
         self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
+        self.commits = GroupCommit(deadlines)
         self._producer_ids = range(0)
         try:
             self.storage = Storage.open(
                 config.data_dir,
+                fs=file_system,
                 node_id=config.node_id,
                 defaults=config.log_defaults,
                 new_uuid=_random_uuid,
-                now_ms=wall_ms(),
+                now_ms=self.wall_ms(),
             )
         except (DataDirectoryInUse, DataDirectoryCorrupt) as error:
             raise StartError(str(error)) from None
@@ -77,15 +84,7 @@ class Node:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
         if not self.storage.was_clean:
             log.warning("%s was not closed in order: logs are checked as they are opened", config.data_dir)
-        self.groups = GroupDriver(self.storage, config, deadlines, wall_ms)
-
-    def now(self) -> float:
-        """Tell the time that sessions and waits are measured in: monotonic seconds."""
-        return self.deadlines.now()
-
-    def wall_ms(self) -> int:
-        """Tell the time that records are stamped with: milliseconds since 1970."""
-        return wall_ms()
+        self.groups = GroupDriver(self.storage, config, deadlines, self.wall_ms, self.commits)
 
     # Partitions
 
@@ -106,18 +105,46 @@ class Node:
     def append(self, topic: str, index: int, batch: memoryview, header: BatchHeader) -> AppendInfo:
         """Append a client's batch to a partition that exists; fetches that wait for it are answered afterwards.
 
-        ``header`` is what ``check_produced`` said of the batch. Raises StorageError and CorruptBatch.
+        What awaits a sync may be acknowledged only after it (:meth:`when_synced`). ``header`` is what
+        ``check_produced`` said of the batch. Raises StorageError and CorruptBatch.
         """
-        appended = self.storage.log(topic, index).append(batch, now_ms=wall_ms(), header=header)
-        if not appended.is_duplicate:
+        partition = self.storage.log(topic, index)
+        appended = partition.append(batch, now_ms=self.wall_ms(), header=header, sync=False)
+        if not appended.is_duplicate and not appended.awaits_sync:
             self.pending_fetches.appended((topic, index), len(batch))
+            if partition.flush_within is not None:
+                self.commits.sync_within(partition, partition.flush_within)
         return appended
+
+    def when_synced(
+        self, gained: Mapping[tuple[str, int], int], done: Callable[[Mapping[tuple[str, int], StorageError]], None]
+    ) -> None:
+        """Sync partitions that exist; then tell ``done`` which of them failed, and answer the fetches that wait.
+
+        ``gained`` says how many bytes each has more for readers once it is synced.
+        """
+        left = len(gained)
+        failed: dict[tuple[str, int], StorageError] = {}
+
+        def one_is_synced(partition: tuple[str, int], error: StorageError | None) -> None:
+            nonlocal left
+            left -= 1
+            if error is None:
+                self.pending_fetches.appended(partition, gained[partition])
+            else:
+                failed[partition] = error
+            if not left:
+                done(failed)
+            self.after_request()
+
+        for partition in gained:
+            self.commits.when_synced(self.storage.log(*partition), partial(one_is_synced, partition))
 
     # Topics
 
     def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
         """Create a topic; it is ready when this returns. Raises StorageError."""
-        return self.storage.create_topic(name, partitions, configs, now_ms=wall_ms())
+        return self.storage.create_topic(name, partitions, configs, now_ms=self.wall_ms())
 
     def auto_create_topic(self, name: str) -> Topic:
         """Create a topic that a client asked about, with the broker's defaults. Raises StorageError."""
@@ -125,21 +152,21 @@ class Node:
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic and the offsets committed for it; fetches that wait for it learn so. Raises StorageError."""
-        self.storage.delete_topic(name, now_ms=wall_ms())
+        self.storage.delete_topic(name, now_ms=self.wall_ms())
         self.groups.topic_deleted(name)
         self.pending_fetches.changed(name)
 
     def create_partitions(self, name: str, total: int) -> None:
         """Raise the number of a topic's partitions. Raises StorageError."""
-        self.storage.create_partitions(name, total, now_ms=wall_ms())
+        self.storage.create_partitions(name, total, now_ms=self.wall_ms())
 
     def alter_topic_configs(self, name: str, changes: Mapping[str, str | None]) -> None:
         """Set configurations of a topic, or with None take them back. Raises StorageError."""
-        self.storage.alter_configs(name, changes, now_ms=wall_ms())
+        self.storage.alter_configs(name, changes, now_ms=self.wall_ms())
 
     def alter_broker_configs(self, broker: str, changes: Mapping[str, str | None]) -> None:
         """Set defaults of topics for this broker, or for "" all of them. Raises StorageError."""
-        self.storage.alter_broker_configs(broker, changes, now_ms=wall_ms())
+        self.storage.alter_broker_configs(broker, changes, now_ms=self.wall_ms())
 
     def delete_records(self, topic: str, index: int, offset: int) -> int:
         """Let a partition that exists begin at an offset; fetches that wait below learn so. Raises StorageError."""
@@ -150,7 +177,7 @@ class Node:
     def new_producer_id(self) -> int:
         """Give out a producer id that this data directory has never given out. Raises StorageError."""
         if not self._producer_ids:
-            self._producer_ids = self.storage.allocate_producer_ids(now_ms=wall_ms())
+            self._producer_ids = self.storage.allocate_producer_ids(now_ms=self.wall_ms())
         first, self._producer_ids = self._producer_ids[0], self._producer_ids[1:]
         return first
 
@@ -174,7 +201,7 @@ class Node:
 
     def expire_producers(self) -> None:
         """Forget the sequence numbers of producers that have been quiet for too long."""
-        before_ms = wall_ms() - round(self.config.producer_id_expiration * 1000)
+        before_ms = self.wall_ms() - round(self.config.producer_id_expiration * 1000)
         for partition in tuple(self.storage.open_logs.values()):
             partition.expire_producers(before_ms)
 

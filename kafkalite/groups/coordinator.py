@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalite.groups import steering
 from kafkalite.groups.administration import delete_groups, describe_groups, list_groups
 from kafkalite.groups.config import GroupConfig
 from kafkalite.groups.effects import NO_EFFECTS, Client, Effects, Turn, WallTime
@@ -23,6 +24,7 @@ from kafkalite.groups.waiting import Waiting
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
+    from kafkalite.groups.group import Group
     from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
     from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest
@@ -191,6 +193,33 @@ class GroupCoordinator:
             timer.action(turn)
         return turn.effects()
 
+    # Steering, for tests
+
+    def keep_alive(self, names: Collection[str], *, now: float) -> float | None:
+        """Begin sessions anew, of members that are named by member, instance or client id.
+
+        Gives the shortest of their time-outs.
+        """
+        return steering.keep_alive(names, self._groups, self._rebalances, self._turn(now))
+
+    def expire_member(self, group_id: str, member_id: str, *, now: float) -> Effects:
+        """Remove a member as if its session had ended. Raises KeyError if there is none."""
+        turn = self._turn(now)
+        steering.expire(self._group(group_id), member_id, self._rebalances, turn)
+        return turn.effects()
+
+    def force_rebalance(self, group_id: str, *, now: float) -> Effects:
+        """Have all members of a group join again. Raises KeyError if there is none."""
+        turn = self._turn(now)
+        steering.force_rebalance(self._group(group_id), self._rebalances, turn)
+        return turn.effects()
+
+    def refuse_all_waiting(self, *, now: float) -> Effects:
+        """Answer every join and sync that waits with NOT_COORDINATOR."""
+        turn = self._turn(now)
+        steering.refuse_all_waiting(self._groups, self._rebalances, turn)
+        return turn.effects()
+
     # Looking in
 
     def groups(self) -> tuple[GroupView, ...]:
@@ -219,6 +248,12 @@ class GroupCoordinator:
     def waiting_tokens(self) -> Collection[object]:
         """List the tokens of joins and syncs that have no reply yet."""
         return self._waiting.tokens()
+
+    def _group(self, group_id: str) -> Group:
+        group = self._groups.get(group_id)
+        if group is None:
+            raise KeyError(group_id)
+        return group
 
     def _turn(self, now: float) -> Turn:
         return Turn(now, self._wall.at(now))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final
 
+from kafkalite.controls.engine import Call
 from kafkalite.errors import RequestError
 from kafkalite.handlers.handling import Context, Handler, Immediate, handler_of
 from kafkalite_wire.apis import APIS, Api, ApiKey
@@ -16,6 +18,7 @@ from kafkalite_wire.headers import RequestHeader, read_request_header, start_res
 from kafkalite_wire.schema import Payload
 
 if TYPE_CHECKING:
+    from kafkalite.controls.engine import Engine
     from kafkalite.node import Node
     from kafkalite.server.connection import Connection, Slot
 
@@ -31,6 +34,10 @@ class Dispatch:
         self._node = node
         self._served = served
         self._handlers: dict[int, Handler] = {}
+        self.engine: Engine | None = None
+        """What sees each request, and may act in its handler's place; by default nothing."""
+        self.on_unexpected: Callable[[Exception], None] | None = None
+        """Told of errors that nobody foresaw, besides the log: tests shall fail of them."""
 
     def __call__(self, connection: Connection, frame: memoryview) -> None:
         """Start the request of one frame. Raises RequestError if the connection must end, as Kafka would end it."""
@@ -46,15 +53,8 @@ class Dispatch:
         handler = self._handlers.get(api.key)
         if handler is None:
             handler = self._handlers[api.key] = handler_of(api)
-        try:
+        if self.engine is None or not self._is_acted_on(self.engine, connection, handler, header, request, frame):
             self._start(connection, handler, header, request)
-        except RequestError:
-            raise
-        except Exception:
-            # The only place where an error that nobody foresaw is caught: the client is cut off, the broker lives.
-            log.exception("%s v%d from %s failed", api.name, version, connection)
-            raise RequestError(f"{api.name} v{version} failed here; the traceback is above") from None
-        self._node.after_request()
 
     def import_handler(self, api: Api) -> None:
         """Import what a first request of this API would wait for."""
@@ -62,7 +62,14 @@ class Dispatch:
             self._handlers[api.key] = handler_of(api)
             assert api.request_type
 
-    def _start(self, connection: Connection, handler: Handler, header: RequestHeader, request: object) -> None:
+    def _start(
+        self,
+        connection: Connection,
+        handler: Handler,
+        header: RequestHeader,
+        request: object,
+        slot: Slot | None = None,
+    ) -> None:
         context = Context(
             api_version=header.api_version,
             client_id=header.client_id or "",
@@ -70,12 +77,61 @@ class Dispatch:
             local=connection.local,
             software=connection.name_software,
         )
-        if isinstance(handler, Immediate):
-            response = handler.handle(self._node, request, context)
-            if response is not None:
-                connection.reply_now(framed(header.api, header.api_version, header.correlation_id, response))
-        else:
-            handler.handle(self._node, request, context, _SlotReply(connection.slot(), header))
+        try:
+            if isinstance(handler, Immediate):
+                response = handler.handle(self._node, request, context)
+                if slot is not None:
+                    _SlotReply(slot, header).send(response)
+                elif response is not None:
+                    connection.reply_now(framed(header.api, header.api_version, header.correlation_id, response))
+            else:
+                reply = _SlotReply(connection.slot() if slot is None else slot, header)
+                handler.handle(self._node, request, context, reply)
+        except RequestError:
+            raise
+        except Exception as error:
+            # The only place where an error that nobody foresaw is caught: the client is cut off, the broker lives.
+            name, version = header.api.name, header.api_version
+            log.exception("%s v%d from %s failed", name, version, connection)
+            if self.on_unexpected is not None:
+                self.on_unexpected(error)
+            raise RequestError(f"{name} v{version} failed here; the traceback is above") from None
+        self._node.after_request()
+
+    def _is_acted_on(
+        self,
+        engine: Engine,
+        connection: Connection,
+        handler: Handler,
+        header: RequestHeader,
+        request: object,
+        frame: memoryview,
+    ) -> bool:
+        """Show the request to the engine; True if a rule acts on it, now or later, in the handler's place."""
+        call = Call(
+            api=header.api,
+            api_version=header.api_version,
+            client_id=header.client_id or "",
+            client_host=connection.host,
+            connection=connection,
+            request=request,
+        )
+        rule = engine.rule_for(call)
+        if rule is None:
+            return False
+        # The rule may keep the call for later, when there are other bytes in the buffer that the frame lies in.
+        kept = decode(header.api.request_type, header.api_version, memoryview(bytes(frame)), header.body)
+        slot = connection.slot()
+
+        def proceed() -> None:
+            try:
+                self._start(connection, handler, header, kept, slot)
+            except RequestError as error:
+                slot.fail(str(error))
+
+        rule.act(replace(call, request=kept), proceed, _SlotReply(slot, header))
+        self._node.after_request()
+        return True
 
     def _unsupported(self, connection: Connection, header: RequestHeader) -> None:
         if header.api.key is not ApiKey.API_VERSIONS:
@@ -99,9 +155,15 @@ class _SlotReply:
         self._slot = slot
         self._header = header
 
-    def send(self, response: object) -> None:
+    def send(self, response: object | None) -> None:
+        if response is None:  # nothing is to be sent, and what waits behind goes on
+            self._slot.fill([])
+            return
         header = self._header
         self._slot.fill(framed(header.api, header.api_version, header.correlation_id, response))
+
+    def skip(self) -> None:
+        self._slot.fill([])
 
     def fail(self, reason: str) -> None:
         self._slot.fail(reason)

@@ -61,6 +61,7 @@ class Listener:
         self._max_idle = max_idle
         self._connections: set[Connection] = set()
         self._all_gone = trio.Event()
+        self._is_available = True
         host, port = listening.getsockname()[:2]
         self.address: tuple[str, int] = (host, port)
 
@@ -74,6 +75,9 @@ class Listener:
                 if error.errno in _OUT_OF:
                     log.error("cannot accept clients: %s; trying again", error.strerror)
                     await trio.sleep(0.1)
+                continue
+            if not self._is_available:
+                connected.close()
                 continue
             if len(self._connections) >= self._most_connections:
                 log.warning("refusing a client: max.connections=%d are connected", self._most_connections)
@@ -115,6 +119,13 @@ class Listener:
                     connection.close()
                 elif idle > _SHRINK_AFTER:
                     connection.shrink()
+
+    def set_available(self, available: bool) -> None:
+        """Turn all clients away, those who are connected too, or let them in again; the address is kept meanwhile."""
+        self._is_available = available
+        if not available:
+            for connection in tuple(self._connections):
+                connection.close()
 
     def close(self) -> None:
         """Stop listening."""

@@ -37,7 +37,7 @@ class Outbox:
         """Add the parts of one reply."""
         for part in parts:
             if isinstance(part, FetchSlice):
-                self._pieces.append(part.read() if len(part) <= _SMALL_PIECE else part)
+                self._pieces.append(part if len(part) > _SMALL_PIECE and _has_descriptor(part) else part.read())
             else:
                 self._pieces.append(cast("Buffer", part))
 
@@ -94,3 +94,10 @@ class Outbox:
         while self._pieces and sent >= len(self._pieces[0]):
             sent -= len(self._pieces.popleft())
         self._sent = sent
+
+
+def _has_descriptor(piece: FetchSlice) -> bool:
+    try:
+        return piece.file is not None and piece.file.fileno() >= 0
+    except OSError:
+        return False  # a log in memory

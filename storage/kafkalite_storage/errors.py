@@ -23,6 +23,12 @@ class OffsetOutOfRange(StorageError):
         self.log_end_offset = log_end_offset
 
 
+class DamagedLog(StorageError):
+    """Stored records that are not what was written; the message names the file and the byte."""
+
+    code = 2  # CORRUPT_MESSAGE
+
+
 class UnknownTopicOrPartition(StorageError):
     """A topic or partition that does not exist."""
 

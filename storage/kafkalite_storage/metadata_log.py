@@ -4,7 +4,7 @@ Every change is one batch, synced before anything is answered, so that a crash l
 nothing of it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from kafkalite_storage.errors import DataDirectoryCorrupt
@@ -67,8 +67,7 @@ class MetadataLog:
             [Record(value=encode_metadata_record(record, version_of(record)), timestamp=now_ms) for record in records]
         )
         self._log.append(batch, now_ms=now_ms, origin=AppendOrigin.BROKER)
-        for record in records:
-            self.catalogue.replay(record)
+        self.catalogue.replay_all(records)
 
     def close(self, *, clean: bool) -> None:
         """Close the log."""
@@ -104,6 +103,10 @@ def _replay_whole(piece: bytes, offset: int, catalogue: Catalogue) -> int:
 
 
 def _apply(records: Iterable[Record], catalogue: Catalogue) -> None:
+    catalogue.replay_all(_changes(records))
+
+
+def _changes(records: Iterable[Record]) -> Iterator[MetadataRecord]:
     for record in records:
         if record.value is None:
             continue
@@ -112,4 +115,4 @@ def _apply(records: Iterable[Record], catalogue: Catalogue) -> None:
         except WireError as error:
             raise DataDirectoryCorrupt(f"the metadata log cannot be read at offset {record.offset}: {error}") from error
         if change is not None:
-            catalogue.replay(change)
+            yield change

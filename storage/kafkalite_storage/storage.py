@@ -1,8 +1,8 @@
 """The data directory of a broker: its topics, their configurations and their logs, across restarts."""
 
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Final
 
@@ -52,6 +52,8 @@ FEATURES: Final[Mapping[str, int]] = MappingProxyType(
 PRODUCER_ID_BLOCK: Final = 1000
 _LONGEST_DIRECTORY: Final = 255
 _DELETED: Final = "-delete"
+#: So many logs are synced with one call rather than with one for each.
+_MANY: Final = 64
 _LOG_SUFFIX: Final = ".log"
 
 
@@ -85,6 +87,15 @@ class Storage:
         self._configs: dict[str, LogConfig] = {}
         self._recovery_points = directory.recovery_points()
         self._log_start_offsets = directory.log_start_offsets()
+        #: Partitions that were compacted once: whatever their topics are configured for today, they have gaps.
+        self._compacted = frozenset(directory.clean_offsets())
+        #: What the checkpoints still say of partitions that are gone. A new topic of that name must not inherit it.
+        self._stale_offsets = {
+            key for key in (*self._recovery_points, *self._log_start_offsets) if not self._has_partition(*key)
+        }
+        for key in self._stale_offsets:
+            self._recovery_points.pop(key, None)
+            self._log_start_offsets.pop(key, None)
         self.cluster_id = cluster_id
         self.node_id = node_id
         #: Whether the last owner closed in order; if not, logs are checked when they are first opened.
@@ -152,6 +163,11 @@ class Storage:
         return self._directory.path
 
     @property
+    def filesystem(self) -> FileSystem:
+        """Where the files of the data directory are."""
+        return self._fs
+
+    @property
     def directory_id(self) -> str:
         """The data directory's own id, as base64."""
         return self._directory.directory_id
@@ -214,6 +230,7 @@ class Storage:
         records: list[MetadataRecord] = [TopicRecord(name=name, topic_id=topic_id)]
         records += _config_records(TOPIC_RESOURCE, name, configs or {})
         records += self._partition_records(topic_id, 0, partitions, assignment)
+        self._forget_stale_offsets(name)
         self._metadata.append(records, now_ms)
         return self._catalogue.topics[name]
 
@@ -236,6 +253,7 @@ class Storage:
         topic = self.topic(name)
         if total <= topic.partitions:
             raise InvalidPartitions(f"topic {name!r} has {topic.partitions} partitions, {total} is not more")
+        self._forget_stale_offsets(name)
         self._metadata.append(self._partition_records(topic.topic_id, topic.partitions, total, assignment), now_ms)
         return self._catalogue.topics[name]
 
@@ -352,9 +370,25 @@ class Storage:
 
         May run in another thread than everything else, except close and changes of topics.
         """
-        for log in list(self._logs.values()):
-            log.flush()
+        logs = list(self._logs.values())
+        self._sync_many(logs)
+        failures = _tried(log.flush for log in logs)
         self._write_checkpoints()
+        if failures:
+            raise failures[0]
+
+    def _sync_many(self, logs: Iterable[PartitionLog]) -> None:
+        """Sync the disk as a whole if many logs have something to be synced: one file after another takes minutes."""
+        with suppress(StorageFailure):
+            marks = [(log, mark) for log in logs if (mark := log.begin_sync()) is not None]
+            if len(marks) < _MANY:
+                return
+            try:
+                self._fs.sync_all(self.path)
+            except OSError:
+                return  # file by file, then, which also tells which one it is that fails
+            for log, mark in marks:
+                log.end_sync(mark)
 
     def close(self) -> None:
         """Close in order: sync, save all caches, and mark the directory clean.
@@ -364,11 +398,14 @@ class Storage:
         """
         logs = list(self._logs.values())
         try:
-            for log in logs:
-                log.close()
-            self._metadata.close(clean=True)
+            if len(logs) >= _MANY:
+                _tried(log.save_caches for log in logs)  # those that fail are told of when they are closed
+                self._sync_many(logs)
+            failures = _tried((*(log.close for log in logs), lambda: self._metadata.close(clean=True)))
             self._write_checkpoints()
-            if not any(log.failed for log in logs) and (self.was_clean or not self._has_unchecked_logs(logs)):
+            if failures:
+                raise failures[0]
+            if self.was_clean or not self._has_unchecked_logs(logs):
                 with _failures(self.path):
                     self._directory.leave_clean_marker()
         finally:
@@ -408,9 +445,12 @@ class Storage:
                 log_start_offset=self._log_start_offsets.get(key, 0),
                 files=self._files,
                 check_records=self._check_records,
+                may_have_gaps=key in self._compacted,
             )
         log.start_epoch(topic.assignment[partition].leader_epoch)
         self._logs[key] = log
+        if log.caches_point < self._recovery_points.get(key, 0):
+            self._write_checkpoints()  # what is missing will be written again, and is not on disk then
         return log
 
     def _claim_directory(self, path: str, topic: Topic) -> None:
@@ -434,6 +474,7 @@ class Storage:
             log.close(clean=False)
         self._recovery_points.pop(key, None)
         self._log_start_offsets.pop(key, None)
+        self._stale_offsets.add(key)
         path = self._partition_path(name, partition)
         with _failures(path):
             if self._fs.exists(path):
@@ -469,9 +510,19 @@ class Storage:
             if topic == name:
                 log.config = config
 
+    def _has_partition(self, name: str, partition: int) -> bool:
+        topic = self._catalogue.topics.get(name)
+        return topic is not None and partition < topic.partitions
+
+    def _forget_stale_offsets(self, name: str) -> None:
+        """Write the checkpoints without what they say of a deleted topic, before another one gets its name."""
+        if any(topic == name for topic, _ in self._stale_offsets):
+            self._write_checkpoints()
+            self._stale_offsets.clear()
+
     def _write_checkpoints(self) -> None:
         for key, log in list(self._logs.items()):
-            self._recovery_points[key] = log.recovery_point
+            self._recovery_points[key] = log.caches_point
             if log.log_start_offset > log.first_segment_offset:
                 self._log_start_offsets[key] = log.log_start_offset
             else:
@@ -514,6 +565,17 @@ def _config_records(resource: int, name: str, changes: Mapping[str, str | None])
         ConfigRecord(resource_type=resource, resource_name=name, name=config, value=value)
         for config, value in changes.items()
     ]
+
+
+def _tried(actions: Iterable[Callable[[], None]]) -> list[StorageFailure]:
+    """Do all of them, whichever fail; return the failures."""
+    failures: list[StorageFailure] = []
+    for action in actions:
+        try:
+            action()
+        except StorageFailure as error:
+            failures.append(error)
+    return failures
 
 
 @contextmanager

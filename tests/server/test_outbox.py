@@ -11,6 +11,7 @@ import pytest
 
 from kafkalite.server.outbox import Outbox
 from kafkalite_storage.filesystem import OsFileSystem
+from kafkalite_storage.memory_filesystem import MemoryFile
 from kafkalite_storage.segment import FetchSlice
 
 LARGE = 3_000_000
@@ -100,3 +101,11 @@ def test_a_cleared_outbox_sends_nothing(pair: tuple[socket.socket, socket.socket
     assert outbox.flush()
     ours.close()
     assert theirs.recv(10) == b""
+
+
+def test_a_large_piece_of_a_log_in_memory_leaves_too(pair: tuple[socket.socket, socket.socket], content: bytes) -> None:
+    ours, theirs = pair
+    outbox = Outbox(ours)
+    outbox.put([b"head", FetchSlice(MemoryFile(content), 1000, 2_000_000), b"tail"])
+    expected = b"head" + content[1000:2_001_000] + b"tail"
+    assert drain(outbox, theirs, len(expected)) == expected

@@ -1,0 +1,58 @@
+"""Rules about groups: a coordinator that has moved away, and members that are fenced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalite.controls.refusals import groups_of, refused
+from kafkalite_wire.apis import ApiKey
+from kafkalite_wire.error_codes import ErrorCode
+
+if TYPE_CHECKING:
+    from kafkalite.controls.engine import Call, Owed, Proceed
+
+
+class CoordinatorAway:
+    """The coordinator of a group, or with None of all, is on its way elsewhere, and nobody knows where it is.
+
+    Requests of the group are answered NOT_COORDINATOR, the question for it COORDINATOR_NOT_AVAILABLE, as in Kafka
+    while a partition of ``__consumer_offsets`` has no leader. Clients ask again until it is back.
+    """
+
+    def __init__(self, group_id: str | None = None) -> None:
+        self.group_id = group_id
+
+    def concerns(self, call: Call) -> bool:
+        """Tell whether the call needs the coordinator that is away."""
+        groups = groups_of(call)
+        return bool(groups) and (self.group_id is None or self.group_id in groups)
+
+    def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
+        """Refuse; ``proceed`` is never called."""
+        del proceed
+        asked_where = call.api.key is ApiKey.FIND_COORDINATOR
+        owed.send(refused(call, ErrorCode.COORDINATOR_NOT_AVAILABLE if asked_where else ErrorCode.NOT_COORDINATOR))
+
+
+class Fenced:
+    """A member that has lost its place: whatever it asks with its member id is answered FENCED_INSTANCE_ID."""
+
+    def __init__(self, group_id: str, member_id: str) -> None:
+        self.group_id = group_id
+        self.member_id = member_id
+
+    def concerns(self, call: Call) -> bool:
+        """Tell whether the call comes from the member, within its group."""
+        return (
+            call.api.key in _WITH_MEMBER_ID
+            and call.request.group_id == self.group_id
+            and call.request.member_id == self.member_id
+        )
+
+    def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
+        """Refuse; ``proceed`` is never called."""
+        del proceed
+        owed.send(refused(call, ErrorCode.FENCED_INSTANCE_ID))
+
+
+_WITH_MEMBER_ID = frozenset((ApiKey.JOIN_GROUP, ApiKey.SYNC_GROUP, ApiKey.HEARTBEAT, ApiKey.OFFSET_COMMIT))

@@ -1,0 +1,51 @@
+"""What tests do to groups from outside: keep members alive, expire them, force a rebalance, refuse all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from kafkalite.groups.group import GroupState
+from kafkalite_wire.error_codes import ErrorCode
+
+if TYPE_CHECKING:
+    from kafkalite.groups.effects import Turn
+    from kafkalite.groups.group import Group
+    from kafkalite.groups.rebalance import Rebalances
+    from kafkalite.groups.registry import Groups
+
+
+def keep_alive(names: Collection[str], groups: Groups, rebalances: Rebalances, turn: Turn) -> float | None:
+    """Begin the sessions of members anew, who are named by member, instance or client id.
+
+    Gives the shortest of their session time-outs, None if there is no such member.
+    """
+    kept = [
+        member
+        for group in groups
+        for member in group.members.values()
+        if not {member.member_id, member.group_instance_id, member.client_id}.isdisjoint(names)
+    ]
+    for member in kept:
+        rebalances.keep_alive(member, turn)
+    return min((member.session_timeout for member in kept), default=None)
+
+
+def expire(group: Group, member_id: str, rebalances: Rebalances, turn: Turn) -> None:
+    """Remove a member as if its session had ended, even if it waits for the group just now."""
+    rebalances.remove(group, group.members[member_id], turn)
+    if group.state is GroupState.PREPARING_REBALANCE or group.can_rebalance:
+        rebalances.prepare_or_complete(group, turn)
+
+
+def force_rebalance(group: Group, rebalances: Rebalances, turn: Turn) -> None:
+    """Have all members join again; nothing happens while they do so already, nor if there are none."""
+    if group.members and group.can_rebalance:
+        rebalances.prepare(group, turn)
+
+
+def refuse_all_waiting(groups: Groups, rebalances: Rebalances, turn: Turn) -> None:
+    """Answer every join and sync that waits with NOT_COORDINATOR, because the coordinator is about to go."""
+    for group in groups:
+        for member in group.members.values():
+            rebalances.refuse_waiting(group, member, ErrorCode.NOT_COORDINATOR, turn, member_id=member.member_id)

@@ -1,0 +1,63 @@
+"""kafkalite.Broker inside a trio program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import trio
+
+import kafkalite
+from kafkalite.config import HostPort, load
+from kafkalite.errors import StartError
+from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
+from protocol_client import ProtocolClient
+
+
+async def ask_for_metadata(bootstrap: str) -> MetadataResponse:
+    address = HostPort.parse(bootstrap)
+    async with await trio.open_tcp_stream(address.host, address.port) as stream:
+        response = await ProtocolClient(stream).call(MetadataRequest(topics=()), 9)
+        assert isinstance(response, MetadataResponse)
+        return response
+
+
+async def test_a_broker_serves_inside_its_block() -> None:
+    async with kafkalite.Broker() as broker:
+        metadata = await ask_for_metadata(broker.bootstrap)
+        assert [f"{node.host}:{node.port}" for node in metadata.brokers] == [broker.bootstrap]
+    with pytest.raises(OSError, match="all attempts to connect"):
+        await ask_for_metadata(broker.bootstrap)
+
+
+async def test_a_broker_is_started_in_a_nursery(nursery: trio.Nursery) -> None:
+    broker = kafkalite.Broker()
+    ((host, port),) = await nursery.start(broker.run)
+    assert broker.bootstrap == f"{host}:{port}"
+    await ask_for_metadata(broker.bootstrap)
+
+
+async def test_an_exception_leaves_the_block_as_it_is_in_its_group() -> None:
+    with pytest.RaisesGroup(ZeroDivisionError):
+        async with kafkalite.Broker():
+            raise ZeroDivisionError
+
+
+async def test_a_broker_that_cannot_start_says_why() -> None:
+    async with kafkalite.Broker() as first:
+        taken = load(listen=[first.bootstrap], data="/tmp/unused")
+        with pytest.raises(StartError, match="another broker"):
+            async with kafkalite.Broker(taken, file_system=first._file_system):
+                pass
+
+
+def test_importing_kafkalite_imports_nothing_heavy() -> None:
+    code = "import sys, kafkalite; print(sorted({'trio', 'kafkalite.broker'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_what_is_not_exported_is_missing() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Brokre'"):
+        kafkalite.Brokre  # noqa: B018

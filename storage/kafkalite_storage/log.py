@@ -347,6 +347,12 @@ class PartitionLog:
         offset = self._write(batch, header)
         if header.producer_id >= 0:
             self._producers.record_batch(header, offset)
+        try:
+            awaits_sync = self._await_sync(offset, sync=sync)
+        except StorageFailure:
+            self._producers_stale = header.producer_id >= 0
+            self._undo(offset)
+            raise
         return AppendInfo(
             offset,
             offset + header.last_offset_delta,

@@ -13,9 +13,10 @@ from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from kafkalite.held_heartbeats import HeldHeartbeats
+from kafkalite.replay import keys_and_values
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.log import AppendOrigin
-from kafkalite_wire.records import Record, build_batch, iter_records, read_header
+from kafkalite_wire.records import Record, build_batch
 
 if TYPE_CHECKING:
     from kafkalite.config import BrokerConfig
@@ -32,7 +33,6 @@ log = getLogger("kafkalite.groups")
 
 OFFSETS_TOPIC: Final = "__consumer_offsets"
 _CONFIGS: Final = {"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "104857600"}
-_REPLAY_BYTES: Final = 1 << 20
 
 
 class GroupDriver:
@@ -165,7 +165,7 @@ class GroupDriver:
     def _kept(self) -> Iterator[tuple[bytes, bytes | None]]:
         topic = self._storage.topics.get(OFFSETS_TOPIC)
         for partition in range(0 if topic is None else topic.partitions):
-            yield from _records_of(self._storage.log(OFFSETS_TOPIC, partition))
+            yield from keys_and_values(self._storage.log(OFFSETS_TOPIC, partition))
 
     def _set_alarm(self) -> None:
         when = self.coordinator.next_deadline()
@@ -201,20 +201,3 @@ def _new_coordinator(config: BrokerConfig) -> GroupCoordinator:
         offsets_retention_check_interval=config.offsets_retention_check_interval,
     )
     return GroupCoordinator(groups, new_member_suffix=lambda: str(uuid.uuid4()))
-
-
-def _records_of(partition: PartitionLog) -> Iterator[tuple[bytes, bytes | None]]:
-    offset = partition.log_start_offset
-    while offset < partition.log_end_offset:
-        data = memoryview(partition.read(offset, max_bytes=_REPLAY_BYTES).read())
-        position = 0
-        while len(data) - position >= 12:
-            header = read_header(data, position)
-            if position + header.size > len(data):
-                break
-            if not header.is_control:
-                for record in iter_records(data[position : position + header.size]):
-                    if record.key is not None:
-                        yield record.key, record.value
-            position += header.size
-            offset = header.next_offset

@@ -58,6 +58,8 @@ def _checkpoint(lines: Iterable[str]) -> bytes:
 
 
 def _lines(content: bytes) -> list[str]:
+    if not content.endswith(b"\n"):  # a last line that is cut off may still be a number
+        raise ValueError("the checkpoint is cut off")
     version, count, *entries = content.decode().splitlines()
     if version != _VERSION:
         raise ValueError(f"version {version} of the checkpoint is unknown")

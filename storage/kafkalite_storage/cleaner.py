@@ -96,6 +96,10 @@ class Cleaner:
             is_wanted=lambda: self._storage.open_logs.get(key) is cleaning.log,
         )
         self.running = compaction.stats
+        if key not in self._offsets:
+            # A log with an entry is known to have gaps, from before the first one is made.
+            self._offsets[key] = part.first_dirty_offset
+            yield self._checkpoint()
         try:
             yield from compaction.steps()
         except CompactionAbandonedError as reason:
@@ -105,8 +109,7 @@ class Cleaner:
             self._give_up(key, error)
             return
         self._offsets[key] = compaction.end_offset
-        content = self._content()
-        yield lambda: self._fs.replace(self._path, content)
+        yield self._checkpoint()
         done = compaction.stats
         log.info(
             "compacted %s-%d up to offset %d: %d segments of %d bytes became %d of %d bytes",
@@ -152,12 +155,20 @@ class Cleaner:
         except (ValueError, OSError):  # a cache: logs are then cleaned from their start
             return {}
 
-    def _content(self) -> bytes:
+    def _checkpoint(self) -> Step:
         topics = self._storage.topics
-        return encode_offsets(
+        content = encode_offsets(
             {
                 (topic, partition): offset
                 for (topic, partition), offset in self._offsets.items()
                 if topic in topics and partition < topics[topic].partitions
             }
         )
+
+        def write() -> None:
+            try:
+                self._fs.replace(self._path, content)
+            except OSError as error:
+                log.error("cannot write %s: %s; logs may be cleaned once more after a start", self._path, error)
+
+        return write

@@ -25,7 +25,7 @@ from kafkalite_wire.record_scan import Span, records_of, scan_records
 from kafkalite_wire.records import BatchHeader, InvalidRecord
 
 #: What a step leaves to be done before the next one: nothing, or a call that waits for the disk and may be made in
-#: another thread.
+#: another thread; it raises nothing.
 Step = Callable[[], None] | None
 
 # Work is counted, since nothing here may read a clock. One unit takes about three microseconds.
@@ -162,7 +162,7 @@ class Compaction:
                 yield None
             self._check(group)
             cleaned.finish()
-            yield cleaned.sync
+            yield from _elsewhere(cleaned.sync)
             self._check(group)
         except (CompactionAbandonedError, OSError):
             if self._fs.exists(log.directory):
@@ -180,7 +180,7 @@ class Compaction:
                 for path in doomed:
                     self._fs.remove(path)
 
-        yield remove
+        yield from _elsewhere(remove)
 
     def _clean_segment(self, segment: Segment, cleaned: CleanedSegment, cleaning: BatchCleaning) -> Iterator[Step]:
         """Write what stays of a segment."""
@@ -238,6 +238,21 @@ class Compaction:
 
 
 _unpack: Final = HEADER.unpack_from
+
+
+def _elsewhere(work: Callable[[], None]) -> Iterator[Step]:
+    """Leave work to whoever drives the steps; what goes wrong is raised here and not there."""
+    problems: list[OSError] = []
+
+    def run() -> None:
+        try:
+            work()
+        except OSError as error:
+            problems.append(error)
+
+    yield run
+    if problems:
+        raise problems[0]
 
 
 def _records(piece: bytes, at: int, header: RawHeader) -> bytes:

@@ -5,6 +5,7 @@ from typing import Final
 
 from kafkalite_storage.checkpoints import (
     CLEAN_SHUTDOWN,
+    CLEANER_OFFSETS,
     LOCK,
     LOG_START_OFFSETS,
     META_PROPERTIES,
@@ -29,7 +30,7 @@ class DataDirectory:
     def __init__(self, fs: FileSystem, path: str) -> None:
         self._fs = fs
         self.path = path
-        fs.make_directory(path)
+        _make_durably(fs, path)
         lock = fs.lock(f"{path}/{LOCK}")
         if lock is None:
             raise DataDirectoryInUse(f"the data directory {path} is in use by another broker")
@@ -96,6 +97,10 @@ class DataDirectory:
         """Read where partitions begin that do not begin at their first segment."""
         return self._offsets(LOG_START_OFFSETS)
 
+    def clean_offsets(self) -> dict[TopicPartition, int]:
+        """Read up to which offset each partition has been compacted; those that never were are left out."""
+        return self._offsets(CLEANER_OFFSETS)
+
     def checkpoint(
         self, recovery_points: Mapping[TopicPartition, int], log_start_offsets: Mapping[TopicPartition, int]
     ) -> None:
@@ -111,3 +116,14 @@ class DataDirectory:
             return decode_offsets(self._fs.read(path))
         except ValueError:
             return {}
+
+
+def _make_durably(fs: FileSystem, path: str) -> None:
+    """Make a directory with its parents, so that no power cut takes away what will be synced in it."""
+    missing: list[str] = []
+    while path and not fs.exists(path):
+        missing.append(path)
+        path = path.rpartition("/")[0]
+    for directory in reversed(missing):
+        fs.make_directory(directory)
+        fs.sync_directory(directory.rpartition("/")[0] or ("/" if directory.startswith("/") else "."))

@@ -68,6 +68,10 @@ class FileSystem(Protocol):
         """Return the whole content of a file."""
         ...
 
+    def rewrite(self, path: str, position: int, content: Buffer) -> None:
+        """Write over a part of a file, also with what it holds already, so that the next sync writes it to the disk."""
+        ...
+
     def replace(self, path: str, content: bytes, *, sync: bool = True) -> None:
         """Write a file so that at every moment either the old or the new content is there."""
         ...
@@ -195,6 +199,18 @@ class OsFileSystem:
             while part := os.read(fd, _READ_PIECE):
                 parts.append(part)
             return b"".join(parts)
+        finally:
+            os.close(fd)
+
+    def rewrite(self, path: str, position: int, content: Buffer) -> None:
+        """Write through a descriptor of its own: Linux appends whatever comes through one that is open for that."""
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            rest = memoryview(content)
+            while rest:
+                written = os.pwrite(fd, rest, position)
+                position += written
+                rest = rest[written:]
         finally:
             os.close(fd)
 

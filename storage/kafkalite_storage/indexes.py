@@ -70,9 +70,10 @@ class OffsetIndex:
     def _open(self) -> File:
         file = self._file
         if file is None:
-            file = self._file = self._fs.open(self._path, create=True)
+            file = self._fs.open(self._path, create=True)
             if file.size() != len(self) * OFFSET_ENTRY_SIZE:
                 file.truncate(len(self) * OFFSET_ENTRY_SIZE)
+            self._file = file
         return file
 
 
@@ -129,9 +130,10 @@ class TimeIndex:
     def _open(self) -> File:
         file = self._file
         if file is None:
-            file = self._file = self._fs.open(self._path, create=True)
+            file = self._fs.open(self._path, create=True)
             if file.size() != len(self) * TIME_ENTRY_SIZE:
                 file.truncate(len(self) * TIME_ENTRY_SIZE)
+            self._file = file
         return file
 
 

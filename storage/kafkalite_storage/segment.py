@@ -1,6 +1,7 @@
 """One segment of a partition: a `.log` file of batches with its indexes."""
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from logging import getLogger
 from typing import Final
@@ -12,17 +13,21 @@ from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.scan import LENGTH_PREFIX, SMALLEST_LENGTH, WALK, iter_headers
 from kafkalite_storage.sound_ranges import SoundRanges
 from kafkalite_storage.transaction_index import TransactionIndex
-from kafkalite_wire.records import HEADER_SIZE, MAGIC, NO_TIMESTAMP, Buffer, read_header
+from kafkalite_storage.write_again import write_cache_again, write_log_again
+from kafkalite_wire.records import HEADER_SIZE, MAGIC, NO_TIMESTAMP, BatchHeader, Buffer, read_header
 
 log = getLogger("kafkalite.storage")
 
 LARGEST_RELATIVE_OFFSET: Final = 0x7FFF_FFFF
+#: What is added to the names of files that are to be removed soon.
+DELETED: Final = ".deleted"
 _SUFFIXES: Final = (".log", ".index", ".timeindex", ".txnindex")
 # An index points at most `index.interval.bytes` before a batch; one read of twice the default finds most.
 _SEARCH_PIECE: Final = 8192
 # A segment larger than this has lost its index if it has no entry; Kafka's largest default interval between
 # two entries is a batch of `max.message.bytes`.
 _UNINDEXED: Final = 4 * 1024 * 1024
+_COPIED: Final = 1024 * 1024
 _REBUILD_INTERVAL: Final = 4096
 
 
@@ -164,9 +169,17 @@ class Segment:
         """The aborted transactions."""
         return TransactionIndex(self._fs, self._path(".txnindex"))
 
+    def headers(self) -> Iterator[BatchHeader]:
+        """Yield the header of every batch."""
+        return (header for _, header in iter_headers(self.log_file(), 0, self.size))
+
     def release(self) -> None:
         """Close the files; the next use opens them again."""
         self._log = None
+        self.forget_indexes()
+
+    def forget_indexes(self) -> None:
+        """Read both indexes again at the next use, because a failed write may have left anything behind the entries."""
         self._offset_index = None
         self._time_index = None
 
@@ -241,16 +254,17 @@ class Segment:
         """
         self._size = size = self.log_file().size()
         index = self.offset_index
-        position = index.positions[-1] if len(index) else 0
+        start = position = index.positions[-1] if len(index) else 0
         self._entries = len(index)
         times = self.time_index
         self.max_timestamp, self.max_timestamp_offset = NO_TIMESTAMP, self.base_offset
         if len(times):
             self.max_timestamp = times.timestamps[-1]
             self.max_timestamp_offset = self.base_offset + times.offsets[-1]
+        else:  # it is lost, or no batch has a time
+            position = 0
         self._since_index = 0
         end_offset = self.base_offset
-        start = position
         indexed_end = self.base_offset + index.offsets[-1] if len(index) else None
         self.last_batch_offset = self.last_batch_position = -1
         for at, header in iter_headers(self.log_file(), position, size):
@@ -264,7 +278,7 @@ class Segment:
                 self.max_timestamp, self.max_timestamp_offset = header.max_timestamp, header.last_offset
             end_offset = header.next_offset
             self.last_batch_offset, self.last_batch_position = header.base_offset, at
-            self._since_index += header.size
+            self._since_index += header.size if at >= start else 0
             position = at + header.size
         if position != size and until is None:
             raise ValueError(f"{self.name}: {size - position} bytes follow the last whole batch")
@@ -272,6 +286,25 @@ class Segment:
         if size > 0:
             self.first_timestamp = read_header(self.log_file().read_at(0, HEADER_SIZE)).max_timestamp
         return end_offset
+
+    def check_last_entries(self) -> None:
+        """Raise ValueError unless the last entry of each index fits its batch, as one that was torn would not."""
+        offsets, times = self.offset_index, self.time_index
+        if len(offsets):
+            header = self._header_at(offsets.positions[-1])
+            if header is None or header.last_offset != self.base_offset + offsets.offsets[-1]:
+                raise ValueError(f"{self.name}: the last entry of its offset index is damaged")
+        if len(times):
+            offset = self.base_offset + times.offsets[-1]
+            located = self.locate(offset)
+            header = None if located is None else self._header_at(located[0])
+            if header is None or (header.last_offset, header.max_timestamp) != (offset, times.timestamps[-1]):
+                raise ValueError(f"{self.name}: the last entry of its time index is damaged")
+
+    def _header_at(self, position: int) -> BatchHeader | None:
+        for _, header in iter_headers(self.log_file(), position, self.size):
+            return header
+        return None
 
     def newest(self) -> tuple[int, int]:
         """Return the newest timestamp and the last offset of its batch; (-1, base offset) when empty."""
@@ -415,7 +448,11 @@ class Segment:
 
     def _rebuild_indexes(self) -> None:
         """Make both indexes anew from the batches, after they were lost or damaged."""
-        self._fill_indexes(self.offset_index, self.time_index)
+        try:
+            self._fill_indexes(self.offset_index, self.time_index)
+        except OSError:
+            self.forget_indexes()
+            raise
 
     def _fill_indexes(self, offsets: OffsetIndex, times: TimeIndex | None) -> None:
         offsets.keep(0)
@@ -447,11 +484,58 @@ class Segment:
                 if self._fs.exists(path):
                     self._fs.open(path).sync()
 
-    def delete(self) -> None:
-        """Remove the files; slices that were handed out stay readable."""
+    def write_log_again(self, start: int, end: int) -> None:
+        """Write over the batches from offset start to before end, so that `sync` brings them to the disk after all.
+
+        May run in another thread than appends and reads.
+        """
+        write_log_again(self._fs, self._path(".log"), start, end)
+
+    def write_indexes_again(self) -> None:
+        """Do the same with the indexes."""
+        for suffix in _SUFFIXES[1:]:
+            write_cache_again(self._fs, self._path(suffix))
+
+    def set_aside(self, position: int) -> None:
+        """Copy the log file from a position on into a file of its own, which nobody ever reads or removes by itself."""
+        path = f"{self._path('.log')}.{position}.damaged"
+        file = self.log_file()
+        self._fs.remove(path)
+        copy = self._fs.open(path, create=True)
+        while piece := file.read_at(position, _COPIED):
+            copy.append((piece,), len(piece))
+            position += len(piece)
+        copy.sync()
+        self._fs.sync_directory(self._directory)
+
+    def retire(self) -> list[str]:
+        """Take the files out of the log by renaming them; return what they are called until they are removed.
+
+        The log file's name is gone for good when this returns, as in `delete`.
+        """
         self._files.forget(self)
         self.release()
+        retired: list[str] = []
         for suffix in _SUFFIXES:
+            path = self._path(suffix)
+            if self._fs.exists(path):
+                self._fs.rename(path, path + DELETED)
+                retired.append(path + DELETED)
+            if suffix == ".log":
+                self._fs.sync_directory(self._directory)
+        return retired
+
+    def delete(self) -> None:
+        """Remove the files; slices that were handed out stay readable.
+
+        The log file is gone for good when this returns. Of several segments that are removed in their order, a power
+        cut could otherwise bring back any, and leave a gap.
+        """
+        self._files.forget(self)
+        self.release()
+        self._fs.remove(self._path(".log"))
+        self._fs.sync_directory(self._directory)
+        for suffix in _SUFFIXES[1:]:
             self._fs.remove(self._path(suffix))
 
     def _path(self, suffix: str) -> str:

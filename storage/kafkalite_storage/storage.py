@@ -1,7 +1,7 @@
 """The data directory of a broker: its topics, their configurations and their logs, across restarts."""
 
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
@@ -85,6 +85,15 @@ class Storage:
         self._configs: dict[str, LogConfig] = {}
         self._recovery_points = directory.recovery_points()
         self._log_start_offsets = directory.log_start_offsets()
+        #: Partitions that were compacted once: whatever their topics are configured for today, they have gaps.
+        self._compacted = frozenset(directory.clean_offsets())
+        #: What the checkpoints still say of partitions that are gone. A new topic of that name must not inherit it.
+        self._stale_offsets = {
+            key for key in (*self._recovery_points, *self._log_start_offsets) if not self._has_partition(*key)
+        }
+        for key in self._stale_offsets:
+            self._recovery_points.pop(key, None)
+            self._log_start_offsets.pop(key, None)
         self.cluster_id = cluster_id
         self.node_id = node_id
         #: Whether the last owner closed in order; if not, logs are checked when they are first opened.
@@ -219,6 +228,7 @@ class Storage:
         records: list[MetadataRecord] = [TopicRecord(name=name, topic_id=topic_id)]
         records += _config_records(TOPIC_RESOURCE, name, configs or {})
         records += self._partition_records(topic_id, 0, partitions, assignment)
+        self._forget_stale_offsets(name)
         self._metadata.append(records, now_ms)
         return self._catalogue.topics[name]
 
@@ -241,6 +251,7 @@ class Storage:
         topic = self.topic(name)
         if total <= topic.partitions:
             raise InvalidPartitions(f"topic {name!r} has {topic.partitions} partitions, {total} is not more")
+        self._forget_stale_offsets(name)
         self._metadata.append(self._partition_records(topic.topic_id, topic.partitions, total, assignment), now_ms)
         return self._catalogue.topics[name]
 
@@ -357,9 +368,10 @@ class Storage:
 
         May run in another thread than everything else, except close and changes of topics.
         """
-        for log in list(self._logs.values()):
-            log.flush()
+        failures = _tried(log.flush for log in list(self._logs.values()))
         self._write_checkpoints()
+        if failures:
+            raise failures[0]
 
     def close(self) -> None:
         """Close in order: sync, save all caches, and mark the directory clean.
@@ -369,11 +381,11 @@ class Storage:
         """
         logs = list(self._logs.values())
         try:
-            for log in logs:
-                log.close()
-            self._metadata.close(clean=True)
+            failures = _tried((*(log.close for log in logs), lambda: self._metadata.close(clean=True)))
             self._write_checkpoints()
-            if not any(log.failed for log in logs) and (self.was_clean or not self._has_unchecked_logs(logs)):
+            if failures:
+                raise failures[0]
+            if self.was_clean or not self._has_unchecked_logs(logs):
                 with _failures(self.path):
                     self._directory.leave_clean_marker()
         finally:
@@ -413,9 +425,12 @@ class Storage:
                 log_start_offset=self._log_start_offsets.get(key, 0),
                 files=self._files,
                 check_records=self._check_records,
+                may_have_gaps=key in self._compacted,
             )
         log.start_epoch(topic.assignment[partition].leader_epoch)
         self._logs[key] = log
+        if log.caches_point < self._recovery_points.get(key, 0):
+            self._write_checkpoints()  # what is missing will be written again, and is not on disk then
         return log
 
     def _claim_directory(self, path: str, topic: Topic) -> None:
@@ -439,6 +454,7 @@ class Storage:
             log.close(clean=False)
         self._recovery_points.pop(key, None)
         self._log_start_offsets.pop(key, None)
+        self._stale_offsets.add(key)
         path = self._partition_path(name, partition)
         with _failures(path):
             if self._fs.exists(path):
@@ -474,9 +490,19 @@ class Storage:
             if topic == name:
                 log.config = config
 
+    def _has_partition(self, name: str, partition: int) -> bool:
+        topic = self._catalogue.topics.get(name)
+        return topic is not None and partition < topic.partitions
+
+    def _forget_stale_offsets(self, name: str) -> None:
+        """Write the checkpoints without what they say of a deleted topic, before another one gets its name."""
+        if any(topic == name for topic, _ in self._stale_offsets):
+            self._write_checkpoints()
+            self._stale_offsets.clear()
+
     def _write_checkpoints(self) -> None:
         for key, log in list(self._logs.items()):
-            self._recovery_points[key] = log.recovery_point
+            self._recovery_points[key] = log.caches_point
             if log.log_start_offset > log.first_segment_offset:
                 self._log_start_offsets[key] = log.log_start_offset
             else:
@@ -519,6 +545,17 @@ def _config_records(resource: int, name: str, changes: Mapping[str, str | None])
         ConfigRecord(resource_type=resource, resource_name=name, name=config, value=value)
         for config, value in changes.items()
     ]
+
+
+def _tried(actions: Iterable[Callable[[], None]]) -> list[StorageFailure]:
+    """Do all of them, whichever fail; return the failures."""
+    failures: list[StorageFailure] = []
+    for action in actions:
+        try:
+            action()
+        except StorageFailure as error:
+            failures.append(error)
+    return failures
 
 
 @contextmanager

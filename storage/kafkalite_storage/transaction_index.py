@@ -47,12 +47,13 @@ class TransactionIndex:
 
     def keep_before(self, offset: int) -> None:
         """Drop the transactions that ended at or after an offset."""
-        entries = list(self)
-        kept = [entry for entry in entries if entry.last_offset < offset]
+        kept = sum(entry.last_offset < offset for entry in self) * _ENTRY.size
         if not kept:
             self._fs.remove(self._path)
-        elif len(kept) < len(entries):
-            self._fs.open(self._path).truncate(len(kept) * _ENTRY.size)
+            return
+        file = self._fs.open(self._path)
+        if file.size() != kept:  # a part of an entry, too, which a failed write left
+            file.truncate(kept)
 
 
 def decode_transactions(content: bytes) -> Iterator[tuple[int, AbortedTransaction]]:

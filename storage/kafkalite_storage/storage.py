@@ -11,6 +11,7 @@ from kafkalite_storage.checkpoints import (
     TopicPartition,
     decode_partition_metadata,
     encode_partition_metadata,
+    format_topic_id,
 )
 from kafkalite_storage.data_directory import DataDirectory
 from kafkalite_storage.errors import (
@@ -434,15 +435,24 @@ class Storage:
         return log
 
     def _claim_directory(self, path: str, topic: Topic) -> None:
-        """Make the partition's directory in place of one that a deleted topic of that name left."""
+        """Make the partition's directory in place of one that a deleted topic of that name left.
+
+        Only an id that was removed is proof of that: any other may be a damaged one, above records that are wanted.
+        """
         metadata = f"{path}/{PARTITION_METADATA}"
         if self._fs.exists(metadata):
             try:
-                if decode_partition_metadata(self._fs.read(metadata)) == topic.topic_id:
-                    return
+                found = decode_partition_metadata(self._fs.read(metadata))
             except ValueError:
                 pass
             else:
+                if found == topic.topic_id:
+                    return
+                if found not in self._catalogue.removed_ids:
+                    raise StorageFailure(
+                        f"{metadata} is damaged, or of another data directory: it says topic id "
+                        f"{format_topic_id(found)}, but {topic.name} has {format_topic_id(topic.topic_id)}"
+                    )
                 self._fs.remove_directory(path)
         self._fs.make_directory(path)
         self._fs.replace(metadata, encode_partition_metadata(topic.topic_id), sync=False)

@@ -23,10 +23,16 @@ DIRECTORIES = (
     "/plain-0",
 )
 
-#: Bytes of which nothing else in the directory says what they should be. Their damage is only noted.
+#: Bytes of which nothing else in the directory says what they should be. Their damage may only be noted.
 BLIND_SPOTS = {
-    # Without its name the checksum is a comment like any other. The properties themselves are whole.
-    "meta.properties": re.compile(rb"(?<=\n#)crc32c="),
+    # Without its name, on a line of its own, the checksum is a comment like any other. The properties themselves are whole.
+    "meta.properties": re.compile(rb"\A#\n#crc32c="),
+}
+
+#: Files that a broker believes, because to prove them it would have to read more than it serves.
+BELIEVED = {
+    # A later beginning hides records, as Kafka does with such a file; `verify` compares it with the leader epochs.
+    "log-start-offset-checkpoint",
 }
 
 
@@ -72,7 +78,7 @@ def test_verify_names_the_file_of_every_flipped_bit(files, directory):
         verify(fs, DATA + directory, Report(findings.append))
         grave = [finding for finding in findings if finding.severity is not Severity.NOTE]
         named = [finding for finding in findings if finding.file == path or path in finding.what]
-        if not named or bool(grave) == is_blind(files, path, position):
+        if not named or not (grave or is_blind(files, path, position)):
             missed.append((path, position, findings))
         flipped += 1
         fs.replace(path, files[path])
@@ -90,12 +96,17 @@ def test_verify_finds_nothing_in_what_was_closed_in_order(files):
     assert (report.files, report.batches > 70, report.records > 150) == (len(fs.files), True, True)
 
 
+def names(told, path):
+    """Tell whether a message names a file, be it without its directory."""
+    return path.rpartition("/")[2] in str(told)
+
+
 def serves_only_the_truth(fs, path, expected):
     """Return what is wrong with what a broker serves from the directory; it may refuse what it names."""
     try:
         storage = Storage.open(DATA, fs=fs, new_uuid=lambda: uuid.uuid4().bytes, now_ms=NOW)
     except (StorageError, CorruptBatch) as error:
-        return [] if path in str(error) else [f"refuses to start, and says only: {error}"]
+        return [] if names(error, path) else [f"refuses to start, and says only: {error}"]
     wrong = []
     partition = path.rpartition("/")[0]
     for (topic, number), records in expected.items():
@@ -103,10 +114,13 @@ def serves_only_the_truth(fs, path, expected):
             continue
         for record in records:
             try:
-                data = storage.log(topic, number).read(record.offset, max_bytes=1).read()
+                log = storage.log(topic, number)
+                if record.offset >= log.log_end_offset and names(log.recovery, path):
+                    continue  # set aside, and the log of the broker says so
+                data = log.read(record.offset, max_bytes=1).read()
                 found = [each for each in iter_records(data) if each.offset == record.offset] if data else []
             except (StorageError, CorruptBatch) as error:
-                if path not in str(error):
+                if not names(error, path):
                     wrong.append(f"{topic}-{number} at {record.offset}: {error}")
             else:
                 if found != [record]:
@@ -121,7 +135,9 @@ def test_a_started_broker_serves_what_was_written_or_names_the_damaged_file(file
     expected = all_records(storage)
     storage.crash()
     wrong = []
-    for path, position, content in list(flips(files, directory, stride=7))[::3]:
+    for path, position, content in list(flips(files, directory, stride=6))[::3]:
+        if path.rpartition("/")[2] in BELIEVED:
+            continue
         problems = serves_only_the_truth(copy_of({**files, path: content}), path, expected)
         if problems:
             wrong.append((path, position, problems[0], len(problems)))

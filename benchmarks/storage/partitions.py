@@ -12,7 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from benchmarks import programs
 from benchmarks.brokers import Kind, Server
-from benchmarks.processes import RunFailedError, resident_megabytes, run_client
+from benchmarks.processes import RunFailedError, cpu_seconds, is_running, resident_megabytes, run_client
 from benchmarks.storage.bench import Bench, settle
 from benchmarks.storage.lines import Line
 from kafkalite_conformance.broker import serves_metadata
@@ -24,6 +24,7 @@ _MEASURES: Final = (
     # key, title, unit, digits, target in words, target
     ("create", "{n} partitions: create {t} topics", "s", 2, "", None),
     ("use", "{n} partitions: first record to each", "s", 2, "", None),
+    ("use-cpu", "{n} partitions: first record to each, broker CPU", "s", 2, "", None),
     ("files", "{n} partitions: open files after that", "files", 0, "below the process's limit of {limit}", "limit"),
     ("used", "{n} partitions: resident after that", "MB", 0, "under 300 MB", 300.0),
     ("stop", "{n} partitions: clean stop", "s", 2, "", None),
@@ -95,7 +96,9 @@ def _measured(bench: Bench, kind: Kind, each: int) -> dict[str, float]:
     server, _ = started(kind, folder)
     try:
         note("create", _seconds_to_create(server, topics, each))
+        before = cpu_seconds(server.pid)
         note("use", _write_to_each(server, topics, each))
+        note("use-cpu", cpu_seconds(server.pid) - before)
         note("files", open_files(server))
         note("used", resident_megabytes(server.pid))
         start = time.perf_counter()
@@ -122,7 +125,7 @@ def started(kind: Kind, folder: Path) -> tuple[Server, float]:
     start = time.perf_counter()
     server = kind.spawn(folder)
     while not serves_metadata(server.bootstrap):
-        if time.perf_counter() - start > _LIMIT_S or not Path(f"/proc/{server.pid}/cmdline").read_bytes():
+        if time.perf_counter() - start > _LIMIT_S or not is_running(server.pid):
             server.kill()
             raise RunFailedError("no Metadata reply")
         time.sleep(0.002)

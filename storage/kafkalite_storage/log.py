@@ -81,6 +81,15 @@ class AppendInfo:
     awaits_sync: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SyncMark:
+    """How far a log was when a sync of the whole disk began: its end, its truncations, its closed segments."""
+
+    end: int
+    cuts: int
+    sealed: int
+
+
 class PartitionLog:
     """One topic partition. Raises StorageError (with its Kafka code) or CorruptBatch, never OSError."""
 
@@ -506,11 +515,14 @@ class PartitionLog:
     def _roll(self) -> Segment:
         """Close the active segment and begin the next one at the end offset.
 
-        Where compaction may make gaps the old one is on disk first: a power cut could else take its last batches and
-        leave the next segment's, and no recovery could tell that gap from the others.
+        The old one's name is on disk first, so that no power cut takes it and leaves the next one. Where compaction may
+        make gaps its records are, too: no recovery could tell the gap that they would leave from the others.
         """
         if self._may_have_gaps:
             self.flush(caches=False)
+        elif self._names_unsynced:
+            self._fs.sync_directory(self.directory)
+            self._names_unsynced = False
         self._active.seal()
         self._take_snapshot()
         segment = self._half_made = Segment(self._fs, self._files, self.directory, self.log_end_offset)
@@ -773,6 +785,42 @@ class PartitionLog:
             if segment in self._segments:  # else its records were deleted meanwhile
                 raise
 
+    def begin_sync(self) -> "SyncMark | None":
+        """Write what a sync of the whole disk shall take along; None where there is nothing, or `flush` is needed.
+
+        May run in another thread than appends and reads.
+        """
+        end = self.log_end_offset
+        if self._log_sync_failed or self._caches_sync_failed or self._failure is not None:
+            return None
+        if self.caches_point >= end and not self._sealed:
+            return None
+        with _storage(self.directory):
+            self._epochs.flush(sync=False)
+        return SyncMark(end, self._cuts, len(self._sealed))
+
+    def end_sync(self, mark: "SyncMark") -> None:
+        """Note that everything up to a mark is on disk, because the disk was synced as a whole."""
+        if mark.cuts == self._cuts:
+            del self._sealed[: mark.sealed]
+            self.caches_point = max(self.caches_point, mark.end)
+            self.recovery_point = max(self.recovery_point, mark.end)
+
+    def save_caches(self) -> None:
+        """Write what lets the next start trust the files, unless nothing was appended since the last time."""
+        if self._failure is not None:
+            self._repair()
+        with _storage(self.directory):
+            if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
+                self._active.seal()
+                self._take_snapshot()
+            elif self._lacks_indexes:
+                self._active.seal()
+            else:
+                return
+            self._lacks_indexes = False
+            self._sealed.append(self._active)
+
     def close(self, *, clean: bool = True) -> None:
         """Close the files; clean also saves all caches and syncs, so that the next start need not recover."""
         try:
@@ -785,17 +833,7 @@ class PartitionLog:
 
     def _close_in_order(self) -> None:
         self.flush(caches=False)  # first of all what clients wait for; the rest can be made again
-        if self._failure is not None:
-            self._repair()
-        if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
-            with _storage(self.directory):
-                self._active.seal()
-                self._take_snapshot()
-            self._sealed.append(self._active)
-        elif self._lacks_indexes:
-            with _storage(self.directory):
-                self._active.seal()
-            self._sealed.append(self._active)
+        self.save_caches()
         self.flush()
 
     def delete(self) -> None:

@@ -112,6 +112,10 @@ class MemoryFileSystem:
     def sync_directory(self, path: str) -> None:
         """Do nothing."""
 
+    def sync_all(self, path: str) -> None:
+        """Refuse: those who keep track of syncs (in tests) see each file."""
+        raise OSError(errno.ENOTSUP, "memory is no disk", path)
+
     def lock(self, path: str) -> "MemoryLock | None":
         """Lock by name."""
         if path in self.locked:

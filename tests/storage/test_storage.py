@@ -1,6 +1,7 @@
 """The data directory: topics, configurations and identity survive; two brokers never share it."""
 
 import itertools
+import sys
 
 import pytest
 
@@ -379,3 +380,30 @@ def test_partitions_of_several_topics_may_come_mixed():
     )
     leaders = {name: [partition.leader for partition in topic.assignment] for name, topic in catalogue.topics.items()}
     assert leaders == {"a": [1, 5, 4], "b": [2]}
+
+
+@pytest.mark.parametrize("can_sync_all", [True, False])
+def test_many_logs_are_on_disk_after_a_checkpoint_and_a_stop(open_storage, fs, batch, monkeypatch, can_sync_all):
+    """One call syncs them all; where there is no such call, each is synced."""
+    synced = []
+    if can_sync_all:
+        monkeypatch.setattr(fs, "sync_all", synced.append)
+    storage = open_storage()
+    storage.create_topic("t", 100, now_ms=NOW)
+    logs = [storage.log("t", partition) for partition in range(100)]
+    for log in logs:
+        log.append(batch(b"before"), now_ms=NOW)
+    storage.checkpoint()
+    assert {log.recovery_point for log in logs} == {1}
+    for log in logs:
+        log.append(batch(b"after"), now_ms=NOW)
+    storage.close()
+    assert {log.recovery_point for log in logs} == {2}
+    assert synced == (["/data", "/data"] if can_sync_all else [])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="syncfs is Linux's")
+def test_the_whole_disk_can_be_synced_or_says_why_not(tmp_path):
+    OsFileSystem().sync_all(str(tmp_path))
+    with pytest.raises(FileNotFoundError):
+        OsFileSystem().sync_all(str(tmp_path / "missing"))

@@ -882,6 +882,7 @@ def _load(
             epochs,
             known_end=recovery_point or 0,
             may_have_gaps=may_have_gaps,
+            was_closed=recovery_point is not None,
         )
         return end_offset, trusted_offset, replace(recovery, reason=recovery.reason or str(error))
     return end_offset, end_offset, Recovery()

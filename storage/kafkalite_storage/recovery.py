@@ -76,6 +76,7 @@ class _Tail:
     end_offset: int
     known_end: int
     may_have_gaps: bool
+    was_closed: bool = False
     trusted_offset: int = -1
     scanned: int = 0
     truncated: int = 0
@@ -123,12 +124,13 @@ def recover(
     *,
     known_end: int,
     may_have_gaps: bool,
+    was_closed: bool = False,
 ) -> tuple[int, int, Recovery]:
     """Cut the log to its last sound batch, looking from offset start on, and rebuild the indexes from there.
 
     What was known to be on disk (below known_end) is not thrown away even where it is damaged, but set aside in a file
     whose name ends in `.damaged`: sound batches may follow in it. Offsets must follow each other without gaps, unless
-    the log may have some because it was compacted.
+    the log may have some because it was compacted. Nothing was written behind known_end if the log `was_closed` there.
 
     Return the end offset, the offset from which batches were checked, and what was done. The steps are such that
     another crash in between leaves nothing that this would not find again: what goes, goes from the end on.
@@ -136,6 +138,7 @@ def recover(
     segments = found.segments
     first = max((i for i, segment in enumerate(segments) if segment.base_offset <= start), default=0)
     tail = _Tail(end_offset=segments[first].base_offset, known_end=known_end, may_have_gaps=may_have_gaps)
+    tail.was_closed = was_closed
     kept = segments[:first]
     for number in range(first, len(segments)):
         segment = segments[number]
@@ -194,7 +197,10 @@ def _check_segment(segment: Segment, start: int, interval: int, tail: _Tail, epo
     for at, header, batch in iter_batches(segment.log_file(), position, size):
         try:
             check_batch(batch)
-            if not tail.may_continue_at(header.base_offset):
+            is_beyond = (
+                tail.was_closed and header.last_offset >= tail.known_end and header.base_offset > tail.end_offset
+            )
+            if is_beyond or not tail.may_continue_at(header.base_offset):
                 raise CorruptBatch(f"offset {header.base_offset} follows offset {tail.end_offset - 1}")
         except CorruptBatch as error:
             tail.reason = f"{segment.name} at byte {at}: {error}"

@@ -141,8 +141,10 @@ class Node:
     # Topics
 
     def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
-        """Create a topic; it is ready when this returns. Raises StorageError."""
-        return self.storage.create_topic(name, partitions, configs, now_ms=self.wall_ms())
+        """Create a topic; it is ready when this returns, and whoever waits for it learns so. Raises StorageError."""
+        topic = self.storage.create_topic(name, partitions, configs, now_ms=self.wall_ms())
+        self.pending_fetches.changed(name)
+        return topic
 
     def auto_create_topic(self, name: str) -> Topic:
         """Create a topic that a client asked about, with the broker's defaults. Raises StorageError."""

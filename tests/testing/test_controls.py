@@ -63,7 +63,7 @@ def test_only_members_can_be_kept_alive(broker: Handle, join: Join) -> None:
 
 
 def test_a_standby_takes_over_within_a_second(broker: Handle, join: Join) -> None:
-    """The ad-click story: three partitions, four readers, and the one with nothing to do is there when another falls."""
+    """The ad-click story: three partitions, four readers, and the one without any is there when another falls."""
     for number in range(4):
         join(f"reader-{number}")
     group = broker.await_stable("readers", members=4)

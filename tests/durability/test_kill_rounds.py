@@ -153,6 +153,7 @@ def test_a_hundred_kills_lose_and_double_nothing(tmp_path: Path) -> None:
         judge.check_acknowledged()
         report(broker, writers, member)
         assert broker.stop() == 0
+        assert broker.complaints[-1].count("\n") == 1, "a start after a kill says so in one line"
     finally:
         with suppress(ProcessLookupError):
             broker.kill()

@@ -132,6 +132,8 @@ class RawWriter(Writer):
             while len(self._pending) < _IN_FLIGHT and not self.stopping.is_set():
                 self._pending.append(self._make())
                 self._send(client, self._pending[-1])
+            if not self.broker.up.is_set():
+                return  # as if the answers were lost on the way: what was written is sent again all the same
             if self._pending:
                 self._settle(client.receive(ProduceResponse, _PRODUCE))
 

@@ -166,6 +166,8 @@ def run_until_a_random_moment(broker: KillableBroker, workers: Sequence[Worker],
     before = sum(writer.count for writer in writers)
     wait_until(lambda: sum(writer.count for writer in writers) > before, workers, "an acknowledgement")
     broker.leave_alone(chance.uniform(0, 0.2))
+    broker.up.clear()  # from here on the producers by hand listen to no answers
+    broker.leave_alone(chance.uniform(0, 0.01))
 
 
 def kill_while_starting(broker: KillableBroker, chance: random.Random) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, Producer
 
 from kafkalite.cli.commands import kafkalite
 from kafkalite_conformance.reference_broker import CONFORMANCE_JVM_FLAGS, start_kafka
@@ -84,6 +84,19 @@ def test_groups_of_both_protocols_are_shown(
         run("groups", "list", "--json")
     )
     consumer.close()
+
+
+def test_reading_ends_behind_the_markers_of_transactions(run: Callable[..., Result], kafka: str) -> None:
+    run("topics", "create", "paid", "-p", "1")
+    producer = Producer({"bootstrap.servers": kafka, "transactional.id": "till"})
+    producer.init_transactions()
+    for value, end in (("kept", producer.commit_transaction), ("taken back", producer.abort_transaction)):
+        producer.begin_transaction()
+        producer.produce("paid", value)
+        producer.flush()
+        end()
+    assert run("records", "consume", "paid", "--read-committed").stdout == "kept\n"
+    assert run("records", "consume", "paid").stdout == "kept\ntaken back\n"
 
 
 def test_the_doctor_finds_nothing_wrong(run: Callable[..., Result], kafka: str) -> None:

@@ -54,13 +54,15 @@ def name_of(code: int) -> str:
 
 
 @contextmanager
-def translated(what: str, bootstrap: str) -> Generator[None]:
+def translated(what: str, bootstrap: str, *, hint: str = "") -> Generator[None]:
     """Turn the exceptions of kafka-python into AdminError; `what` says what was attempted."""
     errors = import_module("kafka.errors")
     try:
         yield
     except errors.KafkaError as problem:
-        raise _translation(what, bootstrap, problem) from problem
+        error = _translation(what, bootstrap, problem)
+        error.hint = f"{hint}\n{error.hint}".strip()
+        raise error from problem
 
 
 def _translation(what: str, bootstrap: str, problem: Exception) -> AdminError:

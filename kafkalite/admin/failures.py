@@ -36,7 +36,7 @@ def not_found(kind: str, name: str, known: Iterable[str]) -> AdminError:
     # Only imported on the way out.
     from difflib import get_close_matches
 
-    near = get_close_matches(name, sorted(known), n=3, cutoff=0.6)
+    near = get_close_matches(name, sorted(known), n=3, cutoff=0.7)
     hint = f"Did you mean {' or '.join(near)}?" if near else ""
     return AdminError(Why.NOT_FOUND, f"there is no {kind} {name!r}", hint=hint)
 

@@ -21,6 +21,7 @@ log = getLogger("kafkalite.storage")
 LARGEST_RELATIVE_OFFSET: Final = 0x7FFF_FFFF
 #: What is added to the names of files that are to be removed soon.
 DELETED: Final = ".deleted"
+SWAP: Final = ".swap"
 _SUFFIXES: Final = (".log", ".index", ".timeindex", ".txnindex")
 # An index points at most `index.interval.bytes` before a batch; one read of twice the default finds most.
 _SEARCH_PIECE: Final = 8192
@@ -74,6 +75,7 @@ class Segment:
         "_offset_index",
         "_since_index",
         "_size",
+        "_state",
         "_time_index",
         "base_offset",
         "first_timestamp",
@@ -86,10 +88,14 @@ class Segment:
         "used",
     )
 
-    def __init__(self, fs: FileSystem, files: OpenFiles, directory: str, base_offset: int) -> None:
+    def __init__(
+        self, fs: FileSystem, files: OpenFiles, directory: str, base_offset: int, *, is_swap: bool = False
+    ) -> None:
         self._fs = fs
         self._files = files
         self._directory = directory
+        #: What its files' names end with while it replaces others.
+        self._state = SWAP if is_swap else ""
         self.base_offset = base_offset
         self.used = False
         self._log: File | None = None
@@ -525,6 +531,12 @@ class Segment:
                 self._fs.sync_directory(self._directory)
         return retired
 
+    def settled(self) -> None:
+        """Take note that the files have got their names, after it has replaced others."""
+        self._files.forget(self)
+        self.release()
+        self._state = ""
+
     def delete(self) -> None:
         """Remove the files; slices that were handed out stay readable.
 
@@ -539,4 +551,4 @@ class Segment:
             self._fs.remove(self._path(suffix))
 
     def _path(self, suffix: str) -> str:
-        return f"{self._directory}/{file_name(self.base_offset, suffix)}"
+        return f"{self._directory}/{file_name(self.base_offset, suffix)}{self._state}"

@@ -46,6 +46,7 @@ def filled(fs=None) -> Topic:
     topic = Topic(fs=CrashingFileSystem() if fs is None else fs, internal_segment_bytes="900", index_interval_bytes="0")
     for number in range(6):
         topic.put((b"%d" % (number % 3), b"v%d" % number))
+    topic.put((b"7", b"only here"))
     topic.put((b"0", b"no"), producer_id=7, producer_epoch=0, base_sequence=0, is_transactional=True)
     topic.end(7, commit=False)
     topic.log.roll()

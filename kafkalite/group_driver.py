@@ -136,6 +136,11 @@ class GroupDriver:
         """Answer the heartbeats that wait, because the broker stops."""
         self._held.release_all()
 
+    def steer(self, group_id: str, effects: Effects) -> None:
+        """Perform what was done to a group from outside, and let no member wait to hear of it."""
+        self.perform(effects)
+        self._held.release(group_id)
+
     def unload(self) -> None:
         """Forget the groups, after all that waits has been refused: the next request has them read from the log."""
         self._held.release_all()

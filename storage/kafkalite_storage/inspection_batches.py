@@ -106,8 +106,10 @@ def _large(window: _Window, position: int, header: BatchHeader) -> Stretch:
 def _unsound(window: _Window, position: int, header: BatchHeader, error: str) -> Stretch:
     """Take what lies before the next sound batch as one stretch."""
     following = position + header.size
-    if header.batch_length >= SMALLEST_LENGTH and (following == window.end or _is_sound(window, following)):
-        return Stretch(position, header.size, header, error=error, is_torn_end=False)
+    if header.batch_length >= SMALLEST_LENGTH:
+        is_end = following == window.end
+        if is_end or _is_sound(window, following):
+            return Stretch(position, header.size, header, error=error, is_torn_end=is_end)
     found = _search(window, position + 1)
     end = window.end if found is None else found
     return Stretch(position, end - position, header, error=error, is_torn_end=found is None)

@@ -160,7 +160,7 @@ def _check_marker(report: Report, path: str, content: bytes | None) -> None:
     report.files += 1
     try:
         marker: Any = json.loads(content)
-        is_kafkas = encode_clean_shutdown(marker["brokerEpoch"]) == content
+        is_kafkas = marker["brokerEpoch"] >= -1 and encode_clean_shutdown(marker["brokerEpoch"]) == content
     except (ValueError, TypeError, KeyError):
         is_kafkas = False
     if not is_kafkas:

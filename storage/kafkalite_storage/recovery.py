@@ -6,6 +6,7 @@ indexes, transaction index and producer state are rebuilt from there. The log is
 is a cache.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,6 +24,8 @@ from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_
 _DISCARDED: Final = (".deleted", ".cleaned", ".tmp")
 _INDEXES: Final = ("index", "timeindex", "txnindex")
 _DIGITS: Final = 20
+#: How many of the logs that were cut are named.
+_TOLD: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,21 @@ class Recovery:
         return text
 
 
+def summary(recoveries: Mapping[str, Recovery]) -> str:
+    """Tell in one line what was done to all logs of a directory, given by path."""
+    checked = sum(done.scanned_bytes for done in recoveries.values())
+    cut = {path: done for path, done in recoveries.items() if done.truncated_bytes}
+    line = (
+        f"after an unclean stop {len(recoveries)} logs were opened, and {checked} bytes past recovery points checked: "
+    )
+    if not cut:
+        return f"{line}nothing had to be cut off"
+    reasons = "; ".join(done.reason for done in list(cut.values())[:_TOLD])
+    more = f"; and {len(cut) - _TOLD} more" if len(cut) > _TOLD else ""
+    size = sum(done.truncated_bytes for done in cut.values())
+    return f"{line}{size} bytes were cut off the ends of {len(cut)} ({reasons}{more})"
+
+
 @dataclass(slots=True)
 class Directory:
     """The segments of a partition's directory, oldest first, and the offsets of its snapshots."""
@@ -58,6 +76,7 @@ class _Tail:
     end_offset: int
     known_end: int
     may_have_gaps: bool
+    was_closed: bool = False
     trusted_offset: int = -1
     scanned: int = 0
     truncated: int = 0
@@ -105,12 +124,13 @@ def recover(
     *,
     known_end: int,
     may_have_gaps: bool,
+    was_closed: bool = False,
 ) -> tuple[int, int, Recovery]:
     """Cut the log to its last sound batch, looking from offset start on, and rebuild the indexes from there.
 
     What was known to be on disk (below known_end) is not thrown away even where it is damaged, but set aside in a file
     whose name ends in `.damaged`: sound batches may follow in it. Offsets must follow each other without gaps, unless
-    the log may have some because it was compacted.
+    the log may have some because it was compacted. Nothing was written behind known_end if the log `was_closed` there.
 
     Return the end offset, the offset from which batches were checked, and what was done. The steps are such that
     another crash in between leaves nothing that this would not find again: what goes, goes from the end on.
@@ -118,6 +138,7 @@ def recover(
     segments = found.segments
     first = max((i for i, segment in enumerate(segments) if segment.base_offset <= start), default=0)
     tail = _Tail(end_offset=segments[first].base_offset, known_end=known_end, may_have_gaps=may_have_gaps)
+    tail.was_closed = was_closed
     kept = segments[:first]
     for number in range(first, len(segments)):
         segment = segments[number]
@@ -176,7 +197,10 @@ def _check_segment(segment: Segment, start: int, interval: int, tail: _Tail, epo
     for at, header, batch in iter_batches(segment.log_file(), position, size):
         try:
             check_batch(batch)
-            if not tail.may_continue_at(header.base_offset):
+            is_beyond = (
+                tail.was_closed and header.last_offset >= tail.known_end and header.base_offset > tail.end_offset
+            )
+            if is_beyond or not tail.may_continue_at(header.base_offset):
                 raise CorruptBatch(f"offset {header.base_offset} follows offset {tail.end_offset - 1}")
         except CorruptBatch as error:
             tail.reason = f"{segment.name} at byte {at}: {error}"

@@ -396,7 +396,7 @@ class Segment:
             at = 0
             while at + HEADER_SIZE <= len(piece):
                 base_offset, length, last_offset_delta = WALK.unpack_from(piece, at)
-                if length < SMALLEST_LENGTH or base_offset < following:
+                if length < SMALLEST_LENGTH or base_offset < following or last_offset_delta < 0:
                     raise DamagedLog(f"{self.name} is damaged at byte {position + at}: there is no batch")
                 following = base_offset + last_offset_delta + 1
                 if following > offset:

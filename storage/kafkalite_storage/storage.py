@@ -24,6 +24,7 @@ from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.metadata_log import MetadataLog
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.partition_directories import PartitionDirectories
+from kafkalite_storage.recovery import summary
 from kafkalite_storage.topic_config import validate
 from kafkalite_storage.topics import BROKER_RESOURCE, METADATA_TOPIC, TOPIC_RESOURCE, Topic, check_topic_name
 from kafkalite_wire.messages.metadata_records import (
@@ -383,20 +384,27 @@ class Storage:
                 log.error("%s-%d cannot be opened: %s", name, number, error)
             yield
 
-    def delete_expired(self, now_ms: int) -> Iterator[None]:
+    def delete_expired(self, now_ms: int) -> Iterator[str | None]:
         """Let every partition delete what `retention.ms` and `retention.bytes` do not keep, one a step.
 
-        A partition that cannot be read is told of and passed over.
+        Yields the topic of each partition that begins later now, None for one that did not change. A partition that
+        cannot be read is told of and passed over.
         """
         for name, number in self._used_partitions():
+            count = 0
             try:
                 count = self.log(name, number).delete_expired(now_ms)
             except StorageError as error:
                 log.error("cannot delete old segments of %s-%d: %s", name, number, error)
-            else:
-                if count:
-                    log.info("deleted %d old segments of %s-%d", count, name, number)
-            yield
+            if count:
+                log.info("deleted %d old segments of %s-%d", count, name, number)
+            yield name if count else None
+
+    def recovery_summary(self) -> str:
+        """Tell in one line what opening the logs after an unclean stop had to repair."""
+        done = {self._metadata.directory: self._metadata.recovery}
+        done |= {partition.directory: partition.recovery for partition in self._logs.values()}
+        return summary(done)
 
     def remove_retired(self, now_ms: int) -> None:
         """Remove the files that left their logs, or the topics, longer ago than `file.delete.delay.ms`.

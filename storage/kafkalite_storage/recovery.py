@@ -94,7 +94,8 @@ def recover(found: Directory, recovery_point: int, interval: int, epochs: Leader
     another crash in between leaves nothing that this would not find again: what goes, goes from the end on.
     """
     segments = found.segments
-    first = max((i for i, segment in enumerate(segments) if segment.base_offset <= recovery_point), default=0)
+    # Not from the segment that starts there: the last index entry of the one before may be missing.
+    first = max((i for i, segment in enumerate(segments) if segment.base_offset < recovery_point), default=0)
     tail = _Tail(end_offset=segments[first].base_offset)
     kept = segments[:first]
     for number in range(first, len(segments)):
@@ -143,7 +144,7 @@ def _check_segment(segment: Segment, recovery_point: int, interval: int, tail: _
     tail.end_offset = max(tail.end_offset, end_offset)
     if tail.trusted_offset < 0:
         tail.trusted_offset = end_offset
-        epochs.truncate_to(end_offset)
+        epochs.truncate_to(max(end_offset, recovery_point))
     tail.scanned += size - position
     for at, header, batch in iter_batches(segment.log_file(), position, size):
         try:

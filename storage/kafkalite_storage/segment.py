@@ -285,7 +285,10 @@ class Segment:
         return end_offset
 
     def check_last_entries(self) -> None:
-        """Raise ValueError unless the last entry of each index fits its batch, as one that was torn would not."""
+        """Raise ValueError unless the last entry of each index fits its batch, as one that was torn would not.
+
+        Of the transaction index, which is small and not sparse, every entry.
+        """
         offsets, times = self.offset_index, self.time_index
         if len(offsets):
             header = self._header_at(offsets.positions[-1])
@@ -297,6 +300,18 @@ class Segment:
             header = None if located is None else self._header_at(located[0])
             if header is None or (header.last_offset, header.max_timestamp) != (offset, times.timestamps[-1]):
                 raise ValueError(f"{self.name}: the last entry of its time index is damaged")
+        ended = -1
+        for aborted in self.transaction_index:
+            located = self.locate(aborted.last_offset)
+            header = None if located is None else self._header_at(located[0])
+            if (
+                aborted.last_offset <= ended
+                or header is None
+                or not header.is_control
+                or (header.producer_id, header.last_offset) != (aborted.producer_id, aborted.last_offset)
+            ):
+                raise ValueError(f"{self.name}: an entry of its transaction index is damaged")
+            ended = aborted.last_offset
 
     def _header_at(self, position: int) -> BatchHeader | None:
         for _, header in iter_headers(self.log_file(), position, self.size):

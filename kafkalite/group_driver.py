@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from kafkalite.errors import RequestError
 from kafkalite.held_heartbeats import HeldHeartbeats
+from kafkalite.replay import keys_and_values
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.log import AppendOrigin
-from kafkalite_wire.records import Record, build_batch, iter_records, read_header
+from kafkalite_wire.records import Record, build_batch
 
 if TYPE_CHECKING:
     from kafkalite.config import BrokerConfig
@@ -32,7 +34,6 @@ log = getLogger("kafkalite.groups")
 
 OFFSETS_TOPIC: Final = "__consumer_offsets"
 _CONFIGS: Final = {"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "104857600"}
-_REPLAY_BYTES: Final = 1 << 20
 
 
 class GroupDriver:
@@ -59,10 +60,17 @@ class GroupDriver:
 
     @property
     def coordinator(self) -> GroupCoordinator:
-        """The state of all groups; read from the log when first asked for."""
+        """The state of all groups; read from the log when first asked for.
+
+        Raises RequestError when it cannot be read: a group shall rather wait than go back to an old commit.
+        """
         if self._loaded is None:
-            self._loaded = _new_coordinator(self._config)
-            self._loaded.load(self._kept(), now=self._deadlines.now())
+            loaded = _new_coordinator(self._config)
+            try:
+                loaded.load(self._kept(), now=self._deadlines.now())
+            except StorageError as error:
+                raise RequestError(f"cannot read the groups from {OFFSETS_TOPIC}: {error}") from error
+            self._loaded = loaded
             self._set_alarm()
         return self._loaded
 
@@ -128,6 +136,11 @@ class GroupDriver:
         """Answer the heartbeats that wait, because the broker stops."""
         self._held.release_all()
 
+    def steer(self, group_id: str, effects: Effects) -> None:
+        """Perform what was done to a group from outside, and let no member wait to hear of it."""
+        self.perform(effects)
+        self._held.release(group_id)
+
     def unload(self) -> None:
         """Forget the groups, after all that waits has been refused: the next request has them read from the log."""
         self._held.release_all()
@@ -165,7 +178,7 @@ class GroupDriver:
     def _kept(self) -> Iterator[tuple[bytes, bytes | None]]:
         topic = self._storage.topics.get(OFFSETS_TOPIC)
         for partition in range(0 if topic is None else topic.partitions):
-            yield from _records_of(self._storage.log(OFFSETS_TOPIC, partition))
+            yield from keys_and_values(self._storage.log(OFFSETS_TOPIC, partition))
 
     def _set_alarm(self) -> None:
         when = self.coordinator.next_deadline()
@@ -201,20 +214,3 @@ def _new_coordinator(config: BrokerConfig) -> GroupCoordinator:
         offsets_retention_check_interval=config.offsets_retention_check_interval,
     )
     return GroupCoordinator(groups, new_member_suffix=lambda: str(uuid.uuid4()))
-
-
-def _records_of(partition: PartitionLog) -> Iterator[tuple[bytes, bytes | None]]:
-    offset = partition.log_start_offset
-    while offset < partition.log_end_offset:
-        data = memoryview(partition.read(offset, max_bytes=_REPLAY_BYTES).read())
-        position = 0
-        while len(data) - position >= 12:
-            header = read_header(data, position)
-            if position + header.size > len(data):
-                break
-            if not header.is_control:
-                for record in iter_records(data[position : position + header.size]):
-                    if record.key is not None:
-                        yield record.key, record.value
-            position += header.size
-            offset = header.next_offset

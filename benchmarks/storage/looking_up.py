@@ -20,6 +20,7 @@ from kafkalite_storage.filesystem import OsFileSystem
 from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.segment import file_name
+from kafkalite_wire.crc import crc32c
 from kafkalite_wire.records import Record, build_batch, set_offsets_in_place
 
 _SEGMENT: Final = 1024**3
@@ -31,6 +32,9 @@ _MICRO: Final = 1e6
 _TIME_ENTRY: Final = Struct(">qi")
 _TIMES: Final = Struct(">qq")
 _TIMES_AT: Final = 27
+_CRC: Final = Struct(">I")
+_CRC_AT: Final = 17
+_CHECKED_FROM: Final = 21
 
 
 def look_up(bench: Bench) -> list[Line]:
@@ -100,6 +104,7 @@ def _sparse_log(folder: Path, records: int) -> tuple[PartitionLog, list[int]]:
                 first = base + at * records
                 set_offsets_in_place(batch, 0, first, 0)
                 _TIMES.pack_into(batch, _TIMES_AT, _FIRST_MS + first, _FIRST_MS + first + records - 1)
+                _CRC.pack_into(batch, _CRC_AT, crc32c(batch[_CHECKED_FROM:]))
                 os.pwrite(log_file, batch, at * len(batch))
         os.close(log_file)
         offsets += [

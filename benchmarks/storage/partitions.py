@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from benchmarks import programs
 from benchmarks.brokers import Kind, Server
-from benchmarks.processes import RunFailedError, resident_megabytes, run_client
+from benchmarks.processes import RunFailedError, cpu_seconds, is_running, resident_megabytes, run_client
 from benchmarks.storage.bench import Bench, settle
 from benchmarks.storage.lines import Line
 from kafkalite_conformance.broker import serves_metadata
@@ -24,6 +25,7 @@ _MEASURES: Final = (
     # key, title, unit, digits, target in words, target
     ("create", "{n} partitions: create {t} topics", "s", 2, "", None),
     ("use", "{n} partitions: first record to each", "s", 2, "", None),
+    ("use-cpu", "{n} partitions: first record to each, broker CPU", "s", 2, "", None),
     ("files", "{n} partitions: open files after that", "files", 0, "below the process's limit of {limit}", "limit"),
     ("used", "{n} partitions: resident after that", "MB", 0, "under 300 MB", 300.0),
     ("stop", "{n} partitions: clean stop", "s", 2, "", None),
@@ -44,17 +46,17 @@ def partitions(bench: Bench) -> list[Line]:
     bare = _bare(bench, number)
     found: dict[str, dict[str, float]] = {}
     for kind in bench.brokers:
+        found[kind.name] = {}
         try:
-            found[kind.name] = _measured(bench, kind, each)
+            _measure(bench, kind, each, found[kind.name])
         except RunFailedError as problem:
             bench.gaps.append(f"{number:,} partitions on {kind.title}: {problem}")
-            found[kind.name] = {}
     ours, kafka = found.get("kafkalite", {}), found.get("kafka", {})
     lines = [
         Line(
             title=f"{number:,} partitions: create and first record to each",
             unit="s",
-            ours=ours["create"] + ours["use"] if ours else None,
+            ours=ours["create"] + ours["use"] if "use" in ours else None,
             peer=bare,
             peer_name="make the files, in C",
         )
@@ -83,10 +85,10 @@ def _bare(bench: Bench, number: int) -> float:
     return bench.bare("files", folder, number)["seconds"]
 
 
-def _measured(bench: Bench, kind: Kind, each: int) -> dict[str, float]:
+def _measure(bench: Bench, kind: Kind, each: int, sample: dict[str, float]) -> None:
+    """Fill in the sample, as far as the broker gets."""
     folder = bench.folder / f"partitions-{kind.name}"
     topics = [f"many-{number}" for number in range(_TOPICS)]
-    sample: dict[str, float] = {}
 
     def note(key: str, value: float) -> None:
         sample[key] = value
@@ -95,12 +97,17 @@ def _measured(bench: Bench, kind: Kind, each: int) -> dict[str, float]:
     server, _ = started(kind, folder)
     try:
         note("create", _seconds_to_create(server, topics, each))
+        before = cpu_seconds(server.pid)
         note("use", _write_to_each(server, topics, each))
+        note("use-cpu", cpu_seconds(server.pid) - before)
         note("files", open_files(server))
         note("used", resident_megabytes(server.pid))
         start = time.perf_counter()
-        server.stop()
-        note("stop", time.perf_counter() - start)
+        status = server.stop()
+        if status == -signal.SIGKILL:
+            bench.gaps.append(f"the clean stop of {kind.title}: it did not end in time and was killed")
+        else:
+            note("stop", time.perf_counter() - start)
         settle()
         server, seconds = started(kind, folder)
         note("start", seconds)
@@ -114,7 +121,6 @@ def _measured(bench: Bench, kind: Kind, each: int) -> dict[str, float]:
         note("files-killed", open_files(server))
     finally:
         server.kill()
-    return sample
 
 
 def started(kind: Kind, folder: Path) -> tuple[Server, float]:
@@ -122,7 +128,7 @@ def started(kind: Kind, folder: Path) -> tuple[Server, float]:
     start = time.perf_counter()
     server = kind.spawn(folder)
     while not serves_metadata(server.bootstrap):
-        if time.perf_counter() - start > _LIMIT_S or not Path(f"/proc/{server.pid}/cmdline").read_bytes():
+        if time.perf_counter() - start > _LIMIT_S or not is_running(server.pid):
             server.kill()
             raise RunFailedError("no Metadata reply")
         time.sleep(0.002)

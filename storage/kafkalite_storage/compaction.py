@@ -25,11 +25,11 @@ from kafkalite_wire.record_scan import Span, records_of, scan_records
 from kafkalite_wire.records import BatchHeader, InvalidRecord
 
 #: What a step leaves to be done before the next one: nothing, or a call that waits for the disk and may be made in
-#: another thread.
+#: another thread; it raises nothing.
 Step = Callable[[], None] | None
 
 # Work is counted, since nothing here may read a clock. One unit takes about three microseconds.
-_STEP: Final = 400
+_STEP: Final = 300
 _RECORDS_PER_UNIT: Final = 2
 _RECORDS_AT_ONCE: Final = _STEP * _RECORDS_PER_UNIT
 
@@ -71,7 +71,8 @@ class Compaction:
         self._first_dirty = first_dirty_offset
         self._first_uncleanable = first_uncleanable_offset
         self._now_ms = now_ms
-        self._is_wanted = is_wanted
+        #: Whether the log is still there.
+        self.is_wanted = is_wanted
         self._map = KeyMap(key_map_bytes)
         self.stats = CompactionStats()
         #: The first dirty offset after this cleaning; known at its end.
@@ -101,8 +102,12 @@ class Compaction:
                 now_ms=self._now_ms,
                 delete_retention_ms=log.config.delete_retention_ms,
             )
-            self._check(segments)
-            for group in list(group_segments(segments, log.config, following)):
+            entries: list[tuple[int, int]] = []
+            for segment in segments:
+                self._check((segment,))
+                entries.append((len(segment.offset_index), len(segment.time_index)))
+                yield None
+            for group in list(group_segments(segments, entries, log.config, following)):
                 yield from self._clean_group(group, cleaning)
         self.end_offset = end_offset
 
@@ -162,7 +167,7 @@ class Compaction:
                 yield None
             self._check(group)
             cleaned.finish()
-            yield cleaned.sync
+            yield from _elsewhere(cleaned.sync)
             self._check(group)
         except (CompactionAbandonedError, OSError):
             if self._fs.exists(log.directory):
@@ -180,7 +185,7 @@ class Compaction:
                 for path in doomed:
                     self._fs.remove(path)
 
-        yield remove
+        yield from _elsewhere(remove)
 
     def _clean_segment(self, segment: Segment, cleaned: CleanedSegment, cleaning: BatchCleaning) -> Iterator[Step]:
         """Write what stays of a segment."""
@@ -229,7 +234,7 @@ class Compaction:
 
     def _check(self, segments: Sequence[Segment]) -> None:
         log = self.log
-        if not (self._is_wanted() and log.config.is_compacted) or log.failed:
+        if not (self.is_wanted() and log.config.is_compacted) or log.failed:
             raise CompactionAbandonedError(f"{log.directory} is not to be compacted any more")
         closed = log.segments[:-1]
         first = closed.index(segments[0]) if segments[0] in closed else -1
@@ -238,6 +243,21 @@ class Compaction:
 
 
 _unpack: Final = HEADER.unpack_from
+
+
+def _elsewhere(work: Callable[[], None]) -> Iterator[Step]:
+    """Leave work to whoever drives the steps; what goes wrong is raised here and not there."""
+    problems: list[OSError] = []
+
+    def run() -> None:
+        try:
+            work()
+        except OSError as error:
+            problems.append(error)
+
+    yield run
+    if problems:
+        raise problems[0]
 
 
 def _records(piece: bytes, at: int, header: RawHeader) -> bytes:

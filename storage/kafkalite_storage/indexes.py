@@ -27,15 +27,7 @@ class OffsetIndex:
         self._fs = fs
         self._path = path
         self._file: File | None = None
-        content = fs.read(path) if fs.exists(path) else b""
-        numbers = array("i")
-        if numbers.itemsize != _OFFSET_ENTRY.size // 2:  # pragma: no cover  # no such platform is known
-            raise NotImplementedError("a C int of 32 bits is needed")
-        numbers.frombytes(content[: len(content) // OFFSET_ENTRY_SIZE * OFFSET_ENTRY_SIZE])
-        if _NATIVE_IS_LITTLE:
-            numbers.byteswap()
-        self.offsets = numbers[0::2]
-        self.positions = numbers[1::2]
+        self.offsets, self.positions = decode_offset_index(fs.read(path) if fs.exists(path) else b"")
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -97,17 +89,7 @@ class TimeIndex:
         self._fs = fs
         self._path = path
         self._file: File | None = None
-        content = fs.read(path) if fs.exists(path) else b""
-        # An entry is three words of 32 bits. Columns are cut out of them in C: there may be hundreds of thousands.
-        words = array("i")
-        words.frombytes(content[: len(content) // TIME_ENTRY_SIZE * TIME_ENTRY_SIZE])
-        if _NATIVE_IS_LITTLE:
-            words.byteswap()
-        self.offsets = words[2::3]
-        halves = array("i", bytes(2 * words.itemsize * len(self.offsets)))
-        halves[_NATIVE_IS_LITTLE::2] = words[0::3]
-        halves[not _NATIVE_IS_LITTLE :: 2] = words[1::3]
-        self.timestamps = array("q", halves.tobytes())
+        self.timestamps, self.offsets = decode_time_index(fs.read(path) if fs.exists(path) else b"")
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -156,6 +138,31 @@ class TimeIndex:
 
 
 _NATIVE_IS_LITTLE: Final = array("i", [1]).tobytes()[0] == 1
+
+
+def decode_offset_index(content: bytes) -> "tuple[array[int], array[int]]":
+    """Return the columns of a `.index`, relative offsets and positions; bytes behind the last whole entry are left."""
+    numbers = array("i")
+    if numbers.itemsize != _OFFSET_ENTRY.size // 2:  # pragma: no cover  # no such platform is known
+        raise NotImplementedError("a C int of 32 bits is needed")
+    numbers.frombytes(content[: len(content) // OFFSET_ENTRY_SIZE * OFFSET_ENTRY_SIZE])
+    if _NATIVE_IS_LITTLE:
+        numbers.byteswap()
+    return numbers[0::2], numbers[1::2]
+
+
+def decode_time_index(content: bytes) -> "tuple[array[int], array[int]]":
+    """Return the columns of a `.timeindex`, timestamps and relative offsets; odd bytes at the end are left."""
+    # An entry is three words of 32 bits. Columns are cut out of them in C: there may be hundreds of thousands.
+    words = array("i")
+    words.frombytes(content[: len(content) // TIME_ENTRY_SIZE * TIME_ENTRY_SIZE])
+    if _NATIVE_IS_LITTLE:
+        words.byteswap()
+    offsets = words[2::3]
+    halves = array("i", bytes(2 * words.itemsize * len(offsets)))
+    halves[_NATIVE_IS_LITTLE::2] = words[0::3]
+    halves[not _NATIVE_IS_LITTLE :: 2] = words[1::3]
+    return array("q", halves.tobytes()), offsets
 
 
 def _increases(column: "array[int]") -> bool:

@@ -96,11 +96,11 @@ class LeaderEpochs:
         if entries != self.entries:
             self.entries = entries
 
-    def flush(self) -> None:
-        """Return when the file is on disk as it is here."""
+    def flush(self, *, sync: bool = True) -> None:
+        """Return when the file is on disk as it is here; without sync, when it is written."""
         entries = self.entries
         if entries is not self._saved:
-            self._fs.replace(self._path, encode_epochs(entries))
+            self._fs.replace(self._path, encode_epochs(entries), sync=sync)
             self._saved = entries
 
 

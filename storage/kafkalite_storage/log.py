@@ -1,9 +1,10 @@
 """A partition: an append-only sequence of record batches in segments (`open`, `append`, `read`, look-ups)."""
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from struct import Struct
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 from kafkalite_storage import time_search
 from kafkalite_storage.append_checks import prepare_batch
 from kafkalite_storage.errors import (
+    DamagedLog,
     MessageTooLarge,
     OffsetOutOfRange,
     PolicyViolation,
@@ -33,6 +35,7 @@ from kafkalite_storage.recovery import (
     recover,
 )
 from kafkalite_storage.replacement import replace_files
+from kafkalite_storage.retention import count_expired
 from kafkalite_storage.segment import NOTHING, FetchSlice, Segment, file_name
 from kafkalite_storage.soundness import sound_part
 from kafkalite_storage.time_search import TimestampOffset
@@ -41,6 +44,7 @@ from kafkalite_storage.transaction_index import AbortedTransaction
 from kafkalite_wire.records import (
     BatchHeader,
     Buffer,
+    CorruptBatch,
     EndTxnMarker,
     check_batches,
     check_produced,
@@ -75,6 +79,15 @@ class AppendInfo:
     log_start_offset: int
     is_duplicate: bool = False
     awaits_sync: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SyncMark:
+    """How far a log was when a sync of the whole disk began: its end, its truncations, its closed segments."""
+
+    end: int
+    cuts: int
+    sealed: int
 
 
 class PartitionLog:
@@ -129,6 +142,8 @@ class PartitionLog:
         self._names_unsynced = True
         #: Whether the index files may be missing, which a clean close makes up for.
         self._lacks_indexes = False
+        #: Files that are no part of the log any more: when they are to be removed, and their paths.
+        self._retired: deque[tuple[int, str]] = deque()
         self._check_records = check_records
         self._may_have_gaps = may_have_gaps
         self.config = config
@@ -140,7 +155,7 @@ class PartitionLog:
         directory: str,
         *,
         config: LogConfig,
-        recovery_point: int = 0,
+        recovery_point: int | None = None,
         clean: bool = False,
         log_start_offset: int = 0,
         files: OpenFiles | None = None,
@@ -149,11 +164,13 @@ class PartitionLog:
     ) -> "PartitionLog":
         """Open a partition's directory, making it if it is new; `recovery` tells what had to be repaired.
 
-        Without clean, everything past the recovery point is read and checked. With check_records, appends
+        Without clean, everything past the recovery point is read and checked; with it, the recovery point is where the
+        log must end, if that is known. With check_records, appends
         look at every record of a client's batch, as Kafka does, instead of trusting its header and CRC. Offsets that
         are missing are damage, unless the log may have gaps because it was compacted.
         """
         files = OpenFiles() if files is None else files
+        may_have_gaps = may_have_gaps or config.is_compacted
         with _storage(directory):
             fs.make_directory(directory)
             found = read_directory(fs, files, directory)
@@ -165,7 +182,9 @@ class PartitionLog:
                 recovery = Recovery()
             else:
                 log_start_offset = max(log_start_offset, found.segments[0].base_offset)
-                end_offset, trusted_offset, recovery = _load(found, clean, recovery_point, config, epochs)
+                end_offset, trusted_offset, recovery = _load(
+                    found, clean, recovery_point, config, epochs, may_have_gaps
+                )
             if end_offset < log_start_offset:  # all that is left was deleted: start there, as Kafka does
                 for segment in reversed(found.segments):
                     segment.delete()
@@ -194,7 +213,7 @@ class PartitionLog:
                 epochs,
                 recovery,
                 log_start_offset,
-                end_offset if clean else min(recovery_point, end_offset),
+                end_offset if clean else min(recovery_point or 0, end_offset),
                 check_records,
                 may_have_gaps,
             )
@@ -500,10 +519,14 @@ class PartitionLog:
     def _roll(self) -> Segment:
         """Close the active segment and begin the next one at the end offset.
 
-        The old one is on disk first: a power cut could else take its last batches and leave the next segment's, and no
-        recovery could tell that gap from one that compaction made.
+        The old one's name is on disk first, so that no power cut takes it and leaves the next one. Where compaction may
+        make gaps its records are, too: no recovery could tell the gap that they would leave from the others.
         """
-        self.flush(caches=False)
+        if self._may_have_gaps:
+            self.flush(caches=False)
+        elif self._names_unsynced:
+            self._fs.sync_directory(self.directory)
+            self._names_unsynced = False
         self._active.seal()
         self._take_snapshot()
         segment = self._half_made = Segment(self._fs, self._files, self.directory, self.log_end_offset)
@@ -636,10 +659,10 @@ class PartitionLog:
         """Forget producers that wrote nothing since (`producer.id.expiration.ms`); return their ids."""
         return self._producers.expire(before_ms)
 
-    def delete_records(self, offset: int) -> int:
+    def delete_records(self, offset: int, *, now_ms: int = 0) -> int:
         """Let the log begin at an offset and return it; one that lies before the present beginning changes nothing.
 
-        Segments that lie below as a whole are removed. The new beginning is written down by the storage's next
+        Segments that lie below as a whole are taken out. The new beginning is written down by the storage's next
         checkpoint, as in Kafka. Raises OffsetOutOfRange, StorageFailure, and PolicyViolation where the topic is only
         compacted.
         """
@@ -648,20 +671,50 @@ class PartitionLog:
         if not 0 <= offset <= self.high_watermark:
             raise OffsetOutOfRange(offset, self.log_start_offset, self.high_watermark)
         if offset > self.log_start_offset:
-            self.log_start_offset = offset
             with _storage(self.directory):
-                self._epochs.forget_before(offset)
-                self._remove_segments(max(bisect_right(self._bases, offset) - 1, 0))
+                self._begin_at(offset, now_ms)
         return self.log_start_offset
 
-    def _remove_segments(self, count: int) -> None:
-        """Remove the oldest segments, never the active one."""
-        removed = self._segments[:count]
+    def delete_expired(self, now_ms: int) -> int:
+        """Take out the oldest segments that `retention.ms` and `retention.bytes` do not keep; return how many.
+
+        A log of which nothing is kept goes on in a new segment. Raises StorageFailure and DamagedLog.
+        """
+        if self._failure is not None:
+            return 0
+        with _storage(self.directory):
+            segments = self._segments
+            count = count_expired(
+                segments,
+                self._config,
+                now_ms=now_ms,
+                readable_end=self.high_watermark,
+                end=self.log_end_offset,
+            )
+            if count:
+                following = self._roll() if count == len(segments) else segments[count]
+                self._begin_at(max(following.base_offset, self.log_start_offset), now_ms)
+        return count
+
+    def remove_retired(self, now_ms: int) -> None:
+        """Remove the files that were taken out of the log longer ago than `file.delete.delay.ms`."""
+        while self._retired and self._retired[0][0] <= now_ms:
+            with _storage(self.directory):
+                self._fs.remove(self._retired[0][1])
+            self._retired.popleft()
+
+    def _begin_at(self, offset: int, now_ms: int) -> None:
+        """Let the log begin at an offset, and take out the segments below it, never the active one."""
+        self.log_start_offset = offset
+        self._epochs.forget_before(offset)
+        count = max(bisect_right(self._bases, offset) - 1, 0)
+        taken = self._segments[:count]
         # New lists, because a flush in another thread may be walking along the old one.
         self._segments = self._segments[count:]
         self._bases = self._bases[count:]
-        for segment in removed:
-            segment.delete()
+        for segment in taken:
+            due = now_ms + self._config.file_delete_delay_ms
+            self._retired.extend((due, path) for path in segment.retire())
 
     def truncate(self, offset: int) -> None:
         """Drop everything at and after an offset, and the batch that holds it; that is on disk when this returns."""
@@ -736,6 +789,42 @@ class PartitionLog:
             if segment in self._segments:  # else its records were deleted meanwhile
                 raise
 
+    def begin_sync(self) -> "SyncMark | None":
+        """Write what a sync of the whole disk shall take along; None where there is nothing, or `flush` is needed.
+
+        May run in another thread than appends and reads.
+        """
+        end = self.log_end_offset
+        if self._log_sync_failed or self._caches_sync_failed or self._failure is not None:
+            return None
+        if self.caches_point >= end and not self._sealed:
+            return None
+        with _storage(self.directory):
+            self._epochs.flush(sync=False)
+        return SyncMark(end, self._cuts, len(self._sealed))
+
+    def end_sync(self, mark: "SyncMark") -> None:
+        """Note that everything up to a mark is on disk, because the disk was synced as a whole."""
+        if mark.cuts == self._cuts:
+            del self._sealed[: mark.sealed]
+            self.caches_point = max(self.caches_point, mark.end)
+            self.recovery_point = max(self.recovery_point, mark.end)
+
+    def save_caches(self) -> None:
+        """Write what lets the next start trust the files, unless nothing was appended since the last time."""
+        if self._failure is not None:
+            self._repair()
+        with _storage(self.directory):
+            if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
+                self._active.seal()
+                self._take_snapshot()
+            elif self._lacks_indexes:
+                self._active.seal()
+            else:
+                return
+            self._lacks_indexes = False
+            self._sealed.append(self._active)
+
     def close(self, *, clean: bool = True) -> None:
         """Close the files; clean also saves all caches and syncs, so that the next start need not recover."""
         try:
@@ -748,17 +837,7 @@ class PartitionLog:
 
     def _close_in_order(self) -> None:
         self.flush(caches=False)  # first of all what clients wait for; the rest can be made again
-        if self._failure is not None:
-            self._repair()
-        if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
-            with _storage(self.directory):
-                self._active.seal()
-                self._take_snapshot()
-            self._sealed.append(self._active)
-        elif self._lacks_indexes:
-            with _storage(self.directory):
-                self._active.seal()
-            self._sealed.append(self._active)
+        self.save_caches()
         self.flush()
 
     def delete(self) -> None:
@@ -779,20 +858,41 @@ def _first_segment(fs: FileSystem, files: OpenFiles, directory: str, offset: int
 
 
 def _load(
-    found: Directory, clean: bool, recovery_point: int, config: LogConfig, epochs: LeaderEpochs
+    found: Directory,
+    clean: bool,
+    recovery_point: int | None,
+    config: LogConfig,
+    epochs: LeaderEpochs,
+    may_have_gaps: bool,
 ) -> tuple[int, int, Recovery]:
-    if clean:
-        try:
-            end_offset = load_clean(found)
-        except ValueError as error:  # somebody touched the files: believe nothing
-            end_offset, trusted_offset, recovery = recover(found, 0, config.index_interval_bytes, epochs)
-            reason = recovery.reason or str(error)
-            done = Recovery(
-                scanned_bytes=recovery.scanned_bytes, truncated_bytes=recovery.truncated_bytes, reason=reason
-            )
-            return end_offset, trusted_offset, done
-        return end_offset, end_offset, Recovery()
-    return recover(found, recovery_point, config.index_interval_bytes, epochs)
+    if not clean:
+        known_end = recovery_point or 0
+        return recover(
+            found,
+            known_end,
+            config.index_interval_bytes,
+            epochs,
+            known_end=known_end,
+            may_have_gaps=may_have_gaps,
+        )
+    try:
+        end_offset = load_clean(found)
+        if recovery_point is not None and end_offset != recovery_point:
+            raise ValueError(f"{found.segments[-1].name} ends at offset {end_offset}, not at {recovery_point}")
+    except (ValueError, CorruptBatch, DamagedLog) as error:
+        # Somebody has touched the files since: believe nothing of the last segment.
+        last = found.segments[-1].base_offset
+        end_offset, trusted_offset, recovery = recover(
+            found,
+            last,
+            config.index_interval_bytes,
+            epochs,
+            known_end=recovery_point or 0,
+            may_have_gaps=may_have_gaps,
+            was_closed=recovery_point is not None,
+        )
+        return end_offset, trusted_offset, replace(recovery, reason=recovery.reason or str(error))
+    return end_offset, end_offset, Recovery()
 
 
 @contextmanager

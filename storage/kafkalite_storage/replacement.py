@@ -14,11 +14,10 @@ from typing import Final
 
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.scan import iter_headers
-from kafkalite_storage.segment import file_name
+from kafkalite_storage.segment import DELETED, file_name
 
 CLEANED: Final = ".cleaned"
 SWAP: Final = ".swap"
-DELETED: Final = ".deleted"
 #: All files of a segment, the one that decides last.
 SUFFIXES: Final = (".index", ".timeindex", ".txnindex", ".log")
 

@@ -19,12 +19,15 @@ from kafkalite_wire.records import HEADER_SIZE, MAGIC, NO_TIMESTAMP, BatchHeader
 log = getLogger("kafkalite.storage")
 
 LARGEST_RELATIVE_OFFSET: Final = 0x7FFF_FFFF
+#: What is added to the names of files that are to be removed soon.
+DELETED: Final = ".deleted"
 _SUFFIXES: Final = (".log", ".index", ".timeindex", ".txnindex")
 # An index points at most `index.interval.bytes` before a batch; one read of twice the default finds most.
 _SEARCH_PIECE: Final = 8192
 # A segment larger than this has lost its index if it has no entry; Kafka's largest default interval between
 # two entries is a batch of `max.message.bytes`.
 _UNINDEXED: Final = 4 * 1024 * 1024
+_COPIED: Final = 1024 * 1024
 _REBUILD_INTERVAL: Final = 4096
 
 
@@ -147,7 +150,7 @@ class Segment:
             self.log_file()
             index = self._offset_index = OffsetIndex(self._fs, self._path(".index"))
             if not index.is_sound(self.size) or not (len(index) or self._size <= _UNINDEXED):
-                self._rebuild_indexes()
+                self.remake_indexes()
         return index
 
     @property
@@ -158,7 +161,7 @@ class Segment:
             self.log_file()
             index = self._time_index = TimeIndex(self._fs, self._path(".timeindex"))
             if not index.is_sound():
-                self._rebuild_indexes()
+                self.remake_indexes()
         return index
 
     @property
@@ -350,7 +353,7 @@ class Segment:
     def remake_time_index(self, entry: int) -> TimeIndex:
         """Make the indexes anew, because an entry of the time index is not true; return the time index."""
         log.warning("%s is damaged at entry %d; it is made anew", self._path(".timeindex"), entry)
-        self._rebuild_indexes()
+        self.remake_indexes()
         return self.time_index
 
     def oldest(self) -> int:
@@ -402,7 +405,7 @@ class Segment:
             at = 0
             while at + HEADER_SIZE <= len(piece):
                 base_offset, length, last_offset_delta = WALK.unpack_from(piece, at)
-                if length < SMALLEST_LENGTH or base_offset < following:
+                if length < SMALLEST_LENGTH or base_offset < following or last_offset_delta < 0:
                     raise DamagedLog(f"{self.name} is damaged at byte {position + at}: there is no batch")
                 following = base_offset + last_offset_delta + 1
                 if following > offset:
@@ -458,7 +461,7 @@ class Segment:
         self.time_index.keep_before(relative)
         self.transaction_index.keep_before(offset)
 
-    def _rebuild_indexes(self) -> None:
+    def remake_indexes(self) -> None:
         """Make both indexes anew from the batches, after they were lost or damaged."""
         try:
             self._fill_indexes(self.offset_index, self.time_index)
@@ -507,6 +510,35 @@ class Segment:
         """Do the same with the indexes."""
         for suffix in _SUFFIXES[1:]:
             write_cache_again(self._fs, self._path(suffix))
+
+    def set_aside(self, position: int) -> None:
+        """Copy the log file from a position on into a file of its own, which nobody ever reads or removes by itself."""
+        path = f"{self._path('.log')}.{position}.damaged"
+        file = self.log_file()
+        self._fs.remove(path)
+        copy = self._fs.open(path, create=True)
+        while piece := file.read_at(position, _COPIED):
+            copy.append((piece,), len(piece))
+            position += len(piece)
+        copy.sync()
+        self._fs.sync_directory(self._directory)
+
+    def retire(self) -> list[str]:
+        """Take the files out of the log by renaming them; return what they are called until they are removed.
+
+        The log file's name is gone for good when this returns, as in `delete`.
+        """
+        self._files.forget(self)
+        self.release()
+        retired: list[str] = []
+        for suffix in _SUFFIXES:
+            path = self._path(suffix)
+            if self._fs.exists(path):
+                self._fs.rename(path, path + DELETED)
+                retired.append(path + DELETED)
+            if suffix == ".log":
+                self._fs.sync_directory(self._directory)
+        return retired
 
     def delete(self) -> None:
         """Remove the files; slices that were handed out stay readable.

@@ -6,6 +6,7 @@ older data is checked once.
 
 from collections.abc import Callable
 
+from kafkalite_storage.checkpoints import LEADER_EPOCHS
 from kafkalite_storage.errors import DamagedLog
 from kafkalite_storage.scan import iter_batches
 from kafkalite_storage.segment import FetchSlice, Segment
@@ -59,5 +60,5 @@ def _check_epoch(header: BatchHeader, epoch_of: EpochOf) -> None:
     if known >= 0 and header.partition_leader_epoch != known:
         raise CorruptBatch(
             f"the batch at offset {header.base_offset} says leader epoch {header.partition_leader_epoch}, "
-            f"the leader epochs say {known}"
+            f"{LEADER_EPOCHS} says {known}"
         )

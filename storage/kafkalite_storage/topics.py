@@ -86,6 +86,8 @@ class Catalogue:
         self.broker_configs: dict[str, dict[str, str]] = {}
         self.features: dict[str, int] = {}
         self.next_producer_id = 0
+        #: Topics that were deleted, of which a crash may have left files.
+        self.removed_topic_ids: set[bytes] = set()
         self._early_configs: dict[str, dict[str, str]] = {}
         self._transaction: list[MetadataRecord] | None = None
 
@@ -142,6 +144,7 @@ class Catalogue:
             case PartitionChangeRecord():
                 self._change_partition(record)
             case RemoveTopicRecord():
+                self.removed_topic_ids.add(record.topic_id)
                 topic = self.topics_by_id.pop(record.topic_id, None)
                 if topic is not None:
                     del self.topics[topic.name]

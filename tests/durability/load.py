@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData
 from kafkalite_wire.records import Record, build_batch
+from tests import asking
 from tests.blocking_client import BlockingClient
-from tests.durability.killable import KillableBroker
+from tests.killable import KillableBroker
 
 _IN_FLIGHT = 5  # as many as Kafka remembers of a producer
 _LARGE = 120_000  # several pages, so that a kill may meet a write half done
@@ -124,9 +124,7 @@ class RawWriter(Writer):
 
     def _talk(self, client: BlockingClient) -> None:
         if self._producer_id < 0:
-            answer = client.call(InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=0), 4)
-            assert answer.error_code == 0
-            self._producer_id = answer.producer_id
+            self._producer_id = asking.new_producer_id(client)
         for each in self._pending:
             self._send(client, each)
         self.repeated += len(self._pending)

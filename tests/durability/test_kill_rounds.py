@@ -12,42 +12,26 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from kafkalite_storage.storage import Storage
-from kafkalite_wire.messages.create_topics import CreatableTopic, CreatableTopicConfig, CreateTopicsRequest
 from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest
-from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic
-from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest
-from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
-from kafkalite_wire.messages.metadata import MetadataRequest
-from kafkalite_wire.messages.offset_commit import (
-    OffsetCommitRequest,
-    OffsetCommitRequestPartition,
-    OffsetCommitRequestTopic,
-)
-from kafkalite_wire.messages.offset_fetch import (
-    OffsetFetchRequest,
-    OffsetFetchRequestGroup,
-    OffsetFetchRequestTopics,
-)
 from kafkalite_wire.records import check_batches, iter_records
+from tests import asking
 from tests.blocking_client import BlockingClient
-from tests.durability.killable import KillableBroker
 from tests.durability.load import LibrdkafkaWriter, Mark, Member, RawWriter, Worker, Writer, mark_of
+from tests.killable import KillableBroker
 
 ROUNDS = int(os.environ.get("KAFKALITE_KILL_ROUNDS", "100"))
 SEED = int(os.environ.get("KAFKALITE_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 
 TOPIC, GROUP, PARTITIONS = "load", "g", 4
 #: Files roll and indexes grow many times within the test, and kills meet checkpoints.
-TOPIC_CONFIGS = {"segment.ms": "700", "index.interval.bytes": "200"}
+TOPIC_CONFIGS = {"segment_ms": "700", "index_interval_bytes": "200"}
 SETTINGS = (
     "log.flush.offset.checkpoint.interval.ms=150",
     "offsets.topic.num.partitions=2",
     "auto.create.topics.enable=false",
 )
-_LATEST = -1
 
 
 class Judge:
@@ -74,8 +58,8 @@ class Judge:
 
     def check_ends_and_commits(self, client: BlockingClient) -> None:
         """No log ends before what was acknowledged; no group has forgotten a commit, or is ahead of its log."""
-        committed = committed_offsets(client)
-        ends = end_offsets(client)
+        committed = asking.committed(client, GROUP, TOPIC, range(PARTITIONS))
+        ends = asking.offsets(client, TOPIC, range(PARTITIONS), asking.LATEST)
         for partition in range(PARTITIONS):
             assert ends[partition] >= self._ends[partition], f"partition {partition} has lost acknowledged records"
             # What the member tries meanwhile counts as well: it may have gone on already.
@@ -84,11 +68,10 @@ class Judge:
 
     def check_topics_and_ids(self, client: BlockingClient, number: int) -> None:
         """Topics come and go for good, and no producer id is given twice."""
-        answer = client.call(InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=0), 4)
-        assert answer.error_code == 0
-        assert answer.producer_id not in self._producer_ids
-        self._producer_ids.add(answer.producer_id)
-        present = {topic.name for topic in client.call(MetadataRequest(topics=None), 9).topics}
+        producer_id = asking.new_producer_id(client)
+        assert producer_id not in self._producer_ids
+        self._producer_ids.add(producer_id)
+        present = {topic.name for topic in asking.metadata(client).topics}
         assert self._topics <= present
         assert not self._deleted & present
         for name in sorted(self._topics)[:1] if number % 2 else ():
@@ -97,18 +80,18 @@ class Judge:
                 client.call(DeleteTopicsRequest(topic_names=(name,), timeout_ms=1000), 4).responses[0].error_code == 0
             )
             self._deleted.add(name)
-        create_topic(client, f"round-{number}", 2)
+        asking.create_topic(client, f"round-{number}", 2)
         self._topics.add(f"round-{number}")
 
     def read_on(self, client: BlockingClient) -> None:
         """Read what the logs hold beyond what was read before; each record must be its producer's next."""
-        ends = end_offsets(client)
+        ends = asking.offsets(client, TOPIC, range(PARTITIONS), asking.LATEST)
         for partition, found in self.found.items():
             next_numbers = defaultdict(int)
             for mark in found:
                 next_numbers[mark.producer] = mark.number + 1
             while len(found) < ends[partition]:
-                for offset, mark in fetch(client, partition, len(found)):
+                for offset, mark in read(client, partition, len(found)):
                     if offset < len(found):
                         continue
                     assert offset == len(found), f"partition {partition} has nothing at offset {len(found)}"
@@ -134,8 +117,9 @@ def test_a_hundred_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     try:
         broker.await_ready()
         with BlockingClient(broker.port) as client:
-            create_topic(client, TOPIC, PARTITIONS, **TOPIC_CONFIGS)
-            commit_zero(client)
+            asking.create_topic(client, TOPIC, PARTITIONS, **TOPIC_CONFIGS)
+            # The group begins at the beginning, so that a member that finds no commit has found a loss.
+            asking.commit(client, GROUP, TOPIC, dict.fromkeys(range(PARTITIONS), 0))
         writers: list[Writer] = [RawWriter(broker, index, TOPIC, PARTITIONS, SEED) for index in range(2)]
         writers.append(LibrdkafkaWriter(broker, 2, TOPIC, PARTITIONS))
         member = Member(broker, GROUP, TOPIC, PARTITIONS)
@@ -240,67 +224,10 @@ def check_what_is_on_disk(data: Path, judge: Judge) -> None:
     storage.close()
 
 
-# ------------------------------------------------------------ requests
-
-
-def create_topic(client: BlockingClient, name: str, partitions: int, **configs: str) -> None:
-    topic = CreatableTopic(
-        name=name,
-        num_partitions=partitions,
-        replication_factor=1,
-        configs=tuple(CreatableTopicConfig(name=key, value=value) for key, value in configs.items()),
-    )
-    [result] = client.call(CreateTopicsRequest(topics=(topic,)), 7).topics
-    assert result.error_code == 0, result
-
-
-def commit_zero(client: BlockingClient) -> None:
-    """Let the group begin at the beginning, so that a member that finds no commit has found a loss."""
-    partitions = tuple(
-        OffsetCommitRequestPartition(partition_index=partition, committed_offset=0, committed_metadata="")
-        for partition in range(PARTITIONS)
-    )
-    topic = OffsetCommitRequestTopic(name=TOPIC, partitions=partitions)
-    answer = client.call(OffsetCommitRequest(group_id=GROUP, member_id="", topics=(topic,)), 8)
-    assert [partition.error_code for partition in answer.topics[0].partitions] == [0] * PARTITIONS
-
-
-def committed_offsets(client: BlockingClient) -> dict[int, int]:
-    topics = (OffsetFetchRequestTopics(name=TOPIC, partition_indexes=tuple(range(PARTITIONS))),)
-    answer = client.call(OffsetFetchRequest(groups=(OffsetFetchRequestGroup(group_id=GROUP, topics=topics),)), 8)
-    [group] = answer.groups
-    assert group.error_code == 0
-    return {each.partition_index: each.committed_offset for each in group.topics[0].partitions}
-
-
-def end_offsets(client: BlockingClient) -> dict[int, int]:
-    partitions = tuple(ListOffsetsPartition(partition_index=number, timestamp=_LATEST) for number in range(PARTITIONS))
-    answer: Any = client.call(
-        ListOffsetsRequest(replica_id=-1, topics=(ListOffsetsTopic(name=TOPIC, partitions=partitions),)), 7
-    )
-    return {each.partition_index: each.offset for each in answer.topics[0].partitions}
-
-
-def fetch(client: BlockingClient, partition: int, offset: int) -> list[tuple[int, Mark]]:
-    wanted = FetchPartition(partition=partition, fetch_offset=offset, partition_max_bytes=1 << 20)
-    topic = FetchTopic(topic=TOPIC, partitions=(wanted,))
-    answer = client.call(FetchRequest(max_wait_ms=1000, min_bytes=1, topics=(topic,)), 11)
-    [data] = answer.responses[0].partitions
-    assert data.error_code == 0
-    records = memoryview(data.records)
+def read(client: BlockingClient, partition: int, offset: int) -> list[tuple[int, Mark]]:
+    records = asking.whole_batches(memoryview(asking.fetch(client, TOPIC, partition, offset).records or b""))
     return [
         (record.offset, mark_of(record.value))
-        for position, header in check_batches(whole(records))
+        for position, header in check_batches(records)
         for record in iter_records(records[position : position + header.size])
     ]
-
-
-def whole(records: memoryview) -> memoryview:
-    """Leave out a last batch that the size limit has cut off."""
-    end = 0
-    while end + 12 <= len(records):
-        size = 12 + int.from_bytes(records[end + 8 : end + 12])
-        if end + size > len(records):
-            break
-        end += size
-    return records[:end]

@@ -285,3 +285,45 @@ def test_a_transaction_that_is_open_for_long_does_not_make_a_segment_for_every_l
         broker.put("__consumer_offsets", b"a")
         assert broker.cleaner.next_cleaning_of_state(NOW) is None
     assert log.segment_count == 1
+
+
+def test_a_log_that_was_compacted_once_is_served_with_its_gaps_under_any_policy(broker):
+    broker.create("t")
+    for key in (b"a", b"b", b"a", b"b", b"c"):
+        broker.put("t", key)
+    broker.roll("t")
+    broker.clean_next()
+    broker.storage.alter_configs("t", {"cleanup.policy": "delete"}, now_ms=NOW)
+    broker.storage.close()
+    broker.start()
+    assert len(broker.storage.log("t", 0).read(0, max_bytes=1000)) > 0
+
+
+def test_a_log_is_known_to_have_gaps_before_it_has_any(broker):
+    broker.create("t")
+    broker.put("t", b"a", 5)
+    broker.roll("t")
+    before = broker.storage.log("t", 0).size
+    running = broker.cleaner.clean(broker.cleaner.next_cleaning(NOW), NOW)
+    work = next(running)
+    work()
+    assert decode_offsets(broker.fs.read(CHECKPOINT)) == {("t", 0): 0}
+    assert broker.storage.log("t", 0).size == before
+
+
+def test_a_disk_that_fails_under_a_cleaning_leaves_the_log_as_it_was(broker):
+    broker.create("t")
+    broker.put("t", b"a", 5)
+    broker.roll("t")
+    log = broker.storage.log("t", 0)
+    before = log.size
+
+    def fail(directory):
+        raise OSError("no space")
+
+    broker.fs.sync_directory = fail
+    assert broker.clean_next() == "t"
+    assert list(broker.cleaner.uncleanable) == [("t", 0)]
+    assert log.size == before
+    assert not log.failed
+    assert not [name for name in broker.fs.files if name.endswith(".cleaned")]

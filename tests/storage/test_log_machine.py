@@ -1,6 +1,6 @@
 """Hypothesis drives a log through whatever may happen to it, against a list of batches and what was promised.
 
-A rule for something new (retention, say) changes `self.promise` the way the log should change, and nothing else:
+A rule for something new changes `self.promise` the way the log should change, and nothing else:
 `check_everything` and the crashes compare the two.
 """
 
@@ -216,6 +216,21 @@ class LogMachine(RuleBasedStateMachine):
         offset = self.at(fraction)
         assert self.log.delete_records(offset) == offset
         self.promise.start = max(self.promise.start, offset)
+
+    @rule(kept_bytes=st.integers(0, 2000))
+    def delete_expired(self, kept_bytes: int) -> None:
+        before, old_start = self.log.size, self.log.log_start_offset
+        self.log.config = LogConfig.of({**self.configs, "retention.bytes": str(kept_bytes)})
+        deleted = self.log.delete_expired(self.now_ms)
+        self.log.config = LogConfig.of(self.configs)
+        assert self.log.size >= min(kept_bytes, before)
+        assert self.log.log_start_offset >= old_start
+        assert deleted or self.log.log_start_offset == old_start
+        self.promise.start = max(self.promise.start, self.log.log_start_offset)
+
+    @rule()
+    def remove_what_was_taken_out(self) -> None:
+        self.log.remove_retired(self.now_ms + 60_000)
 
     @rule(fraction=fractions)
     def truncate(self, fraction: float) -> None:

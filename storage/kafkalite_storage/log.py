@@ -189,9 +189,10 @@ class PartitionLog:
                     segment.delete()
                 found.segments[:] = [_first_segment(fs, files, directory, log_start_offset)]
                 end_offset = trusted_offset = log_start_offset
-            if epochs.is_lost and not is_new:
-                epochs.rebuild(header for segment in found.segments for header in segment.headers())
             epochs.truncate_to(end_offset)
+            if not is_new and (epochs.is_lost or epochs.begin_after(log_start_offset)):
+                headers = (header for segment in found.segments for header in segment.headers())
+                epochs.rebuild(headers, log_start_offset)
             epochs.forget_before(log_start_offset)
             producers = load_producers(
                 fs,
@@ -216,6 +217,12 @@ class PartitionLog:
                 may_have_gaps,
             )
             log._lacks_indexes = is_new or not clean
+            if not clean:  # their last index entries may be in the page cache only
+                log._sealed = [
+                    each
+                    for each, base in zip(found.segments, log._bases[1:], strict=False)
+                    if base >= log.recovery_point
+                ]
             return log
 
     @property

@@ -156,7 +156,7 @@ class Segment:
             self.log_file()
             index = self._offset_index = OffsetIndex(self._fs, self._path(".index"))
             if not index.is_sound(self.size) or not (len(index) or self._size <= _UNINDEXED):
-                self._rebuild_indexes()
+                self.remake_indexes()
         return index
 
     @property
@@ -167,7 +167,7 @@ class Segment:
             self.log_file()
             index = self._time_index = TimeIndex(self._fs, self._path(".timeindex"))
             if not index.is_sound():
-                self._rebuild_indexes()
+                self.remake_indexes()
         return index
 
     @property
@@ -294,7 +294,10 @@ class Segment:
         return end_offset
 
     def check_last_entries(self) -> None:
-        """Raise ValueError unless the last entry of each index fits its batch, as one that was torn would not."""
+        """Raise ValueError unless the last entry of each index fits its batch, as one that was torn would not.
+
+        Of the transaction index, which is small and not sparse, every entry.
+        """
         offsets, times = self.offset_index, self.time_index
         if len(offsets):
             header = self._header_at(offsets.positions[-1])
@@ -306,6 +309,18 @@ class Segment:
             header = None if located is None else self._header_at(located[0])
             if header is None or (header.last_offset, header.max_timestamp) != (offset, times.timestamps[-1]):
                 raise ValueError(f"{self.name}: the last entry of its time index is damaged")
+        ended = -1
+        for aborted in self.transaction_index:
+            located = self.locate(aborted.last_offset)
+            header = None if located is None else self._header_at(located[0])
+            if (
+                aborted.last_offset <= ended
+                or header is None
+                or not header.is_control
+                or (header.producer_id, header.last_offset) != (aborted.producer_id, aborted.last_offset)
+            ):
+                raise ValueError(f"{self.name}: an entry of its transaction index is damaged")
+            ended = aborted.last_offset
 
     def _header_at(self, position: int) -> BatchHeader | None:
         for _, header in iter_headers(self.log_file(), position, self.size):
@@ -344,7 +359,7 @@ class Segment:
     def remake_time_index(self, entry: int) -> TimeIndex:
         """Make the indexes anew, because an entry of the time index is not true; return the time index."""
         log.warning("%s is damaged at entry %d; it is made anew", self._path(".timeindex"), entry)
-        self._rebuild_indexes()
+        self.remake_indexes()
         return self.time_index
 
     def oldest(self) -> int:
@@ -452,7 +467,7 @@ class Segment:
         self.time_index.keep_before(relative)
         self.transaction_index.keep_before(offset)
 
-    def _rebuild_indexes(self) -> None:
+    def remake_indexes(self) -> None:
         """Make both indexes anew from the batches, after they were lost or damaged."""
         try:
             self._fill_indexes(self.offset_index, self.time_index)

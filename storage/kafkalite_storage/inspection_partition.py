@@ -87,6 +87,8 @@ class PartitionCheck:
         self._snapshots: list[tuple[int, str, ProducerStates]] = []
         #: Whether all batches so far could be read; what a replay gives is only worth comparing then.
         self._is_whole = True
+        #: Whether the batches of some offsets were just passed over, which explains a gap.
+        self._behind_damage = False
         self._end = -1
         #: Base offset of the oldest segment, where the replay of producers begins.
         self._first = 0
@@ -194,12 +196,13 @@ class PartitionCheck:
             self._gap(segment.path, segment.base_offset, None)
 
     def _gap(self, path: str, offset: int, position: int | None) -> None:
-        if not self._may_have_gaps:
+        if not self._may_have_gaps and not self._behind_damage:
             self._report.damage(path, f"offset {offset} follows offset {self._end - 1}", byte=position)
             self._is_whole = False
 
     def _tell_damage(self, segment: _Segment, stretch: Stretch) -> None:
         self._is_whole = False
+        self._behind_damage = True
         if segment.offset_index is not None:
             segment.offset_index.pass_over(stretch.position)
             segment.offset_index.skip(stretch.position + stretch.size)
@@ -231,6 +234,7 @@ class PartitionCheck:
             self._is_whole = False
         elif header.base_offset > self._end:
             self._gap(segment.path, header.base_offset, at)
+        self._behind_damage = False
         self._compare_snapshots(header.base_offset)
         if segment.offset_index is not None:
             segment.offset_index.see(at, header)
@@ -332,8 +336,8 @@ class PartitionCheck:
         path = self._path(LEADER_EPOCHS)
         content = read_if_there(self._files, path)
         if content is None:
-            if self._epochs.runs:
-                self._report.cache(path, "is missing")
+            if self._epochs.runs and self._around.is_clean:
+                self._report.cache(path, "is missing; records are served without their leader epoch being checked")
             return
         try:
             entries = decode_epochs(content)
@@ -356,7 +360,7 @@ class PartitionCheck:
             self._epochs.runs,
             log_start=log_start,
             end=self._end,
-            may_be_ahead=not self._around.is_clean,
+            in_use=not self._around.is_clean,
             is_whole=self._is_whole and not self._may_have_gaps,
         )
 

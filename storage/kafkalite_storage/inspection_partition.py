@@ -41,6 +41,7 @@ QUORUM_STATE: Final = "quorum-state"
 _DIGITS: Final = 20
 _INDEXES: Final = ("index", "timeindex", "txnindex")
 _LEFT_OVER: Final = (".deleted", ".cleaned", ".tmp", ".swap")
+_SET_ASIDE: Final = ".damaged"
 
 
 @dataclass(slots=True)
@@ -132,6 +133,8 @@ class PartitionCheck:
                 names.metadata_snapshots.append(name)
             elif name.endswith(_LEFT_OVER):
                 self._report.note(path, "left over by a crash; the next start removes it")
+            elif name.endswith(_SET_ASIDE):
+                self._report.note(path, "damage that a start cut off and set aside")
             elif name not in (LEADER_EPOCHS, PARTITION_METADATA) and not (self._is_metadata and name == QUORUM_STATE):
                 self._report.note(path, "not a file of a partition")
                 continue
@@ -275,7 +278,7 @@ class PartitionCheck:
         for kind, index in (("index", segment.offset_index), ("timeindex", segment.time_index)):
             if index is None and is_closed and segment.size:
                 path = self._path(file_name(base, f".{kind}"))
-                self._report.cache(path, "is missing; it is made anew when it is needed")
+                self._report.cache(path, "is missing; reads search the segment from its beginning")
         name = file_name(base, ".txnindex")
         if self._is_whole and (name in names.files or segment.aborted):
             check_transactions(
@@ -386,9 +389,12 @@ class PartitionCheck:
     def _check_partition_metadata(self) -> None:
         path = self._path(PARTITION_METADATA)
         content = read_if_there(self._files, path)
+        catalogue = self._around.catalogue
+        topic = None if catalogue is None or self._partition is None else catalogue.topics.get(self._partition[0])
         if content is None:
             if not self._is_metadata:
-                self._report.damage(path, "is missing")
+                tell = self._report.note if topic is None else self._report.cache
+                tell(path, "is missing; nothing says which topic's records these are")
             return
         try:
             topic_id = decode_partition_metadata(content)
@@ -397,8 +403,6 @@ class PartitionCheck:
             return
         if content.rstrip(b"\n") != encode_partition_metadata(topic_id):
             self._report.damage(path, "is written as nobody writes it")
-        catalogue = self._around.catalogue
-        topic = None if catalogue is None or self._partition is None else catalogue.topics.get(self._partition[0])
         if topic is not None and topic.topic_id != topic_id:
             self._report.damage(
                 path,

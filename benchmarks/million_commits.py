@@ -14,11 +14,12 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import click
 
 from benchmarks.brokers import PlainServer
+from benchmarks.processes import cpu_seconds
 from kafkalite_conformance.broker import free_port, serves_metadata
 from kafkalite_wire.apis import APIS
 from kafkalite_wire.codec import decode, encode
@@ -40,11 +41,6 @@ _COMMIT_VERSION: Final = 8
 _FETCH_VERSION: Final = 8
 _CREATE_VERSION: Final = 5
 T = TypeVar("T")
-
-
-class _Stoppable(Protocol):
-    def kill(self) -> None: ...
-    def stop(self) -> int: ...
 
 
 class Connection:
@@ -171,7 +167,6 @@ def main(*, commits: int, partitions: int, without_cleaner: bool) -> None:
     cleaner = not without_cleaner
     with tempfile.TemporaryDirectory(prefix="kafkalite-commits-") as name:
         folder = Path(name)
-        server: _Stoppable
         server, bootstrap = _start(folder, cleaner=cleaner, partitions=partitions)
         try:
             with closing(Connection(bootstrap)) as connection:
@@ -184,7 +179,11 @@ def main(*, commits: int, partitions: int, without_cleaner: bool) -> None:
                 )
                 connection.receive(CreateTopicsResponse, version=_CREATE_VERSION)
                 rate = commit(connection, commits)
-            print(f"{commits} commits to {_GROUPS * _PARTITIONS} keys, {rate:.0f} a second")
+            cpu = cpu_seconds(server.pid)
+            print(
+                f"{commits} commits to {_GROUPS * _PARTITIONS} keys: {rate:.0f} a second, "
+                f"{1e6 * cpu / commits:.0f} µs of a processor each"
+            )
             for how in ("kill -9", "stop"):
                 for _ in range(_STARTS):
                     print(f"{_bytes_of_offsets(folder) / 1e6:8.2f} MB of offsets, {how}: ", end="")
@@ -193,7 +192,8 @@ def main(*, commits: int, partitions: int, without_cleaner: bool) -> None:
                     else:
                         server.kill()
                     server, ready, total = _restart(folder, commits, cleaner=cleaner, partitions=partitions)
-                    print(f"ready after {ready:.3f} s, all offsets after {total:.3f} s", flush=True)
+                    cpu = cpu_seconds(server.pid)
+                    print(f"ready after {ready:.3f} s, all offsets after {total:.3f} s ({cpu:.2f} s of a processor)")
         finally:
             server.kill()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from kafkalite import upkeep
 from kafkalite.clock import MACHINE_CLOCK
 from kafkalite.config.address import HostPort
 from kafkalite.deadlines import Deadlines
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 log = getLogger("kafkalite.broker")
 
 _SHUTDOWN_DEADLINE: Final = 5.0
-_EXPIRE_EVERY: Final = 600.0
-"""Kafka's producer.id.expiration.check.interval.ms."""
-_FIRST_COMPACTION: Final = 1.0
-"""Seconds after the start, when everything that a first request needs has been imported."""
 
 
 class Broker:
@@ -145,10 +142,7 @@ class Broker:
                 background.start_soon(self._deadlines.run)
                 await background.start(node.commits.run)
                 background.start_soon(_warm_up, self._dispatch)
-                background.start_soon(_checkpoint, node, self.config.log_flush_offset_checkpoint_interval)
-                background.start_soon(_expire_producers, node)
-                if self.config.log_cleaner_enable:
-                    background.start_soon(_compact, node)
+                background.start_soon(upkeep.run, node, self.config)
                 async with trio.open_nursery() as accepting:
                     for listener in self._listeners:
                         accepting.start_soon(listener.accept, connections)
@@ -194,25 +188,6 @@ async def _warm_up(dispatch: Dispatch) -> None:
     for api in APIS.values():
         await trio.sleep(0.01)
         dispatch.import_handler(api)
-
-
-async def _checkpoint(node: Node, every: float) -> None:
-    while True:
-        await trio.sleep(every)
-        await trio.to_thread.run_sync(node.checkpoint)
-
-
-async def _compact(node: Node) -> None:
-    await trio.sleep(_FIRST_COMPACTION)
-    from kafkalite.log_cleaner import LogCleaner  # a start shall not wait for it
-
-    await LogCleaner(node.storage, node.config, node.wall_ms).run()
-
-
-async def _expire_producers(node: Node) -> None:
-    while True:
-        await node.deadlines.sleep(_EXPIRE_EVERY)
-        node.expire_producers()
 
 
 def run(config: BrokerConfig, *, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:

@@ -66,9 +66,10 @@ class SteerableClock:
 
     def __init__(self, underlying: Clock = MACHINE_CLOCK) -> None:
         self._underlying = underlying
+        # Seconds for both times, and milliseconds are only told: many small steps must not drift them apart.
         self._ahead = 0.0
-        self._ahead_ms = 0
-        self._frozen: tuple[float, int] | None = None
+        self._ahead_of_wall = 0.0
+        self._frozen: tuple[float, float] | None = None
         self._calls: list[Callable[[], None]] = []
 
     @property
@@ -82,7 +83,9 @@ class SteerableClock:
 
     def wall_ms(self) -> int:
         """Tell milliseconds since 1970."""
-        return self._underlying.wall_ms() + self._ahead_ms if self._frozen is None else self._frozen[1]
+        if self._frozen is None:
+            return self._underlying.wall_ms() + round(self._ahead_of_wall * 1000)
+        return round(self._frozen[1] * 1000)
 
     def loop_time(self, when: float) -> float:
         """Tell at which time of the event loop it will be ``when``; if frozen, never, or now if it has been."""
@@ -97,28 +100,27 @@ class SteerableClock:
     def freeze(self) -> None:
         """Let time stand still; nothing happens if it does already."""
         if self._frozen is None:
-            self._frozen = (self.now(), self.wall_ms())
+            self._frozen = (self.now(), self.wall_ms() / 1000)
             self._steered()
 
     def advance(self, seconds: float) -> None:
         """Move both times forward at once. Raises ValueError for a way back: monotonic time has none."""
         if not 0 <= seconds < inf:
             raise ValueError(f"time cannot be advanced by {seconds} s")
-        milliseconds = round(seconds * 1000)
         if self._frozen is None:
             self._ahead += seconds
-            self._ahead_ms += milliseconds
+            self._ahead_of_wall += seconds
         else:
-            now, wall_ms = self._frozen
-            self._frozen = (now + seconds, wall_ms + milliseconds)
+            now, wall = self._frozen
+            self._frozen = (now + seconds, wall + seconds)
         self._steered()
 
     def resume(self) -> None:
         """Let time run on from where it stands; nothing happens if it runs already."""
         if self._frozen is not None:
-            now, wall_ms = self._frozen
+            now, wall = self._frozen
             self._ahead = now - self._underlying.now()
-            self._ahead_ms = wall_ms - self._underlying.wall_ms()
+            self._ahead_of_wall = wall - self._underlying.wall_ms() / 1000
             self._frozen = None
             self._steered()
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from kafkalite.errors import RequestError
 from kafkalite.held_heartbeats import HeldHeartbeats
 from kafkalite.replay import keys_and_values
 from kafkalite_storage.errors import StorageError
@@ -59,10 +60,17 @@ class GroupDriver:
 
     @property
     def coordinator(self) -> GroupCoordinator:
-        """The state of all groups; read from the log when first asked for."""
+        """The state of all groups; read from the log when first asked for.
+
+        Raises RequestError when it cannot be read: a group shall rather wait than go back to an old commit.
+        """
         if self._loaded is None:
-            self._loaded = _new_coordinator(self._config)
-            self._loaded.load(self._kept(), now=self._deadlines.now())
+            loaded = _new_coordinator(self._config)
+            try:
+                loaded.load(self._kept(), now=self._deadlines.now())
+            except StorageError as error:
+                raise RequestError(f"cannot read the groups from {OFFSETS_TOPIC}: {error}") from error
+            self._loaded = loaded
             self._set_alarm()
         return self._loaded
 
@@ -127,6 +135,11 @@ class GroupDriver:
     def stop_waiting(self) -> None:
         """Answer the heartbeats that wait, because the broker stops."""
         self._held.release_all()
+
+    def steer(self, group_id: str, effects: Effects) -> None:
+        """Perform what was done to a group from outside, and let no member wait to hear of it."""
+        self.perform(effects)
+        self._held.release(group_id)
 
     def unload(self) -> None:
         """Forget the groups, after all that waits has been refused: the next request has them read from the log."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from kafkalite.config.table import PROPERTIES
-from kafkalite_storage.cleaner import Cleaner, Cleaning
+from kafkalite_storage.cleaner import Cleaner, Cleaning, dirtiest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,8 @@ _PAUSE: Final = 0.003
 _LOOK_AT_STATE: Final = 1.0
 """Seconds between two looks at the broker's own logs, whose growth makes the next start longer."""
 _LEAST_PAUSE: Final = 0.1
+_LOOKED_AT_ONCE: Final = 100
+"""Logs of which the size is looked at in one step."""
 
 
 class LogCleaner:
@@ -44,13 +46,22 @@ class LogCleaner:
             )
             cleaning = self.cleaner.next_cleaning_of_state(self._wall_ms())
             if cleaning is None and trio.current_time() - looked_at_all >= backoff:
-                cleaning = self.cleaner.next_cleaning(self._wall_ms())
+                cleaning = await self._survey()
                 if cleaning is None:
                     looked_at_all = trio.current_time()
             if cleaning is None:
                 await trio.sleep(min(_LOOK_AT_STATE, backoff))
             else:
                 await self._clean(cleaning)
+
+    async def _survey(self) -> Cleaning | None:
+        found: list[Cleaning] = []
+        for number, cleaning in enumerate(self.cleaner.survey(self._wall_ms()), start=1):
+            if cleaning is not None:
+                found.append(cleaning)
+            if number % _LOOKED_AT_ONCE == 0:
+                await trio.sleep(_PAUSE)
+        return dirtiest(found)
 
     async def _clean(self, cleaning: Cleaning) -> None:
         config, cleaner = self._config, self.cleaner

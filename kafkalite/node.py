@@ -16,7 +16,7 @@ from kafkalite.fetches.sessions import FetchSessions, TopicKey
 from kafkalite.fetches.waiting import PendingFetches
 from kafkalite.group_commit import GroupCommit
 from kafkalite.group_driver import GroupDriver
-from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, StorageError
+from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, StorageError, UnsupportedFormat
 from kafkalite_storage.storage import Storage
 
 if TYPE_CHECKING:
@@ -78,12 +78,10 @@ class Node:
                 new_uuid=_random_uuid,
                 now_ms=self.wall_ms(),
             )
-        except (DataDirectoryInUse, DataDirectoryCorrupt) as error:
+        except (DataDirectoryInUse, DataDirectoryCorrupt, UnsupportedFormat) as error:
             raise StartError(str(error)) from None
         except (OSError, StorageError) as error:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
-        if not self.storage.was_clean:
-            log.warning("%s was not closed in order: logs are checked as they are opened", config.data_dir)
         self.groups = GroupDriver(self.storage, config, deadlines, self.wall_ms, self.commits)
 
     # Partitions
@@ -143,8 +141,10 @@ class Node:
     # Topics
 
     def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
-        """Create a topic; it is ready when this returns. Raises StorageError."""
-        return self.storage.create_topic(name, partitions, configs, now_ms=self.wall_ms())
+        """Create a topic; it is ready when this returns, and whoever waits for it learns so. Raises StorageError."""
+        topic = self.storage.create_topic(name, partitions, configs, now_ms=self.wall_ms())
+        self.pending_fetches.changed(name)
+        return topic
 
     def auto_create_topic(self, name: str) -> Topic:
         """Create a topic that a client asked about, with the broker's defaults. Raises StorageError."""
@@ -170,9 +170,14 @@ class Node:
 
     def delete_records(self, topic: str, index: int, offset: int) -> int:
         """Let a partition that exists begin at an offset; fetches that wait below learn so. Raises StorageError."""
-        begins = self.storage.log(topic, index).delete_records(offset)
+        begins = self.storage.log(topic, index).delete_records(offset, now_ms=self.wall_ms())
         self.pending_fetches.changed(topic)
         return begins
+
+    def topic_changed(self, topic: str) -> None:
+        """Answer the fetches that wait for a topic whose partitions begin later than they did."""
+        self.pending_fetches.changed(topic)
+        self.after_request()
 
     def new_producer_id(self) -> int:
         """Give out a producer id that this data directory has never given out. Raises StorageError."""

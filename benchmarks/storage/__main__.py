@@ -21,6 +21,7 @@ from benchmarks.storage.lines import Line, Table
 from benchmarks.storage.looking_up import look_up
 from benchmarks.storage.partitions import partitions
 from benchmarks.storage.reading import read
+from benchmarks.storage.restarting import restart
 from benchmarks.storage.streaming import stream
 
 #: `partitions` first: a file system without a journal makes files slowly for minutes after others were removed.
@@ -30,6 +31,7 @@ EXPERIMENTS: Final[dict[str, Callable[[Bench], list[Line]]]] = {
     "read": read,
     "look-up": look_up,
     "commit": commit,
+    "restart": restart,
     "stream": stream,
 }
 _BROKERS: Final = ("kafkalite", "kafka")

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,17 +46,17 @@ def partitions(bench: Bench) -> list[Line]:
     bare = _bare(bench, number)
     found: dict[str, dict[str, float]] = {}
     for kind in bench.brokers:
+        found[kind.name] = {}
         try:
-            found[kind.name] = _measured(bench, kind, each)
+            _measure(bench, kind, each, found[kind.name])
         except RunFailedError as problem:
             bench.gaps.append(f"{number:,} partitions on {kind.title}: {problem}")
-            found[kind.name] = {}
     ours, kafka = found.get("kafkalite", {}), found.get("kafka", {})
     lines = [
         Line(
             title=f"{number:,} partitions: create and first record to each",
             unit="s",
-            ours=ours["create"] + ours["use"] if ours else None,
+            ours=ours["create"] + ours["use"] if "use" in ours else None,
             peer=bare,
             peer_name="make the files, in C",
         )
@@ -84,10 +85,10 @@ def _bare(bench: Bench, number: int) -> float:
     return bench.bare("files", folder, number)["seconds"]
 
 
-def _measured(bench: Bench, kind: Kind, each: int) -> dict[str, float]:
+def _measure(bench: Bench, kind: Kind, each: int, sample: dict[str, float]) -> None:
+    """Fill in the sample, as far as the broker gets."""
     folder = bench.folder / f"partitions-{kind.name}"
     topics = [f"many-{number}" for number in range(_TOPICS)]
-    sample: dict[str, float] = {}
 
     def note(key: str, value: float) -> None:
         sample[key] = value
@@ -102,8 +103,11 @@ def _measured(bench: Bench, kind: Kind, each: int) -> dict[str, float]:
         note("files", open_files(server))
         note("used", resident_megabytes(server.pid))
         start = time.perf_counter()
-        server.stop()
-        note("stop", time.perf_counter() - start)
+        status = server.stop()
+        if status == -signal.SIGKILL:
+            bench.gaps.append(f"the clean stop of {kind.title}: it did not end in time and was killed")
+        else:
+            note("stop", time.perf_counter() - start)
         settle()
         server, seconds = started(kind, folder)
         note("start", seconds)
@@ -117,7 +121,6 @@ def _measured(bench: Bench, kind: Kind, each: int) -> dict[str, float]:
         note("files-killed", open_files(server))
     finally:
         server.kill()
-    return sample
 
 
 def started(kind: Kind, folder: Path) -> tuple[Server, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ CLIENT_SETTINGS: Final[Mapping[str, str]] = {
     "client.id": "client_id",
 }
 """Settings of a client, by the names that Kafka or librdkafka give them, and what kafka-python calls them."""
+
+
+_PAUSE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +91,38 @@ def connect(access: Access) -> Generator[Any]:
         admin = import_module("kafka").KafkaAdminClient(**access.client_settings())
     try:
         with translated("asking the broker", access.address):
-            yield admin
+            yield _Patient(admin, access.timeout)
     finally:
         admin.close()
+
+
+class _Patient:
+    """A KafkaAdminClient that asks again while the coordinator of a group is not there yet.
+
+    On a fresh broker the first question about any group makes Kafka create the topic of committed offsets, and is
+    answered only then; kafka-python passes the error on.
+    """
+
+    def __init__(self, admin: Any, timeout: float) -> None:
+        self._admin = admin
+        self._timeout = timeout
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._admin, name)
+        errors = import_module("kafka.errors")
+        later = (errors.CoordinatorNotAvailableError, errors.CoordinatorLoadInProgressError, errors.NotCoordinatorError)
+
+        def patiently(*arguments: Any, **named: Any) -> Any:
+            deadline = time.monotonic() + self._timeout
+            while True:
+                try:
+                    return call(*arguments, **named)
+                except later:
+                    if time.monotonic() + _PAUSE > deadline:
+                        raise
+                time.sleep(_PAUSE)
+
+        return patiently
 
 
 def check_reachable(access: Access) -> None:

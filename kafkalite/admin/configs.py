@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
-from kafkalite.admin.failures import AdminError, Why, not_found
+from kafkalite.admin.failures import AdminError, Why, not_found, without_class
 from kafkalite.admin.topics import list_topics, partition_counts
 
 KINDS: Final = ("topic", "broker", "group")
@@ -79,7 +79,7 @@ def alter_configs(
     resource = module.ConfigResource(kind, name, operations)
     answer = admin.alter_configs([resource], validate_only=dry_run, raise_on_unknown=False)[kind][name]
     if answer != "OK":
-        raise AdminError(Why.REFUSED, f"{kind} {name!r} is not changed: {answer}")
+        raise AdminError(Why.REFUSED, f"{kind} {name!r} is not changed: {without_class(answer)}")
 
 
 def _describe(admin: Any, kind: str, name: str) -> Configured:

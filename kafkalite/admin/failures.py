@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from enum import IntEnum
@@ -76,7 +77,12 @@ def _translation(what: str, bootstrap: str, problem: Exception) -> AdminError:
         code = getattr(problem, "errno", None)
         if isinstance(code, int):
             return refused(what, code)
-    return AdminError(Why.REFUSED, f"{what}: {type(problem).__name__}: {problem}")
+    return AdminError(Why.REFUSED, f"{what}: {without_class(str(problem))}")
+
+
+def without_class(message: str) -> str:
+    """Leave out the number and the class that kafka-python puts before a broker's words."""
+    return re.sub(r"^(\[Error \w+\] )?\w+Error: ", "", message)
 
 
 _CODES = frozenset(int(code) for code in ErrorCode)

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from threading import Condition
 from typing import Any, Final
 
 from kafkalite.admin.access import Access, connect
-from kafkalite.admin.failures import AdminError, Why, refused, translated
+from kafkalite.admin.failures import AdminError, Why, name_of, refused, translated
 from kafkalite.admin.groups import TopicPartition, places_of
 from kafkalite.admin.positions import BEGINNING, END, Position
 from kafkalite.admin.record_text import NewRecord, StoredRecord
@@ -41,15 +42,7 @@ def produce(
     with connect(access) as admin:
         count = partition_counts(admin, [topic])[topic]
     kafka = import_module("kafka")
-    taken: Counter[int] = Counter()
-    errors: Counter[str] = Counter()
-
-    def failed(problem: Exception) -> None:
-        errors[type(problem).__name__] += 1
-
-    def written(metadata: Any) -> None:
-        taken[metadata.partition] += 1
-
+    answers = _Answers()
     with translated("producing", access.address):
         producer = kafka.KafkaProducer(
             **access.client_settings(),
@@ -63,10 +56,7 @@ def produce(
         )
         try:
             for record in records:
-                if record.partition is not None and not 0 <= record.partition < count:
-                    raise AdminError(
-                        Why.NOT_FOUND, f"topic {topic!r} has no partition {record.partition}", hint=f"It has {count}."
-                    )
+                _check(topic, record, count)
                 sent = producer.send(
                     topic,
                     value=record.value,
@@ -75,12 +65,59 @@ def produce(
                     partition=record.partition,
                     timestamp_ms=record.timestamp,
                 )
-                sent.add_callback(written)
-                sent.add_errback(failed)
-            producer.flush(timeout=access.timeout + 2)
+                answers.expect(sent)
+            # Not by flush(): it gives up on a batch that kafka-python splits because it is too large.
+            unanswered = answers.wait(patience=access.timeout + 2)
         finally:
             producer.close(timeout=access.timeout)
-    return Produced(topic=topic, records=taken.total(), partitions=dict(sorted(taken.items())), errors=dict(errors))
+    if unanswered:
+        raise AdminError(Why.UNREACHABLE, f"{unanswered} records were not answered by {access.address} in time")
+    partitions = dict(sorted(answers.taken.items()))
+    return Produced(topic=topic, records=answers.taken.total(), partitions=partitions, errors=dict(answers.errors))
+
+
+def _check(topic: str, record: NewRecord, count: int) -> None:
+    if record.key is None and record.value is None:
+        raise AdminError(Why.REFUSED, "a record has neither a key nor a value, and the client library writes none such")
+    if record.partition is not None and not 0 <= record.partition < count:
+        raise AdminError(Why.NOT_FOUND, f"topic {topic!r} has no partition {record.partition}", hint=f"It has {count}.")
+
+
+class _Answers:
+    """Counts what has become of records, from the producer's own thread."""
+
+    def __init__(self) -> None:
+        self.taken: Counter[int] = Counter()
+        self.errors: Counter[str] = Counter()
+        self._expected = 0
+        self._changed = Condition()
+
+    def expect(self, sent: Any) -> None:
+        """Wait for one more answer."""
+        self._expected += 1
+        sent.add_callback(self._written)
+        sent.add_errback(self._failed)
+
+    def wait(self, *, patience: float) -> int:
+        """Wait for the rest, as long as an answer comes every so many seconds; tells how many are missing."""
+        with self._changed:
+            while (missing := self._expected - self._answered()) and self._changed.wait(patience):
+                pass
+            return missing
+
+    def _answered(self) -> int:
+        return self.taken.total() + self.errors.total()
+
+    def _written(self, metadata: Any) -> None:
+        with self._changed:
+            self.taken[metadata.partition] += 1
+            self._changed.notify()
+
+    def _failed(self, problem: Exception) -> None:
+        code = getattr(problem, "errno", None)
+        with self._changed:
+            self.errors[name_of(code) if isinstance(code, int) else type(problem).__name__] += 1
+            self._changed.notify()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "groups": ("kafkalite.cli.groups", "List, describe, reset and delete groups; preview an assignment."),
     "records": ("kafkalite.cli.records", "Produce, consume and delete records."),
     "configs": ("kafkalite.cli.configs", "Show and change configurations."),
+    "doctor": ("kafkalite.cli.doctor", "Find out why clients cannot use a broker."),
     "completion": ("kafkalite.cli.completion", "Print the script for shell completion."),
     "demo": ("kafkalite.cli.demo", "Watch consumer groups at work, with real clients."),
     "log": ("kafkalite.cli.log", "Look into the files of a data directory: dump and verify."),

@@ -229,7 +229,7 @@ def _show_change(change: Change) -> None:
     if change.keys_moved:
         click.echo(
             f"  Warning: {change.keys_moved:.0%} of the keys go to another partition from then on, away from their"
-            " earlier records, and there is no way back."
+            " earlier records."
         )
 
 

@@ -128,6 +128,7 @@ def _broker_config(given: Mapping[str, Setting]) -> BrokerConfig:
         log_cleaner_enable=values.boolean("log.cleaner.enable"),
         log_cleaner_io_max_bytes_per_second=values.number("log.cleaner.io.max.bytes.per.second"),
         log_flush_offset_checkpoint_interval=values.seconds("log.flush.offset.checkpoint.interval.ms"),
+        log_retention_check_interval=values.seconds("log.retention.check.interval.ms"),
         log_defaults=_log_defaults(values),
         given=MappingProxyType(dict(given)),
         warnings=(*_without_effect(given), *_unreachable(listen, advertise)),

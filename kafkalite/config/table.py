@@ -102,6 +102,8 @@ _HONOURED: Final = [
          "Most bytes that compaction reads and writes in a second."),
         ("log.flush.offset.checkpoint.interval.ms", INT, 60_000, Between(0),
          "Time between two notes of how far the log is safely on disk; recovery starts from there."),
+        ("log.retention.check.interval.ms", LONG, 300_000, Between(1),
+         "Time between two searches for segments that retention does not keep; the first is after 30 s at most."),
     )),
 ]  # fmt: skip
 
@@ -121,7 +123,6 @@ _ACCEPTED: Final = _rows("Accepted without effect", (
      "Compaction has no threads of its own: it works between requests."),
     ("log.flush.start.offset.checkpoint.interval.ms", INT, 60_000, Between(0),
      "Log start offsets are noted together with recovery points."),
-    ("log.retention.check.interval.ms", LONG, 300_000, Between(1), "Nothing looks for expired segments yet."),
     ("max.connections.per.ip", INT, _LARGEST_INT, Between(0), "Connections are counted together only."),
     ("num.io.threads", INT, 8, Between(1), "One thread serves all requests."),
     ("num.network.threads", INT, 3, Between(1), "One thread serves all connections."),

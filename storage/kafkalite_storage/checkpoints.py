@@ -28,6 +28,13 @@ CHECKSUM_COMMENT: Final = b"#crc32c="
 _VERSION: Final = "0"
 
 
+class UnknownVersion(ValueError):  # noqa: N818  # a finding about a file, not a mistake
+    """A file whose version is not known here: a newer release wrote it."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"version {version} is unknown; known is {_VERSION}")
+
+
 def encode_offsets(offsets: Mapping[TopicPartition, int]) -> bytes:
     """Write an offset for each partition."""
     return _checkpoint(f"{topic} {partition} {offset}" for (topic, partition), offset in offsets.items())
@@ -62,7 +69,9 @@ def _lines(content: bytes) -> list[str]:
         raise ValueError("the checkpoint is cut off")
     version, count, *entries = content.decode().splitlines()
     if version != _VERSION:
-        raise ValueError(f"version {version} of the checkpoint is unknown")
+        if version.isdecimal():
+            raise UnknownVersion(version)
+        raise ValueError(f"{version!r} is no version of a checkpoint")
     if int(count) != len(entries):
         raise ValueError(f"the checkpoint has {len(entries)} entries and promises {count}")
     return entries

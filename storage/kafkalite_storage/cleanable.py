@@ -95,21 +95,24 @@ def _is_overdue(segments: Sequence[Segment], config: LogConfig, now_ms: int) -> 
     return any(0 < segment.oldest() < before for segment in segments)
 
 
-def group_segments(segments: Sequence[Segment], config: LogConfig, end_offset: int) -> Iterator[list[Segment]]:
+def group_segments(
+    segments: Sequence[Segment], entries: Sequence[tuple[int, int]], config: LogConfig, end_offset: int
+) -> Iterator[list[Segment]]:
     """Yield runs of segments that fit into one: by bytes, by index entries and by offsets that an index can hold.
 
-    end_offset is the base offset of what follows the last one.
+    entries counts those of each segment's indexes by offset and by time; end_offset is the base offset of what follows
+    the last segment.
     """
     group: list[Segment] = []
     size = offsets = times = 0
     for number, segment in enumerate(segments):
         following = segments[number + 1].base_offset if number + 1 < len(segments) else end_offset
-        entries = len(segment.offset_index) * OFFSET_ENTRY_SIZE
-        time_entries = len(segment.time_index) * TIME_ENTRY_SIZE
+        offset_bytes = entries[number][0] * OFFSET_ENTRY_SIZE
+        time_bytes = entries[number][1] * TIME_ENTRY_SIZE
         if group and not (
             size + segment.size <= config.segment_bytes
-            and offsets + entries <= config.segment_index_bytes
-            and times + time_entries <= config.segment_index_bytes
+            and offsets + offset_bytes <= config.segment_index_bytes
+            and times + time_bytes <= config.segment_index_bytes
             and following - 1 - group[0].base_offset <= LARGEST_RELATIVE_OFFSET
         ):
             yield group
@@ -117,8 +120,8 @@ def group_segments(segments: Sequence[Segment], config: LogConfig, end_offset: i
             size = offsets = times = 0
         group.append(segment)
         size += segment.size
-        offsets += entries
-        times += time_entries
+        offsets += offset_bytes
+        times += time_bytes
     if group:
         yield group
 

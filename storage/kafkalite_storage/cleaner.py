@@ -3,7 +3,7 @@
 Only logs that were opened since the start are looked at: the others got nothing new.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from logging import getLogger
 from typing import Final
@@ -36,6 +36,11 @@ class Cleaning:
     part: Cleanable
 
 
+def dirtiest(found: Iterable[Cleaning | None]) -> Cleaning | None:
+    """Choose the cleaning with the largest share of new bytes."""
+    return max(filter(None, found), key=lambda cleaning: cleaning.part.ratio, default=None)
+
+
 class Cleaner:
     """Compacts the logs of a storage, one after the other. Times are milliseconds."""
 
@@ -56,11 +61,15 @@ class Cleaner:
 
     def next_cleaning(self, now_ms: int) -> Cleaning | None:
         """Choose the log with the largest share of new bytes among those that are due."""
-        best: Cleaning | None = None
+        return dirtiest(self.survey(now_ms))
+
+    def survey(self, now_ms: int) -> Iterator[Cleaning | None]:
+        """Look at one log after the other, which may take long where there are many; yield those that are due.
+
+        None stands for one that is not.
+        """
         for key, log_, part in self._measured(now_ms):
-            if part.is_due(log_.config) and (best is None or part.ratio > best.part.ratio):
-                best = Cleaning(key, log_, part)
-        return best
+            yield Cleaning(key, log_, part) if part.is_due(log_.config) else None
 
     def next_cleaning_of_state(self, now_ms: int) -> Cleaning | None:
         """Choose one of the broker's own logs if a start would have to read too much, and close its active segment.
@@ -108,6 +117,8 @@ class Cleaner:
         except (OSError, StorageError, CorruptBatch) as error:
             self._give_up(key, error)
             return
+        if not compaction.is_wanted():
+            return
         self._offsets[key] = compaction.end_offset
         yield self._checkpoint()
         done = compaction.stats
@@ -127,14 +138,14 @@ class Cleaner:
     def _measured(
         self, now_ms: int, *, of_state: bool = False
     ) -> Iterator[tuple[TopicPartition, PartitionLog, Cleanable]]:
-        for key, log_ in tuple(self._storage.open_logs.items()):
+        logs = self._storage.open_logs
+        self._forget_deleted()
+        for key, log_ in tuple(logs.items()):
             if (of_state and key[0] not in STATE_TOPICS) or not log_.config.is_compacted:
                 continue
-            if key in self.uncleanable or log_.failed:
+            if logs.get(key) is not log_ or key in self.uncleanable or log_.failed:
                 continue
-            if self._owners.setdefault(key, log_) is not log_:
-                self._owners[key] = log_
-                self._offsets.pop(key, None)
+            self._owners[key] = log_
             try:
                 part = find_cleanable(log_, self._offsets.get(key), now_ms)
             except (OSError, StorageError) as error:
@@ -144,6 +155,14 @@ class Cleaner:
                 log.info("%s-%d is compacted from its start again: it was clean up to %d", *key, self._offsets[key])
                 self._offsets[key] = part.first_dirty_offset
             yield key, log_, part
+
+    def _forget_deleted(self) -> None:
+        """Forget what was noted for topics that were deleted, also if others have taken their names since."""
+        logs = self._storage.open_logs
+        for key in [key for key, owner in self._owners.items() if logs.get(key) is not owner]:
+            del self._owners[key]
+            self._offsets.pop(key, None)
+            self.uncleanable.pop(key, None)
 
     def _give_up(self, key: TopicPartition, error: Exception) -> None:
         log.error("cannot compact %s-%d, and will not before the next start: %s", *key, error)

@@ -29,7 +29,7 @@ from kafkalite_wire.records import BatchHeader, InvalidRecord
 Step = Callable[[], None] | None
 
 # Work is counted, since nothing here may read a clock. One unit takes about three microseconds.
-_STEP: Final = 400
+_STEP: Final = 300
 _RECORDS_PER_UNIT: Final = 2
 _RECORDS_AT_ONCE: Final = _STEP * _RECORDS_PER_UNIT
 
@@ -71,7 +71,8 @@ class Compaction:
         self._first_dirty = first_dirty_offset
         self._first_uncleanable = first_uncleanable_offset
         self._now_ms = now_ms
-        self._is_wanted = is_wanted
+        #: Whether the log is still there.
+        self.is_wanted = is_wanted
         self._map = KeyMap(key_map_bytes)
         self.stats = CompactionStats()
         #: The first dirty offset after this cleaning; known at its end.
@@ -101,8 +102,12 @@ class Compaction:
                 now_ms=self._now_ms,
                 delete_retention_ms=log.config.delete_retention_ms,
             )
-            self._check(segments)
-            for group in list(group_segments(segments, log.config, following)):
+            entries: list[tuple[int, int]] = []
+            for segment in segments:
+                self._check((segment,))
+                entries.append((len(segment.offset_index), len(segment.time_index)))
+                yield None
+            for group in list(group_segments(segments, entries, log.config, following)):
                 yield from self._clean_group(group, cleaning)
         self.end_offset = end_offset
 
@@ -229,7 +234,7 @@ class Compaction:
 
     def _check(self, segments: Sequence[Segment]) -> None:
         log = self.log
-        if not (self._is_wanted() and log.config.is_compacted) or log.failed:
+        if not (self.is_wanted() and log.config.is_compacted) or log.failed:
             raise CompactionAbandonedError(f"{log.directory} is not to be compacted any more")
         closed = log.segments[:-1]
         first = closed.index(segments[0]) if segments[0] in closed else -1

@@ -129,3 +129,7 @@ class DataDirectoryInUse(StorageError):
 
 class DataDirectoryCorrupt(StorageError):
     """A file of the data directory that cannot be understood and that no recovery can rebuild."""
+
+
+class UnsupportedFormat(StorageError):
+    """A data directory that a newer version wrote; it is left as it is."""

@@ -132,7 +132,7 @@ class PartitionCheck:
             elif name.endswith(METADATA_SNAPSHOT) and self._is_metadata:
                 names.metadata_snapshots.append(name)
             elif name.endswith(_LEFT_OVER):
-                self._report.note(path, "left over by a crash; the next start removes it")
+                self._report.note(path, "out of use, or left over by a crash; the broker removes it")
             elif name.endswith(_SET_ASIDE):
                 self._report.note(path, "damage that a start cut off and set aside")
             elif name not in (LEADER_EPOCHS, PARTITION_METADATA) and not (self._is_metadata and name == QUORUM_STATE):

@@ -48,8 +48,10 @@ class KeyMap:
         before = len(newest)
         position = note_keys(data, position, count, base_offset, least, newest)
         added = len(newest) - before
-        if added:
-            # New keys are the last ones of a dictionary.
+        # New keys are the last ones of a dictionary.
+        if added == 1:
+            self._key_bytes += len(next(reversed(newest)))
+        elif added:
             self._key_bytes += sum(map(len, islice(reversed(newest), added)))
         return position
 

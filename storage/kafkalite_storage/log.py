@@ -347,13 +347,19 @@ class PartitionLog:
         offset = self._write(batch, header)
         if header.producer_id >= 0:
             self._producers.record_batch(header, offset)
+        try:
+            awaits_sync = self._await_sync(offset, sync=sync)
+        except StorageFailure:
+            self._producers_stale = header.producer_id >= 0
+            self._undo(offset)
+            raise
         return AppendInfo(
             offset,
             offset + header.last_offset_delta,
             now_ms if self._log_append_time else -1,
             self.log_start_offset,
             False,
-            self._sync_or_undo(offset, sync=sync),
+            awaits_sync,
         )
 
     def _await_sync(self, offset: int, *, sync: bool) -> bool:
@@ -368,15 +374,6 @@ class PartitionLog:
             self.flush(caches=False)
             self._visible_end = end
         return not sync
-
-    def _sync_or_undo(self, offset: int, *, sync: bool) -> bool:
-        """Like _await_sync, for what was just appended at offset: if the sync fails, it was not."""
-        try:
-            return self._await_sync(offset, sync=sync)
-        except StorageFailure:
-            self._producers_stale = True
-            self._undo(offset)
-            raise
 
     def _append_own(self, batches: Buffer, *, sync: bool) -> AppendInfo:
         base_offset = self.log_end_offset

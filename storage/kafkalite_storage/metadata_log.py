@@ -60,6 +60,11 @@ class MetadataLog:
         return self._log.log_end_offset == 0
 
     @property
+    def directory(self) -> str:
+        """Where the log's files are."""
+        return self._log.directory
+
+    @property
     def recovery(self) -> Recovery:
         """What opening the log had to repair."""
         return self._log.recovery

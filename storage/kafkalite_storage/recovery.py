@@ -6,6 +6,7 @@ indexes, transaction index and producer state are rebuilt from there. The log is
 is a cache.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,6 +24,8 @@ from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_
 _DISCARDED: Final = (".deleted", ".cleaned", ".tmp")
 _INDEXES: Final = ("index", "timeindex", "txnindex")
 _DIGITS: Final = 20
+#: How many of the logs that were cut are named.
+_TOLD: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,21 @@ class Recovery:
         if self.truncated_bytes:
             text += f", cut off {self.truncated_bytes} bytes ({self.reason})"
         return text
+
+
+def summary(recoveries: Mapping[str, Recovery]) -> str:
+    """Tell in one line what was done to all logs of a directory, given by path."""
+    checked = sum(done.scanned_bytes for done in recoveries.values())
+    cut = {path: done for path, done in recoveries.items() if done.truncated_bytes}
+    line = (
+        f"after an unclean stop {len(recoveries)} logs were opened, and {checked} bytes past recovery points checked: "
+    )
+    if not cut:
+        return f"{line}nothing had to be cut off"
+    reasons = "; ".join(done.reason for done in list(cut.values())[:_TOLD])
+    more = f"; and {len(cut) - _TOLD} more" if len(cut) > _TOLD else ""
+    size = sum(done.truncated_bytes for done in cut.values())
+    return f"{line}{size} bytes were cut off the ends of {len(cut)} ({reasons}{more})"
 
 
 @dataclass(slots=True)

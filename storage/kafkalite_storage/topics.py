@@ -86,8 +86,8 @@ class Catalogue:
         self.broker_configs: dict[str, dict[str, str]] = {}
         self.features: dict[str, int] = {}
         self.next_producer_id = 0
-        #: Ids of topics that were removed, as far as the log still tells: what they left may be removed as well.
-        self.removed_ids: set[bytes] = set()
+        #: Topics that were deleted, of which a crash may have left files.
+        self.removed_topic_ids: set[bytes] = set()
         self._early_configs: dict[str, dict[str, str]] = {}
         self._transaction: list[MetadataRecord] | None = None
 
@@ -144,7 +144,7 @@ class Catalogue:
             case PartitionChangeRecord():
                 self._change_partition(record)
             case RemoveTopicRecord():
-                self.removed_ids.add(record.topic_id)
+                self.removed_topic_ids.add(record.topic_id)
                 topic = self.topics_by_id.pop(record.topic_id, None)
                 if topic is not None:
                     del self.topics[topic.name]

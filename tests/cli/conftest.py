@@ -21,6 +21,7 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a broker that tests share: each uses names of its own."""
     folder: Path = tmp_path_factory.mktemp("broker")
     command = [sys.executable, "-m", "kafkalite", "serve", "--quiet", "--listen=127.0.0.1:0", "--data=data"]
+    command.append("--set=group.initial.rebalance.delay.ms=0")
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

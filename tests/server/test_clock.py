@@ -60,6 +60,16 @@ def test_both_times_are_advanced_together(frozen: bool) -> None:
     assert times(clock) == (101.75, 1_101_750)
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_many_small_steps_do_not_drive_the_two_times_apart(frozen: bool) -> None:
+    clock = SteerableClock(StillClock())
+    if frozen:
+        clock.freeze()
+    for _ in range(10_000):
+        clock.advance(0.0004)
+    assert times(clock) == (pytest.approx(104), 1_104_000)
+
+
 def test_a_resumed_clock_runs_on_from_where_it_stood() -> None:
     machine = StillClock()
     clock = SteerableClock(machine)

@@ -25,7 +25,7 @@ DIRECTORIES = (
 
 #: Bytes of which nothing else in the directory says what they should be. Their damage may only be noted.
 BLIND_SPOTS = {
-    # Without its name, on a line of its own, the checksum is a comment like any other. The properties are whole.
+    # Without its name, on a line of its own, the checksum is a comment like any other; the properties are whole.
     "meta.properties": re.compile(rb"\A#\n#crc32c="),
 }
 

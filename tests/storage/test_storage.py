@@ -204,7 +204,10 @@ def test_the_longest_topic_name_can_be_deleted_on_a_real_disk(open_storage, tmp_
     storage.create_topic(name, 1, now_ms=NOW)
     storage.log(name, 0).append(batch(b"a"), now_ms=NOW)
     storage.delete_topic(name, now_ms=NOW)
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith("n")]
+    [doomed] = [path for path in tmp_path.iterdir() if path.name.startswith("n")]
+    assert doomed.name.endswith("-delete")
+    storage.remove_retired(NOW + 60_000)
+    assert not doomed.exists()
     storage.close()
 
 

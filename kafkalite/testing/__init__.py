@@ -1,0 +1,26 @@
+"""Kafka for tests: ``run()`` starts a broker beside the test, and gives a handle to look at it and to steer it.
+
+Top layer: may import everything below, and nothing may import it but the pytest plugin. Broker and clients stay apart:
+the broker runs on its own thread, with its own event loop.
+"""
+
+from kafkalite.testing.asynchronous import AsyncHandle
+from kafkalite.testing.errors import BrokerFailed, NotInTime, NotOnThisBroker
+from kafkalite.testing.handle import Handle
+from kafkalite.testing.running import run
+from kafkalite.testing.views import Committed, Group, Member, Record, Topic, TopicPartition
+
+__all__ = [
+    "AsyncHandle",
+    "BrokerFailed",
+    "Committed",
+    "Group",
+    "Handle",
+    "Member",
+    "NotInTime",
+    "NotOnThisBroker",
+    "Record",
+    "Topic",
+    "TopicPartition",
+    "run",
+]

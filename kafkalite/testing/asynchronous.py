@@ -1,0 +1,71 @@
+"""The handle for tests that run in an event loop, asyncio's or trio's: what takes its time is awaited."""
+
+from __future__ import annotations
+
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, TypeVar
+
+from kafkalite.testing.errors import NotInTime
+from kafkalite.testing.handle import PATIENCE
+from kafkalite.testing.portal import completed
+from kafkalite.testing.requests import committed, positioned, stable
+
+if TYPE_CHECKING:
+    from kafkalite.testing.backend import Backend, Wait
+    from kafkalite.testing.handle import Handle
+    from kafkalite.testing.views import Group, Record
+
+T = TypeVar("T")
+
+
+class AsyncHandle:
+    """The waits of a :class:`Handle` as coroutines. All else of it takes no more than milliseconds: see ``handle``."""
+
+    def __init__(self, handle: Handle, backend: Backend) -> None:
+        self.handle = handle
+        self._backend = backend
+
+    async def consume(
+        self, topic: str, count: int = 1, *, partition: int | None = None, offset: int = 0, timeout: float = PATIENCE
+    ) -> list[Record]:
+        """Wait until a topic has ``count`` records, and give the first ones. Raises NotInTime."""
+        return await _awaited(self._backend.arrival(topic, partition, offset, count), timeout)
+
+    async def await_stable(self, group: str, *, members: int | None = None, timeout: float = PATIENCE) -> Group:
+        """Wait until a group is stable, with just so many members if ``members`` is given. Raises NotInTime."""
+        return await _awaited(self._backend.until(stable(group, members)), timeout)
+
+    async def await_committed(
+        self,
+        group: str,
+        topic: str,
+        *,
+        partition: int | None = None,
+        offset: int | None = None,
+        timeout: float = PATIENCE,
+    ) -> Group:
+        """Wait until a group has committed ``offset``, by default all that the topic has now. Raises NotInTime."""
+        return await _awaited(self._backend.until(committed(self._backend, group, topic, partition, offset)), timeout)
+
+    async def await_positioned(
+        self,
+        group: str,
+        topic: str | None = None,
+        *,
+        partition: int | None = None,
+        offset: int = 0,
+        timeout: float = PATIENCE,
+    ) -> Group:
+        """Wait until the members of a stable group fetch what they own; of ``topic`` from ``offset`` on.
+
+        Raises NotInTime.
+        """
+        return await _awaited(self._backend.until(positioned(self._backend, group, topic, partition, offset)), timeout)
+
+
+async def _awaited(wait: Wait[T], timeout: float) -> T:
+    try:
+        return await completed(wait.future, timeout)
+    except (TimeoutError, CancelledError):
+        pass
+    raise NotInTime(f"after {timeout:g} s: {wait.give_up()}")

@@ -1,0 +1,91 @@
+"""What a handle stands on: a broker in this process, or one elsewhere that is asked through the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from kafkalite.testing.batches import Text
+from kafkalite.testing.views import Group, Header, Record, Topic
+
+if TYPE_CHECKING:
+    from kafkalite.testing.conditions import Condition
+    from kafkalite.testing.steering import Steering
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Generic[T]):
+    """Something that was asked for and comes later; whoever does not want it any more gives up, and hears why."""
+
+    future: Future[T]
+    give_up: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Records to be produced that differ in their values only."""
+
+    topic: str
+    partition: int | None
+    values: Sequence[Text]
+    key: Text
+    headers: Sequence[Header]
+    timestamp: int | None
+
+
+class Backend(Protocol):
+    """A broker as a handle needs it. Calls block, and a few milliseconds are all they may take; waits do not."""
+
+    @property
+    def bootstrap(self) -> str:
+        """Where clients find the broker."""
+        ...
+
+    def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> None:
+        """Create a topic. Raises ValueError where the broker refuses."""
+        ...
+
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic. Raises LookupError if there is none."""
+        ...
+
+    def topics(self) -> dict[str, Topic]:
+        """Show all topics but Kafka's own."""
+        ...
+
+    def append(self, batch: Batch) -> tuple[Record, ...]:
+        """Produce; a topic that is missing is created."""
+        ...
+
+    def records(self, topic: str, partition: int | None, offset: int) -> list[Record]:
+        """Show what is in a topic, in the order of time; offsets below ``offset`` are left out."""
+        ...
+
+    def arrival(self, topic: str, partition: int | None, offset: int, count: int) -> Wait[list[Record]]:
+        """Wait until there are so many records."""
+        ...
+
+    def groups(self) -> list[str]:
+        """Name all groups."""
+        ...
+
+    def group(self, group_id: str) -> Group:
+        """Show a group, ``Dead`` if there is none."""
+        ...
+
+    def delete_group(self, group_id: str) -> None:
+        """Delete a group without members. Raises ValueError where the broker refuses."""
+        ...
+
+    def until(self, condition: Condition[T]) -> Wait[T]:
+        """Wait until a condition holds."""
+        ...
+
+    @property
+    def steering(self) -> Steering:
+        """The controls of a broker in this process. Raises NotOnThisBroker."""
+        ...

@@ -1,0 +1,211 @@
+"""A broker in this process, as what a handle stands on. Everything here may be called from any other thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from heapq import merge
+from typing import TYPE_CHECKING, TypeVar
+
+from kafkalite.controls.engine import Engine
+from kafkalite.testing import looking
+from kafkalite.testing.backend import Batch, Wait
+from kafkalite.testing.batches import as_bytes, batch_of, partition_for_key
+from kafkalite.testing.steering import Steering
+from kafkalite.testing.views import Group, Record, Topic
+from kafkalite.testing.watching import Watch
+from kafkalite_storage.errors import StorageError
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.records import check_produced
+
+if TYPE_CHECKING:
+    from kafkalite.broker import Broker
+    from kafkalite.clock import SteerableClock
+    from kafkalite.testing.conditions import Condition
+    from kafkalite.testing.portal import Portal
+
+T = TypeVar("T")
+
+
+class LocalBackend:
+    """A broker that runs in a loop of this process; to be made in that loop, once the broker is open."""
+
+    def __init__(self, broker: Broker, clock: SteerableClock, portal: Portal) -> None:
+        self._node = broker.node
+        self._portal = portal
+        self._next_partition: dict[str, int] = {}
+        engine = broker.dispatch.engine = Engine()
+        self._watch = Watch(broker, engine, portal)
+        self._steering = Steering(broker, clock, engine, self._watch, portal)
+        self._bootstrap = broker.bootstrap
+
+    @property
+    def bootstrap(self) -> str:
+        """Where clients find the broker."""
+        return self._bootstrap
+
+    @property
+    def steering(self) -> Steering:
+        """The controls."""
+        return self._steering
+
+    # Topics
+
+    def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> None:
+        """Create a topic. Raises ValueError where the broker refuses."""
+
+        def create() -> None:
+            try:
+                self._node.storage.check_new_topic(name, partitions, configs)
+                self._node.create_topic(name, partitions, configs)
+            except StorageError as error:
+                raise ValueError(f"topic {name!r} cannot be created: {error}") from None
+
+        self._portal.call(create)
+
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic. Raises LookupError if there is none."""
+
+        def delete() -> None:
+            looking.topic_of(self._node, name)
+            self._node.delete_topic(name)
+            self._node.after_request()
+
+        self._portal.call(delete)
+
+    def topics(self) -> dict[str, Topic]:
+        """Show all topics but Kafka's own."""
+        return self._portal.call(lambda: looking.topics_of(self._node))
+
+    # Records
+
+    def append(self, batch: Batch) -> tuple[Record, ...]:
+        """Produce; a topic that is missing is created with the broker's defaults."""
+        return self._portal.call(lambda: self._append(batch))
+
+    def _append(self, batch: Batch) -> tuple[Record, ...]:
+        node = self._node
+        topic = node.storage.topics.get(batch.topic)
+        if topic is None:
+            topic = node.auto_create_topic(batch.topic)
+        partition = self._choose(batch, topic.partitions)
+        timestamp = node.wall_ms() if batch.timestamp is None else batch.timestamp
+        data = memoryview(bytearray(batch_of(batch.values, key=batch.key, headers=batch.headers, timestamp=timestamp)))
+        appended = node.append(batch.topic, partition, data, check_produced(data))
+        node.after_request()
+        return tuple(
+            Record(
+                topic=batch.topic,
+                partition=partition,
+                offset=appended.base_offset + index,
+                timestamp=timestamp,
+                key=as_bytes(batch.key),
+                value=as_bytes(value),
+                headers=tuple(batch.headers),
+            )
+            for index, value in enumerate(batch.values)
+        )
+
+    def _choose(self, batch: Batch, partitions: int) -> int:
+        if batch.partition is not None:
+            if not 0 <= batch.partition < partitions:
+                raise LookupError(f"topic {batch.topic!r} has {partitions} partition(s), and no {batch.partition}")
+            return batch.partition
+        key = as_bytes(batch.key)
+        if key is not None:
+            return partition_for_key(key, partitions)
+        turn = self._next_partition.get(batch.topic, 0)
+        self._next_partition[batch.topic] = turn + 1
+        return turn % partitions
+
+    def records(self, topic: str, partition: int | None, offset: int) -> list[Record]:
+        """Show what is in a topic."""
+        return self._portal.call(lambda: self._read(topic, partition, offset))
+
+    def _read(self, topic: str, partition: int | None, offset: int) -> list[Record]:
+        partitions = looking.topic_of(self._node, topic).partitions
+        chosen = range(partitions) if partition is None else (partition,)
+        found = [looking.read(self._node, topic, index, offset) for index in chosen]
+        return list(merge(*found, key=lambda record: record.timestamp))
+
+    def arrival(self, topic: str, partition: int | None, offset: int, count: int) -> Wait[list[Record]]:
+        """Wait until there are so many records; woken by whoever appends, as a waiting fetch is."""
+        future: Future[list[Record]] = Future()
+
+        def look() -> None:
+            if future.done() or future.cancelled():
+                return
+            if topic not in self._node.storage.topics:
+                partitions = [(topic, 0)]  # its creation wakes whoever waits for any of its partitions
+            else:
+                found = self._read(topic, partition, offset)
+                if len(found) >= count:
+                    future.set_result(found[:count])
+                    return
+                total = looking.topic_of(self._node, topic).partitions
+                partitions = [(topic, index) for index in (range(total) if partition is None else (partition,))]
+            self._node.pending_fetches.add(partitions, 1, look)
+
+        def begin() -> None:
+            self._portal.owe(future)
+            look()
+
+        def give_up() -> str:
+            future.cancel()
+            try:
+                there = len(self.records(topic, partition, offset))
+            except LookupError as error:
+                return f"waited for {count} record(s): {error}"
+            return f"waited for {count} record(s) of topic {topic!r}, and there are {there}"
+
+        self._portal.call(begin)
+        return Wait(future, give_up)
+
+    # Groups
+
+    def groups(self) -> list[str]:
+        """Name all groups."""
+        return self._portal.call(lambda: [group.group_id for group in self._node.groups.coordinator.groups()])
+
+    def group(self, group_id: str) -> Group:
+        """Show a group, ``Dead`` if there is none."""
+        return self._portal.call(lambda: looking.group_of(self._node, group_id))
+
+    def delete_group(self, group_id: str) -> None:
+        """Delete a group without members. Raises ValueError where the broker refuses."""
+
+        def delete() -> None:
+            from kafkalite.groups.effects import Client
+            from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
+
+            reply = _Refusal()
+            client = Client(client_id="kafkalite.testing", client_host="/127.0.0.1", api_version=2)
+            groups = self._node.groups
+            groups.perform(
+                groups.coordinator.delete_groups(DeleteGroupsRequest(groups_names=(group_id,)), client, reply)
+            )
+            if reply.error_code:
+                error = ErrorCode(reply.error_code).name
+                raise ValueError(f"cannot delete ({error}): {looking.group_of(self._node, group_id)}")
+
+        self._portal.call(delete)
+
+    def until(self, condition: Condition[T]) -> Wait[T]:
+        """Wait until a condition holds."""
+        future = self._portal.call(lambda: self._watch.until(condition))
+        return Wait(future, lambda: self._portal.call(lambda: self._watch.give_up(future, condition)))
+
+
+class _Refusal:
+    """The reply to our own DeleteGroups."""
+
+    error_code = 0
+
+    def send(self, response: object) -> None:
+        from kafkalite_wire.messages.delete_groups import DeleteGroupsResponse
+
+        assert isinstance(response, DeleteGroupsResponse)
+        self.error_code = response.results[0].error_code
+
+    def fail(self, reason: str) -> None:
+        raise ValueError(reason)

@@ -1,0 +1,109 @@
+"""Look into a broker of this process: topics, records and groups, copied out. To be used in the broker's loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.testing.batches import records_in
+from kafkalite.testing.views import Committed, Group, Member, Record, Topic, TopicPartition
+from kafkalite_storage.topics import INTERNAL_TOPICS
+from kafkalite_wire.errors import WireError
+from kafkalite_wire.messages.consumer_protocol import decode_assignment, decode_subscription
+
+if TYPE_CHECKING:
+    from kafkalite.groups.views import GroupView, MemberView
+    from kafkalite.node import Node
+
+_PIECE: Final = 1 << 20
+
+
+def topics_of(node: Node) -> dict[str, Topic]:
+    """Show all topics but Kafka's own."""
+    return {name: topic_of(node, name) for name in sorted(node.storage.topics) if name not in INTERNAL_TOPICS}
+
+
+def topic_of(node: Node, name: str) -> Topic:
+    """Show one topic. Raises LookupError if there is none."""
+    topic = node.storage.topics.get(name)
+    if topic is None:
+        raise LookupError(f"there is no topic {name!r}; topics: {', '.join(sorted(node.storage.topics)) or 'none'}")
+    logs = [node.storage.log(name, index) for index in range(topic.partitions)]
+    return Topic(
+        name=name,
+        partitions=topic.partitions,
+        start_offsets=tuple(log.log_start_offset for log in logs),
+        end_offsets=tuple(log.high_watermark for log in logs),
+    )
+
+
+def read(node: Node, topic: str, partition: int, offset: int) -> Iterator[Record]:
+    """Read the records of a partition from an offset on, as far as they are committed."""
+    log = node.storage.log(topic, partition)
+    offset = max(offset, log.log_start_offset)
+    while offset < log.last_stable_offset:
+        data = log.read(offset, max_bytes=_PIECE, max_offset=log.last_stable_offset).read()
+        following = offset
+        for record, next_offset in records_in(topic, partition, data):
+            following = next_offset
+            if record is not None and record.offset >= offset:
+                yield record
+        if following == offset:
+            return
+        offset = following
+
+
+def group_of(node: Node, group_id: str) -> Group:
+    """Show a group, ``Dead`` if there is none."""
+    view = node.groups.coordinator.group(group_id)
+    if view is None:
+        return Group(group_id=group_id, state="Dead")
+    return _group(node, view)
+
+
+def _group(node: Node, view: GroupView) -> Group:
+    committed: dict[TopicPartition, Committed] = {}
+    for (topic, partition), offset in sorted(view.offsets.items()):
+        log = node.log(topic, partition)
+        if log is not None:
+            committed[TopicPartition(topic, partition)] = Committed(
+                offset=offset.offset, end_offset=log.high_watermark, metadata=offset.metadata
+            )
+    return Group(
+        group_id=view.group_id,
+        state=view.state.value,
+        generation=view.generation,
+        protocol=view.protocol_name or "",
+        members=tuple(_member(member) for member in view.members),
+        committed=committed,
+    )
+
+
+def _member(view: MemberView) -> Member:
+    return Member(
+        member_id=view.member_id,
+        client_id=view.client_id,
+        group_instance_id=view.group_instance_id,
+        client_host=view.client_host,
+        topics=subscription_in(view.metadata),
+        assignment=assignment_in(view.assignment),
+    )
+
+
+def subscription_in(data: bytes) -> frozenset[str]:
+    """Read which topics a consumer subscribes to; none where it cannot be read."""
+    try:
+        return frozenset(decode_subscription(data).topics)
+    except WireError:
+        return frozenset()
+
+
+def assignment_in(data: bytes) -> frozenset[TopicPartition]:
+    """Read what is assigned to a consumer; nothing where it cannot be read, for other protocols have other forms."""
+    if not data:
+        return frozenset()
+    try:
+        assigned = decode_assignment(data).assigned_partitions
+    except WireError:
+        return frozenset()
+    return frozenset(TopicPartition(topic.topic, index) for topic in assigned for index in topic.partitions)

@@ -1,0 +1,153 @@
+"""Steer a broker of this process: its time, its groups, its being there. Safe to call from any other thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from kafkalite.controls.group_rules import CoordinatorAway, Fenced
+
+if TYPE_CHECKING:
+    from kafkalite.broker import Broker
+    from kafkalite.clock import SteerableClock
+    from kafkalite.controls.engine import Engine
+    from kafkalite.groups.effects import Effects
+    from kafkalite.testing.portal import Portal
+    from kafkalite.testing.watching import Watch
+
+_LEAST_STEP: Final = 1e-6
+_SHARE_OF_SESSION: Final = 3
+"""Members that are kept alive beat this many times a session, as clients do by default."""
+_TURNS: Final = 3
+"""Turns of the loop in which tasks that have been woken do their work and sleep again."""
+
+
+class Steering:
+    """The controls over one broker."""
+
+    def __init__(self, broker: Broker, clock: SteerableClock, engine: Engine, watch: Watch, portal: Portal) -> None:
+        self._broker = broker
+        self._node = broker.node
+        self._clock = clock
+        self._engine = engine
+        self._watch = watch
+        self._portal = portal
+        self._away: CoordinatorAway | None = None
+
+    # Time
+
+    def now(self) -> tuple[float, int]:
+        """Tell the broker's time: monotonic seconds, and milliseconds since 1970."""
+        return self._portal.call(lambda: (self._clock.now(), self._clock.wall_ms()))
+
+    def freeze(self) -> None:
+        """Let the broker's time stand still."""
+        self._portal.call(self._clock.freeze)
+
+    def resume(self) -> None:
+        """Let the broker's time run on."""
+        self._portal.call(self._clock.resume)
+
+    def advance(self, seconds: float, keep_alive: Collection[str]) -> None:
+        """Move the broker's time, through everything that is due on the way, in its order.
+
+        Raises ValueError for a way back, and LookupError for a member that is to be kept alive and is in no group.
+        """
+        if not 0 <= seconds < inf:
+            raise ValueError(f"time cannot be advanced by {seconds} s")
+        self._portal.call_async(lambda: self._advance(seconds, frozenset(keep_alive)))
+
+    async def _advance(self, left: float, keep_alive: frozenset[str]) -> None:
+        self._check_members(keep_alive)
+        deadlines = self._node.deadlines
+        while left > 0:
+            now = self._clock.now()
+            session = self._node.groups.coordinator.keep_alive(keep_alive, now=now) if keep_alive else None
+            due = max(deadlines.next_due() - now, _LEAST_STEP)
+            step = min(left, due, inf if session is None else session / _SHARE_OF_SESSION)
+            self._clock.advance(step)
+            left -= step
+            deadlines.call_due(self._clock.now())
+            self._node.after_request()
+            for _ in range(_TURNS):
+                await trio.lowlevel.checkpoint()
+        if keep_alive:
+            self._node.groups.coordinator.keep_alive(keep_alive, now=self._clock.now())
+        self._watch.check()
+
+    def _check_members(self, names: frozenset[str]) -> None:
+        if not names:
+            return
+        members = [member for group in self._node.groups.coordinator.groups() for member in group.members]
+        known = {name for m in members for name in (m.member_id, m.group_instance_id, m.client_id)}
+        missing = ", ".join(map(repr, sorted(names - known)))
+        if missing:
+            clients = ", ".join(sorted({m.client_id for m in members})) or "none"
+            raise LookupError(f"cannot keep {missing} alive: in no group; clients that are members: {clients}")
+
+    # Groups
+
+    def expire(self, group_id: str, member: str) -> None:
+        """Let a member's session end now. Raises LookupError unless exactly one member is called so."""
+
+        def expire(member_id: str) -> Effects:
+            return self._node.groups.coordinator.expire_member(group_id, member_id, now=self._clock.now())
+
+        self._portal.call(lambda: self._steer_member(group_id, member, "expired", expire))
+
+    def fence(self, group_id: str, member: str) -> None:
+        """Take a member's place away for good. Raises LookupError unless exactly one member is called so."""
+
+        def fence(member_id: str) -> Effects:
+            self._engine.rules.append(Fenced(group_id, member_id))
+            return self._node.groups.coordinator.expire_member(group_id, member_id, now=self._clock.now())
+
+        self._portal.call(lambda: self._steer_member(group_id, member, "fenced", fence))
+
+    def rebalance(self, group_id: str) -> None:
+        """Have all members join again. Raises LookupError if the group has none."""
+
+        def rebalance() -> None:
+            if not self._watch.group(group_id).members:
+                raise LookupError(f"{self._watch.group(group_id)}: there is nobody to rebalance")
+            self._watch.history.tell(group_id, "a rebalance was forced", self._clock.now())
+            groups = self._node.groups
+            groups.steer(group_id, groups.coordinator.force_rebalance(group_id, now=self._clock.now()))
+
+        self._portal.call(rebalance)
+
+    def _steer_member(self, group_id: str, name: str, what: str, act: Callable[[str], Effects]) -> None:
+        member = self._watch.group(group_id).member(name)
+        self._watch.history.tell(group_id, f"{name} was {what}", self._clock.now())
+        self._node.groups.steer(group_id, act(member.member_id))
+
+    # The coordinator and the broker
+
+    def move_coordinator_away(self) -> None:
+        """Let the coordinator of all groups be nowhere; nothing happens if it is away already."""
+
+        def move() -> None:
+            if self._away is None:
+                self._away = CoordinatorAway()
+                self._engine.rules.insert(0, self._away)
+                self._node.groups.unload()
+
+        self._portal.call(move)
+
+    def move_coordinator_back(self) -> None:
+        """Let the coordinator be here again, with the groups as its log has them."""
+
+        def move() -> None:
+            if self._away is not None:
+                self._engine.rules.remove(self._away)
+                self._away = None
+                self._watch.check()
+
+        self._portal.call(move)
+
+    def set_available(self, available: bool) -> None:
+        """Cut all clients off and let none in, or let them in again."""
+        self._portal.call(lambda: self._broker.set_available(available))

@@ -1,0 +1,101 @@
+"""Waits that end with the very event that they wait for: a change of a group, a commit, a fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kafkalite.testing.history import History
+from kafkalite.testing.looking import group_of
+from kafkalite.testing.positions import Positions
+from kafkalite.testing.views import Group, TopicPartition
+
+if TYPE_CHECKING:
+    from kafkalite.broker import Broker
+    from kafkalite.controls.engine import Engine
+    from kafkalite.groups.effects import Effects, Reply
+    from kafkalite.testing.conditions import Condition
+    from kafkalite.testing.portal import Portal
+
+T = TypeVar("T")
+
+
+class Watch:
+    """Looks at a broker whenever something has changed in it. To be used in the broker's loop."""
+
+    def __init__(self, broker: Broker, engine: Engine, portal: Portal) -> None:
+        self._node = broker.node
+        self._portal = portal
+        self._waits: dict[Future[Any], Callable[[], None]] = {}
+        self._stable_since: dict[str, int] = {}
+        self.history = History(self._node.now())
+        self.positions = Positions(self._topic_id, self.check)
+        engine.observers.append(self.positions.observe)
+        self._node.groups.on_performed = self._performed
+
+    # What conditions look at
+
+    def group(self, group_id: str) -> Group:
+        """Give a group as it is now."""
+        return group_of(self._node, group_id)
+
+    def partitions(self, topic: str) -> int:
+        """Tell how many partitions a topic has, 0 if there is no such topic."""
+        found = self._node.storage.topics.get(topic)
+        return 0 if found is None else found.partitions
+
+    def position(self, member_client_id: str, partition: TopicPartition, *, since: int) -> int | None:
+        """Give the offset that a client fetched last from a partition."""
+        return self.positions.of(member_client_id, partition.topic, partition.partition, since=since)
+
+    def stable_since(self, group_id: str) -> int:
+        """Give the number of the first fetch that came after the group became stable."""
+        return self._stable_since.get(group_id, 0)
+
+    # Waiting
+
+    def until(self, condition: Condition[T]) -> Future[T]:
+        """Give a future that is done as soon as the condition holds."""
+        future: Future[T] = Future()
+
+        def look() -> None:
+            seen = condition.seen(self)
+            if seen is not None and not future.done():
+                self._waits.pop(future, None)
+                future.set_result(seen)
+
+        self._portal.owe(future)
+        self._waits[future] = look
+        look()
+        return future
+
+    def give_up(self, future: Future[T], condition: Condition[T]) -> str:
+        """Wait no longer; say in words what is missing, what there is and what happened."""
+        self._waits.pop(future, None)
+        group_id = condition.group_id
+        return (
+            f"waited for {condition.missing(self)}\nnow: {self.group(group_id)}\n"
+            f"history (the broker's time):\n{self.history.of(group_id)}"
+        )
+
+    def check(self) -> None:
+        """Look whether anything that is awaited has come."""
+        for look in tuple(self._waits.values()):
+            look()
+
+    def _performed(self, effects: Effects) -> None:
+        if effects.replies and not effects.records and all(map(_is_heartbeat, effects.replies)):
+            return  # most calls by far, and a heartbeat that is answered changes no group
+        for group in self._node.groups.coordinator.groups():
+            if self.history.note(group, self._node.now()) and group.state.value == "Stable":
+                self._stable_since[group.group_id] = self.positions.fetches + 1
+        self.check()
+
+    def _topic_id(self, name: str) -> bytes | None:
+        topic = self._node.storage.topics.get(name)
+        return None if topic is None else topic.topic_id
+
+
+def _is_heartbeat(reply: Reply) -> bool:
+    return type(reply.response).__name__ == "HeartbeatResponse"

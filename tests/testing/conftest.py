@@ -1,0 +1,39 @@
+"""A broker beside each test, and members of groups made of real, unmodified clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from kafkalite.testing import Handle, run
+from members import ConfluentMember, Join, Member
+
+
+@pytest.fixture
+def broker() -> Iterator[Handle]:
+    with run(topics={"clicks": 3}) as handle:
+        yield handle
+
+
+@pytest.fixture
+def client() -> type[Member]:
+    """The client that members are made of; a test that is parametrised by it sees how others do."""
+    return ConfluentMember
+
+
+@pytest.fixture
+def join(broker: Handle, client: type[Member]) -> Iterator[Join]:
+    """Start members that poll on threads of their own until the test ends."""
+    members: list[Member] = []
+
+    def join(client_id: str, *, group: str = "readers", topic: str = "clicks", **settings: object) -> Member:
+        member = client(broker.bootstrap, group, topic, client_id, **settings)
+        members.append(member)
+        return member
+
+    yield join
+    for member in members:
+        member.ask_to_stop()
+    for member in members:
+        member.join()

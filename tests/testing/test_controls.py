@@ -1,0 +1,226 @@
+"""Time, groups and the broker's being there, steered from the test; what unmodified clients make of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import confluent_kafka
+import pytest
+
+from kafkalite.testing import Handle, NotInTime, TopicPartition, run
+from members import BOTH, Join, Member
+
+ALL = {TopicPartition("clicks", index) for index in range(3)}
+
+
+@pytest.fixture
+def consumer(broker: Handle) -> Iterator[confluent_kafka.Consumer]:
+    """A client that only commits and asks, without being a member."""
+    made = confluent_kafka.Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "readers"})
+    yield made
+    made.close()
+
+
+# Time
+
+
+@BOTH
+def test_a_silent_member_loses_its_partitions_when_time_is_advanced(broker: Handle, join: Join) -> None:
+    join("silent")
+    join("alive")
+    broker.await_stable("readers", members=2)
+    before = broker.groups["readers"].member("silent").member_id
+    broker.clock.advance(46, keep_alive=["alive"])
+    # The silent one hears of it, and comes back as somebody else.
+    after = broker.await_stable("readers", members=2)
+    assert after.member("silent").member_id != before
+    assert after.generation > 1
+
+
+def test_a_member_that_is_kept_alive_is_the_same_after_an_hour(broker: Handle, join: Join) -> None:
+    join("reader")
+    before = broker.await_stable("readers", members=1)
+    broker.clock.advance(3600, keep_alive=["reader"])
+    assert broker.groups["readers"] == before
+
+
+def test_a_member_is_kept_alive_by_any_of_its_names(broker: Handle, join: Join) -> None:
+    join("a", instance="the-first")
+    join("b")
+    before = broker.await_stable("readers", members=2)
+    broker.clock.advance(600, keep_alive=["the-first", before.member("b").member_id])
+    assert broker.groups["readers"] == before
+
+
+def test_only_members_can_be_kept_alive(broker: Handle, join: Join) -> None:
+    join("reader")
+    broker.await_stable("readers")
+    with pytest.raises(LookupError, match="cannot keep 'raeder' alive: in no group; clients that are members: reader"):
+        broker.clock.advance(10, keep_alive=["raeder"])
+    with pytest.raises(ValueError, match="cannot be advanced"):
+        broker.clock.advance(-1)
+
+
+def test_a_standby_takes_over_within_a_second(broker: Handle, join: Join) -> None:
+    """The ad-click story: three partitions, four readers, and the one without any is there when another falls."""
+    for number in range(4):
+        join(f"reader-{number}")
+    group = broker.await_stable("readers", members=4)
+    standby = next(member for member in group.members if not member.assignment)
+    fallen = next(member for member in group.members if member.assignment)
+    started = time.monotonic()
+    broker.groups.fence("readers", fallen.client_id)
+    taken_over = broker.await_stable("readers", members=3)
+    assert time.monotonic() - started < 1
+    assert standby.client_id in {owner.client_id for owner in taken_over.owners.values()}
+    assert set(taken_over.owners) == ALL
+
+
+def test_a_frozen_clock_stamps_all_records_alike(broker: Handle) -> None:
+    with broker.clock.frozen():
+        first = broker.produce("clicks", "a")[0].timestamp
+        broker.clock.advance(90)
+        assert broker.produce("clicks", "b")[0].timestamp == first + 90_000 == broker.clock.now_ms()
+    assert broker.clock.now_ms() >= first + 90_000
+
+
+def test_a_delayed_fetch_is_answered_when_time_is_advanced(broker: Handle) -> None:
+    client = confluent_kafka.Consumer({
+        "bootstrap.servers": broker.bootstrap,
+        "group.id": "none",
+        "fetch.min.bytes": 100_000,
+        "fetch.wait.max.ms": 20_000,
+    })  # fmt: skip
+    client.assign([confluent_kafka.TopicPartition("clicks", 0, 0)])
+    broker.clock.freeze()
+    broker.produce("clicks", "too little to be worth an answer", partition=0)
+    assert client.poll(0.3) is None
+    broker.clock.advance(20)
+    message = client.poll(5)
+    assert message is not None
+    assert message.value() == b"too little to be worth an answer"
+    client.close()
+
+
+def test_offsets_of_a_group_expire_when_time_is_advanced(broker: Handle, consumer: confluent_kafka.Consumer) -> None:
+    consumer.commit(offsets=[confluent_kafka.TopicPartition("clicks", 1, 5)], asynchronous=False)
+    assert broker.await_committed("readers", "clicks", partition=1, offset=5).committed
+    broker.clock.advance(7 * 24 * 3600 + 601)
+    assert not broker.groups["readers"].committed
+
+
+def test_a_rebalance_times_out_when_time_is_advanced(broker: Handle, join: Join) -> None:
+    """A member that beats but does not poll holds its group up until the rebalance time-out."""
+    stuck = confluent_kafka.Consumer({
+        "bootstrap.servers": broker.bootstrap, "group.id": "readers", "client.id": "stuck",
+        "max.poll.interval.ms": 300_000, "auto.offset.reset": "earliest",
+    })  # fmt: skip
+    stuck.subscribe(["clicks"], on_revoke=lambda *_: None)
+    while not stuck.assignment():
+        stuck.poll(0.05)
+    join("newcomer")
+    with pytest.raises(NotInTime, match="PreparingRebalance"):
+        broker.await_stable("readers", members=2, timeout=1)
+    broker.clock.advance(301, keep_alive=["stuck"])
+    group = broker.await_stable("readers", members=1)
+    assert [member.client_id for member in group.members] == ["newcomer"]
+    stuck.close()
+
+
+# Groups
+
+
+def test_a_fenced_member_ends_with_the_error(broker: Handle, join: Join) -> None:
+    fenced = join("fenced", instance="first")
+    join("other")
+    broker.await_stable("readers", members=2)
+    broker.groups.fence("readers", "first")
+    assert fenced.has_ended.wait(10)
+    assert isinstance(fenced.failure, confluent_kafka.KafkaException)
+    assert "fenced" in str(fenced.failure).lower()
+    group = broker.await_stable("readers", members=1)
+    assert {owner.client_id for owner in group.owners.values()} == {"other"}
+
+
+@BOTH
+def test_an_expired_member_joins_again(broker: Handle, join: Join) -> None:
+    join("reader")
+    before = broker.await_stable("readers", members=1)
+    broker.groups.expire("readers", "reader")
+    after = broker.await_stable("readers", members=1)
+    assert after.member("reader").member_id != before.member("reader").member_id
+
+
+@BOTH
+def test_a_rebalance_is_forced(broker: Handle, join: Join) -> None:
+    join("a")
+    join("b")
+    before = broker.await_stable("readers", members=2)
+    broker.groups.rebalance("readers")
+    after = broker.await_stable("readers", members=2)
+    assert after.generation > before.generation
+    assert [member.member_id for member in after.members] == [member.member_id for member in before.members]
+
+
+def test_what_was_done_from_outside_is_in_the_history(broker: Handle, join: Join) -> None:
+    join("reader")
+    broker.await_stable("readers")
+    broker.groups.expire("readers", "reader")
+    with pytest.raises(NotInTime, match="reader was expired"):
+        broker.await_stable("readers", members=9, timeout=0.05)
+
+
+def test_only_members_can_be_steered(broker: Handle, join: Join) -> None:
+    for steer in (broker.groups.expire, broker.groups.fence):
+        with pytest.raises(LookupError, match="no member is called 'nobody' in group 'readers'; its members: none"):
+            steer("readers", "nobody")
+    with pytest.raises(LookupError, match="nobody to rebalance"):
+        broker.groups.rebalance("readers")
+
+
+@BOTH
+def test_members_find_their_coordinator_again(broker: Handle, join: Join, client: type[Member]) -> None:
+    member = join("reader")
+    before = broker.await_positioned("readers")
+    with broker.coordinator.away():
+        broker.produce("clicks", "meanwhile", partition=0)
+        assert member.read.get(timeout=10) == (0, 0, b"meanwhile"), "records do not come from the coordinator"
+        with pytest.raises(NotInTime):
+            broker.await_committed("readers", "clicks", timeout=0.5)
+    after = broker.await_committed("readers", "clicks")
+    assert [m.member_id for m in after.members] == [m.member_id for m in before.members], "nobody had to leave"
+
+
+def test_a_commit_hears_that_the_coordinator_is_elsewhere(broker: Handle, consumer: confluent_kafka.Consumer) -> None:
+    at = [confluent_kafka.TopicPartition("clicks", 0, 1)]
+    consumer.commit(offsets=at, asynchronous=False)
+    broker.coordinator.move_away()
+    broker.coordinator.move_away()
+    with pytest.raises(confluent_kafka.KafkaException) as caught:
+        consumer.commit(offsets=at, asynchronous=False)
+    assert caught.value.args[0].name() in ("NOT_COORDINATOR", "_WAIT_COORD", "COORDINATOR_NOT_AVAILABLE")
+    broker.coordinator.move_back()
+    broker.coordinator.move_back()
+
+
+# The broker
+
+
+def test_a_producer_survives_that_the_broker_is_unavailable(broker: Handle) -> None:
+    producer = confluent_kafka.Producer(
+        {"bootstrap.servers": broker.bootstrap, "reconnect.backoff.ms": 10, "log_level": 0}
+    )
+    producer.produce("clicks", b"before", partition=0)
+    assert producer.flush(10) == 0
+    with broker.unavailable():
+        producer.produce("clicks", b"meanwhile", partition=0)
+        assert producer.flush(0.3) == 1
+    assert producer.flush(10) == 0
+    assert [record.text for record in broker.records("clicks")] == ["before", "meanwhile"]
+
+
+def test_time_is_each_brokers_own() -> None:
+    with run() as first, run() as second:
+        first.clock.advance(1_000_000)
+        assert first.clock.now_ms() - second.clock.now_ms() > 900_000_000

@@ -1,0 +1,155 @@
+"""The handle against real clients: what it shows is what clients did, and they see what it did."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from kafkalite.testing import Handle, NotInTime, TopicPartition, run
+from kafkalite.testing.batches import partition_for_key
+from members import BOTH, Join
+
+
+@BOTH
+def test_a_member_reads_what_the_handle_produced(broker: Handle, join: Join) -> None:
+    broker.produce("clicks", "one", "two", partition=1)
+    member = join("reader")
+    assert [member.read.get(timeout=10) for _ in range(2)] == [(1, 0, b"one"), (1, 1, b"two")]
+
+
+@BOTH
+def test_a_group_is_stable_when_all_have_their_partitions(broker: Handle, join: Join) -> None:
+    for number in range(3):
+        join(f"reader-{number}")
+    group = broker.await_stable("readers", members=3)
+    assert group.generation >= 1
+    assert sorted(member.client_id for member in group.owners.values()) == ["reader-0", "reader-1", "reader-2"]
+    assert set(group.owners) == {TopicPartition("clicks", index) for index in range(3)}
+
+
+@BOTH
+def test_what_has_been_committed_is_awaited(broker: Handle, join: Join) -> None:
+    broker.produce("clicks", *map(str, range(10)), partition=0)
+    broker.produce("clicks", "x", partition=2)
+    join("reader")
+    group = broker.await_committed("readers", "clicks")
+    assert group.lag == 0
+    assert {at: committed.offset for at, committed in group.committed.items() if committed.offset} == {
+        ("clicks", 0): 10,
+        ("clicks", 2): 1,
+    }
+    broker.produce("clicks", "behind", partition=0)
+    assert broker.await_committed("readers", "clicks").committed[TopicPartition("clicks", 0)].offset == 11
+
+
+@BOTH
+def test_a_reader_of_the_latest_misses_nothing_once_it_is_positioned(broker: Handle, join: Join) -> None:
+    broker.produce("clicks", "before", partition=0)
+    member = join("reader", reset="latest")
+    broker.await_positioned("readers")
+    broker.produce("clicks", "after", partition=0)
+    assert member.read.get(timeout=10) == (0, 1, b"after")
+
+
+def test_a_position_is_awaited(broker: Handle, join: Join) -> None:
+    broker.produce("clicks", "a", "b", "c", partition=0)
+    join("reader", auto_commit=False)
+    broker.await_positioned("readers", "clicks", partition=0, offset=3)
+
+
+def test_a_wait_in_vain_tells_the_groups_state_and_history(broker: Handle, join: Join) -> None:
+    join("lonely")
+    broker.await_stable("readers", members=1)
+    with pytest.raises(NotInTime) as caught:
+        broker.await_stable("readers", members=2, timeout=0.1)
+    text = str(caught.value)
+    assert "after 0.1 s: waited for group 'readers' to be stable with 2 member(s)" in text
+    assert "now: group 'readers' is Stable, generation " in text
+    assert "owns clicks-0, clicks-1, clicks-2" in text
+    assert "s  CompletingRebalance, generation 1: lonely" in text
+
+
+def test_a_wait_for_a_position_says_who_is_behind(broker: Handle, join: Join) -> None:
+    join("reader")
+    broker.await_positioned("readers")
+    with pytest.raises(NotInTime, match=r"clicks-1 from 7 \(owner: reader, at 0\)"):
+        broker.await_positioned("readers", "clicks", partition=1, offset=7, timeout=0.1)
+
+
+def test_records_are_awaited(broker: Handle) -> None:
+    threading.Timer(0.05, lambda: broker.produce("later", "hello", key="k", headers=[("h", b"1")])).start()
+    (record,) = broker.consume("later")
+    assert (record.topic, record.offset, record.key, record.text, record.headers) == (
+        "later", 0, b"k", "hello", (("h", b"1"),),
+    )  # fmt: skip
+
+
+def test_records_that_do_not_come_are_counted(broker: Handle) -> None:
+    broker.produce("clicks", "one")
+    with pytest.raises(NotInTime, match=r"waited for 2 record\(s\) of topic 'clicks', and there are 1"):
+        broker.consume("clicks", 2, timeout=0.05)
+    with pytest.raises(NotInTime, match="there is no topic 'nowhere'"):
+        broker.consume("nowhere", timeout=0.05)
+
+
+def test_records_come_in_the_order_of_time(broker: Handle) -> None:
+    for timestamp, partition in ((30, 0), (10, 1), (20, 2)):
+        broker.produce("clicks", str(timestamp), partition=partition, timestamp=timestamp)
+    assert [record.text for record in broker.records("clicks")] == ["10", "20", "30"]
+    assert [record.text for record in broker.records("clicks", partition=2)] == ["20"]
+    assert [record.text for record in broker.consume("clicks", offset=0, partition=1)] == ["10"]
+
+
+def test_records_without_a_key_take_turns(broker: Handle) -> None:
+    assert [broker.produce("clicks", "x")[0].partition for _ in range(4)] == [0, 1, 2, 0]
+
+
+@pytest.mark.parametrize("key", [b"", b"a", b"ab", b"abc", b"abcd", b"user-4711", "ключ".encode(), bytes(range(256))])
+def test_keys_choose_partitions_as_other_clients_do(key: bytes) -> None:
+    from kafka.partitioner.default import murmur2
+
+    assert partition_for_key(key, 1009) == (murmur2(key) & 0x7FFFFFFF) % 1009
+
+
+def test_topics_are_created_shown_and_deleted(broker: Handle) -> None:
+    broker.topics.create("orders", 2, {"retention.ms": "1000"})
+    broker.produce("orders", "one", partition=1)
+    assert set(broker.topics) == {"clicks", "orders"}
+    assert broker.topics["orders"].end_offsets == (0, 1)
+    broker.topics.delete("orders")
+    assert "orders" not in broker.topics
+    with pytest.raises(LookupError, match="there is no topic 'orders'; topics: clicks"):
+        broker.topics.delete("orders")
+    with pytest.raises(ValueError, match="cannot be created"):
+        broker.topics.create("clicks")
+    with pytest.raises(LookupError, match=r"3 partition\(s\), and no 7"):
+        broker.produce("clicks", "x", partition=7)
+    with pytest.raises(ValueError, match="at least one value"):
+        broker.produce("clicks")
+
+
+def test_groups_are_listed_and_deleted(broker: Handle, join: Join) -> None:
+    broker.produce("clicks", "x", partition=0)
+    member = join("reader")
+    broker.await_committed("readers", "clicks")
+    assert list(broker.groups) == ["readers"]
+    with pytest.raises(ValueError, match="NON_EMPTY_GROUP"):
+        broker.groups.delete("readers")
+    member.ask_to_stop()
+    assert member.has_ended.wait(10)
+    broker.groups.delete("readers")
+    assert broker.groups["readers"].state == "Dead"
+    with pytest.raises(ValueError, match="GROUP_ID_NOT_FOUND"):
+        broker.groups.delete("readers")
+
+
+def test_large_records_leave_a_broker_in_memory(broker: Handle, join: Join) -> None:
+    broker.produce("clicks", b"x" * 900_000, partition=0)
+    assert len(join("reader").read.get(timeout=10)[2] or b"") == 900_000
+
+
+def test_brokers_know_nothing_of_each_other() -> None:
+    with run(topics={"t": 1}) as first, run() as second:
+        assert first.bootstrap != second.bootstrap
+        assert "t" not in second.topics

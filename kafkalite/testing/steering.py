@@ -110,8 +110,12 @@ class Steering:
                     f"{member} has no group.instance.id, and only static members can be fenced (KIP-345): expire it, "
                     "and it is told UNKNOWN_MEMBER_ID"
                 )
+            groups, now = self._node.groups, self._clock.now()
+            nobody, effects = groups.coordinator.displace_member(group_id, member_id, now=now)
+            # Now, while its place is taken, whatever of it waits for an answer is told so, and later the rule tells it.
+            groups.steer(group_id, effects)
             self._engine.rules.append(Fenced(group_id, member_id))
-            return self._node.groups.coordinator.expire_member(group_id, member_id, now=self._clock.now())
+            return groups.coordinator.expire_member(group_id, nobody, now=now)
 
         self._portal.call(lambda: self._steer_member(group_id, member, "fenced", fence))
 

@@ -134,7 +134,7 @@ def test_a_rebalance_times_out_when_time_is_advanced(broker: Handle, join: Join)
 def test_a_fenced_member_ends_with_the_error(broker: Handle, join: Join) -> None:
     fenced = join("fenced", instance="first")
     join("other")
-    broker.await_stable("readers", members=2)
+    broker.await_positioned("readers")
     broker.groups.fence("readers", "first")
     assert fenced.has_ended.wait(5)
     assert isinstance(fenced.failure, confluent_kafka.KafkaException)

@@ -68,7 +68,7 @@ def main(
             raise
     print(markdown(results))
     if page is not None:
-        write_into(page, results)
+        write_into(page, markdown(results))
     if results.failures:
         sys.exit(1)
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from benchmarks import programs
 from benchmarks.brokers import Kind, Server
-from benchmarks.processes import RunFailedError, cpu_seconds, run_client
+from benchmarks.processes import RunFailedError, cpu_seconds, is_running, run_client
 from kafkalite_conformance.broker import serves_metadata
 
 _START_LIMIT_S: Final = 60
@@ -84,6 +84,8 @@ class Ground:
         self.run = 0
         """The number of the run, from 0; the uncounted one has it too."""
         self.runs = 1
+        self.data_dir = folder
+        """Where the broker that was started last has everything of its own."""
         self._folder = folder
         self._numbers = itertools.count()
         self._server: Server | None = None
@@ -103,13 +105,13 @@ class Ground:
         Returns the seconds from its spawn to the first Metadata reply that names a broker.
         """
         self.end()
-        data_dir = self._folder / f"{self.kind.name}-{next(self._numbers)}"
+        self.data_dir = data_dir = self._folder / f"{self.kind.name}-{next(self._numbers)}"
         start = time.perf_counter()
         self._server = server = self.kind.spawn(data_dir)
         while not serves_metadata(server.bootstrap):
             if time.perf_counter() - start > _START_LIMIT_S:
                 raise RunFailedError(f"no Metadata reply within {_START_LIMIT_S} s")
-            if not _runs(server.pid):
+            if not is_running(server.pid):
                 raise RunFailedError(f"the broker ended while starting: {_last_words(data_dir)}")
             time.sleep(0.002)
         return time.perf_counter() - start
@@ -169,7 +171,7 @@ class Ground:
         try:
             return run_client(command, timeout=_CLIENT_LIMIT_S)
         except RunFailedError as problem:
-            raise RunFailedError(str(problem) if _runs(pid) else f"the broker ended; {problem}") from problem
+            raise RunFailedError(str(problem) if is_running(pid) else f"the broker ended; {problem}") from problem
 
 
 @contextmanager
@@ -181,12 +183,6 @@ def standing_ground(kind: Kind, folder: Path, scale: Scale) -> Generator[Ground]
     finally:
         ground.end()
         os.sync()
-
-
-def _runs(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
 
 
 def _last_words(data_dir: Path) -> str:

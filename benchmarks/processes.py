@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +49,13 @@ def output_of(command: Sequence[str], *, folder: Path | None = None) -> str:
     except FileNotFoundError:
         return ""
     return finished.stdout + finished.stderr
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process is there and has not ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def cpu_seconds(pid: int) -> float:

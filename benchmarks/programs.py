@@ -23,7 +23,18 @@ class MissingToolError(Exception):
 
 def wire_latency() -> Path:
     """Compile the raw-socket latency client."""
-    return _compiled("wire_latency", ["wire_latency.c"], [])
+    return _compiled("wire_latency", ["wire_latency.c", "wire.h"], [])
+
+
+def wire_commits() -> Path:
+    """Compile the raw-socket client that counts acknowledged requests."""
+    return _compiled("wire_commits", ["wire_commits.c", "wire.h"], [])
+
+
+def bare_disk() -> Path:
+    """Compile the loops of checksums, writes and syncs against the library inside the google-crc32c wheel."""
+    library = _library_of("google_crc32c", "libcrc32c-*.so*")
+    return _compiled("bare_disk", ["bare_disk.c"], [str(library), f"-Wl,-rpath,{library.parent}"])
 
 
 def rdkafka_load() -> Path:
@@ -36,14 +47,7 @@ def rdkafka_load() -> Path:
 
 def librdkafka() -> Path:
     """Find the shared library that confluent-kafka's wheel carries."""
-    found = importlib.util.find_spec("confluent_kafka")
-    if found is None or found.origin is None:
-        raise MissingToolError("confluent-kafka is not installed")
-    folder = Path(found.origin).parents[1] / "confluent_kafka.libs"
-    libraries = sorted(folder.glob("librdkafka-*.so*"))
-    if not libraries:
-        raise MissingToolError("the installed confluent-kafka carries no librdkafka of its own")
-    return libraries[0]
+    return _library_of("confluent_kafka", "librdkafka-*.so*")
 
 
 def producer_performance() -> list[str]:
@@ -77,6 +81,17 @@ def kfake_version() -> str:
         if len(words) > 1 and words[0].endswith("/kfake") and words[1].startswith("v"):
             return words[1]
     return "unknown"
+
+
+def _library_of(package: str, pattern: str) -> Path:
+    """Find a shared library that a package's wheel carries."""
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        raise MissingToolError(f"{package} is not installed")
+    libraries = sorted((Path(found.origin).parents[1] / f"{package}.libs").glob(pattern))
+    if not libraries:
+        raise MissingToolError(f"the installed {package} carries no {pattern} of its own")
+    return libraries[0]
 
 
 def _compiled(name: str, files: Sequence[str], arguments: Sequence[str]) -> Path:

@@ -21,14 +21,14 @@ def markdown(results: Results) -> str:
     )
 
 
-def write_into(page: Path, results: Results) -> None:
+def write_into(page: Path, generated: str) -> None:
     """Replace what stands between the marks of a page. ValueError if it has no marks."""
     text = page.read_text()
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{page} has no line `{BEGIN}` followed by `{END}`")
-    page.write_text(f"{before}{BEGIN}\n\n{markdown(results)}\n\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n\n{generated}\n\n{END}{after}")
 
 
 def _circumstances(results: Results) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from kafkalite import upkeep
 from kafkalite.clock import MACHINE_CLOCK
 from kafkalite.config.address import HostPort
 from kafkalite.deadlines import Deadlines
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 log = getLogger("kafkalite.broker")
 
 _SHUTDOWN_DEADLINE: Final = 5.0
-_EXPIRE_EVERY: Final = 600.0
-"""Kafka's producer.id.expiration.check.interval.ms."""
 
 
 class Broker:
@@ -141,9 +140,9 @@ class Broker:
         try:
             async with trio.open_nursery() as background, trio.open_nursery() as connections:
                 background.start_soon(self._deadlines.run)
+                await background.start(node.commits.run)
                 background.start_soon(_warm_up, self._dispatch)
-                background.start_soon(_checkpoint, node, self.config.log_flush_offset_checkpoint_interval)
-                background.start_soon(_expire_producers, node)
+                background.start_soon(upkeep.run, node, self.config)
                 async with trio.open_nursery() as accepting:
                     for listener in self._listeners:
                         accepting.start_soon(listener.accept, connections)
@@ -189,18 +188,6 @@ async def _warm_up(dispatch: Dispatch) -> None:
     for api in APIS.values():
         await trio.sleep(0.01)
         dispatch.import_handler(api)
-
-
-async def _checkpoint(node: Node, every: float) -> None:
-    while True:
-        await trio.sleep(every)
-        await trio.to_thread.run_sync(node.checkpoint)
-
-
-async def _expire_producers(node: Node) -> None:
-    while True:
-        await node.deadlines.sleep(_EXPIRE_EVERY)
-        node.expire_producers()
 
 
 def run(config: BrokerConfig, *, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:

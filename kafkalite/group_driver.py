@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterator
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from kafkalite.errors import RequestError
 from kafkalite.held_heartbeats import HeldHeartbeats
+from kafkalite.replay import keys_and_values
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.log import AppendOrigin
-from kafkalite_wire.records import Record, build_batch, iter_records, read_header
+from kafkalite_wire.records import Record, build_batch
 
 if TYPE_CHECKING:
     from kafkalite.config import BrokerConfig
     from kafkalite.deadlines import Deadline, Deadlines
+    from kafkalite.group_commit import GroupCommit
     from kafkalite.groups.coordinator import GroupCoordinator
     from kafkalite.groups.effects import Client, Effects
     from kafkalite.handlers.handling import Reply
@@ -31,19 +34,24 @@ log = getLogger("kafkalite.groups")
 
 OFFSETS_TOPIC: Final = "__consumer_offsets"
 _CONFIGS: Final = {"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "104857600"}
-_REPLAY_BYTES: Final = 1 << 20
 
 
 class GroupDriver:
     """The coordinator of all groups, with its clock, its log and its clients."""
 
     def __init__(
-        self, storage: Storage, config: BrokerConfig, deadlines: Deadlines, wall_ms: Callable[[], int]
+        self,
+        storage: Storage,
+        config: BrokerConfig,
+        deadlines: Deadlines,
+        wall_ms: Callable[[], int],
+        commits: GroupCommit,
     ) -> None:
         self._storage = storage
         self._config = config
         self._deadlines = deadlines
         self._wall_ms = wall_ms
+        self._commits = commits
         self._alarm: Deadline | None = None
         self._held = HeldHeartbeats(deadlines, config.group_heartbeat_hold)
         self._loaded: GroupCoordinator | None = None
@@ -52,10 +60,17 @@ class GroupDriver:
 
     @property
     def coordinator(self) -> GroupCoordinator:
-        """The state of all groups; read from the log when first asked for."""
+        """The state of all groups; read from the log when first asked for.
+
+        Raises RequestError when it cannot be read: a group shall rather wait than go back to an old commit.
+        """
         if self._loaded is None:
-            self._loaded = _new_coordinator(self._config)
-            self._loaded.load(self._kept(), now=self._deadlines.now())
+            loaded = _new_coordinator(self._config)
+            try:
+                loaded.load(self._kept(), now=self._deadlines.now())
+            except StorageError as error:
+                raise RequestError(f"cannot read the groups from {OFFSETS_TOPIC}: {error}") from error
+            self._loaded = loaded
             self._set_alarm()
         return self._loaded
 
@@ -67,24 +82,37 @@ class GroupDriver:
             )
 
     def perform(self, effects: Effects) -> None:
-        """Write the records, then send the replies."""
+        """Write the records, then send the replies; where `flush.messages` asks for it, once all is on disk."""
+        unsynced: list[PartitionLog] = []
         if effects.records:
             try:
-                self._keep(effects)
+                unsynced = self._keep(effects)
             except StorageError as error:
-                log.error("cannot write to %s: %s; reading the groups again", OFFSETS_TOPIC, error)
-                owed = [reply.token for reply in effects.replies]
-                if self._loaded is not None:
-                    owed += self._loaded.waiting_tokens()
-                    self._loaded = None
-                for token in owed:
-                    cast("Reply[Any]", token).fail(f"cannot write to {OFFSETS_TOPIC}")
+                self._start_over(effects, error)
                 return
-        for reply in effects.replies:
-            cast("Reply[Any]", reply.token).send(reply.response)
+        if unsynced:
+            self._commits.when_all_synced(unsynced, lambda error: self._synced(effects, error))
+        else:
+            _send(effects)
         self._set_alarm()
         if self.on_performed is not None:
             self.on_performed(effects)
+
+    def _synced(self, effects: Effects, error: StorageError | None) -> None:
+        if error is None:
+            _send(effects)
+        else:
+            self._start_over(effects, error)
+
+    def _start_over(self, effects: Effects, error: StorageError) -> None:
+        """Read the groups from the log again, so that nobody was told what is not so."""
+        log.error("cannot write to %s: %s; reading the groups again", OFFSETS_TOPIC, error)
+        owed = [reply.token for reply in effects.replies]
+        if self._loaded is not None:
+            owed += self._loaded.waiting_tokens()
+            self._loaded = None
+        for token in owed:
+            cast("Reply[Any]", token).fail(f"cannot write to {OFFSETS_TOPIC}")
 
     def heartbeat(self, request: HeartbeatRequest, client: Client, reply: Reply[HeartbeatResponse]) -> None:
         """Answer a heartbeat; at once if there is something to tell, else when there is, or a little later."""
@@ -126,7 +154,8 @@ class GroupDriver:
         """Forget the offsets that were committed for a topic."""
         self.perform(self.coordinator.delete_topic_offsets([name]))
 
-    def _keep(self, effects: Effects) -> None:
+    def _keep(self, effects: Effects) -> list[PartitionLog]:
+        """Append the records; return the logs that must be synced before anybody is told."""
         from kafkalite.groups.coordinator import partition_for
 
         self.prepare()
@@ -136,15 +165,20 @@ class GroupDriver:
         for group_id, key, value in effects.records:
             batch = batches.setdefault(partition_for(group_id, partitions), [])
             batch.append(Record(offset=len(batch), timestamp=wall_ms, key=key, value=value))
-        for partition, records in batches.items():
-            self._storage.log(OFFSETS_TOPIC, partition).append(
-                build_batch(records), now_ms=wall_ms, origin=AppendOrigin.BROKER
-            )
+        unsynced: list[PartitionLog] = []
+        for number, records in batches.items():
+            partition = self._storage.log(OFFSETS_TOPIC, number)
+            appended = partition.append(build_batch(records), now_ms=wall_ms, origin=AppendOrigin.BROKER, sync=False)
+            if appended.awaits_sync:
+                unsynced.append(partition)
+            elif partition.flush_within is not None:
+                self._commits.sync_within(partition, partition.flush_within)
+        return unsynced
 
     def _kept(self) -> Iterator[tuple[bytes, bytes | None]]:
         topic = self._storage.topics.get(OFFSETS_TOPIC)
         for partition in range(0 if topic is None else topic.partitions):
-            yield from _records_of(self._storage.log(OFFSETS_TOPIC, partition))
+            yield from keys_and_values(self._storage.log(OFFSETS_TOPIC, partition))
 
     def _set_alarm(self) -> None:
         when = self.coordinator.next_deadline()
@@ -158,6 +192,11 @@ class GroupDriver:
         self.perform(self.coordinator.advance(self._deadlines.now(), self._wall_ms()))
         if self._held:
             self._held.release_where(self.coordinator.is_rebalancing)
+
+
+def _send(effects: Effects) -> None:
+    for reply in effects.replies:
+        cast("Reply[Any]", reply.token).send(reply.response)
 
 
 def _new_coordinator(config: BrokerConfig) -> GroupCoordinator:
@@ -175,20 +214,3 @@ def _new_coordinator(config: BrokerConfig) -> GroupCoordinator:
         offsets_retention_check_interval=config.offsets_retention_check_interval,
     )
     return GroupCoordinator(groups, new_member_suffix=lambda: str(uuid.uuid4()))
-
-
-def _records_of(partition: PartitionLog) -> Iterator[tuple[bytes, bytes | None]]:
-    offset = partition.log_start_offset
-    while offset < partition.log_end_offset:
-        data = memoryview(partition.read(offset, max_bytes=_REPLAY_BYTES).read())
-        position = 0
-        while len(data) - position >= 12:
-            header = read_header(data, position)
-            if position + header.size > len(data):
-                break
-            if not header.is_control:
-                for record in iter_records(data[position : position + header.size]):
-                    if record.key is not None:
-                        yield record.key, record.value
-            position += header.size
-            offset = header.next_offset

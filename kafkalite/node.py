@@ -7,14 +7,16 @@ and the consumers that wait for it, a deleted topic and the offsets committed fo
 from __future__ import annotations
 
 import os
+from functools import partial
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import StartError
 from kafkalite.fetches.sessions import FetchSessions, TopicKey
 from kafkalite.fetches.waiting import PendingFetches
+from kafkalite.group_commit import GroupCommit
 from kafkalite.group_driver import GroupDriver
-from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, StorageError
+from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, StorageError, UnsupportedFormat
 from kafkalite_storage.storage import Storage
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class Node:
         """Tells the time that records are stamped with: milliseconds since 1970."""
         self.pending_fetches = PendingFetches()
         self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
+        self.commits = GroupCommit(deadlines)
         self._producer_ids = range(0)
         try:
             self.storage = Storage.open(
@@ -75,13 +78,11 @@ class Node:
                 new_uuid=_random_uuid,
                 now_ms=self.wall_ms(),
             )
-        except (DataDirectoryInUse, DataDirectoryCorrupt) as error:
+        except (DataDirectoryInUse, DataDirectoryCorrupt, UnsupportedFormat) as error:
             raise StartError(str(error)) from None
         except (OSError, StorageError) as error:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
-        if not self.storage.was_clean:
-            log.warning("%s was not closed in order: logs are checked as they are opened", config.data_dir)
-        self.groups = GroupDriver(self.storage, config, deadlines, self.wall_ms)
+        self.groups = GroupDriver(self.storage, config, deadlines, self.wall_ms, self.commits)
 
     # Partitions
 
@@ -102,12 +103,40 @@ class Node:
     def append(self, topic: str, index: int, batch: memoryview, header: BatchHeader) -> AppendInfo:
         """Append a client's batch to a partition that exists; fetches that wait for it are answered afterwards.
 
-        ``header`` is what ``check_produced`` said of the batch. Raises StorageError and CorruptBatch.
+        What awaits a sync may be acknowledged only after it (:meth:`when_synced`). ``header`` is what
+        ``check_produced`` said of the batch. Raises StorageError and CorruptBatch.
         """
-        appended = self.storage.log(topic, index).append(batch, now_ms=self.wall_ms(), header=header)
-        if not appended.is_duplicate:
+        partition = self.storage.log(topic, index)
+        appended = partition.append(batch, now_ms=self.wall_ms(), header=header, sync=False)
+        if not appended.is_duplicate and not appended.awaits_sync:
             self.pending_fetches.appended((topic, index), len(batch))
+            if partition.flush_within is not None:
+                self.commits.sync_within(partition, partition.flush_within)
         return appended
+
+    def when_synced(
+        self, gained: Mapping[tuple[str, int], int], done: Callable[[Mapping[tuple[str, int], StorageError]], None]
+    ) -> None:
+        """Sync partitions that exist; then tell ``done`` which of them failed, and answer the fetches that wait.
+
+        ``gained`` says how many bytes each has more for readers once it is synced.
+        """
+        left = len(gained)
+        failed: dict[tuple[str, int], StorageError] = {}
+
+        def one_is_synced(partition: tuple[str, int], error: StorageError | None) -> None:
+            nonlocal left
+            left -= 1
+            if error is None:
+                self.pending_fetches.appended(partition, gained[partition])
+            else:
+                failed[partition] = error
+            if not left:
+                done(failed)
+            self.after_request()
+
+        for partition in gained:
+            self.commits.when_synced(self.storage.log(*partition), partial(one_is_synced, partition))
 
     # Topics
 
@@ -141,9 +170,14 @@ class Node:
 
     def delete_records(self, topic: str, index: int, offset: int) -> int:
         """Let a partition that exists begin at an offset; fetches that wait below learn so. Raises StorageError."""
-        begins = self.storage.log(topic, index).delete_records(offset)
+        begins = self.storage.log(topic, index).delete_records(offset, now_ms=self.wall_ms())
         self.pending_fetches.changed(topic)
         return begins
+
+    def topic_changed(self, topic: str) -> None:
+        """Answer the fetches that wait for a topic whose partitions begin later than they did."""
+        self.pending_fetches.changed(topic)
+        self.after_request()
 
     def new_producer_id(self) -> int:
         """Give out a producer id that this data directory has never given out. Raises StorageError."""

@@ -130,7 +130,9 @@ static int consume(const char *bootstrap, const char *topic_name, int partitions
 	long consumed = 0, bytes = 0;
 	double start = 0;
 	while (consumed < messages) {
-		ssize_t count = rd_kafka_consume_batch_queue(queue, 1000, batch, FULL_BATCH);
+		/* It waits for as many as it is asked for, so never ask for more than will come. */
+		size_t wanted = messages - consumed < FULL_BATCH ? (size_t)(messages - consumed) : FULL_BATCH;
+		ssize_t count = rd_kafka_consume_batch_queue(queue, 1000, batch, wanted);
 		if (count < 0)
 			die("consume: %s", rd_kafka_err2str(rd_kafka_last_error()));
 		if (start == 0 && count > 0)

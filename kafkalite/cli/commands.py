@@ -9,7 +9,14 @@ from kafkalite import __version__
 
 COMMANDS: Final = {
     "serve": ("kafkalite.cli.serve", "Run a broker."),
+    "topics": ("kafkalite.cli.topics", "List, describe, create, alter and delete topics."),
+    "groups": ("kafkalite.cli.groups", "List, describe, reset and delete groups; preview an assignment."),
+    "records": ("kafkalite.cli.records", "Produce, consume and delete records."),
+    "configs": ("kafkalite.cli.configs", "Show and change configurations."),
+    "doctor": ("kafkalite.cli.doctor", "Find out why clients cannot use a broker."),
+    "completion": ("kafkalite.cli.completion", "Print the script for shell completion."),
     "demo": ("kafkalite.cli.demo", "Watch consumer groups at work, with real clients."),
+    "log": ("kafkalite.cli.log", "Look into the files of a data directory: dump and verify."),
 }
 """Name of each subcommand: the module that holds it under the same name, and its line in the help."""
 

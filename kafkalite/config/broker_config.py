@@ -43,7 +43,12 @@ class BrokerConfig:
 
     producer_id_expiration: float
 
+    log_cleaner_backoff: float
+    log_cleaner_dedupe_buffer_size: int
+    log_cleaner_enable: bool
+    log_cleaner_io_max_bytes_per_second: float
     log_flush_offset_checkpoint_interval: float
+    log_retention_check_interval: float
     log_defaults: Mapping[str, str]
     """The defaults of topics that were set, under the broker's names (`log.segment.bytes`) in their units;
     `kafkalite_storage` derives the configuration of a topic from them."""

@@ -9,10 +9,16 @@ from kafkalite_storage.config_value import parse_value
 from kafkalite_storage.errors import InvalidConfig
 from kafkalite_storage.topic_config import TOPIC_CONFIGS
 
-_WITHOUT_EFFECT: Final = frozenset((
-    "background.threads",
+_OF_THE_CLEANER: Final = frozenset((
     "log.cleaner.backoff.ms",
     "log.cleaner.dedupe.buffer.size",
+    "log.cleaner.io.max.bytes.per.second",
+))  # fmt: skip
+
+_WITHOUT_EFFECT: Final = frozenset((
+    "background.threads",
+    "log.cleaner.io.buffer.load.factor",
+    "log.cleaner.io.buffer.size",
     "log.cleaner.threads",
     "max.connections.per.ip",
     "num.io.threads",
@@ -24,10 +30,10 @@ _WITHOUT_EFFECT: Final = frozenset((
 
 
 def is_dynamic(known: Property) -> bool:
-    """Tell whether a property may be changed at run time: defaults of topics, under their strongest names."""
+    """Tell whether a property may be changed at run time; defaults of topics may, under their strongest names."""
     if known.topic_config is not None:
         return TOPIC_CONFIGS[known.topic_config].broker_names[0][0] == known.name
-    return known.name in _WITHOUT_EFFECT
+    return known.name in _WITHOUT_EFFECT or known.name in _OF_THE_CLEANER
 
 
 def rivals_of(known: Property) -> tuple[str, ...]:

@@ -63,6 +63,11 @@ class _Values:
         assert isinstance(value, int)
         return value
 
+    def number(self, name: str) -> float:
+        value = self.value(name)
+        assert isinstance(value, int | float)
+        return value
+
     def boolean(self, name: str) -> bool:
         return self.integer(name) != 0
 
@@ -118,7 +123,12 @@ def _broker_config(given: Mapping[str, Setting]) -> BrokerConfig:
         max_incremental_fetch_session_cache_slots=values.integer("max.incremental.fetch.session.cache.slots"),
         socket_request_max_bytes=values.integer("socket.request.max.bytes"),
         producer_id_expiration=values.seconds("producer.id.expiration.ms"),
+        log_cleaner_backoff=values.seconds("log.cleaner.backoff.ms"),
+        log_cleaner_dedupe_buffer_size=values.integer("log.cleaner.dedupe.buffer.size"),
+        log_cleaner_enable=values.boolean("log.cleaner.enable"),
+        log_cleaner_io_max_bytes_per_second=values.number("log.cleaner.io.max.bytes.per.second"),
         log_flush_offset_checkpoint_interval=values.seconds("log.flush.offset.checkpoint.interval.ms"),
+        log_retention_check_interval=values.seconds("log.retention.check.interval.ms"),
         log_defaults=_log_defaults(values),
         given=MappingProxyType(dict(given)),
         warnings=(*_without_effect(given), *_unreachable(listen, advertise)),

@@ -1,5 +1,6 @@
 """All broker properties that kafkalite accepts, each described once."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -10,12 +11,13 @@ from kafkalite_storage.topic_config import TOPIC_CONFIGS
 
 DEFAULT_DATA_DIR: Final = "./kafkalite-data"
 
-BOOLEAN, STRING, INT, SHORT, LONG, LIST = (
+BOOLEAN, STRING, INT, SHORT, LONG, DOUBLE, LIST = (
     ConfigType.BOOLEAN,
     ConfigType.STRING,
     ConfigType.INT,
     ConfigType.SHORT,
     ConfigType.LONG,
+    ConfigType.DOUBLE,
     ConfigType.LIST,
 )
 _NO_EFFECT: Final = Effect.NONE
@@ -90,8 +92,18 @@ _HONOURED: Final = [
          "How long a partition remembers the sequence numbers of a producer that has gone quiet."),
     )),
     *_rows("Upkeep of the log", (
+        ("log.cleaner.backoff.ms", LONG, 15_000, Between(0),
+         "Time between two looks for a log to compact, while there is none; less than 100 ms counts as 100 ms."),
+        ("log.cleaner.dedupe.buffer.size", LONG, 134_217_728, any_value,
+         "Most memory for the keys of the log that is being compacted; where they are more, it takes several rounds."),
+        ("log.cleaner.enable", BOOLEAN, True, any_value,
+         "Whether topics with cleanup.policy=compact are compacted, and with them the broker's own topics."),
+        ("log.cleaner.io.max.bytes.per.second", DOUBLE, sys.float_info.max, any_value,
+         "Most bytes that compaction reads and writes in a second."),
         ("log.flush.offset.checkpoint.interval.ms", INT, 60_000, Between(0),
          "Time between two notes of how far the log is safely on disk; recovery starts from there."),
+        ("log.retention.check.interval.ms", LONG, 300_000, Between(1),
+         "Time between two searches for segments that retention does not keep; the first is after 30 s at most."),
     )),
 ]  # fmt: skip
 
@@ -104,13 +116,13 @@ _ACCEPTED: Final = _rows("Accepted without effect", (
     ("inter.broker.listener.name", STRING, None, any_value, "There are no other brokers."),
     ("listener.security.protocol.map", STRING, "PLAINTEXT:PLAINTEXT", any_value,
      "Every listener is PLAINTEXT."),
-    ("log.cleaner.backoff.ms", LONG, 15_000, Between(0), "Compaction has no thread that backs off."),
-    ("log.cleaner.dedupe.buffer.size", LONG, 134_217_728, any_value, "Compaction reserves no memory ahead."),
-    ("log.cleaner.enable", BOOLEAN, True, any_value, "Compaction cannot be turned off as a whole."),
-    ("log.cleaner.threads", INT, 1, Between(0), "Compaction has no threads of its own."),
+    ("log.cleaner.io.buffer.load.factor", DOUBLE, 0.9, any_value,
+     "The memory of compaction is counted in bytes, not in slots of a table."),
+    ("log.cleaner.io.buffer.size", INT, 524_288, Between(0), "Compaction reads in pieces of 128 KiB."),
+    ("log.cleaner.threads", INT, 1, Between(0),
+     "Compaction has no threads of its own: it works between requests."),
     ("log.flush.start.offset.checkpoint.interval.ms", INT, 60_000, Between(0),
      "Log start offsets are noted together with recovery points."),
-    ("log.retention.check.interval.ms", LONG, 300_000, Between(1), "Nothing looks for expired segments yet."),
     ("max.connections.per.ip", INT, _LARGEST_INT, Between(0), "Connections are counted together only."),
     ("num.io.threads", INT, 8, Between(1), "One thread serves all requests."),
     ("num.network.threads", INT, 3, Between(1), "One thread serves all connections."),

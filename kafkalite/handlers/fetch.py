@@ -111,7 +111,11 @@ class _Fetch:
 
     def _read_partition(self, wanted: FetchPartition, left: int, found: _Found) -> PartitionData:
         name = self._node.topic_name(wanted.topic)
-        log = None if name is None else self._node.log(name, wanted.index)
+        try:
+            log = None if name is None else self._node.log(name, wanted.index)
+        except StorageError as error:
+            found.urgent = True
+            return _failed(wanted, error.code)
         if log is None:
             found.urgent = True
             unknown = name is None and isinstance(wanted.topic, bytes)

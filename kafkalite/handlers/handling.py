@@ -35,6 +35,10 @@ class Reply(Protocol[ResponseIn]):
         """Send the response."""
         ...
 
+    def skip(self) -> None:
+        """Send nothing: this request has no response."""
+        ...
+
     def fail(self, reason: str) -> None:
         """End the connection instead: there is no response that would be true."""
         ...

@@ -71,7 +71,10 @@ def _counted(request: ListOffsetsRequest) -> dict[tuple[str, int], tuple[ListOff
 def _partition(
     node: Node, name: str, wanted: ListOffsetsPartition, version: int, isolation_level: int
 ) -> ListOffsetsPartitionResponse:
-    log = node.log(name, wanted.partition_index)
+    try:
+        log = node.log(name, wanted.partition_index)
+    except StorageError as error:
+        return _refused(wanted, error.code)
     if wanted.timestamp < _EARLIEST_PENDING_UPLOAD or version < _SINCE.get(wanted.timestamp, 0):
         error_code: int = ErrorCode.UNSUPPORTED_VERSION
     elif log is None:

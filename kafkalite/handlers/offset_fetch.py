@@ -75,6 +75,7 @@ class _ById:
         self.on_abandoned = reply.on_abandoned
         self.on_followed = reply.on_followed
         self.fail = reply.fail
+        self.skip = reply.skip
 
     def send(self, response: OffsetFetchResponse) -> None:
         self._reply.send(replace(response, groups=tuple(self._group(group) for group in response.groups)))

@@ -8,11 +8,12 @@ transaction that they could belong to.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import RequestError
-from kafkalite.handlers.handling import Context, immediate
+from kafkalite.handlers.handling import Context, Reply, deferred
 from kafkalite_storage.errors import InvalidTimestamp, StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.produce import (
@@ -39,56 +40,116 @@ _TELLS_LOG_START: Final = (
 )
 """The errors beside which Kafka says where the log starts."""
 
+_NOTHING_FAILED: Final[Mapping[tuple[str, int], StorageError]] = {}
 
-@immediate
-def handle(node: Node, request: ProduceRequest, context: Context) -> ProduceResponse | None:
+
+@deferred
+def handle(node: Node, request: ProduceRequest, context: Context, reply: Reply[ProduceResponse]) -> None:
     """Append each partition's batches; one that is refused does not keep the others from being written."""
-    by_id = context.api_version >= _BY_TOPIC_ID
-    unknown = ErrorCode.UNKNOWN_TOPIC_ID if by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    responses: list[TopicProduceResponse] = []
-    for data in request.topic_data:
-        topic = node.storage.topics_by_id.get(data.topic_id) if by_id else node.storage.topics.get(data.name)
-        partitions = [
-            _refused(partition.index, ErrorCode.INVALID_REQUIRED_ACKS)
-            if request.acks not in (-1, 0, 1)
-            else _refused(partition.index, unknown)
-            if topic is None
-            else _append(node, topic, partition, context.api_version)
-            for partition in data.partition_data
-        ]
-        responses.append(
-            TopicProduceResponse(name=data.name, topic_id=data.topic_id, partition_responses=tuple(partitions))
+    produce = _Produce(node, request, context.api_version, reply)
+    produce.append_all()
+    if not produce.unsynced:
+        produce.answer()
+    elif request.acks:
+        node.when_synced(produce.unsynced, produce.answer)
+    else:
+        produce.answer()  # nobody waits for the disk
+        node.when_synced(produce.unsynced, _nobody_asked)
+
+
+class _Produce:
+    """One request, from its first append to its answer."""
+
+    __slots__ = ("_by_id", "_names", "_node", "_reply", "_request", "_responses", "_version", "unsynced")
+
+    def __init__(self, node: Node, request: ProduceRequest, version: int, reply: Reply[ProduceResponse]) -> None:
+        self._node = node
+        self._request = request
+        self._version = version
+        self._by_id = version >= _BY_TOPIC_ID
+        self._reply = reply
+        self._responses: list[TopicProduceResponse] = []
+        #: The name of each response's topic, which from version 13 on says only its id.
+        self._names: list[str] = []
+        #: What was appended and may be acknowledged only when it is on disk: bytes by partition.
+        self.unsynced: dict[tuple[str, int], int] = {}
+
+    def append_all(self) -> None:
+        """Write what can be written, and note an answer for each partition."""
+        storage = self._node.storage
+        valid_acks = self._request.acks in (-1, 0, 1)
+        unknown = ErrorCode.UNKNOWN_TOPIC_ID if self._by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        for data in self._request.topic_data:
+            topic = storage.topics_by_id.get(data.topic_id) if self._by_id else storage.topics.get(data.name)
+            partitions = [
+                _refused(partition.index, ErrorCode.INVALID_REQUIRED_ACKS)
+                if not valid_acks
+                else _refused(partition.index, unknown)
+                if topic is None
+                else self._append(topic, partition)
+                for partition in data.partition_data
+            ]
+            self._names.append("" if topic is None else topic.name)
+            self._responses.append(
+                TopicProduceResponse(name=data.name, topic_id=data.topic_id, partition_responses=tuple(partitions))
+            )
+
+    def _append(self, topic: Topic, data: PartitionProduceData) -> PartitionProduceResponse:
+        node = self._node
+        if not 0 <= data.index < topic.partitions:
+            return _refused(data.index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        if data.records is None:
+            return _refused(data.index, ErrorCode.INVALID_RECORD, "a produce request without records")
+        assert isinstance(data.records, memoryview)
+        try:
+            header = check_produced(data.records, allow_zstd=self._version >= _ALLOWS_ZSTD)
+            if header.is_transactional:
+                return _refused(data.index, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+            appended = node.append(topic.name, data.index, data.records, header)
+        except (StorageError, CorruptBatch) as error:
+            records = error.record_errors if isinstance(error, (InvalidRecord, InvalidTimestamp)) else ()
+            refused = _refused(data.index, error.code, str(error), records)
+            log = node.log(topic.name, data.index) if error.code in _TELLS_LOG_START else None
+            return refused if log is None else replace(refused, log_start_offset=log.log_start_offset)
+        if appended.awaits_sync:
+            self.unsynced[topic.name, data.index] = 0 if appended.is_duplicate else header.size
+        return PartitionProduceResponse(
+            index=data.index,
+            error_code=ErrorCode.NONE,
+            base_offset=appended.base_offset,
+            log_append_time_ms=appended.log_append_time,
+            log_start_offset=appended.log_start_offset,
+            record_errors=(),
         )
-    if request.acks == 0:
-        _close_on_error(responses)
-        return None
-    return ProduceResponse(responses=tuple(responses))
+
+    def answer(self, failed: Mapping[tuple[str, int], StorageError] = _NOTHING_FAILED) -> None:
+        """Send the response; of a partition whose sync failed nobody may rely on what was appended.
+
+        Without acks there is no response, and an error ends the connection instead.
+        """
+        if not self._request.acks:
+            _close_on_error(self._responses)
+            self._reply.skip()
+            return
+        responses = self._responses
+        if failed:
+            responses = [
+                replace(
+                    topic,
+                    partition_responses=tuple(
+                        _refused(partition.index, error.code, str(error))
+                        if (error := failed.get((name, partition.index))) is not None
+                        else partition
+                        for partition in topic.partition_responses
+                    ),
+                )
+                for name, topic in zip(self._names, responses, strict=True)
+            ]
+        self._reply.send(ProduceResponse(responses=tuple(responses)))
 
 
-def _append(node: Node, topic: Topic, data: PartitionProduceData, version: int) -> PartitionProduceResponse:
-    if not 0 <= data.index < topic.partitions:
-        return _refused(data.index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-    if data.records is None:
-        return _refused(data.index, ErrorCode.INVALID_RECORD, "a produce request without records")
-    assert isinstance(data.records, memoryview)
-    try:
-        header = check_produced(data.records, allow_zstd=version >= _ALLOWS_ZSTD)
-        if header.is_transactional:
-            return _refused(data.index, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-        appended = node.append(topic.name, data.index, data.records, header)
-    except (StorageError, CorruptBatch) as error:
-        records = error.record_errors if isinstance(error, (InvalidRecord, InvalidTimestamp)) else ()
-        refused = _refused(data.index, error.code, str(error), records)
-        log = node.log(topic.name, data.index) if error.code in _TELLS_LOG_START else None
-        return refused if log is None else replace(refused, log_start_offset=log.log_start_offset)
-    return PartitionProduceResponse(
-        index=data.index,
-        error_code=ErrorCode.NONE,
-        base_offset=appended.base_offset,
-        log_append_time_ms=appended.log_append_time,
-        log_start_offset=appended.log_start_offset,
-        record_errors=(),
-    )
+def _nobody_asked(failed: Mapping[tuple[str, int], StorageError]) -> None:
+    """Leave a failed sync to the log, which tells the next producer."""
 
 
 def _refused(

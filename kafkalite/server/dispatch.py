@@ -162,6 +162,9 @@ class _SlotReply:
         header = self._header
         self._slot.fill(framed(header.api, header.api_version, header.correlation_id, response))
 
+    def skip(self) -> None:
+        self._slot.fill([])
+
     def fail(self, reason: str) -> None:
         self._slot.fail(reason)
 

@@ -9,17 +9,30 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from kafkalite_wire.crc import crc32c
+
 TopicPartition = tuple[str, int]
 
 RECOVERY_POINTS: Final = "recovery-point-offset-checkpoint"
 LOG_START_OFFSETS: Final = "log-start-offset-checkpoint"
+CLEANER_OFFSETS: Final = "cleaner-offset-checkpoint"
 LEADER_EPOCHS: Final = "leader-epoch-checkpoint"
 PARTITION_METADATA: Final = "partition.metadata"
 META_PROPERTIES: Final = "meta.properties"
 CLEAN_SHUTDOWN: Final = ".kafka_cleanshutdown"
 LOCK: Final = ".lock"
 
+#: In front of a checksum in hexadecimal, CRC-32C of all that follows its line.
+CHECKSUM_COMMENT: Final = b"#crc32c="
+
 _VERSION: Final = "0"
+
+
+class UnknownVersion(ValueError):  # noqa: N818  # a finding about a file, not a mistake
+    """A file whose version is not known here: a newer release wrote it."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"version {version} is unknown; known is {_VERSION}")
 
 
 def encode_offsets(offsets: Mapping[TopicPartition, int]) -> bytes:
@@ -52,9 +65,13 @@ def _checkpoint(lines: Iterable[str]) -> bytes:
 
 
 def _lines(content: bytes) -> list[str]:
+    if not content.endswith(b"\n"):  # a last line that is cut off may still be a number
+        raise ValueError("the checkpoint is cut off")
     version, count, *entries = content.decode().splitlines()
     if version != _VERSION:
-        raise ValueError(f"version {version} of the checkpoint is unknown")
+        if version.isdecimal():
+            raise UnknownVersion(version)
+        raise ValueError(f"{version!r} is no version of a checkpoint")
     if int(count) != len(entries):
         raise ValueError(f"the checkpoint has {len(entries)} entries and promises {count}")
     return entries
@@ -87,12 +104,23 @@ def decode_partition_metadata(content: bytes) -> bytes:
 
 
 def encode_properties(properties: Mapping[str, str]) -> bytes:
-    """Write a Java properties file; keys and values must need no escapes."""
-    return ("#\n" + "".join(f"{key}={value}\n" for key, value in properties.items())).encode()
+    """Write a Java properties file; keys and values must need no escapes.
+
+    A comment, which Kafka reads over and leaves out when it writes the file anew, holds the checksum of the lines
+    below it: nothing else could tell a damaged id from another one.
+    """
+    lines = "".join(f"{key}={value}\n" for key, value in properties.items()).encode()
+    return b"#\n%s%08x\n%s" % (CHECKSUM_COMMENT, crc32c(lines), lines)
 
 
 def decode_properties(content: bytes) -> dict[str, str]:
-    """Read a Java properties file of plain `key=value` lines."""
+    """Read a Java properties file of plain `key=value` lines; raises ValueError where its checksum is another."""
+    _, comment, rest = content.partition(b"\n" + CHECKSUM_COMMENT)
+    checksum, _, checked = rest.partition(b"\n")
+    if comment and checksum != b"%08x" % crc32c(checked):
+        raise ValueError(
+            f"its lines do not have the checksum {checksum.decode(errors='replace')} that stands above them"
+        )
     lines = (line.strip() for line in content.decode().splitlines())
     pairs = (line.partition("=") for line in lines if line and not line.startswith(("#", "!")))
     return {key.strip(): value.strip() for key, _, value in pairs}

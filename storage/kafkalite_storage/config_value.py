@@ -103,4 +103,7 @@ def format_value(value: ConfigValue) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return ",".join(value)
+    if isinstance(value, float) and "e" in (text := repr(value)):
+        digits, _, exponent = text.partition("e")
+        return f"{digits if '.' in digits else digits + '.0'}E{int(exponent)}"
     return str(value)

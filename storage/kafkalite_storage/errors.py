@@ -23,6 +23,12 @@ class OffsetOutOfRange(StorageError):
         self.log_end_offset = log_end_offset
 
 
+class DamagedLog(StorageError):
+    """Stored records that are not what was written; the message names the file and the byte."""
+
+    code = 2  # CORRUPT_MESSAGE
+
+
 class UnknownTopicOrPartition(StorageError):
     """A topic or partition that does not exist."""
 
@@ -123,3 +129,7 @@ class DataDirectoryInUse(StorageError):
 
 class DataDirectoryCorrupt(StorageError):
     """A file of the data directory that cannot be understood and that no recovery can rebuild."""
+
+
+class UnsupportedFormat(StorageError):
+    """A data directory that a newer version wrote; it is left as it is."""

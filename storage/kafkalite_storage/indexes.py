@@ -6,7 +6,7 @@ moment. The entries are also kept in arrays from the first use on, where a look-
 
 from array import array
 from bisect import bisect_right
-from itertools import pairwise
+from operator import lt
 from struct import Struct
 from typing import Final
 
@@ -27,22 +27,18 @@ class OffsetIndex:
         self._fs = fs
         self._path = path
         self._file: File | None = None
-        content = fs.read(path) if fs.exists(path) else b""
-        numbers = array("i")
-        if numbers.itemsize != _OFFSET_ENTRY.size // 2:  # pragma: no cover  # no such platform is known
-            raise NotImplementedError("a C int of 32 bits is needed")
-        numbers.frombytes(content[: len(content) // OFFSET_ENTRY_SIZE * OFFSET_ENTRY_SIZE])
-        if _NATIVE_IS_LITTLE:
-            numbers.byteswap()
-        self.offsets = numbers[0::2]
-        self.positions = numbers[1::2]
+        self.offsets, self.positions = decode_offset_index(fs.read(path) if fs.exists(path) else b"")
 
     def __len__(self) -> int:
         return len(self.offsets)
 
+    def entry_for(self, relative_offset: int) -> int:
+        """Return the last entry that is not beyond an offset, -1 if there is none."""
+        return bisect_right(self.offsets, relative_offset) - 1
+
     def look_up(self, relative_offset: int) -> int:
         """Return the position from which a search for an offset starts."""
-        entry = bisect_right(self.offsets, relative_offset) - 1
+        entry = self.entry_for(relative_offset)
         return self.positions[entry] if entry >= 0 else 0
 
     def append(self, relative_offset: int, position: int) -> None:
@@ -53,6 +49,8 @@ class OffsetIndex:
 
     def keep(self, entries: int) -> None:
         """Drop all but the first entries."""
+        if entries >= len(self):
+            return  # a file that is not there need not be made, and a torn entry goes with the next one
         self._open().truncate(entries * OFFSET_ENTRY_SIZE)
         del self.offsets[entries:]
         del self.positions[entries:]
@@ -72,9 +70,10 @@ class OffsetIndex:
     def _open(self) -> File:
         file = self._file
         if file is None:
-            file = self._file = self._fs.open(self._path, create=True)
+            file = self._fs.open(self._path, create=True)
             if file.size() != len(self) * OFFSET_ENTRY_SIZE:
                 file.truncate(len(self) * OFFSET_ENTRY_SIZE)
+            self._file = file
         return file
 
 
@@ -90,20 +89,14 @@ class TimeIndex:
         self._fs = fs
         self._path = path
         self._file: File | None = None
-        content = fs.read(path) if fs.exists(path) else b""
-        self.timestamps = array("q")
-        self.offsets = array("i")
-        for timestamp, offset in _TIME_ENTRY.iter_unpack(content[: len(content) // TIME_ENTRY_SIZE * TIME_ENTRY_SIZE]):
-            self.timestamps.append(timestamp)
-            self.offsets.append(offset)
+        self.timestamps, self.offsets = decode_time_index(fs.read(path) if fs.exists(path) else b"")
 
     def __len__(self) -> int:
         return len(self.offsets)
 
-    def look_up(self, timestamp: int) -> int:
-        """Return the relative offset before which every record is older than timestamp."""
-        entry = bisect_right(self.timestamps, timestamp - 1) - 1
-        return self.offsets[entry] if entry >= 0 else 0
+    def entry_before(self, timestamp: int) -> int:
+        """Return the last entry that is older than a time, -1 if there is none."""
+        return bisect_right(self.timestamps, timestamp - 1) - 1
 
     def maybe_append(self, timestamp: int, relative_offset: int) -> None:
         """Add an entry unless it says nothing new."""
@@ -115,6 +108,8 @@ class TimeIndex:
 
     def keep(self, entries: int) -> None:
         """Drop all but the first entries."""
+        if entries >= len(self):
+            return  # a file that is not there need not be made, and a torn entry goes with the next one
         self._open().truncate(entries * TIME_ENTRY_SIZE)
         del self.timestamps[entries:]
         del self.offsets[entries:]
@@ -135,14 +130,40 @@ class TimeIndex:
     def _open(self) -> File:
         file = self._file
         if file is None:
-            file = self._file = self._fs.open(self._path, create=True)
+            file = self._fs.open(self._path, create=True)
             if file.size() != len(self) * TIME_ENTRY_SIZE:
                 file.truncate(len(self) * TIME_ENTRY_SIZE)
+            self._file = file
         return file
 
 
 _NATIVE_IS_LITTLE: Final = array("i", [1]).tobytes()[0] == 1
 
 
+def decode_offset_index(content: bytes) -> "tuple[array[int], array[int]]":
+    """Return the columns of a `.index`, relative offsets and positions; bytes behind the last whole entry are left."""
+    numbers = array("i")
+    if numbers.itemsize != _OFFSET_ENTRY.size // 2:  # pragma: no cover  # no such platform is known
+        raise NotImplementedError("a C int of 32 bits is needed")
+    numbers.frombytes(content[: len(content) // OFFSET_ENTRY_SIZE * OFFSET_ENTRY_SIZE])
+    if _NATIVE_IS_LITTLE:
+        numbers.byteswap()
+    return numbers[0::2], numbers[1::2]
+
+
+def decode_time_index(content: bytes) -> "tuple[array[int], array[int]]":
+    """Return the columns of a `.timeindex`, timestamps and relative offsets; odd bytes at the end are left."""
+    # An entry is three words of 32 bits. Columns are cut out of them in C: there may be hundreds of thousands.
+    words = array("i")
+    words.frombytes(content[: len(content) // TIME_ENTRY_SIZE * TIME_ENTRY_SIZE])
+    if _NATIVE_IS_LITTLE:
+        words.byteswap()
+    offsets = words[2::3]
+    halves = array("i", bytes(2 * words.itemsize * len(offsets)))
+    halves[_NATIVE_IS_LITTLE::2] = words[0::3]
+    halves[not _NATIVE_IS_LITTLE :: 2] = words[1::3]
+    return array("q", halves.tobytes()), offsets
+
+
 def _increases(column: "array[int]") -> bool:
-    return all(a < b for a, b in pairwise(column))
+    return all(map(lt, column, column[1:]))

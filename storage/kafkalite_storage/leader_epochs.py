@@ -1,29 +1,47 @@
 """Which leader epoch wrote which offsets of a partition (KIP-101), kept in `leader-epoch-checkpoint`."""
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Final
 
 from kafkalite_storage.checkpoints import LEADER_EPOCHS, decode_epochs, encode_epochs
 from kafkalite_storage.filesystem import FileSystem
+from kafkalite_wire.records import BatchHeader
 
 #: What OffsetForLeaderEpoch answers where nothing is known.
 UNDEFINED: Final = (-1, -1)
 
 
 class LeaderEpochs:
-    """Pairs of epoch and first offset, both increasing."""
+    """Pairs of epoch and first offset, both increasing.
 
-    __slots__ = ("_fs", "_path", "entries")
+    Changes are in memory until `flush`. A crash before it loses none, because recovery assigns the epochs of all
+    batches that it checks, and those are at least the ones since the last flush.
+    """
+
+    __slots__ = ("_fs", "_path", "_saved", "entries", "is_lost")
 
     def __init__(self, fs: FileSystem, directory: str) -> None:
         self._fs = fs
         self._path = f"{directory}/{LEADER_EPOCHS}"
+        #: Replaced as a whole on each change, because `flush` may run in another thread.
         self.entries: list[tuple[int, int]] = []
+        #: Whether the file is missing or damaged, so that only the batches can tell.
+        self.is_lost = True
         if fs.exists(self._path):
             try:
                 self.entries = decode_epochs(fs.read(self._path))
+                self.is_lost = False
             except ValueError:  # a cache: batches carry their epochs themselves
                 self.entries = []
+        self._saved = self.entries
+
+    def rebuild(self, headers: Iterable[BatchHeader]) -> None:
+        """Learn the epochs from all batches."""
+        self.entries = []
+        for header in headers:
+            self.assign(header.partition_leader_epoch, header.base_offset)
+        self.is_lost = False
 
     @property
     def latest(self) -> int:
@@ -33,9 +51,7 @@ class LeaderEpochs:
     def assign(self, epoch: int, offset: int) -> None:
         """Note that an epoch starts to write at an offset."""
         if epoch > self.latest:
-            self.entries = [entry for entry in self.entries if entry[1] < offset]
-            self.entries.append((epoch, offset))
-            self._save()
+            self.entries = [*(entry for entry in self.entries if entry[1] < offset), (epoch, offset)]
 
     def end_offset(self, epoch: int, current: int, log_end_offset: int) -> tuple[int, int]:
         """Return the largest epoch up to the one asked for, and the offset where it ended.
@@ -52,12 +68,16 @@ class LeaderEpochs:
             return epoch, entries[0][1]
         return entries[following - 1][0], entries[following][1]
 
+    def epoch_of(self, offset: int) -> int:
+        """Return the epoch that wrote an offset, -1 if that is not known."""
+        at = bisect_right(self.entries, offset, key=_start) - 1
+        return self.entries[at][0] if at >= 0 else -1
+
     def truncate_to(self, offset: int) -> None:
         """Forget the epochs that start at or after an offset."""
         kept = [entry for entry in self.entries if entry[1] < offset]
         if len(kept) < len(self.entries):
             self.entries = kept
-            self._save()
 
     def forget_before(self, offset: int) -> None:
         """Forget the epochs that ended at or before an offset; the one that wrote it begins there now."""
@@ -67,7 +87,14 @@ class LeaderEpochs:
         entries = [(self.entries[current][0], offset), *self.entries[current + 1 :]]
         if entries != self.entries:
             self.entries = entries
-            self._save()
 
-    def _save(self) -> None:
-        self._fs.replace(self._path, encode_epochs(self.entries), sync=False)
+    def flush(self, *, sync: bool = True) -> None:
+        """Return when the file is on disk as it is here; without sync, when it is written."""
+        entries = self.entries
+        if entries is not self._saved:
+            self._fs.replace(self._path, encode_epochs(entries), sync=sync)
+            self._saved = entries
+
+
+def _start(entry: tuple[int, int]) -> int:
+    return entry[1]

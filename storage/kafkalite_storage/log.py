@@ -1,9 +1,10 @@
 """A partition: an append-only sequence of record batches in segments (`open`, `append`, `read`, look-ups)."""
 
 from bisect import bisect_right
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from struct import Struct
 from typing import Final
@@ -11,10 +12,12 @@ from typing import Final
 from kafkalite_storage import time_search
 from kafkalite_storage.append_checks import prepare_batch
 from kafkalite_storage.errors import (
+    DamagedLog,
     MessageTooLarge,
     OffsetOutOfRange,
     PolicyViolation,
     RecordListTooLarge,
+    StorageError,
     StorageFailure,
 )
 from kafkalite_storage.filesystem import FileSystem
@@ -31,13 +34,17 @@ from kafkalite_storage.recovery import (
     read_directory,
     recover,
 )
+from kafkalite_storage.replacement import replace_files
+from kafkalite_storage.retention import count_expired
 from kafkalite_storage.segment import NOTHING, FetchSlice, Segment, file_name
+from kafkalite_storage.soundness import sound_part
 from kafkalite_storage.time_search import TimestampOffset
 from kafkalite_storage.topic_config import FOREVER
 from kafkalite_storage.transaction_index import AbortedTransaction
 from kafkalite_wire.records import (
     BatchHeader,
     Buffer,
+    CorruptBatch,
     EndTxnMarker,
     check_batches,
     check_produced,
@@ -61,13 +68,26 @@ class AppendOrigin(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AppendInfo:
-    """Where a batch went, for a duplicate the original; `log_append_time` is -1 under CreateTime."""
+    """Where a batch went, for a duplicate the original; `log_append_time` is -1 under CreateTime.
+
+    What `awaits_sync` must not be acknowledged, and is not read, before `flush` has returned.
+    """
 
     base_offset: int
     last_offset: int
     log_append_time: int
     log_start_offset: int
     is_duplicate: bool = False
+    awaits_sync: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SyncMark:
+    """How far a log was when a sync of the whole disk began: its end, its truncations, its closed segments."""
+
+    end: int
+    cuts: int
+    sealed: int
 
 
 class PartitionLog:
@@ -81,10 +101,12 @@ class PartitionLog:
         config: LogConfig,
         segments: list[Segment],
         producers: ProducerStates,
+        epochs: LeaderEpochs,
         recovery: Recovery,
         log_start_offset: int,
         recovery_point: int,
         check_records: bool,
+        may_have_gaps: bool,
     ) -> None:
         self._fs = fs
         self._files = files
@@ -93,17 +115,37 @@ class PartitionLog:
         self._bases = [segment.base_offset for segment in segments]
         self._active = segments[-1]
         self._producers = producers
-        self._epochs = LeaderEpochs(fs, directory)
+        self._epochs = epochs
         self.recovery = recovery
         self.log_start_offset = log_start_offset
         self.log_end_offset = producers.end_offset
+        self._visible_end = producers.end_offset
         #: What is below is on disk.
         self.recovery_point = recovery_point
+        #: What is below is on disk together with its indexes and epochs: from here on a recovery must look.
+        self.caches_point = recovery_point
         self.leader_epoch = max(self._epochs.latest, 0)
         self._epoch_written = self._epochs.latest
-        self._failure: OSError | None = None
-        self._names_unsynced = False
+        #: Why the files may hold more than they should, so that nothing may be appended before that is repaired.
+        self._failure: Exception | None = None
+        #: Whether it was a compaction that failed half-way, which only a new start completes.
+        self._needs_start = False
+        self._producers_stale = False
+        #: Counts what was cut off, so that a flush in another thread does not take later records for what it synced.
+        self._cuts = 0
+        #: A segment whose making failed half-way.
+        self._half_made: Segment | None = None
+        #: Closed segments whose last index entries are not on disk.
+        self._sealed: list[Segment] = []
+        #: Whether the last sync failed, of the log and of its caches; see `write_again`.
+        self._log_sync_failed = self._caches_sync_failed = False
+        self._names_unsynced = True
+        #: Whether the index files may be missing, which a clean close makes up for.
+        self._lacks_indexes = False
+        #: Files that are no part of the log any more: when they are to be removed, and their paths.
+        self._retired: deque[tuple[int, str]] = deque()
         self._check_records = check_records
+        self._may_have_gaps = may_have_gaps
         self.config = config
 
     @classmethod
@@ -113,27 +155,45 @@ class PartitionLog:
         directory: str,
         *,
         config: LogConfig,
-        recovery_point: int = 0,
+        recovery_point: int | None = None,
         clean: bool = False,
         log_start_offset: int = 0,
         files: OpenFiles | None = None,
         check_records: bool = False,
+        may_have_gaps: bool = False,
     ) -> "PartitionLog":
         """Open a partition's directory, making it if it is new; `recovery` tells what had to be repaired.
 
-        Without clean, everything past the recovery point is read and checked. With check_records, appends
-        look at every record of a client's batch, as Kafka does, instead of trusting its header and CRC.
+        Without clean, everything past the recovery point is read and checked; with it, the recovery point is where the
+        log must end, if that is known. With check_records, appends
+        look at every record of a client's batch, as Kafka does, instead of trusting its header and CRC. Offsets that
+        are missing are damage, unless the log may have gaps because it was compacted.
         """
         files = OpenFiles() if files is None else files
+        may_have_gaps = may_have_gaps or config.is_compacted
         with _storage(directory):
             fs.make_directory(directory)
             found = read_directory(fs, files, directory)
-            if not found.segments:
-                first = Segment(fs, files, directory, log_start_offset)
-                first.create()
-                found.segments.append(first)
-            log_start_offset = max(log_start_offset, found.segments[0].base_offset)
-            end_offset, trusted_offset, recovery = _load(found, clean, recovery_point, config)
+            epochs = LeaderEpochs(fs, directory)
+            is_new = not found.segments
+            if is_new:
+                found.segments.append(_first_segment(fs, files, directory, log_start_offset))
+                end_offset = trusted_offset = log_start_offset
+                recovery = Recovery()
+            else:
+                log_start_offset = max(log_start_offset, found.segments[0].base_offset)
+                end_offset, trusted_offset, recovery = _load(
+                    found, clean, recovery_point, config, epochs, may_have_gaps
+                )
+            if end_offset < log_start_offset:  # all that is left was deleted: start there, as Kafka does
+                for segment in reversed(found.segments):
+                    segment.delete()
+                found.segments[:] = [_first_segment(fs, files, directory, log_start_offset)]
+                end_offset = trusted_offset = log_start_offset
+            if epochs.is_lost and not is_new:
+                epochs.rebuild(header for segment in found.segments for header in segment.headers())
+            epochs.truncate_to(end_offset)
+            epochs.forget_before(log_start_offset)
             producers = load_producers(
                 fs,
                 directory,
@@ -149,12 +209,14 @@ class PartitionLog:
                 config,
                 found.segments,
                 producers,
+                epochs,
                 recovery,
-                min(log_start_offset, end_offset),
-                end_offset if clean else min(recovery_point, end_offset),
+                log_start_offset,
+                end_offset if clean else min(recovery_point or 0, end_offset),
                 check_records,
+                may_have_gaps,
             )
-            log._epochs.truncate_to(end_offset)
+            log._lacks_indexes = is_new or not clean
             return log
 
     @property
@@ -165,6 +227,8 @@ class PartitionLog:
     @config.setter
     def config(self, config: LogConfig) -> None:
         self._config = config
+        if config.is_compacted:
+            self._may_have_gaps = True  # for good: what compaction took away does not come back
         # Attributes of their own, because an append looks at each of them.
         self._max_message_bytes = config.max_message_bytes
         self._segment_bytes = config.segment_bytes
@@ -175,6 +239,8 @@ class PartitionLog:
         self._index_interval = config.index_interval_bytes
         self._after_max_ms = config.message_timestamp_after_max_ms
         self._flush_messages = config.flush_messages
+        #: Seconds after which what was appended shall be on disk (`flush.ms`); None: the system decides.
+        self.flush_within = None if config.flush_ms >= FOREVER else config.flush_ms / 1000
         self._log_append_time = config.uses_log_append_time
         self._looks_inside = (
             self._check_records
@@ -186,14 +252,18 @@ class PartitionLog:
 
     @property
     def high_watermark(self) -> int:
-        """End of what consumers may read: everything, as there is one replica."""
-        return self.log_end_offset
+        """End of what consumers may read: all but what awaits the sync that `flush.messages` asks for."""
+        end = self.log_end_offset
+        if end - self.recovery_point < self._flush_messages:
+            return end
+        return max(self._visible_end, min(self.recovery_point, end))
 
     @property
     def last_stable_offset(self) -> int:
         """End of what read-committed consumers may read: the start of the oldest open transaction."""
         unstable = self._producers.first_unstable_offset if self._producers.open_transactions else None
-        return self.log_end_offset if unstable is None else max(unstable, self.log_start_offset)
+        end = self.high_watermark
+        return end if unstable is None else min(max(unstable, self.log_start_offset), end)
 
     @property
     def size(self) -> int:
@@ -208,13 +278,18 @@ class PartitionLog:
 
     @property
     def failed(self) -> bool:
-        """Whether a write failed in a way that could not be undone; only a new start helps."""
+        """Whether a write failed in a way that could not be undone yet; the next append tries again."""
         return self._failure is not None
 
     @property
     def segment_count(self) -> int:
         """How many segments there are."""
         return len(self._segments)
+
+    @property
+    def segments(self) -> Sequence[Segment]:
+        """The segments, oldest first, the active one last; to be read only."""
+        return self._segments
 
     @property
     def producers(self) -> ProducerStates:
@@ -228,20 +303,23 @@ class PartitionLog:
         now_ms: int,
         origin: AppendOrigin = AppendOrigin.CLIENT,
         header: BatchHeader | None = None,
+        sync: bool = True,
     ) -> AppendInfo:
         """Append the one batch of a client, or the batches that this broker built.
 
         The buffer is not changed: offset and leader epoch are written in front of the rest in one gathered
-        write. With header, the caller vouches that `check_produced` returned it for this very batch.
+        write. With header, the caller vouches that `check_produced` returned it for this very batch. Where
+        `flush.messages` asks for a sync it is made before this returns; without sync it is the caller's to make, if
+        the result says so.
 
         Raises CorruptBatch and its kinds, MessageTooLarge, RecordListTooLarge, InvalidTimestamp,
         OutOfOrderSequence, InvalidProducerEpoch, InvalidTxnState and StorageFailure. Nothing is appended
         then.
         """
         if self._failure is not None:
-            raise StorageFailure(f"{self.directory} failed before: {self._failure}") from self._failure
+            self._repair()
         if origin is AppendOrigin.BROKER:
-            return self._append_own(batch)
+            return self._append_own(batch, sync=sync)
         if header is None:
             header = check_produced(batch)
         if header.size > self._max_message_bytes:
@@ -263,20 +341,51 @@ class PartitionLog:
                     duplicate.timestamp,
                     self.log_start_offset,
                     True,
+                    self._await_sync(duplicate.last_offset, sync=sync),
                 )
             self._producers.check(header)
         offset = self._write(batch, header)
         if header.producer_id >= 0:
             self._producers.record_batch(header, offset)
+        try:
+            awaits_sync = self._await_sync(offset, sync=sync)
+        except StorageFailure:
+            self._producers_stale = header.producer_id >= 0
+            self._undo(offset)
+            raise
         return AppendInfo(
             offset,
             offset + header.last_offset_delta,
             now_ms if self._log_append_time else -1,
             self.log_start_offset,
+            False,
+            awaits_sync,
         )
 
-    def _append_own(self, batches: Buffer) -> AppendInfo:
+    def _await_sync(self, offset: int, *, sync: bool) -> bool:
+        """Make the sync that `flush.messages` asks for before an offset is acknowledged, or tell that it is due."""
+        end = self.log_end_offset
+        if end - self.recovery_point < self._flush_messages:
+            self._visible_end = end
+            return False
+        if offset < self.high_watermark:
+            return False
+        if sync:
+            self.flush(caches=False)
+            self._visible_end = end
+        return not sync
+
+    def _append_own(self, batches: Buffer, *, sync: bool) -> AppendInfo:
         base_offset = self.log_end_offset
+        try:
+            return self._append_all(batches, base_offset, sync=sync)
+        except StorageError:
+            if self.log_end_offset > base_offset:  # all of them or none
+                self._producers_stale = True
+                self._undo(base_offset)
+            raise
+
+    def _append_all(self, batches: Buffer, base_offset: int, *, sync: bool) -> AppendInfo:
         view = memoryview(batches)
         for position, header in check_batches(batches):
             batch = view[position : position + header.size]
@@ -291,7 +400,8 @@ class PartitionLog:
             offset = self._write(batch, header)
             for marker in markers:
                 self._end_transaction(header, marker, offset)
-        return AppendInfo(base_offset, self.log_end_offset - 1, -1, self.log_start_offset)
+        awaits_sync = self._await_sync(self.log_end_offset - 1, sync=sync)
+        return AppendInfo(base_offset, self.log_end_offset - 1, -1, self.log_start_offset, False, awaits_sync)
 
     def _end_transaction(self, header: BatchHeader, marker: EndTxnMarker, offset: int) -> None:
         aborted = self._producers.record_marker(header, marker, offset)
@@ -310,13 +420,11 @@ class PartitionLog:
         max_timestamp = header.max_timestamp
         segment = self._active
         first_timestamp = segment.first_timestamp
-        position = segment.size
         try:
             if (first_timestamp is not None and max_timestamp - first_timestamp > self._segment_ms) or segment.is_full(
                 size, last_offset, segment_bytes=self._segment_bytes, index_bytes=self._index_bytes
             ):
                 segment = self._roll()
-                position = 0
             epoch = self.leader_epoch
             if epoch > self._epoch_written:
                 self._epochs.assign(epoch, offset)
@@ -330,36 +438,133 @@ class PartitionLog:
                 self._index_interval,
             )
         except OSError as error:
-            self._undo(segment, position, offset)
+            self._undo(offset)
             raise StorageFailure(f"{segment.name}: {error}") from error
         self.log_end_offset = last_offset + 1
         self._producers.end_offset = last_offset + 1
-        if last_offset + 1 - self.recovery_point >= self._flush_messages:
-            self.flush(caches=False)
         return offset
 
-    def _undo(self, segment: Segment, position: int, offset: int) -> None:
-        """Cut off what a failed write may have left; if that fails too, refuse all writes from now on."""
+    def _repair(self) -> None:
+        """Try once more to undo a failed write; raises StorageFailure while that is impossible."""
+        if not self._needs_start:
+            self._undo(self.log_end_offset)
+        if self._failure is not None:
+            raise StorageFailure(
+                f"{self.directory} cannot be written to until its end is repaired: {self._failure}"
+            ) from self._failure
+
+    def _undo(self, end: int) -> None:
+        """Let the log end where it did before a failed write; if that fails too, refuse writes until it succeeds.
+
+        Readers see nothing past that end from the first moment on.
+        """
+        self.log_end_offset = self._producers.end_offset = end
+        self._visible_end = min(self._visible_end, end)
         try:
-            segment.cut(position)
-            segment.keep_indexes_before(offset)
-        except OSError as error:
+            self._cut_to(end)
+        except (OSError, ValueError, StorageError) as error:
             self._failure = error
+        else:
+            self._failure = None
+
+    def _cut_to(self, end: int) -> None:
+        """Cut off whatever a failed write left past the end, and learn the tail anew from the files."""
+        self._cuts += 1
+        if self._half_made is not None:
+            self._half_made.delete()
+            self._half_made = None
+        segments = self._segments
+        while len(segments) > 1 and segments[-1].base_offset > end:
+            segments[-1].delete()
+            # New lists, because a flush in another thread may be walking along the old one.
+            self._segments = segments = segments[:-1]
+            self._bases = self._bases[:-1]
+        self._active = segment = segments[-1]
+        segment.forget_indexes()
+        located = segment.locate(end)
+        segment.cut(segment.size if located is None else located[0])
+        segment.keep_indexes_before(end)
+        found_end = segment.load_tail()
+        if found_end != end:
+            raise ValueError(f"{segment.name} ends at offset {found_end}, not at {end}")
+        self.recovery_point = min(self.recovery_point, end)
+        self.caches_point = min(self.caches_point, end)
+        if self._producers_stale:
+            found = read_directory(self._fs, self._files, self.directory)
+            found.segments = segments
+            self._load_producers(found)
+            self._producers_stale = False
+
+    def _load_producers(self, found: Directory) -> None:
+        self._producers = load_producers(
+            self._fs,
+            self.directory,
+            found,
+            log_start_offset=self.log_start_offset,
+            end_offset=self.log_end_offset,
+            trusted_offset=self.log_end_offset,
+        )
+        self._names_unsynced = True  # snapshots that do not count any more are not to come back
 
     def _too_large(self, header: BatchHeader) -> MessageTooLarge:
         return MessageTooLarge(f"a batch of {header.size} bytes exceeds max.message.bytes {self._max_message_bytes}")
 
     def _roll(self) -> Segment:
-        """Close the active segment and begin the next one at the end offset."""
+        """Close the active segment and begin the next one at the end offset.
+
+        The old one's name is on disk first, so that no power cut takes it and leaves the next one. Where compaction may
+        make gaps its records are, too: no recovery could tell the gap that they would leave from the others.
+        """
+        if self._may_have_gaps:
+            self.flush(caches=False)
+        elif self._names_unsynced:
+            self._fs.sync_directory(self.directory)
+            self._names_unsynced = False
         self._active.seal()
         self._take_snapshot()
-        segment = Segment(self._fs, self._files, self.directory, self.log_end_offset)
+        segment = self._half_made = Segment(self._fs, self._files, self.directory, self.log_end_offset)
         segment.create()
+        self._half_made = None
+        self._sealed.append(self._active)
         self._segments.append(segment)
         self._bases.append(segment.base_offset)
         self._active = segment
         self._names_unsynced = True
         return segment
+
+    def roll(self) -> None:
+        """Begin a new active segment unless the present one is empty, so that compaction may look at it."""
+        if self._failure is not None or not self._active.size:
+            return
+        try:
+            self._roll()
+        except OSError as error:
+            self._undo(self.log_end_offset)
+            raise StorageFailure(f"{self.directory}: {error}") from error
+
+    def replace_segments(self, old: Sequence[Segment]) -> list[str]:
+        """Put the `.cleaned` files with the offset of the first one into the place of neighbours that are closed.
+
+        They must have been synced. Returns the paths of the old files, which the caller removes; slices that were
+        handed out stay readable. Raises StorageFailure; if the change was half done then, the log refuses writes until
+        a new start completes it.
+        """
+        first = self._segments.index(old[0])
+        base_offset = old[0].base_offset
+        try:
+            doomed = replace_files(self._fs, self.directory, base_offset, [segment.base_offset for segment in old])
+        except OSError as error:
+            self._failure = error
+            self._needs_start = True
+            raise StorageFailure(f"{self.directory}: {error}") from error
+        for segment in old:
+            self._files.forget(segment)
+            segment.release()
+        segments = list(self._segments)  # a new one, because a flush in another thread may be walking along the old
+        segments[first : first + len(old)] = [Segment(self._fs, self._files, self.directory, base_offset)]
+        self._segments = segments
+        self._bases = [segment.base_offset for segment in segments]
+        return doomed
 
     def _take_snapshot(self) -> None:
         """Save the producers' state at the end offset, and drop all but the newest snapshots."""
@@ -382,13 +587,14 @@ class PartitionLog:
         """Return batches from the one that holds offset on, out of one segment; empty at the end of the log.
 
         The last batch may be cut off by max_bytes, as Kafka does. The first never is: with min_one_batch it comes
-        whole, and else it is left out if it does not fit.
-        Batches from max_offset on are left out. Raises OffsetOutOfRange and StorageFailure.
+        whole, and else it is left out if it does not fit. Batches from max_offset on are left out, and those behind a
+        damaged one.
+        Raises OffsetOutOfRange, StorageFailure, and DamagedLog when the batch itself is not what was written.
         """
         end = self.log_end_offset
         if not self.log_start_offset <= offset <= end:
             raise OffsetOutOfRange(offset, self.log_start_offset, end)
-        limit = end if max_offset is None else max_offset
+        limit = self.high_watermark if max_offset is None else max_offset
         if offset >= min(limit, end):
             return NOTHING
         segments = self._segments
@@ -403,7 +609,11 @@ class PartitionLog:
                     stop = None if found is None else found[0]
                 piece = segment.read(offset, max_bytes, min_one_batch=min_one_batch, end=stop)
                 if piece is not None:
-                    return piece
+                    if segment.sound.covers(piece.position, piece.position + piece.size):
+                        return piece
+                    return sound_part(
+                        segment, piece, offset, may_have_gaps=self._may_have_gaps, epoch_of=self._epochs.epoch_of
+                    )
         except OSError as error:
             raise StorageFailure(f"{self.directory}: {error}") from error
         return NOTHING
@@ -442,10 +652,10 @@ class PartitionLog:
         """Forget producers that wrote nothing since (`producer.id.expiration.ms`); return their ids."""
         return self._producers.expire(before_ms)
 
-    def delete_records(self, offset: int) -> int:
+    def delete_records(self, offset: int, *, now_ms: int = 0) -> int:
         """Let the log begin at an offset and return it; one that lies before the present beginning changes nothing.
 
-        Segments that lie below as a whole are removed. The new beginning is written down by the storage's next
+        Segments that lie below as a whole are taken out. The new beginning is written down by the storage's next
         checkpoint, as in Kafka. Raises OffsetOutOfRange, StorageFailure, and PolicyViolation where the topic is only
         compacted.
         """
@@ -454,48 +664,76 @@ class PartitionLog:
         if not 0 <= offset <= self.high_watermark:
             raise OffsetOutOfRange(offset, self.log_start_offset, self.high_watermark)
         if offset > self.log_start_offset:
-            self.log_start_offset = offset
             with _storage(self.directory):
-                self._epochs.forget_before(offset)
-                self._remove_segments(max(bisect_right(self._bases, offset) - 1, 0))
+                self._begin_at(offset, now_ms)
         return self.log_start_offset
 
-    def _remove_segments(self, count: int) -> None:
-        """Remove the oldest segments, never the active one."""
-        removed = self._segments[:count]
+    def delete_expired(self, now_ms: int) -> int:
+        """Take out the oldest segments that `retention.ms` and `retention.bytes` do not keep; return how many.
+
+        A log of which nothing is kept goes on in a new segment. Raises StorageFailure and DamagedLog.
+        """
+        if self._failure is not None:
+            return 0
+        with _storage(self.directory):
+            segments = self._segments
+            count = count_expired(
+                segments,
+                self._config,
+                now_ms=now_ms,
+                readable_end=self.high_watermark,
+                end=self.log_end_offset,
+            )
+            if count:
+                following = self._roll() if count == len(segments) else segments[count]
+                self._begin_at(max(following.base_offset, self.log_start_offset), now_ms)
+        return count
+
+    def remove_retired(self, now_ms: int) -> None:
+        """Remove the files that were taken out of the log longer ago than `file.delete.delay.ms`."""
+        while self._retired and self._retired[0][0] <= now_ms:
+            with _storage(self.directory):
+                self._fs.remove(self._retired[0][1])
+            self._retired.popleft()
+
+    def _begin_at(self, offset: int, now_ms: int) -> None:
+        """Let the log begin at an offset, and take out the segments below it, never the active one."""
+        self.log_start_offset = offset
+        self._epochs.forget_before(offset)
+        count = max(bisect_right(self._bases, offset) - 1, 0)
+        taken = self._segments[:count]
         # New lists, because a flush in another thread may be walking along the old one.
         self._segments = self._segments[count:]
         self._bases = self._bases[count:]
-        for segment in removed:
-            segment.delete()
+        for segment in taken:
+            due = now_ms + self._config.file_delete_delay_ms
+            self._retired.extend((due, path) for path in segment.retire())
 
     def truncate(self, offset: int) -> None:
-        """Drop everything at and after an offset, and the batch that holds it."""
+        """Drop everything at and after an offset, and the batch that holds it; that is on disk when this returns."""
         if offset >= self.log_end_offset:
             return
         offset = max(offset, self.log_start_offset)
         with _storage(self.directory):
             found = read_directory(self._fs, self._files, self.directory)
             while len(self._segments) > 1 and self._segments[-1].base_offset >= offset:
-                self._segments.pop().delete()
-            self._bases = [segment.base_offset for segment in self._segments]
+                self._segments[-1].delete()
+                self._segments = self._segments[:-1]
+                self._bases = self._bases[:-1]
             self._active = segment = self._segments[-1]
             located = segment.locate(offset)
             if located is not None:
                 segment.cut(located[0])
+                # Else a power cut could join what is written next to what was cut off.
+                segment.sync(indexes=False)
                 segment.keep_indexes_before(offset)
-            self.log_end_offset = segment.load_tail()
+            self.log_end_offset = self._visible_end = segment.load_tail()
             self.recovery_point = min(self.recovery_point, self.log_end_offset)
+            self.caches_point = min(self.caches_point, self.log_end_offset)
             found.segments = self._segments
-            self._producers = load_producers(
-                self._fs,
-                self.directory,
-                found,
-                log_start_offset=self.log_start_offset,
-                end_offset=self.log_end_offset,
-                trusted_offset=self.log_end_offset,
-            )
+            self._load_producers(found)
             self._epochs.truncate_to(self.log_end_offset)
+            self._epoch_written = self._epochs.latest
 
     def flush(self, *, caches: bool = True) -> None:
         """Return when everything appended so far is on disk; indexes too, unless caches is False.
@@ -503,35 +741,97 @@ class PartitionLog:
         May run in another thread than appends and reads.
         """
         end = self.log_end_offset
-        if self.recovery_point >= end:
+        done = self.caches_point if caches else self.recovery_point
+        sealed = list(self._sealed) if caches else []
+        if done >= end and not sealed:
             return
+        cuts = self._cuts
+        names_unsynced, self._names_unsynced = self._names_unsynced, False
         with _storage(self.directory):
-            segments = self._segments
-            first = max(bisect_right(segments, self.recovery_point, key=_base_offset) - 1, 0)
-            for segment in segments[first:]:
-                try:
-                    segment.sync(indexes=caches)
-                except FileNotFoundError:
-                    if segment in self._segments:  # else its records were deleted meanwhile
-                        raise
-            if self._names_unsynced or self.recovery_point == 0:
-                self._names_unsynced = False
-                self._fs.sync_directory(self.directory)
+            try:
+                segments = self._segments
+                first = max(bisect_right(segments, done, key=_base_offset) - 1, 0)
+                for segment in dict.fromkeys((*sealed, *segments[first:])):
+                    self._sync_segment(segment, end, caches=caches)
+                if caches:
+                    self._epochs.flush()
+                if caches or names_unsynced:
+                    self._fs.sync_directory(self.directory)
                 if self.recovery_point == 0:
                     self._fs.sync_directory(self.directory.rpartition("/")[0])
-        self.recovery_point = end
+            except OSError:
+                self._log_sync_failed = self._caches_sync_failed = self._names_unsynced = True
+                raise
+        if cuts != self._cuts:
+            return
+        self._log_sync_failed = False
+        if caches:
+            del self._sealed[: len(sealed)]
+            self._caches_sync_failed = False
+            self.caches_point = end
+        self.recovery_point = max(self.recovery_point, end)
+
+    def _sync_segment(self, segment: Segment, end: int, *, caches: bool) -> None:
+        try:
+            if self._log_sync_failed:
+                segment.write_log_again(self.recovery_point, end)
+            if caches and self._caches_sync_failed:
+                segment.write_indexes_again()
+            segment.sync(indexes=caches)
+        except FileNotFoundError:
+            if segment in self._segments:  # else its records were deleted meanwhile
+                raise
+
+    def begin_sync(self) -> "SyncMark | None":
+        """Write what a sync of the whole disk shall take along; None where there is nothing, or `flush` is needed.
+
+        May run in another thread than appends and reads.
+        """
+        end = self.log_end_offset
+        if self._log_sync_failed or self._caches_sync_failed or self._failure is not None:
+            return None
+        if self.caches_point >= end and not self._sealed:
+            return None
+        with _storage(self.directory):
+            self._epochs.flush(sync=False)
+        return SyncMark(end, self._cuts, len(self._sealed))
+
+    def end_sync(self, mark: "SyncMark") -> None:
+        """Note that everything up to a mark is on disk, because the disk was synced as a whole."""
+        if mark.cuts == self._cuts:
+            del self._sealed[: mark.sealed]
+            self.caches_point = max(self.caches_point, mark.end)
+            self.recovery_point = max(self.recovery_point, mark.end)
+
+    def save_caches(self) -> None:
+        """Write what lets the next start trust the files, unless nothing was appended since the last time."""
+        if self._failure is not None:
+            self._repair()
+        with _storage(self.directory):
+            if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
+                self._active.seal()
+                self._take_snapshot()
+            elif self._lacks_indexes:
+                self._active.seal()
+            else:
+                return
+            self._lacks_indexes = False
+            self._sealed.append(self._active)
 
     def close(self, *, clean: bool = True) -> None:
         """Close the files; clean also saves all caches and syncs, so that the next start need not recover."""
-        if clean and self._failure is None:
-            with _storage(self.directory):
-                if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
-                    self._active.seal()
-                    self._take_snapshot()
-            self.flush()
-        for segment in self._segments:
-            self._files.forget(segment)
-            segment.release()
+        try:
+            if clean:
+                self._close_in_order()
+        finally:
+            for segment in self._segments:
+                self._files.forget(segment)
+                segment.release()
+
+    def _close_in_order(self) -> None:
+        self.flush(caches=False)  # first of all what clients wait for; the rest can be made again
+        self.save_caches()
+        self.flush()
 
     def delete(self) -> None:
         """Remove the directory with everything in it; slices that were handed out stay readable."""
@@ -544,19 +844,48 @@ def _base_offset(segment: Segment) -> int:
     return segment.base_offset
 
 
-def _load(found: Directory, clean: bool, recovery_point: int, config: LogConfig) -> tuple[int, int, Recovery]:
-    if clean:
-        try:
-            end_offset = load_clean(found)
-        except ValueError as error:  # somebody touched the files: believe nothing
-            end_offset, trusted_offset, recovery = recover(found, 0, config.index_interval_bytes)
-            reason = recovery.reason or str(error)
-            done = Recovery(
-                scanned_bytes=recovery.scanned_bytes, truncated_bytes=recovery.truncated_bytes, reason=reason
-            )
-            return end_offset, trusted_offset, done
-        return end_offset, end_offset, Recovery()
-    return recover(found, recovery_point, config.index_interval_bytes)
+def _first_segment(fs: FileSystem, files: OpenFiles, directory: str, offset: int) -> Segment:
+    segment = Segment(fs, files, directory, offset)
+    segment.create()
+    return segment
+
+
+def _load(
+    found: Directory,
+    clean: bool,
+    recovery_point: int | None,
+    config: LogConfig,
+    epochs: LeaderEpochs,
+    may_have_gaps: bool,
+) -> tuple[int, int, Recovery]:
+    if not clean:
+        known_end = recovery_point or 0
+        return recover(
+            found,
+            known_end,
+            config.index_interval_bytes,
+            epochs,
+            known_end=known_end,
+            may_have_gaps=may_have_gaps,
+        )
+    try:
+        end_offset = load_clean(found)
+        if recovery_point is not None and end_offset != recovery_point:
+            raise ValueError(f"{found.segments[-1].name} ends at offset {end_offset}, not at {recovery_point}")
+    except (ValueError, CorruptBatch, DamagedLog) as error:
+        # Somebody has touched the files since: believe nothing of the last segment.
+        last = found.segments[-1].base_offset
+        end_offset, trusted_offset, recovery = recover(
+            found,
+            last,
+            config.index_interval_bytes,
+            epochs,
+            known_end=recovery_point or 0,
+            may_have_gaps=may_have_gaps,
+            was_closed=recovery_point is not None,
+        )
+        return end_offset, trusted_offset, replace(recovery, reason=recovery.reason or str(error))
+    return end_offset, end_offset, Recovery()
 
 
 @contextmanager

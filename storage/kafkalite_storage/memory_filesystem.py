@@ -61,6 +61,10 @@ class MemoryFileSystem:
         """Return the content."""
         return bytes(self.open(path).content)
 
+    def rewrite(self, path: str, position: int, content: Buffer) -> None:
+        """Write over a part of the content."""
+        self.open(path).content[position : position + len(content)] = content
+
     def replace(self, path: str, content: bytes, *, sync: bool = True) -> None:  # noqa: ARG002  # nothing to sync
         """Give the name a new file; readers of the old one keep it."""
         self._require_parent(path)
@@ -90,7 +94,7 @@ class MemoryFileSystem:
             return
         if old not in self.directories:
             raise FileNotFoundError(errno.ENOENT, "no such file", old)
-        for path in [path for path in self.files if path.startswith(f"{old}/")]:
+        for path in [path for path in list(self.files) if path.startswith(f"{old}/")]:
             self.files[new + path[len(old) :]] = self.files.pop(path)
         moved = {path for path in self.directories if path == old or path.startswith(f"{old}/")}
         self.directories = (self.directories - moved) | {new + path[len(old) :] for path in moved}
@@ -101,12 +105,16 @@ class MemoryFileSystem:
 
     def remove_directory(self, path: str) -> None:
         """Forget the directory and all below."""
-        for file in [file for file in self.files if file.startswith(f"{path}/")]:
+        for file in [file for file in list(self.files) if file.startswith(f"{path}/")]:
             del self.files[file]
         self.directories = {name for name in self.directories if name != path and not name.startswith(f"{path}/")}
 
     def sync_directory(self, path: str) -> None:
         """Do nothing."""
+
+    def sync_all(self, path: str) -> None:
+        """Refuse: those who keep track of syncs (in tests) see each file."""
+        raise OSError(errno.ENOTSUP, "memory is no disk", path)
 
     def lock(self, path: str) -> "MemoryLock | None":
         """Lock by name."""

@@ -4,11 +4,12 @@ Every change is one batch, synced before anything is answered, so that a crash l
 nothing of it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from kafkalite_storage.errors import DataDirectoryCorrupt
 from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.inspection_batches import stretches
 from kafkalite_storage.log import AppendOrigin, PartitionLog
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.open_files import OpenFiles
@@ -40,6 +41,8 @@ class MetadataLog:
     @classmethod
     def open(cls, fs: FileSystem, directory: str, files: OpenFiles, *, clean: bool) -> "MetadataLog":
         """Open the log and replay it; raises DataDirectoryCorrupt for records that cannot be understood."""
+        if fs.exists(directory):
+            _refuse_damage(fs, directory, clean=clean)
         config = LogConfig.of({"flush.messages": "1"})
         log = PartitionLog.open(fs, directory, config=config, clean=clean, files=files)
         log.start_epoch(LEADER_EPOCH)
@@ -57,6 +60,11 @@ class MetadataLog:
         return self._log.log_end_offset == 0
 
     @property
+    def directory(self) -> str:
+        """Where the log's files are."""
+        return self._log.directory
+
+    @property
     def recovery(self) -> Recovery:
         """What opening the log had to repair."""
         return self._log.recovery
@@ -67,12 +75,34 @@ class MetadataLog:
             [Record(value=encode_metadata_record(record, version_of(record)), timestamp=now_ms) for record in records]
         )
         self._log.append(batch, now_ms=now_ms, origin=AppendOrigin.BROKER)
-        for record in records:
-            self.catalogue.replay(record)
+        self.catalogue.replay_all(records)
 
     def close(self, *, clean: bool) -> None:
         """Close the log."""
         self._log.close(clean=clean)
+
+
+def _refuse_damage(fs: FileSystem, directory: str, *, clean: bool) -> None:
+    """Raise DataDirectoryCorrupt for damage that no crash makes, before anything is cut off because of it.
+
+    Every change is synced before the next one, so that a crash can tear the last batch only. What is cut off anywhere
+    else takes topics with it, whose records are sound.
+    """
+    logs = sorted(name for name in fs.list(directory) if name.endswith(".log"))
+    expected = None
+    for name in logs:
+        path = f"{directory}/{name}"
+        file = fs.open(path)
+        for stretch in stretches(file, file.size()):
+            header = stretch.header
+            is_torn = stretch.is_torn_end and name == logs[-1] and not clean
+            if header is not None and not stretch.error and expected is not None and header.base_offset != expected:
+                error = f"offset {header.base_offset} stands where {expected} should be"
+            else:
+                error = stretch.error
+            if error and not is_torn:
+                raise DataDirectoryCorrupt(f"{path} is damaged at byte {stretch.position}: {error}")
+            expected = None if header is None else header.next_offset
 
 
 def version_of(record: MetadataRecord) -> int:
@@ -104,6 +134,10 @@ def _replay_whole(piece: bytes, offset: int, catalogue: Catalogue) -> int:
 
 
 def _apply(records: Iterable[Record], catalogue: Catalogue) -> None:
+    catalogue.replay_all(_changes(records))
+
+
+def _changes(records: Iterable[Record]) -> Iterator[MetadataRecord]:
     for record in records:
         if record.value is None:
             continue
@@ -112,4 +146,4 @@ def _apply(records: Iterable[Record], catalogue: Catalogue) -> None:
         except WireError as error:
             raise DataDirectoryCorrupt(f"the metadata log cannot be read at offset {record.offset}: {error}") from error
         if change is not None:
-            catalogue.replay(change)
+            yield change

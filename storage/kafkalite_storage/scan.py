@@ -13,6 +13,8 @@ LENGTH_PREFIX: Final = 12
 #: Bytes that the length of any batch counts at least.
 SMALLEST_LENGTH: Final = HEADER_SIZE - LENGTH_PREFIX
 
+#: A look-up ends within a few batches and a replay goes through all of them, so pieces grow from the one to the other.
+_FIRST_PIECE: Final = 8192
 _PIECE: Final = 1024 * 1024
 
 
@@ -45,10 +47,12 @@ def whole_batches(data: memoryview) -> Iterator[tuple[int, BatchHeader]]:
 def _walk(file: File, position: int, end: int, *, whole: bool) -> Iterator[tuple[int, BatchHeader, memoryview]]:
     piece = memoryview(b"")
     piece_at = position
+    piece_size = _FIRST_PIECE
     while end - position >= HEADER_SIZE:
         start = position - piece_at
         if start < 0 or len(piece) - start < HEADER_SIZE:
-            piece = memoryview(file.read_at(position, min(_PIECE, end - position)))
+            piece = memoryview(file.read_at(position, min(piece_size, end - position)))
+            piece_size = min(2 * piece_size, _PIECE)
             piece_at = position
             start = 0
             if len(piece) < HEADER_SIZE:
@@ -58,7 +62,7 @@ def _walk(file: File, position: int, end: int, *, whole: bool) -> Iterator[tuple
         if header.batch_length < SMALLEST_LENGTH or position + size > end:
             return
         if whole and len(piece) - start < size:
-            piece = memoryview(file.read_at(position, max(size, min(_PIECE, end - position))))
+            piece = memoryview(file.read_at(position, max(size, min(piece_size, end - position))))
             piece_at = position
             start = 0
             if len(piece) < size:

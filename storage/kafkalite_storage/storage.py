@@ -1,30 +1,30 @@
 """The data directory of a broker: its topics, their configurations and their logs, across restarts."""
 
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from logging import getLogger
 from types import MappingProxyType
 from typing import Final
 
-from kafkalite_storage.checkpoints import (
-    PARTITION_METADATA,
-    TopicPartition,
-    decode_partition_metadata,
-    encode_partition_metadata,
-)
+from kafkalite_storage.checkpoints import TopicPartition
 from kafkalite_storage.data_directory import DataDirectory
 from kafkalite_storage.errors import (
     InvalidPartitions,
+    StorageError,
     StorageFailure,
     TopicAlreadyExists,
     UnknownTopicId,
     UnknownTopicOrPartition,
+    UnsupportedFormat,
 )
 from kafkalite_storage.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.metadata_log import MetadataLog
 from kafkalite_storage.open_files import OpenFiles
+from kafkalite_storage.partition_directories import PartitionDirectories
+from kafkalite_storage.recovery import summary
 from kafkalite_storage.topic_config import validate
 from kafkalite_storage.topics import BROKER_RESOURCE, METADATA_TOPIC, TOPIC_RESOURCE, Topic, check_topic_name
 from kafkalite_wire.messages.metadata_records import (
@@ -38,6 +38,8 @@ from kafkalite_wire.messages.metadata_records import (
     TopicRecord,
 )
 
+log = getLogger("kafkalite.storage")
+
 #: Features of a new cluster, as Kafka 4.4 formats one.
 FEATURES: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -50,8 +52,8 @@ FEATURES: Final[Mapping[str, int]] = MappingProxyType(
     }
 )
 PRODUCER_ID_BLOCK: Final = 1000
-_LONGEST_DIRECTORY: Final = 255
-_DELETED: Final = "-delete"
+#: So many logs are synced with one call rather than with one for each.
+_MANY: Final = 64
 _LOG_SUFFIX: Final = ".log"
 
 
@@ -79,12 +81,22 @@ class Storage:
         self._files = files
         self._new_uuid = new_uuid
         self._check_records = check_records
+        self._directories = PartitionDirectories(fs, directory.path, new_uuid)
         self._defaults = dict(defaults)
         self._logs: dict[TopicPartition, PartitionLog] = {}
         #: Effective configurations by topic, as far as they were asked for.
         self._configs: dict[str, LogConfig] = {}
         self._recovery_points = directory.recovery_points()
         self._log_start_offsets = directory.log_start_offsets()
+        #: Partitions that were compacted once: whatever their topics are configured for today, they have gaps.
+        self._compacted = frozenset(directory.clean_offsets())
+        #: What the checkpoints still say of partitions that are gone. A new topic of that name must not inherit it.
+        self._stale_offsets = {
+            key for key in (*self._recovery_points, *self._log_start_offsets) if not self._has_partition(*key)
+        }
+        for key in self._stale_offsets:
+            self._recovery_points.pop(key, None)
+            self._log_start_offsets.pop(key, None)
         self.cluster_id = cluster_id
         self.node_id = node_id
         #: Whether the last owner closed in order; if not, logs are checked when they are first opened.
@@ -110,7 +122,7 @@ class Storage:
         16 bytes, `open_segments` bounds the descriptors, `check_records` makes appends look at every record.
         Partitions are opened, and repaired, when they are first asked for.
 
-        Raises DataDirectoryInUse, DataDirectoryCorrupt, InvalidConfig, StorageFailure.
+        Raises DataDirectoryInUse, DataDirectoryCorrupt, UnsupportedFormat, InvalidConfig, StorageFailure.
         """
         fs = OsFileSystem() if fs is None else fs
         LogConfig.of({}, defaults or {})  # a bad default shall fail here, not at the first topic
@@ -119,9 +131,10 @@ class Storage:
         try:
             with _failures(str(path)):
                 found_id = directory.identify(cluster_id, node_id, new_uuid)
-                clean = directory.take_clean_marker()
+                clean = directory.has_clean_marker
                 files = OpenFiles(open_segments)
                 metadata = MetadataLog.open(fs, f"{directory.path}/{METADATA_TOPIC}-0", files, clean=clean)
+                _check_features(metadata.catalogue.features, str(path))
                 storage = cls(
                     fs,
                     directory,
@@ -134,13 +147,14 @@ class Storage:
                     new_uuid=new_uuid,
                     check_records=check_records,
                 )
+                directory.forget_clean_marker()  # not before it is sure that the directory can be used
                 if metadata.is_new:
                     metadata.append(
                         [FeatureLevelRecord(name=name, feature_level=level) for name, level in FEATURES.items()],
                         now_ms,
                     )
                 storage._elect_leaders(now_ms)
-                storage._finish_deletions()
+                storage._directories.finish_deletions()
                 return storage
         except BaseException:
             directory.release()
@@ -150,6 +164,11 @@ class Storage:
     def path(self) -> str:
         """The data directory."""
         return self._directory.path
+
+    @property
+    def filesystem(self) -> FileSystem:
+        """Where the files of the data directory are."""
+        return self._fs
 
     @property
     def directory_id(self) -> str:
@@ -214,6 +233,7 @@ class Storage:
         records: list[MetadataRecord] = [TopicRecord(name=name, topic_id=topic_id)]
         records += _config_records(TOPIC_RESOURCE, name, configs or {})
         records += self._partition_records(topic_id, 0, partitions, assignment)
+        self._forget_stale_offsets(name)
         self._metadata.append(records, now_ms)
         return self._catalogue.topics[name]
 
@@ -236,12 +256,17 @@ class Storage:
         topic = self.topic(name)
         if total <= topic.partitions:
             raise InvalidPartitions(f"topic {name!r} has {topic.partitions} partitions, {total} is not more")
+        self._forget_stale_offsets(name)
         self._metadata.append(self._partition_records(topic.topic_id, topic.partitions, total, assignment), now_ms)
         return self._catalogue.topics[name]
 
     def delete_topic(self, name: str, *, now_ms: int) -> None:
-        """Remove a topic and its records; readers that hold a FetchSlice may finish."""
+        """Remove a topic and its records; readers that hold a FetchSlice may finish.
+
+        The files go when `file.delete.delay.ms` is over (`remove_retired`).
+        """
         topic = self.topic(name)
+        due_ms = now_ms + self.log_config(name).file_delete_delay_ms
         removed: list[MetadataRecord] = [
             ConfigRecord(resource_type=TOPIC_RESOURCE, resource_name=name, name=config, value=None)
             for config in topic.configs
@@ -249,7 +274,7 @@ class Storage:
         self._metadata.append([*removed, RemoveTopicRecord(topic_id=topic.topic_id)], now_ms)
         self._configs.pop(name, None)
         for number in range(topic.partitions):
-            self._remove_partition(name, number)
+            self._remove_partition(name, number, due_ms=due_ms)
 
     def alter_configs(self, name: str, changes: Mapping[str, str | None], *, now_ms: int) -> Topic:
         """Set overrides of a topic, or with None take them back; its logs act on them at once.
@@ -347,14 +372,83 @@ class Storage:
                 self._fs.open(f"{path}/{file}").size() for file in self._fs.list(path) if file.endswith(_LOG_SUFFIX)
             )
 
+    def open_all(self) -> Iterator[None]:
+        """Open every partition that was ever used, one a step, so that all is known that a crash left.
+
+        One that cannot be opened is told of and passed over.
+        """
+        for name, number in self._used_partitions():
+            try:
+                self.log(name, number)
+            except StorageError as error:
+                log.error("%s-%d cannot be opened: %s", name, number, error)
+            yield
+
+    def delete_expired(self, now_ms: int) -> Iterator[str | None]:
+        """Let every partition delete what `retention.ms` and `retention.bytes` do not keep, one a step.
+
+        Yields the topic of each partition that begins later now, None for one that did not change. A partition that
+        cannot be read is told of and passed over.
+        """
+        for name, number in self._used_partitions():
+            count = 0
+            try:
+                count = self.log(name, number).delete_expired(now_ms)
+            except StorageError as error:
+                log.error("cannot delete old segments of %s-%d: %s", name, number, error)
+            if count:
+                log.info("deleted %d old segments of %s-%d", count, name, number)
+            yield name if count else None
+
+    def recovery_summary(self) -> str:
+        """Tell in one line what opening the logs after an unclean stop had to repair."""
+        done = {self._metadata.directory: self._metadata.recovery}
+        done |= {partition.directory: partition.recovery for partition in self._logs.values()}
+        return summary(done)
+
+    def remove_retired(self, now_ms: int) -> None:
+        """Remove the files that left their logs, or the topics, longer ago than `file.delete.delay.ms`.
+
+        Raises StorageFailure.
+        """
+        for partition in tuple(self._logs.values()):
+            partition.remove_retired(now_ms)
+        with _failures(self.path):
+            self._directories.remove_due(now_ms)
+
+    def _used_partitions(self) -> Iterator[TopicPartition]:
+        """Name the partitions with a directory, of the topics that are there when each is reached."""
+        for name in tuple(self._catalogue.topics):
+            number = 0
+            while (topic := self._catalogue.topics.get(name)) is not None and number < topic.partitions:
+                if (name, number) in self._logs or self._directories.exists(name, number):
+                    yield name, number
+                number += 1
+
     def checkpoint(self) -> None:
         """Sync all open logs and write down how far they are, which bounds the work after a crash.
 
         May run in another thread than everything else, except close and changes of topics.
         """
-        for log in list(self._logs.values()):
-            log.flush()
+        logs = list(self._logs.values())
+        self._sync_many(logs)
+        failures = _tried(log.flush for log in logs)
         self._write_checkpoints()
+        if failures:
+            raise failures[0]
+
+    def _sync_many(self, logs: Iterable[PartitionLog]) -> None:
+        """Sync the disk as a whole if many logs have something to be synced: one file after another takes minutes."""
+        with suppress(StorageFailure):
+            marks = [(log, mark) for log in logs if (mark := log.begin_sync()) is not None]
+            if len(marks) < _MANY:
+                return
+            try:
+                self._fs.sync_all(self.path)
+            except OSError:
+                return  # file by file, then, which also tells which one it is that fails
+            for log, mark in marks:
+                log.end_sync(mark)
 
     def close(self) -> None:
         """Close in order: sync, save all caches, and mark the directory clean.
@@ -364,11 +458,14 @@ class Storage:
         """
         logs = list(self._logs.values())
         try:
-            for log in logs:
-                log.close()
-            self._metadata.close(clean=True)
+            if len(logs) >= _MANY:
+                _tried(log.save_caches for log in logs)  # those that fail are told of when they are closed
+                self._sync_many(logs)
+            failures = _tried((*(log.close for log in logs), lambda: self._metadata.close(clean=True)))
             self._write_checkpoints()
-            if not any(log.failed for log in logs) and (self.was_clean or not self._has_unchecked_logs(logs)):
+            if failures:
+                raise failures[0]
+            if self.was_clean or not self._has_unchecked_logs(logs):
                 with _failures(self.path):
                     self._directory.leave_clean_marker()
         finally:
@@ -398,7 +495,7 @@ class Storage:
         key = (name, partition)
         path = self._partition_path(name, partition)
         with _failures(path):
-            self._claim_directory(path, topic)
+            self._directories.claim(name, partition, topic.topic_id, self._catalogue.removed_topic_ids.__contains__)
             log = PartitionLog.open(
                 self._fs,
                 path,
@@ -408,39 +505,24 @@ class Storage:
                 log_start_offset=self._log_start_offsets.get(key, 0),
                 files=self._files,
                 check_records=self._check_records,
+                may_have_gaps=key in self._compacted,
             )
         log.start_epoch(topic.assignment[partition].leader_epoch)
         self._logs[key] = log
+        if log.caches_point < self._recovery_points.get(key, 0):
+            self._write_checkpoints()  # what is missing will be written again, and is not on disk then
         return log
 
-    def _claim_directory(self, path: str, topic: Topic) -> None:
-        """Make the partition's directory in place of one that a deleted topic of that name left."""
-        metadata = f"{path}/{PARTITION_METADATA}"
-        if self._fs.exists(metadata):
-            try:
-                if decode_partition_metadata(self._fs.read(metadata)) == topic.topic_id:
-                    return
-            except ValueError:
-                pass
-            else:
-                self._fs.remove_directory(path)
-        self._fs.make_directory(path)
-        self._fs.replace(metadata, encode_partition_metadata(topic.topic_id), sync=False)
-
-    def _remove_partition(self, name: str, partition: int) -> None:
+    def _remove_partition(self, name: str, partition: int, *, due_ms: int) -> None:
         key = (name, partition)
         log = self._logs.pop(key, None)
         if log is not None:
             log.close(clean=False)
         self._recovery_points.pop(key, None)
         self._log_start_offsets.pop(key, None)
-        path = self._partition_path(name, partition)
-        with _failures(path):
-            if self._fs.exists(path):
-                suffix = f"-{partition}.{self._new_uuid().hex()}{_DELETED}"
-                doomed = f"{self.path}/{name[: _LONGEST_DIRECTORY - len(suffix)]}{suffix}"
-                self._fs.rename(path, doomed)
-                self._fs.remove_directory(doomed)
+        self._stale_offsets.add(key)
+        with _failures(self._partition_path(name, partition)):
+            self._directories.remove(name, partition, due_ms=due_ms)
 
     def _elect_leaders(self, now_ms: int) -> None:
         """Lead what Kafka left without a leader when it shut down."""
@@ -457,11 +539,6 @@ class Storage:
         if changes:
             self._metadata.append(changes, now_ms)
 
-    def _finish_deletions(self) -> None:
-        for name in self._fs.list(self.path):
-            if name.endswith(_DELETED):
-                self._fs.remove_directory(f"{self.path}/{name}")
-
     def _reconfigure(self, name: str) -> None:
         self._configs.pop(name, None)
         config = self.log_config(name)
@@ -469,9 +546,19 @@ class Storage:
             if topic == name:
                 log.config = config
 
+    def _has_partition(self, name: str, partition: int) -> bool:
+        topic = self._catalogue.topics.get(name)
+        return topic is not None and partition < topic.partitions
+
+    def _forget_stale_offsets(self, name: str) -> None:
+        """Write the checkpoints without what they say of a deleted topic, before another one gets its name."""
+        if any(topic == name for topic, _ in self._stale_offsets):
+            self._write_checkpoints()
+            self._stale_offsets.clear()
+
     def _write_checkpoints(self) -> None:
         for key, log in list(self._logs.items()):
-            self._recovery_points[key] = log.recovery_point
+            self._recovery_points[key] = log.caches_point
             if log.log_start_offset > log.first_segment_offset:
                 self._log_start_offsets[key] = log.log_start_offset
             else:
@@ -480,7 +567,7 @@ class Storage:
             self._directory.checkpoint(self._recovery_points, self._log_start_offsets)
 
     def _partition_path(self, name: str, partition: int) -> str:
-        return f"{self._directory.path}/{name}-{partition}"
+        return self._directories.path_of(name, partition)
 
     def _partition_records(
         self, topic_id: bytes, first: int, total: int, assignment: Sequence[Sequence[int]] | None
@@ -505,6 +592,16 @@ class Storage:
         return records
 
 
+def _check_features(features: Mapping[str, int], path: str) -> None:
+    """Raise UnsupportedFormat for records of a newer version: what they mean is not known."""
+    for name, newest in FEATURES.items():
+        if features.get(name, 0) > newest:
+            raise UnsupportedFormat(
+                f"{path} is at {name}={features[name]}, and known here is {newest}: a newer release wrote the "
+                "directory, which is left as it is"
+            )
+
+
 #: What KRaft writes before a broker has said in which of its directories a replica lies (KIP-858).
 _UNASSIGNED_DIRECTORY: Final = bytes(16)
 
@@ -514,6 +611,17 @@ def _config_records(resource: int, name: str, changes: Mapping[str, str | None])
         ConfigRecord(resource_type=resource, resource_name=name, name=config, value=value)
         for config, value in changes.items()
     ]
+
+
+def _tried(actions: Iterable[Callable[[], None]]) -> list[StorageFailure]:
+    """Do all of them, whichever fail; return the failures."""
+    failures: list[StorageFailure] = []
+    for action in actions:
+        try:
+            action()
+        except StorageFailure as error:
+            failures.append(error)
+    return failures
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kafkalite_storage.errors import DamagedLog
 from kafkalite_storage.scan import iter_headers
 from kafkalite_storage.segment import Segment
-from kafkalite_wire.records import iter_records, read_header
+from kafkalite_wire.records import CorruptBatch, check_batch, iter_records, read_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +23,37 @@ def first_at_or_after(segments: Sequence[Segment], timestamp: int, start_offset:
     for segment in segments:
         if segment.newest()[0] < timestamp:
             continue
-        relative = max(segment.time_index.look_up(timestamp), start_offset - segment.base_offset)
-        position = segment.offset_index.look_up(relative)
+        located = segment.locate(max(_older_until(segment, timestamp), start_offset))
+        if located is None:
+            continue
         file = segment.log_file()
-        for at, header in iter_headers(file, position, segment.size):
+        for at, header in iter_headers(file, located[0], segment.size):
             if header.max_timestamp < timestamp or header.last_offset < start_offset:
                 continue
-            for record in iter_records(file.read_at(at, header.size)):
+            for record in iter_records(_checked(segment, at, header.size)):
                 if record.timestamp >= timestamp and record.offset >= start_offset:
                     return TimestampOffset(record.timestamp, record.offset, header.partition_leader_epoch)
     return None
+
+
+def _older_until(segment: Segment, timestamp: int) -> int:
+    """Return an offset before which every record is older than a time."""
+    times = segment.time_index
+    entry = times.entry_before(timestamp)
+    if entry >= 0 and not segment.time_entry_is_true(entry):
+        times = segment.remake_time_index(entry)
+        entry = times.entry_before(timestamp)
+    return segment.base_offset + (times.offsets[entry] if entry >= 0 else 0)
+
+
+def _checked(segment: Segment, position: int, size: int) -> bytes:
+    batch = segment.log_file().read_at(position, size)
+    if not segment.sound.covers(position, position + size):
+        try:
+            check_batch(batch)
+        except CorruptBatch as problem:
+            raise DamagedLog(f"{segment.name} is damaged at byte {position}: {problem}") from None
+    return batch
 
 
 def newest(segments: Sequence[Segment]) -> TimestampOffset | None:
@@ -46,7 +68,7 @@ def newest(segments: Sequence[Segment]) -> TimestampOffset | None:
     located = best.locate(last_offset)
     if located is None:
         return None
-    batch = best.log_file().read_at(*located)
+    batch = _checked(best, *located)
     for record in iter_records(batch):
         if record.timestamp == timestamp:
             return TimestampOffset(timestamp, record.offset, read_header(batch).partition_leader_epoch)

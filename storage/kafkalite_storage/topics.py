@@ -1,7 +1,7 @@
 """The catalogue of topics: what the metadata log says, as a state that its records change."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
@@ -86,8 +86,36 @@ class Catalogue:
         self.broker_configs: dict[str, dict[str, str]] = {}
         self.features: dict[str, int] = {}
         self.next_producer_id = 0
+        #: Topics that were deleted, of which a crash may have left files.
+        self.removed_topic_ids: set[bytes] = set()
         self._early_configs: dict[str, dict[str, str]] = {}
         self._transaction: list[MetadataRecord] | None = None
+
+    def replay_all(self, records: Iterable[MetadataRecord]) -> None:
+        """Apply records in their order; the new partitions of a topic, which follow each other, in one go."""
+        added: list[PartitionRecord] = []
+        for record in records:
+            if isinstance(record, PartitionRecord) and self._transaction is None:
+                if added and added[-1].topic_id != record.topic_id:
+                    self._add_partitions(added)
+                    added = []
+                added.append(record)
+                continue
+            self._add_partitions(added)
+            added = []
+            self.replay(record)
+        self._add_partitions(added)
+
+    def _add_partitions(self, records: list[PartitionRecord]) -> None:
+        """Apply records of one topic's partitions without copying its assignment for each of them."""
+        topic = self.topics_by_id.get(records[0].topic_id) if records else None
+        if topic is None:
+            return
+        assignment = list(topic.assignment)
+        for record in records:
+            if record.partition_id <= len(assignment):
+                assignment[record.partition_id : record.partition_id + 1] = [_partition(record)]
+        self._put(replace(topic, assignment=tuple(assignment)))
 
     def replay(self, record: MetadataRecord) -> None:
         """Apply a record of the metadata log."""
@@ -112,19 +140,11 @@ class Catalogue:
                 configs = self._early_configs.pop(record.name, {})
                 self._put(Topic(name=record.name, topic_id=record.topic_id, configs=MappingProxyType(configs)))
             case PartitionRecord():
-                self._set_partition(
-                    record.topic_id,
-                    record.partition_id,
-                    Partition(
-                        leader=record.leader,
-                        leader_epoch=record.leader_epoch,
-                        replicas=record.replicas,
-                        partition_epoch=record.partition_epoch,
-                    ),
-                )
+                self._add_partitions([record])
             case PartitionChangeRecord():
                 self._change_partition(record)
             case RemoveTopicRecord():
+                self.removed_topic_ids.add(record.topic_id)
                 topic = self.topics_by_id.pop(record.topic_id, None)
                 if topic is not None:
                     del self.topics[topic.name]
@@ -141,16 +161,6 @@ class Catalogue:
         self.topics[topic.name] = topic
         self.topics_by_id[topic.topic_id] = topic
 
-    def _set_partition(self, topic_id: bytes, number: int, partition: Partition) -> None:
-        topic = self.topics_by_id.get(topic_id)
-        if topic is None:
-            return
-        assignment = topic.assignment
-        if number < len(assignment):
-            self._put(replace(topic, assignment=(*assignment[:number], partition, *assignment[number + 1 :])))
-        elif number == len(assignment):
-            self._put(replace(topic, assignment=(*assignment, partition)))
-
     def _change_partition(self, record: PartitionChangeRecord) -> None:
         topic = self.topics_by_id.get(record.topic_id)
         if topic is None or record.partition_id >= topic.partitions:
@@ -164,7 +174,9 @@ class Catalogue:
             replicas=old.replicas if record.replicas is None else record.replicas,
             partition_epoch=old.partition_epoch + 1,
         )
-        self._set_partition(record.topic_id, record.partition_id, changed)
+        assignment = list(topic.assignment)
+        assignment[record.partition_id] = changed
+        self._put(replace(topic, assignment=tuple(assignment)))
 
     def _configure(self, record: ConfigRecord) -> None:
         if record.resource_type == BROKER_RESOURCE:
@@ -177,6 +189,15 @@ class Catalogue:
             configs = dict(topic.configs)
             _set(configs, record)
             self._put(replace(topic, configs=MappingProxyType(configs)))
+
+
+def _partition(record: PartitionRecord) -> Partition:
+    return Partition(
+        leader=record.leader,
+        leader_epoch=record.leader_epoch,
+        replicas=record.replicas,
+        partition_epoch=record.partition_epoch,
+    )
 
 
 def _set(configs: dict[str, str], record: ConfigRecord) -> None:

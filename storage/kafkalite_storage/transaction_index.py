@@ -11,7 +11,8 @@ from typing import Final
 from kafkalite_storage.filesystem import FileSystem
 
 _ENTRY: Final = Struct(">hqqqq")
-_VERSION: Final = 0
+TRANSACTION_ENTRY_SIZE: Final = _ENTRY.size
+TRANSACTION_ENTRY_VERSION: Final = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +38,8 @@ class TransactionIndex:
         """Yield the entries in the order of their markers."""
         if not self._fs.exists(self._path):
             return
-        content = self._fs.read(self._path)
-        for entry in _ENTRY.iter_unpack(content[: len(content) // _ENTRY.size * _ENTRY.size]):
-            _, producer_id, first_offset, last_offset, last_stable_offset = entry
-            yield AbortedTransaction(
-                producer_id=producer_id,
-                first_offset=first_offset,
-                last_offset=last_offset,
-                last_stable_offset=last_stable_offset,
-            )
+        for _, aborted in decode_transactions(self._fs.read(self._path)):
+            yield aborted
 
     def append(self, aborted: AbortedTransaction) -> None:
         """Add an entry at the end."""
@@ -53,15 +47,35 @@ class TransactionIndex:
 
     def keep_before(self, offset: int) -> None:
         """Drop the transactions that ended at or after an offset."""
-        entries = list(self)
-        kept = [entry for entry in entries if entry.last_offset < offset]
+        kept = sum(entry.last_offset < offset for entry in self) * _ENTRY.size
         if not kept:
             self._fs.remove(self._path)
-        elif len(kept) < len(entries):
-            self._fs.open(self._path).truncate(len(kept) * _ENTRY.size)
+            return
+        file = self._fs.open(self._path)
+        if file.size() != kept:  # a part of an entry, too, which a failed write left
+            file.truncate(kept)
+
+
+def decode_transactions(content: bytes) -> Iterator[tuple[int, AbortedTransaction]]:
+    """Yield version and content of each whole entry of a `.txnindex`."""
+    for entry in _ENTRY.iter_unpack(content[: len(content) // _ENTRY.size * _ENTRY.size]):
+        version, producer_id, first_offset, last_offset, last_stable_offset = entry
+        yield (
+            version,
+            AbortedTransaction(
+                producer_id=producer_id,
+                first_offset=first_offset,
+                last_offset=last_offset,
+                last_stable_offset=last_stable_offset,
+            ),
+        )
 
 
 def _packed(aborted: AbortedTransaction) -> bytes:
     return _ENTRY.pack(
-        _VERSION, aborted.producer_id, aborted.first_offset, aborted.last_offset, aborted.last_stable_offset
+        TRANSACTION_ENTRY_VERSION,
+        aborted.producer_id,
+        aborted.first_offset,
+        aborted.last_offset,
+        aborted.last_stable_offset,
     )

@@ -121,6 +121,7 @@ def test_leader_epochs_that_ended_below_are_forgotten(fs):
     assert epochs.entries == [(2, 15), (5, 20)]
     epochs.forget_before(20)
     assert epochs.entries == [(5, 20)]
+    epochs.flush()
     assert LeaderEpochs(fs, "/data/t-0").entries == [(5, 20)]
 
 

@@ -1,6 +1,7 @@
 """The data directory: topics, configurations and identity survive; two brokers never share it."""
 
 import itertools
+import sys
 
 import pytest
 
@@ -16,6 +17,9 @@ from kafkalite_storage.errors import (
 )
 from kafkalite_storage.filesystem import OsFileSystem
 from kafkalite_storage.storage import Storage
+from kafkalite_storage.topics import Catalogue
+from kafkalite_wire.crc import crc32c
+from kafkalite_wire.messages.metadata_records import PartitionRecord, TopicRecord
 from kafkalite_wire.records import iter_records
 
 NOW = 1_700_000_000_000
@@ -48,9 +52,8 @@ def restart(open_storage):
 def test_a_new_directory_gets_an_identity_that_stays(open_storage, restart, fs):
     storage = open_storage()
     assert storage.cluster_id == "AAAAAAAAAAAAAAAAAAAAAQ"
-    assert fs.read("/data/meta.properties") == (
-        b"#\nnode.id=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAg\nversion=1\ncluster.id=AAAAAAAAAAAAAAAAAAAAAQ\n"
-    )
+    lines = b"node.id=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAg\nversion=1\ncluster.id=AAAAAAAAAAAAAAAAAAAAAQ\n"
+    assert fs.read("/data/meta.properties") == b"#\n#crc32c=%08x\n%s" % (crc32c(lines), lines)
     storage = restart(storage)
     assert storage.cluster_id == "AAAAAAAAAAAAAAAAAAAAAQ"
     assert storage.directory_id == "AAAAAAAAAAAAAAAAAAAAAg"
@@ -63,6 +66,19 @@ def test_a_given_cluster_id_is_kept_and_another_one_refused(open_storage):
     with pytest.raises(DataDirectoryCorrupt, match="node 1"):
         open_storage(node_id=2)
     open_storage().close()
+
+
+def test_an_identity_that_was_damaged_is_refused_and_one_that_was_edited_on_purpose_is_taken(open_storage, fs):
+    open_storage().close()
+    content = fs.read("/data/meta.properties")
+    checksum = content.splitlines(keepends=True)[1]
+    edited = content.replace(b"node.id=1", b"node.id=2")
+    for damaged in (content.replace(b"AAAQ", b"AAAR"), content.replace(checksum, b"#crc32c=?\n"), edited):
+        fs.replace("/data/meta.properties", damaged)
+        with pytest.raises(DataDirectoryCorrupt, match=r"meta.properties is damaged.*remove its line"):
+            open_storage(node_id=2)
+    fs.replace("/data/meta.properties", edited.replace(checksum, b""))
+    open_storage(node_id=2).close()
 
 
 def test_a_second_broker_is_told_that_the_directory_is_in_use(open_storage):
@@ -188,7 +204,10 @@ def test_the_longest_topic_name_can_be_deleted_on_a_real_disk(open_storage, tmp_
     storage.create_topic(name, 1, now_ms=NOW)
     storage.log(name, 0).append(batch(b"a"), now_ms=NOW)
     storage.delete_topic(name, now_ms=NOW)
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith("n")]
+    [doomed] = [path for path in tmp_path.iterdir() if path.name.startswith("n")]
+    assert doomed.name.endswith("-delete")
+    storage.remove_retired(NOW + 60_000)
+    assert not doomed.exists()
     storage.close()
 
 
@@ -316,3 +335,78 @@ def test_few_files_are_open_however_many_partitions_are_used(open_storage, tmp_p
         data = storage.log("t", partition).read(2, max_bytes=1).read()
         assert next(iter_records(data)).value == b"%d" % partition
     storage.close()
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_an_unused_partition_has_its_index_files_after_a_clean_stop(open_storage, restart, fs, crash):
+    """Kafka calls a missing index damage; while nothing is written, two files less make a topic quicker to use."""
+    indexes = {"00000000000000000000.index", "00000000000000000000.timeindex"}
+    storage = open_storage()
+    storage.create_topic("t", 1, now_ms=NOW)
+    storage.log("t", 0)
+    assert indexes.isdisjoint(fs.list("/data/t-0"))
+    storage = restart(storage, crash=crash)
+    storage.log("t", 0)
+    storage.close()
+    assert indexes <= set(fs.list("/data/t-0"))
+
+
+def test_partitions_of_several_topics_may_come_mixed():
+    """KRaft writes them one topic after the other, but nothing says so."""
+    first, second = b"1" * 16, b"2" * 16
+    catalogue = Catalogue()
+    catalogue.replay_all(
+        [
+            TopicRecord(name="a", topic_id=first),
+            TopicRecord(name="b", topic_id=second),
+            *(
+                PartitionRecord(
+                    partition_id=number,
+                    topic_id=topic_id,
+                    replicas=(1,),
+                    isr=(1,),
+                    leader=leader,
+                    leader_epoch=0,
+                    partition_epoch=0,
+                    directories=(),
+                )
+                for topic_id, number, leader in [
+                    (first, 0, 1),
+                    (second, 0, 2),
+                    (first, 1, 3),
+                    (first, 2, 4),
+                    (first, 1, 5),
+                    (first, 9, 6),
+                ]
+            ),
+        ]
+    )
+    leaders = {name: [partition.leader for partition in topic.assignment] for name, topic in catalogue.topics.items()}
+    assert leaders == {"a": [1, 5, 4], "b": [2]}
+
+
+@pytest.mark.parametrize("can_sync_all", [True, False])
+def test_many_logs_are_on_disk_after_a_checkpoint_and_a_stop(open_storage, fs, batch, monkeypatch, can_sync_all):
+    """One call syncs them all; where there is no such call, each is synced."""
+    synced = []
+    if can_sync_all:
+        monkeypatch.setattr(fs, "sync_all", synced.append)
+    storage = open_storage()
+    storage.create_topic("t", 100, now_ms=NOW)
+    logs = [storage.log("t", partition) for partition in range(100)]
+    for log in logs:
+        log.append(batch(b"before"), now_ms=NOW)
+    storage.checkpoint()
+    assert {log.recovery_point for log in logs} == {1}
+    for log in logs:
+        log.append(batch(b"after"), now_ms=NOW)
+    storage.close()
+    assert {log.recovery_point for log in logs} == {2}
+    assert synced == (["/data", "/data"] if can_sync_all else [])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="syncfs is Linux's")
+def test_the_whole_disk_can_be_synced_or_says_why_not(tmp_path):
+    OsFileSystem().sync_all(str(tmp_path))
+    with pytest.raises(FileNotFoundError):
+        OsFileSystem().sync_all(str(tmp_path / "missing"))

@@ -1,5 +1,7 @@
 """What travels inside records and other messages: a version or type stands in front, outside of the message."""
 
+from pathlib import Path
+
 import pytest
 
 from kafkalite_wire.errors import UnsupportedVersionError, WireError
@@ -33,7 +35,22 @@ from kafkalite_wire.messages.metadata_records import (
     decode_metadata_record,
     encode_metadata_record,
 )
+from kafkalite_wire.messages.transaction_records import (
+    TRANSACTION_LOG_VALUE_VERSION,
+    PartitionsSchema,
+    TransactionLogKey,
+    TransactionLogValue,
+    TransactionState,
+    decode_transaction_key,
+    decode_transaction_value,
+    encode_transaction_key,
+    encode_transaction_value,
+)
+from kafkalite_wire.records import iter_records, read_header
 
+KAFKAS_TRANSACTION_STATE = (
+    Path(__file__).parents[1] / "storage/golden/kafka-4.4.0/__transaction_state-0/00000000000000000000.log"
+)
 OFFSET_KEY = OffsetCommitKey(group="g", topic="t", partition=3)
 GROUP_KEY = GroupMetadataKey(group="g")
 
@@ -205,3 +222,64 @@ def test_metadata_record_of_another_type_is_passed_over() -> None:
 def test_malformed_metadata_record_is_refused(wire: str, says: str) -> None:
     with pytest.raises(WireError, match=says):
         decode_metadata_record(bytes.fromhex(wire))
+
+
+TRANSACTION = TransactionLogValue(
+    producer_id=7,
+    previous_producer_id=6,
+    next_producer_id=8,
+    producer_epoch=2,
+    next_producer_epoch=0,
+    transaction_timeout_ms=60000,
+    transaction_status=TransactionState.ONGOING,
+    transaction_partitions=(PartitionsSchema(topic="t", partition_ids=(0, 3)),),
+    transaction_last_update_timestamp_ms=9,
+    transaction_start_timestamp_ms=5,
+    client_transaction_version=2,
+)
+
+
+def test_key_of_a_transaction_begins_with_its_type() -> None:
+    key = TransactionLogKey(transactional_id="tx")
+    assert encode_transaction_key(key) == bytes.fromhex("0000 0002 7478")
+    assert decode_transaction_key(bytes.fromhex("0000 0002 7478")) == key
+    assert decode_transaction_key(bytes.fromhex("0001 0002 7478")) is None
+
+
+def test_value_of_a_transaction_has_the_newer_producer_ids_as_tagged_fields() -> None:
+    wire = bytes.fromhex(
+        "0001 0000000000000007 0002 0000ea60 01 02 02 74 03 00000000 00000003 00 0000000000000009 0000000000000005"
+        " 04 00 08 0000000000000006 01 08 0000000000000008 02 02 0002 03 02 0000"
+    )
+    assert encode_transaction_value(TRANSACTION) == wire
+    assert decode_transaction_value(wire) == TRANSACTION
+
+
+def test_transactions_that_kafka_kept_are_read() -> None:
+    log = KAFKAS_TRANSACTION_STATE.read_bytes()
+    kept = []
+    while log:
+        for record in iter_records(log):
+            assert record.key is not None
+            assert record.value is not None
+            key, value = decode_transaction_key(record.key), decode_transaction_value(record.value)
+            assert key is not None
+            assert encode_transaction_key(key) == record.key
+            assert encode_transaction_value(value, TRANSACTION_LOG_VALUE_VERSION) == record.value
+            kept.append((key.transactional_id, TransactionState(value.transaction_status).name))
+        log = log[read_header(log).size :]
+    assert kept == [
+        ("tx", state)
+        for state in (
+            "EMPTY",
+            *("ONGOING", "PREPARE_COMMIT", "COMPLETE_COMMIT"),
+            *("ONGOING", "PREPARE_ABORT", "COMPLETE_ABORT"),
+            *("ONGOING", "PREPARE_COMMIT", "COMPLETE_COMMIT"),
+        )
+    ]
+
+
+@pytest.mark.parametrize("wire", ["", "00", "0002 00"])
+def test_malformed_value_of_a_transaction_is_refused(wire: str) -> None:
+    with pytest.raises(WireError):
+        decode_transaction_value(bytes.fromhex(wire))

@@ -65,7 +65,10 @@ def test_tags_of_a_struct_are_its_own(name: str) -> None:
 def test_every_module_is_reached_from_the_table_or_holds_data() -> None:
     of_apis = {api.request_type.__module__ for api in APIS.values()}
     data = {module for module in MODULES if declaration_of(top_level_messages(module)[0]).api_key not in APIS}
-    named = {f"kafkalite_wire.messages.{m}" for m in ("coordinator_records", "consumer_protocol", "metadata_records")}
+    named = {
+        f"kafkalite_wire.messages.{m}"
+        for m in ("coordinator_records", "transaction_records", "consumer_protocol", "metadata_records")
+    }
     assert set(MODULES) == of_apis | named
     assert data <= named
 

@@ -13,7 +13,7 @@ from kafkalite_wire.schema import Field, FieldType, Versions, declaration_of, fi
 from tests.wire.catalogue import declared_messages
 
 DECLARED = declared_messages()
-JARS = ("kafka-clients", "kafka-group-coordinator", "kafka-metadata")
+JARS = ("kafka-clients", "kafka-group-coordinator", "kafka-transaction-coordinator", "kafka-metadata")
 
 IMPLIED = {"string": "", "bytes": b"", "records": b"", "bool": False, "uuid": bytes(16), "float64": 0.0}
 
@@ -49,12 +49,12 @@ def test_message_is_declared_as_kafka_defines_it(name: str, definitions: dict[st
 def compare_fields(
     declared: type[Any], official: list[Any], valid: Versions, common: dict[str, Any], path: str
 ) -> None:
-    carried = [field for field in official if within(Versions.parse(field["versions"]), valid)]
+    carried = [field for field in official if within(versions_of(field), valid)]
     ours = fields_of(declared)
     assert [f.name for f in ours] == [snake(f["name"]) for f in carried], path
     for field, theirs in zip(ours, carried, strict=True):
         here = f"{path}.{field.name}"
-        versions = as_versions(within(Versions.parse(theirs["versions"]), valid))
+        versions = as_versions(within(versions_of(theirs), valid))
         assert as_versions(within(field.versions, valid)) == versions, here
         assert field.type.name == theirs["type"], here
         nullable = Versions.parse(theirs.get("nullableVersions", "none"))
@@ -67,6 +67,11 @@ def compare_fields(
         if innermost.struct is not None:
             struct = theirs if "fields" in theirs else common[innermost.name]
             compare_fields(innermost.struct, struct["fields"], versions, common, here)
+
+
+def versions_of(field: dict[str, Any]) -> Versions:
+    # A field that names no versions is there in those that carry it as a tagged one.
+    return Versions.parse(field.get("versions") or field["taggedVersions"])
 
 
 def compare_default(field: Field, theirs: dict[str, Any], path: str) -> None:

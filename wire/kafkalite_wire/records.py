@@ -36,6 +36,7 @@ from kafkalite_wire.varint import decode_varint, encode_varint
 
 __all__ = [
     "HEADER_SIZE",
+    "MAGIC",
     "NO_PRODUCER_ID",
     "NO_TIMESTAMP",
     "BatchHeader",

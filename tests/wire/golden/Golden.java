@@ -37,7 +37,7 @@ public class Golden {
     private static final HexFormat HEX = HexFormat.of();
     private static final String[] PACKAGES = {
         "org.apache.kafka.common.message.", "org.apache.kafka.coordinator.group.generated.",
-        "org.apache.kafka.common.metadata."};
+        "org.apache.kafka.coordinator.transaction.generated.", "org.apache.kafka.common.metadata."};
 
     private final String name;
     private final short version;
@@ -188,7 +188,7 @@ public class Golden {
     private ObjectNode struct(JsonNode fields, boolean nulls) {
         ObjectNode made = NODES.objectNode();
         for (JsonNode field : fields) {
-            if (!within(field.get("versions").asText())) continue;
+            if (!within(field.path("versions").asText(field.path("taggedVersions").asText()))) continue;
             String key = field.get("name").asText();
             key = Character.toLowerCase(key.charAt(0)) + key.substring(1);
             boolean isNull = nulls && within(field.path("nullableVersions").asText(""));

@@ -1,0 +1,86 @@
+"""What the broker does by itself: recovery after a crash, retention, compaction, checkpoints, and the like.
+
+All of it on the broker's clock, so that whoever advances the clock need not wait for it.
+"""
+
+from __future__ import annotations
+
+from logging import getLogger
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from kafkalite_storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from kafkalite.config import BrokerConfig
+    from kafkalite.node import Node
+
+log = getLogger("kafkalite.log")
+
+_EXPIRE_EVERY: Final = 600.0
+"""Kafka's producer.id.expiration.check.interval.ms."""
+_FIRST_RETENTION: Final = 30.0
+"""As in Kafka, retention begins half a minute after the start."""
+_REMOVE_EVERY: Final = 5.0
+_COMPACT_AFTER: Final = 0.5
+_PAUSE: Final = 0.001
+
+
+async def run(node: Node, config: BrokerConfig) -> None:
+    """Keep the data directory in order until cancelled."""
+    async with trio.open_nursery() as nursery:
+        if not node.storage.was_clean:
+            nursery.start_soon(_recover, node)
+        nursery.start_soon(_checkpoint, node, config.log_flush_offset_checkpoint_interval)
+        nursery.start_soon(_expire_producers, node)
+        nursery.start_soon(_delete_expired, node, config.log_retention_check_interval)
+        nursery.start_soon(_remove_retired, node)
+        if config.log_cleaner_enable:
+            nursery.start_soon(_compact, node, config)
+
+
+async def _recover(node: Node) -> None:
+    """Open what a crash may have left torn, a partition at a time, and say once what that did."""
+    for _ in node.storage.open_all():
+        await trio.sleep(_PAUSE)
+    log.warning("%s", node.storage.recovery_summary())
+
+
+async def _checkpoint(node: Node, every: float) -> None:
+    while True:
+        await node.deadlines.sleep(every)
+        await trio.to_thread.run_sync(node.checkpoint)
+
+
+async def _expire_producers(node: Node) -> None:
+    while True:
+        await node.deadlines.sleep(_EXPIRE_EVERY)
+        node.expire_producers()
+
+
+async def _delete_expired(node: Node, every: float) -> None:
+    await node.deadlines.sleep(min(_FIRST_RETENTION, every))
+    while True:
+        for shortened in node.storage.delete_expired(node.wall_ms()):
+            if shortened is not None:
+                node.topic_changed(shortened)
+            await trio.sleep(_PAUSE)
+        await node.deadlines.sleep(every)
+
+
+async def _remove_retired(node: Node) -> None:
+    while True:
+        await node.deadlines.sleep(_REMOVE_EVERY)
+        try:
+            await trio.to_thread.run_sync(node.storage.remove_retired, node.wall_ms())
+        except StorageError as error:
+            log.error("cannot remove deleted files: %s; trying again", error)
+
+
+async def _compact(node: Node, config: BrokerConfig) -> None:
+    # Not imported earlier, because no client's first request shall wait for it.
+    await trio.sleep(_COMPACT_AFTER)
+    from kafkalite.log_cleaner import LogCleaner
+
+    await LogCleaner(node.storage, config, node.wall_ms).run()

@@ -1,0 +1,104 @@
+"""The directories of partitions inside a data directory: whose they are, and how they go."""
+
+from collections import deque
+from collections.abc import Callable
+from logging import getLogger
+from typing import Final
+
+from kafkalite_storage.checkpoints import (
+    PARTITION_METADATA,
+    decode_partition_metadata,
+    encode_partition_metadata,
+    format_topic_id,
+)
+from kafkalite_storage.filesystem import FileSystem
+
+log = getLogger("kafkalite.storage")
+
+DELETED: Final = "-delete"
+STRAY: Final = "-stray"
+_LONGEST_NAME: Final = 255
+#: One damaged character of the base64 text changes no more than two of the sixteen bytes.
+_BYTES_OF_A_CHARACTER: Final = 2
+
+
+class PartitionDirectories:
+    """Finds, claims and removes directories; methods raise OSError."""
+
+    def __init__(self, fs: FileSystem, path: str, new_uuid: Callable[[], bytes]) -> None:
+        self._fs = fs
+        self._path = path
+        self._new_uuid = new_uuid
+        self._doomed: deque[tuple[int, str]] = deque()
+
+    def path_of(self, topic: str, partition: int) -> str:
+        """Name the directory of a partition."""
+        return f"{self._path}/{topic}-{partition}"
+
+    def exists(self, topic: str, partition: int) -> bool:
+        """Tell whether a partition has a directory, which it gets when it is first used."""
+        return self._fs.exists(self.path_of(topic, partition))
+
+    def claim(self, topic: str, partition: int, topic_id: bytes, was_removed: Callable[[bytes], bool]) -> None:
+        """Make a partition's directory, or see that the one that is there belongs to this very topic.
+
+        What a topic of the same name left when it was deleted is removed. A directory of any other topic is moved
+        aside, not removed: whoever put it there may want it back. A damaged id is written anew.
+        """
+        path = self.path_of(topic, partition)
+        metadata = f"{path}/{PARTITION_METADATA}"
+        if self._fs.exists(metadata):
+            found = self._topic_id(metadata)
+            if found == topic_id:
+                return
+            if found is not None and was_removed(found):
+                self._fs.remove_directory(self._renamed(topic, partition, DELETED))
+            elif found is None or _are_almost_the_same(found, topic_id):
+                log.warning("%s is damaged, for the topic's id is not in it; it is written anew", metadata)
+            else:
+                aside = self._renamed(topic, partition, STRAY)
+                log.warning(
+                    "%s belongs to a topic with id %s, not %s; it was moved to %s",
+                    path,
+                    format_topic_id(found),
+                    format_topic_id(topic_id),
+                    aside,
+                )
+        self._fs.make_directory(path)
+        self._fs.replace(metadata, encode_partition_metadata(topic_id), sync=False)
+
+    def _topic_id(self, metadata: str) -> bytes | None:
+        """Read whose a directory is; None if that is damaged."""
+        try:
+            return decode_partition_metadata(self._fs.read(metadata))
+        except ValueError:
+            return None
+
+    def remove(self, topic: str, partition: int, *, due_ms: int) -> None:
+        """Take a partition's directory away by renaming it; `remove_due` deletes it when its time has come."""
+        if self.exists(topic, partition):
+            self._doomed.append((due_ms, self._renamed(topic, partition, DELETED)))
+
+    def remove_due(self, now_ms: int) -> None:
+        """Delete the directories that were removed and whose time has come."""
+        for due_ms, path in tuple(self._doomed):
+            if due_ms <= now_ms:
+                if self._fs.exists(path):
+                    self._fs.remove_directory(path)
+                self._doomed.remove((due_ms, path))
+
+    def finish_deletions(self) -> None:
+        """Delete what an earlier process removed and did not come to delete."""
+        for name in self._fs.list(self._path):
+            if name.endswith(DELETED):
+                self._fs.remove_directory(f"{self._path}/{name}")
+
+    def _renamed(self, topic: str, partition: int, suffix: str) -> str:
+        suffix = f"-{partition}.{self._new_uuid().hex()}{suffix}"
+        path = f"{self._path}/{topic[: _LONGEST_NAME - len(suffix)]}{suffix}"
+        self._fs.rename(self.path_of(topic, partition), path)
+        return path
+
+
+def _are_almost_the_same(found: bytes, expected: bytes) -> bool:
+    return sum(a != b for a, b in zip(found, expected, strict=True)) <= _BYTES_OF_A_CHARACTER

@@ -1,0 +1,126 @@
+"""What the broker does by itself, on the broker's clock."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+from kafkalite.broker import Broker
+from kafkalite.clock import SteerableClock
+from kafkalite.config import load
+from kafkalite_storage.storage import Storage
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
+from protocol_client import ProtocolClient
+from test_requests import batch, create, fetch, produce
+
+EARLIEST = -2
+NOW = 4_000_000_000_000
+
+
+class Told(logging.Handler):
+    """Wakes whoever waits for a line of the log."""
+
+    def __init__(self, beginning: str) -> None:
+        super().__init__()
+        self.beginning = beginning
+        self.line = ""
+        self.event = trio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith(self.beginning):
+            self.line = record.getMessage()
+            self.event.set()
+
+
+@pytest.fixture
+def told() -> Callable[[str], Told]:
+    def listen(beginning: str) -> Told:
+        handler = Told(beginning)
+        logging.getLogger("kafkalite").addHandler(handler)
+        handlers.append(handler)
+        return handler
+
+    handlers: list[Told] = []
+    yield listen
+    for handler in handlers:
+        logging.getLogger("kafkalite").removeHandler(handler)
+
+
+async def earliest(client: ProtocolClient, topic: str) -> int:
+    partition = ListOffsetsPartition(partition_index=0, timestamp=EARLIEST)
+    request = ListOffsetsRequest(replica_id=-1, topics=(ListOffsetsTopic(name=topic, partitions=(partition,)),))
+    response = await client.call(request, 7)
+    return response.topics[0].partitions[0].offset
+
+
+async def test_records_go_when_their_time_is_over_and_waiting_readers_learn_so(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    clock = SteerableClock()
+    broker = Broker(load(listen=["127.0.0.1:0"], data=tmp_path / "data"), clock=clock)
+    [(host, port)] = await nursery.start(broker.run)
+    client = ProtocolClient(await trio.open_tcp_stream(host, port))
+    await create(client, "t", retention_ms="60000")
+    await client.call(produce("t", batch(b"a", b"b")), 9)
+    clock.freeze()
+    clock.advance(50)
+    assert await earliest(client, "t") == 0
+    async with trio.open_nursery() as waiting:
+        answers: list[int] = []
+
+        async def read() -> None:
+            reader = ProtocolClient(await trio.open_tcp_stream(host, port))
+            response = await reader.call(fetch("t", 0, wait_ms=600_000, min_bytes=10_000), 12)
+            answers.append(response.responses[0].partitions[0].error_code)
+            await reader.stream.aclose()
+
+        waiting.start_soon(read)
+        await trio.testing.wait_all_tasks_blocked()
+        clock.advance(299)
+        clock.advance(2)
+    assert answers == [ErrorCode.OFFSET_OUT_OF_RANGE]
+    assert await earliest(client, "t") == 2
+    await client.stream.aclose()
+    broker.stop()
+
+
+async def test_one_line_tells_what_a_crash_left(
+    tmp_path: Path, nursery: trio.Nursery, told: Callable[[str], Told]
+) -> None:
+    config = load(listen=["127.0.0.1:0"], data=tmp_path)
+    storage = Storage.open(tmp_path, new_uuid=lambda: bytes(range(16)), now_ms=NOW)
+    storage.create_topic("t", 3, now_ms=NOW)
+    for number in range(2):
+        for value in (b"whole", b"torn"):
+            records = batch(value)
+            storage.log("t", number).append(records, now_ms=NOW)
+    storage.crash()
+    log = tmp_path / "t-1" / "00000000000000000000.log"
+    log.write_bytes(log.read_bytes()[:-1])
+    line = told("after an unclean stop")
+    broker = Broker(config)
+    await nursery.start(broker.run)
+    with trio.fail_after(10):
+        await line.event.wait()
+    assert "3 logs were opened" in line.line, "two that were used, and the log of the topics itself"
+    assert f"{len(records) - 1} bytes were cut off the ends of 1 ({log} ends" in line.line
+    assert broker.node.storage.log("t", 1).log_end_offset == 1
+    broker.stop()
+
+
+async def test_after_a_clean_stop_there_is_nothing_to_tell(
+    tmp_path: Path, nursery: trio.Nursery, told: Callable[[str], Told]
+) -> None:
+    config = load(listen=["127.0.0.1:0"], data=tmp_path)
+    Storage.open(tmp_path, new_uuid=lambda: bytes(range(16)), now_ms=NOW).close()
+    line = told("after an unclean stop")
+    broker = Broker(config)
+    await nursery.start(broker.run)
+    await trio.testing.wait_all_tasks_blocked()
+    broker.stop()
+    assert line.line == ""

@@ -1,0 +1,12 @@
+"""The well-used data directory, made once; whoever changes it changes a copy."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.interop.used_directory import Used, make
+
+
+@pytest.fixture(scope="session")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Used:
+    return make(tmp_path_factory.mktemp("used") / "data")

@@ -1,0 +1,144 @@
+"""Bits flip on disks: `verify` names every damaged file, and a broker serves the truth or says that it cannot."""
+
+import re
+import uuid
+
+import pytest
+
+from kafkalite_storage.errors import StorageError
+from kafkalite_storage.inspection import verify
+from kafkalite_storage.inspection_report import Report, Severity
+from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.storage import Storage
+from kafkalite_wire.records import CorruptBatch, iter_records
+from tests.storage.well_used import DATA, NOW, all_records, fill
+
+DIRECTORIES = (
+    "",
+    "/__cluster_metadata-0",
+    "/__consumer_offsets-0",
+    "/__transaction_state-0",
+    "/orders-0",
+    "/orders-1",
+    "/plain-0",
+)
+
+#: Bytes of which nothing else in the directory says what they should be. Their damage may only be noted.
+BLIND_SPOTS = {
+    # Without its name, on a line of its own, the checksum is a comment like any other; the properties are whole.
+    "meta.properties": re.compile(rb"\A#\n#crc32c="),
+}
+
+#: Files that a broker believes, because to prove them it would have to read more than it serves.
+BELIEVED = {
+    # A later beginning hides records, as Kafka does with such a file; `verify` compares it with the leader epochs.
+    "log-start-offset-checkpoint",
+}
+
+
+@pytest.fixture(scope="module")
+def files():
+    """The content of every file of a well-used directory that was closed in order, by path."""
+    fs = MemoryFileSystem()
+    fill(fs)
+    return {path: bytes(file.content) for path, file in fs.files.items()}
+
+
+def copy_of(files):
+    fs = MemoryFileSystem()
+    for path, content in files.items():
+        fs.make_directory(path.rpartition("/")[0])
+        fs.replace(path, content)
+    return fs
+
+
+def flips(files, directory, *, stride):
+    """Yield path, position and content of files directly in a directory with one bit flipped; of logs not all."""
+    for path, content in sorted(files.items()):
+        if path.rpartition("/")[0] == DATA + directory:
+            for position in range(0, len(content), stride if path.endswith(".log") else 1):
+                damaged = bytearray(content)
+                damaged[position] ^= 1 << (position * 5 + 3) % 8
+                yield path, position, bytes(damaged)
+
+
+def is_blind(files, path, position):
+    blind = BLIND_SPOTS.get(path.rpartition("/")[2])
+    return blind is not None and any(m.start() <= position < m.end() for m in blind.finditer(files[path]))
+
+
+@pytest.mark.parametrize("directory", DIRECTORIES)
+def test_verify_names_the_file_of_every_flipped_bit(files, directory):
+    fs = copy_of(files)
+    flipped = 0
+    missed = []
+    for path, position, content in flips(files, directory, stride=4):
+        fs.replace(path, content)
+        findings = []
+        verify(fs, DATA + directory, Report(findings.append))
+        grave = [finding for finding in findings if finding.severity is not Severity.NOTE]
+        named = [finding for finding in findings if finding.file == path or path in finding.what]
+        if not named or not (grave or is_blind(files, path, position)):
+            missed.append((path, position, findings))
+        flipped += 1
+        fs.replace(path, files[path])
+    assert flipped > 90
+    assert not missed
+
+
+def test_verify_finds_nothing_in_what_was_closed_in_order(files):
+    fs = copy_of(files)
+    findings = []
+    report = Report(findings.append)
+    verify(fs, DATA, report)
+    assert not findings
+    assert report.is_sound
+    assert (report.files, report.batches > 70, report.records > 150) == (len(fs.files), True, True)
+
+
+def names(told, path):
+    """Tell whether a message names a file, be it without its directory."""
+    return path.rpartition("/")[2] in str(told)
+
+
+def serves_only_the_truth(fs, path, expected):
+    """Return what is wrong with what a broker serves from the directory; it may refuse what it names."""
+    try:
+        storage = Storage.open(DATA, fs=fs, new_uuid=lambda: uuid.uuid4().bytes, now_ms=NOW)
+    except (StorageError, CorruptBatch) as error:
+        return [] if names(error, path) else [f"refuses to start, and says only: {error}"]
+    wrong = []
+    partition = path.rpartition("/")[0]
+    for (topic, number), records in expected.items():
+        if partition not in (DATA, f"{DATA}/__cluster_metadata-0", f"{DATA}/{topic}-{number}"):
+            continue
+        for record in records:
+            try:
+                log = storage.log(topic, number)
+                if record.offset >= log.log_end_offset and names(log.recovery, path):
+                    continue  # set aside, and the log of the broker says so
+                data = log.read(record.offset, max_bytes=1).read()
+                found = [each for each in iter_records(data) if each.offset == record.offset] if data else []
+            except (StorageError, CorruptBatch) as error:
+                if not names(error, path):
+                    wrong.append(f"{topic}-{number} at {record.offset}: {error}")
+            else:
+                if found != [record]:
+                    wrong.append(f"{topic}-{number} at {record.offset}: {found}")
+    storage.crash()
+    return wrong
+
+
+@pytest.mark.parametrize("directory", DIRECTORIES)
+def test_a_started_broker_serves_what_was_written_or_names_the_damaged_file(files, directory):
+    storage = Storage.open(DATA, fs=copy_of(files), new_uuid=lambda: uuid.uuid4().bytes, now_ms=NOW)
+    expected = all_records(storage)
+    storage.crash()
+    wrong = []
+    for path, position, content in list(flips(files, directory, stride=6))[::3]:
+        if path.rpartition("/")[2] in BELIEVED:
+            continue
+        problems = serves_only_the_truth(copy_of({**files, path: content}), path, expected)
+        if problems:
+            wrong.append((path, position, problems[0], len(problems)))
+    assert not wrong

@@ -1,0 +1,123 @@
+"""A directory is used by the topic it belongs to, and nothing is thrown away because a file says something odd."""
+
+import logging
+
+import pytest
+
+from kafkalite_storage.checkpoints import encode_partition_metadata
+from kafkalite_storage.errors import UnsupportedFormat
+from kafkalite_storage.storage import Storage
+from kafkalite_wire.records import iter_records
+
+NOW = 1_700_000_000_000
+
+
+@pytest.fixture
+def opened(fs):
+    ids = iter(range(1, 1000))
+
+    def open_it() -> Storage:
+        return Storage.open("/data", fs=fs, new_uuid=lambda: next(ids).to_bytes(2) * 8, now_ms=NOW)
+
+    return open_it
+
+
+@pytest.fixture
+def used(opened, batch):
+    """A directory with one topic of one record, closed in order."""
+    storage = opened()
+    storage.create_topic("t", 1, now_ms=NOW)
+    storage.log("t", 0).append(batch(b"kept"), now_ms=NOW)
+    storage.close()
+    return "/data/t-0/partition.metadata"
+
+
+def test_a_flipped_bit_in_the_topics_id_is_mended_and_costs_no_record(opened, used, fs, caplog):
+    content = bytes(fs.files[used].content)
+    for position in range(len(content)):
+        for mask in (1, 0x20):
+            damaged = bytearray(content)
+            damaged[position] ^= mask
+            fs.replace(used, bytes(damaged))
+            caplog.clear()
+            storage = opened()
+            [record] = iter_records(storage.log("t", 0).read(0, max_bytes=1).read())
+            assert record.value == b"kept", position
+            storage.close()
+            if fs.read(used) != bytes(damaged):
+                assert used in caplog.text
+                assert fs.read(used) == content
+
+
+def test_a_directory_of_another_topic_is_moved_aside_and_kept(opened, used, fs, caplog):
+    fs.replace(used, encode_partition_metadata(b"somebody else's!"))
+    storage = opened()
+    assert storage.log("t", 0).log_end_offset == 0
+    [stray] = [name for name in fs.directories if name.endswith("-stray")]
+    assert fs.files[f"{stray}/00000000000000000000.log"].size() > 0
+    assert "was moved to" in caplog.text
+    storage.close()
+    assert fs.exists(stray)
+    opened().close()
+    assert fs.exists(stray)
+
+
+def test_a_topics_directory_is_deleted_when_its_delay_is_over(opened, used, fs):
+    storage = opened()
+    storage.delete_topic("t", now_ms=NOW)
+    storage.create_topic("t", 1, now_ms=NOW)
+    storage.remove_retired(NOW + 59_999)
+    assert len([name for name in fs.directories if name.endswith("-delete")]) == 1
+    storage.remove_retired(NOW + 60_000)
+    assert not [name for name in fs.directories if name.endswith("-delete")]
+    assert storage.log("t", 0).log_end_offset == 0
+
+
+def everything(fs):
+    return {name: bytes(file.content) for name, file in fs.files.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("/data/meta.properties", b"version=1", b"version=2"),
+        ("/data/recovery-point-offset-checkpoint", b"0\n", b"1\n"),
+        ("/data/log-start-offset-checkpoint", b"0\n", b"7\n"),
+    ],
+)
+def test_a_directory_of_a_newer_format_is_refused_and_left_as_it_is(opened, used, fs, name, old, new):
+    lines = [line for line in fs.read(name).split(b"\n") if not line.startswith(b"#")]
+    fs.replace(name, b"\n".join(lines).replace(old, new, 1))
+    before = everything(fs)
+    with pytest.raises(UnsupportedFormat, match="newer release"):
+        opened()
+    assert everything(fs) == before
+
+
+def test_a_newer_metadata_version_is_refused_and_left_as_it_is(opened, used, fs, monkeypatch):
+    before = everything(fs)
+    monkeypatch.setattr("kafkalite_storage.storage.FEATURES", {"metadata.version": 32})
+    with pytest.raises(UnsupportedFormat, match=r"metadata\.version=33, and known here is 32"):
+        opened()
+    assert everything(fs) == before
+    monkeypatch.undo()
+    assert opened().was_clean
+
+
+def test_opening_all_partitions_tells_of_those_that_fail_and_goes_on(opened, used, fs, caplog, monkeypatch):
+    storage = opened()
+    storage.create_topic("u", 3, now_ms=NOW)
+    storage.log("u", 2)
+    storage.crash()
+    storage = opened()
+
+    def refuse(name, number):
+        if name == "t":
+            raise UnsupportedFormat("no")
+        return Storage.log(storage, name, number)
+
+    monkeypatch.setattr(storage, "log", refuse)
+    caplog.set_level(logging.ERROR)
+    assert len(list(storage.open_all())) == 2
+    assert set(storage.open_logs) == {("u", 2)}
+    assert "t-0 cannot be opened" in caplog.text

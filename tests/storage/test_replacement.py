@@ -1,0 +1,136 @@
+"""What a start finds at any moment of a compaction is the old segments or the new one, never half of it."""
+
+from contextlib import suppress
+
+import pytest
+
+from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from tests.storage.compacting import NOW, Topic
+
+
+class CrashError(Exception):
+    """The process died."""
+
+
+class CrashingFileSystem(MemoryFileSystem):
+    """Dies before the operation on names whose number is due."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = -1
+
+    def _count(self) -> None:
+        if self.left == 0:
+            raise CrashError
+        self.left -= 1
+
+    def rename(self, old: str, new: str) -> None:
+        self._count()
+        super().rename(old, new)
+
+    def remove(self, path: str) -> None:
+        if path in self.files:
+            self._count()
+        super().remove(path)
+
+    def open(self, path: str, *, create: bool = False):
+        if path not in self.files:
+            self._count()
+        return super().open(path, create=create)
+
+
+def filled() -> Topic:
+    """Make a log of several segments that become one, with an aborted transaction and a tombstone."""
+    topic = Topic(fs=CrashingFileSystem(), internal_segment_bytes="900", index_interval_bytes="0")
+    for number in range(6):
+        topic.put((b"%d" % (number % 3), b"v%d" % number))
+    topic.put((b"0", b"no"), producer_id=7, producer_epoch=0, base_sequence=0, is_transactional=True)
+    topic.end(7, commit=False)
+    topic.log.roll()
+    topic.put((b"1", None), (b"2", b"last"))
+    topic.put((b"0", b"last"))
+    topic.log.roll()
+    topic.put((b"9", b"active"))
+    topic.configs["internal.segment.bytes"] = "100000"
+    topic.log.close(clean=False)
+    topic.open()
+    assert topic.log.segment_count == 3
+    return topic
+
+
+def table(topic: Topic) -> dict[bytes, bytes | None]:
+    """Read what a read-committed consumer makes of the log."""
+    aborted = topic.log.aborted_transactions(0, topic.log.log_end_offset)
+    found = {}
+    for header, records in topic.batches():
+        hidden = any(
+            t.producer_id == header.producer_id and t.first_offset <= header.base_offset <= t.last_offset
+            for t in aborted
+        )
+        for record in records:
+            if not header.is_control and not hidden and record.key is not None:
+                found[record.key] = record.value
+    return found
+
+
+def operations() -> int:
+    topic = filled()
+    topic.fs.left = 1000
+    topic.compact(roll=False)
+    return 1000 - topic.fs.left
+
+
+OPERATIONS = operations()
+
+
+@pytest.mark.parametrize("recovers", [True, False])
+@pytest.mark.parametrize("number", range(OPERATIONS))
+def test_a_crash_before_any_operation_on_a_name_leaves_a_whole_log(number, recovers):
+    topic = filled()
+    expected = table(topic)
+    topic.fs.left = number
+    with pytest.raises(CrashError):
+        topic.compact(roll=False)
+    topic.fs.left = -1
+    end = topic.log.log_end_offset
+    topic.open(recovery_point=0 if recovers else end)
+    assert topic.log.recovery.reason == ""
+    assert topic.log.log_end_offset == end
+    assert table(topic) == expected
+    assert topic.log.segment_count in (2, 3)
+    assert not any(name.endswith((".cleaned", ".swap", ".deleted")) for name in topic.fs.list("/data/t-0"))
+    topic.compact(roll=False)
+    assert topic.log.segment_count == 2
+    assert table(topic) == expected
+
+
+@pytest.mark.parametrize("number", range(OPERATIONS))
+def test_a_crash_while_a_start_completes_a_replacement_is_completed_by_the_next(number):
+    topic = filled()
+    expected = table(topic)
+    topic.fs.left = OPERATIONS // 2
+    with pytest.raises(CrashError):
+        topic.compact(roll=False)
+    topic.fs.left = number
+    with suppress(CrashError):  # a start needs fewer operations than there are
+        topic.open()
+    topic.fs.left = -1
+    topic.open()
+    assert table(topic) == expected
+    assert topic.log.recovery.reason == ""
+
+
+def test_segments_behind_the_last_batch_that_was_kept_may_stay_for_the_next_cleaning():
+    topic = Topic()
+    topic.put((b"a", b"1"))
+    topic.log.roll()
+    topic.put((b"a", b"2"))
+    topic.log.roll()
+    topic.put((b"b", None), timestamp=NOW)
+    old = topic.fs.read("/data/t-0/00000000000000000001.log")
+    topic.log.close(clean=False)
+    topic.fs.replace("/data/t-0/00000000000000000000.log.swap", b"")
+    topic.open()
+    assert topic.fs.read("/data/t-0/00000000000000000001.log") == old
+    assert topic.fs.read("/data/t-0/00000000000000000000.log") == b""
+    assert topic.offsets() == [1, 2]

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 
+from kafkalite_storage.epoch_evidence import disorder
 from kafkalite_storage.inspection_report import Report
 
 
@@ -49,10 +50,10 @@ def check_epochs(
     `in_use` the checkpoint may be ahead of it or behind.
     """
     _check_order(report, runs, log_start)
-    problem = _disorder(entries)
+    problem = disorder(entries)
     if problem is not None:
-        line, what = problem
-        report.cache(file, what, line=line)
+        number, what = problem
+        report.cache(file, what, line=number + 3)
         return
     starts = [start for _, start in entries]
     agreeing = {epoch for number, (epoch, _) in enumerate(entries) if _agrees(entries, number, runs)}
@@ -109,12 +110,3 @@ def _agrees(entries: list[tuple[int, int]], number: int, runs: list[EpochRun]) -
         run.epoch == epoch and run.last_offset >= start and (following is None or run.first_offset < following)
         for run in runs
     )
-
-
-def _disorder(entries: list[tuple[int, int]]) -> tuple[int, str] | None:
-    for number, (epoch, start) in enumerate(entries):
-        if epoch < 0 or start < 0:
-            return number + 3, f"leader epoch {epoch} from offset {start} cannot be"
-        if number and (epoch <= entries[number - 1][0] or start <= entries[number - 1][1]):
-            return number + 3, f"leader epoch {epoch} from offset {start} falls behind the entry before it"
-    return None

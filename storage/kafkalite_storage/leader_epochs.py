@@ -19,18 +19,18 @@ class LeaderEpochs:
     batches that it checks, and those are at least the ones since the last flush.
     """
 
-    __slots__ = ("_fs", "_path", "_saved", "entries", "is_lost")
+    __slots__ = ("_fs", "_saved", "entries", "is_lost", "path")
 
     def __init__(self, fs: FileSystem, directory: str) -> None:
         self._fs = fs
-        self._path = f"{directory}/{LEADER_EPOCHS}"
+        self.path = f"{directory}/{LEADER_EPOCHS}"
         #: Replaced as a whole on each change, because `flush` may run in another thread.
         self.entries: list[tuple[int, int]] = []
         #: Whether the file is missing or damaged, so that only the batches can tell.
         self.is_lost = True
-        if fs.exists(self._path):
+        if fs.exists(self.path):
             try:
-                self.entries = decode_epochs(fs.read(self._path))
+                self.entries = decode_epochs(fs.read(self.path))
                 self.is_lost = False
             except ValueError:  # a cache: batches carry their epochs themselves
                 self.entries = []
@@ -50,6 +50,11 @@ class LeaderEpochs:
             offset = header.base_offset if self.entries else min(header.base_offset, log_start_offset)
             self.assign(header.partition_leader_epoch, offset)
         self.is_lost = False
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the file says what is known here."""
+        return self.entries is self._saved
 
     @property
     def latest(self) -> int:
@@ -100,7 +105,7 @@ class LeaderEpochs:
         """Return when the file is on disk as it is here; without sync, when it is written."""
         entries = self.entries
         if entries is not self._saved:
-            self._fs.replace(self._path, encode_epochs(entries), sync=sync)
+            self._fs.replace(self.path, encode_epochs(entries), sync=sync)
             self._saved = entries
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from kafkalite_storage import replacement, time_search
 from kafkalite_storage.append_checks import prepare_batch
+from kafkalite_storage.epoch_evidence import correct_epochs
 from kafkalite_storage.errors import (
     DamagedLog,
     MessageTooLarge,
@@ -23,6 +24,8 @@ from kafkalite_storage.errors import (
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.leader_epochs import LeaderEpochs
 from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.log_start import agreed_log_start
+from kafkalite_storage.missing_indexes import remake_missing
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.producer_snapshot import encode_snapshot
 from kafkalite_storage.producer_state import ProducerStates
@@ -39,6 +42,7 @@ from kafkalite_storage.segment import NOTHING, FetchSlice, Segment, file_name
 from kafkalite_storage.soundness import sound_part
 from kafkalite_storage.time_search import TimestampOffset
 from kafkalite_storage.topic_config import FOREVER
+from kafkalite_storage.transaction_evidence import TransactionEvidence
 from kafkalite_storage.transaction_index import AbortedTransaction
 from kafkalite_wire.records import (
     BatchHeader,
@@ -145,6 +149,7 @@ class PartitionLog:
         self._retired: deque[tuple[int, str]] = deque()
         self._check_records = check_records
         self._may_have_gaps = may_have_gaps
+        self._transactions = TransactionEvidence(producers)
         self.config = config
 
     @classmethod
@@ -180,7 +185,9 @@ class PartitionLog:
                 end_offset = trusted_offset = log_start_offset
                 recovery = Recovery()
             else:
-                log_start_offset = max(log_start_offset, found.segments[0].base_offset)
+                log_start_offset = agreed_log_start(
+                    epochs, log_start_offset, found.segments[0].base_offset, clean=clean
+                )
                 end_offset, trusted_offset, recovery = _load(
                     found, clean, recovery_point, config, epochs, may_have_gaps
                 )
@@ -189,6 +196,8 @@ class PartitionLog:
                     segment.delete()
                 found.segments[:] = [_first_segment(fs, files, directory, log_start_offset)]
                 end_offset = trusted_offset = log_start_offset
+            if not is_new and not epochs.is_lost:
+                correct_epochs(epochs, found.segments, log_start_offset, end_offset)
             epochs.truncate_to(end_offset)
             if not is_new and (epochs.is_lost or epochs.begin_after(log_start_offset)):
                 headers = (header for segment in found.segments for header in segment.headers())
@@ -476,6 +485,7 @@ class PartitionLog:
     def _cut_to(self, end: int) -> None:
         """Cut off whatever a failed write left past the end, and learn the tail anew from the files."""
         self._cuts += 1
+        self._transactions.forget()
         if self._half_made is not None:
             self._half_made.delete()
             self._half_made = None
@@ -570,6 +580,7 @@ class PartitionLog:
         segments[first : first + len(old)] = [new]
         self._segments = segments
         self._bases = [segment.base_offset for segment in segments]
+        self._transactions.forget()
         return new, doomed
 
     def settle(self, segment: Segment) -> None:
@@ -651,15 +662,22 @@ class PartitionLog:
 
     def aborted_transactions(self, start: int, end: int) -> list[AbortedTransaction]:
         """Return the aborted transactions that touch offsets from start to before end (read-committed)."""
-        aborted: list[AbortedTransaction] = []
         with _storage(self.directory):
-            for number in range(max(bisect_right(self._bases, start) - 1, 0), len(self._segments)):
-                for transaction in self._segments[number].transaction_index:
-                    if transaction.last_offset >= start and transaction.first_offset < end:
-                        aborted.append(transaction)
-                    if transaction.last_stable_offset >= end:
-                        return aborted
-        return aborted
+            return self._transactions.aborted(
+                self._segments, start, end, self.log_start_offset, may_have_gaps=self._may_have_gaps
+            )
+
+    def end_of_piece(self, offset: int) -> int:
+        """Return an offset that no batch reaches which a read at an offset returns: the end of its segment."""
+        end = self.last_stable_offset
+        with _storage(self.directory):
+            for number in range(max(bisect_right(self._bases, offset) - 1, 0), len(self._segments) - 1):
+                try:
+                    if self._segments[number].locate(offset) is not None:
+                        return min(end, self._bases[number + 1])
+                except DamagedLog:
+                    break
+        return end
 
     def expire_producers(self, before_ms: int) -> list[int]:
         """Forget producers that wrote nothing since (`producer.id.expiration.ms`); return their ids."""
@@ -727,6 +745,7 @@ class PartitionLog:
         if offset >= self.log_end_offset:
             return
         offset = max(offset, self.log_start_offset)
+        self._transactions.forget()
         with _storage(self.directory):
             found = read_directory(self._fs, self._files, self.directory)
             while len(self._segments) > 1 and self._segments[-1].base_offset >= offset:
@@ -756,7 +775,7 @@ class PartitionLog:
         end = self.log_end_offset
         done = self.caches_point if caches else self.recovery_point
         sealed = list(self._sealed) if caches else []
-        if done >= end and not sealed:
+        if done >= end and not sealed and not (caches and not self._epochs.is_saved):
             return
         cuts = self._cuts
         names_unsynced, self._names_unsynced = self._names_unsynced, False
@@ -803,7 +822,7 @@ class PartitionLog:
         end = self.log_end_offset
         if self._log_sync_failed or self._caches_sync_failed or self._failure is not None:
             return None
-        if self.caches_point >= end and not self._sealed:
+        if self.caches_point >= end and not self._sealed and self._epochs.is_saved:
             return None
         with _storage(self.directory):
             self._epochs.flush(sync=False)
@@ -821,6 +840,7 @@ class PartitionLog:
         if self._failure is not None:
             self._repair()
         with _storage(self.directory):
+            self._sealed.extend(remake_missing(self._fs, self.directory, self._segments[:-1]))
             if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
                 self._active.seal()
                 self._take_snapshot()

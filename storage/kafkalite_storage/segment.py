@@ -10,6 +10,7 @@ from kafkalite_storage.errors import DamagedLog
 from kafkalite_storage.filesystem import File, FileSystem
 from kafkalite_storage.indexes import OFFSET_ENTRY_SIZE, TIME_ENTRY_SIZE, OffsetIndex, TimeIndex
 from kafkalite_storage.open_files import OpenFiles
+from kafkalite_storage.passed_batch import check_passed
 from kafkalite_storage.scan import LENGTH_PREFIX, SMALLEST_LENGTH, WALK, iter_headers
 from kafkalite_storage.sound_ranges import SoundRanges
 from kafkalite_storage.transaction_index import TransactionIndex
@@ -79,6 +80,7 @@ class Segment:
         "_time_index",
         "base_offset",
         "first_timestamp",
+        "holds_transactions",
         "last_batch_end",
         "last_batch_offset",
         "last_batch_position",
@@ -114,6 +116,8 @@ class Segment:
         self.max_timestamp_offset = base_offset
         #: What of the log file was written or checked by this process.
         self.sound = SoundRanges()
+        #: Whether a batch of a transaction was served from it; False says nothing.
+        self.holds_transactions = False
 
     def __repr__(self) -> str:
         return f"<Segment {self._path('.log')}>"
@@ -406,6 +410,7 @@ class Segment:
         file = self.log_file()
         size = self.size
         following = self.base_offset
+        passed = position
         while position < size:
             piece = file.read_at(position, min(_SEARCH_PIECE, size - position))
             at = 0
@@ -415,13 +420,17 @@ class Segment:
                     raise DamagedLog(f"{self.name} is damaged at byte {position + at}: there is no batch")
                 following = base_offset + last_offset_delta + 1
                 if following > offset:
+                    if base_offset > offset:
+                        check_passed(self, passed, position + at)
                     return position + at, length + LENGTH_PREFIX
+                passed = position + at
                 at += length + LENGTH_PREFIX
             if at == 0:
                 raise DamagedLog(f"{self.name} is damaged at byte {position}: there is no whole batch")
             position += at
         if position > size:
             raise DamagedLog(f"{self.name} is damaged before byte {size}: its last batch is not whole")
+        check_passed(self, passed, size)
         return None
 
     def read(self, offset: int, max_bytes: int, *, min_one_batch: bool, end: int | None = None) -> FetchSlice | None:

@@ -2,11 +2,14 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from logging import getLogger
 from typing import Final
 
 from kafkalite_storage.checkpoints import LEADER_EPOCHS, decode_epochs, encode_epochs
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_wire.records import BatchHeader
+
+log = getLogger("kafkalite.storage")
 
 #: What OffsetForLeaderEpoch answers where nothing is known.
 UNDEFINED: Final = (-1, -1)
@@ -32,7 +35,8 @@ class LeaderEpochs:
             try:
                 self.entries = decode_epochs(fs.read(self.path))
                 self.is_lost = False
-            except ValueError:  # a cache: batches carry their epochs themselves
+            except ValueError as error:  # a cache: batches carry their epochs themselves
+                log.warning("%s is damaged (%s); it is made anew from the batches", self.path, error)
                 self.entries = []
         self._saved = self.entries
 

@@ -840,7 +840,7 @@ class PartitionLog:
         if self._failure is not None:
             self._repair()
         with _storage(self.directory):
-            self._sealed.extend(remake_missing(self._fs, self.directory, self._segments[:-1]))
+            self._sealed.extend(remake_missing(self._fs, self.directory, self._segments))
             if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
                 self._active.seal()
                 self._take_snapshot()

@@ -30,7 +30,7 @@ class Searched(Protocol):
 def check_passed(searched: Searched, start: int, end: int) -> None:
     """Raise DamagedLog unless the batch from position start to end, if there is one, is sound.
 
-    What was written or checked by this process is not read again.
+    What was written or served by this process is not read again.
     """
     if start >= end or searched.sound.covers(start, end):
         return
@@ -38,4 +38,3 @@ def check_passed(searched: Searched, start: int, end: int) -> None:
         check_batch(searched.log_file().read_at(start, end - start))
     except CorruptBatch as problem:
         raise DamagedLog(f"{searched.name} is damaged at byte {start}: {problem}") from None
-    searched.sound.add(start, end)

@@ -154,7 +154,7 @@ class TransactionEvidence:
             return False
         if not may_have_gaps and not (
             entry.last_stable_offset == abort.last_stable_offset
-            or 0 <= entry.last_stable_offset < segments[number].base_offset
+            or self._was_open(segments, number, entry.last_stable_offset, log_start_offset)
         ):
             return False
         first = abort.first_offset
@@ -167,6 +167,15 @@ class TransactionEvidence:
             or (entry.first_offset < log_start_offset)
             or (may_have_gaps and (first < 0 or entry.first_offset < first))
         )
+
+    def _was_open(self, segments: Sequence[Segment], number: int, offset: int, log_start_offset: int) -> bool:
+        """Tell whether a transaction that began at an offset was left open before a segment."""
+        if not 0 <= offset < segments[number].base_offset:
+            return False
+        if offset < log_start_offset:
+            return True  # its beginning was deleted since
+        holder = bisect_right(segments, offset, key=_base_offset) - 1
+        return offset in self._trail(segments[holder], log_start_offset).open.values()
 
     def _began(self, segments: Sequence[Segment], number: int, producer_id: int, log_start_offset: int) -> int:
         """Return where a transaction began that a producer left open before a segment, -1 if there is none."""

@@ -48,7 +48,7 @@ def create_topic(client: BlockingClient, name: str, partitions: int = 1, **confi
     [result] = client.call(CreateTopicsRequest(topics=(topic,)), 7).topics
     assert result.error_code == 0, result
     deadline = time.monotonic() + 30
-    while any(each.error_code for each in _list_offsets(client, name, range(partitions), LATEST)):
+    while not is_served(client, name, range(partitions)):
         assert time.monotonic() < deadline
     topic_id: bytes = result.topic_id
     return topic_id
@@ -107,6 +107,11 @@ def offsets(client: BlockingClient, topic: str, partitions: Iterable[int], times
     found = _list_offsets(client, topic, partitions, timestamp)
     assert all(each.error_code == 0 for each in found), found
     return {each.partition_index: each.offset for each in found}
+
+
+def is_served(client: BlockingClient, topic: str, partitions: Iterable[int]) -> bool:
+    """Tell whether the broker leads these partitions already, whatever its metadata says."""
+    return all(each.error_code == 0 for each in _list_offsets(client, topic, partitions, LATEST))
 
 
 def _list_offsets(

@@ -84,6 +84,9 @@ class CleanedSegment:
             file = self._fs.open(self._path(suffix), create=True)
             if content:
                 file.append((content,), len(content))
+        if self._fs.exists(f"{self._directory}/{file_name(self._base_offset, '.txnindex')}"):
+            # An empty one takes the place of the old one, which must not be taken for the new segment's.
+            self._fs.open(self._path(".txnindex"), create=True)
 
     def sync(self) -> None:
         """Return when all files are on disk with their names; may run in another thread."""

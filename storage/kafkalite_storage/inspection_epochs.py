@@ -40,13 +40,13 @@ def check_epochs(
     *,
     log_start: int,
     end: int,
-    may_be_ahead: bool,
+    in_use: bool,
     is_whole: bool,
 ) -> None:
     """Compare, and blame the one that stands alone.
 
-    Entries of a log that has lost batches to compaction or to damage (not `is_whole`) need no batch. The checkpoint
-    `may_be_ahead` of the log while a broker writes.
+    Entries of a log that has lost batches to compaction or to damage (not `is_whole`) need no batch. While a log is
+    `in_use` the checkpoint may be ahead of it or behind.
     """
     _check_order(report, runs, log_start)
     problem = _disorder(entries)
@@ -59,6 +59,8 @@ def check_epochs(
     epochs = {epoch for epoch, _ in entries}
     for run in runs:
         if run.last_offset < log_start:
+            continue
+        if in_use and (not entries or run.epoch > entries[-1][0]):
             continue
         number = bisect_right(starts, max(run.first_offset, log_start)) - 1
         if number < 0:
@@ -83,7 +85,7 @@ def check_epochs(
         for number, (epoch, start) in enumerate(entries):
             # An epoch that has written nothing yet begins where the log ends; the first one where the log does.
             starts_log = number == 0 and start <= log_start
-            is_new = number == len(entries) - 1 and (start == end or (may_be_ahead and start >= end))
+            is_new = number == len(entries) - 1 and (start == end or (in_use and start >= end))
             if (epoch, start) not in firsts and not starts_log and not is_new:
                 report.cache(file, f"no batch of leader epoch {epoch} begins at offset {start}", line=number + 3)
 

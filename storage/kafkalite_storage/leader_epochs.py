@@ -36,11 +36,19 @@ class LeaderEpochs:
                 self.entries = []
         self._saved = self.entries
 
-    def rebuild(self, headers: Iterable[BatchHeader]) -> None:
-        """Learn the epochs from all batches."""
+    def begin_after(self, offset: int) -> bool:
+        """Tell whether no epoch is known for an offset that the log holds.
+
+        So it is after a crash that took back a deletion of records, of which the epochs knew already.
+        """
+        return not self.entries or self.entries[0][1] > offset
+
+    def rebuild(self, headers: Iterable[BatchHeader], log_start_offset: int) -> None:
+        """Learn the epochs from all batches; the first one counts from the start of the log."""
         self.entries = []
         for header in headers:
-            self.assign(header.partition_leader_epoch, header.base_offset)
+            offset = header.base_offset if self.entries else min(header.base_offset, log_start_offset)
+            self.assign(header.partition_leader_epoch, offset)
         self.is_lost = False
 
     @property

@@ -9,7 +9,7 @@ from enum import Enum
 from struct import Struct
 from typing import Final
 
-from kafkalite_storage import time_search
+from kafkalite_storage import replacement, time_search
 from kafkalite_storage.append_checks import prepare_batch
 from kafkalite_storage.errors import (
     DamagedLog,
@@ -34,7 +34,6 @@ from kafkalite_storage.recovery import (
     read_directory,
     recover,
 )
-from kafkalite_storage.replacement import replace_files
 from kafkalite_storage.retention import count_expired
 from kafkalite_storage.segment import NOTHING, FetchSlice, Segment, file_name
 from kafkalite_storage.soundness import sound_part
@@ -190,9 +189,10 @@ class PartitionLog:
                     segment.delete()
                 found.segments[:] = [_first_segment(fs, files, directory, log_start_offset)]
                 end_offset = trusted_offset = log_start_offset
-            if epochs.is_lost and not is_new:
-                epochs.rebuild(header for segment in found.segments for header in segment.headers())
             epochs.truncate_to(end_offset)
+            if not is_new and (epochs.is_lost or epochs.begin_after(log_start_offset)):
+                headers = (header for segment in found.segments for header in segment.headers())
+                epochs.rebuild(headers, log_start_offset)
             epochs.forget_before(log_start_offset)
             producers = load_producers(
                 fs,
@@ -217,6 +217,12 @@ class PartitionLog:
                 may_have_gaps,
             )
             log._lacks_indexes = is_new or not clean
+            if not clean:  # their last index entries may be in the page cache only
+                log._sealed = [
+                    each
+                    for each, base in zip(found.segments, log._bases[1:], strict=False)
+                    if base >= log.recovery_point
+                ]
             return log
 
     @property
@@ -542,17 +548,17 @@ class PartitionLog:
             self._undo(self.log_end_offset)
             raise StorageFailure(f"{self.directory}: {error}") from error
 
-    def replace_segments(self, old: Sequence[Segment]) -> list[str]:
-        """Put the `.cleaned` files with the offset of the first one into the place of neighbours that are closed.
+    def replace_segments(self, old: Sequence[Segment]) -> tuple[Segment, list[str]]:
+        """Put the `.swap` files with the offset of the first one into the place of neighbours that are closed.
 
-        They must have been synced. Returns the paths of the old files, which the caller removes; slices that were
-        handed out stay readable. Raises StorageFailure; if the change was half done then, the log refuses writes until
-        a new start completes it.
+        Files and names must have been synced. Returns the new segment, which is to be settled after the next sync of
+        the directory, and the paths of the old files, which the caller removes then; slices that were handed out stay
+        readable. Raises StorageFailure; the log refuses writes then, until a new start completes the change.
         """
         first = self._segments.index(old[0])
-        base_offset = old[0].base_offset
+        new = Segment(self._fs, self._files, self.directory, old[0].base_offset, is_swap=True)
         try:
-            doomed = replace_files(self._fs, self.directory, base_offset, [segment.base_offset for segment in old])
+            doomed = replacement.retire(self._fs, self.directory, [segment.base_offset for segment in old])
         except OSError as error:
             self._failure = error
             self._needs_start = True
@@ -561,10 +567,17 @@ class PartitionLog:
             self._files.forget(segment)
             segment.release()
         segments = list(self._segments)  # a new one, because a flush in another thread may be walking along the old
-        segments[first : first + len(old)] = [Segment(self._fs, self._files, self.directory, base_offset)]
+        segments[first : first + len(old)] = [new]
         self._segments = segments
         self._bases = [segment.base_offset for segment in segments]
-        return doomed
+        return new, doomed
+
+    def settle(self, segment: Segment) -> None:
+        """Give the files of a segment that has replaced others their names, if it is still there."""
+        if segment in self._segments:
+            with _storage(self.directory):
+                replacement.settle(self._fs, self.directory, segment.base_offset)
+            segment.settled()
 
     def _take_snapshot(self) -> None:
         """Save the producers' state at the end offset, and drop all but the newest snapshots."""

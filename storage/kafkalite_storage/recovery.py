@@ -139,6 +139,8 @@ def recover(
     first = max((i for i, segment in enumerate(segments) if segment.base_offset <= start), default=0)
     tail = _Tail(end_offset=segments[first].base_offset, known_end=known_end, may_have_gaps=may_have_gaps)
     tail.was_closed = was_closed
+    if first and segments[first].base_offset == start:
+        _seal_again(segments[first - 1])
     kept = segments[:first]
     for number in range(first, len(segments)):
         segment = segments[number]
@@ -175,6 +177,17 @@ def recover(
     return tail.end_offset, max(tail.trusted_offset, 0), done
 
 
+def _seal_again(segment: Segment) -> None:
+    """Make good the last index entry of a segment that was closed after everything in it was known to be on disk."""
+    try:
+        segment.check_last_entries()
+        segment.load_tail()
+    except (ValueError, DamagedLog):
+        segment.remake_indexes()
+    else:
+        segment.seal()
+
+
 def _delete_from_the_end(segments: list[Segment], tail: _Tail) -> None:
     for segment in reversed(segments):
         tail.truncated += segment.size
@@ -192,7 +205,7 @@ def _check_segment(segment: Segment, start: int, interval: int, tail: _Tail, epo
     tail.end_offset = max(tail.end_offset, end_offset)
     if tail.trusted_offset < 0:
         tail.trusted_offset = end_offset
-        epochs.truncate_to(end_offset)
+        epochs.truncate_to(max(end_offset, start))
     tail.scanned += size - position
     for at, header, batch in iter_batches(segment.log_file(), position, size):
         try:

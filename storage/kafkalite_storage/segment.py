@@ -21,6 +21,7 @@ log = getLogger("kafkalite.storage")
 LARGEST_RELATIVE_OFFSET: Final = 0x7FFF_FFFF
 #: What is added to the names of files that are to be removed soon.
 DELETED: Final = ".deleted"
+SWAP: Final = ".swap"
 _SUFFIXES: Final = (".log", ".index", ".timeindex", ".txnindex")
 # An index points at most `index.interval.bytes` before a batch; one read of twice the default finds most.
 _SEARCH_PIECE: Final = 8192
@@ -74,6 +75,7 @@ class Segment:
         "_offset_index",
         "_since_index",
         "_size",
+        "_state",
         "_time_index",
         "base_offset",
         "first_timestamp",
@@ -86,10 +88,14 @@ class Segment:
         "used",
     )
 
-    def __init__(self, fs: FileSystem, files: OpenFiles, directory: str, base_offset: int) -> None:
+    def __init__(
+        self, fs: FileSystem, files: OpenFiles, directory: str, base_offset: int, *, is_swap: bool = False
+    ) -> None:
         self._fs = fs
         self._files = files
         self._directory = directory
+        #: What its files' names end with while it replaces others.
+        self._state = SWAP if is_swap else ""
         self.base_offset = base_offset
         self.used = False
         self._log: File | None = None
@@ -150,7 +156,7 @@ class Segment:
             self.log_file()
             index = self._offset_index = OffsetIndex(self._fs, self._path(".index"))
             if not index.is_sound(self.size) or not (len(index) or self._size <= _UNINDEXED):
-                self._rebuild_indexes()
+                self.remake_indexes()
         return index
 
     @property
@@ -161,7 +167,7 @@ class Segment:
             self.log_file()
             index = self._time_index = TimeIndex(self._fs, self._path(".timeindex"))
             if not index.is_sound():
-                self._rebuild_indexes()
+                self.remake_indexes()
         return index
 
     @property
@@ -288,7 +294,10 @@ class Segment:
         return end_offset
 
     def check_last_entries(self) -> None:
-        """Raise ValueError unless the last entry of each index fits its batch, as one that was torn would not."""
+        """Raise ValueError unless the last entry of each index fits its batch, as one that was torn would not.
+
+        Of the transaction index, which is small and not sparse, every entry.
+        """
         offsets, times = self.offset_index, self.time_index
         if len(offsets):
             header = self._header_at(offsets.positions[-1])
@@ -300,6 +309,18 @@ class Segment:
             header = None if located is None else self._header_at(located[0])
             if header is None or (header.last_offset, header.max_timestamp) != (offset, times.timestamps[-1]):
                 raise ValueError(f"{self.name}: the last entry of its time index is damaged")
+        ended = -1
+        for aborted in self.transaction_index:
+            located = self.locate(aborted.last_offset)
+            header = None if located is None else self._header_at(located[0])
+            if (
+                aborted.last_offset <= ended
+                or header is None
+                or not header.is_control
+                or (header.producer_id, header.last_offset) != (aborted.producer_id, aborted.last_offset)
+            ):
+                raise ValueError(f"{self.name}: an entry of its transaction index is damaged")
+            ended = aborted.last_offset
 
     def _header_at(self, position: int) -> BatchHeader | None:
         for _, header in iter_headers(self.log_file(), position, self.size):
@@ -338,7 +359,7 @@ class Segment:
     def remake_time_index(self, entry: int) -> TimeIndex:
         """Make the indexes anew, because an entry of the time index is not true; return the time index."""
         log.warning("%s is damaged at entry %d; it is made anew", self._path(".timeindex"), entry)
-        self._rebuild_indexes()
+        self.remake_indexes()
         return self.time_index
 
     def oldest(self) -> int:
@@ -446,7 +467,7 @@ class Segment:
         self.time_index.keep_before(relative)
         self.transaction_index.keep_before(offset)
 
-    def _rebuild_indexes(self) -> None:
+    def remake_indexes(self) -> None:
         """Make both indexes anew from the batches, after they were lost or damaged."""
         try:
             self._fill_indexes(self.offset_index, self.time_index)
@@ -525,6 +546,12 @@ class Segment:
                 self._fs.sync_directory(self._directory)
         return retired
 
+    def settled(self) -> None:
+        """Take note that the files have got their names, after it has replaced others."""
+        self._files.forget(self)
+        self.release()
+        self._state = ""
+
     def delete(self) -> None:
         """Remove the files; slices that were handed out stay readable.
 
@@ -539,4 +566,4 @@ class Segment:
             self._fs.remove(self._path(suffix))
 
     def _path(self, suffix: str) -> str:
-        return f"{self._directory}/{file_name(self.base_offset, suffix)}"
+        return f"{self._directory}/{file_name(self.base_offset, suffix)}{self._state}"

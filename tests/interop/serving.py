@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
-from kafkalite_wire.records import check_batches
+from kafkalite_wire.records import check_batch
 from tests import asking
 from tests.blocking_client import BlockingClient
 
@@ -74,7 +74,7 @@ def partition(client: BlockingClient, topic: str, number: int, times: tuple[int,
         data = asking.fetch(client, topic, number, offset)
         records = asking.whole_batches(memoryview(data.records or b""))
         batches += records
-        offset = check_batches(records)[-1][1].next_offset
+        offset = end_of(records)
         stable = data.last_stable_offset
     aborted: set[tuple[int, int]] = set()
     offset = start
@@ -82,5 +82,14 @@ def partition(client: BlockingClient, topic: str, number: int, times: tuple[int,
         # Kafka reads one segment at a time, and names the aborted transactions of that one.
         data = asking.fetch(client, topic, number, offset, committed=True)
         aborted |= {(each.producer_id, each.first_offset) for each in data.aborted_transactions or ()}
-        offset = check_batches(asking.whole_batches(memoryview(data.records or b"")))[-1][1].next_offset
+        offset = end_of(asking.whole_batches(memoryview(data.records or b"")))
     return Partition(start, end, stable, at(asking.NEWEST), tuple(map(at, times)), aborted, batches)
+
+
+def end_of(records: memoryview) -> int:
+    """Check the batches of a fetch and return the offset that follows them."""
+    position = end = 0
+    while position < len(records):
+        header = check_batch(records, position)
+        position, end = position + header.size, header.next_offset
+    return end

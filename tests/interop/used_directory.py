@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from kafkalite_storage.cleaner import Cleaner
 from kafkalite_storage.log import AppendOrigin
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.codec import encode
@@ -79,16 +80,16 @@ def make(path: Path) -> Used:
         broker.kill()
         raise
     assert broker.stop() == 0
-    _transact(path, now)
+    _through_the_storage(path, now)
     return used
 
 
 def _make_topics(client: BlockingClient) -> None:
     asking.create_topic(client, "codecs", 2, index_interval_bytes="300")
     asking.create_topic(client, "timed", 1, segment_ms="1000", index_interval_bytes="200", retention_ms="123456789")
-    asking.create_topic(client, "sized", 1, segment_bytes="1048576", retention_bytes="-1")
+    asking.create_topic(client, "sized", 1, segment_bytes="1048576", max_message_bytes="3000000")
     asking.create_topic(client, "stamped", 1, message_timestamp_type="LogAppendTime")
-    asking.create_topic(client, "table", 1, cleanup_policy="compact")
+    asking.create_topic(client, "table", 1, cleanup_policy="compact", segment_ms="1000", index_interval_bytes="200")
     asking.create_topic(client, "tx", 1, segment_ms="1000", index_interval_bytes="200")
     asking.create_topic(client, "moved", 1)
     asking.create_topic(client, "empty", 1)
@@ -112,7 +113,9 @@ def _write(client: BlockingClient, used: Used, now: int) -> None:
         batch = used.batch("codecs", number % 2, records, compression=tuple(Compression)[number % 5])
         asking.produce(client, "codecs", number % 2, batch)
         asking.produce(client, "timed", 0, used.batch("timed", 0, records))
-        asking.produce(client, "table", 0, build_batch([Record(b"key-%d" % (number % 7), b"%d" % number, at)]))
+        key = b"key-%d" % (number % 7 if number % 10 else number)
+        value = b"%d" % number if number % 4 else None
+        asking.produce(client, "table", 0, build_batch([Record(key, value, at)]))
     for _ in range(25):
         asking.produce(client, "sized", 0, build_batch([Record(None, chance.randbytes(100_000), now)]))
     asking.produce(client, "stamped", 0, build_batch([Record(None, b"when?", 12345)]))
@@ -131,8 +134,8 @@ def _write_more(client: BlockingClient, used: Used, now: int) -> None:
     assert answer.results[0].error_code == 0
     changes = (
         AlterableConfig(name="retention.ms", config_operation=0, value="234567890"),
-        AlterableConfig(name="max.message.bytes", config_operation=0, value="2000000"),
-        AlterableConfig(name="retention.bytes", config_operation=1, value=None),
+        AlterableConfig(name="retention.bytes", config_operation=0, value="1500000"),
+        AlterableConfig(name="max.message.bytes", config_operation=1, value=None),
     )
     resource = AlterConfigsResource(resource_type=asking.TOPIC, resource_name="sized", configs=changes)
     answer = client.call(IncrementalAlterConfigsRequest(resources=(resource,), validate_only=False), 1)
@@ -172,36 +175,54 @@ def _form_groups(client: BlockingClient) -> None:
     asking.commit(client, "crew", "codecs", {0: 11}, member=joined.member_id, generation=joined.generation_id)
 
 
-def _transact(path: Path, now: int) -> None:
-    """Commit, abort, leave open; and let a partition have several leaders, one after the other."""
+def _through_the_storage(path: Path, now: int) -> None:
+    """Do what the broker cannot be asked to do, or not for this very moment."""
     with closing(Storage.open(path, new_uuid=lambda: os.urandom(16), now_ms=now)) as storage:
         for topic in storage.topics.values():
             for number in range(topic.partitions):
                 storage.log(topic.name, number)  # else its end stays unchecked since the kill, and the stop unclean
-        log = storage.log("tx", 0)
-        for number in range(20):
-            at = now - 20_000 + number * 200
-            for producer_id in (COMMITTER, ABORTER):
-                log.append(
-                    build_batch(
-                        [Record(b"%d" % producer_id, b"%d" % number, at)],
-                        producer_id=producer_id,
-                        producer_epoch=0,
-                        base_sequence=number,
-                        is_transactional=True,
-                    ),
-                    now_ms=now,
-                )
-            for producer_id in (COMMITTER, ABORTER):
-                if number % 3 == 2:
-                    marker = build_end_txn_marker(
-                        producer_id=producer_id,
-                        producer_epoch=0,
-                        commit=producer_id == COMMITTER,
-                        coordinator_epoch=0,
-                        timestamp=at,
-                    )
-                    log.append(marker, now_ms=now, origin=AppendOrigin.BROKER)
+        _transact(storage, now)
         for number in range(4):
             storage.log("moved", 0).append(build_batch([Record(None, b"under %d" % number, now)]), now_ms=now)
             storage.move_leader("moved", 0, storage.node_id, now_ms=now)
+        assert storage.log("sized", 0).delete_expired(now) == 1
+        _compact(storage, now)
+
+
+def _compact(storage: Storage, now: int) -> None:
+    cleaner, size = Cleaner(storage), storage.log("table", 0).size
+    cleaning = cleaner.next_cleaning(now)
+    assert cleaning is not None
+    assert cleaning.key == ("table", 0)
+    for work in cleaner.clean(cleaning, now):
+        if work is not None:
+            work()
+    assert storage.log("table", 0).size < size
+
+
+def _transact(storage: Storage, now: int) -> None:
+    """Commit, abort, and leave something open."""
+    log = storage.log("tx", 0)
+    for number in range(20):
+        at = now - 20_000 + number * 200
+        for producer_id in (COMMITTER, ABORTER):
+            log.append(
+                build_batch(
+                    [Record(b"%d" % producer_id, b"%d" % number, at)],
+                    producer_id=producer_id,
+                    producer_epoch=0,
+                    base_sequence=number,
+                    is_transactional=True,
+                ),
+                now_ms=now,
+            )
+        for producer_id in (COMMITTER, ABORTER):
+            if number % 3 == 2:
+                marker = build_end_txn_marker(
+                    producer_id=producer_id,
+                    producer_epoch=0,
+                    commit=producer_id == COMMITTER,
+                    coordinator_epoch=0,
+                    timestamp=at,
+                )
+                log.append(marker, now_ms=now, origin=AppendOrigin.BROKER)

@@ -1,10 +1,7 @@
 """A partition: an append-only sequence of record batches in segments (`open`, `append`, `read`, look-ups)."""
 
-from bisect import bisect_right
-from collections import deque
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 from struct import Struct
 from typing import Final
@@ -12,30 +9,25 @@ from typing import Final
 from kafkalite_storage import replacement, time_search
 from kafkalite_storage.append_checks import prepare_batch
 from kafkalite_storage.errors import (
-    DamagedLog,
     MessageTooLarge,
     OffsetOutOfRange,
     PolicyViolation,
     RecordListTooLarge,
     StorageError,
     StorageFailure,
+    storage_failures,
 )
 from kafkalite_storage.filesystem import FileSystem
-from kafkalite_storage.leader_epochs import LeaderEpochs
 from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.log_durability import SyncMark
+from kafkalite_storage.log_opening import OpenedLog, load_producers_again, open_directory
 from kafkalite_storage.open_files import OpenFiles
-from kafkalite_storage.producer_snapshot import encode_snapshot
+from kafkalite_storage.producer_snapshot import save_snapshot
 from kafkalite_storage.producer_state import ProducerStates
-from kafkalite_storage.recovery import (
-    Directory,
-    Recovery,
-    load_clean,
-    load_producers,
-    read_directory,
-    recover,
-)
+from kafkalite_storage.recovery import Directory, read_directory
 from kafkalite_storage.retention import count_expired
-from kafkalite_storage.segment import NOTHING, FetchSlice, Segment, file_name
+from kafkalite_storage.retired_files import RetiredFiles
+from kafkalite_storage.segment import NOTHING, FetchSlice, Segment
 from kafkalite_storage.soundness import sound_part
 from kafkalite_storage.time_search import TimestampOffset
 from kafkalite_storage.topic_config import FOREVER
@@ -43,7 +35,6 @@ from kafkalite_storage.transaction_index import AbortedTransaction
 from kafkalite_wire.records import (
     BatchHeader,
     Buffer,
-    CorruptBatch,
     EndTxnMarker,
     check_batches,
     check_produced,
@@ -55,7 +46,6 @@ __all__ = ["AppendInfo", "AppendOrigin", "FetchSlice", "PartitionLog", "Timestam
 
 #: Base offset, batch length and leader epoch: the part of a batch that its place in the log decides.
 _PLACE: Final = Struct(">qii")
-_MAX_SNAPSHOTS: Final = 2
 
 
 class AppendOrigin(Enum):
@@ -80,15 +70,6 @@ class AppendInfo:
     awaits_sync: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SyncMark:
-    """How far a log was when a sync of the whole disk began: its end, its truncations, its closed segments."""
-
-    end: int
-    cuts: int
-    sealed: int
-
-
 class PartitionLog:
     """One topic partition. Raises StorageError (with its Kafka code) or CorruptBatch, never OSError."""
 
@@ -98,31 +79,22 @@ class PartitionLog:
         files: OpenFiles,
         directory: str,
         config: LogConfig,
-        segments: list[Segment],
-        producers: ProducerStates,
-        epochs: LeaderEpochs,
-        recovery: Recovery,
-        log_start_offset: int,
-        recovery_point: int,
+        opened: OpenedLog,
+        *,
         check_records: bool,
         may_have_gaps: bool,
     ) -> None:
         self._fs = fs
         self._files = files
         self.directory = directory
-        self._segments = segments
-        self._bases = [segment.base_offset for segment in segments]
-        self._active = segments[-1]
-        self._producers = producers
-        self._epochs = epochs
-        self.recovery = recovery
-        self.log_start_offset = log_start_offset
-        self.log_end_offset = producers.end_offset
-        self._visible_end = producers.end_offset
-        #: What is below is on disk.
-        self.recovery_point = recovery_point
-        #: What is below is on disk together with its indexes and epochs: from here on a recovery must look.
-        self.caches_point = recovery_point
+        self._segments = opened.segments
+        self._producers = opened.producers
+        self._epochs = opened.epochs
+        self._durability = opened.durability
+        self._retired = RetiredFiles(fs)
+        self.recovery = opened.recovery
+        self.log_start_offset = opened.log_start_offset
+        self.log_end_offset = self._visible_end = opened.producers.end_offset
         self.leader_epoch = max(self._epochs.latest, 0)
         self._epoch_written = self._epochs.latest
         #: Why the files may hold more than they should, so that nothing may be appended before that is repaired.
@@ -130,19 +102,7 @@ class PartitionLog:
         #: Whether it was a compaction that failed half-way, which only a new start completes.
         self._needs_start = False
         self._producers_stale = False
-        #: Counts what was cut off, so that a flush in another thread does not take later records for what it synced.
-        self._cuts = 0
-        #: A segment whose making failed half-way.
-        self._half_made: Segment | None = None
-        #: Closed segments whose last index entries are not on disk.
-        self._sealed: list[Segment] = []
-        #: Whether the last sync failed, of the log and of its caches; see `write_again`.
-        self._log_sync_failed = self._caches_sync_failed = False
-        self._names_unsynced = True
-        #: Whether the index files may be missing, which a clean close makes up for.
-        self._lacks_indexes = False
-        #: Files that are no part of the log any more: when they are to be removed, and their paths.
-        self._retired: deque[tuple[int, str]] = deque()
+        self._lacks_indexes = opened.lacks_indexes
         self._check_records = check_records
         self._may_have_gaps = may_have_gaps
         self.config = config
@@ -170,60 +130,18 @@ class PartitionLog:
         """
         files = OpenFiles() if files is None else files
         may_have_gaps = may_have_gaps or config.is_compacted
-        with _storage(directory):
-            fs.make_directory(directory)
-            found = read_directory(fs, files, directory)
-            epochs = LeaderEpochs(fs, directory)
-            is_new = not found.segments
-            if is_new:
-                found.segments.append(_first_segment(fs, files, directory, log_start_offset))
-                end_offset = trusted_offset = log_start_offset
-                recovery = Recovery()
-            else:
-                log_start_offset = max(log_start_offset, found.segments[0].base_offset)
-                end_offset, trusted_offset, recovery = _load(
-                    found, clean, recovery_point, config, epochs, may_have_gaps
-                )
-            if end_offset < log_start_offset:  # all that is left was deleted: start there, as Kafka does
-                for segment in reversed(found.segments):
-                    segment.delete()
-                found.segments[:] = [_first_segment(fs, files, directory, log_start_offset)]
-                end_offset = trusted_offset = log_start_offset
-            epochs.truncate_to(end_offset)
-            if not is_new and (epochs.is_lost or epochs.begin_after(log_start_offset)):
-                headers = (header for segment in found.segments for header in segment.headers())
-                epochs.rebuild(headers, log_start_offset)
-            epochs.forget_before(log_start_offset)
-            producers = load_producers(
-                fs,
-                directory,
-                found,
-                log_start_offset=log_start_offset,
-                end_offset=end_offset,
-                trusted_offset=trusted_offset,
-            )
-            log = cls(
+        with storage_failures(directory):
+            opened = open_directory(
                 fs,
                 files,
                 directory,
-                config,
-                found.segments,
-                producers,
-                epochs,
-                recovery,
-                log_start_offset,
-                end_offset if clean else min(recovery_point or 0, end_offset),
-                check_records,
-                may_have_gaps,
+                index_interval=config.index_interval_bytes,
+                recovery_point=recovery_point,
+                clean=clean,
+                log_start_offset=log_start_offset,
+                may_have_gaps=may_have_gaps,
             )
-            log._lacks_indexes = is_new or not clean
-            if not clean:  # their last index entries may be in the page cache only
-                log._sealed = [
-                    each
-                    for each, base in zip(found.segments, log._bases[1:], strict=False)
-                    if base >= log.recovery_point
-                ]
-            return log
+            return cls(fs, files, directory, config, opened, check_records=check_records, may_have_gaps=may_have_gaps)
 
     @property
     def config(self) -> LogConfig:
@@ -257,12 +175,22 @@ class PartitionLog:
         )
 
     @property
+    def recovery_point(self) -> int:
+        """The offset below which everything is on disk."""
+        return self._durability.recovery_point
+
+    @property
+    def caches_point(self) -> int:
+        """The same for a log together with its indexes and epochs: from here on a recovery must look."""
+        return self._durability.caches_point
+
+    @property
     def high_watermark(self) -> int:
         """End of what consumers may read: all but what awaits the sync that `flush.messages` asks for."""
         end = self.log_end_offset
-        if end - self.recovery_point < self._flush_messages:
+        if end - self._durability.recovery_point < self._flush_messages:
             return end
-        return max(self._visible_end, min(self.recovery_point, end))
+        return max(self._visible_end, min(self._durability.recovery_point, end))
 
     @property
     def last_stable_offset(self) -> int:
@@ -274,13 +202,13 @@ class PartitionLog:
     @property
     def size(self) -> int:
         """Bytes of all segments' records."""
-        with _storage(self.directory):
-            return sum(segment.size for segment in self._segments)
+        with storage_failures(self.directory):
+            return self._segments.size
 
     @property
     def first_segment_offset(self) -> int:
         """Base offset of the oldest segment, at most the log start offset."""
-        return self._bases[0]
+        return self._segments.bases[0]
 
     @property
     def failed(self) -> bool:
@@ -295,7 +223,7 @@ class PartitionLog:
     @property
     def segments(self) -> Sequence[Segment]:
         """The segments, oldest first, the active one last; to be read only."""
-        return self._segments
+        return self._segments.all
 
     @property
     def producers(self) -> ProducerStates:
@@ -371,7 +299,7 @@ class PartitionLog:
     def _await_sync(self, offset: int, *, sync: bool) -> bool:
         """Make the sync that `flush.messages` asks for before an offset is acknowledged, or tell that it is due."""
         end = self.log_end_offset
-        if end - self.recovery_point < self._flush_messages:
+        if end - self._durability.recovery_point < self._flush_messages:
             self._visible_end = end
             return False
         if offset < self.high_watermark:
@@ -412,8 +340,8 @@ class PartitionLog:
     def _end_transaction(self, header: BatchHeader, marker: EndTxnMarker, offset: int) -> None:
         aborted = self._producers.record_marker(header, marker, offset)
         if aborted is not None:
-            with _storage(self.directory):
-                self._active.transaction_index.append(aborted)
+            with storage_failures(self.directory):
+                self._segments.active.transaction_index.append(aborted)
 
     def _write(self, batch: Buffer, header: BatchHeader) -> int:
         size = header.batch_length + 12
@@ -424,7 +352,7 @@ class PartitionLog:
         offset = self.log_end_offset
         last_offset = offset + header.last_offset_delta
         max_timestamp = header.max_timestamp
-        segment = self._active
+        segment = self._segments.active
         first_timestamp = segment.first_timestamp
         try:
             if (first_timestamp is not None and max_timestamp - first_timestamp > self._segment_ms) or segment.is_full(
@@ -466,51 +394,23 @@ class PartitionLog:
         """
         self.log_end_offset = self._producers.end_offset = end
         self._visible_end = min(self._visible_end, end)
+        self._durability.begin_cut()
         try:
-            self._cut_to(end)
+            self._segments.cut_to(end)
+            self._durability.end_cut(end)
+            if self._producers_stale:
+                self._load_producers(read_directory(self._fs, self._files, self.directory))
+                self._producers_stale = False
         except (OSError, ValueError, StorageError) as error:
             self._failure = error
         else:
             self._failure = None
 
-    def _cut_to(self, end: int) -> None:
-        """Cut off whatever a failed write left past the end, and learn the tail anew from the files."""
-        self._cuts += 1
-        if self._half_made is not None:
-            self._half_made.delete()
-            self._half_made = None
-        segments = self._segments
-        while len(segments) > 1 and segments[-1].base_offset > end:
-            segments[-1].delete()
-            # New lists, because a flush in another thread may be walking along the old one.
-            self._segments = segments = segments[:-1]
-            self._bases = self._bases[:-1]
-        self._active = segment = segments[-1]
-        segment.forget_indexes()
-        located = segment.locate(end)
-        segment.cut(segment.size if located is None else located[0])
-        segment.keep_indexes_before(end)
-        found_end = segment.load_tail()
-        if found_end != end:
-            raise ValueError(f"{segment.name} ends at offset {found_end}, not at {end}")
-        self.recovery_point = min(self.recovery_point, end)
-        self.caches_point = min(self.caches_point, end)
-        if self._producers_stale:
-            found = read_directory(self._fs, self._files, self.directory)
-            found.segments = segments
-            self._load_producers(found)
-            self._producers_stale = False
-
     def _load_producers(self, found: Directory) -> None:
-        self._producers = load_producers(
-            self._fs,
-            self.directory,
-            found,
-            log_start_offset=self.log_start_offset,
-            end_offset=self.log_end_offset,
-            trusted_offset=self.log_end_offset,
+        self._producers = load_producers_again(
+            self._fs, self.directory, found, self._segments.all, self.log_start_offset, self.log_end_offset
         )
-        self._names_unsynced = True  # snapshots that do not count any more are not to come back
+        self._durability.names_unsynced = True  # snapshots that do not count any more are not to come back
 
     def _too_large(self, header: BatchHeader) -> MessageTooLarge:
         return MessageTooLarge(f"a batch of {header.size} bytes exceeds max.message.bytes {self._max_message_bytes}")
@@ -521,26 +421,22 @@ class PartitionLog:
         The old one's name is on disk first, so that no power cut takes it and leaves the next one. Where compaction may
         make gaps its records are, too: no recovery could tell the gap that they would leave from the others.
         """
+        durability, segments = self._durability, self._segments
         if self._may_have_gaps:
             self.flush(caches=False)
-        elif self._names_unsynced:
-            self._fs.sync_directory(self.directory)
-            self._names_unsynced = False
-        self._active.seal()
-        self._take_snapshot()
-        segment = self._half_made = Segment(self._fs, self._files, self.directory, self.log_end_offset)
-        segment.create()
-        self._half_made = None
-        self._sealed.append(self._active)
-        self._segments.append(segment)
-        self._bases.append(segment.base_offset)
-        self._active = segment
-        self._names_unsynced = True
+        else:
+            durability.sync_names()
+        closed = segments.active
+        closed.seal()
+        save_snapshot(self._fs, self.directory, self._producers)
+        segment = segments.begin(self.log_end_offset)
+        durability.note_sealed(closed)
+        durability.names_unsynced = True
         return segment
 
     def roll(self) -> None:
         """Begin a new active segment unless the present one is empty, so that compaction may look at it."""
-        if self._failure is not None or not self._active.size:
+        if self._failure is not None or not self._segments.active.size:
             return
         try:
             self._roll()
@@ -555,44 +451,20 @@ class PartitionLog:
         the directory, and the paths of the old files, which the caller removes then; slices that were handed out stay
         readable. Raises StorageFailure; the log refuses writes then, until a new start completes the change.
         """
-        first = self._segments.index(old[0])
-        new = Segment(self._fs, self._files, self.directory, old[0].base_offset, is_swap=True)
         try:
             doomed = replacement.retire(self._fs, self.directory, [segment.base_offset for segment in old])
         except OSError as error:
             self._failure = error
             self._needs_start = True
             raise StorageFailure(f"{self.directory}: {error}") from error
-        for segment in old:
-            self._files.forget(segment)
-            segment.release()
-        segments = list(self._segments)  # a new one, because a flush in another thread may be walking along the old
-        segments[first : first + len(old)] = [new]
-        self._segments = segments
-        self._bases = [segment.base_offset for segment in segments]
-        return new, doomed
+        return self._segments.replace(old), doomed
 
     def settle(self, segment: Segment) -> None:
         """Give the files of a segment that has replaced others their names, if it is still there."""
         if segment in self._segments:
-            with _storage(self.directory):
+            with storage_failures(self.directory):
                 replacement.settle(self._fs, self.directory, segment.base_offset)
             segment.settled()
-
-    def _take_snapshot(self) -> None:
-        """Save the producers' state at the end offset, and drop all but the newest snapshots."""
-        producers = self._producers
-        offset = producers.end_offset
-        if offset <= producers.snapshot_offset:
-            return
-        self._fs.replace(self._path(offset), encode_snapshot(producers), sync=False)
-        producers.snapshot_offset = offset
-        names = sorted(name for name in self._fs.list(self.directory) if name.endswith(".snapshot"))
-        for name in names[:-_MAX_SNAPSHOTS]:
-            self._fs.remove(f"{self.directory}/{name}")
-
-    def _path(self, offset: int) -> str:
-        return f"{self.directory}/{file_name(offset, '.snapshot')}"
 
     def read(
         self, offset: int, *, max_bytes: int, min_one_batch: bool = True, max_offset: int | None = None
@@ -610,14 +482,14 @@ class PartitionLog:
         limit = self.high_watermark if max_offset is None else max_offset
         if offset >= min(limit, end):
             return NOTHING
-        segments = self._segments
+        segments = self._segments.all
         try:
-            for number in range(max(bisect_right(self._bases, offset) - 1, 0), len(segments)):
+            for number in range(self._segments.number_at(offset), len(segments)):
                 segment = segments[number]
                 if segment.base_offset >= limit:
                     return NOTHING
                 stop: int | None = None
-                if limit < end and (segment is self._active or segments[number + 1].base_offset > limit):
+                if limit < end and (segment is segments[-1] or segments[number + 1].base_offset > limit):
                     found = segment.locate(limit)
                     stop = None if found is None else found[0]
                 piece = segment.read(offset, max_bytes, min_one_batch=min_one_batch, end=stop)
@@ -633,13 +505,13 @@ class PartitionLog:
 
     def offset_for_timestamp(self, timestamp: int) -> TimestampOffset | None:
         """Find the first record not older than a time in milliseconds, also inside compressed batches."""
-        with _storage(self.directory):
-            return time_search.first_at_or_after(self._segments, timestamp, self.log_start_offset)
+        with storage_failures(self.directory):
+            return time_search.first_at_or_after(self._segments.all, timestamp, self.log_start_offset)
 
     def max_timestamp(self) -> TimestampOffset | None:
         """Find the record with the newest time (ListOffsets -3, KIP-734)."""
-        with _storage(self.directory):
-            return time_search.newest(self._segments)
+        with storage_failures(self.directory):
+            return time_search.newest(self._segments.all)
 
     def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
         """Return the largest epoch up to the one asked for and where it ended; (-1, -1) if unknown."""
@@ -652,9 +524,9 @@ class PartitionLog:
     def aborted_transactions(self, start: int, end: int) -> list[AbortedTransaction]:
         """Return the aborted transactions that touch offsets from start to before end (read-committed)."""
         aborted: list[AbortedTransaction] = []
-        with _storage(self.directory):
-            for number in range(max(bisect_right(self._bases, start) - 1, 0), len(self._segments)):
-                for transaction in self._segments[number].transaction_index:
+        with storage_failures(self.directory):
+            for segment in self._segments.since(start):
+                for transaction in segment.transaction_index:
                     if transaction.last_offset >= start and transaction.first_offset < end:
                         aborted.append(transaction)
                     if transaction.last_stable_offset >= end:
@@ -677,7 +549,7 @@ class PartitionLog:
         if not 0 <= offset <= self.high_watermark:
             raise OffsetOutOfRange(offset, self.log_start_offset, self.high_watermark)
         if offset > self.log_start_offset:
-            with _storage(self.directory):
+            with storage_failures(self.directory):
                 self._begin_at(offset, now_ms)
         return self.log_start_offset
 
@@ -688,8 +560,8 @@ class PartitionLog:
         """
         if self._failure is not None:
             return 0
-        with _storage(self.directory):
-            segments = self._segments
+        with storage_failures(self.directory):
+            segments = self._segments.all
             count = count_expired(
                 segments,
                 self._config,
@@ -704,46 +576,27 @@ class PartitionLog:
 
     def remove_retired(self, now_ms: int) -> None:
         """Remove the files that were taken out of the log longer ago than `file.delete.delay.ms`."""
-        while self._retired and self._retired[0][0] <= now_ms:
-            with _storage(self.directory):
-                self._fs.remove(self._retired[0][1])
-            self._retired.popleft()
+        with storage_failures(self.directory):
+            self._retired.remove_due(now_ms)
 
     def _begin_at(self, offset: int, now_ms: int) -> None:
         """Let the log begin at an offset, and take out the segments below it, never the active one."""
         self.log_start_offset = offset
         self._epochs.forget_before(offset)
-        count = max(bisect_right(self._bases, offset) - 1, 0)
-        taken = self._segments[:count]
-        # New lists, because a flush in another thread may be walking along the old one.
-        self._segments = self._segments[count:]
-        self._bases = self._bases[count:]
-        for segment in taken:
-            due = now_ms + self._config.file_delete_delay_ms
-            self._retired.extend((due, path) for path in segment.retire())
+        due_ms = now_ms + self._config.file_delete_delay_ms
+        for segment in self._segments.take_before(offset):
+            self._retired.add(segment.retire(), due_ms=due_ms)
 
     def truncate(self, offset: int) -> None:
         """Drop everything at and after an offset, and the batch that holds it; that is on disk when this returns."""
         if offset >= self.log_end_offset:
             return
         offset = max(offset, self.log_start_offset)
-        with _storage(self.directory):
+        with storage_failures(self.directory):
             found = read_directory(self._fs, self._files, self.directory)
-            while len(self._segments) > 1 and self._segments[-1].base_offset >= offset:
-                self._segments[-1].delete()
-                self._segments = self._segments[:-1]
-                self._bases = self._bases[:-1]
-            self._active = segment = self._segments[-1]
-            located = segment.locate(offset)
-            if located is not None:
-                segment.cut(located[0])
-                # Else a power cut could join what is written next to what was cut off.
-                segment.sync(indexes=False)
-                segment.keep_indexes_before(offset)
-            self.log_end_offset = self._visible_end = segment.load_tail()
-            self.recovery_point = min(self.recovery_point, self.log_end_offset)
-            self.caches_point = min(self.caches_point, self.log_end_offset)
-            found.segments = self._segments
+            self._durability.begin_cut()
+            self.log_end_offset = self._visible_end = self._segments.truncate_to(offset)
+            self._durability.end_cut(self.log_end_offset)
             self._load_producers(found)
             self._epochs.truncate_to(self.log_end_offset)
             self._epoch_written = self._epochs.latest
@@ -753,83 +606,38 @@ class PartitionLog:
 
         May run in another thread than appends and reads.
         """
-        end = self.log_end_offset
-        done = self.caches_point if caches else self.recovery_point
-        sealed = list(self._sealed) if caches else []
-        if done >= end and not sealed:
-            return
-        cuts = self._cuts
-        names_unsynced, self._names_unsynced = self._names_unsynced, False
-        with _storage(self.directory):
-            try:
-                segments = self._segments
-                first = max(bisect_right(segments, done, key=_base_offset) - 1, 0)
-                for segment in dict.fromkeys((*sealed, *segments[first:])):
-                    self._sync_segment(segment, end, caches=caches)
-                if caches:
-                    self._epochs.flush()
-                if caches or names_unsynced:
-                    self._fs.sync_directory(self.directory)
-                if self.recovery_point == 0:
-                    self._fs.sync_directory(self.directory.rpartition("/")[0])
-            except OSError:
-                self._log_sync_failed = self._caches_sync_failed = self._names_unsynced = True
-                raise
-        if cuts != self._cuts:
-            return
-        self._log_sync_failed = False
-        if caches:
-            del self._sealed[: len(sealed)]
-            self._caches_sync_failed = False
-            self.caches_point = end
-        self.recovery_point = max(self.recovery_point, end)
+        with storage_failures(self.directory):
+            self._durability.flush(self.log_end_offset, caches=caches)
 
-    def _sync_segment(self, segment: Segment, end: int, *, caches: bool) -> None:
-        try:
-            if self._log_sync_failed:
-                segment.write_log_again(self.recovery_point, end)
-            if caches and self._caches_sync_failed:
-                segment.write_indexes_again()
-            segment.sync(indexes=caches)
-        except FileNotFoundError:
-            if segment in self._segments:  # else its records were deleted meanwhile
-                raise
-
-    def begin_sync(self) -> "SyncMark | None":
+    def begin_sync(self) -> SyncMark | None:
         """Write what a sync of the whole disk shall take along; None where there is nothing, or `flush` is needed.
 
         May run in another thread than appends and reads.
         """
-        end = self.log_end_offset
-        if self._log_sync_failed or self._caches_sync_failed or self._failure is not None:
+        if self._failure is not None:
             return None
-        if self.caches_point >= end and not self._sealed:
-            return None
-        with _storage(self.directory):
-            self._epochs.flush(sync=False)
-        return SyncMark(end, self._cuts, len(self._sealed))
+        with storage_failures(self.directory):
+            return self._durability.begin_sync(self.log_end_offset)
 
-    def end_sync(self, mark: "SyncMark") -> None:
+    def end_sync(self, mark: SyncMark) -> None:
         """Note that everything up to a mark is on disk, because the disk was synced as a whole."""
-        if mark.cuts == self._cuts:
-            del self._sealed[: mark.sealed]
-            self.caches_point = max(self.caches_point, mark.end)
-            self.recovery_point = max(self.recovery_point, mark.end)
+        self._durability.end_sync(mark)
 
     def save_caches(self) -> None:
         """Write what lets the next start trust the files, unless nothing was appended since the last time."""
         if self._failure is not None:
             self._repair()
-        with _storage(self.directory):
+        active = self._segments.active
+        with storage_failures(self.directory):
             if self.log_end_offset > max(self._producers.snapshot_offset, self.log_start_offset):
-                self._active.seal()
-                self._take_snapshot()
+                active.seal()
+                save_snapshot(self._fs, self.directory, self._producers)
             elif self._lacks_indexes:
-                self._active.seal()
+                active.seal()
             else:
                 return
             self._lacks_indexes = False
-            self._sealed.append(self._active)
+            self._durability.note_sealed(active)
 
     def close(self, *, clean: bool = True) -> None:
         """Close the files; clean also saves all caches and syncs, so that the next start need not recover."""
@@ -837,9 +645,7 @@ class PartitionLog:
             if clean:
                 self._close_in_order()
         finally:
-            for segment in self._segments:
-                self._files.forget(segment)
-                segment.release()
+            self._segments.close()
 
     def _close_in_order(self) -> None:
         self.flush(caches=False)  # first of all what clients wait for; the rest can be made again
@@ -849,62 +655,5 @@ class PartitionLog:
     def delete(self) -> None:
         """Remove the directory with everything in it; slices that were handed out stay readable."""
         self.close(clean=False)
-        with _storage(self.directory):
+        with storage_failures(self.directory):
             self._fs.remove_directory(self.directory)
-
-
-def _base_offset(segment: Segment) -> int:
-    return segment.base_offset
-
-
-def _first_segment(fs: FileSystem, files: OpenFiles, directory: str, offset: int) -> Segment:
-    segment = Segment(fs, files, directory, offset)
-    segment.create()
-    return segment
-
-
-def _load(
-    found: Directory,
-    clean: bool,
-    recovery_point: int | None,
-    config: LogConfig,
-    epochs: LeaderEpochs,
-    may_have_gaps: bool,
-) -> tuple[int, int, Recovery]:
-    if not clean:
-        known_end = recovery_point or 0
-        return recover(
-            found,
-            known_end,
-            config.index_interval_bytes,
-            epochs,
-            known_end=known_end,
-            may_have_gaps=may_have_gaps,
-        )
-    try:
-        end_offset = load_clean(found)
-        if recovery_point is not None and end_offset != recovery_point:
-            raise ValueError(f"{found.segments[-1].name} ends at offset {end_offset}, not at {recovery_point}")
-    except (ValueError, CorruptBatch, DamagedLog) as error:
-        # Somebody has touched the files since: believe nothing of the last segment.
-        last = found.segments[-1].base_offset
-        end_offset, trusted_offset, recovery = recover(
-            found,
-            last,
-            config.index_interval_bytes,
-            epochs,
-            known_end=recovery_point or 0,
-            may_have_gaps=may_have_gaps,
-            was_closed=recovery_point is not None,
-        )
-        return end_offset, trusted_offset, replace(recovery, reason=recovery.reason or str(error))
-    return end_offset, end_offset, Recovery()
-
-
-@contextmanager
-def _storage(directory: str) -> Generator[None]:
-    """Turn errors of the file system into StorageFailure; not for hot paths."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageFailure(f"{directory}: {error}") from error

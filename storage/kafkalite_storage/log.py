@@ -1,6 +1,6 @@
 """A partition: an append-only sequence of record batches in segments (`open`, `append`, `read`, look-ups)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from kafkalite_storage import replacement, time_search
 from kafkalite_storage.errors import (
@@ -103,7 +103,7 @@ class PartitionLog(LogWriter):
         """Put the `.swap` files with the offset of the first one into the place of neighbours that are closed.
 
         Files and names must have been synced. Returns the new segment, which is to be settled after the next sync of
-        the directory, and the paths of the old files, which the caller removes then; slices that were handed out stay
+        the directory, and the paths of the old files, for `remove_later` after that; slices that were handed out stay
         readable. Raises StorageFailure; the log refuses writes then, until a new start completes the change.
         """
         try:
@@ -120,6 +120,10 @@ class PartitionLog(LogWriter):
             with storage_failures(self.directory):
                 replacement.settle(self._fs, self.directory, segment.base_offset)
             segment.settled()
+
+    def remove_later(self, paths: Iterable[str]) -> None:
+        """Let `remove_retired` remove files when `file.delete.delay.ms` is over, which begins with its next call."""
+        self._retired.add(paths, delay_ms=self._config.file_delete_delay_ms, now_ms=None)
 
     def read(
         self, offset: int, *, max_bytes: int, min_one_batch: bool = True, max_offset: int | None = None
@@ -238,9 +242,9 @@ class PartitionLog(LogWriter):
         """Let the log begin at an offset, and take out the segments below it, never the active one."""
         self.log_start_offset = offset
         self._epochs.forget_before(offset)
-        due_ms = now_ms + self._config.file_delete_delay_ms
+        delay_ms = self._config.file_delete_delay_ms
         for segment in self._segments.take_before(offset):
-            self._retired.add(segment.retire(), due_ms=due_ms)
+            self._retired.add(segment.retire(), delay_ms=delay_ms, now_ms=now_ms)
 
     def truncate(self, offset: int) -> None:
         """Drop everything at and after an offset, and the batch that holds it; that is on disk when this returns."""

@@ -104,7 +104,9 @@ class LogWriter:
     def config(self, config: LogConfig) -> None:
         self._config = config
         if config.is_compacted:
-            self._may_have_gaps = True  # for good: what compaction took away does not come back
+            # For good: what compaction took away does not come back. A topic becomes compacted only when its logs are
+            # on disk (`Storage.alter_configs`), or a start would take what a power cut took away for compaction's.
+            self._may_have_gaps = True
         # Attributes of their own, because an append looks at each of them.
         self._max_message_bytes = config.max_message_bytes
         self._segment_bytes = config.segment_bytes

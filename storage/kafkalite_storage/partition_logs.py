@@ -114,6 +114,11 @@ class PartitionLogs:
                 self._fs.open(f"{path}/{file}").size() for file in self._fs.list(path) if file.endswith(_LOG_SUFFIX)
             )
 
+    def flush_topic(self, name: str) -> None:
+        """Bring all logs of a topic to the disk, also those that were not opened since the start."""
+        for topic, number in self._used_of(name):
+            self.open(topic, number).flush()
+
     def reconfigure(self, name: str, config: LogConfig) -> None:
         """Let the opened logs of a topic act on its new configuration."""
         for (topic, _), log in self.opened.items():

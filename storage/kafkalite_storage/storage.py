@@ -47,6 +47,7 @@ FEATURES: Final[Mapping[str, int]] = MappingProxyType(
     }
 )
 PRODUCER_ID_BLOCK: Final = 1000
+_CLEANUP_POLICY: Final = "log.cleanup.policy"
 
 
 class Storage:
@@ -269,9 +270,10 @@ class Storage:
     def alter_configs(self, name: str, changes: Mapping[str, str | None], *, now_ms: int) -> Topic:
         """Set overrides of a topic, or with None take them back; its logs act on them at once.
 
-        Raises UnknownTopicOrPartition, InvalidConfig.
+        Raises UnknownTopicOrPartition, InvalidConfig, StorageFailure.
         """
-        self.checked_overrides(self.topic(name), changes)
+        overrides = self.checked_overrides(self.topic(name), changes)
+        self._flush_before_compaction(name, LogConfig.of(overrides, self.log_defaults))
         records = config_records(TOPIC_RESOURCE, name, changes)
         if records:
             self._metadata.append(records, now_ms)
@@ -288,9 +290,13 @@ class Storage:
     def alter_broker_configs(self, broker: str, changes: Mapping[str, str | None], *, now_ms: int) -> None:
         """Set dynamic configurations of a broker ("" for all); topics inherit them at once.
 
-        Raises InvalidConfig for values that topics would not allow.
+        Raises InvalidConfig for values that topics would not allow, and StorageFailure.
         """
         self.check_broker_configs(broker, changes)
+        if _CLEANUP_POLICY in changes:
+            defaults = self._log_defaults(broker, changes)
+            for topic in self._catalogue.topics.values():
+                self._flush_before_compaction(topic.name, LogConfig.of(topic.configs, defaults))
         records = config_records(BROKER_RESOURCE, broker, changes)
         if records:
             self._metadata.append(records, now_ms)
@@ -310,7 +316,13 @@ class Storage:
     @property
     def log_defaults(self) -> Mapping[str, str]:
         """The broker's configurations that topics inherit; dynamic ones go over those of the start."""
-        dynamic = self._catalogue.broker_configs
+        return self._log_defaults("", {})
+
+    def _log_defaults(self, broker: str, changes: Mapping[str, str | None]) -> Mapping[str, str]:
+        """Return what topics would inherit after changes."""
+        dynamic = dict(self._catalogue.broker_configs)
+        changed = {**dynamic.get(broker, {}), **changes}
+        dynamic[broker] = {name: value for name, value in changed.items() if value is not None}
         return {**self._defaults, **dynamic.get("", {}), **dynamic.get(str(self.node_id), {})}
 
     def log_config(self, name: str) -> LogConfig:
@@ -415,6 +427,15 @@ class Storage:
         ]
         if changes:
             self._metadata.append(changes, now_ms)
+
+    def _flush_before_compaction(self, name: str, config: LogConfig) -> None:
+        """Bring a topic to the disk before it becomes compacted.
+
+        From then on a start takes missing offsets for compaction's work, and could not tell a segment that a power cut
+        took away.
+        """
+        if config.is_compacted and not self.log_config(name).is_compacted:
+            self._partitions.flush_topic(name)
 
     def _reconfigure(self, name: str) -> None:
         self._configs.pop(name, None)

@@ -8,7 +8,7 @@ from typing import Final
 
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.producer_state import Producer, ProducerStates, SequencedBatch
-from kafkalite_storage.segment import file_name
+from kafkalite_storage.segment_files import file_name
 from kafkalite_wire.crc import crc32c
 
 _HEADER: Final = Struct(">hI")

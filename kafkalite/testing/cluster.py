@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.testing.protocol import Connection
 from kafkalite_wire.error_codes import ErrorCode
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _SETTLING: Final = 10.0
 _PAUSE: Final = 0.05
 _NOT_YET: Final = (
+    ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
     ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    ErrorCode.NOT_COORDINATOR,
     ErrorCode.LEADER_NOT_AVAILABLE,
     ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
 )
@@ -96,6 +98,15 @@ class ClusterConnections:
                 return self._node(found.node_id)
             if found.error_code not in _NOT_YET or time.monotonic() > until:
                 raise ValueError(f"group {group_id!r} has no coordinator: {ErrorCode(found.error_code).name}")
+            time.sleep(_PAUSE)
+
+    def ask_coordinator(self, group_id: str, request: object, most: int, error_of: Callable[[Any], int]) -> Any:
+        """Ask a group's coordinator, again while it is being found or still reads the group's log."""
+        until = time.monotonic() + _SETTLING
+        while True:
+            response = self.coordinator(group_id).call(request, most)
+            if error_of(response) not in _NOT_YET or time.monotonic() > until:
+                return response
             time.sleep(_PAUSE)
 
     def _node(self, node_id: int) -> Connection:

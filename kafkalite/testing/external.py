@@ -242,8 +242,9 @@ class ExternalBackend:
         from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
 
         with self._lock:
-            coordinator = self._cluster.coordinator(group_id)
-            (found,) = coordinator.call(DescribeGroupsRequest(groups=(group_id,)), 5).groups
+            request = DescribeGroupsRequest(groups=(group_id,))
+            response = self._cluster.ask_coordinator(group_id, request, 5, lambda answer: answer.groups[0].error_code)
+            (found,) = response.groups
             if found.error_code:
                 raise ValueError(f"cannot describe group {group_id!r}: {_name(found.error_code)}")
             return Group(
@@ -267,7 +268,8 @@ class ExternalBackend:
     def _committed(self, group_id: str) -> Mapping[TopicPartition, Committed]:
         from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest
 
-        response = self._cluster.coordinator(group_id).call(OffsetFetchRequest(group_id=group_id, topics=None), 7)
+        request = OffsetFetchRequest(group_id=group_id, topics=None)
+        response = self._cluster.ask_coordinator(group_id, request, 7, lambda answer: answer.error_code)
         return {
             TopicPartition(topic.name, partition.partition_index): Committed(
                 offset=partition.committed_offset,
@@ -285,7 +287,8 @@ class ExternalBackend:
 
         with self._lock:
             request = DeleteGroupsRequest(groups_names=(group_id,))
-            (result,) = self._cluster.coordinator(group_id).call(request, 2).results
+            response = self._cluster.ask_coordinator(group_id, request, 2, lambda answer: answer.results[0].error_code)
+            (result,) = response.results
             if result.error_code:
                 raise ValueError(f"cannot delete ({_name(result.error_code)}): {self.group(group_id)}")
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from kafkalite_storage.filesystem import File, FileSystem
 from kafkalite_storage.replacement import CLEANED
-from kafkalite_storage.segment import file_name
+from kafkalite_storage.segment_files import file_name
 from kafkalite_storage.transaction_index import AbortedTransaction, TransactionIndex
 from kafkalite_wire.records import NO_TIMESTAMP
 

@@ -183,13 +183,9 @@ class Compaction:
         segment, doomed = log.replace_segments(group)
         yield from _elsewhere(self._sync_names)
         log.settle(segment)
-
-        def remove() -> None:
-            self._sync_names()
-            for path in doomed:
-                self._fs.remove(path)
-
-        yield from _elsewhere(remove)
+        # Nothing old goes before the disk has the new names.
+        yield from _elsewhere(self._sync_names)
+        log.remove_later(doomed)
 
     def _sync_names(self) -> None:
         if self._fs.exists(self.log.directory):

@@ -31,7 +31,7 @@ from kafkalite_storage.inspection_surroundings import (
 )
 from kafkalite_storage.producer_snapshot import decode_snapshot
 from kafkalite_storage.producer_state import ProducerStates
-from kafkalite_storage.segment import file_name
+from kafkalite_storage.segment_files import file_name
 from kafkalite_storage.topics import METADATA_TOPIC
 from kafkalite_storage.transaction_index import AbortedTransaction
 from kafkalite_wire.records import BatchHeader

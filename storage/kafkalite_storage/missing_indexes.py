@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from kafkalite_storage.filesystem import FileSystem
-from kafkalite_storage.segment import Segment, file_name
+from kafkalite_storage.segment import Segment
+from kafkalite_storage.segment_files import file_name
 
 
 def remake_missing(fs: FileSystem, directory: str, segments: Sequence[Segment]) -> list[Segment]:

@@ -18,7 +18,8 @@ from kafkalite_storage.producer_snapshot import decode_snapshot
 from kafkalite_storage.producer_state import ProducerStates
 from kafkalite_storage.replacement import finish_replacements
 from kafkalite_storage.scan import iter_batches, iter_headers
-from kafkalite_storage.segment import Segment, file_name
+from kafkalite_storage.segment import Segment
+from kafkalite_storage.segment_files import file_name
 from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_records, read_end_txn_marker
 
 _DISCARDED: Final = (".deleted", ".cleaned", ".tmp")

@@ -14,7 +14,7 @@ from typing import Final
 
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.scan import iter_headers
-from kafkalite_storage.segment import DELETED, file_name
+from kafkalite_storage.segment_files import DELETED, file_name
 
 CLEANED: Final = ".cleaned"
 SWAP: Final = ".swap"

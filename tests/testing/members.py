@@ -17,6 +17,7 @@ class Member(threading.Thread):
 
     def __init__(self, bootstrap: str, group: str, topic: str, client_id: str, **settings: Any) -> None:
         super().__init__(daemon=True)
+        self.client_id = client_id
         self.open(bootstrap, group, topic, client_id, settings)
         self.read: Queue[tuple[int, int, bytes | None]] = Queue()
         self.failure: BaseException | None = None

@@ -255,6 +255,7 @@ class PartitionLog(LogWriter):
         delay_ms = self._config.file_delete_delay_ms
         for segment in self._segments.take_before(offset):
             self._retired.add(segment.retire(), delay_ms=delay_ms, now_ms=now_ms)
+        self._transactions.forget_before(self.first_segment_offset)
 
     def truncate(self, offset: int) -> None:
         """Drop everything at and after an offset, and the batch that holds it; that is on disk when this returns."""

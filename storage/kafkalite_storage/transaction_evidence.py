@@ -63,6 +63,11 @@ class TransactionEvidence:
         self._trails.clear()
         self._checked.clear()
 
+    def forget_before(self, base_offset: int) -> None:
+        """Forget the segments below an offset, which were taken out of the log."""
+        self._checked = {base for base in self._checked if base >= base_offset}
+        self._trails = {base: trail for base, trail in self._trails.items() if base >= base_offset}
+
     def aborted(
         self, segments: Sequence[Segment], start: int, end: int, log_start_offset: int, *, may_have_gaps: bool
     ) -> list[AbortedTransaction]:
@@ -78,8 +83,8 @@ class TransactionEvidence:
             if self._is_transactional or segment.holds_transactions or index.exists():
                 self._is_transactional = True
                 if segment.base_offset not in self._checked:
-                    self._checked.add(segment.base_offset)
                     self._check(segments, number, log_start_offset, may_have_gaps=may_have_gaps)
+                    self._checked.add(segment.base_offset)
                 if number + 1 < len(segments):
                     trail = self._trail(segment, log_start_offset)
                     pending -= trail.ended.keys()

@@ -25,7 +25,7 @@ demo: $(VENV)/.installed-demo ## watch consumer groups at work, with a broker of
 test: unit conformance ## run everything: the tests, and the conformance suite on kafkalite
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/pytest tests $(ARGS)
+	$(BIN)/pytest tests --numprocesses auto $(PATIENCE) $(ARGS)
 
 conformance: $(VENV)/.installed-dev
 	$(BIN)/python -m kafkalite_conformance --broker kafkalite $(PATIENCE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
@@ -192,7 +192,19 @@ async def _warm_up(dispatch: Dispatch) -> None:
 
 def run(config: BrokerConfig, *, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:
     """Run a broker as a program: until SIGINT or SIGTERM. Raises StartError when it cannot start."""
+    _allow_many_files()
     trio.run(_run, config, on_ready)
+
+
+def _allow_many_files() -> None:
+    """Raise the soft limit on open files to the hard one: connections and segments need more than the usual 1,024."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS has a limit of its own below an unlimited hard one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _run(config: BrokerConfig, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:

@@ -14,7 +14,7 @@ from kafkalite.config.table import PROPERTIES
 from kafkalite_storage.cleaner import Cleaner, Cleaning, dirtiest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from kafkalite.config import BrokerConfig
     from kafkalite_storage.storage import Storage
@@ -31,11 +31,19 @@ _LOOKED_AT_ONCE: Final = 100
 class LogCleaner:
     """The task that compacts; its properties may change while it runs (KIP-226)."""
 
-    def __init__(self, storage: Storage, config: BrokerConfig, wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        config: BrokerConfig,
+        wall_ms: Callable[[], int],
+        *,
+        in_thread: Callable[[Callable[[], None]], Awaitable[None]] = trio.to_thread.run_sync,
+    ) -> None:
         self.cleaner = Cleaner(storage, key_map_bytes=config.log_cleaner_dedupe_buffer_size)
         self._storage = storage
         self._config = config
         self._wall_ms = wall_ms
+        self._in_thread = in_thread
 
     async def run(self) -> None:
         """Compact for ever; a cancellation between two steps leaves a log as it was or with what was finished."""
@@ -72,7 +80,7 @@ class LogCleaner:
         started = trio.current_time()
         for work in cleaner.clean(cleaning, self._wall_ms()):
             if work is not None:
-                await trio.to_thread.run_sync(work)
+                await self._in_thread(work)
             else:
                 due = started + cleaner.running.bytes_moved / most
                 await trio.sleep(max(_PAUSE, due - trio.current_time()))

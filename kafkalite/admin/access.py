@@ -30,6 +30,7 @@ CLIENT_SETTINGS: Final[Mapping[str, str]] = {
 
 
 _PAUSE: Final = 0.1
+_SECURED: Final = "A refused login or an untrusted certificate looks like this, too; the broker's log tells."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ def read_settings(file: Path | None, pairs: tuple[str, ...]) -> dict[str, object
 def connect(access: Access) -> Generator[Any]:
     """Give a KafkaAdminClient until the block ends; raises AdminError if no broker can be reached."""
     check_reachable(access)
-    with translated("connecting", access.address):
+    with translated("connecting", access.address, hint=_SECURED if "security_protocol" in access.settings else ""):
         admin = import_module("kafka").KafkaAdminClient(**access.client_settings())
     try:
         with translated("asking the broker", access.address):

@@ -36,7 +36,7 @@ def not_found(kind: str, name: str, known: Iterable[str]) -> AdminError:
     # Only imported on the way out.
     from difflib import get_close_matches
 
-    near = get_close_matches(name, sorted(known), n=3, cutoff=0.6)
+    near = get_close_matches(name, sorted(known), n=3, cutoff=0.7)
     hint = f"Did you mean {' or '.join(near)}?" if near else ""
     return AdminError(Why.NOT_FOUND, f"there is no {kind} {name!r}", hint=hint)
 
@@ -54,13 +54,15 @@ def name_of(code: int) -> str:
 
 
 @contextmanager
-def translated(what: str, bootstrap: str) -> Generator[None]:
+def translated(what: str, bootstrap: str, *, hint: str = "") -> Generator[None]:
     """Turn the exceptions of kafka-python into AdminError; `what` says what was attempted."""
     errors = import_module("kafka.errors")
     try:
         yield
     except errors.KafkaError as problem:
-        raise _translation(what, bootstrap, problem) from problem
+        error = _translation(what, bootstrap, problem)
+        error.hint = f"{hint}\n{error.hint}".strip()
+        raise error from problem
 
 
 def _translation(what: str, bootstrap: str, problem: Exception) -> AdminError:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
 
-from kafkalite.admin.failures import AdminError, Why, name_of, not_found
+from kafkalite.admin.failures import AdminError, Why, name_of, not_found, refused
 from kafkalite.admin.positions import Kind, Position, place_in
 from kafkalite.admin.topics import offsets_at, partition_counts
+from kafkalite_wire.error_codes import ErrorCode
 
 TopicPartition = tuple[str, int]
 
@@ -101,22 +103,21 @@ def describe_group(admin: Any, name: str) -> Group:
 
     A group of the new protocol (KIP-848) is told without its members, for the client library cannot ask for them.
     """
-    told = admin.describe_groups([name])[name]
-    gone = bool(told["error"]) or told["group_state"] == "Dead"
+    told = _told(admin, name)
     listed: Listed | None = None
-    if gone:
+    if told is None:
         known = {row.group: row for row in list_groups(admin)}
         listed = known.get(name)
         if listed is None:
             raise not_found("group", name, known)
-    members = () if gone else tuple(_member(row) for row in told["members"])
+    members = _members(told)
     owners = {owned: member for member in members for owned in member.partitions}
     committed = committed_offsets(admin, name)
     ends = _ends(admin, {*owners, *committed})
     return Group(
         group=name,
-        state=told["group_state"] if listed is None else listed.state,
-        protocol="" if gone else told["protocol_data"],
+        state=told["group_state"] if told else listed.state if listed else "",
+        protocol=told["protocol_data"] if told else "",
         members=members,
         partitions=tuple(
             _progress(key, committed.get(key), ends.get(key), owners.get(key)) for key in sorted({*owners, *committed})
@@ -172,8 +173,7 @@ def places_of(
 
 def members_in_the_way(admin: Any, name: str) -> tuple[Member, ...]:
     """Tell the active members of a group, for which its offsets cannot be changed from outside."""
-    told = admin.describe_groups([name])[name]
-    return () if told["error"] else tuple(_member(row) for row in told["members"])
+    return _members(_told(admin, name))
 
 
 def apply_reset(admin: Any, name: str, plan: Sequence[Reset]) -> None:
@@ -225,6 +225,23 @@ def _raise_for_any(what: str, answer: Mapping[Any, Any]) -> None:
 def _within(key: TopicPartition, scope: tuple[str, Sequence[int] | None]) -> bool:
     topic, numbers = scope
     return key[0] == topic and (numbers is None or key[1] in numbers)
+
+
+def _told(admin: Any, name: str) -> Mapping[str, Any] | None:
+    """Ask for a group; None if there is none, which brokers before Kafka 4 say with the state Dead."""
+    told = admin.describe_groups([name])[name]
+    if told["error"]:
+        # kafka-python has made words of it: "[Error 69] GroupIdNotFoundError: …".
+        found = re.match(r"\[Error (-?\d+)\]", told["error"])
+        code = int(found.group(1)) if found else ErrorCode.UNKNOWN_SERVER_ERROR
+        if code == ErrorCode.GROUP_ID_NOT_FOUND:
+            return None
+        raise refused(f"group {name!r}", code)
+    return None if told["group_state"] == "Dead" else cast("Mapping[str, Any]", told)
+
+
+def _members(told: Mapping[str, Any] | None) -> tuple[Member, ...]:
+    return () if told is None else tuple(_member(row) for row in told["members"])
 
 
 def _member(row: Mapping[str, Any]) -> Member:

@@ -42,17 +42,17 @@ class StoredRecord:
     headers: Headers = ()
 
 
-def from_line(line: str, *, key_separator: str | None = None) -> NewRecord:
+def from_line(line: bytes, *, key_separator: bytes | None = None) -> NewRecord:
     """Read a line as a value, or as a key and a value; raises ValueError where the separator is missing."""
     if key_separator is None:
-        return NewRecord(value=line.encode())
+        return NewRecord(value=line)
     key, separator, value = line.partition(key_separator)
     if not separator:
-        raise ValueError(f"no {key_separator!r} between key and value")
-    return NewRecord(key=key.encode(), value=value.encode())
+        raise ValueError(f"no {key_separator.decode()!r} between key and value")
+    return NewRecord(key=key, value=value)
 
 
-def from_json(line: str) -> NewRecord:
+def from_json(line: bytes | str) -> NewRecord:
     """Read a JSON object with `value`, `key`, `headers`, `partition` and `timestamp`, of which each may be missing.
 
     A value or key that is not a text becomes its JSON. Other members are passed over, so that what was consumed can be

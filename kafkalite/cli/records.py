@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
-from typing import TextIO
+from typing import BinaryIO
 
 import click
 
@@ -30,7 +30,7 @@ def records() -> None:
 
 @records.command(cls=AdminCommand)
 @click.argument("topic", shell_complete=complete_topics)
-@click.argument("file", type=click.File(encoding="utf-8", errors="surrogateescape"), default="-")
+@click.argument("file", type=click.File("rb"), default="-")
 @click.option("-k", "--key-separator", metavar="TEXT", help="Each line is KEY TEXT VALUE.")
 @click.option("-p", "--partition", type=click.IntRange(0), metavar="N", help="Partition.  [default: by key]")
 @click.option("--acks", type=click.Choice(["0", "1", "all"]), default="all", show_default=True)
@@ -42,7 +42,7 @@ def produce(
     *,
     access: Access,
     topic: str,
-    file: TextIO,
+    file: BinaryIO,
     key_separator: str | None,
     partition: int | None,
     acks: str,
@@ -60,8 +60,9 @@ def produce(
     if json_lines and key_separator is not None:
         raise click.UsageError("--json-lines and --key-separator exclude each other.")
 
-    def parse(line: str) -> NewRecord:
-        return from_json(line) if json_lines else from_line(line, key_separator=key_separator)
+    def parse(line: bytes) -> NewRecord:
+        separator = None if key_separator is None else key_separator.encode()
+        return from_json(line) if json_lines else from_line(line, key_separator=separator)
 
     with progress("producing", None, shown=someone_watches() and not file.isatty()) as advance:
         lines = _read(file, parse, partition, advance)
@@ -77,11 +78,11 @@ def produce(
 
 
 def _read(
-    file: TextIO, parse: Callable[[str], NewRecord], partition: int | None, advance: Callable[[int], None]
+    file: BinaryIO, parse: Callable[[bytes], NewRecord], partition: int | None, advance: Callable[[int], None]
 ) -> Iterator[NewRecord]:
     for number, line in enumerate(file, start=1):
         try:
-            record = parse(line.rstrip("\r\n"))
+            record = parse(line.removesuffix(b"\n").removesuffix(b"\r"))
         except ValueError as problem:
             raise click.UsageError(f"line {number}: {problem}; the lines before it were sent.") from None
         advance(1)

@@ -35,7 +35,10 @@ class CoordinatorAway:
 
 
 class Fenced:
-    """A member that has lost its place: whatever it asks with its member id is answered FENCED_INSTANCE_ID."""
+    """A static member that has lost its place to another (KIP-345).
+
+    Whatever it asks with its member id is answered FENCED_INSTANCE_ID.
+    """
 
     def __init__(self, group_id: str, member_id: str) -> None:
         self.group_id = group_id

@@ -37,7 +37,7 @@ MESSAGES: Final[Mapping[Symptom, Mapping[str, str]]] = {
         "aiokafka": "Unable connect to …: Name or service not known",
     },
     Symptom.REFUSED: {
-        "java": "Connection to node -1 could not be established. Node may not be available.",
+        "java": "Connection to node … could not be established. Node may not be available.",
         "librdkafka": "Connect to ipv4#… failed: Connection refused",
         "kafka-python": "KafkaConnectionError: 111 ECONNREFUSED",
         "aiokafka": "Unable connect to …: Connect call failed",

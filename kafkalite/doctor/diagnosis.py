@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -102,7 +102,13 @@ def diagnose(
         for broker in seen.cluster.brokers:
             findings += _of_advertised(broker, seen)
     login_expected = protocol.sasl and seen.greeting is not None and seen.greeting.sasl_mechanisms is not None
-    return Diagnosis(findings=tuple(findings), clients=clients, usable=seen.cluster is not None or login_expected)
+    told = tuple(_for_families(finding, families) for finding in findings) if families else tuple(findings)
+    return Diagnosis(findings=told, clients=clients, usable=seen.cluster is not None or login_expected)
+
+
+def _for_families(finding: Finding, families: Collection[str]) -> Finding:
+    messages = {family: message for family, message in finding.clients_say.items() if family in families}
+    return replace(finding, clients_say=messages)
 
 
 def _of_reach(reach: Reach) -> list[Finding]:

@@ -208,6 +208,12 @@ class GroupCoordinator:
         steering.expire(self._group(group_id), member_id, self._rebalances, turn)
         return turn.effects()
 
+    def displace_member(self, group_id: str, member_id: str, *, now: float) -> tuple[str, Effects]:
+        """Let nobody take a static member's place, so that it is fenced; gives nobody's member id. Raises KeyError."""
+        turn = self._turn(now)
+        new_id = steering.displace(self._group(group_id), member_id, self._rebalances, turn)
+        return new_id, turn.effects()
+
     def force_rebalance(self, group_id: str, *, now: float) -> Effects:
         """Have all members of a group join again. Raises KeyError if there is none."""
         turn = self._turn(now)

@@ -38,6 +38,15 @@ def expire(group: Group, member_id: str, rebalances: Rebalances, turn: Turn) -> 
         rebalances.prepare_or_complete(group, turn)
 
 
+def displace(group: Group, member_id: str, rebalances: Rebalances, turn: Turn) -> str:
+    """Give a static member's place to a next incarnation that nobody plays (KIP-345); gives that one's member id."""
+    old = group.members[member_id]
+    rebalances.refuse_waiting(group, old, ErrorCode.FENCED_INSTANCE_ID, turn, member_id=member_id)
+    new_id = f"{member_id}-displaced"
+    rebalances.keep_alive(group.replace_static_member(old, new_id, rebalances.session(group, new_id)), turn)
+    return new_id
+
+
 def force_rebalance(group: Group, rebalances: Rebalances, turn: Turn) -> None:
     """Have all members join again; nothing happens while they do so already, nor if there are none."""
     if group.members and group.can_rebalance:

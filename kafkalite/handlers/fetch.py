@@ -158,7 +158,7 @@ class _Fetch:
         if self._request.isolation_level == _READ_COMMITTED:
             aborted = tuple(
                 AbortedTransaction(producer_id=transaction.producer_id, first_offset=transaction.first_offset)
-                for transaction in log.aborted_transactions(wanted.fetch_offset, log.last_stable_offset)
+                for transaction in log.aborted_transactions(wanted.fetch_offset, log.end_of_piece(wanted.fetch_offset))
             )
         data = PartitionData(
             partition_index=wanted.index,

@@ -6,6 +6,7 @@ the broker runs on its own thread, with its own event loop.
 
 from kafkalite.testing.asynchronous import AsyncHandle
 from kafkalite.testing.errors import BrokerFailed, NotInTime, NotOnThisBroker
+from kafkalite.testing.external import connect
 from kafkalite.testing.handle import Handle
 from kafkalite.testing.running import run
 from kafkalite.testing.views import Committed, Group, Member, Record, Topic, TopicPartition
@@ -22,5 +23,6 @@ __all__ = [
     "Record",
     "Topic",
     "TopicPartition",
+    "connect",
     "run",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from kafkalite.testing.views import Group, TopicPartition
 
@@ -47,6 +47,9 @@ class Condition(Protocol[Seen]):
         """The group that it is about."""
         ...
 
+    needs_positions: ClassVar[bool]
+    """Whether it looks at where clients fetch, which only a broker of this process tells."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stable:
@@ -58,6 +61,7 @@ class Stable:
 
     group_id: str
     members: int | None
+    needs_positions: ClassVar[bool] = False
 
     def seen(self, look: Look) -> Group | None:
         """Give the stable group."""
@@ -76,27 +80,12 @@ class Stable:
 
 
 @dataclass(frozen=True, slots=True)
-class Empty:
-    """A group has no members."""
-
-    group_id: str
-
-    def seen(self, look: Look) -> Group | None:
-        """Give the empty group."""
-        group = look.group(self.group_id)
-        return group if not group.members and group.state in ("Empty", "Dead") else None
-
-    def missing(self, look: Look) -> str:  # noqa: ARG002 - it needs no second look
-        """Say what was wanted."""
-        return f"group {self.group_id!r} to have no members"
-
-
-@dataclass(frozen=True, slots=True)
 class HasCommitted:
     """A group has committed at least some offsets."""
 
     group_id: str
     offsets: Mapping[TopicPartition, int]
+    needs_positions: ClassVar[bool] = False
 
     def seen(self, look: Look) -> Group | None:
         """Give the group that has come so far."""
@@ -127,6 +116,7 @@ class Positioned:
     group_id: str
     offsets: Mapping[TopicPartition, int]
     """Where positions are wanted; empty means all that the members own, at any offset."""
+    needs_positions: ClassVar[bool] = True
 
     def seen(self, look: Look) -> Group | None:
         """Give the group whose members are in place."""

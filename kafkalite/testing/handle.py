@@ -186,10 +186,10 @@ class Groups:
         self._backend.steering.expire(group, member)
 
     def fence(self, group: str, member: str) -> None:
-        """Take a member's place away for good: its partitions are free, and all it asks is answered FENCED_INSTANCE_ID.
+        """Take a static member's place away for good, as if another had come with its instance id and had left again.
 
-        Clients take that as fatal. Kafka fences static members only, when another comes with the same instance id; here
-        it works for every member. Raises LookupError unless exactly one member is called so.
+        Its partitions are free, and all it asks is answered FENCED_INSTANCE_ID, which clients take as fatal. Raises
+        LookupError unless exactly one member is called so, and ValueError for a dynamic one, which Kafka cannot fence.
         """
         self._backend.steering.fence(group, member)
 

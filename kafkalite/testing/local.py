@@ -92,6 +92,8 @@ class LocalBackend:
         timestamp = node.wall_ms() if batch.timestamp is None else batch.timestamp
         data = memoryview(bytearray(batch_of(batch.values, key=batch.key, headers=batch.headers, timestamp=timestamp)))
         appended = node.append(batch.topic, partition, data, check_produced(data))
+        if appended.awaits_sync:
+            node.when_synced({(batch.topic, partition): len(data)}, _synced)
         node.after_request()
         return tuple(
             Record(
@@ -194,6 +196,11 @@ class LocalBackend:
         """Wait until a condition holds."""
         future = self._portal.call(lambda: self._watch.until(condition))
         return Wait(future, lambda: self._portal.call(lambda: self._watch.give_up(future, condition)))
+
+
+def _synced(failed: Mapping[tuple[str, int], StorageError]) -> None:
+    for error in failed.values():
+        raise error
 
 
 class _Refusal:

@@ -131,7 +131,7 @@ class BrokerThread:
 
 def _single(error: BaseException) -> BaseException:
     """Take what failed out of the groups of one that nurseries put around it."""
-    inside = (
-        cast("BaseExceptionGroup[BaseException]", error).exceptions if isinstance(error, BaseExceptionGroup) else ()
-    )
-    return _single(inside[0]) if len(inside) == 1 else error
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    return _single(group.exceptions[0]) if len(group.exceptions) == 1 else group

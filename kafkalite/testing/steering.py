@@ -72,10 +72,16 @@ class Steering:
             left -= step
             deadlines.call_due(self._clock.now())
             self._node.after_request()
-            for _ in range(_TURNS):
+            # Where some members are to fall silent nobody is heard meanwhile: a real heartbeat would save them.
+            for _ in range(0 if keep_alive else _TURNS):
                 await trio.lowlevel.checkpoint()
         if keep_alive:
             self._node.groups.coordinator.keep_alive(keep_alive, now=self._clock.now())
+        # Retention pauses between logs, by the machine's clock: whoever looks next shall not see it half done.
+        for shortened in self._node.storage.delete_expired(self._clock.wall_ms()):
+            if shortened is not None:
+                self._node.topic_changed(shortened)
+        self._node.after_request()
         self._watch.check()
 
     def _check_members(self, names: frozenset[str]) -> None:
@@ -99,11 +105,23 @@ class Steering:
         self._portal.call(lambda: self._steer_member(group_id, member, "expired", expire))
 
     def fence(self, group_id: str, member: str) -> None:
-        """Take a member's place away for good. Raises LookupError unless exactly one member is called so."""
+        """Take a static member's place away for good.
+
+        Raises LookupError unless exactly one member is called so, and ValueError for a dynamic one.
+        """
 
         def fence(member_id: str) -> Effects:
+            if self._watch.group(group_id).member(member_id).group_instance_id is None:
+                raise ValueError(
+                    f"{member} has no group.instance.id, and only static members can be fenced (KIP-345): expire it, "
+                    "and it is told UNKNOWN_MEMBER_ID"
+                )
+            groups, now = self._node.groups, self._clock.now()
+            nobody, effects = groups.coordinator.displace_member(group_id, member_id, now=now)
+            # Now, while its place is taken, whatever of it waits for an answer is told so, and later the rule tells it.
+            groups.steer(group_id, effects)
             self._engine.rules.append(Fenced(group_id, member_id))
-            return self._node.groups.coordinator.expire_member(group_id, member_id, now=self._clock.now())
+            return groups.coordinator.expire_member(group_id, nobody, now=now)
 
         self._portal.call(lambda: self._steer_member(group_id, member, "fenced", fence))
 
@@ -120,9 +138,9 @@ class Steering:
         self._portal.call(rebalance)
 
     def _steer_member(self, group_id: str, name: str, what: str, act: Callable[[str], Effects]) -> None:
-        member = self._watch.group(group_id).member(name)
+        effects = act(self._watch.group(group_id).member(name).member_id)
         self._watch.history.tell(group_id, f"{name} was {what}", self._clock.now())
-        self._node.groups.steer(group_id, act(member.member_id))
+        self._node.groups.steer(group_id, effects)
 
     # The coordinator and the broker
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from kafkalite_storage.filesystem import File, FileSystem
 from kafkalite_storage.replacement import CLEANED
-from kafkalite_storage.segment import file_name
+from kafkalite_storage.segment_files import file_name
 from kafkalite_storage.transaction_index import AbortedTransaction, TransactionIndex
 from kafkalite_wire.records import NO_TIMESTAMP
 
@@ -84,6 +84,9 @@ class CleanedSegment:
             file = self._fs.open(self._path(suffix), create=True)
             if content:
                 file.append((content,), len(content))
+        if self._fs.exists(f"{self._directory}/{file_name(self._base_offset, '.txnindex')}"):
+            # An empty one takes the place of the old one, which must not be taken for the new segment's.
+            self._fs.open(self._path(".txnindex"), create=True)
 
     def sync(self) -> None:
         """Return when all files are on disk with their names; may run in another thread."""

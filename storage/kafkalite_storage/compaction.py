@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
+from kafkalite_storage import replacement
 from kafkalite_storage.batch_cleaning import LOOK_INSIDE, BatchCleaning, read_commit
 from kafkalite_storage.batch_walk import RawHeader, walk_batches
 from kafkalite_storage.cleanable import group_segments
@@ -17,7 +18,6 @@ from kafkalite_storage.cleaned_segment import CleanedSegment
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.key_map import KeyMap
 from kafkalite_storage.log import PartitionLog
-from kafkalite_storage.replacement import remove_cleaned
 from kafkalite_storage.segment import Segment
 from kafkalite_storage.transaction_cleaning import TransactionCleaning
 from kafkalite_wire.batch import COMPRESSION_MASK, CONTROL, HEADER, HEADER_SIZE, LENGTH_PREFIX, TRANSACTIONAL
@@ -169,23 +169,27 @@ class Compaction:
             cleaned.finish()
             yield from _elsewhere(cleaned.sync)
             self._check(group)
+            replacement.decide(self._fs, log.directory, base_offset)
+            yield from _elsewhere(self._sync_names)
+            self._check(group)
         except (CompactionAbandonedError, OSError):
             if self._fs.exists(log.directory):
-                remove_cleaned(self._fs, log.directory, base_offset)
+                replacement.undo(self._fs, log.directory, base_offset)
             raise
         stats.segments_before += len(group)
         stats.segments_after += 1
         stats.bytes_before += sum(segment.size for segment in group)
         stats.bytes_after += cleaned.size
-        doomed = log.replace_segments(group)
+        segment, doomed = log.replace_segments(group)
+        yield from _elsewhere(self._sync_names)
+        log.settle(segment)
+        # Nothing old goes before the disk has the new names.
+        yield from _elsewhere(self._sync_names)
+        log.remove_later(doomed)
 
-        def remove() -> None:
-            if self._fs.exists(log.directory):
-                self._fs.sync_directory(log.directory)
-                for path in doomed:
-                    self._fs.remove(path)
-
-        yield from _elsewhere(remove)
+    def _sync_names(self) -> None:
+        if self._fs.exists(self.log.directory):
+            self._fs.sync_directory(self.log.directory)
 
     def _clean_segment(self, segment: Segment, cleaned: CleanedSegment, cleaning: BatchCleaning) -> Iterator[Step]:
         """Write what stays of a segment."""

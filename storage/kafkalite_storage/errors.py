@@ -4,6 +4,9 @@
 Damaged batches are `kafkalite_wire.records.CorruptBatch` and carry a code too.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 
 class StorageError(Exception):
     """Base of all errors of this package; `code` is a Kafka error code."""
@@ -133,3 +136,12 @@ class DataDirectoryCorrupt(StorageError):
 
 class UnsupportedFormat(StorageError):
     """A data directory that a newer version wrote; it is left as it is."""
+
+
+@contextmanager
+def storage_failures(path: str) -> Generator[None]:
+    """Turn errors of the file system into StorageFailure; not for hot paths."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailure(f"{path}: {error}") from error

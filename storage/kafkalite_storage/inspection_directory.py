@@ -67,7 +67,7 @@ def partition_directories(files: ReadableFiles, around: Surroundings, report: Re
         if not is_directory(files, path):
             continue
         if name.endswith(DELETED_DIRECTORY):
-            report.note(path, "is being deleted; the next start removes it")
+            report.note(path, "is being deleted; the broker removes it")
             continue
         partition = partition_of(path)
         if partition is None:

@@ -37,6 +37,8 @@ from kafkalite_wire.records import (
 
 #: Endings that a deletion or a compaction puts behind a file's own.
 _LEFT_OVER: Final = (".deleted", ".cleaned", ".swap")
+#: What a recovery puts behind the position from which on it cut a log off.
+_SET_ASIDE: Final = ".damaged"
 _JSON_FILES: Final = (CLEAN_SHUTDOWN, "quorum-state")
 _OFFSET_CHECKPOINT: Final = "-offset-checkpoint"
 
@@ -87,6 +89,8 @@ def dump(files: ReadableFiles, path: str, options: DumpOptions) -> Iterator[Row]
 
 
 def _kind(name: str) -> str | None:
+    if name.endswith(_SET_ASIDE):
+        name = name.removesuffix(_SET_ASIDE).rpartition(".")[0]
     for ending in _LEFT_OVER:
         name = name.removesuffix(ending)
     stem, _, suffix = name.rpartition(".")

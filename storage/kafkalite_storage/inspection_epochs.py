@@ -4,6 +4,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 
+from kafkalite_storage.epoch_evidence import disorder
 from kafkalite_storage.inspection_report import Report
 
 
@@ -40,25 +41,27 @@ def check_epochs(
     *,
     log_start: int,
     end: int,
-    may_be_ahead: bool,
+    in_use: bool,
     is_whole: bool,
 ) -> None:
     """Compare, and blame the one that stands alone.
 
-    Entries of a log that has lost batches to compaction or to damage (not `is_whole`) need no batch. The checkpoint
-    `may_be_ahead` of the log while a broker writes.
+    Entries of a log that has lost batches to compaction or to damage (not `is_whole`) need no batch. While a log is
+    `in_use` the checkpoint may be ahead of it or behind.
     """
     _check_order(report, runs, log_start)
-    problem = _disorder(entries)
+    problem = disorder(entries)
     if problem is not None:
-        line, what = problem
-        report.cache(file, what, line=line)
+        number, what = problem
+        report.cache(file, what, line=number + 3)
         return
     starts = [start for _, start in entries]
     agreeing = {epoch for number, (epoch, _) in enumerate(entries) if _agrees(entries, number, runs)}
     epochs = {epoch for epoch, _ in entries}
     for run in runs:
         if run.last_offset < log_start:
+            continue
+        if in_use and (not entries or run.epoch > entries[-1][0]):
             continue
         number = bisect_right(starts, max(run.first_offset, log_start)) - 1
         if number < 0:
@@ -83,7 +86,7 @@ def check_epochs(
         for number, (epoch, start) in enumerate(entries):
             # An epoch that has written nothing yet begins where the log ends; the first one where the log does.
             starts_log = number == 0 and start <= log_start
-            is_new = number == len(entries) - 1 and (start == end or (may_be_ahead and start >= end))
+            is_new = number == len(entries) - 1 and (start == end or (in_use and start >= end))
             if (epoch, start) not in firsts and not starts_log and not is_new:
                 report.cache(file, f"no batch of leader epoch {epoch} begins at offset {start}", line=number + 3)
 
@@ -107,12 +110,3 @@ def _agrees(entries: list[tuple[int, int]], number: int, runs: list[EpochRun]) -
         run.epoch == epoch and run.last_offset >= start and (following is None or run.first_offset < following)
         for run in runs
     )
-
-
-def _disorder(entries: list[tuple[int, int]]) -> tuple[int, str] | None:
-    for number, (epoch, start) in enumerate(entries):
-        if epoch < 0 or start < 0:
-            return number + 3, f"leader epoch {epoch} from offset {start} cannot be"
-        if number and (epoch <= entries[number - 1][0] or start <= entries[number - 1][1]):
-            return number + 3, f"leader epoch {epoch} from offset {start} falls behind the entry before it"
-    return None

@@ -31,7 +31,7 @@ from kafkalite_storage.inspection_surroundings import (
 )
 from kafkalite_storage.producer_snapshot import decode_snapshot
 from kafkalite_storage.producer_state import ProducerStates
-from kafkalite_storage.segment import file_name
+from kafkalite_storage.segment_files import file_name
 from kafkalite_storage.topics import METADATA_TOPIC
 from kafkalite_storage.transaction_index import AbortedTransaction
 from kafkalite_wire.records import BatchHeader
@@ -41,6 +41,7 @@ QUORUM_STATE: Final = "quorum-state"
 _DIGITS: Final = 20
 _INDEXES: Final = ("index", "timeindex", "txnindex")
 _LEFT_OVER: Final = (".deleted", ".cleaned", ".tmp", ".swap")
+_SET_ASIDE: Final = ".damaged"
 
 
 @dataclass(slots=True)
@@ -87,6 +88,8 @@ class PartitionCheck:
         self._snapshots: list[tuple[int, str, ProducerStates]] = []
         #: Whether all batches so far could be read; what a replay gives is only worth comparing then.
         self._is_whole = True
+        #: Whether the batches of some offsets were just passed over, which explains a gap.
+        self._behind_damage = False
         self._end = -1
         #: Base offset of the oldest segment, where the replay of producers begins.
         self._first = 0
@@ -129,7 +132,9 @@ class PartitionCheck:
             elif name.endswith(METADATA_SNAPSHOT) and self._is_metadata:
                 names.metadata_snapshots.append(name)
             elif name.endswith(_LEFT_OVER):
-                self._report.note(path, "left over by a crash; the next start removes it")
+                self._report.note(path, "out of use, or left over by a crash; the broker removes it")
+            elif name.endswith(_SET_ASIDE):
+                self._report.note(path, "damage that a start cut off and set aside")
             elif name not in (LEADER_EPOCHS, PARTITION_METADATA) and not (self._is_metadata and name == QUORUM_STATE):
                 self._report.note(path, "not a file of a partition")
                 continue
@@ -194,12 +199,13 @@ class PartitionCheck:
             self._gap(segment.path, segment.base_offset, None)
 
     def _gap(self, path: str, offset: int, position: int | None) -> None:
-        if not self._may_have_gaps:
+        if not self._may_have_gaps and not self._behind_damage:
             self._report.damage(path, f"offset {offset} follows offset {self._end - 1}", byte=position)
             self._is_whole = False
 
     def _tell_damage(self, segment: _Segment, stretch: Stretch) -> None:
         self._is_whole = False
+        self._behind_damage = True
         if segment.offset_index is not None:
             segment.offset_index.pass_over(stretch.position)
             segment.offset_index.skip(stretch.position + stretch.size)
@@ -231,6 +237,7 @@ class PartitionCheck:
             self._is_whole = False
         elif header.base_offset > self._end:
             self._gap(segment.path, header.base_offset, at)
+        self._behind_damage = False
         self._compare_snapshots(header.base_offset)
         if segment.offset_index is not None:
             segment.offset_index.see(at, header)
@@ -271,7 +278,7 @@ class PartitionCheck:
         for kind, index in (("index", segment.offset_index), ("timeindex", segment.time_index)):
             if index is None and is_closed and segment.size:
                 path = self._path(file_name(base, f".{kind}"))
-                self._report.cache(path, "is missing; it is made anew when it is needed")
+                self._report.cache(path, "is missing; reads search the segment from its beginning")
         name = file_name(base, ".txnindex")
         if self._is_whole and (name in names.files or segment.aborted):
             check_transactions(
@@ -332,8 +339,8 @@ class PartitionCheck:
         path = self._path(LEADER_EPOCHS)
         content = read_if_there(self._files, path)
         if content is None:
-            if self._epochs.runs:
-                self._report.cache(path, "is missing")
+            if self._epochs.runs and self._around.is_clean:
+                self._report.cache(path, "is missing; records are served without their leader epoch being checked")
             return
         try:
             entries = decode_epochs(content)
@@ -356,7 +363,7 @@ class PartitionCheck:
             self._epochs.runs,
             log_start=log_start,
             end=self._end,
-            may_be_ahead=not self._around.is_clean,
+            in_use=not self._around.is_clean,
             is_whole=self._is_whole and not self._may_have_gaps,
         )
 
@@ -382,9 +389,12 @@ class PartitionCheck:
     def _check_partition_metadata(self) -> None:
         path = self._path(PARTITION_METADATA)
         content = read_if_there(self._files, path)
+        catalogue = self._around.catalogue
+        topic = None if catalogue is None or self._partition is None else catalogue.topics.get(self._partition[0])
         if content is None:
             if not self._is_metadata:
-                self._report.damage(path, "is missing")
+                tell = self._report.note if topic is None else self._report.cache
+                tell(path, "is missing; nothing says which topic's records these are")
             return
         try:
             topic_id = decode_partition_metadata(content)
@@ -393,8 +403,6 @@ class PartitionCheck:
             return
         if content.rstrip(b"\n") != encode_partition_metadata(topic_id):
             self._report.damage(path, "is written as nobody writes it")
-        catalogue = self._around.catalogue
-        topic = None if catalogue is None or self._partition is None else catalogue.topics.get(self._partition[0])
         if topic is not None and topic.topic_id != topic_id:
             self._report.damage(
                 path,

@@ -2,11 +2,14 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from logging import getLogger
 from typing import Final
 
 from kafkalite_storage.checkpoints import LEADER_EPOCHS, decode_epochs, encode_epochs
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_wire.records import BatchHeader
+
+log = getLogger("kafkalite.storage")
 
 #: What OffsetForLeaderEpoch answers where nothing is known.
 UNDEFINED: Final = (-1, -1)
@@ -19,29 +22,43 @@ class LeaderEpochs:
     batches that it checks, and those are at least the ones since the last flush.
     """
 
-    __slots__ = ("_fs", "_path", "_saved", "entries", "is_lost")
+    __slots__ = ("_fs", "_saved", "entries", "is_lost", "path")
 
     def __init__(self, fs: FileSystem, directory: str) -> None:
         self._fs = fs
-        self._path = f"{directory}/{LEADER_EPOCHS}"
+        self.path = f"{directory}/{LEADER_EPOCHS}"
         #: Replaced as a whole on each change, because `flush` may run in another thread.
         self.entries: list[tuple[int, int]] = []
         #: Whether the file is missing or damaged, so that only the batches can tell.
         self.is_lost = True
-        if fs.exists(self._path):
+        if fs.exists(self.path):
             try:
-                self.entries = decode_epochs(fs.read(self._path))
+                self.entries = decode_epochs(fs.read(self.path))
                 self.is_lost = False
-            except ValueError:  # a cache: batches carry their epochs themselves
+            except ValueError as error:  # a cache: batches carry their epochs themselves
+                log.warning("%s is damaged (%s); it is made anew from the batches", self.path, error)
                 self.entries = []
         self._saved = self.entries
 
-    def rebuild(self, headers: Iterable[BatchHeader]) -> None:
-        """Learn the epochs from all batches."""
+    def begin_after(self, offset: int) -> bool:
+        """Tell whether no epoch is known for an offset that the log holds.
+
+        So it is after a crash that took back a deletion of records, of which the epochs knew already.
+        """
+        return not self.entries or self.entries[0][1] > offset
+
+    def rebuild(self, headers: Iterable[BatchHeader], log_start_offset: int) -> None:
+        """Learn the epochs from all batches; the first one counts from the start of the log."""
         self.entries = []
         for header in headers:
-            self.assign(header.partition_leader_epoch, header.base_offset)
+            offset = header.base_offset if self.entries else min(header.base_offset, log_start_offset)
+            self.assign(header.partition_leader_epoch, offset)
         self.is_lost = False
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the file says what is known here."""
+        return self.entries is self._saved
 
     @property
     def latest(self) -> int:
@@ -92,7 +109,7 @@ class LeaderEpochs:
         """Return when the file is on disk as it is here; without sync, when it is written."""
         entries = self.entries
         if entries is not self._saved:
-            self._fs.replace(self._path, encode_epochs(entries), sync=sync)
+            self._fs.replace(self.path, encode_epochs(entries), sync=sync)
             self._saved = entries
 
 

@@ -6,13 +6,29 @@ Kafka's format: version int16 (1), CRC-32C uint32 of what follows, and an array 
 from struct import Struct, error
 from typing import Final
 
+from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.producer_state import Producer, ProducerStates, SequencedBatch
+from kafkalite_storage.segment_files import file_name
 from kafkalite_wire.crc import crc32c
 
 _HEADER: Final = Struct(">hI")
 _COUNT: Final = Struct(">i")
 _ENTRY: Final = Struct(">qhiqiqiq")
 _VERSION: Final = 1
+_SUFFIX: Final = ".snapshot"
+_MOST_SNAPSHOTS: Final = 2
+
+
+def save_snapshot(fs: FileSystem, directory: str, states: ProducerStates) -> None:
+    """Write a snapshot at the states' end offset, unless there is one, and drop all but the newest."""
+    offset = states.end_offset
+    if offset <= states.snapshot_offset:
+        return
+    fs.replace(f"{directory}/{file_name(offset, _SUFFIX)}", encode_snapshot(states), sync=False)
+    states.snapshot_offset = offset
+    names = sorted(name for name in fs.list(directory) if name.endswith(_SUFFIX))
+    for name in names[:-_MOST_SNAPSHOTS]:
+        fs.remove(f"{directory}/{name}")
 
 
 def encode_snapshot(states: ProducerStates) -> bytes:

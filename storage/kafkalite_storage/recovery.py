@@ -18,7 +18,8 @@ from kafkalite_storage.producer_snapshot import decode_snapshot
 from kafkalite_storage.producer_state import ProducerStates
 from kafkalite_storage.replacement import finish_replacements
 from kafkalite_storage.scan import iter_batches, iter_headers
-from kafkalite_storage.segment import Segment, file_name
+from kafkalite_storage.segment import Segment
+from kafkalite_storage.segment_files import file_name
 from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_records, read_end_txn_marker
 
 _DISCARDED: Final = (".deleted", ".cleaned", ".tmp")
@@ -139,6 +140,8 @@ def recover(
     first = max((i for i, segment in enumerate(segments) if segment.base_offset <= start), default=0)
     tail = _Tail(end_offset=segments[first].base_offset, known_end=known_end, may_have_gaps=may_have_gaps)
     tail.was_closed = was_closed
+    if first and segments[first].base_offset == start:
+        _seal_again(segments[first - 1])
     kept = segments[:first]
     for number in range(first, len(segments)):
         segment = segments[number]
@@ -175,6 +178,17 @@ def recover(
     return tail.end_offset, max(tail.trusted_offset, 0), done
 
 
+def _seal_again(segment: Segment) -> None:
+    """Make good the last index entry of a segment that was closed after everything in it was known to be on disk."""
+    try:
+        segment.check_last_entries()
+        segment.load_tail()
+    except (ValueError, DamagedLog):
+        segment.remake_indexes()
+    else:
+        segment.seal()
+
+
 def _delete_from_the_end(segments: list[Segment], tail: _Tail) -> None:
     for segment in reversed(segments):
         tail.truncated += segment.size
@@ -192,7 +206,7 @@ def _check_segment(segment: Segment, start: int, interval: int, tail: _Tail, epo
     tail.end_offset = max(tail.end_offset, end_offset)
     if tail.trusted_offset < 0:
         tail.trusted_offset = end_offset
-        epochs.truncate_to(end_offset)
+        epochs.truncate_to(max(end_offset, start))
     tail.scanned += size - position
     for at, header, batch in iter_batches(segment.log_file(), position, size):
         try:

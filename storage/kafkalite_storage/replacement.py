@@ -1,9 +1,9 @@
 """Replace the files of segments by those of one cleaned segment, so that a crash leaves the old ones or the new one.
 
-As Kafka does it: the new files are written as `.cleaned` and synced, and become `.swap`; with the rename of the log
-file the replacement is decided. Then the old files become `.deleted`, in the order of their offsets, and `.swap`
-goes from the new names, the log file last again. Names that are changed in one directory reach the disk in that
-order on every journalling file system.
+As Kafka does it: the new files are written as `.cleaned` and become `.swap`; with the name of the log file the
+replacement is decided. Then the old files become `.deleted`, in the order of their offsets, and `.swap` goes from the
+new names. The caller syncs the directory after each of these, because names that are changed without a sync may reach
+the disk in any order.
 
 Within a segment the log file is renamed last each time. So at a start, as long as the old log file is there its
 indexes are the old ones, and afterwards they are the new ones.
@@ -14,7 +14,7 @@ from typing import Final
 
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.scan import iter_headers
-from kafkalite_storage.segment import DELETED, file_name
+from kafkalite_storage.segment_files import DELETED, file_name
 
 CLEANED: Final = ".cleaned"
 SWAP: Final = ".swap"
@@ -24,13 +24,13 @@ SUFFIXES: Final = (".index", ".timeindex", ".txnindex", ".log")
 _LOG_SWAP: Final = ".log" + SWAP
 
 
-def replace_files(fs: FileSystem, directory: str, base_offset: int, old: Sequence[int]) -> list[str]:
-    """Put the synced `.cleaned` files of a segment into the place of the segments old, in ascending order.
-
-    Returns the files that are to be removed now. Before the log file has become `.swap` an OSError leaves everything
-    as it was; afterwards the next start completes what was begun.
-    """
+def decide(fs: FileSystem, directory: str, base_offset: int) -> None:
+    """Let the `.cleaned` files of a segment, which were synced, become `.swap`."""
     _rename(fs, directory, base_offset, CLEANED, SWAP)
+
+
+def retire(fs: FileSystem, directory: str, old: Sequence[int]) -> list[str]:
+    """Take the names off the files of the segments old, in ascending order; return those that are to be removed."""
     doomed: list[str] = []
     for base in old:
         for suffix in SUFFIXES:
@@ -38,14 +38,18 @@ def replace_files(fs: FileSystem, directory: str, base_offset: int, old: Sequenc
             if fs.exists(path):
                 fs.rename(path, path + DELETED)
                 doomed.append(path + DELETED)
-    _rename(fs, directory, base_offset, SWAP, "")
     return doomed
 
 
-def remove_cleaned(fs: FileSystem, directory: str, base_offset: int) -> None:
+def settle(fs: FileSystem, directory: str, base_offset: int) -> None:
+    """Give the `.swap` files of a segment their names."""
+    _rename(fs, directory, base_offset, SWAP, "")
+
+
+def undo(fs: FileSystem, directory: str, base_offset: int) -> None:
     """Remove what was written of a cleaned segment that is not wanted after all."""
-    for suffix in SUFFIXES:
-        for state in (CLEANED, SWAP):
+    for suffix in reversed(SUFFIXES):
+        for state in (SWAP, CLEANED):
             fs.remove(f"{directory}/{file_name(base_offset, suffix + state)}")
 
 
@@ -64,7 +68,9 @@ def finish_replacements(fs: FileSystem, directory: str) -> None:
             if base == base_offset or base_offset < base < end_offset:
                 for suffix in SUFFIXES:
                     fs.remove(f"{directory}/{file_name(base, suffix)}")
-        _rename(fs, directory, base_offset, SWAP, "")
+        fs.sync_directory(directory)
+        settle(fs, directory, base_offset)
+        fs.sync_directory(directory)
     for name in names:
         if name.endswith(SWAP) and int(name.partition(".")[0]) not in decided:
             fs.remove(f"{directory}/{name}")

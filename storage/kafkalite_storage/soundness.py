@@ -35,6 +35,7 @@ def sound_part(
             check_batch(batch)
             _check_place(header, expected, is_first=at == piece.position, may_have_gaps=may_have_gaps)
             _check_epoch(header, epoch_of)
+            segment.holds_transactions |= header.is_transactional
             position = at + header.size
             expected = header.next_offset
     except CorruptBatch as problem:

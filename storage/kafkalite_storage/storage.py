@@ -1,9 +1,7 @@
 """The data directory of a broker: its topics, their configurations and their logs, across restarts."""
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from logging import getLogger
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -11,20 +9,20 @@ from kafkalite_storage.checkpoints import TopicPartition
 from kafkalite_storage.data_directory import DataDirectory
 from kafkalite_storage.errors import (
     InvalidPartitions,
-    StorageError,
-    StorageFailure,
     TopicAlreadyExists,
     UnknownTopicId,
     UnknownTopicOrPartition,
     UnsupportedFormat,
+    storage_failures,
 )
 from kafkalite_storage.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.metadata_log import MetadataLog
 from kafkalite_storage.open_files import OpenFiles
-from kafkalite_storage.partition_directories import PartitionDirectories
+from kafkalite_storage.partition_logs import PartitionLogs
 from kafkalite_storage.recovery import summary
+from kafkalite_storage.topic_changes import config_records, election_records, partition_records
 from kafkalite_storage.topic_config import validate
 from kafkalite_storage.topics import BROKER_RESOURCE, METADATA_TOPIC, TOPIC_RESOURCE, Topic, check_topic_name
 from kafkalite_wire.messages.metadata_records import (
@@ -32,13 +30,10 @@ from kafkalite_wire.messages.metadata_records import (
     FeatureLevelRecord,
     MetadataRecord,
     PartitionChangeRecord,
-    PartitionRecord,
     ProducerIdsRecord,
     RemoveTopicRecord,
     TopicRecord,
 )
-
-log = getLogger("kafkalite.storage")
 
 #: Features of a new cluster, as Kafka 4.4 formats one.
 FEATURES: Final[Mapping[str, int]] = MappingProxyType(
@@ -52,9 +47,7 @@ FEATURES: Final[Mapping[str, int]] = MappingProxyType(
     }
 )
 PRODUCER_ID_BLOCK: Final = 1000
-#: So many logs are synced with one call rather than with one for each.
-_MANY: Final = 64
-_LOG_SUFFIX: Final = ".log"
+_CLEANUP_POLICY: Final = "log.cleanup.policy"
 
 
 class Storage:
@@ -78,25 +71,21 @@ class Storage:
         self._directory = directory
         self._metadata = metadata
         self._catalogue = metadata.catalogue
-        self._files = files
         self._new_uuid = new_uuid
-        self._check_records = check_records
-        self._directories = PartitionDirectories(fs, directory.path, new_uuid)
         self._defaults = dict(defaults)
-        self._logs: dict[TopicPartition, PartitionLog] = {}
         #: Effective configurations by topic, as far as they were asked for.
         self._configs: dict[str, LogConfig] = {}
-        self._recovery_points = directory.recovery_points()
-        self._log_start_offsets = directory.log_start_offsets()
-        #: Partitions that were compacted once: whatever their topics are configured for today, they have gaps.
-        self._compacted = frozenset(directory.clean_offsets())
-        #: What the checkpoints still say of partitions that are gone. A new topic of that name must not inherit it.
-        self._stale_offsets = {
-            key for key in (*self._recovery_points, *self._log_start_offsets) if not self._has_partition(*key)
-        }
-        for key in self._stale_offsets:
-            self._recovery_points.pop(key, None)
-            self._log_start_offsets.pop(key, None)
+        self._partitions = PartitionLogs(
+            fs,
+            directory,
+            metadata.catalogue,
+            files,
+            config_of=self.log_config,
+            new_uuid=new_uuid,
+            was_clean=clean,
+            check_records=check_records,
+        )
+        self._logs = self._partitions.opened
         self.cluster_id = cluster_id
         self.node_id = node_id
         #: Whether the last owner closed in order; if not, logs are checked when they are first opened.
@@ -126,10 +115,10 @@ class Storage:
         """
         fs = OsFileSystem() if fs is None else fs
         LogConfig.of({}, defaults or {})  # a bad default shall fail here, not at the first topic
-        with _failures(str(path)):
+        with storage_failures(str(path)):
             directory = DataDirectory(fs, os.fspath(path).rstrip("/") or "/")
         try:
-            with _failures(str(path)):
+            with storage_failures(str(path)):
                 found_id = directory.identify(cluster_id, node_id, new_uuid)
                 clean = directory.has_clean_marker
                 files = OpenFiles(open_segments)
@@ -154,7 +143,7 @@ class Storage:
                         now_ms,
                     )
                 storage._elect_leaders(now_ms)
-                storage._directories.finish_deletions()
+                storage._partitions.finish_deletions()
                 return storage
         except BaseException:
             directory.release()
@@ -231,9 +220,9 @@ class Storage:
         self.check_new_topic(name, partitions, configs or {})
         topic_id = self._new_uuid() if topic_id is None else topic_id
         records: list[MetadataRecord] = [TopicRecord(name=name, topic_id=topic_id)]
-        records += _config_records(TOPIC_RESOURCE, name, configs or {})
-        records += self._partition_records(topic_id, 0, partitions, assignment)
-        self._forget_stale_offsets(name)
+        records += config_records(TOPIC_RESOURCE, name, configs or {})
+        records += partition_records(topic_id, 0, partitions, assignment, self.node_id)
+        self._partitions.forget_stale_offsets(name)
         self._metadata.append(records, now_ms)
         return self._catalogue.topics[name]
 
@@ -256,8 +245,10 @@ class Storage:
         topic = self.topic(name)
         if total <= topic.partitions:
             raise InvalidPartitions(f"topic {name!r} has {topic.partitions} partitions, {total} is not more")
-        self._forget_stale_offsets(name)
-        self._metadata.append(self._partition_records(topic.topic_id, topic.partitions, total, assignment), now_ms)
+        self._partitions.forget_stale_offsets(name)
+        self._metadata.append(
+            partition_records(topic.topic_id, topic.partitions, total, assignment, self.node_id), now_ms
+        )
         return self._catalogue.topics[name]
 
     def delete_topic(self, name: str, *, now_ms: int) -> None:
@@ -274,15 +265,16 @@ class Storage:
         self._metadata.append([*removed, RemoveTopicRecord(topic_id=topic.topic_id)], now_ms)
         self._configs.pop(name, None)
         for number in range(topic.partitions):
-            self._remove_partition(name, number, due_ms=due_ms)
+            self._partitions.remove(name, number, due_ms=due_ms)
 
     def alter_configs(self, name: str, changes: Mapping[str, str | None], *, now_ms: int) -> Topic:
         """Set overrides of a topic, or with None take them back; its logs act on them at once.
 
-        Raises UnknownTopicOrPartition, InvalidConfig.
+        Raises UnknownTopicOrPartition, InvalidConfig, StorageFailure.
         """
-        self.checked_overrides(self.topic(name), changes)
-        records = _config_records(TOPIC_RESOURCE, name, changes)
+        overrides = self.checked_overrides(self.topic(name), changes)
+        self._flush_before_compaction(name, LogConfig.of(overrides, self.log_defaults))
+        records = config_records(TOPIC_RESOURCE, name, changes)
         if records:
             self._metadata.append(records, now_ms)
         self._reconfigure(name)
@@ -298,10 +290,14 @@ class Storage:
     def alter_broker_configs(self, broker: str, changes: Mapping[str, str | None], *, now_ms: int) -> None:
         """Set dynamic configurations of a broker ("" for all); topics inherit them at once.
 
-        Raises InvalidConfig for values that topics would not allow.
+        Raises InvalidConfig for values that topics would not allow, and StorageFailure.
         """
         self.check_broker_configs(broker, changes)
-        records = _config_records(BROKER_RESOURCE, broker, changes)
+        if _CLEANUP_POLICY in changes:
+            defaults = self._log_defaults(broker, changes)
+            for topic in self._catalogue.topics.values():
+                self._flush_before_compaction(topic.name, LogConfig.of(topic.configs, defaults))
+        records = config_records(BROKER_RESOURCE, broker, changes)
         if records:
             self._metadata.append(records, now_ms)
         for name in list(self._configs):
@@ -320,7 +316,13 @@ class Storage:
     @property
     def log_defaults(self) -> Mapping[str, str]:
         """The broker's configurations that topics inherit; dynamic ones go over those of the start."""
-        dynamic = self._catalogue.broker_configs
+        return self._log_defaults("", {})
+
+    def _log_defaults(self, broker: str, changes: Mapping[str, str | None]) -> Mapping[str, str]:
+        """Return what topics would inherit after changes."""
+        dynamic = dict(self._catalogue.broker_configs)
+        changed = {**dynamic.get(broker, {}), **changes}
+        dynamic[broker] = {name: value for name, value in changed.items() if value is not None}
         return {**self._defaults, **dynamic.get("", {}), **dynamic.get(str(self.node_id), {})}
 
     def log_config(self, name: str) -> LogConfig:
@@ -357,32 +359,18 @@ class Storage:
         Raises UnknownTopicOrPartition, StorageFailure.
         """
         log = self._logs.get((name, partition))
-        return self._open_log(name, partition) if log is None else log
+        return self._partitions.open(name, partition) if log is None else log
 
     def partition_size(self, name: str, partition: int) -> int:
         """Return the bytes of a partition's records without opening it; raises StorageFailure."""
-        log = self._logs.get((name, partition))
-        if log is not None:
-            return log.size
-        path = self._partition_path(name, partition)
-        with _failures(path):
-            if not self._fs.exists(path):
-                return 0
-            return sum(
-                self._fs.open(f"{path}/{file}").size() for file in self._fs.list(path) if file.endswith(_LOG_SUFFIX)
-            )
+        return self._partitions.size(name, partition)
 
     def open_all(self) -> Iterator[None]:
         """Open every partition that was ever used, one a step, so that all is known that a crash left.
 
         One that cannot be opened is told of and passed over.
         """
-        for name, number in self._used_partitions():
-            try:
-                self.log(name, number)
-            except StorageError as error:
-                log.error("%s-%d cannot be opened: %s", name, number, error)
-            yield
+        return self._partitions.open_all()
 
     def delete_expired(self, now_ms: int) -> Iterator[str | None]:
         """Let every partition delete what `retention.ms` and `retention.bytes` do not keep, one a step.
@@ -390,15 +378,7 @@ class Storage:
         Yields the topic of each partition that begins later now, None for one that did not change. A partition that
         cannot be read is told of and passed over.
         """
-        for name, number in self._used_partitions():
-            count = 0
-            try:
-                count = self.log(name, number).delete_expired(now_ms)
-            except StorageError as error:
-                log.error("cannot delete old segments of %s-%d: %s", name, number, error)
-            if count:
-                log.info("deleted %d old segments of %s-%d", count, name, number)
-            yield name if count else None
+        return self._partitions.delete_expired(now_ms)
 
     def recovery_summary(self) -> str:
         """Tell in one line what opening the logs after an unclean stop had to repair."""
@@ -411,44 +391,14 @@ class Storage:
 
         Raises StorageFailure.
         """
-        for partition in tuple(self._logs.values()):
-            partition.remove_retired(now_ms)
-        with _failures(self.path):
-            self._directories.remove_due(now_ms)
-
-    def _used_partitions(self) -> Iterator[TopicPartition]:
-        """Name the partitions with a directory, of the topics that are there when each is reached."""
-        for name in tuple(self._catalogue.topics):
-            number = 0
-            while (topic := self._catalogue.topics.get(name)) is not None and number < topic.partitions:
-                if (name, number) in self._logs or self._directories.exists(name, number):
-                    yield name, number
-                number += 1
+        self._partitions.remove_retired(now_ms)
 
     def checkpoint(self) -> None:
         """Sync all open logs and write down how far they are, which bounds the work after a crash.
 
         May run in another thread than everything else, except close and changes of topics.
         """
-        logs = list(self._logs.values())
-        self._sync_many(logs)
-        failures = _tried(log.flush for log in logs)
-        self._write_checkpoints()
-        if failures:
-            raise failures[0]
-
-    def _sync_many(self, logs: Iterable[PartitionLog]) -> None:
-        """Sync the disk as a whole if many logs have something to be synced: one file after another takes minutes."""
-        with suppress(StorageFailure):
-            marks = [(log, mark) for log in logs if (mark := log.begin_sync()) is not None]
-            if len(marks) < _MANY:
-                return
-            try:
-                self._fs.sync_all(self.path)
-            except OSError:
-                return  # file by file, then, which also tells which one it is that fails
-            for log, mark in marks:
-                log.end_sync(mark)
+        self._partitions.checkpoint()
 
     def close(self) -> None:
         """Close in order: sync, save all caches, and mark the directory clean.
@@ -456,140 +406,40 @@ class Storage:
         It is not marked when a log failed, nor when the last owner did not close in order and some log has not been
         opened since: nobody has looked at that log's end yet.
         """
-        logs = list(self._logs.values())
         try:
-            if len(logs) >= _MANY:
-                _tried(log.save_caches for log in logs)  # those that fail are told of when they are closed
-                self._sync_many(logs)
-            failures = _tried((*(log.close for log in logs), lambda: self._metadata.close(clean=True)))
-            self._write_checkpoints()
-            if failures:
-                raise failures[0]
-            if self.was_clean or not self._has_unchecked_logs(logs):
-                with _failures(self.path):
+            if self._partitions.close(lambda: self._metadata.close(clean=True)):
+                with storage_failures(self.path):
                     self._directory.leave_clean_marker()
         finally:
             self._logs.clear()
             self._directory.release()
 
-    def _has_unchecked_logs(self, logs: Sequence[PartitionLog]) -> bool:
-        checked = {log.directory for log in logs}
-        return any(
-            path not in checked and self._fs.exists(path)
-            for topic in self._catalogue.topics.values()
-            for path in (self._partition_path(topic.name, number) for number in range(topic.partitions))
-        )
-
     def crash(self) -> None:
         """Let go of everything as a killed process would, for tests: nothing is synced or saved."""
-        for log in self._logs.values():
-            log.close(clean=False)
+        self._partitions.crash()
         self._metadata.close(clean=False)
-        self._logs.clear()
         self._directory.release()
-
-    def _open_log(self, name: str, partition: int) -> PartitionLog:
-        topic = self.topic(name)
-        if not 0 <= partition < topic.partitions:
-            raise UnknownTopicOrPartition(f"topic {name!r} has no partition {partition}")
-        key = (name, partition)
-        path = self._partition_path(name, partition)
-        with _failures(path):
-            self._directories.claim(name, partition, topic.topic_id, self._catalogue.removed_topic_ids.__contains__)
-            log = PartitionLog.open(
-                self._fs,
-                path,
-                config=self.log_config(name),
-                recovery_point=self._recovery_points.get(key, 0),
-                clean=self.was_clean and key in self._recovery_points,
-                log_start_offset=self._log_start_offsets.get(key, 0),
-                files=self._files,
-                check_records=self._check_records,
-                may_have_gaps=key in self._compacted,
-            )
-        log.start_epoch(topic.assignment[partition].leader_epoch)
-        self._logs[key] = log
-        if log.caches_point < self._recovery_points.get(key, 0):
-            self._write_checkpoints()  # what is missing will be written again, and is not on disk then
-        return log
-
-    def _remove_partition(self, name: str, partition: int, *, due_ms: int) -> None:
-        key = (name, partition)
-        log = self._logs.pop(key, None)
-        if log is not None:
-            log.close(clean=False)
-        self._recovery_points.pop(key, None)
-        self._log_start_offsets.pop(key, None)
-        self._stale_offsets.add(key)
-        with _failures(self._partition_path(name, partition)):
-            self._directories.remove(name, partition, due_ms=due_ms)
 
     def _elect_leaders(self, now_ms: int) -> None:
         """Lead what Kafka left without a leader when it shut down."""
         changes = [
-            PartitionChangeRecord(
-                partition_id=number,
-                topic_id=topic.topic_id,
-                leader=partition.replicas[0] if partition.replicas else self.node_id,
-            )
-            for topic in self._catalogue.topics.values()
-            for number, partition in enumerate(topic.assignment)
-            if partition.leader < 0
+            record for topic in self._catalogue.topics.values() for record in election_records(topic, self.node_id)
         ]
         if changes:
             self._metadata.append(changes, now_ms)
 
+    def _flush_before_compaction(self, name: str, config: LogConfig) -> None:
+        """Bring a topic to the disk before it becomes compacted.
+
+        From then on a start takes missing offsets for compaction's work, and could not tell a segment that a power cut
+        took away.
+        """
+        if config.is_compacted and not self.log_config(name).is_compacted:
+            self._partitions.flush_topic(name)
+
     def _reconfigure(self, name: str) -> None:
         self._configs.pop(name, None)
-        config = self.log_config(name)
-        for (topic, _), log in self._logs.items():
-            if topic == name:
-                log.config = config
-
-    def _has_partition(self, name: str, partition: int) -> bool:
-        topic = self._catalogue.topics.get(name)
-        return topic is not None and partition < topic.partitions
-
-    def _forget_stale_offsets(self, name: str) -> None:
-        """Write the checkpoints without what they say of a deleted topic, before another one gets its name."""
-        if any(topic == name for topic, _ in self._stale_offsets):
-            self._write_checkpoints()
-            self._stale_offsets.clear()
-
-    def _write_checkpoints(self) -> None:
-        for key, log in list(self._logs.items()):
-            self._recovery_points[key] = log.caches_point
-            if log.log_start_offset > log.first_segment_offset:
-                self._log_start_offsets[key] = log.log_start_offset
-            else:
-                self._log_start_offsets.pop(key, None)
-        with _failures(self.path):
-            self._directory.checkpoint(self._recovery_points, self._log_start_offsets)
-
-    def _partition_path(self, name: str, partition: int) -> str:
-        return self._directories.path_of(name, partition)
-
-    def _partition_records(
-        self, topic_id: bytes, first: int, total: int, assignment: Sequence[Sequence[int]] | None
-    ) -> list[MetadataRecord]:
-        if assignment is not None and len(assignment) != total - first:
-            raise InvalidPartitions(f"{len(assignment)} assignments for {total - first} partitions")
-        records: list[MetadataRecord] = []
-        for number in range(first, total):
-            replicas = (self.node_id,) if assignment is None else tuple(assignment[number - first])
-            records.append(
-                PartitionRecord(
-                    partition_id=number,
-                    topic_id=topic_id,
-                    replicas=replicas,
-                    isr=replicas,
-                    leader=replicas[0],
-                    leader_epoch=0,
-                    partition_epoch=0,
-                    directories=(_UNASSIGNED_DIRECTORY,) * len(replicas),
-                )
-            )
-        return records
+        self._partitions.reconfigure(name, self.log_config(name))
 
 
 def _check_features(features: Mapping[str, int], path: str) -> None:
@@ -600,34 +450,3 @@ def _check_features(features: Mapping[str, int], path: str) -> None:
                 f"{path} is at {name}={features[name]}, and known here is {newest}: a newer release wrote the "
                 "directory, which is left as it is"
             )
-
-
-#: What KRaft writes before a broker has said in which of its directories a replica lies (KIP-858).
-_UNASSIGNED_DIRECTORY: Final = bytes(16)
-
-
-def _config_records(resource: int, name: str, changes: Mapping[str, str | None]) -> list[MetadataRecord]:
-    return [
-        ConfigRecord(resource_type=resource, resource_name=name, name=config, value=value)
-        for config, value in changes.items()
-    ]
-
-
-def _tried(actions: Iterable[Callable[[], None]]) -> list[StorageFailure]:
-    """Do all of them, whichever fail; return the failures."""
-    failures: list[StorageFailure] = []
-    for action in actions:
-        try:
-            action()
-        except StorageFailure as error:
-            failures.append(error)
-    return failures
-
-
-@contextmanager
-def _failures(path: str) -> Generator[None]:
-    """Turn errors of the file system into StorageFailure."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageFailure(f"{path}: {error}") from error

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from kafkalite_storage.errors import DamagedLog
 from kafkalite_storage.scan import iter_headers
 from kafkalite_storage.segment import Segment
-from kafkalite_wire.records import CorruptBatch, check_batch, iter_records, read_header
+from kafkalite_wire.record_scan import find_time, records_of
+from kafkalite_wire.records import CorruptBatch, check_batch, read_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,10 @@ def first_at_or_after(segments: Sequence[Segment], timestamp: int, start_offset:
         for at, header in iter_headers(file, located[0], segment.size):
             if header.max_timestamp < timestamp or header.last_offset < start_offset:
                 continue
-            for record in iter_records(_checked(segment, at, header.size)):
-                if record.timestamp >= timestamp and record.offset >= start_offset:
-                    return TimestampOffset(record.timestamp, record.offset, header.partition_leader_epoch)
+            records = records_of(_checked(segment, at, header.size), header)
+            found = find_time(records, header, timestamp, start_offset)
+            if found is not None:
+                return TimestampOffset(*found, header.partition_leader_epoch)
     return None
 
 
@@ -69,7 +71,6 @@ def newest(segments: Sequence[Segment]) -> TimestampOffset | None:
     if located is None:
         return None
     batch = _checked(best, *located)
-    for record in iter_records(batch):
-        if record.timestamp == timestamp:
-            return TimestampOffset(timestamp, record.offset, read_header(batch).partition_leader_epoch)
-    return None
+    header = read_header(batch)
+    found = find_time(records_of(batch, header), header, timestamp, 0)
+    return None if found is None else TimestampOffset(*found, header.partition_leader_epoch)

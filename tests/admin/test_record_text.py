@@ -26,13 +26,13 @@ def test_what_is_written_as_json_is_read_back_to_the_same_bytes(key: bytes | Non
 
 
 def test_a_line_is_a_value_or_a_key_and_a_value() -> None:
-    assert from_line("a=b=c") == NewRecord(value=b"a=b=c")
-    assert from_line("a=b=c", key_separator="=") == NewRecord(key=b"a", value=b"b=c")
+    assert from_line(b"a=b=c\xff") == NewRecord(value=b"a=b=c\xff")
+    assert from_line(b"a=b=c", key_separator=b"=") == NewRecord(key=b"a", value=b"b=c")
 
 
 def test_a_line_without_its_separator_is_refused() -> None:
     with pytest.raises(ValueError, match="no '=' between key and value"):
-        from_line("abc", key_separator="=")
+        from_line(b"abc", key_separator=b"=")
 
 
 def test_a_value_that_is_no_text_becomes_its_json() -> None:
@@ -47,6 +47,7 @@ def test_a_record_without_a_value_is_a_tombstone() -> None:
     ("line", "reason"),
     [
         ("{", "not JSON"),
+        (b'"\xff"', "not JSON"),
         ("[]", "not a JSON object"),
         ('{"headers": []}', None),
         ('{"headers": [1]}', "headers is not a JSON object"),
@@ -56,7 +57,7 @@ def test_a_record_without_a_value_is_a_tombstone() -> None:
         ('{"value_base64": 3}', "value_base64 is not base64"),
     ],
 )
-def test_what_is_no_record_is_refused_with_the_reason(line: str, reason: str | None) -> None:
+def test_what_is_no_record_is_refused_with_the_reason(line: str | bytes, reason: str | None) -> None:
     if reason is None:
         assert from_json(line) == NewRecord(value=None)
         return

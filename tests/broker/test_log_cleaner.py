@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -27,12 +27,17 @@ def storage() -> Storage:
     return made
 
 
+async def at_once(work: Callable[[], None]) -> None:
+    """Stand in for a thread, during which a clock that jumps would go on."""
+    work()
+
+
 @asynccontextmanager
 async def cleaning(storage: Storage, *settings: str) -> AsyncIterator[None]:
     """Run the cleaner under properties."""
     config: BrokerConfig = load(settings=settings)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(LogCleaner(storage, config, lambda: NOW).run)
+        nursery.start_soon(LogCleaner(storage, config, lambda: NOW, in_thread=at_once).run)
         yield
         nursery.cancel_scope.cancel()
 

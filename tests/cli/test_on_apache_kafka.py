@@ -4,25 +4,78 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from click.testing import CliRunner, Result
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, Producer
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from kafkalite.cli.commands import kafkalite
-from kafkalite_conformance.reference_broker import CONFORMANCE_JVM_FLAGS, start_kafka
+from kafkalite_conformance import reference_broker
+from kafkalite_conformance.broker import free_port
 from tests.reference import java, kafka_libs
 
 POLLS = 100
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kafka:
+    """One broker with three listeners."""
+
+    plain: str
+    login: str
+    secure: str
+    authority: Path
+
+
 @pytest.fixture(scope="module")
-def kafka() -> Iterator[str]:
+def listeners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     java()
     kafka_libs()
-    with start_kafka(jvm_flags=CONFORMANCE_JVM_FLAGS) as running:
-        yield running.bootstrap
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    certificate = authority.issue_cert("127.0.0.1")
+    key = load_pem_private_key(certificate.private_key_pem.bytes(), None)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "keystore.pem").write_bytes(pem + b"".join(part.bytes() for part in certificate.cert_chain_pems))
+    ports = [free_port() for _ in range(4)]
+    addresses = [f"127.0.0.1:{port}" for port in ports]
+    named = f"PLAINTEXT://{addresses[0]},SASL_PLAINTEXT://{addresses[2]},SSL://{addresses[3]}"
+    properties = {
+        "listeners": f"{named},CONTROLLER://{addresses[1]}",
+        "advertised.listeners": named,
+        "listener.security.protocol.map": (
+            "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL"
+        ),
+        "offsets.topic.num.partitions": "1",
+        "sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.sasl_plaintext.plain.sasl.jaas.config": (
+            'org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="secret";'
+        ),
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(folder / "keystore.pem"),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        # The starter picks the ports of the first two listeners itself.
+        patch.setattr(reference_broker, "free_port", iter(ports).__next__)
+        with reference_broker.start_kafka(properties, jvm_flags=reference_broker.CONFORMANCE_JVM_FLAGS) as running:
+            assert running.bootstrap == addresses[0]
+            yield Kafka(plain=addresses[0], login=addresses[2], secure=addresses[3], authority=folder / "authority.pem")
+
+
+@pytest.fixture
+def kafka(listeners: Kafka) -> str:
+    return listeners.plain
 
 
 @pytest.fixture
@@ -86,7 +139,58 @@ def test_groups_of_both_protocols_are_shown(
     consumer.close()
 
 
+def test_reading_ends_behind_the_markers_of_transactions(run: Callable[..., Result], kafka: str) -> None:
+    run("topics", "create", "paid", "-p", "1")
+    producer = Producer({"bootstrap.servers": kafka, "transactional.id": "till"})
+    producer.init_transactions()
+    for value, end in (("kept", producer.commit_transaction), ("taken back", producer.abort_transaction)):
+        producer.begin_transaction()
+        producer.produce("paid", value)
+        producer.flush()
+        end()
+    assert run("records", "consume", "paid", "--read-committed").stdout == "kept\n"
+    assert run("records", "consume", "paid").stdout == "kept\ntaken back\n"
+
+
 def test_the_doctor_finds_nothing_wrong(run: Callable[..., Result], kafka: str) -> None:
     result = told(run("doctor", kafka, "--json"))
     assert [finding["code"] for finding in result["findings"]] == ["advertised-loopback"]
     assert all(job["works"] for client in result["clients"] for job in client["jobs"].values())
+
+
+def findings(result: Result) -> list[str]:
+    return [finding["code"] for finding in json.loads(result.stdout)["findings"] if finding["severity"] != "note"]
+
+
+def test_the_doctor_knows_a_listener_that_wants_a_login(run: Callable[..., Result], listeners: Kafka) -> None:
+    result = run("doctor", listeners.login, "--json")
+    assert (result.exit_code, findings(result)) == (3, ["sasl-expected"])
+    assert "mechanisms: PLAIN" in json.loads(result.stdout)["findings"][0]["what"]
+    result = run("doctor", listeners.login, "--json", "--security-protocol", "sasl_plaintext")
+    assert (result.exit_code, findings(result)) == (0, [])
+
+
+def test_the_doctor_knows_a_listener_that_speaks_tls(run: Callable[..., Result], listeners: Kafka) -> None:
+    result = run("doctor", listeners.secure, "--json")
+    assert (result.exit_code, findings(result)) == (1, ["tls-expected", "tls-untrusted"])
+    result = run("doctor", listeners.secure, "--json", "--security-protocol", "ssl")
+    assert (result.exit_code, findings(result)) == (0, ["tls-untrusted"])
+
+
+def test_commands_log_in(run: Callable[..., Result], listeners: Kafka, tmp_path: Path) -> None:
+    run("topics", "create", "secret", "-p", "1", "--if-not-exists")
+    file = tmp_path / "client.properties"
+    file.write_text("# of a test\nsecurity.protocol=SASL_PLAINTEXT\nsasl.mechanism = PLAIN\nsasl.username=alice\n")
+    login = ("-b", listeners.login, "--client-config", str(file), "-X", "sasl.password=secret")
+    assert run("records", "produce", "secret", *login, input="hush\n").output == "1 record written to secret.\n"
+    assert run("records", "consume", "secret", *login).output == "hush\n"
+    refused = run("topics", "list", "-b", listeners.login, "--client-config", str(file), "-X", "sasl.password=guess",
+                  "--timeout", "1")  # fmt: skip
+    assert refused.exit_code == 3
+    assert "A refused login" in refused.stderr
+
+
+def test_commands_speak_tls(run: Callable[..., Result], listeners: Kafka) -> None:
+    run("topics", "create", "sealed", "-p", "1", "--if-not-exists")
+    options = ("-b", listeners.secure, "-X", "security.protocol=SSL", "-X", f"ssl.ca.location={listeners.authority}")
+    assert any(topic["topic"] == "sealed" for topic in told(run("topics", "list", "--json", *options)))

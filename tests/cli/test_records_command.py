@@ -35,9 +35,11 @@ def test_lines_go_in_and_come_out(run: Run) -> None:
 def test_a_file_is_read_line_by_line(run: Run, tmp_path: Path) -> None:
     made(run, "from-file")
     file = tmp_path / "values"
-    file.write_text("één\r\ntwee\r\n")
+    file.write_bytes("één\r\ntwee\r\n".encode() + b"a\rb\n\xff\n")
     run("records", "produce", "from-file", str(file))
-    assert read(run, "from-file") == ["één", "twee"]
+    rows = [json.loads(line) for line in read(run, "from-file", "--json")]
+    assert [row.get("value") for row in rows] == ["één", "twee", "a\rb", None]
+    assert rows[3]["value_base64"] == "/w=="
 
 
 def test_keys_stand_before_a_separator_and_choose_the_partition(run: Run, told: Told) -> None:

@@ -1,7 +1,6 @@
 """Logs on a file system in memory, and batches to put into them."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import pytest
 
@@ -63,23 +62,3 @@ def read_all() -> Callable[[PartitionLog], Sequence[tuple[int, bytes | None]]]:
         return found
 
     return read
-
-
-_crashes: Final = pytest.StashKey[int]()
-
-
-@pytest.fixture
-def count_crashes(request: pytest.FixtureRequest) -> Callable[[int], None]:
-    """Add to the number of crashes that this run tried."""
-
-    def count(crashes: int) -> None:
-        stash = request.config.stash
-        stash[_crashes] = stash.get(_crashes, 0) + crashes
-
-    return count
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how much the crash tests covered."""
-    if crashes := config.stash.get(_crashes, 0):
-        terminalreporter.write_line(f"storage: crashed {crashes:,} times, and no promise was broken")

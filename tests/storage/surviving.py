@@ -117,7 +117,7 @@ def check_log(log: PartitionLog, histories: Sequence[History], *, at_least: int,
         raise BrokenPromiseError(f"batches {[w.base for w in stored]} to {end} are not what was written")
     history = [written for written in history if written.last < end]
     check_indexes(log, stored)
-    check_producers(log, history)
+    check_producers(log, history, start)
     check_epochs(log, stored)
     return history
 
@@ -145,9 +145,12 @@ def check_indexes(log: PartitionLog, stored: History) -> None:
             raise BrokenPromiseError(f"the first record at {time} is {first}, found was {found}")
     if times and log.offset_for_timestamp(times[-1] + 1) is not None:
         raise BrokenPromiseError("a record was found after the newest")
+    # As in Kafka, the newest time may be that of a deleted record whose segment is still there.
     newest = log.max_timestamp()
-    if stored and stored[0].base >= log.log_start_offset and (newest is None or newest.timestamp != times[-1]):
-        raise BrokenPromiseError(f"the newest time is {times[-1]}, found was {newest}")
+    if stored and log.first_segment_offset == log.log_start_offset:
+        found_time = -1 if newest is None else newest.timestamp
+        if found_time != times[-1]:
+            raise BrokenPromiseError(f"the newest time is {times[-1]}, found was {newest}")
     ends = {written.last: written for written in stored}
     for segment in log._segments:
         index = segment.offset_index
@@ -165,7 +168,8 @@ class Replayed:
 
     last: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     open: dict[int, int] = field(default_factory=dict)
-    aborted: list[tuple[int, int, int]] = field(default_factory=list)
+    #: Producer, first and last offset of its records, offset of its marker.
+    aborted: list[tuple[int, int, int, int]] = field(default_factory=list)
 
 
 def replayed(history: History) -> Replayed:
@@ -185,38 +189,45 @@ def replayed(history: History) -> Replayed:
         assert marker is not None
         first = state.open.pop(producer, None)
         if first is not None and not marker.commit:
-            state.aborted.append((producer, first, written.base))
+            state.aborted.append((producer, first, state.last[producer][2], written.base))
     return state
 
 
-def check_producers(log: PartitionLog, history: History) -> None:
-    """The sequences, the open and the aborted transactions are those of the surviving batches."""
+def check_producers(log: PartitionLog, history: History, deleted: int) -> None:
+    """The sequences, the open and the aborted transactions are those of the surviving batches.
+
+    Who wrote only what was deleted may be forgotten, even if a crash brings back what he wrote.
+    """
     expected = replayed(history)
     start = log.log_start_offset
     known = {p.producer_id: p for p in log.producers}
     for producer_id, (epoch, sequence, last) in expected.last.items():
         producer = known.get(producer_id)
         if producer is None or not producer.batches:
-            if last >= start:
+            if last >= max(start, deleted):
                 raise BrokenPromiseError(f"producer {producer_id} is forgotten")
             continue
         found = (producer.epoch, producer.batches[-1].last_sequence, producer.batches[-1].last_offset)
         if found != (epoch, sequence, last):
             raise BrokenPromiseError(f"producer {producer_id} is at {found}, not {(epoch, sequence, last)}")
-    if unknown := known.keys() - expected.last.keys():
+    if unknown := {p for p in known if known[p].batches} - expected.last.keys():  # a marker alone makes one known, too
         raise BrokenPromiseError(f"producers {unknown} never wrote")
     opened = {producer: first for producer, first in expected.open.items() if first >= start}
     if opened.items() - log.producers.open_transactions.items():
         raise BrokenPromiseError(f"open are {opened}, found were {log.producers.open_transactions}")
     if log.producers.open_transactions.keys() - expected.open.keys():
         raise BrokenPromiseError(f"found open were {log.producers.open_transactions}")
-    # Of a transaction whose beginning was deleted, a replay sees the rest only.
-    aborted = {
-        (a.producer_id, a.last_offset): max(a.first_offset, start) for a in log.aborted_transactions(start, 1 << 60)
-    }
-    wanted = {(producer, last): max(first, start) for producer, first, last in expected.aborted if last >= start}
-    if aborted.keys() != wanted.keys() or any(wanted[key] > start and aborted[key] != wanted[key] for key in wanted):
-        raise BrokenPromiseError(f"aborted were {wanted}, found were {aborted}")
+    aborted = {(a.producer_id, a.last_offset): a.first_offset for a in log.aborted_transactions(start, 1 << 60)}
+    possible = {(producer, last): first for producer, first, _, last in expected.aborted if last >= start}
+    # Of a transaction whose beginning was deleted, a replay sees the rest only, if there is one.
+    needed = {(producer, last) for producer, _, written, last in expected.aborted if written >= max(start, deleted)}
+    exact = {key for key, first in possible.items() if first >= max(start, deleted)}
+    if (
+        not needed <= aborted.keys() <= possible.keys()
+        or any(aborted[key] != possible[key] for key in exact)
+        or any(possible[key] > first for key, first in aborted.items())
+    ):
+        raise BrokenPromiseError(f"aborted were {expected.aborted}, found were {aborted}")
 
 
 def check_epochs(log: PartitionLog, stored: History) -> None:

@@ -328,6 +328,25 @@ def test_records_appended_and_rolled_between_two_steps_are_kept():
     assert offsets[1:] == list(range(2, topic.log.log_end_offset))
 
 
+def test_replaced_files_keep_a_name_of_their_own_until_file_delete_delay_is_over():
+    topic = Topic(file_delete_delay_ms="60000")
+    topic.put((A, b"1"))
+    topic.put((A, b"2"))
+    topic.compact()
+
+    def waiting() -> list[str]:
+        return [name for name in topic.fs.list("/data/t-0") if name.endswith(".deleted")]
+
+    before = waiting()
+    assert "00000000000000000000.log.deleted" in before
+    topic.log.remove_retired(NOW + DAY)  # the delay begins here: nothing that compacts may read a clock
+    topic.log.remove_retired(NOW + DAY + 59_999)
+    assert waiting() == before
+    topic.log.remove_retired(NOW + DAY + 60_000)
+    assert waiting() == []
+    assert topic.offsets() == [1]
+
+
 @pytest.mark.parametrize("steps", [2, 3, 4, 5])
 def test_a_pass_whose_segments_were_removed_is_abandoned(steps):
     topic = Topic(cleanup_policy="compact,delete")

@@ -377,7 +377,7 @@ class BrokenFile:
 def test_a_failed_write_is_undone_and_the_next_one_succeeds(open_log, append, read_all):
     log = open_log()
     append(log, b"a")
-    segment = log._active
+    segment = log.segments[-1]
     whole = segment._log
     segment._log = BrokenFile(whole, truncates=True)
     with pytest.raises(StorageFailure, match="no space left") as caught:
@@ -392,7 +392,7 @@ def test_a_failed_write_is_undone_and_the_next_one_succeeds(open_log, append, re
 def test_a_failed_write_that_cannot_be_undone_stops_all_writes(open_log, append, read_all):
     log = open_log()
     append(log, b"a")
-    log._active._log = BrokenFile(log._active._log, truncates=False)
+    log.segments[-1]._log = BrokenFile(log.segments[-1]._log, truncates=False)
     for _ in range(2):
         with pytest.raises(StorageFailure):
             append(log, b"b")

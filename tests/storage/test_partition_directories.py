@@ -6,6 +6,7 @@ import pytest
 
 from kafkalite_storage.checkpoints import encode_partition_metadata
 from kafkalite_storage.errors import UnsupportedFormat
+from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import iter_records
 
@@ -111,12 +112,14 @@ def test_opening_all_partitions_tells_of_those_that_fail_and_goes_on(opened, use
     storage.crash()
     storage = opened()
 
-    def refuse(name, number):
-        if name == "t":
-            raise UnsupportedFormat("no")
-        return Storage.log(storage, name, number)
+    opening = PartitionLog.open
 
-    monkeypatch.setattr(storage, "log", refuse)
+    def refuse(fs, directory, **options):
+        if directory.endswith("/t-0"):
+            raise UnsupportedFormat("no")
+        return opening(fs, directory, **options)
+
+    monkeypatch.setattr(PartitionLog, "open", refuse)
     caplog.set_level(logging.ERROR)
     assert len(list(storage.open_all())) == 2
     assert set(storage.open_logs) == {("u", 2)}

@@ -1,11 +1,13 @@
 """What a start finds at any moment of a compaction is the old segments or the new one, never half of it."""
 
 from contextlib import suppress
+from random import Random
 
 import pytest
 
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from tests.storage.compacting import NOW, Topic
+from tests.storage.crashing import CrashingFileSystem as PowerCutFileSystem
 
 
 class CrashError(Exception):
@@ -39,11 +41,12 @@ class CrashingFileSystem(MemoryFileSystem):
         return super().open(path, create=create)
 
 
-def filled() -> Topic:
+def filled(fs=None) -> Topic:
     """Make a log of several segments that become one, with an aborted transaction and a tombstone."""
-    topic = Topic(fs=CrashingFileSystem(), internal_segment_bytes="900", index_interval_bytes="0")
+    topic = Topic(fs=CrashingFileSystem() if fs is None else fs, internal_segment_bytes="900", index_interval_bytes="0")
     for number in range(6):
         topic.put((b"%d" % (number % 3), b"v%d" % number))
+    topic.put((b"7", b"only here"))
     topic.put((b"0", b"no"), producer_id=7, producer_epoch=0, base_sequence=0, is_transactional=True)
     topic.end(7, commit=False)
     topic.log.roll()
@@ -118,6 +121,46 @@ def test_a_crash_while_a_start_completes_a_replacement_is_completed_by_the_next(
     topic.open()
     assert table(topic) == expected
     assert topic.log.recovery.reason == ""
+
+
+POWER_CUTS = 6
+
+
+def check_after_power_cuts(fs, expected, end, chance):
+    """Open what a power cut may leave, and what another one during that start may leave."""
+    for _ in range(POWER_CUTS):
+        left = fs.after_power_cut(chance)
+        second = []
+        left.on_operation = lambda _, left=left, second=second: second.append(left.after_power_cut(chance))
+        for disk in (left, second):
+            for found in disk if disk is second else [disk]:
+                topic = Topic(fs=found, recovery_point=end, internal_segment_bytes="100000")
+                assert topic.log.recovery.reason == ""
+                assert topic.log.log_end_offset == end
+                assert table(topic) == expected
+
+
+def test_a_power_cut_before_any_operation_leaves_a_whole_log():
+    fs = PowerCutFileSystem()
+    topic = filled(fs)
+    for name in fs.list("/data/t-0"):
+        fs.open(f"/data/t-0/{name}").sync()
+    for directory in ("/data/t-0", "/data", ""):
+        fs.sync_directory(directory)
+    expected, end = table(topic), topic.log.log_end_offset
+    chance = Random(1)
+    seen = []
+
+    def cut(_):
+        seen.append(1)
+        check_after_power_cuts(fs, expected, end, chance)
+
+    fs.on_operation = cut
+    topic.compact(roll=False)
+    fs.on_operation = None
+    assert topic.log.segment_count == 2
+    check_after_power_cuts(fs, expected, end, chance)
+    assert len(seen) > OPERATIONS
 
 
 def test_segments_behind_the_last_batch_that_was_kept_may_stay_for_the_next_cleaning():

@@ -24,6 +24,7 @@ from kafkalite_wire.records import Record, build_batch, build_end_txn_marker, it
 
 NOW = 1_700_000_000_000
 DATA = "/data"
+DAY = 86_400_000
 CODECS = 5
 SMALL = {"internal.segment.bytes": "1000", "index.interval.bytes": "150"}
 #: Where the first partition of `orders` begins after its records were deleted: inside of a batch.
@@ -53,6 +54,7 @@ def fill(fs: FileSystem, path: str = DATA) -> None:
     _plain(storage)
     _internal(storage)
     storage.checkpoint()
+    storage.remove_retired(NOW + DAY)
     storage.close()
 
 

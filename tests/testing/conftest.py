@@ -36,4 +36,5 @@ def join(broker: Handle, client: type[Member]) -> Iterator[Join]:
     for member in members:
         member.ask_to_stop()
     for member in members:
-        member.join()
+        member.join(20)
+        assert not member.is_alive(), f"{member.client_id} does not end"

@@ -17,6 +17,7 @@ class Member(threading.Thread):
 
     def __init__(self, bootstrap: str, group: str, topic: str, client_id: str, **settings: Any) -> None:
         super().__init__(daemon=True)
+        self.client_id = client_id
         self.open(bootstrap, group, topic, client_id, settings)
         self.read: Queue[tuple[int, int, bytes | None]] = Queue()
         self.failure: BaseException | None = None
@@ -58,6 +59,7 @@ class KafkaPythonMember(Member):
             auto_offset_reset=settings.get("reset", "earliest"),
             enable_auto_commit=settings.get("auto_commit", True),
             auto_commit_interval_ms=100,
+            heartbeat_interval_ms=100,
         )
 
     def poll(self) -> None:
@@ -79,6 +81,7 @@ class ConfluentMember(Member):
             "auto.offset.reset": settings.get("reset", "earliest"),
             "enable.auto.commit": settings.get("auto_commit", True),
             "auto.commit.interval.ms": 100,
+            "heartbeat.interval.ms": 100,
             "logger": _QUIET,
         }
         if "instance" in settings:
@@ -93,7 +96,7 @@ class ConfluentMember(Member):
         error = message.error()
         if error is None:
             self.read.put((message.partition(), message.offset(), message.value()))
-        elif error.fatal():
+        elif error.fatal() or error.code() == confluent_kafka.KafkaError._FATAL:
             raise confluent_kafka.KafkaException(error)
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +84,13 @@ def test_records_are_awaited(broker: Handle) -> None:
     assert (record.topic, record.offset, record.key, record.text, record.headers) == (
         "later", 0, b"k", "hello", (("h", b"1"),),
     )  # fmt: skip
+
+
+def test_records_are_awaited_where_each_is_synced(tmp_path: Path) -> None:
+    with run(data=tmp_path) as broker:
+        broker.topics.create("safe", configs={"flush.messages": "1"})
+        broker.produce("safe", "one")
+        assert broker.consume("safe")[0].text == "one"
 
 
 def test_records_that_do_not_come_are_counted(broker: Handle) -> None:

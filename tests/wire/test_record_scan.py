@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kafkalite_wire.rebatch import with_records, without_records
-from kafkalite_wire.record_scan import Span, note_keys, records_of, scan_records
+from kafkalite_wire.record_scan import Span, find_time, note_keys, records_of, scan_records
 from kafkalite_wire.records import InvalidRecord, Record, build_batch, check_batch, iter_records, read_header
 
 field = st.one_of(st.none(), st.binary(max_size=200))
@@ -80,3 +80,12 @@ def test_a_batch_without_records_keeps_its_place_and_sequence(codec):
     header = check_batch(without_records(read_header(batch)))
     assert (header.base_offset, header.last_offset, header.last_sequence) == (7, 9, 5)
     assert (header.records_count, header.size, header.max_timestamp) == (0, 61, 5)
+
+
+@given(records, codec, st.integers(-5, 1 << 45), st.integers(998, 1006), st.booleans())
+def test_a_time_is_found_where_the_records_have_it(content, codec, timestamp, least, has_append_time):
+    stamp = 1 << 44 if has_append_time else None
+    batch = build_batch(content, base_offset=1000, compression=codec, log_append_time=stamp)
+    header = read_header(batch)
+    found = [(r.timestamp, r.offset) for r in iter_records(batch) if r.timestamp >= timestamp and r.offset >= least]
+    assert find_time(records_of(batch, header), header, timestamp, least) == (found[0] if found else None)

@@ -1,6 +1,6 @@
 """A lean walk along the records of a batch, for those who read millions: no `Record` is made.
 
-Both functions take the decompressed records as `bytes` and raise InvalidRecord for what is malformed. They repeat
+The functions take the decompressed records as `bytes` and raise InvalidRecord for what is malformed. They repeat
 the decoding of small numbers in place, because a call for each would double their time.
 """
 
@@ -73,6 +73,43 @@ def note_keys(data: bytes, position: int, count: int, base_offset: int, least: i
     except (IndexError, ValueError) as error:
         raise InvalidRecord(f"a record of the batch at {base_offset} is malformed: {error}") from error
     return position
+
+
+def find_time(data: bytes, header: BatchHeader, timestamp: int, least: int) -> tuple[int, int] | None:
+    """Return the time and the offset of the first record that is not older than a time, from the offset least on."""
+    base_timestamp = header.base_timestamp
+    needed = timestamp - base_timestamp
+    has_one_time = header.has_log_append_time  # the deltas say nothing then
+    if timestamp > header.max_timestamp:
+        return None
+    least -= header.base_offset
+    position = 0
+    try:
+        for _ in range(header.records_count):
+            byte = data[position]
+            if byte < _SMALL:
+                length = (byte >> 1) ^ -(byte & 1)
+                position += 1
+            else:
+                length, position = decode_varint(data, position)
+            end = position + length
+            if length < 0 or end > len(data):
+                raise InvalidRecord(f"a record of {length} bytes")
+            byte = data[position + 1]
+            if byte < _SMALL:
+                time = (byte >> 1) ^ -(byte & 1)
+                position += 2
+            else:
+                time, position = decode_varint(data, position + 1, bits=64)
+            if time >= needed or has_one_time:
+                delta, _ = decode_varint(data, position)
+                if delta >= least:
+                    found = header.max_timestamp if has_one_time else base_timestamp + time
+                    return found, header.base_offset + delta
+            position = end
+    except (IndexError, ValueError) as error:
+        raise InvalidRecord(f"a record of the batch at {header.base_offset} is malformed: {error}") from error
+    return None
 
 
 def scan_records(data: bytes, position: int, count: int, spans: list[Span]) -> int:

@@ -1,0 +1,75 @@
+"""Two readers share the ad clicks; when one falls, the other has its partitions at once, and no test sleeps.
+
+Run it with `pytest examples/pytest` where kafkalite and confluent-kafka are installed.
+"""
+
+import threading
+
+import pytest
+from confluent_kafka import Consumer
+
+
+class Reader(threading.Thread):
+    """An ordinary consumer, as an application has it, on a thread of its own."""
+
+    def __init__(self, bootstrap, name):
+        super().__init__(daemon=True)
+        self.clicks = []
+        self._stopping = threading.Event()
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "ad-clicks",
+                "group.instance.id": name,
+                "client.id": name,
+                "auto.offset.reset": "earliest",
+                "auto.commit.interval.ms": 50,
+                "heartbeat.interval.ms": 100,
+            }
+        )
+        self._consumer.subscribe(["clicks"])
+        self.start()
+
+    def run(self):
+        while not self._stopping.is_set():
+            message = self._consumer.poll(0.05)
+            if message is not None and message.error() is None:
+                self.clicks.append(message.value().decode())
+        self._consumer.close()
+
+    def stop(self):
+        self._stopping.set()
+        self.join()
+
+
+@pytest.fixture
+def readers(kafkalite):
+    kafkalite.topics.create("clicks", partitions=2)
+    started = {name: Reader(kafkalite.bootstrap, name) for name in ("anna", "ben")}
+    kafkalite.await_stable("ad-clicks", members=2)
+    yield started
+    for reader in started.values():
+        reader.stop()
+
+
+def test_a_fenced_readers_partitions_go_to_the_other(kafkalite, readers):
+    for partition in (0, 1):
+        kafkalite.produce("clicks", f"before-{partition}", partition=partition)
+    kafkalite.await_committed("ad-clicks", "clicks")
+
+    kafkalite.groups.fence("ad-clicks", "anna")
+    group = kafkalite.await_stable("ad-clicks", members=1)
+    assert {owner.client_id for owner in group.owners.values()} == {"ben"}
+
+    for partition in (0, 1):
+        kafkalite.produce("clicks", f"after-{partition}", partition=partition)
+    kafkalite.await_committed("ad-clicks", "clicks")
+    # Until anna hears that she was fenced she may read a click as well, but she cannot commit it.
+    assert {"after-0", "after-1"} <= set(readers["ben"].clicks)
+
+
+@pytest.mark.usefixtures("readers")
+def test_a_silent_readers_session_ends(kafkalite):
+    silent = kafkalite.groups["ad-clicks"].member("anna").member_id
+    kafkalite.clock.advance(46, keep_alive=["ben"])  # the session is 45 seconds, the test some milliseconds
+    assert silent not in [member.member_id for member in kafkalite.groups["ad-clicks"].members]

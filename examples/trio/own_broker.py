@@ -1,0 +1,30 @@
+"""A trio program with a Kafka broker inside it: no other process, no port to choose, gone with the block."""
+
+import trio
+from confluent_kafka import Consumer, Producer
+
+import kafkalite
+
+
+def produce(bootstrap: str) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap})
+    producer.produce("greetings", b"hello from trio")
+    producer.flush(10)
+
+
+def consume(bootstrap: str) -> str:
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "g", "auto.offset.reset": "earliest"})
+    consumer.subscribe(["greetings"])
+    message = consumer.poll(10)
+    consumer.close()
+    return message.value().decode()
+
+
+async def main() -> None:
+    async with kafkalite.Broker() as broker:
+        await trio.to_thread.run_sync(produce, broker.bootstrap)
+        print(await trio.to_thread.run_sync(consume, broker.bootstrap))
+
+
+if __name__ == "__main__":
+    trio.run(main)

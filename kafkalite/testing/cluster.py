@@ -1,0 +1,115 @@
+"""Connections to the brokers of a cluster: to any, to a partition's leader, to a group's coordinator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from kafkalite.testing.protocol import Connection
+from kafkalite_wire.error_codes import ErrorCode
+
+if TYPE_CHECKING:
+    from kafkalite.config.address import HostPort
+
+_SETTLING: Final = 10.0
+_PAUSE: Final = 0.05
+_NOT_YET: Final = (
+    ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+    ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    ErrorCode.NOT_COORDINATOR,
+    ErrorCode.LEADER_NOT_AVAILABLE,
+    ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+)
+
+
+class ClusterConnections:
+    """One connection to each broker that is needed. Methods raise OSError."""
+
+    def __init__(self, bootstrap: HostPort) -> None:
+        self._any = Connection(bootstrap.host, bootstrap.port)
+        self._by_node: dict[int, Connection] = {}
+        self._brokers: dict[int, tuple[str, int]] = {}
+        self._leaders: dict[tuple[str, int], int] = {}
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in (self._any, *self._by_node.values()):
+            connection.close()
+
+    def any(self) -> Connection:
+        """Give the connection to the broker that was named."""
+        return self._any
+
+    def all(self) -> Iterator[Connection]:
+        """Give a connection to each broker."""
+        self.partitions()
+        for node in tuple(self._brokers):
+            yield self._node(node)
+
+    def partitions(self) -> dict[str, int]:
+        """Ask how many partitions each topic has, without Kafka's own topics; who leads them is learned as well."""
+        from kafkalite_wire.messages.metadata import MetadataRequest
+
+        metadata = self._any.call(MetadataRequest(topics=None, allow_auto_topic_creation=False), 9)
+        self._brokers = {broker.node_id: (broker.host, broker.port) for broker in metadata.brokers}
+        self._leaders = {
+            (topic.name, partition.partition_index): partition.leader_id
+            for topic in metadata.topics
+            for partition in topic.partitions
+        }
+        return {topic.name: len(topic.partitions) for topic in metadata.topics if not topic.is_internal}
+
+    def leader(self, topic: str, partition: int) -> Connection:
+        """Give the connection to a partition's leader."""
+        until = time.monotonic() + _SETTLING
+        while self._leaders.get((topic, partition), -1) < 0 and time.monotonic() < until:
+            self.partitions()  # it may have been created just now
+            time.sleep(_PAUSE)
+        return self._node(self._leaders[topic, partition])
+
+    def offset(self, topic: str, partition: int, timestamp: int) -> int:
+        """Ask for the first (-2) or the next (-1) offset of a partition."""
+        from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
+
+        asked = ListOffsetsTopic(
+            name=topic, partitions=(ListOffsetsPartition(partition_index=partition, timestamp=timestamp),)
+        )
+        until = time.monotonic() + _SETTLING
+        while True:
+            response = self.leader(topic, partition).call(ListOffsetsRequest(replica_id=-1, topics=(asked,)), 5)
+            (answer,) = response.topics[0].partitions
+            if not answer.error_code:
+                offset: int = answer.offset
+                return offset
+            if answer.error_code not in _NOT_YET or time.monotonic() > until:
+                raise ValueError(f"no offsets of {topic}-{partition}: {ErrorCode(answer.error_code).name}")
+            time.sleep(_PAUSE)
+
+    def coordinator(self, group_id: str) -> Connection:
+        """Give the connection to a group's coordinator."""
+        from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
+
+        until = time.monotonic() + _SETTLING
+        while True:
+            found = self._any.call(FindCoordinatorRequest(key=group_id), 3)
+            if not found.error_code:
+                self._brokers[found.node_id] = (found.host, found.port)
+                return self._node(found.node_id)
+            if found.error_code not in _NOT_YET or time.monotonic() > until:
+                raise ValueError(f"group {group_id!r} has no coordinator: {ErrorCode(found.error_code).name}")
+            time.sleep(_PAUSE)
+
+    def ask_coordinator(self, group_id: str, request: object, most: int, error_of: Callable[[Any], int]) -> Any:
+        """Ask a group's coordinator, again while it is being found or still reads the group's log."""
+        until = time.monotonic() + _SETTLING
+        while True:
+            response = self.coordinator(group_id).call(request, most)
+            if error_of(response) not in _NOT_YET or time.monotonic() > until:
+                return response
+            time.sleep(_PAUSE)
+
+    def _node(self, node_id: int) -> Connection:
+        if node_id not in self._by_node:
+            self._by_node[node_id] = Connection(*self._brokers[node_id])
+        return self._by_node[node_id]

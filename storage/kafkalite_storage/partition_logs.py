@@ -1,0 +1,257 @@
+"""The logs of a data directory: opened when they are first used, kept up together, and checkpointed.
+
+The checkpoints are what the next start knows of a log before it opens it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from logging import getLogger
+from typing import Final
+
+from kafkalite_storage.checkpoints import TopicPartition
+from kafkalite_storage.data_directory import DataDirectory
+from kafkalite_storage.errors import StorageError, StorageFailure, UnknownTopicOrPartition, storage_failures
+from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.log import PartitionLog
+from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.open_files import OpenFiles
+from kafkalite_storage.partition_directories import PartitionDirectories
+from kafkalite_storage.topics import Catalogue
+
+log = getLogger("kafkalite.storage")
+
+#: So many logs are synced with one call rather than with one for each.
+_MANY: Final = 64
+_LOG_SUFFIX: Final = ".log"
+
+
+class PartitionLogs:
+    """The logs of the catalogue's partitions. Raises StorageError, never OSError."""
+
+    def __init__(
+        self,
+        fs: FileSystem,
+        directory: DataDirectory,
+        catalogue: Catalogue,
+        files: OpenFiles,
+        *,
+        config_of: Callable[[str], LogConfig],
+        new_uuid: Callable[[], bytes],
+        was_clean: bool,
+        check_records: bool,
+    ) -> None:
+        self._fs = fs
+        self._directory = directory
+        self._catalogue = catalogue
+        self._files = files
+        self._config_of = config_of
+        self._was_clean = was_clean
+        self._check_records = check_records
+        self._directories = PartitionDirectories(fs, directory.path, new_uuid)
+        #: The logs that were opened so far.
+        self.opened: dict[TopicPartition, PartitionLog] = {}
+        self._recovery_points = directory.recovery_points()
+        self._log_start_offsets = directory.log_start_offsets()
+        #: Partitions that were compacted once: whatever their topics are configured for today, they have gaps.
+        self._compacted = frozenset(directory.clean_offsets())
+        #: What the checkpoints still say of partitions that are gone. A new topic of that name must not inherit it.
+        self._stale_offsets = {
+            key for key in (*self._recovery_points, *self._log_start_offsets) if not self._is_known(*key)
+        }
+        for key in self._stale_offsets:
+            self._recovery_points.pop(key, None)
+            self._log_start_offsets.pop(key, None)
+
+    def _is_known(self, name: str, partition: int) -> bool:
+        topic = self._catalogue.topics.get(name)
+        return topic is not None and partition < topic.partitions
+
+    def finish_deletions(self) -> None:
+        """Remove the directories of topics that were deleted before the last stop; raises OSError."""
+        self._directories.finish_deletions()
+
+    def open(self, name: str, partition: int) -> PartitionLog:
+        """Return the log of a partition, opened (and after a crash repaired) at the first call."""
+        known = self.opened.get((name, partition))
+        if known is not None:
+            return known
+        topic = self._catalogue.topics.get(name)
+        if topic is None:
+            raise UnknownTopicOrPartition(f"there is no topic {name!r}")
+        if not 0 <= partition < topic.partitions:
+            raise UnknownTopicOrPartition(f"topic {name!r} has no partition {partition}")
+        key = (name, partition)
+        path = self._directories.path_of(name, partition)
+        with storage_failures(path):
+            self._directories.claim(name, partition, topic.topic_id, self._catalogue.removed_topic_ids.__contains__)
+            log = PartitionLog.open(
+                self._fs,
+                path,
+                config=self._config_of(name),
+                recovery_point=self._recovery_points.get(key, 0),
+                clean=self._was_clean and key in self._recovery_points,
+                log_start_offset=self._log_start_offsets.get(key, 0),
+                files=self._files,
+                check_records=self._check_records,
+                may_have_gaps=key in self._compacted,
+            )
+        log.start_epoch(topic.assignment[partition].leader_epoch)
+        self.opened[key] = log
+        if log.caches_point < self._recovery_points.get(key, 0):
+            self._write_checkpoints()  # what is missing will be written again, and is not on disk then
+        return log
+
+    def size(self, name: str, partition: int) -> int:
+        """Return the bytes of a partition's records without opening it."""
+        log = self.opened.get((name, partition))
+        if log is not None:
+            return log.size
+        path = self._directories.path_of(name, partition)
+        with storage_failures(path):
+            if not self._fs.exists(path):
+                return 0
+            return sum(
+                self._fs.open(f"{path}/{file}").size() for file in self._fs.list(path) if file.endswith(_LOG_SUFFIX)
+            )
+
+    def flush_topic(self, name: str) -> None:
+        """Bring all logs of a topic to the disk, also those that were not opened since the start."""
+        for topic, number in self._used_of(name):
+            self.open(topic, number).flush()
+
+    def reconfigure(self, name: str, config: LogConfig) -> None:
+        """Let the opened logs of a topic act on its new configuration."""
+        for (topic, _), log in self.opened.items():
+            if topic == name:
+                log.config = config
+
+    def remove(self, name: str, partition: int, *, due_ms: int) -> None:
+        """Let go of a partition that is not in the catalogue any more, and of its files when they are due."""
+        key = (name, partition)
+        log = self.opened.pop(key, None)
+        if log is not None:
+            log.close(clean=False)
+        self._recovery_points.pop(key, None)
+        self._log_start_offsets.pop(key, None)
+        self._stale_offsets.add(key)
+        with storage_failures(self._directories.path_of(name, partition)):
+            self._directories.remove(name, partition, due_ms=due_ms)
+
+    def forget_stale_offsets(self, name: str) -> None:
+        """Write the checkpoints without what they say of a deleted topic, before another one gets its name."""
+        if any(topic == name for topic, _ in self._stale_offsets):
+            self._write_checkpoints()
+            self._stale_offsets.clear()
+
+    def open_all(self) -> Iterator[None]:
+        """Open every partition that was ever used, one a step; one that cannot be is told of and passed over."""
+        for name, number in self._used():
+            try:
+                self.open(name, number)
+            except StorageError as error:
+                log.error("%s-%d cannot be opened: %s", name, number, error)
+            yield
+
+    def delete_expired(self, now_ms: int) -> Iterator[str | None]:
+        """Let every partition delete what retention does not keep, one a step; see `Storage.delete_expired`."""
+        for name, number in self._used():
+            count = 0
+            try:
+                count = self.open(name, number).delete_expired(now_ms)
+            except StorageError as error:
+                log.error("cannot delete old segments of %s-%d: %s", name, number, error)
+            if count:
+                log.info("deleted %d old segments of %s-%d", count, name, number)
+            yield name if count else None
+
+    def _used(self) -> Iterator[TopicPartition]:
+        """Name the partitions with a directory, of the topics that are there when each is reached."""
+        for name in tuple(self._catalogue.topics):
+            yield from self._used_of(name)
+
+    def _used_of(self, name: str) -> Iterator[TopicPartition]:
+        number = 0
+        while (topic := self._catalogue.topics.get(name)) is not None and number < topic.partitions:
+            if (name, number) in self.opened or self._directories.exists(name, number):
+                yield name, number
+            number += 1
+
+    def remove_retired(self, now_ms: int) -> None:
+        """Remove the files that left their logs, or the catalogue, longer ago than `file.delete.delay.ms`."""
+        for log in tuple(self.opened.values()):
+            log.remove_retired(now_ms)
+        with storage_failures(self._directory.path):
+            self._directories.remove_due(now_ms)
+
+    def checkpoint(self) -> None:
+        """Sync all opened logs and write down how far they are; see `Storage.checkpoint`."""
+        logs = list(self.opened.values())
+        self._sync_many(logs)
+        failures = _tried(log.flush for log in logs)
+        self._write_checkpoints()
+        if failures:
+            raise failures[0]
+
+    def _sync_many(self, logs: Iterable[PartitionLog]) -> None:
+        """Sync the disk as a whole if many logs have something to be synced: one file after another takes minutes."""
+        with suppress(StorageFailure):
+            marks = [(log, mark) for log in logs if (mark := log.begin_sync()) is not None]
+            if len(marks) < _MANY:
+                return
+            try:
+                self._fs.sync_all(self._directory.path)
+            except OSError:
+                return  # file by file, then, which also tells which one it is that fails
+            for log, mark in marks:
+                log.end_sync(mark)
+
+    def _write_checkpoints(self) -> None:
+        for key, log in list(self.opened.items()):
+            self._recovery_points[key] = log.caches_point
+            if log.log_start_offset > log.first_segment_offset:
+                self._log_start_offsets[key] = log.log_start_offset
+            else:
+                self._log_start_offsets.pop(key, None)
+        with storage_failures(self._directory.path):
+            self._directory.checkpoint(self._recovery_points, self._log_start_offsets)
+
+    def close(self, metadata: Callable[[], None]) -> bool:
+        """Sync, save all caches, and close in order, the metadata log last; tell whether all are known to end well.
+
+        They are not when the last owner did not close in order and some log has not been opened since: nobody has
+        looked at that log's end yet.
+        """
+        logs = list(self.opened.values())
+        if len(logs) >= _MANY:
+            _tried(log.save_caches for log in logs)  # those that fail are told of when they are closed
+            self._sync_many(logs)
+        failures = _tried((*(log.close for log in logs), metadata))
+        self._write_checkpoints()
+        if failures:
+            raise failures[0]
+        return self._was_clean or not self._has_unchecked(logs)
+
+    def _has_unchecked(self, logs: Sequence[PartitionLog]) -> bool:
+        checked = {log.directory for log in logs}
+        return any(
+            path not in checked and self._fs.exists(path)
+            for topic in self._catalogue.topics.values()
+            for path in (self._directories.path_of(topic.name, number) for number in range(topic.partitions))
+        )
+
+    def crash(self) -> None:
+        """Let go of all logs without syncing or saving anything."""
+        for log in self.opened.values():
+            log.close(clean=False)
+        self.opened.clear()
+
+
+def _tried(actions: Iterable[Callable[[], None]]) -> list[StorageFailure]:
+    """Do all of them, whichever fail; return the failures."""
+    failures: list[StorageFailure] = []
+    for action in actions:
+        try:
+            action()
+        except StorageFailure as error:
+            failures.append(error)
+    return failures

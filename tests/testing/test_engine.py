@@ -1,0 +1,153 @@
+"""The seam at the dispatcher: a rule may answer in the handler's place, let it run later, or cut the client off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import trio
+
+import kafkalite
+from kafkalite.controls.engine import Call, Engine, Owed, Proceed
+from kafkalite.controls.refusals import groups_of, refused
+from kafkalite_wire.apis import APIS, ApiKey
+from kafkalite_wire.codec import decode, encode
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.api_versions import ApiVersionsRequest
+from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
+from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
+from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
+from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from kafkalite_wire.messages.join_group import JoinGroupRequest
+from kafkalite_wire.messages.leave_group import LeaveGroupRequest
+from kafkalite_wire.messages.metadata import MetadataRequest
+from kafkalite_wire.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+)
+from kafkalite_wire.messages.offset_delete import OffsetDeleteRequest
+from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic
+from kafkalite_wire.messages.sync_group import SyncGroupRequest
+from protocol_client import ProtocolClient
+
+HEARTBEAT = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
+REFUSED = HeartbeatResponse(error_code=ErrorCode.FENCED_INSTANCE_ID)
+
+
+class HeartbeatRule:
+    """Does with heartbeats what a test tells it."""
+
+    def __init__(self, act: Callable[[Proceed, Owed], None]) -> None:
+        self._act = act
+
+    def concerns(self, call: Call) -> bool:
+        return call.api.key is ApiKey.HEARTBEAT
+
+    def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
+        assert call.request == HEARTBEAT
+        self._act(proceed, owed)
+
+
+async def converse(act: Callable[[Proceed, Owed], None], talk: Callable[[ProtocolClient, Engine], object]) -> None:
+    """Run a broker with one rule, and talk to it."""
+    async with kafkalite.Broker() as broker:
+        engine = broker.dispatch.engine = Engine()
+        engine.rules.append(HeartbeatRule(act))
+        async with await trio.open_tcp_stream(*broker.addresses[0]) as stream:
+            await talk(ProtocolClient(stream), engine)  # type: ignore[misc]  # every talk of these tests is awaited
+
+
+async def test_a_rule_answers_in_the_handlers_place() -> None:
+    async def talk(client: ProtocolClient, engine: Engine) -> None:
+        assert await client.call(HEARTBEAT, 4) == REFUSED
+
+    await converse(lambda _, owed: owed.send(REFUSED), talk)
+
+
+async def test_a_rule_lets_the_handler_run() -> None:
+    async def talk(client: ProtocolClient, engine: Engine) -> None:
+        assert (await client.call(HEARTBEAT, 4)).error_code == ErrorCode.UNKNOWN_MEMBER_ID
+
+    await converse(lambda proceed, _: proceed(), talk)
+
+
+async def test_a_call_that_is_held_keeps_its_place_and_nothing_else_up() -> None:
+    held: list[Proceed] = []
+
+    async def talk(client: ProtocolClient, engine: Engine) -> None:
+        heartbeat = await client.send(HEARTBEAT, 4)
+        await client.send(ApiVersionsRequest(client_software_name="a", client_software_version="b"), 3)
+        async with await trio.open_tcp_stream(*client.stream.socket.getpeername()) as other:
+            await ProtocolClient(other).call(MetadataRequest(topics=()), 9)
+        held.pop()()
+        number, response = await client.receive(HeartbeatResponse, 4)
+        assert (number, response.error_code) == (heartbeat, ErrorCode.UNKNOWN_MEMBER_ID)
+
+    await converse(lambda proceed, _: held.append(proceed), talk)
+
+
+async def test_a_rule_drops_a_reply() -> None:
+    async def talk(client: ProtocolClient, engine: Engine) -> None:
+        await client.send(HEARTBEAT, 4)
+        assert (await client.call(MetadataRequest(topics=()), 9)).brokers
+
+    await converse(lambda _, owed: owed.send(None), talk)
+
+
+async def test_a_rule_cuts_the_client_off() -> None:
+    async def talk(client: ProtocolClient, engine: Engine) -> None:
+        await client.send(HEARTBEAT, 4)
+        assert await client.is_closed()
+
+    await converse(lambda _, owed: owed.fail("as the rule says"), talk)
+
+
+async def test_observers_see_every_request() -> None:
+    seen: list[tuple[str, int, str]] = []
+
+    async def talk(client: ProtocolClient, engine: Engine) -> None:
+        engine.observers.append(lambda call: seen.append((call.api.name, call.api_version, call.client_id)))
+        await client.call(MetadataRequest(topics=()), 9)
+        await client.call(HEARTBEAT, 4)
+
+    await converse(lambda proceed, _: proceed(), talk)
+    assert seen == [("Metadata", 9, "test"), ("Heartbeat", 4, "test")]
+
+
+def _requests() -> Iterator[tuple[object, int]]:
+    partition = OffsetCommitRequestPartition(partition_index=0, committed_offset=1, committed_metadata=None)
+    several = OffsetFetchRequestGroup(group_id="g", topics=None)
+    one = OffsetFetchRequestTopic(name="t", partition_indexes=(0, 2))
+    yield FindCoordinatorRequest(key="g", coordinator_keys=("g",)), ApiKey.FIND_COORDINATOR
+    yield JoinGroupRequest(group_id="g", session_timeout_ms=1, member_id="m", protocol_type="c", protocols=()), 11
+    yield SyncGroupRequest(group_id="g", generation_id=1, member_id="m", assignments=()), ApiKey.SYNC_GROUP
+    yield HEARTBEAT, ApiKey.HEARTBEAT
+    yield LeaveGroupRequest(group_id="g", member_id="m"), ApiKey.LEAVE_GROUP
+    yield (
+        OffsetCommitRequest(
+            group_id="g", member_id="m", topics=(OffsetCommitRequestTopic(name="t", partitions=(partition,)),)
+        ),
+        ApiKey.OFFSET_COMMIT,
+    )
+    yield OffsetFetchRequest(group_id="g", topics=(one,), groups=(several,)), ApiKey.OFFSET_FETCH
+    yield OffsetDeleteRequest(group_id="g", topics=()), ApiKey.OFFSET_DELETE
+    yield DescribeGroupsRequest(groups=("g",)), ApiKey.DESCRIBE_GROUPS
+    yield DeleteGroupsRequest(groups_names=("g",)), ApiKey.DELETE_GROUPS
+
+
+@pytest.mark.parametrize(
+    ("request_", "key", "version"),
+    [
+        (request, key, version)
+        for request, key in _requests()
+        for version in range(APIS[key].min_version, APIS[key].max_version + 1)
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, int) else str(int(value)),
+)
+def test_every_request_of_a_group_can_be_refused(request_: object, key: int, version: int) -> None:
+    call = Call(api=APIS[key], api_version=version, client_id="c", client_host="/h", connection=None, request=request_)
+    assert groups_of(call) == ("g",)
+    response = refused(call, ErrorCode.NOT_COORDINATOR)
+    read = decode(APIS[key].response_type, version, encode(response, version))
+    assert "16" in repr(read), "the error is told in this version"

@@ -1,0 +1,137 @@
+"""The pytest plugin, in a pytest of its own, as a stranger's project has it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from kafkalite.testing import run
+
+pytest_plugins = ["pytester"]
+
+TWENTY_TESTS = """
+    import pytest
+    from confluent_kafka import Consumer, Producer
+
+    @pytest.mark.parametrize("number", range(20))
+    def test_what_was_produced_is_consumed(kafkalite, kafka_bootstrap, number):
+        assert list(kafkalite.topics) == []
+        producer = Producer({"bootstrap.servers": kafka_bootstrap})
+        producer.produce("orders", str(number).encode())
+        assert producer.flush(10) == 0
+        consumer = Consumer({"bootstrap.servers": kafka_bootstrap, "group.id": "g", "auto.offset.reset": "earliest"})
+        consumer.subscribe(["orders"])
+        message = consumer.poll(10)
+        assert message.value() == str(number).encode()
+        consumer.close()
+"""
+
+
+def result(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """Run pytest in a process of its own."""
+    return pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", *arguments)
+
+
+def test_a_stranger_has_kafka_in_three_lines(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        def test_orders_arrive(kafkalite):
+            kafkalite.produce("orders", "one")
+            assert kafkalite.consume("orders")[0].text == "one"
+    """)
+    result(pytester).assert_outcomes(passed=1)
+
+
+def test_twenty_tests_each_have_a_clean_broker(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(TWENTY_TESTS)
+    result(pytester).assert_outcomes(passed=20)
+
+
+def test_workers_of_xdist_do_not_meet(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_alone(kafkalite, kafkalite_server, number):
+            kafkalite.topics.create("t")
+            assert kafkalite.bootstrap != kafkalite_server.bootstrap
+    """)
+    result(pytester, "-n", "2").assert_outcomes(passed=6)
+
+
+def test_a_server_lives_for_the_session(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        def test_first(kafkalite_server):
+            kafkalite_server.produce("kept", "one")
+
+        def test_second(kafkalite_server, kafkalite):
+            assert "kept" in kafkalite_server.topics
+            assert "kept" not in kafkalite.topics
+    """)
+    result(pytester).assert_outcomes(passed=2)
+
+
+def test_properties_are_set_by_a_fixture(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def kafkalite_config():
+            return {"num.partitions": 4}
+
+        def test_partitions(kafkalite):
+            kafkalite.produce("t", "x")
+            assert kafkalite.topics["t"].partitions == 4
+    """)
+    result(pytester).assert_outcomes(passed=1)
+
+
+def test_asyncio_and_trio_tests_await(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import asyncio
+        import threading
+        import trio
+
+        async def waits(kafkalite):
+            threading.Timer(0.05, kafkalite.produce, ["later", "x"]).start()
+            (record,) = await kafkalite.aio.consume("later")
+            assert record.text == "x"
+            try:
+                await kafkalite.aio.await_stable("g", timeout=0.05)
+            except TimeoutError as error:
+                assert "now: group 'g' is Dead" in str(error)
+            else:
+                assert False
+
+        def test_asyncio(kafkalite):
+            asyncio.run(waits(kafkalite))
+
+        def test_trio(kafkalite):
+            trio.run(waits, kafkalite)
+    """)
+    result(pytester).assert_outcomes(passed=2)
+
+
+def test_the_same_tests_run_on_a_broker_that_is_there(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        def test_orders(kafkalite, kafka_bootstrap):
+            kafkalite.topics.create("orders")
+            kafkalite.produce("orders", "one")
+            assert kafkalite.consume("orders")[0].text == "one"
+            print("ON", kafka_bootstrap)
+    """)
+    with run(topics={"mine": 1}) as broker:
+        outcome = result(pytester, "-s", "--kafka-bootstrap", broker.bootstrap)
+        outcome.assert_outcomes(passed=1)
+        outcome.stdout.fnmatch_lines([f"*ON {broker.bootstrap}*"])
+        assert list(broker.topics) == ["mine"], "what the test created has gone, and nothing else"
+
+
+def test_the_plugin_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, kafkalite.pytest_plugin;"
+        "print(sorted(name for name in sys.modules if name.startswith(('kafkalite', 'trio'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['kafkalite', 'kafkalite.pytest_plugin']\n"

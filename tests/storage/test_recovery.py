@@ -3,6 +3,7 @@
 import pytest
 
 from kafkalite_storage.log import AppendOrigin
+from kafkalite_storage.memory_filesystem import MemoryFile, MemoryFileSystem
 from kafkalite_wire.records import build_end_txn_marker, read_header
 
 NOW = 1_700_000_000_000
@@ -218,3 +219,24 @@ def test_transactions_are_known_after_a_crash(open_log, append, point):
     log = open_log(recovery_point=point)
     assert log.aborted_transactions(0, 100) == expected
     assert log.last_stable_offset == 6
+
+
+def test_a_clean_start_costs_the_same_for_few_and_for_many_segments(open_log, append, fs, monkeypatch):
+    touched = []
+    read_at, read, opened = MemoryFile.read_at, MemoryFileSystem.read, MemoryFileSystem.open
+    monkeypatch.setattr(MemoryFile, "read_at", lambda *call: touched.append("read_at") or read_at(*call))
+    monkeypatch.setattr(MemoryFileSystem, "read", lambda *call: touched.append("read") or read(*call))
+    monkeypatch.setattr(MemoryFileSystem, "open", lambda *call, **how: touched.append("open") or opened(*call, **how))
+    costs = {}
+    log = open_log(SMALL)
+    for goal in (3, 1000):
+        while log.segment_count < goal:
+            append(log, b"x" * 400)
+        end = log.log_end_offset
+        log.close()
+        touched.clear()
+        log = open_log(SMALL, clean=True, recovery_point=end)
+        costs[goal] = sorted(touched)
+        assert (log.segment_count, log.log_end_offset) == (goal, end)
+    assert costs[3] == costs[1000]
+    assert len(costs[3]) < 30

@@ -14,6 +14,8 @@ from kafkalite.demo.reports import STOP, Commands, report
 _PREFIX: Final = len(b'{"click":')
 _CHUNK: Final = 500
 _COMMIT_TIMEOUT_MS: Final = 5000
+_POLL_MS: Final = 1000
+"""Records end a poll at once. A shorter one may end within a rebalance, and there kafka-python 3.0 can stall."""
 
 
 class Biller:
@@ -29,7 +31,7 @@ class Biller:
 
     def bill_some(self) -> int:
         """Read and bill what has come, and return how many clicks it was."""
-        polled = self._consumer.poll(timeout_ms=100, max_records=_CHUNK)
+        polled = self._consumer.poll(timeout_ms=_POLL_MS, max_records=_CHUNK)
         self._tell_membership()
         for partition, records in polled.items():
             self._bill(partition, records)

@@ -14,6 +14,8 @@ from kafkalite.demo.reports import STOP, Commands, report
 _CHUNK: Final = 2000
 _REPORT_EVERY: Final = 0.25
 _COMMIT_TIMEOUT_MS: Final = 5000
+_POLL_MS: Final = 1000
+"""Records end a poll at once. A shorter one may end within a rebalance, and there kafka-python 3.0 can stall."""
 
 
 class _Digest(Protocol):
@@ -96,7 +98,7 @@ def main(*, bootstrap: str, topic: str, group: str) -> None:
                 report("rewound")
             elif command.startswith("ends "):
                 ends = {int(key): end for key, end in json.loads(command.removeprefix("ends ")).items()}
-        for partition, records in consumer.poll(timeout_ms=100, max_records=_CHUNK).items():
+        for partition, records in consumer.poll(timeout_ms=_POLL_MS, max_records=_CHUNK).items():
             reading.add(partition.partition, records)
         if ends and not told and reading.has_reached(ends):
             told = True

@@ -72,7 +72,7 @@ class GroupCommit:
         self.when_synced(partition, lambda error: _tell(partition, error))
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Sync in threads until cancelled; whoever waits then is told that it did not happen."""
+        """Sync in threads until cancelled; whoever waits then gets a last sync, made without one."""
         async with trio.open_nursery() as self._nursery:
             task_status.started()
             try:

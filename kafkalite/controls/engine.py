@@ -21,6 +21,9 @@ class Call:
     connection: object
     request: Any
     """The decoded message, of the class that the API declares."""
+    correlation_id: int
+    frame: memoryview
+    """The whole request without its length; valid while the call is shown, so whoever wants it later copies it."""
 
 
 class Owed(Protocol):
@@ -35,8 +38,28 @@ class Owed(Protocol):
         ...
 
 
-Proceed = Callable[[], None]
-"""Lets the handler run, now or later; it then answers the call itself."""
+class Proceed(Protocol):
+    """Lets the handler run, now or later."""
+
+    def __call__(self, owed: Owed | None = None) -> None:
+        """Run the handler. It answers the client, or where ``owed`` is given that one, which may change the answer."""
+        ...
+
+
+class ReplyObserver(Protocol):
+    """Who wants to know how a call ended; exactly one of these is called, unless the client goes away before."""
+
+    def sent(self, response: object | None) -> None:
+        """Learn what was sent, None if nothing was. What a response borrows from a log is valid during the call."""
+        ...
+
+    def failed(self, reason: str) -> None:
+        """Learn why the connection was ended instead."""
+        ...
+
+
+Observer = Callable[[Call], ReplyObserver | None]
+"""Is shown each call on its way to rules and handler; gives who wants to know how it ends, or None."""
 
 
 class Rule(Protocol):
@@ -55,13 +78,15 @@ class Engine:
     """Who looks at requests, and the rules that act on them; the first rule that is concerned acts."""
 
     def __init__(self) -> None:
-        self.observers: list[Callable[[Call], None]] = []
+        self.observers: list[Observer] = []
         self.rules: list[Rule] = []
 
+    def shown(self, call: Call) -> list[ReplyObserver]:
+        """Show a call to the observers; gives those that want to know how it ends."""
+        return [wants for observe in self.observers if (wants := observe(call)) is not None]
+
     def rule_for(self, call: Call) -> Rule | None:
-        """Show a call to the observers, and choose the rule that acts on it, if any."""
-        for observe in self.observers:
-            observe(call)
+        """Choose the rule that acts on a call, if any."""
         for rule in self.rules:
             if rule.concerns(call):
                 return rule

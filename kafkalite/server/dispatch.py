@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +18,7 @@ from kafkalite_wire.headers import RequestHeader, read_request_header, start_res
 from kafkalite_wire.schema import Payload
 
 if TYPE_CHECKING:
-    from kafkalite.controls.engine import Engine
+    from kafkalite.controls.engine import Engine, Owed, ReplyObserver
     from kafkalite.node import Node
     from kafkalite.server.connection import Connection, Slot
 
@@ -53,8 +53,10 @@ class Dispatch:
         handler = self._handlers.get(api.key)
         if handler is None:
             handler = self._handlers[api.key] = handler_of(api)
-        if self.engine is None or not self._is_acted_on(self.engine, connection, handler, header, request, frame):
+        if self.engine is None:
             self._start(connection, handler, header, request)
+        else:
+            self._controlled(self.engine, connection, handler, header, request, frame)
 
     def import_handler(self, api: Api) -> None:
         """Import what a first request of this API would wait for."""
@@ -68,8 +70,9 @@ class Dispatch:
         handler: Handler,
         header: RequestHeader,
         request: object,
-        slot: Slot | None = None,
+        reply: _Reply | None = None,
     ) -> None:
+        """Run the handler; ``reply`` is where its response goes, by default straight to the client."""
         context = Context(
             api_version=header.api_version,
             client_id=header.client_id or "",
@@ -80,13 +83,12 @@ class Dispatch:
         try:
             if isinstance(handler, Immediate):
                 response = handler.handle(self._node, request, context)
-                if slot is not None:
-                    _SlotReply(slot, header).send(response)
+                if reply is not None:
+                    reply.send(response)
                 elif response is not None:
                     connection.reply_now(framed(header.api, header.api_version, header.correlation_id, response))
             else:
-                reply = _SlotReply(connection.slot() if slot is None else slot, header)
-                handler.handle(self._node, request, context, reply)
+                handler.handle(self._node, request, context, reply or _Reply(connection.slot(), header))
         except RequestError:
             raise
         except Exception as error:
@@ -98,7 +100,7 @@ class Dispatch:
             raise RequestError(f"{name} v{version} failed here; the traceback is above") from None
         self._node.after_request()
 
-    def _is_acted_on(
+    def _controlled(
         self,
         engine: Engine,
         connection: Connection,
@@ -106,8 +108,8 @@ class Dispatch:
         header: RequestHeader,
         request: object,
         frame: memoryview,
-    ) -> bool:
-        """Show the request to the engine; True if a rule acts on it, now or later, in the handler's place."""
+    ) -> None:
+        """Show the request to the engine; a rule that is concerned acts in the handler's place, now or later."""
         call = Call(
             api=header.api,
             api_version=header.api_version,
@@ -115,23 +117,35 @@ class Dispatch:
             client_host=connection.host,
             connection=connection,
             request=request,
+            correlation_id=header.correlation_id,
+            frame=frame,
         )
+        observers = engine.shown(call)
         rule = engine.rule_for(call)
-        if rule is None:
-            return False
-        # The rule may keep the call for later, when there are other bytes in the buffer that the frame lies in.
-        kept = decode(header.api.request_type, header.api_version, memoryview(bytes(frame)), header.body)
+        if rule is None and not observers:
+            self._start(connection, handler, header, request)
+            return
         slot = connection.slot()
+        to_client = _Reply(slot, header, observers)
 
-        def proceed() -> None:
+        def start(request: object, reply: _Reply) -> None:
             try:
-                self._start(connection, handler, header, kept, slot)
+                self._start(connection, handler, header, request, reply)
             except RequestError as error:
-                slot.fail(str(error))
+                to_client.fail(str(error))
 
-        rule.act(replace(call, request=kept), proceed, _SlotReply(slot, header))
+        if rule is None:
+            start(request, to_client)
+            return
+        # The rule may keep the call for later, when there are other bytes in the buffer that the frame lies in.
+        kept = memoryview(bytes(frame))
+        call = replace(call, frame=kept, request=decode(header.api.request_type, header.api_version, kept, header.body))
+
+        def proceed(owed: Owed | None = None) -> None:
+            start(call.request, to_client if owed is None else _Reply(slot, header, instead=owed))
+
+        rule.act(call, proceed, to_client)
         self._node.after_request()
-        return True
 
     def _unsupported(self, connection: Connection, header: RequestHeader) -> None:
         if header.api.key is not ApiKey.API_VERSIONS:
@@ -146,16 +160,28 @@ class Dispatch:
         connection.reply_now(framed(header.api, 0, header.correlation_id, unsupported_version()))
 
 
-class _SlotReply:
-    """A deferred handler's reply: encodes the response into its place among the connection's replies."""
+class _Reply:
+    """A deferred handler's reply: encodes the response into its place among the connection's replies.
 
-    __slots__ = ("_header", "_slot")
+    With ``instead`` the response goes to a rule, which decides what the client is sent.
+    """
 
-    def __init__(self, slot: Slot, header: RequestHeader) -> None:
+    __slots__ = ("_header", "_instead", "_observers", "_slot")
+
+    def __init__(
+        self, slot: Slot, header: RequestHeader, observers: Sequence[ReplyObserver] = (), *, instead: Owed | None = None
+    ) -> None:
         self._slot = slot
         self._header = header
+        self._observers = observers
+        self._instead = instead
 
     def send(self, response: object | None) -> None:
+        if self._instead is not None:
+            self._instead.send(response)
+            return
+        for observer in self._observers:
+            observer.sent(response)
         if response is None:  # nothing is to be sent, and what waits behind goes on
             self._slot.fill([])
             return
@@ -163,9 +189,14 @@ class _SlotReply:
         self._slot.fill(framed(header.api, header.api_version, header.correlation_id, response))
 
     def skip(self) -> None:
-        self._slot.fill([])
+        self.send(None)
 
     def fail(self, reason: str) -> None:
+        if self._instead is not None:
+            self._instead.fail(reason)
+            return
+        for observer in self._observers:
+            observer.failed(reason)
         self._slot.fail(reason)
 
     def on_followed(self, call: Callable[[], None]) -> None:

@@ -115,6 +115,55 @@ async def test_observers_see_every_request() -> None:
     assert seen == [("Metadata", 9, "test"), ("Heartbeat", 4, "test")]
 
 
+class Ends:
+    """Notes how calls end."""
+
+    def __init__(self) -> None:
+        self.noted: list[object] = []
+
+    def sent(self, response: object | None) -> None:
+        self.noted.append(response)
+
+    def failed(self, reason: str) -> None:
+        self.noted.append(reason)
+
+
+async def test_a_rule_changes_what_the_handler_answers_and_observers_see_what_is_sent() -> None:
+    ends = Ends()
+
+    class Changed:
+        def __init__(self, owed: Owed) -> None:
+            self.owed = owed
+
+        def send(self, response: object | None) -> None:
+            assert response == HeartbeatResponse(error_code=ErrorCode.UNKNOWN_MEMBER_ID)
+            self.owed.send(REFUSED)
+
+        def fail(self, reason: str) -> None:
+            raise AssertionError(reason)
+
+    async def talk(client: ProtocolClient, engine: Engine) -> None:
+        engine.observers.append(lambda call: ends)
+        assert await client.call(HEARTBEAT, 4) == REFUSED
+        await client.call(ApiVersionsRequest(client_software_name="a", client_software_version="b"), 3)
+
+    await converse(lambda proceed, owed: proceed(Changed(owed)), talk)
+    assert [type(response).__name__ for response in ends.noted] == ["HeartbeatResponse", "ApiVersionsResponse"]
+    assert ends.noted[0] == REFUSED
+
+
+async def test_observers_learn_that_a_client_is_cut_off() -> None:
+    ends = Ends()
+
+    async def talk(client: ProtocolClient, engine: Engine) -> None:
+        engine.observers.append(lambda call: ends)
+        await client.send(HEARTBEAT, 4)
+        assert await client.is_closed()
+
+    await converse(lambda _, owed: owed.fail("as the rule says"), talk)
+    assert ends.noted == ["as the rule says"]
+
+
 def _requests() -> Iterator[tuple[object, int]]:
     partition = OffsetCommitRequestPartition(partition_index=0, committed_offset=1, committed_metadata=None)
     several = OffsetFetchRequestGroup(group_id="g", topics=None)
@@ -146,7 +195,16 @@ def _requests() -> Iterator[tuple[object, int]]:
     ids=lambda value: type(value).__name__ if not isinstance(value, int) else str(int(value)),
 )
 def test_every_request_of_a_group_can_be_refused(request_: object, key: int, version: int) -> None:
-    call = Call(api=APIS[key], api_version=version, client_id="c", client_host="/h", connection=None, request=request_)
+    call = Call(
+        api=APIS[key],
+        api_version=version,
+        client_id="c",
+        client_host="/h",
+        connection=None,
+        request=request_,
+        correlation_id=0,
+        frame=memoryview(b""),
+    )
     assert groups_of(call) == ("g",)
     response = refused(call, ErrorCode.NOT_COORDINATOR)
     read = decode(APIS[key].response_type, version, encode(response, version))

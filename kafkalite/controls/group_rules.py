@@ -1,4 +1,4 @@
-"""Rules about groups: a coordinator that has moved away, and members that are fenced."""
+"""Rules about groups: a coordinator that has moved away, members that are fenced, and members that are silent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from kafkalite.controls.engine import Call, Owed, Proceed
 
 
@@ -56,6 +58,35 @@ class Fenced:
         """Refuse; ``proceed`` is never called."""
         del proceed
         owed.send(refused(call, ErrorCode.FENCED_INSTANCE_ID))
+
+
+class Silence:
+    """All members of groups but some say nothing: what they send is on its way until :meth:`end`.
+
+    ``heard`` names those that are heard, by member, instance or client id.
+    """
+
+    def __init__(self, heard: Collection[str]) -> None:
+        self._heard = heard
+        self._on_their_way: list[Proceed] = []
+
+    def concerns(self, call: Call) -> bool:
+        """Tell whether the call would be a sign of life from a member that is silent."""
+        if call.api.key not in _WITH_MEMBER_ID:
+            return False
+        request = call.request
+        return {call.client_id, request.member_id, request.group_instance_id}.isdisjoint(self._heard)
+
+    def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
+        """Keep the call back."""
+        del call, owed
+        self._on_their_way.append(proceed)
+
+    def end(self) -> None:
+        """Let everything arrive, in the order in which it was sent."""
+        arriving, self._on_their_way = self._on_their_way, []
+        for proceed in arriving:
+            proceed()
 
 
 _WITH_MEMBER_ID = frozenset((ApiKey.JOIN_GROUP, ApiKey.SYNC_GROUP, ApiKey.HEARTBEAT, ApiKey.OFFSET_COMMIT))

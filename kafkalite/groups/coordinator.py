@@ -202,6 +202,10 @@ class GroupCoordinator:
         """
         return steering.keep_alive(names, self._groups, self._rebalances, self._turn(now))
 
+    def expects(self, names: Collection[str], *, until: float) -> bool:
+        """Tell whether a rebalance would end by ``until`` without members, so named, that are yet to join or sync."""
+        return steering.expected(names, self._groups, until)
+
     def expire_member(self, group_id: str, member_id: str, *, now: float) -> Effects:
         """Remove a member as if its session had ended. Raises KeyError if there is none."""
         turn = self._turn(now)

@@ -10,9 +10,10 @@ from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
     from kafkalite.groups.effects import Turn
-    from kafkalite.groups.group import Group
+    from kafkalite.groups.group import Group, Member
     from kafkalite.groups.rebalance import Rebalances
     from kafkalite.groups.registry import Groups
+    from kafkalite.groups.timers import Timer
 
 
 def keep_alive(names: Collection[str], groups: Groups, rebalances: Rebalances, turn: Turn) -> float | None:
@@ -20,15 +21,29 @@ def keep_alive(names: Collection[str], groups: Groups, rebalances: Rebalances, t
 
     Gives the shortest of their session time-outs, None if there is no such member.
     """
-    kept = [
-        member
-        for group in groups
-        for member in group.members.values()
-        if not {member.member_id, member.group_instance_id, member.client_id}.isdisjoint(names)
-    ]
+    kept = [member for group in groups for member in group.members.values() if _is_named(member, names)]
     for member in kept:
         rebalances.keep_alive(member, turn)
     return min((member.session_timeout for member in kept), default=None)
+
+
+def expected(names: Collection[str], groups: Groups, until: float) -> bool:
+    """Tell whether a rebalance would go on without members that have been told to join or to sync, up to a time."""
+    return any(
+        _is_named(member, names)
+        for group in groups
+        for member in group.members.values()
+        if (_is_due(group.join, until) and member.awaiting_join is None)
+        or (_is_due(group.sync, until) and member.member_id in group.pending_sync)
+    )
+
+
+def _is_named(member: Member, names: Collection[str]) -> bool:
+    return not {member.member_id, member.group_instance_id, member.client_id}.isdisjoint(names)
+
+
+def _is_due(timer: Timer, until: float) -> bool:
+    return timer.when is not None and timer.when <= until
 
 
 def expire(group: Group, member_id: str, rebalances: Rebalances, turn: Turn) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-from kafkalite.controls.group_rules import CoordinatorAway, Fenced
+from kafkalite.controls.group_rules import CoordinatorAway, Fenced, Silence
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.clock import SteerableClock
     from kafkalite.controls.engine import Engine
+    from kafkalite.groups.coordinator import GroupCoordinator
     from kafkalite.groups.effects import Effects
     from kafkalite.testing.portal import Portal
     from kafkalite.testing.watching import Watch
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _LEAST_STEP: Final = 1e-6
 _SHARE_OF_SESSION: Final = 3
 """Members that are kept alive beat this many times a session, as clients do by default."""
+_PATIENCE: Final = 4.0
+"""Seconds of the machine's clock in which a live client surely answers: it beats every three by default."""
 _TURNS: Final = 3
 """Turns of the loop in which tasks that have been woken do their work and sleep again."""
 
@@ -60,29 +64,57 @@ class Steering:
             raise ValueError(f"time cannot be advanced by {seconds} s")
         self._portal.call_async(lambda: self._advance(seconds, frozenset(keep_alive)))
 
-    async def _advance(self, left: float, keep_alive: frozenset[str]) -> None:
+    async def _advance(self, seconds: float, keep_alive: frozenset[str]) -> None:
         self._check_members(keep_alive)
+        if not keep_alive:
+            await self._move(seconds, keep_alive)
+            return
+        silence = Silence(keep_alive)
+        self._engine.rules.insert(0, silence)
+        try:
+            await self._move(seconds, keep_alive)
+        finally:
+            self._engine.rules.remove(silence)
+            silence.end()
+
+    async def _move(self, left: float, keep_alive: frozenset[str]) -> None:
         deadlines = self._node.deadlines
         while left > 0:
-            now = self._clock.now()
-            session = self._node.groups.coordinator.keep_alive(keep_alive, now=now) if keep_alive else None
-            due = max(deadlines.next_due() - now, _LEAST_STEP)
-            step = min(left, due, inf if session is None else session / _SHARE_OF_SESSION)
+            step = self._step(left, keep_alive)
+            if self._are_expected(keep_alive, step):
+                # Real clients answer in the machine's time, and the broker's must not run away from them.
+                await self._watch.wait(partial(self._are_not_expected, keep_alive, step), _PATIENCE)
+                step = self._step(left, keep_alive)
             self._clock.advance(step)
             left -= step
             deadlines.call_due(self._clock.now())
             self._node.after_request()
-            # Where some members are to fall silent nobody is heard meanwhile: a real heartbeat would save them.
-            for _ in range(0 if keep_alive else _TURNS):
+            for _ in range(_TURNS):
                 await trio.lowlevel.checkpoint()
-        if keep_alive:
-            self._node.groups.coordinator.keep_alive(keep_alive, now=self._clock.now())
+        self._coordinator.keep_alive(keep_alive, now=self._clock.now())
         # Retention pauses between logs, by the machine's clock: whoever looks next shall not see it half done.
         for shortened in self._node.storage.delete_expired(self._clock.wall_ms()):
             if shortened is not None:
                 self._node.topic_changed(shortened)
         self._node.after_request()
         self._watch.check()
+
+    @property
+    def _coordinator(self) -> GroupCoordinator:
+        return self._node.groups.coordinator
+
+    def _step(self, left: float, keep_alive: frozenset[str]) -> float:
+        """Give the way to what is due next, at most ``left``; who is kept alive begins a new session."""
+        now = self._clock.now()
+        session = self._coordinator.keep_alive(keep_alive, now=now)
+        due = max(self._node.deadlines.next_due() - now, _LEAST_STEP)
+        return min(left, due, inf if session is None else session / _SHARE_OF_SESSION)
+
+    def _are_expected(self, keep_alive: frozenset[str], step: float) -> bool:
+        return self._coordinator.expects(keep_alive, until=self._clock.now() + step)
+
+    def _are_not_expected(self, keep_alive: frozenset[str], step: float) -> bool:
+        return not self._are_expected(keep_alive, step)
 
     def _check_members(self, names: frozenset[str]) -> None:
         if not names:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import trio
+
 from kafkalite.testing.history import History
 from kafkalite.testing.looking import group_of
 from kafkalite.testing.positions import Positions
@@ -69,6 +71,16 @@ class Watch:
         self._waits[future] = look
         look()
         return future
+
+    async def wait(self, is_so: Callable[[], bool], patience: float) -> None:
+        """Wait until something is so, or the patience, in seconds of the machine's clock, has run out."""
+        so = trio.Event()
+        future: Future[None] = Future()
+        self._waits[future] = lambda: so.set() if is_so() else None
+        with trio.move_on_after(patience):
+            if not is_so():
+                await so.wait()
+        del self._waits[future]
 
     def give_up(self, future: Future[T], condition: Condition[T]) -> str:
         """Wait no longer; say in words what is missing, what there is and what happened."""

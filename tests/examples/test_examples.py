@@ -10,9 +10,6 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
-# As in tests/testing/test_controls.py: real clients, whose own time goes on while the broker's is advanced.
-pytestmark = pytest.mark.flaky(reruns=2)
-
 
 def run(*arguments: object) -> str:
     """Run Python far from this project's own pytest configuration, which other projects do not have."""

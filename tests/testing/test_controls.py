@@ -13,10 +13,6 @@ from members import BOTH, Join, Member
 
 ALL = {TopicPartition("clicks", index) for index in range(3)}
 
-# Real clients beat in their own time while the broker's is advanced: about once in ten runs on a busy machine one of
-# them begins a rebalance in between. Such a test is tried again, and shown as a rerun.
-pytestmark = pytest.mark.flaky(reruns=2)
-
 
 @pytest.fixture
 def consumer(broker: Handle) -> Iterator[confluent_kafka.Consumer]:

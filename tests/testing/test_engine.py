@@ -9,6 +9,7 @@ import trio
 
 import kafkalite
 from kafkalite.controls.engine import Call, Engine, Owed, Proceed
+from kafkalite.controls.group_rules import Silence
 from kafkalite.controls.refusals import groups_of, refused
 from kafkalite_wire.apis import APIS, ApiKey
 from kafkalite_wire.codec import decode, encode
@@ -162,6 +163,25 @@ async def test_observers_learn_that_a_client_is_cut_off() -> None:
 
     await converse(lambda _, owed: owed.fail("as the rule says"), talk)
     assert ends.noted == ["as the rule says"]
+
+
+async def test_what_a_silent_member_says_arrives_when_the_silence_ends() -> None:
+    async with kafkalite.Broker() as broker:
+        engine = broker.dispatch.engine = Engine()
+        silence = Silence({"heard"})
+        engine.rules.append(silence)
+        async with await trio.open_tcp_stream(*broker.addresses[0]) as stream:
+            client = ProtocolClient(stream)
+            heard = HeartbeatRequest(group_id="g", generation_id=1, member_id="m", group_instance_id="heard")
+            assert (await client.call(heard, 4)).error_code == ErrorCode.UNKNOWN_MEMBER_ID
+            number = await client.send(HEARTBEAT, 4)
+            async with await trio.open_tcp_stream(*broker.addresses[0]) as other:
+                assert (await ProtocolClient(other).call(MetadataRequest(topics=()), 9)).brokers
+            with trio.move_on_after(0):
+                await client.receive(HeartbeatResponse, 4)
+                raise AssertionError("it was heard")
+            silence.end()
+            assert (await client.receive(HeartbeatResponse, 4))[0] == number
 
 
 def _requests() -> Iterator[tuple[object, int]]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kafkalite.group_commit import GroupCommit
     from kafkalite.groups.coordinator import GroupCoordinator
     from kafkalite.groups.effects import Client, Effects
+    from kafkalite.groups.pinning import Overrule
     from kafkalite.handlers.handling import Reply
     from kafkalite_storage.log import PartitionLog
     from kafkalite_storage.storage import Storage
@@ -55,8 +56,11 @@ class GroupDriver:
         self._alarm: Deadline | None = None
         self._held = HeldHeartbeats(deadlines, config.group_heartbeat_hold)
         self._loaded: GroupCoordinator | None = None
+        self._away: set[str | None] = set()
         self.on_performed: Callable[[Effects], None] | None = None
         """Told after each change of a group, once its replies are under way: for whoever waits for a state."""
+        self.overrule: Overrule | None = None
+        """Changes what the leaders of groups assign; to be set before the first member comes."""
 
     @property
     def coordinator(self) -> GroupCoordinator:
@@ -65,11 +69,13 @@ class GroupDriver:
         Raises RequestError when it cannot be read: a group shall rather wait than go back to an old commit.
         """
         if self._loaded is None:
-            loaded = _new_coordinator(self._config)
+            loaded = _new_coordinator(self._config, self.overrule)
             try:
                 loaded.load(self._kept(), now=self._deadlines.now())
             except StorageError as error:
                 raise RequestError(f"cannot read the groups from {OFFSETS_TOPIC}: {error}") from error
+            for group_id in self._away:
+                loaded.suspend(group_id)
             self._loaded = loaded
             self._set_alarm()
         return self._loaded
@@ -141,14 +147,34 @@ class GroupDriver:
         self.perform(effects)
         self._held.release(group_id)
 
-    def unload(self) -> None:
-        """Forget the groups, after all that waits has been refused: the next request has them read from the log."""
-        self._held.release_all()
-        self.perform(self.coordinator.refuse_all_waiting(now=self._deadlines.now()))
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        self._loaded = None
+    def move_away(self, group_id: str | None) -> None:
+        """Refuse all that waits, and let no time run out: the coordinator of a group, with None of all, is elsewhere.
+
+        Whoever moves it away sees to it that requests do not come here meanwhile.
+        """
+        self._held.release_where(lambda held: group_id in (None, held))
+        self.perform(self.coordinator.refuse_waiting(group_id, now=self._deadlines.now()))
+        self._away.add(group_id)
+        self._reload(group_id)
+
+    def move_back(self, group_id: str | None) -> None:
+        """Be the coordinator again, with what the log says, as one that has just become it."""
+        self._away.discard(group_id)
+        self._reload(group_id)
+
+    def _reload(self, group_id: str | None) -> None:
+        """Read groups from the log again: all of them, the next time that anybody asks, or one at once."""
+        if group_id is None:
+            if self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = None
+            self._loaded = None
+            return
+        coordinator = self.coordinator
+        coordinator.reload(group_id, self._kept(), now=self._deadlines.now())
+        if not self._away.isdisjoint((group_id, None)):
+            coordinator.suspend(group_id)
+        self._set_alarm()
 
     def topic_deleted(self, name: str) -> None:
         """Forget the offsets that were committed for a topic."""
@@ -199,7 +225,7 @@ def _send(effects: Effects) -> None:
         cast("Reply[Any]", reply.token).send(reply.response)
 
 
-def _new_coordinator(config: BrokerConfig) -> GroupCoordinator:
+def _new_coordinator(config: BrokerConfig, overrule: Overrule | None) -> GroupCoordinator:
     # Imported here because a broker shall be up before the first member of a group needs all of this.
     from kafkalite.groups.config import GroupConfig
     from kafkalite.groups.coordinator import GroupCoordinator
@@ -213,4 +239,4 @@ def _new_coordinator(config: BrokerConfig) -> GroupCoordinator:
         offsets_retention=config.offsets_retention,
         offsets_retention_check_interval=config.offsets_retention_check_interval,
     )
-    return GroupCoordinator(groups, new_member_suffix=lambda: str(uuid.uuid4()))
+    return GroupCoordinator(groups, new_member_suffix=lambda: str(uuid.uuid4()), overrule=overrule)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from kafkalite.groups.group import Group
+    from kafkalite.groups.pinning import Overrule
     from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
     from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest
@@ -48,14 +49,17 @@ class GroupCoordinator:
     :meth:`next_deadline` has come. State changes before the records are written: a driver that cannot write them makes
     a new coordinator from its log, and ends the connections of :meth:`waiting_tokens` of the old one.
 
-    ``new_member_suffix`` makes the unique part of a member id, in Kafka a random UUID.
+    ``new_member_suffix`` makes the unique part of a member id, in Kafka a random UUID. ``overrule`` may change what the
+    leaders of groups assign.
     """
 
-    def __init__(self, config: GroupConfig, *, new_member_suffix: Callable[[], str]) -> None:
+    def __init__(
+        self, config: GroupConfig, *, new_member_suffix: Callable[[], str], overrule: Overrule | None = None
+    ) -> None:
         self._config = config
         self._timers = Timers()
         self._waiting = Waiting()
-        self._rebalances = Rebalances(config, self._timers, self._waiting)
+        self._rebalances = Rebalances(config, self._timers, self._waiting, overrule)
         self._groups = Groups(self._rebalances)
         self._table = OffsetTable()
         self._offsets = Offsets(config, self._groups, self._table, self._rebalances)
@@ -224,11 +228,23 @@ class GroupCoordinator:
         steering.force_rebalance(self._group(group_id), self._rebalances, turn)
         return turn.effects()
 
-    def refuse_all_waiting(self, *, now: float) -> Effects:
-        """Answer every join and sync that waits with NOT_COORDINATOR."""
+    def refuse_waiting(self, group_id: str | None, *, now: float) -> Effects:
+        """Answer every join and sync that waits, by default in all groups, with NOT_COORDINATOR."""
         turn = self._turn(now)
-        steering.refuse_all_waiting(self._groups, self._rebalances, turn)
+        steering.refuse_waiting(self._chosen(group_id), self._rebalances, turn)
         return turn.effects()
+
+    def reload(self, group_id: str, records: Iterable[tuple[bytes, bytes | None]], *, now: float) -> None:
+        """Forget a group for which nothing waits, and take it over from its log as :meth:`load` does."""
+        turn = self._turn(now)
+        self.suspend(group_id)
+        self._groups.discard(group_id, turn)
+        self._table.discard(group_id)
+        load(records, self._config, self._groups, self._table, self._rebalances, turn, only=group_id)
+
+    def suspend(self, group_id: str | None) -> None:
+        """Let no time of a group, by default of all, run out until it is loaded again."""
+        steering.suspend(self._chosen(group_id))
 
     # Looking in
 
@@ -258,6 +274,9 @@ class GroupCoordinator:
     def waiting_tokens(self) -> Collection[object]:
         """List the tokens of joins and syncs that have no reply yet."""
         return self._waiting.tokens()
+
+    def _chosen(self, group_id: str | None) -> Iterable[Group]:
+        return [group for group in self._groups if group_id in (None, group.group_id)]
 
     def _group(self, group_id: str) -> Group:
         group = self._groups.get(group_id)

@@ -31,9 +31,13 @@ def load(
     table: OffsetTable,
     rebalances: Rebalances,
     turn: Turn,
+    *,
+    only: str | None = None,
 ) -> None:
-    """Read all records, and begin all sessions anew. Raises WireError."""
+    """Read all records, by default of all groups, and begin all their sessions anew. Raises WireError."""
     for key, value in live(records):
+        if only is not None and key.group != only:
+            continue
         if isinstance(key, GroupMetadataKey):
             groups.discard(key.group, turn)
             if isinstance(value, GroupMetadataValue):
@@ -45,6 +49,8 @@ def load(
         else:
             table.remove(key.group, key.topic, key.partition)
     for group in groups:
+        if only is not None and group.group_id != only:
+            continue
         for member in group.members.values():
             rebalances.keep_alive(member, turn)
         if len(group.members) > config.group_max_size:

@@ -62,6 +62,10 @@ class OffsetTable:
         if group_id in self._groups and not topics:
             del self._groups[group_id]
 
+    def discard(self, group_id: str) -> None:
+        """Forget all offsets of a group."""
+        self._groups.pop(group_id, None)
+
     def of(self, group_id: str) -> TopicOffsets:
         """Give a group's offsets; they must not be kept, for they change."""
         return self._groups.get(group_id, _NONE)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kafkalite.groups.config import GroupConfig
     from kafkalite.groups.effects import Turn
     from kafkalite.groups.group import Member
+    from kafkalite.groups.pinning import Overrule
     from kafkalite.groups.timers import Timer, Timers
     from kafkalite.groups.waiting import Waiting
     from kafkalite_wire.messages.join_group import JoinGroupResponse
@@ -31,8 +32,9 @@ _BETWEEN_JOIN_AND_STABLE: Final = (GroupState.COMPLETING_REBALANCE, GroupState.S
 class Rebalances:
     """The part of the state machine that no single request decides."""
 
-    def __init__(self, config: GroupConfig, timers: Timers, waiting: Waiting) -> None:
+    def __init__(self, config: GroupConfig, timers: Timers, waiting: Waiting, overrule: Overrule | None) -> None:
         self._config = config
+        self._overrule = overrule
         self._timers = timers
         self._waiting = waiting
 
@@ -167,6 +169,8 @@ class Rebalances:
 
     def assign(self, group: Group, assignments: dict[str, bytes], turn: Turn) -> None:
         """Take over the leader's assignments, keep them, and hand them out; the group is stable then."""
+        if self._overrule is not None:
+            assignments = self._overrule(group, assignments)
         for member in group.members.values():
             member.assignment = assignments.get(member.member_id, b"")
         write_group(group, turn)

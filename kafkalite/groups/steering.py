@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from kafkalite.groups.group import GroupState
@@ -23,7 +23,8 @@ def keep_alive(names: Collection[str], groups: Groups, rebalances: Rebalances, t
     """
     kept = [member for group in groups for member in group.members.values() if _is_named(member, names)]
     for member in kept:
-        rebalances.keep_alive(member, turn)
+        if member.session.when is not None:
+            rebalances.keep_alive(member, turn)
     return min((member.session_timeout for member in kept), default=None)
 
 
@@ -68,8 +69,15 @@ def force_rebalance(group: Group, rebalances: Rebalances, turn: Turn) -> None:
         rebalances.prepare(group, turn)
 
 
-def refuse_all_waiting(groups: Groups, rebalances: Rebalances, turn: Turn) -> None:
+def refuse_waiting(groups: Iterable[Group], rebalances: Rebalances, turn: Turn) -> None:
     """Answer every join and sync that waits with NOT_COORDINATOR, because the coordinator is about to go."""
     for group in groups:
         for member in group.members.values():
             rebalances.refuse_waiting(group, member, ErrorCode.NOT_COORDINATOR, turn, member_id=member.member_id)
+
+
+def suspend(groups: Iterable[Group]) -> None:
+    """Let no time run out: the coordinator is elsewhere, and nobody can reach it."""
+    for group in groups:
+        for timer in (group.join, group.sync, *(member.session for member in group.members.values())):
+            timer.cancel()

@@ -197,6 +197,29 @@ class Groups:
         """Have all members of a group join again. Raises LookupError if it has none."""
         self._backend.steering.rebalance(group)
 
+    def pin(self, group: str, assignment: Mapping[str, Collection[tuple[str, int]]]) -> None:
+        """Give partitions to members of your choice, whatever the group's leader assigns, from now on.
+
+        ``assignment`` gives to each member, as it is called, its pairs of topic and partition. Other partitions go
+        where the leader puts them, and so do those of members that are not there. Whoever is in the group joins again
+        at once; a member of a cooperative group gets what another owns when that one has let it go. Pinned anew, only
+        the last word counts. Raises ValueError for a partition with two owners.
+        """
+        self._backend.steering.pin(group, assignment)
+
+    def unpin(self, group: str) -> None:
+        """Let the group's leader assign again, at once; nothing happens if nothing is pinned."""
+        self._backend.steering.unpin(group)
+
+    @contextmanager
+    def pinned(self, group: str, assignment: Mapping[str, Collection[tuple[str, int]]]) -> Generator[None]:
+        """Have an assignment pinned inside the block."""
+        self.pin(group, assignment)
+        try:
+            yield
+        finally:
+            self.unpin(group)
+
 
 class ClockControl:
     """The broker's clock: sessions, rebalance time-outs, delayed fetches, retention and record times go by it.
@@ -239,27 +262,30 @@ class ClockControl:
 
 
 class CoordinatorControl:
-    """The coordinator of all groups, as if it lived on another broker from time to time."""
+    """The coordinator of groups, as if it lived on another broker from time to time; by default that of all groups."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    def move_away(self) -> None:
-        """Answer all requests of groups NOT_COORDINATOR, and do not tell where the coordinator is."""
-        self._backend.steering.move_coordinator_away()
+    def move_away(self, group: str | None = None) -> None:
+        """Answer requests of groups NOT_COORDINATOR, and do not tell where the coordinator is.
 
-    def move_back(self) -> None:
-        """Be the coordinator again, with the groups as they were kept."""
-        self._backend.steering.move_coordinator_back()
+        Meanwhile nobody's session ends. Nothing happens if just this coordinator is away already.
+        """
+        self._backend.steering.move_coordinator_away(group)
+
+    def move_back(self, group: str | None = None) -> None:
+        """Be the coordinator again, with the groups as they were kept and sessions that begin anew."""
+        self._backend.steering.move_coordinator_back(group)
 
     @contextmanager
-    def away(self) -> Generator[None]:
+    def away(self, group: str | None = None) -> Generator[None]:
         """Have the coordinator away inside the block."""
-        self.move_away()
+        self.move_away(group)
         try:
             yield
         finally:
-            self.move_back()
+            self.move_back(group)
 
 
 def _awaited(wait: Wait[T], timeout: float) -> T:

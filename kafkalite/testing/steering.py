@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from kafkalite.controls.engine import Engine
     from kafkalite.groups.coordinator import GroupCoordinator
     from kafkalite.groups.effects import Effects
+    from kafkalite.groups.group import Group as GroupInCoordinator
+    from kafkalite.groups.pinning import Pins
     from kafkalite.testing.portal import Portal
     from kafkalite.testing.watching import Watch
 
@@ -39,7 +41,9 @@ class Steering:
         self._engine = engine
         self._watch = watch
         self._portal = portal
-        self._away: CoordinatorAway | None = None
+        self._away: dict[str | None, CoordinatorAway] = {}
+        self._pins: Pins | None = None
+        self._node.groups.overrule = self._overrule
 
     # Time
 
@@ -169,6 +173,38 @@ class Steering:
 
         self._portal.call(rebalance)
 
+    def pin(self, group_id: str, assignment: Mapping[str, Collection[tuple[str, int]]]) -> None:
+        """Give partitions to members for good. Raises ValueError where a partition is given to two."""
+        owners = _owners(assignment)
+
+        def pin() -> None:
+            from kafkalite.groups.pinning import Pins
+
+            if self._pins is None:
+                self._pins = Pins()
+            self._pins.pin(group_id, owners)
+            self._rebalance_if_any(group_id, "an assignment was pinned")
+
+        self._portal.call(pin)
+
+    def unpin(self, group_id: str) -> None:
+        """Let the leader of a group assign again; nothing happens if it does already."""
+
+        def unpin() -> None:
+            if self._pins is not None and self._pins.unpin(group_id):
+                self._rebalance_if_any(group_id, "the assignment is the leader's again")
+
+        self._portal.call(unpin)
+
+    def _rebalance_if_any(self, group_id: str, why: str) -> None:
+        if self._watch.group(group_id).members:
+            self._watch.history.tell(group_id, why, self._clock.now())
+            groups = self._node.groups
+            groups.steer(group_id, groups.coordinator.force_rebalance(group_id, now=self._clock.now()))
+
+    def _overrule(self, group: GroupInCoordinator, assignments: dict[str, bytes]) -> dict[str, bytes]:
+        return assignments if self._pins is None else self._pins.overrule(group, assignments)
+
     def _steer_member(self, group_id: str, name: str, what: str, act: Callable[[str], Effects]) -> None:
         effects = act(self._watch.group(group_id).member(name).member_id)
         self._watch.history.tell(group_id, f"{name} was {what}", self._clock.now())
@@ -176,24 +212,25 @@ class Steering:
 
     # The coordinator and the broker
 
-    def move_coordinator_away(self) -> None:
-        """Let the coordinator of all groups be nowhere; nothing happens if it is away already."""
+    def move_coordinator_away(self, group_id: str | None) -> None:
+        """Let the coordinator of a group, with None of all, be nowhere; nothing happens if it is away already."""
 
         def move() -> None:
-            if self._away is None:
-                self._away = CoordinatorAway()
-                self._engine.rules.insert(0, self._away)
-                self._node.groups.unload()
+            if group_id not in self._away:
+                self._away[group_id] = CoordinatorAway(group_id)
+                self._engine.rules.insert(0, self._away[group_id])
+                self._node.groups.move_away(group_id)
 
         self._portal.call(move)
 
-    def move_coordinator_back(self) -> None:
+    def move_coordinator_back(self, group_id: str | None) -> None:
         """Let the coordinator be here again, with the groups as its log has them."""
 
         def move() -> None:
-            if self._away is not None:
-                self._engine.rules.remove(self._away)
-                self._away = None
+            away = self._away.pop(group_id, None)
+            if away is not None:
+                self._engine.rules.remove(away)
+                self._node.groups.move_back(group_id)
                 self._watch.check()
 
         self._portal.call(move)
@@ -201,3 +238,13 @@ class Steering:
     def set_available(self, available: bool) -> None:
         """Cut all clients off and let none in, or let them in again."""
         self._portal.call(lambda: self._broker.set_available(available))
+
+
+def _owners(assignment: Mapping[str, Collection[tuple[str, int]]]) -> dict[tuple[str, int], str]:
+    owners: dict[tuple[str, int], str] = {}
+    for member, partitions in assignment.items():
+        for topic, index in partitions:
+            other = owners.setdefault((topic, index), member)
+            if other != member:
+                raise ValueError(f"{topic}-{index} cannot be pinned to both {other!r} and {member!r}: it has one owner")
+    return owners

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import confluent_kafka
 import pytest
@@ -210,6 +212,96 @@ def test_members_find_their_coordinator_again(broker: Handle, join: Join, client
             broker.await_committed("readers", "clicks", timeout=0.5)
     after = broker.await_committed("readers", "clicks")
     assert [m.member_id for m in after.members] == [m.member_id for m in before.members], "nobody had to leave"
+
+
+@BOTH
+def test_one_groups_coordinator_moves_and_no_other_group_notices(broker: Handle, join: Join) -> None:
+    join("reader")
+    other = confluent_kafka.Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "others"})
+    before = broker.await_positioned("readers")
+    with broker.coordinator.away("readers"):
+        broker.produce("clicks", "meanwhile", partition=0)
+        other.commit(offsets=[confluent_kafka.TopicPartition("clicks", 0, 1)], asynchronous=False)
+        with pytest.raises(NotInTime):
+            broker.await_committed("readers", "clicks", timeout=0.5)
+        broker.clock.advance(600)
+    after = broker.await_committed("readers", "clicks")
+    assert [m.member_id for m in after.members] == [m.member_id for m in before.members], "nobody's session ended"
+    assert broker.groups["others"].committed[TopicPartition("clicks", 0)].offset == 1
+    other.close()
+
+
+@BOTH
+def test_an_assignment_is_pinned_and_the_leader_decides_again_afterwards(broker: Handle, join: Join) -> None:
+    join("a")
+    join("b")
+    broker.await_stable("readers", members=2)
+    with broker.groups.pinned("readers", {"a": [TopicPartition("clicks", 0)], "b": [("clicks", 1), ("clicks", 2)]}):
+        group = broker.await_stable("readers", members=2)
+        assert [group.owners[partition].client_id for partition in sorted(ALL)] == ["a", "b", "b"]
+    with broker.groups.pinned("readers", {"b": ALL}):
+        group = broker.await_stable("readers", members=2)
+        assert group.member("b").assignment == ALL
+        assert not group.member("a").assignment
+    group = broker.await_stable("readers", members=2)
+    assert all(member.assignment for member in group.members)
+
+
+def test_what_is_pinned_to_somebody_who_is_gone_is_read_by_others(broker: Handle, join: Join) -> None:
+    join("a")
+    pinned = join("b", instance="b")
+    broker.groups.pin("readers", {"b": ALL})
+    assert broker.await_stable("readers", members=2).member("b").assignment == ALL
+    pinned.ask_to_stop()
+    assert pinned.has_ended.wait(10)
+    broker.groups.expire("readers", "b")  # static members do not leave when they are closed (KIP-345)
+    assert broker.await_stable("readers", members=1).member("a").assignment == ALL
+
+
+def test_cooperative_members_let_go_before_another_gets_what_is_pinned(broker: Handle) -> None:
+    owned: dict[tuple[str, int], str] = {}
+    stop = threading.Event()
+
+    def follow(name: str) -> None:
+        def gained(_: object, partitions: list[confluent_kafka.TopicPartition]) -> None:
+            for partition in partitions:
+                assert owned.setdefault((partition.topic, partition.partition), name) == name, "two owners"
+            consumer.incremental_assign(partitions)
+
+        def lost(_: object, partitions: list[confluent_kafka.TopicPartition]) -> None:
+            for partition in partitions:
+                del owned[partition.topic, partition.partition]
+            consumer.incremental_unassign(partitions)
+
+        consumer = confluent_kafka.Consumer({
+            "bootstrap.servers": broker.bootstrap,
+            "group.id": "readers",
+            "client.id": name,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "heartbeat.interval.ms": 100,
+        })  # fmt: skip
+        consumer.subscribe(["clicks"], on_assign=gained, on_revoke=lost)
+        while not stop.is_set():
+            consumer.poll(0.05)
+        consumer.close()
+
+    with ThreadPoolExecutor() as pool:
+        followers = [pool.submit(follow, name) for name in ("a", "b")]
+        broker.await_stable("readers", members=2)
+        for owner in ("a", "b", "a"):
+            broker.groups.pin("readers", {owner: ALL})
+            group = broker.await_stable("readers", members=2)
+            assert group.member(owner).assignment == ALL
+        broker.await_positioned("readers")
+        assert owned == dict.fromkeys(ALL, "a")
+        stop.set()
+        for follower in followers:
+            follower.result(10)
+
+
+def test_a_partition_is_pinned_to_one_member_only(broker: Handle) -> None:
+    with pytest.raises(ValueError, match="clicks-1 cannot be pinned to both 'a' and 'b': it has one owner"):
+        broker.groups.pin("readers", {"a": [("clicks", 1)], "b": [("clicks", 1)]})
 
 
 def test_a_commit_waits_for_its_coordinator(broker: Handle, consumer: confluent_kafka.Consumer) -> None:

@@ -1,9 +1,7 @@
 """`kafkalite demo`: the ad-click story."""
 
-import signal
 import sys
 from importlib.util import find_spec
-from types import FrameType
 
 import click
 
@@ -56,15 +54,5 @@ def demo(*, fast: bool, rate: int | None, seconds: float | None, bootstrap: str 
             rate=rate or _FASTEST_RATE, seconds=seconds or 25.0, throttle=10_000, session_timeout=6.0, heartbeat=1.0,
             commit_every=0.5, look_every=0.5, scene=4.0, patience=60.0,
         )  # fmt: skip
-    held = interrupted = False
-    # One way to be interrupted: trio turns SIGINT into a cancellation that ends all processes.
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        held = run(pace, bootstrap=bootstrap, as_program=as_json)
-    except* KeyboardInterrupt:
-        interrupted = True
-    sys.exit(130 if interrupted else 0 if held else 1)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    signal.raise_signal(signal.SIGINT)
+    held = run(pace, bootstrap=bootstrap, as_program=as_json)
+    sys.exit(130 if held is None else 0 if held else 1)

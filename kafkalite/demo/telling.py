@@ -1,8 +1,10 @@
 """One run of the demo: a broker, the story on it, and what became of the promises."""
 
 import os
+import signal
 import sys
 import tempfile
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -16,8 +18,8 @@ from kafkalite.demo.screen import Screen, as_json
 from kafkalite.demo.story import Pace, Story, StoryStalledError
 
 
-def run(pace: Pace, *, bootstrap: str | None, as_program: bool) -> bool:
-    """Tell the story, and return whether every promise held.
+def run(pace: Pace, *, bootstrap: str | None, as_program: bool) -> bool | None:
+    """Tell the story, and return whether every promise held; None if SIGINT or SIGTERM ended it.
 
     Without `bootstrap` it starts a broker of its own. With `as_program`, standard output gets one JSON document
     and the events go to standard error.
@@ -25,7 +27,23 @@ def run(pace: Pace, *, bootstrap: str | None, as_program: bool) -> bool:
     return trio.run(_run, pace, bootstrap, as_program)
 
 
-async def _run(pace: Pace, bootstrap: str | None, as_program: bool) -> bool:
+async def _run(pace: Pace, bootstrap: str | None, as_program: bool) -> bool | None:
+    held: bool | None = None
+    # A cancellation, and not a KeyboardInterrupt that could rise anywhere, so that all processes are surely ended.
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_on_signal, signals, nursery.cancel_scope)
+            held = await _told(pace, bootstrap, as_program)
+            nursery.cancel_scope.cancel()
+    return held
+
+
+async def _cancel_on_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    async for _ in signals:
+        scope.cancel()
+
+
+async def _told(pace: Pace, bootstrap: str | None, as_program: bool) -> bool:
     screen = Screen(Console(stderr=as_program, force_terminal=False if as_program else None))
     failure: str | None = None
     with tempfile.TemporaryDirectory(prefix="kafkalite-demo-") as temporary:
@@ -44,6 +62,7 @@ async def _run(pace: Pace, bootstrap: str | None, as_program: bool) -> bool:
                 await _tell(story, address, screen)
         except* (ActorFailedError, StoryStalledError) as failures:
             failure = _first_message(failures)
+    await trio.lowlevel.checkpoint_if_cancelled()
     verdicts = judge(story.evidence)
     if as_program:
         sys.stdout.write(as_json(verdicts, story, failure) + "\n")

@@ -42,9 +42,6 @@ def test_a_broker_that_is_not_there_breaks_every_promise_in_words(tmp_path: Path
     assert not any(promise["held"] for promise in outcome["promises"])
 
 
-# Half a dozen real processes that share two cores with other tests: once in fifty runs the signal comes at a moment at
-# which the exit code is 1. It is tried once more then, and shown as a rerun.
-@pytest.mark.flaky(reruns=1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_story_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}

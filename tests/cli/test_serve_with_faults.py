@@ -33,9 +33,7 @@ def test_a_mistake_is_one_of_usage_told_with_its_line(tmp_path: Path) -> None:
 def test_a_fault_of_a_file_fires_and_is_logged_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "faults.toml").write_text(FAULTS)
     command = [sys.executable, "-m", "kafkalite", "serve", "--listen=127.0.0.1:0", "--faults=faults.toml"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         found = re.search(r"listening on (\S+:\d+)", process.stdout.readline())
         assert found is not None

@@ -22,6 +22,7 @@ SESSION_ERRORS: Final = frozenset((
 
 _SESSIONS_SINCE: Final = 7
 _EMPTY_MEANS_ALL: Final = 0
+_NAME_NULLABLE: Final = 12
 _NOWHERE: Final = -1
 
 
@@ -81,9 +82,10 @@ class Metadata(Listed):
 
     def refusal(self, part: Part, version: int, error: int, handled: Any | None) -> Any:
         """Make the answer for a topic without partitions, with its id if there is one."""
-        if handled is None:
-            return Listed.refusal(self, part, version, error, handled)
-        return replace(handled, error_code=error, partitions=())
+        if handled is not None:
+            return replace(handled, error_code=error, partitions=())
+        refusal = Listed.refusal(self, part, version, error, handled)
+        return replace(refusal, name="") if refusal.name is None and version < _NAME_NULLABLE else refusal
 
 
 def _without_leaders(topic: Any, chosen: Chosen, error: int) -> Any:

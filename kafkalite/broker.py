@@ -190,10 +190,18 @@ async def _warm_up(dispatch: Dispatch) -> None:
         dispatch.import_handler(api)
 
 
-def run(config: BrokerConfig, *, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:
-    """Run a broker as a program: until SIGINT or SIGTERM. Raises StartError when it cannot start."""
+def run(
+    config: BrokerConfig,
+    *,
+    on_ready: Callable[[tuple[tuple[str, int], ...]], None],
+    prepare: Callable[[Broker], None] | None = None,
+) -> None:
+    """Run a broker as a program: until SIGINT or SIGTERM. Raises StartError when it cannot start.
+
+    ``prepare`` is called with the broker once it is open, before there are clients.
+    """
     _allow_many_files()
-    trio.run(_run, config, on_ready)
+    trio.run(_run, config, on_ready, prepare)
 
 
 def _allow_many_files() -> None:
@@ -207,9 +215,15 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _run(config: BrokerConfig, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:
+async def _run(
+    config: BrokerConfig,
+    on_ready: Callable[[tuple[tuple[str, int], ...]], None],
+    prepare: Callable[[Broker], None] | None,
+) -> None:
     broker = Broker(config)
     broker.open()
+    if prepare is not None:
+        prepare(broker)
     async with trio.open_nursery() as nursery:
         await nursery.start(_stop_on_signal, broker, nursery.cancel_scope)
         async with trio.open_nursery() as running:

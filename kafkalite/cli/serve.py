@@ -43,6 +43,12 @@ log = logging.getLogger("kafkalite.serve")
     metavar="KEY=VALUE",
     help="Set a broker property under Kafka's name. May be repeated.",
 )
+@click.option(
+    "--faults",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="TOML file of faults to be injected; each that fires is logged.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Log debugging details as well.")
 def serve(
@@ -52,6 +58,7 @@ def serve(
     data: str | None,
     file: Path | None,
     settings: tuple[str, ...],
+    faults: Path | None,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -76,6 +83,11 @@ def serve(
         )
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
+    prepare = None
+    if faults is not None:
+        from kafkalite.cli.faults import injecting
+
+        prepare = injecting(faults)
     log_to_stderr(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
     for warning in config.warnings:
         log.warning("%s", warning)
@@ -83,7 +95,7 @@ def serve(
     from kafkalite import broker
 
     try:
-        broker.run(config, on_ready=lambda addresses: _announce(config, addresses))
+        broker.run(config, on_ready=lambda addresses: _announce(config, addresses), prepare=prepare)
     except StartError as error:
         raise click.ClickException(str(error)) from None
 

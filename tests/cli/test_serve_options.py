@@ -25,9 +25,11 @@ class RecordingBroker:
     configs: list[BrokerConfig] = field(default_factory=list)
     addresses: tuple[tuple[str, int], ...] = (("127.0.0.1", 9092),)
     error: Exception | None = None
+    prepare: object = None
 
-    def run(self, config: BrokerConfig, *, on_ready: OnReady) -> None:
+    def run(self, config: BrokerConfig, *, on_ready: OnReady, prepare: object = None) -> None:
         self.configs.append(config)
+        self.prepare = prepare
         if self.error is not None:
             raise self.error
         on_ready(self.addresses)

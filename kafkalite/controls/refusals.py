@@ -19,9 +19,13 @@ _NO_OFFSET: Final = -1
 
 def groups_of(call: Call) -> tuple[str, ...]:
     """Name the groups that a request is about; none for requests that only their coordinator could not answer."""
-    request = call.request
-    match call.api.key:
-        case ApiKey.OFFSET_FETCH if call.api_version >= _SEVERAL_GROUPS_SINCE:
+    return groups_in(call.api.key, call.api_version, call.request)
+
+
+def groups_in(key: int, version: int, request: Any) -> tuple[str, ...]:
+    """Name the groups that a request of some API and version is about."""
+    match key:
+        case ApiKey.OFFSET_FETCH if version >= _SEVERAL_GROUPS_SINCE:
             return tuple(group.group_id for group in request.groups)
         case ApiKey.FIND_COORDINATOR if request.key_type == 0:
             return tuple(request.coordinator_keys) or (request.key,)

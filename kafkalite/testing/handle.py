@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from kafkalite.testing.backend import Backend, Batch, Wait
+from kafkalite.testing.awaited import committed, positioned, stable
+from kafkalite.testing.backend import PATIENCE, Backend, Batch, Wait
 from kafkalite.testing.batches import Text
-from kafkalite.testing.errors import NotInTime
-from kafkalite.testing.requests import committed, positioned, stable
+from kafkalite.testing.request_log import RequestLogControl
 from kafkalite.testing.views import Group, Header, Record, Topic
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from kafkalite.controls.request_log.exchange import Exchange
     from kafkalite.testing.asynchronous import AsyncHandle
+    from kafkalite.testing.request_log import Filters
+    from kafkalite_wire.apis import ApiKey
 
 T = TypeVar("T")
-
-PATIENCE: Final = 10.0
-"""Seconds, on the test's clock, that are waited for anything by default."""
 
 
 class Handle:
@@ -35,6 +36,7 @@ class Handle:
         self.groups = Groups(backend)
         self.clock = ClockControl(backend)
         self.coordinator = CoordinatorControl(backend)
+        self.requests = RequestLogControl(backend)
 
     @property
     def bootstrap(self) -> str:
@@ -114,6 +116,15 @@ class Handle:
         told apart by client id, so members should have one each. Raises NotInTime.
         """
         return _awaited(self._backend.until(positioned(self._backend, group, topic, partition, offset)), timeout)
+
+    def await_request(
+        self, api: str | ApiKey | None = None, *, timeout: float = PATIENCE, **filters: Unpack[Filters]
+    ) -> Exchange:
+        """Wait for a request that the request log has seen, and that has been answered or has ended otherwise.
+
+        See :meth:`.request_log.Requests.await_request`. Raises NotInTime, and ValueError if the log is off.
+        """
+        return self.requests.await_request(api, timeout=timeout, **filters)
 
     # The broker's being there
 
@@ -289,8 +300,4 @@ class CoordinatorControl:
 
 
 def _awaited(wait: Wait[T], timeout: float) -> T:
-    try:
-        return wait.future.result(timeout)
-    except (TimeoutError, CancelledError):
-        pass
-    raise NotInTime(f"after {timeout:g} s: {wait.give_up()}")
+    return wait.result(timeout)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TextIO, TypedDict
 
 from kafkalite.controls.request_log.criteria import Criteria, api_key, error_code
 from kafkalite.controls.request_log.exchange import Exchange, Outcome
-from kafkalite.controls.request_log.json_lines import write_lines
 from kafkalite.controls.request_log.log import CALLS, SIZE_BYTES, Bounds
 from kafkalite.testing.backend import PATIENCE
 
@@ -126,6 +125,8 @@ class Requests:
 
         A path names a file, which is replaced.
         """
+        from kafkalite.controls.request_log.json_lines import write_lines
+
         exchanges = self._exchanges(self._since)
         if not isinstance(to, (str, Path)):
             return write_lines(exchanges, to, records=records)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +20,7 @@ from kafkalite.server.listener import Listener, open_socket
 from kafkalite_wire.apis import APIS
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -190,10 +191,18 @@ async def _warm_up(dispatch: Dispatch) -> None:
         dispatch.import_handler(api)
 
 
-def run(config: BrokerConfig, *, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:
-    """Run a broker as a program: until SIGINT or SIGTERM. Raises StartError when it cannot start."""
+def run(
+    config: BrokerConfig,
+    *,
+    on_ready: Callable[[tuple[tuple[str, int], ...]], None],
+    request_log: Path | None = None,
+) -> None:
+    """Run a broker as a program: until SIGINT or SIGTERM. Raises StartError when it cannot start.
+
+    ``request_log`` is a file that a JSON line is written to for each request.
+    """
     _allow_many_files()
-    trio.run(_run, config, on_ready)
+    trio.run(_run, config, on_ready, request_log)
 
 
 def _allow_many_files() -> None:
@@ -207,14 +216,21 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _run(config: BrokerConfig, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:
+async def _run(
+    config: BrokerConfig, on_ready: Callable[[tuple[tuple[str, int], ...]], None], request_log: Path | None
+) -> None:
     broker = Broker(config)
     broker.open()
-    async with trio.open_nursery() as nursery:
-        await nursery.start(_stop_on_signal, broker, nursery.cancel_scope)
-        async with trio.open_nursery() as running:
-            on_ready(await running.start(broker.run))
-        nursery.cancel_scope.cancel()
+    with ExitStack() as stack:
+        if request_log is not None:
+            from kafkalite.server.request_logging import RequestLogFile
+
+            stack.callback(RequestLogFile(request_log, broker.node, broker.dispatch).close)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(_stop_on_signal, broker, nursery.cancel_scope)
+            async with trio.open_nursery() as running:
+                on_ready(await running.start(broker.run))
+            nursery.cancel_scope.cancel()
 
 
 async def _stop_on_signal(

@@ -43,6 +43,12 @@ log = logging.getLogger("kafkalite.serve")
     metavar="KEY=VALUE",
     help="Set a broker property under Kafka's name. May be repeated.",
 )
+@click.option(
+    "--request-log",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append each request and its answer to a file, as JSON lines. It grows without bound.  [default: off]",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Log debugging details as well.")
 def serve(
@@ -52,6 +58,7 @@ def serve(
     data: str | None,
     file: Path | None,
     settings: tuple[str, ...],
+    request_log: Path | None,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -83,7 +90,7 @@ def serve(
     from kafkalite import broker
 
     try:
-        broker.run(config, on_ready=lambda addresses: _announce(config, addresses))
+        broker.run(config, on_ready=lambda addresses: _announce(config, addresses), request_log=request_log)
     except StartError as error:
         raise click.ClickException(str(error)) from None
 

@@ -26,7 +26,8 @@ class RecordingBroker:
     addresses: tuple[tuple[str, int], ...] = (("127.0.0.1", 9092),)
     error: Exception | None = None
 
-    def run(self, config: BrokerConfig, *, on_ready: OnReady) -> None:
+    def run(self, config: BrokerConfig, *, on_ready: OnReady, request_log: Path | None) -> None:
+        assert request_log is None
         self.configs.append(config)
         if self.error is not None:
             raise self.error

@@ -64,7 +64,7 @@ class RequestLog:
         self._calls: deque[LoggedCall] = deque()
         self._connections: WeakKeyDictionary[object, int] = WeakKeyDictionary()
         self._connections_seen = 0
-        self._topic_names: dict[bytes, str] = {}
+        self._topic_names = dict(topic_names())
         self.bounds = bounds or Bounds()
         self.size_bytes = 0
         """Bytes of messages that are kept."""
@@ -95,13 +95,10 @@ class RequestLog:
 
     def exchanges(self, *, since: int = 0) -> Iterator[Exchange]:
         """Show the calls after number ``since``, oldest first, as they stand now."""
-        self._topic_names.update(self._ask_topic_names())
-        names = dict(self._topic_names)
-        return (logged.exchange(names) for logged in tuple(self._calls) if logged.number > since)
+        return (self.exchange(logged) for logged in tuple(self._calls) if logged.number > since)
 
     def exchange(self, logged: LoggedCall) -> Exchange:
         """Show one call as it stands now."""
-        self._topic_names.update(self._ask_topic_names())
         return logged.exchange(self._topic_names)
 
     def ended(self, logged: LoggedCall, outcome: Outcome, response: object | None = None, reason: str = "") -> None:
@@ -139,7 +136,7 @@ class RequestLog:
         return number
 
     def _learn_topic_names(self, call: Call) -> None:
-        """Ask for names while there are topics of such ids: later they may have been deleted."""
+        """Ask for names when a request names an id first: later the topic may have been deleted."""
         since, field = _BY_TOPIC_ID.get(call.api.key, (0, ""))
         if not field or call.api_version < since:
             return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from kafkalite.controls.request_log.exchange import Outcome
 from kafkalite.server.request_logging import request_log
 from kafkalite.testing.backend import Wait
+from kafkalite.testing.errors import BrokerFailed
 
 if TYPE_CHECKING:
     from kafkalite.controls.engine import Engine
@@ -75,9 +76,14 @@ class Recorder:
 
     def exchanges(self, log: RequestLog, *, since: int = 0, until: int | None = None) -> list[Exchange]:
         """Show what has been recorded after a number, and up to another one, oldest first."""
-        return self._portal.call(
-            lambda: [exchange for exchange in log.exchanges(since=since) if until is None or exchange.number <= until]
-        )
+
+        def show() -> list[Exchange]:
+            return [exchange for exchange in log.exchanges(since=since) if until is None or exchange.number <= until]
+
+        try:
+            return self._portal.call(show)
+        except BrokerFailed:
+            return show()  # the loop has ended, and nobody changes the log any more
 
     def until(self, criteria: Criteria) -> Wait[Exchange]:
         """Wait for an exchange that has ended; or, if its outcome is asked for, that has this one."""

@@ -80,7 +80,7 @@ class Requests:
         return self._recorder.log if self._recorded is None else self._recorded
 
     def find(self, api: str | ApiKey | None = None, **filters: Unpack[Filters]) -> list[Exchange]:
-        """Give the requests that are as the filters say, of one API or of all. Raises LookupError if there is no log."""
+        """Give the requests that are as the filters say, of one API or all. Raises LookupError if there is no log."""
         wanted = criteria(api, filters, since=self._since)
         return [exchange for exchange in self._exchanges(wanted.since) if wanted.admits(exchange)]
 

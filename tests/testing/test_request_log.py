@@ -364,6 +364,13 @@ def test_json_lines_tell_all_of_it(broker: Handle, tmp_path: Path) -> None:
     assert '"größer"' not in summaries.getvalue()
 
 
+def test_what_was_recorded_outlives_the_broker() -> None:
+    with run() as broker, broker.requests.recording() as log:
+        producer(broker).list_topics(timeout=10)
+    assert log.find("Metadata")
+    assert broker.requests.write_json_lines(io.StringIO()) == len(log)
+
+
 # Other brokers
 
 

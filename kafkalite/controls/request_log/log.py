@@ -24,7 +24,6 @@ _BY_TOPIC_ID: Final[Mapping[int, tuple[int, str]]] = {
 }
 """From which version on requests have topics by their ids, and where."""
 
-
 CALLS: Final = 10_000
 SIZE_BYTES: Final = 64 << 20
 

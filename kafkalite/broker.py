@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack, suppress
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +20,7 @@ from kafkalite.server.listener import Listener, open_socket
 from kafkalite_wire.apis import APIS
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
 
@@ -190,18 +191,22 @@ async def _warm_up(dispatch: Dispatch) -> None:
         dispatch.import_handler(api)
 
 
+Attachment = Callable[[Broker], "AbstractContextManager[object]"]
+"""Adds something to a broker that has been opened, until its block ends."""
+
+
 def run(
     config: BrokerConfig,
     *,
     on_ready: Callable[[tuple[tuple[str, int], ...]], None],
-    prepare: Callable[[Broker], None] | None = None,
+    attachments: Sequence[Attachment] = (),
 ) -> None:
     """Run a broker as a program: until SIGINT or SIGTERM. Raises StartError when it cannot start.
 
-    ``prepare`` is called with the broker once it is open, before there are clients.
+    ``attachments`` are entered once the broker is open, before there are clients, and left when it has ended.
     """
     _allow_many_files()
-    trio.run(_run, config, on_ready, prepare)
+    trio.run(_run, config, on_ready, attachments)
 
 
 def _allow_many_files() -> None:
@@ -218,17 +223,18 @@ def _allow_many_files() -> None:
 async def _run(
     config: BrokerConfig,
     on_ready: Callable[[tuple[tuple[str, int], ...]], None],
-    prepare: Callable[[Broker], None] | None,
+    attachments: Sequence[Attachment],
 ) -> None:
     broker = Broker(config)
     broker.open()
-    if prepare is not None:
-        prepare(broker)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(_stop_on_signal, broker, nursery.cancel_scope)
-        async with trio.open_nursery() as running:
-            on_ready(await running.start(broker.run))
-        nursery.cancel_scope.cancel()
+    with ExitStack() as stack:
+        for attach in attachments:
+            stack.enter_context(attach(broker))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(_stop_on_signal, broker, nursery.cancel_scope)
+            async with trio.open_nursery() as running:
+                on_ready(await running.start(broker.run))
+            nursery.cancel_scope.cancel()
 
 
 async def _stop_on_signal(

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import click
 
-from kafkalite.controls.engine import Engine
 from kafkalite.controls.faults.file import FaultFileError, read_faults
 from kafkalite.controls.faults.injector import Injector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Generator
 
-    from kafkalite.broker import Broker
+    from kafkalite.broker import Attachment, Broker
 
 log = logging.getLogger("kafkalite.faults")
 
 
-def injecting(path: Path) -> Callable[[Broker], None]:
-    """Read faults, and give what adds them to a broker that is open. A mistake in the file is one of the usage."""
+def injecting(path: Path) -> Attachment:
+    """Read faults, and give what injects them into a broker. A mistake in the file is one of the usage."""
     try:
         faults = read_faults(path)
     except FaultFileError as error:
         raise click.UsageError(str(error)) from None
 
-    def inject(broker: Broker) -> None:
-        engine = broker.dispatch.engine = Engine()
+    @contextmanager
+    def inject(broker: Broker) -> Generator[None]:
         node = broker.node
         injector = Injector(
-            engine,
+            broker.dispatch.controlled(),
             now=node.now,
             call_at=node.deadlines.call_at,
             topic_name=node.topic_name,
@@ -42,5 +42,7 @@ def injecting(path: Path) -> Callable[[Broker], None]:
         for fault in faults:
             injector.add(fault)
         log.warning("requests will fail on purpose: %d fault(s) from %s", len(faults), path)
+        yield
+        injector.clear()
 
     return inject

@@ -1,9 +1,14 @@
 """`kafkalite serve`: run a broker until it is told to stop."""
 
+from __future__ import annotations
+
 import logging
 import os
 import sys
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +16,11 @@ from kafkalite import __version__
 from kafkalite.cli.logs import log_to_stderr
 from kafkalite.config import BrokerConfig, ConfigError, HostPort, load
 from kafkalite.errors import StartError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from kafkalite.broker import Attachment, Broker
 
 log = logging.getLogger("kafkalite.serve")
 
@@ -49,6 +59,12 @@ log = logging.getLogger("kafkalite.serve")
     type=click.Path(path_type=Path),
     help="TOML file of faults to be injected; each that fires is logged.",
 )
+@click.option(
+    "--request-log",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append each request and its answer to a file, as JSON lines. It grows without bound.  [default: off]",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Log debugging details as well.")
 def serve(
@@ -59,6 +75,7 @@ def serve(
     file: Path | None,
     settings: tuple[str, ...],
     faults: Path | None,
+    request_log: Path | None,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -83,11 +100,13 @@ def serve(
         )
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
-    prepare = None
+    attachments: list[Attachment] = []
     if faults is not None:
         from kafkalite.cli.faults import injecting
 
-        prepare = injecting(faults)
+        attachments.append(injecting(faults))
+    if request_log is not None:
+        attachments.append(partial(_logging_requests, request_log))
     log_to_stderr(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
     for warning in config.warnings:
         log.warning("%s", warning)
@@ -95,9 +114,15 @@ def serve(
     from kafkalite import broker
 
     try:
-        broker.run(config, on_ready=lambda addresses: _announce(config, addresses), prepare=prepare)
+        broker.run(config, on_ready=lambda addresses: _announce(config, addresses), attachments=attachments)
     except StartError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _logging_requests(path: Path, broker: Broker) -> AbstractContextManager[object]:
+    from kafkalite.server.request_logging import RequestLogFile
+
+    return closing(RequestLogFile(path, broker.node, broker.dispatch))
 
 
 def _announce(config: BrokerConfig, addresses: tuple[tuple[str, int], ...]) -> None:

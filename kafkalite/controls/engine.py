@@ -18,6 +18,7 @@ class Call:
     api_version: int
     client_id: str
     client_host: str
+    client_port: int = 0
     connection: object
     request: Any
     """The decoded message, of the class that the API declares."""
@@ -50,7 +51,7 @@ class Proceed(Protocol):
 
 
 class ReplyObserver(Protocol):
-    """Who wants to know how a call ended; exactly one of these is called, unless the client goes away before."""
+    """Who wants to know how a call ended; exactly one of these is called, once."""
 
     def sent(self, response: object | None) -> None:
         """Learn what was sent, None if nothing was. What a response borrows from a log is valid during the call."""
@@ -58,6 +59,10 @@ class ReplyObserver(Protocol):
 
     def failed(self, reason: str) -> None:
         """Learn why the connection was ended instead."""
+        ...
+
+    def abandoned(self) -> None:
+        """Learn that the connection ended before there was a reply."""
         ...
 
 

@@ -8,15 +8,20 @@ from kafkalite.controls.shapes.table import SHAPES
 
 if TYPE_CHECKING:
     from kafkalite.controls.engine import Call
+    from kafkalite_wire.apis import ApiKey
 
 
 def groups_of(call: Call) -> tuple[str, ...]:
     """Name the groups that a request is about, each once."""
-    shape = SHAPES[call.api.key]
+    return groups_in(call.api.key, call.api_version, call.request)
+
+
+def groups_in(key: ApiKey, version: int, request: object) -> tuple[str, ...]:
+    """Name the groups that a request of some API and version is about, each once."""
+    shape = SHAPES[key]
     if "group" not in shape.names:
         return ()
-    parts = shape.parts(call.request, call.api_version)
-    return tuple(dict.fromkeys(part.group for part in parts if part.group is not None))
+    return tuple(dict.fromkeys(part.group for part in shape.parts(request, version) if part.group is not None))
 
 
 def refused(call: Call, error: int) -> object:

@@ -58,6 +58,14 @@ class Dispatch:
         else:
             self._controlled(self.engine, connection, handler, header, request, frame)
 
+    def controlled(self) -> Engine:
+        """Give the engine of this broker; with the first call of this, requests begin to pass by it."""
+        if self.engine is None:
+            from kafkalite.controls.engine import Engine
+
+            self.engine = Engine()
+        return self.engine
+
     def import_handler(self, api: Api) -> None:
         """Import what a first request of this API would wait for."""
         if api.key not in self._handlers:
@@ -115,6 +123,7 @@ class Dispatch:
             api_version=header.api_version,
             client_id=header.client_id or "",
             client_host=connection.host,
+            client_port=connection.peer[1],
             connection=connection,
             request=request,
             correlation_id=header.correlation_id,
@@ -176,6 +185,8 @@ class _Reply:
         self._header = header
         self._observers = observers
         self._instead = instead
+        if observers:
+            slot.on_abandoned = self._abandoned
 
     def send(self, response: object | None) -> None:
         if self._instead is not None:
@@ -196,7 +207,8 @@ class _Reply:
         if self._instead is not None:
             self._instead.fail(reason)
             return
-        for observer in self._observers:
+        observers, self._observers = self._observers, ()
+        for observer in observers:
             observer.failed(reason)
         self._slot.fail(reason)
 
@@ -204,7 +216,23 @@ class _Reply:
         self._slot.on_followed = call
 
     def on_abandoned(self, call: Callable[[], None]) -> None:
-        self._slot.on_abandoned = call
+        self._slot.on_abandoned = _both(self._slot.on_abandoned, call)
+
+    def _abandoned(self) -> None:
+        for observer in self._observers:
+            observer.abandoned()
+
+
+def _both(first: Callable[[], None] | None, second: Callable[[], None]) -> Callable[[], None]:
+    """Make one call of two."""
+    if first is None:
+        return second
+
+    def both() -> None:
+        first()
+        second()
+
+    return both
 
 
 def framed(api: Api, version: int, correlation_id: int, response: Any) -> list[Payload]:

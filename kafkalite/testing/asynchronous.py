@@ -5,17 +5,23 @@ from __future__ import annotations
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, TypeVar
 
+from kafkalite.testing.awaited import committed, positioned, stable
+from kafkalite.testing.backend import PATIENCE
 from kafkalite.testing.errors import NotInTime
-from kafkalite.testing.patience import PATIENCE
 from kafkalite.testing.portal import completed
-from kafkalite.testing.requests import committed, positioned, stable
+from kafkalite.testing.request_log import criteria
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from kafkalite.controls.faults.firings import Fired
+    from kafkalite.controls.request_log.exchange import Exchange
     from kafkalite.testing.backend import Backend, Wait
     from kafkalite.testing.faults import InjectedFault
     from kafkalite.testing.handle import Handle
+    from kafkalite.testing.request_log import Filters
     from kafkalite.testing.views import Group, Record
+    from kafkalite_wire.apis import ApiKey
 
 T = TypeVar("T")
 
@@ -69,6 +75,15 @@ class AsyncHandle:
     ) -> tuple[Fired, ...]:
         """Wait until a fault has acted on ``count`` requests. Raises NotInTime, which shows all that fired."""
         return await _awaited(fault.injection.until(fault.rule, count), timeout)
+
+    async def await_request(
+        self, api: str | ApiKey | None = None, *, timeout: float = PATIENCE, **filters: Unpack[Filters]
+    ) -> Exchange:
+        """Wait for a request that the request log has seen, and that has been answered or has ended otherwise.
+
+        Raises NotInTime, and ValueError if the log is off.
+        """
+        return await _awaited(self._backend.steering.recorder.until(criteria(api, filters)), timeout)
 
 
 async def _awaited(wait: Wait[T], timeout: float) -> T:

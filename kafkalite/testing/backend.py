@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from kafkalite.testing.batches import Text
+from kafkalite.testing.errors import NotInTime
 from kafkalite.testing.views import Group, Header, Record, Topic
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PATIENCE: Final = 10.0
+"""Seconds, on the test's clock, that are waited for anything by default."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wait(Generic[T]):
@@ -23,6 +27,14 @@ class Wait(Generic[T]):
 
     future: Future[T]
     give_up: Callable[[], str]
+
+    def result(self, timeout: float) -> T:
+        """Block until it has come. Raises NotInTime, which tells what there is instead."""
+        try:
+            return self.future.result(timeout)
+        except (TimeoutError, CancelledError):
+            pass
+        raise NotInTime(f"after {timeout:g} s: {self.give_up()}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,7 @@ class ExternalBackend:
     @property
     def steering(self) -> Steering:
         """Raise NotOnThisBroker: Kafka has no requests for that."""
-        return self._refuse("steering time, groups, faults and the broker itself")
+        return self._refuse("steering time, groups, faults and the broker itself, or logging its requests,")
 
     def _refuse(self, what: str) -> NoReturn:
         raise NotOnThisBroker(

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from kafkalite.controls.faults.words import fault_of
-from kafkalite.testing.patience import PATIENCE, awaited
+from kafkalite.testing.backend import PATIENCE
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -152,7 +152,7 @@ class InjectedFault:
 
     def await_fired(self, count: int = 1, *, timeout: float = PATIENCE) -> tuple[Fired, ...]:
         """Wait until it has acted on ``count`` requests. Raises NotInTime, which shows all that fired."""
-        return awaited(self.injection.until(self.rule, count), timeout)
+        return self.injection.until(self.rule, count).result(timeout)
 
     def release(self, count: int | None = None) -> int:
         """Let requests go on that it holds, by default all; tells how many did."""

@@ -6,15 +6,20 @@ from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from kafkalite.testing.backend import Backend, Batch
+from kafkalite.testing.awaited import committed, positioned, stable
+from kafkalite.testing.backend import PATIENCE, Backend, Batch
 from kafkalite.testing.batches import Text
 from kafkalite.testing.faults import Faults
-from kafkalite.testing.patience import PATIENCE, awaited
-from kafkalite.testing.requests import committed, positioned, stable
+from kafkalite.testing.request_log import RequestLogControl
 from kafkalite.testing.views import Group, Header, Record, Topic
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from kafkalite.controls.request_log.exchange import Exchange
     from kafkalite.testing.asynchronous import AsyncHandle
+    from kafkalite.testing.request_log import Filters
+    from kafkalite_wire.apis import ApiKey
 
 T = TypeVar("T")
 
@@ -33,6 +38,7 @@ class Handle:
         self.clock = ClockControl(backend)
         self.coordinator = CoordinatorControl(backend)
         self.faults = Faults(backend)
+        self.requests = RequestLogControl(backend)
 
     @property
     def bootstrap(self) -> str:
@@ -77,13 +83,13 @@ class Handle:
         self, topic: str, count: int = 1, *, partition: int | None = None, offset: int = 0, timeout: float = PATIENCE
     ) -> list[Record]:
         """Wait until a topic has ``count`` records, and give the first ones; no group is involved. Raises NotInTime."""
-        return awaited(self._backend.arrival(topic, partition, offset, count), timeout)
+        return self._backend.arrival(topic, partition, offset, count).result(timeout)
 
     # Waiting
 
     def await_stable(self, group: str, *, members: int | None = None, timeout: float = PATIENCE) -> Group:
         """Wait until a group is stable, with just so many members if ``members`` is given. Raises NotInTime."""
-        return awaited(self._backend.until(stable(group, members)), timeout)
+        return self._backend.until(stable(group, members)).result(timeout)
 
     def await_committed(
         self,
@@ -95,7 +101,7 @@ class Handle:
         timeout: float = PATIENCE,
     ) -> Group:
         """Wait until a group has committed ``offset``, by default all that the topic has now. Raises NotInTime."""
-        return awaited(self._backend.until(committed(self._backend, group, topic, partition, offset)), timeout)
+        return self._backend.until(committed(self._backend, group, topic, partition, offset)).result(timeout)
 
     def await_positioned(
         self,
@@ -111,7 +117,16 @@ class Handle:
         From then on nothing that is produced is missed by a consumer that begins at the end of a topic. Fetches are
         told apart by client id, so members should have one each. Raises NotInTime.
         """
-        return awaited(self._backend.until(positioned(self._backend, group, topic, partition, offset)), timeout)
+        return self._backend.until(positioned(self._backend, group, topic, partition, offset)).result(timeout)
+
+    def await_request(
+        self, api: str | ApiKey | None = None, *, timeout: float = PATIENCE, **filters: Unpack[Filters]
+    ) -> Exchange:
+        """Wait for a request that the request log has seen, and that has been answered or has ended otherwise.
+
+        See :meth:`.request_log.Requests.await_request`. Raises NotInTime, and ValueError if the log is off.
+        """
+        return self.requests.await_request(api, timeout=timeout, **filters)
 
     # The broker's being there
 

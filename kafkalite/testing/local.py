@@ -7,7 +7,6 @@ from concurrent.futures import Future
 from heapq import merge
 from typing import TYPE_CHECKING, TypeVar
 
-from kafkalite.controls.engine import Engine
 from kafkalite.testing import looking
 from kafkalite.testing.backend import Batch, Wait
 from kafkalite.testing.batches import as_bytes, batch_of, partition_for_key
@@ -34,7 +33,7 @@ class LocalBackend:
         self._node = broker.node
         self._portal = portal
         self._next_partition: dict[str, int] = {}
-        engine = broker.dispatch.engine = Engine()
+        engine = broker.dispatch.controlled()
         self._watch = Watch(broker, engine, portal)
         self._steering = Steering(broker, clock, engine, self._watch, portal)
         self._bootstrap = broker.bootstrap

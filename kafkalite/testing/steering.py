@@ -11,6 +11,7 @@ import trio
 
 from kafkalite.controls.group_rules import CoordinatorAway, Fenced, Silence
 from kafkalite.testing.injection import Injection
+from kafkalite.testing.recorder import Recorder
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
@@ -46,6 +47,7 @@ class Steering:
         self._pins: Pins | None = None
         self._node.groups.overrule = self._overrule
         self.faults = Injection(broker, engine, portal)
+        self.recorder = Recorder(broker.node, engine, portal)
 
     # Time
 

@@ -1,5 +1,6 @@
 """`kafkalite serve` as a program: it starts, says so, and ends as it should."""
 
+import json
 import os
 import re
 import signal
@@ -12,6 +13,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer
+from confluent_kafka.admin import AdminClient
 
 START = [sys.executable, "-m", "kafkalite", "serve", "--quiet"]
 WITHIN = 20  # seconds, on the busiest of machines
@@ -116,6 +119,46 @@ def test_a_data_directory_that_cannot_be_made_is_one_clear_line(serve: Serve, tm
     assert status == 1
     assert errors.count("\n") == 1
     assert str(tmp_path / "file" / "data") in errors
+
+
+def test_requests_are_logged_as_they_end_and_at_the_stop(serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "requests.jsonl"
+    file.write_text('{"api":"of an earlier run"}\n')
+    process = serve("--listen", "127.0.0.1:0", "--request-log", str(file))
+    host, port = address_of(process)
+    settings = {"bootstrap.servers": f"{host}:{port}", "group.id": "g", "client.id": "reader", "log_level": 0}
+    reader = Consumer(settings)
+    reader.subscribe(["clicks"])
+    assert AdminClient({**settings}).list_topics(timeout=WITHIN).brokers
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert lines[0]["api"] == "of an earlier run"
+    assert lines[1]["api"] == "ApiVersions"
+    assert lines[1]["outcome"] == "answered"
+    reader.close()
+    process.terminate()
+    assert outcome(process)[0] == 0
+    ended = [json.loads(line) for line in file.read_text().splitlines()[1:]]
+    assert len({line["number"] for line in ended}) == len(ended)
+    assert {"answered"} <= {line["outcome"] for line in ended} <= {"answered", "disconnected"}
+    assert any(line["groups"] == ["g"] for line in ended)
+
+
+def test_a_request_log_that_cannot_be_written_is_one_clear_line(serve: Serve, tmp_path: Path) -> None:
+    status, errors = outcome(serve("--listen", "127.0.0.1:0", "--request-log", str(tmp_path / "missing" / "file")))
+    assert (status, errors.count("\n")) == (1, 1)
+    assert f"cannot write the request log {tmp_path / 'missing' / 'file'}: No such file or directory" in errors
+
+
+def test_a_full_disk_ends_the_request_log_and_not_the_broker(serve: Serve) -> None:
+    process = serve("--listen", "127.0.0.1:0", "--request-log", "/dev/full")
+    with closing(socket.create_connection(address_of(process), timeout=WITHIN)) as client:
+        for _ in range(2):
+            client.sendall(b"\x00\x00\x00\x0e\x00\x12\x00\x00\x00\x00\x00\x07\x00\x04test")  # ApiVersions v0
+            assert client.recv(4096)
+    process.terminate()
+    status, errors = outcome(process)
+    assert (status, errors.count("\n")) == (0, 1)
+    assert "/dev/full: no requests are logged any more: No space left on device" in errors
 
 
 def test_a_reader_that_has_gone_does_not_stop_the_broker(serve: Serve) -> None:

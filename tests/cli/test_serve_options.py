@@ -25,11 +25,11 @@ class RecordingBroker:
     configs: list[BrokerConfig] = field(default_factory=list)
     addresses: tuple[tuple[str, int], ...] = (("127.0.0.1", 9092),)
     error: Exception | None = None
-    prepare: object = None
+    attachments: object = ()
 
-    def run(self, config: BrokerConfig, *, on_ready: OnReady, prepare: object = None) -> None:
+    def run(self, config: BrokerConfig, *, on_ready: OnReady, attachments: object = ()) -> None:
         self.configs.append(config)
-        self.prepare = prepare
+        self.attachments = attachments
         if self.error is not None:
             raise self.error
         on_ready(self.addresses)

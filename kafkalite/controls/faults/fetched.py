@@ -76,6 +76,9 @@ class _Opening:
     def failed(self, reason: str) -> None:
         pass
 
+    def abandoned(self) -> None:
+        pass
+
 
 def _named(call: Call) -> _Session:
     by_id = call.api_version >= _BY_TOPIC_ID

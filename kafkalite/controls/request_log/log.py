@@ -1,0 +1,216 @@
+"""The log itself: an observer that keeps what it is shown, and forgets the oldest when it is full."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+from kafkalite.controls.request_log.exchange import End, Exchange, Outcome
+from kafkalite.controls.request_log.keeping import BeginningOf, Kept, keep_request, keep_response
+from kafkalite_wire.apis import ApiKey
+
+if TYPE_CHECKING:
+    from kafkalite.controls.engine import Call
+    from kafkalite_wire.apis import Api
+
+_BY_TOPIC_ID: Final[Mapping[int, tuple[int, str]]] = {
+    ApiKey.PRODUCE: (13, "topic_data"),
+    ApiKey.FETCH: (13, "topics"),
+    ApiKey.OFFSET_COMMIT: (10, "topics"),
+    ApiKey.DELETE_TOPICS: (6, "topics"),
+}
+"""From which version on requests have topics by their ids, and where."""
+
+CALLS: Final = 10_000
+SIZE_BYTES: Final = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How much is kept: calls, bytes of their messages, and bytes of the records of one message."""
+
+    calls: int = CALLS
+    size_bytes: int = SIZE_BYTES
+    records_bytes: int = 1 << 20
+
+
+class RequestLog:
+    """What was asked, by whom, and the answers: the newest calls within the bounds.
+
+    ``now`` tells monotonic seconds and ``wall_ms`` milliseconds since 1970; ``topic_names`` gives the names of topics
+    by their ids; ``beginning_of`` reads pieces of files. ``on_change`` is called with each call when it comes, and
+    again when it has ended.
+    """
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], float],
+        wall_ms: Callable[[], int],
+        topic_names: Callable[[], Mapping[bytes, str]],
+        beginning_of: BeginningOf,
+        bounds: Bounds | None = None,
+        on_change: Callable[[LoggedCall], None] | None = None,
+    ) -> None:
+        self._now = now
+        self._wall_ms = wall_ms
+        self._ask_topic_names = topic_names
+        self._beginning_of = beginning_of
+        self._on_change = on_change
+        self._calls: deque[LoggedCall] = deque()
+        self._connections: WeakKeyDictionary[object, int] = WeakKeyDictionary()
+        self._connections_seen = 0
+        self._topic_names = dict(topic_names())
+        self.bounds = bounds or Bounds()
+        self.size_bytes = 0
+        """Bytes of messages that are kept."""
+        self.seen = 0
+        """How many calls there have been; also the number of the last one."""
+        self.dropped = 0
+        """How many of them had to make room for newer ones."""
+
+    def observe(self, call: Call) -> LoggedCall:
+        """Keep a call that is on its way, and learn how it ends."""
+        self.seen += 1
+        self._learn_topic_names(call)
+        kept = keep_request(call, self.bounds.records_bytes)
+        logged = LoggedCall(
+            self, call, self.seen, self._connection(call.connection), kept, self._now(), self._wall_ms()
+        )
+        self._calls.append(logged)
+        self._grown(kept.kept_size)
+        self._changed(logged)
+        return logged
+
+    def clear(self) -> None:
+        """Forget all calls; numbers go on."""
+        for logged in self._calls:
+            logged.is_kept = False
+        self._calls.clear()
+        self.size_bytes = self.dropped = 0
+
+    def exchanges(self, *, since: int = 0) -> Iterator[Exchange]:
+        """Show the calls after number ``since``, oldest first, as they stand now."""
+        return (self.exchange(logged) for logged in tuple(self._calls) if logged.number > since)
+
+    def exchange(self, logged: LoggedCall) -> Exchange:
+        """Show one call as it stands now."""
+        return logged.exchange(self._topic_names)
+
+    def ended(self, logged: LoggedCall, outcome: Outcome, response: object | None = None, reason: str = "") -> None:
+        """Note how a call ended, at once: what a response borrows is not there for long."""
+        kept = None
+        if response is not None:
+            kept = keep_response(
+                logged.api, logged.api_version, response, self.bounds.records_bytes, self._beginning_of
+            )
+        logged.end = End(outcome, self._now(), kept, reason)
+        if logged.is_kept and kept is not None:
+            self._grown(kept.kept_size)
+        self._changed(logged)
+
+    def _grown(self, size: int) -> None:
+        self.size_bytes += size
+        # The newest call is kept, whatever its size: a log that is empty after a call helps nobody.
+        while len(self._calls) > 1 and (
+            len(self._calls) > self.bounds.calls or self.size_bytes > self.bounds.size_bytes
+        ):
+            oldest = self._calls.popleft()
+            oldest.is_kept = False
+            self.size_bytes -= oldest.kept_size
+            self.dropped += 1
+
+    def _changed(self, logged: LoggedCall) -> None:
+        if self._on_change is not None:
+            self._on_change(logged)
+
+    def _connection(self, connection: object) -> int:
+        number = self._connections.get(connection)
+        if number is None:
+            self._connections_seen += 1
+            number = self._connections[connection] = self._connections_seen
+        return number
+
+    def _learn_topic_names(self, call: Call) -> None:
+        """Ask for names when a request names an id first: later the topic may have been deleted."""
+        since, field = _BY_TOPIC_ID.get(call.api.key, (0, ""))
+        if not field or call.api_version < since:
+            return
+        for topic in getattr(call.request, field):
+            if topic.topic_id not in self._topic_names:
+                self._topic_names.update(self._ask_topic_names())
+                self._topic_names.setdefault(topic.topic_id, "")
+
+
+class LoggedCall:
+    """A call in the log, which hears how it ends."""
+
+    __slots__ = (
+        "_log", "api", "api_version", "asked", "asked_ms", "client_host", "client_id", "client_port", "connection",
+        "correlation_id", "end", "is_kept", "number", "request",
+    )  # fmt: skip
+
+    def __init__(
+        self, log: RequestLog, call: Call, number: int, connection: int, request: Kept, asked: float, asked_ms: int
+    ) -> None:
+        self._log = log
+        self.api: Api = call.api
+        self.api_version = call.api_version
+        self.correlation_id = call.correlation_id
+        self.client_id = call.client_id
+        self.client_host = call.client_host
+        self.client_port = call.client_port
+        self.connection = connection
+        self.number = number
+        self.request = request
+        self.asked = asked
+        self.asked_ms = asked_ms
+        self.end: End | None = None
+        self.is_kept = True
+
+    @property
+    def kept_size(self) -> int:
+        """How many bytes are kept of both messages."""
+        response = None if self.end is None else self.end.response
+        return self.request.kept_size + (0 if response is None else response.kept_size)
+
+    def sent(self, response: object | None) -> None:
+        """Learn what was sent, None if nothing was."""
+        self._log.ended(self, Outcome.UNANSWERED if response is None else Outcome.ANSWERED, response)
+
+    def failed(self, reason: str) -> None:
+        """Learn why the connection was ended instead."""
+        self._log.ended(self, Outcome.CUT_OFF, reason=reason)
+
+    def abandoned(self) -> None:
+        """Learn that the connection ended before there was an answer."""
+        self._log.ended(self, Outcome.DISCONNECTED)
+
+    def exchange(self, topic_names: Mapping[bytes, str]) -> Exchange:
+        """Show the call as it stands now."""
+        end = self.end
+        response = None if end is None else end.response
+        return Exchange(
+            number=self.number,
+            api_key=self.api.key,
+            api=self.api.name,
+            api_version=self.api_version,
+            correlation_id=self.correlation_id,
+            client_id=self.client_id,
+            client_host=self.client_host.removeprefix("/"),
+            client_port=self.client_port,
+            connection=self.connection,
+            asked_ms=self.asked_ms,
+            latency=None if end is None else end.at - self.asked,
+            outcome=Outcome.WAITING if end is None else end.outcome,
+            reason="" if end is None else end.reason,
+            request_bytes=self.request.size,
+            response_bytes=0 if response is None else response.size,
+            declared=self.api,
+            kept_request=self.request,
+            kept_response=response,
+            topic_names=topic_names,
+        )

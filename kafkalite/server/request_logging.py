@@ -1,0 +1,82 @@
+"""The request log's ways into a broker: its clock, its topics, its files; and out of it, into a file of JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from logging import getLogger
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.controls.request_log.json_lines import line_of
+from kafkalite.controls.request_log.log import Bounds, LoggedCall, RequestLog
+from kafkalite.errors import StartError
+from kafkalite_storage.segment import FetchSlice
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kafkalite.node import Node
+    from kafkalite.server.dispatch import Dispatch
+    from kafkalite_wire.schema import Payload
+
+log = getLogger("kafkalite.requests")
+
+_JUST_THE_NEWEST: Final = Bounds(calls=1, size_bytes=0, records_bytes=64 << 10)
+
+
+def request_log(
+    node: Node, *, bounds: Bounds | None = None, on_change: Callable[[LoggedCall], None] | None = None
+) -> RequestLog:
+    """Make a log of what a broker is asked; it keeps nothing before its ``observe`` is among the engine's observers."""
+    return RequestLog(
+        now=node.now,
+        wall_ms=node.wall_ms,
+        topic_names=lambda: {topic_id: topic.name for topic_id, topic in node.storage.topics_by_id.items()},
+        beginning_of=beginning_of,
+        bounds=bounds,
+        on_change=on_change,
+    )
+
+
+def beginning_of(payload: Payload, size: int) -> bytes:
+    """Read the first bytes of records in a response, which may still lie in a file; none where it cannot be read."""
+    if not isinstance(payload, FetchSlice):
+        return bytes(memoryview(payload)[:size])  # type: ignore[arg-type]  # what is no piece of a file is a buffer
+    with suppress(OSError):
+        return FetchSlice(payload.file, payload.position, min(size, payload.size)).read()
+    return b""
+
+
+class RequestLogFile:
+    """Writes each request of a broker to the end of a file, as one JSON line, once it has ended.
+
+    A file that cannot be written any more ends the logging with an error in the broker's log, not the broker. Raises
+    StartError if it cannot be opened.
+    """
+
+    def __init__(self, path: Path, node: Node, dispatch: Dispatch) -> None:
+        try:
+            # A line at a time, so that whoever follows the file sees whole ones.
+            self._file = path.open("a", buffering=1, encoding="utf-8")
+        except OSError as error:
+            raise StartError(f"cannot write the request log {path}: {error.strerror}") from None
+        self._path = path
+        self._log = request_log(node, bounds=_JUST_THE_NEWEST, on_change=self._changed)
+        self._engine = dispatch.controlled()
+        self._engine.observers.append(self._log.observe)
+
+    def close(self) -> None:
+        """Write no more."""
+        if self._log.observe in self._engine.observers:
+            self._engine.observers.remove(self._log.observe)
+        with suppress(OSError):  # whatever could not be written has been told already
+            self._file.close()
+
+    def _changed(self, logged: LoggedCall) -> None:
+        if logged.end is None or self._file.closed:
+            return
+        try:
+            self._file.write(line_of(self._log.exchange(logged)))
+        except OSError as error:
+            log.error("%s: no requests are logged any more: %s", self._path, error.strerror)
+            self.close()

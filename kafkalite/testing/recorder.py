@@ -1,0 +1,128 @@
+"""Record what a broker of this process is asked. Safe to call from any other thread, but for what says otherwise."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.controls.request_log.exchange import Outcome
+from kafkalite.server.request_logging import request_log
+from kafkalite.testing.backend import Wait
+from kafkalite.testing.errors import BrokerFailed
+
+if TYPE_CHECKING:
+    from kafkalite.controls.engine import Engine
+    from kafkalite.controls.request_log.criteria import Criteria
+    from kafkalite.controls.request_log.exchange import Exchange
+    from kafkalite.controls.request_log.log import Bounds, LoggedCall, RequestLog
+    from kafkalite.node import Node
+    from kafkalite.testing.portal import Portal
+
+_SHOWN: Final = 10
+
+
+class Recorder:
+    """Attaches a request log to the engine while somebody wants one; otherwise no observer is there."""
+
+    def __init__(self, node: Node, engine: Engine, portal: Portal) -> None:
+        self._node = node
+        self._engine = engine
+        self._portal = portal
+        self._log: RequestLog | None = None
+        self._is_on = False
+        self._waits: dict[Future[Exchange], Criteria] = {}
+
+    @property
+    def is_on(self) -> bool:
+        """Whether requests are being recorded."""
+        return self._is_on
+
+    @property
+    def log(self) -> RequestLog:
+        """The log that records, or recorded last. Raises LookupError if there never was one."""
+        if self._log is None:
+            raise LookupError(
+                "the request log is off and has recorded nothing: "
+                "use `with kafkalite.requests.recording() as log:` or kafkalite.requests.start()"
+            )
+        return self._log
+
+    def start(self, bounds: Bounds) -> None:
+        """Begin an empty log. Raises ValueError if one is being recorded."""
+
+        def start() -> None:
+            if self._is_on:
+                raise ValueError("the request log is on already")
+            self._log = request_log(self._node, bounds=bounds, on_change=self._changed)
+            self._engine.observers.append(self._log.observe)
+            self._is_on = True
+
+        self._portal.call(start)
+
+    def stop(self) -> None:
+        """Record no more calls; what has been recorded stays, and still hears how it ends."""
+
+        def stop() -> None:
+            if self._is_on:
+                self._engine.observers.remove(self.log.observe)
+                self._is_on = False
+
+        self._portal.call(stop)
+
+    def clear(self) -> None:
+        """Forget what has been recorded."""
+        self._portal.call(self.log.clear)
+
+    def exchanges(self, log: RequestLog, *, since: int = 0, until: int | None = None) -> list[Exchange]:
+        """Show what has been recorded after a number, and up to another one, oldest first."""
+
+        def show() -> list[Exchange]:
+            return [exchange for exchange in log.exchanges(since=since) if until is None or exchange.number <= until]
+
+        try:
+            return self._portal.call(show)
+        except BrokerFailed:
+            return show()  # the loop has ended, and nobody changes the log any more
+
+    def until(self, criteria: Criteria) -> Wait[Exchange]:
+        """Wait for an exchange that has ended; or, if its outcome is asked for, that has this one."""
+        if not self._is_on:
+            raise ValueError(
+                "the request log is off, and would wait for ever: kafkalite.requests.start() switches it on"
+            )
+        future: Future[Exchange] = Future()
+
+        def begin() -> None:
+            self._portal.owe(future)
+            for exchange in self.log.exchanges(since=criteria.since):
+                if _is_awaited(criteria, exchange):
+                    future.set_result(exchange)
+                    return
+            self._waits[future] = criteria
+
+        self._portal.call(begin)
+        return Wait(future, lambda: self._portal.call(lambda: self._give_up(future, criteria)))
+
+    def _changed(self, logged: LoggedCall) -> None:
+        if not self._waits:
+            return
+        exchange = self.log.exchange(logged)
+        for future, criteria in tuple(self._waits.items()):
+            if _is_awaited(criteria, exchange):
+                del self._waits[future]
+                if not future.done():
+                    future.set_result(exchange)
+
+    def _give_up(self, future: Future[Exchange], criteria: Criteria) -> str:
+        self._waits.pop(future, None)
+        exchanges = list(self.log.exchanges(since=criteria.since))
+        apis = ", ".join(f"{api} {count}" for api, count in Counter(e.api for e in exchanges).most_common())
+        dropped = f", and {self.log.dropped} dropped before" if self.log.dropped else ""
+        lines = "".join(f"\n  {exchange}" for exchange in exchanges[-_SHOWN:])
+        return f"waited for: {criteria}\nin the log: {apis or 'no requests'}{dropped}; the last of them:{lines}"
+
+
+def _is_awaited(criteria: Criteria, exchange: Exchange) -> bool:
+    has_come = criteria.outcome is not None or exchange.outcome is not Outcome.WAITING
+    return has_come and criteria.admits(exchange)

@@ -15,6 +15,7 @@ from kafkalite.testing.views import Group, Header, Record, Topic
 
 if TYPE_CHECKING:
     from kafkalite.testing.asynchronous import AsyncHandle
+    from kafkalite.testing.snapshots import Snapshots
 
 T = TypeVar("T")
 
@@ -38,6 +39,11 @@ class Handle:
     def bootstrap(self) -> str:
         """Where clients find the broker, as their ``bootstrap.servers`` wants it."""
         return self._backend.bootstrap
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Snapshots of all that the broker keeps, to come back to. Raises NotOnThisBroker."""
+        return self._backend.snapshots
 
     @property
     def aio(self) -> AsyncHandle:

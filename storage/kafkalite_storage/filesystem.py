@@ -7,6 +7,7 @@ memory or crash after any operation. Paths are plain strings with `/`.
 import contextlib
 import errno
 import os
+import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -181,8 +182,7 @@ _READ_PIECE: Final = 1024 * 1024
 #: A file that is smaller is read and written: to ask for a clone first would not pay.
 _SMALL_COPY: Final = 64 * 1024
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-#: Linux's ioctl; others do not know it.
-_FICLONE: Final = 0x40049409
+_FICLONE: Final = 0x40049409 if sys.platform == "linux" else None
 _CANNOT_CLONE: Final = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, errno.ENOSYS}
 _CANNOT_LINK: Final = {errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK, errno.ENOSYS}
 _sync_data = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
@@ -265,7 +265,7 @@ class OsFileSystem:
 
     def clone(self, old: str, new: str) -> bool:
         """Let the copy share the blocks of the file until either is written to (Linux: Btrfs, XFS and others)."""
-        if fcntl is None:
+        if _FICLONE is None:
             return False
         source = os.open(old, os.O_RDONLY | os.O_CLOEXEC)
         try:

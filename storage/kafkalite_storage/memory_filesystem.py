@@ -6,7 +6,7 @@ Files are cloned without copying what they hold: what two of them hold is kept o
 import errno
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 from kafkalite_wire.crc import Buffer
 
@@ -22,7 +22,7 @@ class MemoryFile:
 
     __slots__ = ("_begin", "_own", "_shared", "_starts")
 
-    def __init__(self, content: bytes = b"") -> None:
+    def __init__(self, content: bytes | bytearray = b"") -> None:
         self._own = bytearray(content)
         #: Where its own bytes begin.
         self._begin = 0
@@ -105,9 +105,6 @@ class MemoryFile:
 
 class _Directory(dict[str, "MemoryFile | _Directory"]):
     """What is in a directory, by name."""
-
-
-_Kind = TypeVar("_Kind", MemoryFile, _Directory)
 
 
 class MemoryFileSystem:
@@ -229,7 +226,7 @@ class MemoryFileSystem:
             raise FileNotFoundError(errno.ENOENT, "no such directory", path)
         return node
 
-    def _put(self, path: str, node: _Kind) -> None:
+    def _put(self, path: str, node: MemoryFile | _Directory) -> None:
         above, _, name = path.rpartition("/")
         self._directory(above)[name] = node
 

@@ -175,8 +175,8 @@ def test_a_large_active_segment_is_closed_and_linked(tmp_path: Path, monkeypatch
         if restarted:
             kept.restart()
         image = kept.take()
-        assert os.path.samefile(f"{image.path}/t-0/{0:020}.log", f"{kept.path}/t-0/{0:020}.log")
-        assert not os.path.samefile(f"{image.path}/t-1/{0:020}.log", f"{kept.path}/t-1/{0:020}.log")
+        assert Path(f"{image.path}/t-0/{0:020}.log").samefile(f"{kept.path}/t-0/{0:020}.log")
+        assert not Path(f"{image.path}/t-1/{0:020}.log").samefile(f"{kept.path}/t-1/{0:020}.log")
         assert [kept.storage.log("t", number).segment_count for number in (0, 1)] == [2, 1]
         kept.put(b"more")
         kept.restore(image)
@@ -252,7 +252,7 @@ def test_an_image_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch
     monkeypatch.setattr(OsFileSystem, "copy", full)
     with pytest.raises(StorageFailure, match="No space left"):
         kept.take()
-    assert os.listdir(tmp_path / "data" / ".snapshots") == []
+    assert list((tmp_path / "data" / ".snapshots").iterdir()) == []
 
 
 def test_files_are_copied_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,8 @@ class Storage:
                     new_uuid=new_uuid,
                     check_records=check_records,
                 )
-                directory.forget_clean_marker()  # not before it is sure that the directory can be used
+                # Not before it is sure that the directory can be used. What came from an image is not synced either.
+                directory.forget_clean_marker(sync=not is_owned)
                 if metadata.is_new:
                     metadata.append(
                         [FeatureLevelRecord(name=name, feature_level=level) for name, level in FEATURES.items()],

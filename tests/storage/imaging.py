@@ -45,8 +45,11 @@ class Kept:
         self.images += 1
         return self.storage.take_image(str(self.images))
 
-    def restore(self, image: DirectoryImage) -> None:
+    def prepare(self, image: DirectoryImage) -> None:
         exchange.prepare(image, self.path)
+
+    def restore(self, image: DirectoryImage) -> None:
+        self.prepare(image)
         directory = self.storage.let_go()
         exchange.exchange(self.fs, self.path)
         self.storage = self.open(directory=directory)

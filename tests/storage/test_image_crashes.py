@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import pytest
 
+from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.storage import Storage
 from tests.storage.crashing import CrashingFileSystem, Operation
 from tests.storage.imaging import NOW, Content, Kept, content_of
@@ -101,6 +102,7 @@ def test_a_disk_that_fails_leaves_what_there_was(kept: Kept, what: str) -> None:
     fs = kept.fs
     assert isinstance(fs, CrashingFileSystem)
     number = 0
+    errors: list[str] = []
     while True:
         number += 1
         start = fs.attempts
@@ -114,12 +116,13 @@ def test_a_disk_that_fails_leaves_what_there_was(kept: Kept, what: str) -> None:
                 kept.take().remove()
             else:
                 kept.prepare(image)
-        except Exception as error:
-            assert "Input/output error" in str(error)
+        except StorageFailure as error:
+            errors.append(str(error))
         else:
             break
         finally:
             fs.fault = None
-    assert number > 10
+    assert len(errors) > 10
+    assert all("Input/output error" in error for error in errors)
     assert kept.content() == before
     kept.restore(image)

@@ -182,7 +182,7 @@ _READ_PIECE: Final = 1024 * 1024
 #: A file that is smaller is read and written: to ask for a clone first would not pay.
 _SMALL_COPY: Final = 64 * 1024
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_FICLONE: Final = 0x40049409 if sys.platform == "linux" else None
+_FICLONE: Final = 0x40049409
 _CANNOT_CLONE: Final = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, errno.ENOSYS}
 _CANNOT_LINK: Final = {errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK, errno.ENOSYS}
 _sync_data = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
@@ -265,13 +265,15 @@ class OsFileSystem:
 
     def clone(self, old: str, new: str) -> bool:
         """Let the copy share the blocks of the file until either is written to (Linux: Btrfs, XFS and others)."""
-        if _FICLONE is None:
+        if sys.platform != "linux":
             return False
+        from fcntl import ioctl
+
         source = os.open(old, os.O_RDONLY | os.O_CLOEXEC)
         try:
             target = os.open(new, _NEW, 0o644)
             try:
-                fcntl.ioctl(target, _FICLONE, source)
+                ioctl(target, _FICLONE, source)
             except OSError as error:
                 os.unlink(new)  # noqa: PTH108
                 if error.errno not in _CANNOT_CLONE:

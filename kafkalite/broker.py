@@ -1,22 +1,29 @@
-"""The broker as a whole: one node, its listeners, and the tasks that keep them going."""
+"""The broker as a whole: one node, its listeners, and the tasks that keep them going.
+
+A node may be exchanged for another one while the listeners stay (:meth:`Broker.restore`).
+"""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
+from dataclasses import replace
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-from kafkalite import upkeep
 from kafkalite.clock import MACHINE_CLOCK
 from kafkalite.config.address import HostPort
 from kafkalite.deadlines import Deadlines
+from kafkalite.errors import StartError
 from kafkalite.node import Node
 from kafkalite.server.dispatch import Dispatch
 from kafkalite.server.listener import Listener, open_socket
+from kafkalite.tending import Tending
+from kafkalite_storage import exchange
+from kafkalite_storage.directory_image import SNAPSHOTS, DirectoryImage
 from kafkalite_wire.apis import APIS
 
 if TYPE_CHECKING:
@@ -69,6 +76,11 @@ class Broker:
         self._deadlines = Deadlines(clock)
         self._listeners: tuple[Listener, ...] = ()
         self._stop = trio.Event()
+        self._tending: Tending | None = None
+        self._restoring = trio.Lock()
+        self._images = 0
+        self.on_restored: list[Callable[[], None]] = []
+        """Told when another node has taken the place of the one before."""
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
@@ -136,31 +148,109 @@ class Broker:
         """
         if self._node is None:
             self.open()
-        node = self._node
-        assert node is not None
         try:
             async with trio.open_nursery() as background, trio.open_nursery() as connections:
+                self._background = background
                 background.start_soon(self._deadlines.run)
-                await background.start(node.commits.run)
                 background.start_soon(_warm_up, self._dispatch)
-                background.start_soon(upkeep.run, node, self.config)
+                await self._tend()
                 async with trio.open_nursery() as accepting:
                     for listener in self._listeners:
                         accepting.start_soon(listener.accept, connections)
                         background.start_soon(listener.sweep)
                     task_status.started(self.addresses)
                     await self._stop.wait()
-                    accepting.cancel_scope.cancel()
+                    async with self._restoring:
+                        accepting.cancel_scope.cancel()
                 self._close_listeners()
-                node.stop_waiting()
+                self.node.stop_waiting()
                 with trio.move_on_after(_SHUTDOWN_DEADLINE):
                     for listener in self._listeners:
                         await listener.finish()
                 connections.cancel_scope.cancel()
                 background.cancel_scope.cancel()
         finally:
+            self._tending = None
             self._close_listeners()
-            node.close()
+            if self._node is not None:
+                self._node.close()
+
+    async def _tend(self) -> None:
+        self._tending = Tending(self.node, self.config)
+        await self._background.start(self._tending.run)
+
+    # Snapshots
+
+    def take_snapshot(self) -> DirectoryImage:
+        """Make an image of all that is kept as it is now, in milliseconds; it lasts until it is removed, or the broker.
+
+        Nothing of it changes afterwards. It holds no time, and no connections. Raises StorageError.
+        """
+        self._images += 1
+        return self.node.storage.take_image(str(self._images))
+
+    async def restore(self, snapshot: DirectoryImage) -> None:
+        """Go back to what was kept when a snapshot of this broker was taken, at the same addresses.
+
+        For clients it is as if the broker had been started again: they are cut off, and those who come meanwhile wait.
+        Producer ids that were given out since are not given out again, because their owners may still live. A process
+        that is killed meanwhile leaves the old or the new. Nothing has changed when it raises ValueError, because it is
+        no snapshot of this broker, or RuntimeError, because that does not run, or StorageError; StartError and OSError
+        end the broker as well.
+        """
+        async with self._restoring:
+            self._check_snapshot(snapshot)
+            root, fs = self.node.storage.path, self.node.storage.filesystem
+            exchange.prepare(snapshot, root)
+            with trio.CancelScope(shield=True):
+                for listener in self._listeners:
+                    listener.suspend()
+                await self._running_tending().stop()
+                for listener in self._listeners:
+                    await listener.cut_off()
+                self._running_tending()
+                await self._exchange_nodes(root, fs)
+                for listener in self._listeners:
+                    listener.resume()
+            for call in self.on_restored:
+                call()
+            await trio.to_thread.run_sync(exchange.remove_replaced, fs, root)
+
+    def _running_tending(self) -> Tending:
+        if self._tending is None or self._stop.is_set():
+            raise RuntimeError("the broker does not run")
+        return self._tending
+
+    def _check_snapshot(self, snapshot: DirectoryImage) -> None:
+        storage = self.node.storage
+        is_ours = snapshot.filesystem is storage.filesystem and snapshot.path.startswith(f"{storage.path}/{SNAPSHOTS}/")
+        if not is_ours or not snapshot.filesystem.exists(snapshot.path):
+            raise ValueError("this is not a snapshot of this broker, or it has been removed")
+
+    async def _exchange_nodes(self, root: str, fs: FileSystem) -> None:
+        before = self.node
+        self._node = None
+        try:
+            # In one turn of the loop, so that nobody sees a broker without a node.
+            self._node = self._dispatch.node = _successor(before, root, fs)
+        except (OSError, StartError) as error:
+            self._background.start_soon(_fail, error)
+            raise
+        before.pending_fetches.wake_all()  # those of clients are gone; whoever else waits looks at the new node
+        before.pending_fetches.complete_ready()
+        await self._tend()
+
+    def fork(self, snapshot: DirectoryImage, *, clock: Clock = MACHINE_CLOCK) -> Broker:
+        """Make another broker, to be run as any, which begins with a snapshot of this one and listens on a free port.
+
+        What becomes of one does not concern the other. What it keeps goes with this broker's snapshots.
+        """
+        self._images += 1
+        path = self.config.data_dir / SNAPSHOTS / f"fork-{self._images}"
+        snapshot.clone(str(path))
+        listen = tuple(HostPort(address.host, 0) for address in self.config.listen)
+        config = replace(self.config, data_dir=path, listen=listen, advertise=None)
+        return Broker(config, clock=clock, file_system=snapshot.filesystem)
 
     async def __aenter__(self) -> Self:
         """Start, and return when clients can connect. Raises StartError."""
@@ -182,6 +272,24 @@ class Broker:
     def _close_listeners(self) -> None:
         for listener in self._listeners:
             listener.close()
+
+
+def _successor(before: Node, root: str, fs: FileSystem) -> Node:
+    """Exchange the content of the data directory, and open it again."""
+    least_producer_id = before.next_producer_ids
+    directory = before.let_go()
+    try:
+        exchange.exchange(fs, root)
+    except OSError:
+        directory.release()
+        raise
+    node = Node(before.config, before.deadlines, fs, directory=directory, least_producer_id=least_producer_id)
+    node.groups.succeed(before.groups)
+    return node
+
+
+async def _fail(error: Exception) -> None:
+    raise error
 
 
 async def _warm_up(dispatch: Dispatch) -> None:

@@ -71,6 +71,12 @@ class GroupCommit:
         del self._due[partition]
         self.when_synced(partition, lambda error: _tell(partition, error))
 
+    def retire(self) -> None:
+        """Sync nothing any more only because its time is up."""
+        for deadline in self._due.values():
+            deadline.cancel()
+        self._due.clear()
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Sync in threads until cancelled; whoever waits then gets a last sync, made without one."""
         async with trio.open_nursery() as self._nursery:

@@ -165,9 +165,7 @@ class GroupDriver:
     def _reload(self, group_id: str | None) -> None:
         """Read groups from the log again: all of them, the next time that anybody asks, or one at once."""
         if group_id is None:
-            if self._alarm is not None:
-                self._alarm.cancel()
-                self._alarm = None
+            self.retire()
             self._loaded = None
             return
         coordinator = self.coordinator
@@ -175,6 +173,16 @@ class GroupDriver:
         if not self._away.isdisjoint((group_id, None)):
             coordinator.suspend(group_id)
         self._set_alarm()
+
+    def retire(self) -> None:
+        """Do nothing any more when time passes."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def succeed(self, before: GroupDriver) -> None:
+        """Go on with what was asked of the driver of another state, by whoever watches and steers the groups."""
+        self.on_performed, self.overrule, self._away = before.on_performed, before.overrule, before._away
 
     def topic_deleted(self, name: str) -> None:
         """Forget the offsets that were committed for a topic."""

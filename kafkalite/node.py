@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from kafkalite.config import BrokerConfig
     from kafkalite.deadlines import Deadlines
+    from kafkalite_storage.data_directory import DataDirectory
     from kafkalite_storage.filesystem import FileSystem
     from kafkalite_storage.log import AppendInfo, PartitionLog
     from kafkalite_storage.topics import Topic
@@ -52,10 +53,19 @@ def _random_uuid() -> bytes:
 class Node:
     """Everything that the requests of all clients share."""
 
-    def __init__(self, config: BrokerConfig, deadlines: Deadlines, file_system: FileSystem | None = None) -> None:
+    def __init__(
+        self,
+        config: BrokerConfig,
+        deadlines: Deadlines,
+        file_system: FileSystem | None = None,
+        *,
+        directory: DataDirectory | None = None,
+        least_producer_id: int = 0,
+    ) -> None:
         """Open the data directory, by default on the machine's file system, and replay what it says.
 
-        Raises StartError.
+        ``directory`` is the same directory where another node had it before (:meth:`let_go`), and
+        ``least_producer_id`` what that one gives out no more. Raises StartError.
         """
         self.config = config
         self.node_id = config.node_id
@@ -69,6 +79,7 @@ class Node:
         self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
         self.commits = GroupCommit(deadlines)
         self._producer_ids = range(0)
+        self._least_producer_id = least_producer_id
         try:
             self.storage = Storage.open(
                 config.data_dir,
@@ -77,6 +88,7 @@ class Node:
                 defaults=config.log_defaults,
                 new_uuid=_random_uuid,
                 now_ms=self.wall_ms(),
+                directory=directory,
             )
         except (DataDirectoryInUse, DataDirectoryCorrupt, UnsupportedFormat) as error:
             raise StartError(str(error)) from None
@@ -182,9 +194,16 @@ class Node:
     def new_producer_id(self) -> int:
         """Give out a producer id that this data directory has never given out. Raises StorageError."""
         if not self._producer_ids:
-            self._producer_ids = self.storage.allocate_producer_ids(now_ms=self.wall_ms())
+            self._producer_ids = self.storage.allocate_producer_ids(
+                now_ms=self.wall_ms(), at_least=self._least_producer_id
+            )
         first, self._producer_ids = self._producer_ids[0], self._producer_ids[1:]
         return first
+
+    @property
+    def next_producer_ids(self) -> int:
+        """Where the producer ids begin that neither this node nor those before it may have given out."""
+        return max(self.storage.next_producer_id, self._least_producer_id)
 
     # The rest
 
@@ -215,6 +234,12 @@ class Node:
         self.groups.stop_waiting()
         self.pending_fetches.wake_all()
         self.pending_fetches.complete_ready()
+
+    def let_go(self) -> DataDirectory:
+        """Do nothing any more, and save nothing: another node takes over, and owns the directory then."""
+        self.groups.retire()
+        self.commits.retire()
+        return self.storage.let_go()
 
     def close(self) -> None:
         """Close the logs cleanly."""

@@ -122,7 +122,7 @@ def serve(
 def _logging_requests(path: Path, broker: Broker) -> AbstractContextManager[object]:
     from kafkalite.server.request_logging import RequestLogFile
 
-    return closing(RequestLogFile(path, broker.node, broker.dispatch))
+    return closing(RequestLogFile(path, lambda: broker.node, broker.dispatch))
 
 
 def _announce(config: BrokerConfig, addresses: tuple[tuple[str, int], ...]) -> None:

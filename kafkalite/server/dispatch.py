@@ -31,7 +31,8 @@ class Dispatch:
     """Hands requests to their handlers, importing each when its API is first used."""
 
     def __init__(self, node: Node, served: dict[int, Api] = APIS) -> None:
-        self._node = node
+        self.node = node
+        """The state that requests are for; another one may take its place once no client is connected."""
         self._served = served
         self._handlers: dict[int, Handler] = {}
         self.engine: Engine | None = None
@@ -90,13 +91,13 @@ class Dispatch:
         )
         try:
             if isinstance(handler, Immediate):
-                response = handler.handle(self._node, request, context)
+                response = handler.handle(self.node, request, context)
                 if reply is not None:
                     reply.send(response)
                 elif response is not None:
                     connection.reply_now(framed(header.api, header.api_version, header.correlation_id, response))
             else:
-                handler.handle(self._node, request, context, reply or _Reply(connection.slot(), header))
+                handler.handle(self.node, request, context, reply or _Reply(connection.slot(), header))
         except RequestError:
             raise
         except Exception as error:
@@ -106,7 +107,7 @@ class Dispatch:
             if self.on_unexpected is not None:
                 self.on_unexpected(error)
             raise RequestError(f"{name} v{version} failed here; the traceback is above") from None
-        self._node.after_request()
+        self.node.after_request()
 
     def _controlled(
         self,
@@ -129,6 +130,7 @@ class Dispatch:
             correlation_id=header.correlation_id,
             frame=frame,
         )
+        node = self.node
         observers = engine.shown(call)
         rule = engine.rule_for(call)
         if rule is None and not observers:
@@ -138,6 +140,9 @@ class Dispatch:
         to_client = _Reply(slot, header, observers)
 
         def start(request: object, reply: _Reply) -> None:
+            if self.node is not node:  # a rule kept it for too long: what it was sent to is not there any more
+                to_client.fail("another state of the broker was restored")
+                return
             try:
                 self._start(connection, handler, header, request, reply)
             except RequestError as error:
@@ -155,7 +160,7 @@ class Dispatch:
             start(call.request if request is None else request, reply)
 
         rule.act(call, proceed, to_client)
-        self._node.after_request()
+        self.node.after_request()
 
     def _unsupported(self, connection: Connection, header: RequestHeader) -> None:
         if header.api.key is not ApiKey.API_VERSIONS:

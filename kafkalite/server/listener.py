@@ -62,6 +62,8 @@ class Listener:
         self._connections: set[Connection] = set()
         self._all_gone = trio.Event()
         self._is_available = True
+        self._accepts = trio.Event()
+        self._accepts.set()
         host, port = listening.getsockname()[:2]
         self.address: tuple[str, int] = (host, port)
 
@@ -69,6 +71,8 @@ class Listener:
         """Accept clients until cancelled; each is served by a task of ``nursery``."""
         while True:
             await trio.lowlevel.wait_readable(self._listening)
+            if not self._accepts.is_set():
+                await self._accepts.wait()
             try:
                 connected, _ = self._listening.accept()
             except OSError as error:
@@ -126,6 +130,22 @@ class Listener:
         if not available:
             for connection in tuple(self._connections):
                 connection.close()
+
+    def suspend(self) -> None:
+        """Let those who come wait until :meth:`resume`: they are not turned away."""
+        self._accepts = trio.Event()
+
+    def resume(self) -> None:
+        """Accept those who wait, and whoever comes."""
+        self._accepts.set()
+
+    async def cut_off(self) -> None:
+        """Close all connections at once, and return when the last one has ended."""
+        while self._connections:
+            self._all_gone = trio.Event()
+            for connection in tuple(self._connections):
+                connection.close()
+            await self._all_gone.wait()
 
     def close(self) -> None:
         """Stop listening."""

@@ -25,13 +25,16 @@ _JUST_THE_NEWEST: Final = Bounds(calls=1, size_bytes=0, records_bytes=64 << 10)
 
 
 def request_log(
-    node: Node, *, bounds: Bounds | None = None, on_change: Callable[[LoggedCall], None] | None = None
+    node: Callable[[], Node], *, bounds: Bounds | None = None, on_change: Callable[[LoggedCall], None] | None = None
 ) -> RequestLog:
-    """Make a log of what a broker is asked; it keeps nothing before its ``observe`` is among the engine's observers."""
+    """Make a log of what a broker is asked, whose ``node`` may be another one later.
+
+    It keeps nothing before its ``observe`` is among the engine's observers.
+    """
     return RequestLog(
-        now=node.now,
-        wall_ms=node.wall_ms,
-        topic_names=lambda: {topic_id: topic.name for topic_id, topic in node.storage.topics_by_id.items()},
+        now=lambda: node().now(),
+        wall_ms=lambda: node().wall_ms(),
+        topic_names=lambda: {topic_id: topic.name for topic_id, topic in node().storage.topics_by_id.items()},
         beginning_of=beginning_of,
         bounds=bounds,
         on_change=on_change,
@@ -54,7 +57,7 @@ class RequestLogFile:
     StartError if it cannot be opened.
     """
 
-    def __init__(self, path: Path, node: Node, dispatch: Dispatch) -> None:
+    def __init__(self, path: Path, node: Callable[[], Node], dispatch: Dispatch) -> None:
         try:
             # A line at a time, so that whoever follows the file sees whole ones.
             self._file = path.open("a", buffering=1, encoding="utf-8")

@@ -11,6 +11,7 @@ from kafkalite.testing.external import connect
 from kafkalite.testing.faults import Faults, InjectedFault
 from kafkalite.testing.handle import Handle
 from kafkalite.testing.running import run
+from kafkalite.testing.snapshots import Snapshot
 from kafkalite.testing.views import Committed, Group, Member, Record, Topic, TopicPartition
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "NotInTime",
     "NotOnThisBroker",
     "Record",
+    "Snapshot",
     "Topic",
     "TopicPartition",
     "connect",

@@ -13,6 +13,7 @@ from kafkalite.testing.views import Group, Header, Record, Topic
 
 if TYPE_CHECKING:
     from kafkalite.testing.conditions import Condition
+    from kafkalite.testing.snapshots import Snapshots
     from kafkalite.testing.steering import Steering
 
 T = TypeVar("T")
@@ -95,6 +96,11 @@ class Backend(Protocol):
 
     def until(self, condition: Condition[T]) -> Wait[T]:
         """Wait until a condition holds."""
+        ...
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """The snapshots of a broker in this process. Raises NotOnThisBroker."""
         ...
 
     @property

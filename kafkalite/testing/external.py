@@ -26,6 +26,7 @@ from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
     from kafkalite.testing.conditions import Condition
+    from kafkalite.testing.snapshots import Snapshots
     from kafkalite.testing.steering import Steering
 
 T = TypeVar("T")
@@ -78,6 +79,11 @@ class ExternalBackend:
     def steering(self) -> Steering:
         """Raise NotOnThisBroker: Kafka has no requests for that."""
         return self._refuse("steering time, groups, faults and the broker itself, or logging its requests,")
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Raise NotOnThisBroker, for the same reason."""
+        return self._refuse("taking snapshots")
 
     def _refuse(self, what: str) -> NoReturn:
         raise NotOnThisBroker(

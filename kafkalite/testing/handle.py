@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kafkalite.controls.request_log.exchange import Exchange
     from kafkalite.testing.asynchronous import AsyncHandle
     from kafkalite.testing.request_log import Filters
+    from kafkalite.testing.snapshots import Snapshots
     from kafkalite_wire.apis import ApiKey
 
 T = TypeVar("T")
@@ -44,6 +45,11 @@ class Handle:
     def bootstrap(self) -> str:
         """Where clients find the broker, as their ``bootstrap.servers`` wants it."""
         return self._backend.bootstrap
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Snapshots of all that the broker keeps, to come back to. Raises NotOnThisBroker."""
+        return self._backend.snapshots
 
     @property
     def aio(self) -> AsyncHandle:

@@ -36,6 +36,12 @@ class History:
         lines = self._lines.setdefault(group_id, deque(maxlen=_LINES))
         lines.append(f"  {now - self._began:+10.3f} s  {what}")
 
+    def tell_all(self, what: str, now: float) -> None:
+        """Write down what was done to all groups; what comes next is written down whatever it is."""
+        for group_id in self._lines:
+            self.tell(group_id, what, now)
+        self._last.clear()
+
     def of(self, group_id: str) -> str:
         """Give the lines of a group, oldest first."""
         return "\n".join(self._lines.get(group_id, ("  nothing happened",)))

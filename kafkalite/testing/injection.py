@@ -28,7 +28,7 @@ class Injection:
             engine,
             now=node.now,
             call_at=node.deadlines.call_at,
-            topic_name=node.topic_name,
+            topic_name=lambda key: broker.node.topic_name(key),
             chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
         )
         self._portal = portal

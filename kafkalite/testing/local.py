@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kafkalite.testing import looking
 from kafkalite.testing.backend import Batch, Wait
 from kafkalite.testing.batches import as_bytes, batch_of, partition_for_key
+from kafkalite.testing.snapshots import Snapshots
 from kafkalite.testing.steering import Steering
 from kafkalite.testing.views import Group, Record, Topic
 from kafkalite.testing.watching import Watch
@@ -20,6 +21,7 @@ from kafkalite_wire.records import check_produced
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.clock import SteerableClock
+    from kafkalite.node import Node
     from kafkalite.testing.conditions import Condition
     from kafkalite.testing.portal import Portal
 
@@ -30,13 +32,19 @@ class LocalBackend:
     """A broker that runs in a loop of this process; to be made in that loop, once the broker is open."""
 
     def __init__(self, broker: Broker, clock: SteerableClock, portal: Portal) -> None:
-        self._node = broker.node
+        self._broker = broker
         self._portal = portal
         self._next_partition: dict[str, int] = {}
         engine = broker.dispatch.controlled()
         self._watch = Watch(broker, engine, portal)
         self._steering = Steering(broker, clock, engine, self._watch, portal)
+        self._snapshots = Snapshots(broker, clock, portal)
         self._bootstrap = broker.bootstrap
+        broker.on_restored.append(self._next_partition.clear)
+
+    @property
+    def _node(self) -> Node:
+        return self._broker.node
 
     @property
     def bootstrap(self) -> str:
@@ -47,6 +55,11 @@ class LocalBackend:
     def steering(self) -> Steering:
         """The controls."""
         return self._steering
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Its snapshots."""
+        return self._snapshots
 
     # Topics
 

@@ -38,6 +38,10 @@ class Positions:
         self._standings: WeakKeyDictionary[object, _Standing] = WeakKeyDictionary()
         self.fetches = 0
 
+    def forget(self) -> None:
+        """Forget where clients stood, because what they stood in has been exchanged."""
+        self._standings.clear()
+
     def observe(self, call: Call) -> None:
         """Look at a request on its way."""
         if call.api.key is not ApiKey.FETCH:

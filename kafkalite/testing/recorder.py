@@ -12,11 +12,11 @@ from kafkalite.testing.backend import Wait
 from kafkalite.testing.errors import BrokerFailed
 
 if TYPE_CHECKING:
+    from kafkalite.broker import Broker
     from kafkalite.controls.engine import Engine
     from kafkalite.controls.request_log.criteria import Criteria
     from kafkalite.controls.request_log.exchange import Exchange
     from kafkalite.controls.request_log.log import Bounds, LoggedCall, RequestLog
-    from kafkalite.node import Node
     from kafkalite.testing.portal import Portal
 
 _SHOWN: Final = 10
@@ -25,8 +25,8 @@ _SHOWN: Final = 10
 class Recorder:
     """Attaches a request log to the engine while somebody wants one; otherwise no observer is there."""
 
-    def __init__(self, node: Node, engine: Engine, portal: Portal) -> None:
-        self._node = node
+    def __init__(self, broker: Broker, engine: Engine, portal: Portal) -> None:
+        self._broker = broker
         self._engine = engine
         self._portal = portal
         self._log: RequestLog | None = None
@@ -54,7 +54,7 @@ class Recorder:
         def start() -> None:
             if self._is_on:
                 raise ValueError("the request log is on already")
-            self._log = request_log(self._node, bounds=bounds, on_change=self._changed)
+            self._log = request_log(lambda: self._broker.node, bounds=bounds, on_change=self._changed)
             self._engine.observers.append(self._log.observe)
             self._is_on = True
 

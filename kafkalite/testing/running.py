@@ -18,7 +18,6 @@ from kafkalite.testing.errors import BrokerFailed
 from kafkalite.testing.handle import Handle
 from kafkalite.testing.local import LocalBackend
 from kafkalite.testing.portal import Portal
-from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 
 Value = str | int | float | bool
@@ -49,19 +48,28 @@ def run(
     the broker cannot start, and at the end BrokerFailed if it did not live so long or failed in a request.
     """
     config = configuration(properties, data=data, listen=listen)
-    running = BrokerThread(config, MemoryFileSystem() if data is None else None)
-    try:
+    clock = SteerableClock()
+    broker = Broker(config, clock=clock, file_system=MemoryFileSystem() if data is None else None)
+    with running(broker, clock) as handle:
         for name, partitions in (topics or {}).items():
-            running.handle.topics.create(name, partitions)
-        yield running.handle
+            handle.topics.create(name, partitions)
+        yield handle
+
+
+@contextmanager
+def running(broker: Broker, clock: SteerableClock) -> Generator[Handle]:
+    """Run a broker that goes by a clock until the block ends. Raises as :func:`run` does."""
+    thread = BrokerThread(broker, clock)
+    try:
+        yield thread.handle
     except BaseException as error:
         try:
-            running.stop()
+            thread.stop()
         except BrokerFailed as failure:
             # The test has failed already, and mostly because of this.
             error.add_note(f"{failure}, because of {failure.__cause__!r}")
         raise
-    running.stop()
+    thread.stop()
 
 
 def configuration(
@@ -79,9 +87,9 @@ def _text(value: Value) -> str:
 class BrokerThread:
     """A thread that runs a broker, from the moment that clients can connect. Raises StartError."""
 
-    def __init__(self, config: BrokerConfig, file_system: FileSystem | None) -> None:
-        self._clock = SteerableClock()
-        self._broker = Broker(config, clock=self._clock, file_system=file_system)
+    def __init__(self, broker: Broker, clock: SteerableClock) -> None:
+        self._clock = clock
+        self._broker = broker
         self._broker.open()
         self._failures: list[BaseException] = []
         started: Future[tuple[LocalBackend, Portal]] = Future()

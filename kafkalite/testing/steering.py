@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kafkalite.groups.effects import Effects
     from kafkalite.groups.group import Group as GroupInCoordinator
     from kafkalite.groups.pinning import Pins
+    from kafkalite.node import Node
     from kafkalite.testing.portal import Portal
     from kafkalite.testing.watching import Watch
 
@@ -38,7 +39,6 @@ class Steering:
 
     def __init__(self, broker: Broker, clock: SteerableClock, engine: Engine, watch: Watch, portal: Portal) -> None:
         self._broker = broker
-        self._node = broker.node
         self._clock = clock
         self._engine = engine
         self._watch = watch
@@ -47,7 +47,16 @@ class Steering:
         self._pins: Pins | None = None
         self._node.groups.overrule = self._overrule
         self.faults = Injection(broker, engine, portal)
-        self.recorder = Recorder(broker.node, engine, portal)
+        self.recorder = Recorder(broker, engine, portal)
+        broker.on_restored.append(self._restored)
+
+    @property
+    def _node(self) -> Node:
+        return self._broker.node
+
+    def _restored(self) -> None:
+        # Who was fenced is a part of what the groups are, and goes with it; all other rules stay.
+        self._engine.rules[:] = [rule for rule in self._engine.rules if not isinstance(rule, Fenced)]
 
     # Time
 

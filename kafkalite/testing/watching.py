@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.controls.engine import Engine
     from kafkalite.groups.effects import Effects, Reply
+    from kafkalite.node import Node
     from kafkalite.testing.conditions import Condition
     from kafkalite.testing.portal import Portal
 
@@ -27,7 +28,7 @@ class Watch:
     """Looks at a broker whenever something has changed in it. To be used in the broker's loop."""
 
     def __init__(self, broker: Broker, engine: Engine, portal: Portal) -> None:
-        self._node = broker.node
+        self._broker = broker
         self._portal = portal
         self._waits: dict[Future[Any], Callable[[], None]] = {}
         self._stable_since: dict[str, int] = {}
@@ -35,6 +36,17 @@ class Watch:
         self.positions = Positions(self._topic_id, self.check)
         engine.observers.append(self.positions.observe)
         self._node.groups.on_performed = self._performed
+        broker.on_restored.append(self._restored)
+
+    @property
+    def _node(self) -> Node:
+        return self._broker.node
+
+    def _restored(self) -> None:
+        self._stable_since.clear()
+        self.positions.forget()
+        self.history.tell_all("the broker was restored", self._node.now())
+        self.check()
 
     # What conditions look at
 

@@ -92,11 +92,12 @@ class DataDirectory:
         """Whether the last owner closed in order, and nobody has used the directory since."""
         return self._fs.exists(f"{self.path}/{CLEAN_SHUTDOWN}")
 
-    def forget_clean_marker(self) -> None:
-        """Note that the directory is in use: from now on a crash is a crash."""
+    def forget_clean_marker(self, *, sync: bool = True) -> None:
+        """Note that the directory is in use: from now on a crash is a crash, and with sync a power cut too."""
         if self.has_clean_marker:
             self._fs.remove(f"{self.path}/{CLEAN_SHUTDOWN}")
-            self._fs.sync_directory(self.path)
+            if sync:
+                self._fs.sync_directory(self.path)
 
     def leave_clean_marker(self) -> None:
         """Say that all logs were closed in order."""

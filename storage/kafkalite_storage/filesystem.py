@@ -7,6 +7,7 @@ memory or crash after any operation. Paths are plain strings with `/`.
 import contextlib
 import errno
 import os
+import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -75,6 +76,18 @@ class FileSystem(Protocol):
 
     def replace(self, path: str, content: bytes, *, sync: bool = True) -> None:
         """Write a file so that at every moment either the old or the new content is there."""
+        ...
+
+    def link(self, old: str, new: str) -> None:
+        """Give a file a second name; only for one that nobody writes to any more. The new name must be free."""
+        ...
+
+    def clone(self, old: str, new: str) -> bool:
+        """Copy a file at once, however large it is; False where the file system cannot. The new name must be free."""
+        ...
+
+    def copy(self, old: str, new: str) -> None:
+        """Copy a file, so that what becomes of one does not concern the other. The new name must be free."""
         ...
 
     def exists(self, path: str) -> bool:
@@ -166,6 +179,12 @@ class OsFile:
 
 
 _READ_PIECE: Final = 1024 * 1024
+#: A file that is smaller is read and written: to ask for a clone first would not pay.
+_SMALL_COPY: Final = 64 * 1024
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_FICLONE: Final = 0x40049409
+_CANNOT_CLONE: Final = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, errno.ENOSYS}
+_CANNOT_LINK: Final = {errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK, errno.ENOSYS}
 _sync_data = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
@@ -234,6 +253,56 @@ class OsFileSystem:
         os.replace(beside, path)  # noqa: PTH105
         if sync:
             self.sync_directory(path.rpartition("/")[0] or ".")
+
+    def link(self, old: str, new: str) -> None:
+        """Make a hard link, or a copy where the file system has none."""
+        try:
+            os.link(old, new)
+        except OSError as error:
+            if error.errno not in _CANNOT_LINK:
+                raise
+            self.copy(old, new)
+
+    def clone(self, old: str, new: str) -> bool:
+        """Let the copy share the blocks of the file until either is written to (Linux: Btrfs, XFS and others)."""
+        if sys.platform != "linux":
+            return False
+        from fcntl import ioctl
+
+        source = os.open(old, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            target = os.open(new, _NEW, 0o644)
+            try:
+                ioctl(target, _FICLONE, source)
+            except OSError as error:
+                os.unlink(new)  # noqa: PTH108
+                if error.errno not in _CANNOT_CLONE:
+                    raise
+                return False
+            finally:
+                os.close(target)
+        finally:
+            os.close(source)
+        return True
+
+    def copy(self, old: str, new: str) -> None:
+        """Clone a file that is large, if that is possible, and else copy the bytes."""
+        source = os.open(old, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            piece = os.read(source, _SMALL_COPY)
+            if len(piece) == _SMALL_COPY and self.clone(old, new):
+                return
+            target = os.open(new, _NEW, 0o644)
+            try:
+                while piece:
+                    rest = memoryview(piece)
+                    while rest:
+                        rest = rest[os.write(target, rest) :]
+                    piece = os.read(source, _READ_PIECE)
+            finally:
+                os.close(target)
+        finally:
+            os.close(source)
 
     def exists(self, path: str) -> bool:
         """Tell whether the path exists."""

@@ -13,6 +13,12 @@ from kafkalite_storage.errors import (
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.log_durability import SyncMark
+from kafkalite_storage.log_image import (
+    image_active_segment,
+    image_closed_segment,
+    image_other_files,
+    image_state,
+)
 from kafkalite_storage.log_opening import open_directory
 from kafkalite_storage.log_writer import AppendInfo, AppendOrigin, LogWriter
 from kafkalite_storage.missing_indexes import remake_missing
@@ -303,6 +309,24 @@ class PartitionLog(LogWriter):
                 return
             self._lacks_indexes = False
             self._durability.note_sealed(active)
+
+    def write_image(self, directory: str) -> None:
+        """Write what the log holds now into a new directory of the same file system, as if it were closed in order.
+
+        Nothing changes in the log itself, except that a large active segment may be closed. Raises StorageFailure.
+        """
+        if self._failure is not None:
+            self._repair()
+        fs = self._fs
+        with storage_failures(self.directory):
+            fs.make_directory(directory)
+            if not image_active_segment(fs, self._segments.active, directory):
+                self.roll()
+                image_active_segment(fs, self._segments.active, directory)
+            for segment in self._segments.all[:-1]:
+                image_closed_segment(fs, segment, directory)
+            image_state(fs, self._epochs, self._producers, directory)
+            image_other_files(fs, self.directory, directory)
 
     def close(self, *, clean: bool = True) -> None:
         """Close the files; clean also saves all caches and syncs, so that the next start need not recover."""

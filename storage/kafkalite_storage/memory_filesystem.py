@@ -1,35 +1,99 @@
-"""A file system in memory, for tests and for brokers that need not remember."""
+"""A file system in memory, for tests and for brokers that need not remember.
+
+Files are cloned without copying what they hold: what two of them hold is kept once, and never changed again.
+"""
 
 import errno
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from kafkalite_wire.crc import Buffer
 
+#: So much is rather copied than shared: each shared piece makes reads a little slower.
+_MOST_COPIED: Final = 64 * 1024
+
 
 class MemoryFile:
-    """The content of one file; names may come and go while it is referred to."""
+    """The content of one file; names may come and go while it is referred to.
 
-    __slots__ = ("content",)
+    It consists of pieces that other files may have too, and are therefore left alone, and of its own bytes behind them.
+    """
 
-    def __init__(self, content: bytes = b"") -> None:
-        self.content = bytearray(content)
+    __slots__ = ("_begin", "_own", "_shared", "_starts")
+
+    def __init__(self, content: bytes | bytearray = b"") -> None:
+        self._own = bytearray(content)
+        #: Where its own bytes begin.
+        self._begin = 0
+        self._shared: tuple[bytearray, ...] = ()
+        self._starts: tuple[int, ...] = ()
+
+    @property
+    def content(self) -> bytearray:
+        """All bytes, to be changed at will."""
+        self._own_all()
+        return self._own
+
+    def clone(self) -> "MemoryFile":
+        """Return another file of the same content; what becomes of one of them does not concern the other."""
+        if len(self._own) > _MOST_COPIED:
+            self._shared += (self._own,)
+            self._starts += (self._begin,)
+            self._begin += len(self._own)
+            self._own = bytearray()
+        clone = MemoryFile(self._own)
+        clone._begin, clone._shared, clone._starts = self._begin, self._shared, self._starts
+        return clone
 
     def size(self) -> int:
         """Return the size in bytes."""
-        return len(self.content)
+        return self._begin + len(self._own)
 
     def append(self, parts: Sequence[Buffer], size: int) -> None:  # noqa: ARG002  # memory needs no size to check
         """Add the parts at the end."""
         for part in parts:
-            self.content += part
+            self._own += part
 
     def read_at(self, position: int, size: int) -> bytes:
         """Copy a range."""
-        return bytes(self.content[position : position + size])
+        position -= self._begin
+        if position >= 0:
+            return bytes(self._own[position : position + size])
+        return self._read_shared(position + self._begin, size)
+
+    def _read_shared(self, position: int, size: int) -> bytes:
+        parts: list[bytearray] = []
+        number = bisect_right(self._starts, position) - 1
+        pieces = (*self._shared, self._own)
+        starts = (*self._starts, self._begin)
+        end = min(position + size, self.size())
+        while position < end:
+            at = position - starts[number]
+            part = pieces[number][at : at + end - position]
+            parts.append(part)
+            position += len(part)
+            number += 1
+        return b"".join(parts)
 
     def truncate(self, size: int) -> None:
         """Cut the content."""
-        del self.content[size:]
+        if size < self._begin:
+            self._own_all()
+        del self._own[size - self._begin :]
+
+    def rewrite(self, position: int, content: Buffer) -> None:
+        """Write over a part of the content."""
+        if position < self._begin:
+            self._own_all()
+        position -= self._begin
+        self._own[position : position + len(content)] = content
+
+    def _own_all(self) -> None:
+        """Copy what is shared, so that it can be changed."""
+        if self._shared:
+            self._own = bytearray(self._read_shared(0, self.size()))
+            self._begin, self._shared, self._starts = 0, (), ()
 
     def sync(self) -> None:
         """Do nothing: memory is as safe as it gets."""
@@ -39,75 +103,99 @@ class MemoryFile:
         raise OSError(errno.ENOTSUP, "a file in memory has no descriptor")
 
 
+class _Directory(dict[str, "MemoryFile | _Directory"]):
+    """What is in a directory, by name."""
+
+
 class MemoryFileSystem:
-    """Files by path in a dictionary."""
+    """A tree of files."""
 
     def __init__(self) -> None:
-        self.files: dict[str, MemoryFile] = {}
-        self.directories: set[str] = set()
-        self.locked: set[str] = set()
+        self._root = _Directory()
+        self._locked: set[str] = set()
+
+    @property
+    def files(self) -> dict[str, MemoryFile]:
+        """All files by path."""
+        return {path: node for path, node in _walk(self._root, "") if isinstance(node, MemoryFile)}
+
+    @property
+    def directories(self) -> set[str]:
+        """The paths of all directories."""
+        return {path for path, node in _walk(self._root, "") if isinstance(node, _Directory)}
 
     def open(self, path: str, *, create: bool = False) -> MemoryFile:
         """Return the file, made if it must be."""
-        file = self.files.get(path)
-        if file is None:
-            if not create:
-                raise FileNotFoundError(errno.ENOENT, "no such file", path)
-            self._require_parent(path)
-            file = self.files[path] = MemoryFile()
-        return file
+        file = self._find(path)
+        if isinstance(file, MemoryFile):
+            return file
+        if not create:
+            raise FileNotFoundError(errno.ENOENT, "no such file", path)
+        made = MemoryFile()
+        self._put(path, made)
+        return made
 
     def read(self, path: str) -> bytes:
         """Return the content."""
-        return bytes(self.open(path).content)
+        file = self.open(path)
+        return file.read_at(0, file.size())
 
     def rewrite(self, path: str, position: int, content: Buffer) -> None:
         """Write over a part of the content."""
-        self.open(path).content[position : position + len(content)] = content
+        self.open(path).rewrite(position, content)
 
     def replace(self, path: str, content: bytes, *, sync: bool = True) -> None:  # noqa: ARG002  # nothing to sync
         """Give the name a new file; readers of the old one keep it."""
-        self._require_parent(path)
-        self.files[path] = MemoryFile(content)
+        self._put(path, MemoryFile(content))
+
+    def link(self, old: str, new: str) -> None:
+        """Put the file under the second name as well."""
+        self._put(new, self.open(old))
+
+    def clone(self, old: str, new: str) -> bool:
+        """Make a file that shares with the other what it holds; it always can."""
+        self._put(new, self.open(old).clone())
+        return True
+
+    def copy(self, old: str, new: str) -> None:
+        """Clone."""
+        self.clone(old, new)
 
     def exists(self, path: str) -> bool:
         """Tell whether the name is taken."""
-        return path in self.files or path in self.directories
+        return self._find(path) is not None
 
     def list(self, path: str) -> list[str]:
         """List the names directly below."""
-        if path not in self.directories:
-            raise FileNotFoundError(errno.ENOENT, "no such directory", path)
-        start = f"{path}/"
-        below = (name[len(start) :] for name in (*self.files, *self.directories) if name.startswith(start))
-        return [name for name in below if "/" not in name]
+        return list(self._directory(path))
 
     def make_directory(self, path: str) -> None:
         """Make it and its parents."""
-        parts = path.split("/")
-        self.directories.update("/".join(parts[: end + 1]) for end in range(len(parts)))
+        directory = self._root
+        for name in path.split("/"):
+            if name:
+                node = directory.setdefault(name, _Directory())
+                if not isinstance(node, _Directory):
+                    raise FileExistsError(errno.EEXIST, "a file has that name", path)
+                directory = node
 
     def rename(self, old: str, new: str) -> None:
         """Move a file, or a directory with what is below it."""
-        if old in self.files:
-            self.files[new] = self.files.pop(old)
-            return
-        if old not in self.directories:
+        node = self._find(old)
+        if node is None:
             raise FileNotFoundError(errno.ENOENT, "no such file", old)
-        for path in [path for path in list(self.files) if path.startswith(f"{old}/")]:
-            self.files[new + path[len(old) :]] = self.files.pop(path)
-        moved = {path for path in self.directories if path == old or path.startswith(f"{old}/")}
-        self.directories = (self.directories - moved) | {new + path[len(old) :] for path in moved}
+        self._put(new, node)
+        if new != old:
+            self._take(old)
 
     def remove(self, path: str) -> None:
         """Forget the name."""
-        self.files.pop(path, None)
+        self._take(path)
 
     def remove_directory(self, path: str) -> None:
         """Forget the directory and all below."""
-        for file in [file for file in list(self.files) if file.startswith(f"{path}/")]:
-            del self.files[file]
-        self.directories = {name for name in self.directories if name != path and not name.startswith(f"{path}/")}
+        self._directory(path)
+        self._take(path)
 
     def sync_directory(self, path: str) -> None:
         """Do nothing."""
@@ -118,24 +206,53 @@ class MemoryFileSystem:
 
     def lock(self, path: str) -> "MemoryLock | None":
         """Lock by name."""
-        if path in self.locked:
+        if path in self._locked:
             return None
-        self.locked.add(path)
-        return MemoryLock(self, path)
+        self._locked.add(path)
+        return MemoryLock(self._locked, path)
 
-    def _require_parent(self, path: str) -> None:
-        parent = path.rpartition("/")[0]
-        if parent not in self.directories:
-            raise FileNotFoundError(errno.ENOENT, "no such directory", parent)
+    def _find(self, path: str) -> MemoryFile | _Directory | None:
+        node: MemoryFile | _Directory | None = self._root
+        for name in path.split("/"):
+            if name:
+                if not isinstance(node, _Directory):
+                    return None
+                node = node.get(name)
+        return node
+
+    def _directory(self, path: str) -> _Directory:
+        node = self._find(path)
+        if not isinstance(node, _Directory):
+            raise FileNotFoundError(errno.ENOENT, "no such directory", path)
+        return node
+
+    def _put(self, path: str, node: MemoryFile | _Directory) -> None:
+        above, _, name = path.rpartition("/")
+        self._directory(above)[name] = node
+
+    def _take(self, path: str) -> None:
+        above, _, name = path.rpartition("/")
+        directory = self._find(above)
+        if isinstance(directory, _Directory):
+            directory.pop(name, None)
+
+
+def _walk(directory: _Directory, path: str) -> Iterator[tuple[str, MemoryFile | _Directory]]:
+    yield path, directory
+    for name, node in directory.items():
+        if isinstance(node, _Directory):
+            yield from _walk(node, f"{path}/{name}")
+        else:
+            yield f"{path}/{name}", node
 
 
 class MemoryLock:
     """A lock on a name."""
 
-    def __init__(self, fs: MemoryFileSystem, path: str) -> None:
-        self._fs = fs
+    def __init__(self, locked: set[str], path: str) -> None:
+        self._locked = locked
         self._path = path
 
     def release(self) -> None:
         """Free the name."""
-        self._fs.locked.discard(self._path)
+        self._locked.discard(self._path)

@@ -22,6 +22,11 @@ _LONGEST_NAME: Final = 255
 _BYTES_OF_A_CHARACTER: Final = 2
 
 
+def partition_path(directory: str, topic: str, partition: int) -> str:
+    """Name the directory of a partition."""
+    return f"{directory}/{topic}-{partition}"
+
+
 class PartitionDirectories:
     """Finds, claims and removes directories; methods raise OSError."""
 
@@ -33,7 +38,7 @@ class PartitionDirectories:
 
     def path_of(self, topic: str, partition: int) -> str:
         """Name the directory of a partition."""
-        return f"{self._path}/{topic}-{partition}"
+        return partition_path(self._path, topic, partition)
 
     def exists(self, topic: str, partition: int) -> bool:
         """Tell whether a partition has a directory, which it gets when it is first used."""

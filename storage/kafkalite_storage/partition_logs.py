@@ -14,8 +14,9 @@ from kafkalite_storage.errors import StorageError, StorageFailure, UnknownTopicO
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.log_image import image_closed_directory
 from kafkalite_storage.open_files import OpenFiles
-from kafkalite_storage.partition_directories import PartitionDirectories
+from kafkalite_storage.partition_directories import PartitionDirectories, partition_path
 from kafkalite_storage.topics import Catalogue
 
 log = getLogger("kafkalite.storage")
@@ -183,6 +184,34 @@ class PartitionLogs:
         with storage_failures(self._directory.path):
             self._directories.remove_due(now_ms)
 
+    def write_images(self, directory: str) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+        """Write an image of each partition below a directory; return where they end, and where they begin."""
+        ends: dict[TopicPartition, int] = {}
+        starts: dict[TopicPartition, int] = {}
+        for key in self._used():
+            log = self.opened.get(key)
+            if log is None:
+                if self._write_closed_image(key, directory):
+                    ends[key] = self._recovery_points[key]
+                    if key in self._log_start_offsets:
+                        starts[key] = self._log_start_offsets[key]
+                    continue
+                log = self.open(*key)
+            log.write_image(partition_path(directory, *key))
+            ends[key] = log.log_end_offset
+            if log.log_start_offset > log.first_segment_offset:
+                starts[key] = log.log_start_offset
+        return ends, starts
+
+    def _write_closed_image(self, key: TopicPartition, directory: str) -> bool:
+        """Write the image of a log that nobody has opened, without opening it; False where that must be done first."""
+        if not self._was_clean or key not in self._recovery_points:
+            return False
+        path, target = self._directories.path_of(*key), partition_path(directory, *key)
+        with storage_failures(path):
+            self._fs.make_directory(target)
+            return image_closed_directory(self._fs, path, target, quickly=True)
+
     def checkpoint(self) -> None:
         """Sync all opened logs and write down how far they are; see `Storage.checkpoint`."""
         logs = list(self.opened.values())
@@ -239,7 +268,7 @@ class PartitionLogs:
             for path in (self._directories.path_of(topic.name, number) for number in range(topic.partitions))
         )
 
-    def crash(self) -> None:
+    def let_go(self) -> None:
         """Let go of all logs without syncing or saving anything."""
         for log in self.opened.values():
             log.close(clean=False)

@@ -37,12 +37,12 @@ class SegmentFiles:
         self._size = -1
 
     def __repr__(self) -> str:
-        return f"<Segment {self._path('.log')}>"
+        return f"<Segment {self.path_of('.log')}>"
 
     @property
     def name(self) -> str:
         """Path of the log file, for messages."""
-        return self._path(".log")
+        return self.path_of(".log")
 
     @property
     def size(self) -> int:
@@ -51,7 +51,8 @@ class SegmentFiles:
             self._size = self.log_file().size()
         return self._size
 
-    def _path(self, suffix: str) -> str:
+    def path_of(self, suffix: str) -> str:
+        """Name one of its files as it is called now."""
         return f"{self._directory}/{file_name(self.base_offset, suffix)}{self._state}"
 
     def log_file(self) -> File:
@@ -60,7 +61,7 @@ class SegmentFiles:
         file = self._log
         if file is None:
             self._files.opened(self)
-            file = self._log = self._fs.open(self._path(".log"), create=True)
+            file = self._log = self._fs.open(self.path_of(".log"), create=True)
         return file
 
     def release(self) -> None:
@@ -72,17 +73,17 @@ class SegmentFiles:
         self.log_file().truncate(0)
         self._size = 0
         for suffix in _SUFFIXES[1:]:
-            self._fs.remove(self._path(suffix))
+            self._fs.remove(self.path_of(suffix))
 
     def sync(self, *, indexes: bool) -> None:
         """Return when the segment is on disk; a cache such as an index may follow later.
 
         May run in another thread than appends and reads: it opens nothing that they would see.
         """
-        (self._log or self._fs.open(self._path(".log"))).sync()
+        (self._log or self._fs.open(self.path_of(".log"))).sync()
         if indexes:
             for suffix in _SUFFIXES[1:]:
-                path = self._path(suffix)
+                path = self.path_of(suffix)
                 if self._fs.exists(path):
                     self._fs.open(path).sync()
 
@@ -91,16 +92,16 @@ class SegmentFiles:
 
         May run in another thread than appends and reads.
         """
-        write_log_again(self._fs, self._path(".log"), start, end)
+        write_log_again(self._fs, self.path_of(".log"), start, end)
 
     def write_indexes_again(self) -> None:
         """Do the same with the indexes."""
         for suffix in _SUFFIXES[1:]:
-            write_cache_again(self._fs, self._path(suffix))
+            write_cache_again(self._fs, self.path_of(suffix))
 
     def set_aside(self, position: int) -> None:
         """Copy the log file from a position on into a file of its own, which nobody ever reads or removes by itself."""
-        path = f"{self._path('.log')}.{position}.damaged"
+        path = f"{self.path_of('.log')}.{position}.damaged"
         file = self.log_file()
         self._fs.remove(path)
         copy = self._fs.open(path, create=True)
@@ -119,7 +120,7 @@ class SegmentFiles:
         self.release()
         retired: list[str] = []
         for suffix in _SUFFIXES:
-            path = self._path(suffix)
+            path = self.path_of(suffix)
             if self._fs.exists(path):
                 self._fs.rename(path, path + DELETED)
                 retired.append(path + DELETED)
@@ -141,7 +142,7 @@ class SegmentFiles:
         """
         self._files.forget(self)
         self.release()
-        self._fs.remove(self._path(".log"))
+        self._fs.remove(self.path_of(".log"))
         self._fs.sync_directory(self._directory)
         for suffix in _SUFFIXES[1:]:
-            self._fs.remove(self._path(suffix))
+            self._fs.remove(self.path_of(suffix))

@@ -61,7 +61,7 @@ class SegmentLookups(SegmentFiles):
         index = self._offset_index
         if index is None:
             self.log_file()
-            index = self._offset_index = OffsetIndex(self._fs, self._path(".index"))
+            index = self._offset_index = OffsetIndex(self._fs, self.path_of(".index"))
             if not index.is_sound(self.size) or not (len(index) or self._size <= _UNINDEXED):
                 self.remake_indexes()
         return index
@@ -72,7 +72,7 @@ class SegmentLookups(SegmentFiles):
         index = self._time_index
         if index is None:
             self.log_file()
-            index = self._time_index = TimeIndex(self._fs, self._path(".timeindex"))
+            index = self._time_index = TimeIndex(self._fs, self.path_of(".timeindex"))
             if not index.is_sound():
                 self.remake_indexes()
         return index
@@ -80,7 +80,7 @@ class SegmentLookups(SegmentFiles):
     @property
     def transaction_index(self) -> TransactionIndex:
         """The aborted transactions."""
-        return TransactionIndex(self._fs, self._path(".txnindex"))
+        return TransactionIndex(self._fs, self.path_of(".txnindex"))
 
     def release(self) -> None:
         """Close the files; the next use opens them again, and reads the indexes again."""
@@ -107,7 +107,7 @@ class SegmentLookups(SegmentFiles):
         found = self._walk_to(offset, index.positions[entry] if entry >= 0 else 0)
         if entry < first and found is not None and self._holds(found[0], offset):
             # The batches follow each other up to the right one, so it is the index that is wrong.
-            log.warning("%s is damaged at entry %d; it is made anew", self._path(".index"), first)
+            log.warning("%s is damaged at entry %d; it is made anew", self.path_of(".index"), first)
             self._fill_indexes(index, None)
         return found
 
@@ -184,7 +184,7 @@ class SegmentLookups(SegmentFiles):
 
     def remake_time_index(self, entry: int) -> TimeIndex:
         """Make the indexes anew, because an entry of the time index is not true; return the time index."""
-        log.warning("%s is damaged at entry %d; it is made anew", self._path(".timeindex"), entry)
+        log.warning("%s is damaged at entry %d; it is made anew", self.path_of(".timeindex"), entry)
         self.remake_indexes()
         return self.time_index
 

@@ -5,8 +5,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from kafkalite_storage.checkpoints import TopicPartition
+from kafkalite_storage import exchange
+from kafkalite_storage.checkpoints import (
+    CLEAN_SHUTDOWN,
+    LOG_START_OFFSETS,
+    RECOVERY_POINTS,
+    TopicPartition,
+    encode_clean_shutdown,
+    encode_offsets,
+)
 from kafkalite_storage.data_directory import DataDirectory
+from kafkalite_storage.directory_image import KEPT_FILES, SNAPSHOTS, DirectoryImage
 from kafkalite_storage.errors import (
     InvalidPartitions,
     TopicAlreadyExists,
@@ -18,8 +27,10 @@ from kafkalite_storage.errors import (
 from kafkalite_storage.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.log_image import write_new
 from kafkalite_storage.metadata_log import MetadataLog
 from kafkalite_storage.open_files import OpenFiles
+from kafkalite_storage.partition_directories import partition_path
 from kafkalite_storage.partition_logs import PartitionLogs
 from kafkalite_storage.recovery import summary
 from kafkalite_storage.topic_changes import config_records, election_records, partition_records
@@ -104,21 +115,26 @@ class Storage:
         now_ms: int,
         open_segments: int = 256,
         check_records: bool = False,
+        directory: DataDirectory | None = None,
     ) -> "Storage":
         """Own a data directory, making it if it is new, and read what topics there are.
 
         `defaults` are the broker's configurations by name (`log.segment.bytes`, …), `new_uuid` makes ids of
         16 bytes, `open_segments` bounds the descriptors, `check_records` makes appends look at every record.
-        Partitions are opened, and repaired, when they are first asked for.
+        Partitions are opened, and repaired, when they are first asked for. With `directory` it is owned already
+        (`let_go`), and its images are left; else they go, for whoever made them is gone.
 
         Raises DataDirectoryInUse, DataDirectoryCorrupt, UnsupportedFormat, InvalidConfig, StorageFailure.
         """
         fs = OsFileSystem() if fs is None else fs
         LogConfig.of({}, defaults or {})  # a bad default shall fail here, not at the first topic
         with storage_failures(str(path)):
-            directory = DataDirectory(fs, os.fspath(path).rstrip("/") or "/")
+            is_owned = directory is not None
+            directory = directory or DataDirectory(fs, os.fspath(path).rstrip("/") or "/")
         try:
             with storage_failures(str(path)):
+                if not is_owned:
+                    exchange.clear(fs, directory.path)
                 found_id = directory.identify(cluster_id, node_id, new_uuid)
                 clean = directory.has_clean_marker
                 files = OpenFiles(open_segments)
@@ -136,7 +152,8 @@ class Storage:
                     new_uuid=new_uuid,
                     check_records=check_records,
                 )
-                directory.forget_clean_marker()  # not before it is sure that the directory can be used
+                # Not before it is sure that the directory can be used. What came from an image is not synced either.
+                directory.forget_clean_marker(sync=not is_owned)
                 if metadata.is_new:
                     metadata.append(
                         [FeatureLevelRecord(name=name, feature_level=level) for name, level in FEATURES.items()],
@@ -346,9 +363,14 @@ class Storage:
             log.start_epoch(topic.assignment[partition].leader_epoch)
         return topic
 
-    def allocate_producer_ids(self, *, now_ms: int) -> range:
+    @property
+    def next_producer_id(self) -> int:
+        """The first producer id that is not reserved."""
+        return self._catalogue.next_producer_id
+
+    def allocate_producer_ids(self, *, now_ms: int, at_least: int = 0) -> range:
         """Reserve a block of producer ids that no restart gives out again (KIP-730)."""
-        first = self._catalogue.next_producer_id
+        first = max(self._catalogue.next_producer_id, at_least)
         block = range(first, first + PRODUCER_ID_BLOCK)
         self._metadata.append([ProducerIdsRecord(broker_id=self.node_id, next_producer_id=block.stop)], now_ms)
         return block
@@ -401,7 +423,7 @@ class Storage:
         self._partitions.checkpoint()
 
     def close(self) -> None:
-        """Close in order: sync, save all caches, and mark the directory clean.
+        """Close in order: sync, save all caches, mark the directory clean, and remove the images that were made.
 
         It is not marked when a log failed, nor when the last owner did not close in order and some log has not been
         opened since: nobody has looked at that log's end yet.
@@ -410,15 +432,44 @@ class Storage:
             if self._partitions.close(lambda: self._metadata.close(clean=True)):
                 with storage_failures(self.path):
                     self._directory.leave_clean_marker()
+            with storage_failures(self.path):
+                exchange.clear(self._fs, self.path)
         finally:
             self._logs.clear()
             self._directory.release()
 
-    def crash(self) -> None:
-        """Let go of everything as a killed process would, for tests: nothing is synced or saved."""
-        self._partitions.crash()
+    def take_image(self, name: str) -> DirectoryImage:
+        """Make an image of all that is kept now, under a name that is free, without syncing anything.
+
+        Nothing changes, except that large active segments may be closed. Raises StorageError, and leaves nothing then.
+        """
+        fs, path = self._fs, f"{self.path}/{SNAPSHOTS}/{name}"
+        image = DirectoryImage(fs, path)
+        try:
+            with storage_failures(path):
+                fs.make_directory(path)
+                for file in KEPT_FILES:
+                    if fs.exists(f"{self.path}/{file}"):
+                        fs.link(f"{self.path}/{file}", f"{path}/{file}")
+                self._metadata.write_image(partition_path(path, METADATA_TOPIC, 0))
+                ends, starts = self._partitions.write_images(path)
+                write_new(fs, f"{path}/{RECOVERY_POINTS}", encode_offsets(ends))
+                write_new(fs, f"{path}/{LOG_START_OFFSETS}", encode_offsets(starts))
+                write_new(fs, f"{path}/{CLEAN_SHUTDOWN}", encode_clean_shutdown(-1))
+        except BaseException:
+            image.remove()
+            raise
+        return image
+
+    def let_go(self) -> DataDirectory:
+        """Let go of everything without syncing or saving anything, but go on to own the directory."""
+        self._partitions.let_go()
         self._metadata.close(clean=False)
-        self._directory.release()
+        return self._directory
+
+    def crash(self) -> None:
+        """Let go of everything as a killed process would, for tests."""
+        self.let_go().release()
 
     def _elect_leaders(self, now_ms: int) -> None:
         """Lead what Kafka left without a leader when it shut down."""

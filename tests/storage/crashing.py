@@ -329,11 +329,31 @@ class CrashingFileSystem:
     def rename(self, old: str, new: str) -> None:
         parent, name = self._parent(old)
         other, new_name = self._parent(new)
-        assert other is parent, "storage moves nothing between directories"
         self.step("rename", old)
         if name not in parent.entries:
             raise FileNotFoundError(errno.ENOENT, "no such file", old)
-        parent.change({name: None, new_name: parent.entries[name]})
+        node = parent.entries[name]
+        if other is parent:
+            parent.change({name: None, new_name: node})
+        else:  # two directories, of which a power cut may keep either change
+            parent.change({name: None})
+            other.change({new_name: node})
+
+    def link(self, old: str, new: str) -> None:
+        parent, name = self._parent(new)
+        assert name not in parent.entries
+        self.step("link", new)
+        parent.change({name: self._file(old)})
+
+    def clone(self, old: str, new: str) -> bool:
+        self.copy(old, new)
+        return True
+
+    def copy(self, old: str, new: str) -> None:
+        content = self.read(old)
+        file = self.open(new, create=True)
+        if content:
+            file.append((content,), len(content))
 
     def remove(self, path: str) -> None:
         parent, name = self._parent(path)

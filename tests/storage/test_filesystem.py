@@ -3,9 +3,11 @@
 import os
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kafkalite_storage.filesystem import OsFileSystem
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.memory_filesystem import MemoryFile, MemoryFileSystem
 
 
 @pytest.fixture(params=["os", "memory"])
@@ -102,3 +104,91 @@ def test_a_slice_of_the_system_can_be_sent(tmp_path):
     finally:
         os.close(reader)
         os.close(writer)
+
+
+def test_a_link_is_the_same_file_under_a_second_name(place):
+    fs, directory = place
+    fs.replace(f"{directory}/f", b"closed")
+    fs.link(f"{directory}/f", f"{directory}/g")
+    fs.remove(f"{directory}/f")
+    assert fs.read(f"{directory}/g") == b"closed"
+
+
+@pytest.mark.parametrize("size", [0, 5, 64 * 1024, 300_000])
+def test_neither_a_file_nor_its_copy_sees_what_becomes_of_the_other(place, size):
+    fs, directory = place
+    content = bytes(range(256)) * (size // 256 + 1)
+    before = content[:size]
+    fs.replace(f"{directory}/f", before)
+    fs.copy(f"{directory}/f", f"{directory}/g")
+    one, other = fs.open(f"{directory}/f"), fs.open(f"{directory}/g")
+    one.append((b"one",), 3)
+    other.append((b"another",), 7)
+    assert (fs.read(f"{directory}/f"), fs.read(f"{directory}/g")) == (before + b"one", before + b"another")
+    fs.copy(f"{directory}/g", f"{directory}/h")
+    other.truncate(size // 2)
+    other.append((b"!",), 1)
+    fs.rewrite(f"{directory}/f", size // 3, b"x")
+    assert fs.read(f"{directory}/g") == before[: size // 2] + b"!"
+    assert fs.read(f"{directory}/f") == before[: size // 3] + b"x" + (before + b"one")[size // 3 + 1 :]
+    assert fs.read(f"{directory}/h") == before + b"another"
+    assert fs.open(f"{directory}/h").read_at(max(0, size - 4), 8) == (before + b"another")[max(0, size - 4) :][:8]
+
+
+def test_a_clone_is_made_whole_or_not_at_all(place):
+    fs, directory = place
+    fs.replace(f"{directory}/f", b"content" * 50_000)
+    if fs.clone(f"{directory}/f", f"{directory}/g"):
+        assert fs.read(f"{directory}/g") == b"content" * 50_000
+    else:
+        assert fs.list(directory) == ["f"]
+
+
+def test_a_name_that_is_taken_is_not_copied_over_on_a_disk(tmp_path):
+    fs = OsFileSystem()
+    for name in ("f", "g"):
+        fs.replace(f"{tmp_path}/{name}", name.encode())
+    for make in (fs.link, fs.copy):
+        with pytest.raises(FileExistsError):
+            make(f"{tmp_path}/f", f"{tmp_path}/g")
+    assert fs.read(f"{tmp_path}/g") == b"g"
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["append", "truncate", "rewrite", "clone", "swap"]),
+            st.integers(0, 200_000),
+            st.integers(0, 100_000),
+        ),
+        max_size=20,
+    )
+)
+def test_clones_in_memory_hold_what_copies_would(steps):
+    """Two files and what they should hold; each step changes the first one, or makes it the other's clone."""
+    files, models = [MemoryFile(), MemoryFile()], [b"", b""]
+    for number, (kind, at, size) in enumerate(steps):
+        data = bytes([number]) * size
+        match kind:
+            case "append":
+                files[0].append((data,), size)
+                models[0] += data
+            case "truncate":
+                at = min(at, len(models[0]))
+                files[0].truncate(at)
+                models[0] = models[0][:at]
+            case "rewrite":
+                at = min(at, len(models[0]))
+                data = data[: len(models[0]) - at]
+                files[0].rewrite(at, data)
+                models[0] = models[0][:at] + data + models[0][at + len(data) :]
+            case "clone":
+                files[1], models[1] = files[0].clone(), models[0]
+            case _:
+                files.reverse()
+                models.reverse()
+        for file, model in zip(files, models, strict=True):
+            assert file.size() == len(model)
+            assert file.read_at(0, len(model) + 1) == model
+            assert file.read_at(at, size) == model[at : at + size]

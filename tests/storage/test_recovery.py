@@ -129,7 +129,7 @@ def test_damaged_indexes_are_rebuilt(open_log, append, read_all, fs, suffix, dam
     elif damage == "odd size":
         del file.content[-3:]
     else:
-        file.content += b"\x7f" * 12 * 8
+        file.content.extend(b"\x7f" * 12 * 8)
     log = open_log(configs, clean=clean, recovery_point=200)
     assert [offset for offset, _ in read_all(log)] == list(range(200))
     for number in range(200):

@@ -184,7 +184,8 @@ def test_records_of_a_deleted_topic_never_come_back_in_a_new_one(open_storage, r
     left = {name: file for name, file in fs.files.items() if name.startswith("/data/t-0/")}
     storage.delete_topic("t", now_ms=NOW)
     fs.make_directory("/data/t-0")  # as if the broker died before the directory was removed
-    fs.files.update(left)
+    for name, file in left.items():
+        fs.replace(name, bytes(file.content))
     storage = restart(storage, crash=True)
     storage.create_topic("t", 1, now_ms=NOW)
     assert storage.log("t", 0).log_end_offset == 0

@@ -1,0 +1,107 @@
+"""Snapshots: a broker as it was at a moment, to come back to, to start another one from, or to keep."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from itertools import count
+from typing import TYPE_CHECKING
+
+from kafkalite.clock import MACHINE_CLOCK, SteerableClock
+from kafkalite_storage.directory_image import DirectoryImage
+
+if TYPE_CHECKING:
+    from kafkalite.broker import Broker
+    from kafkalite.testing.handle import Handle
+    from kafkalite.testing.portal import Portal
+
+
+class Snapshot:
+    """What a broker kept at a moment: topics, records, configurations, committed offsets, groups, producers' sequences.
+
+    It holds no time: the broker's clock goes on, whatever is restored. It goes with its broker.
+    """
+
+    def __init__(self, snapshots: Snapshots, image: DirectoryImage) -> None:
+        self._snapshots = snapshots
+        self.image = image
+
+    @contextmanager
+    def fork(self) -> Generator[Handle]:
+        """Run a second broker that begins with the snapshot, on a port of its own, until the block ends.
+
+        What becomes of one broker is never seen in the other. Their clocks tell the same time in the beginning. Raises
+        as :func:`kafkalite.testing.run` does.
+        """
+        with self._snapshots.forked(self.image) as handle:
+            yield handle
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a data directory that `run(data=…)`, `kafkalite serve --data` and Apache Kafka can open.
+
+        It is on the disk when this returns. Raises FileExistsError if anything is there, and StorageError.
+        """
+        self._snapshots.save(self.image, path)
+
+    def discard(self) -> None:
+        """Give back the memory or the disk space that it takes; it cannot be used any more."""
+        self.image.remove()
+
+
+class Snapshots:
+    """The snapshots of one broker. Safe to call from any other thread than the broker's."""
+
+    def __init__(self, broker: Broker, clock: SteerableClock, portal: Portal) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._portal = portal
+        self._numbers = count(1)
+
+    def take(self) -> Snapshot:
+        """Take a snapshot, between two requests; nothing changes by it. Raises StorageError."""
+        return Snapshot(self, self._portal.call(self._broker.take_snapshot))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot, at the same address; clients find the broker as if it had been started again.
+
+        They are cut off and connect again; waits of the handle go on. May be done any number of times. Raises
+        ValueError for a snapshot of another broker, or one that was discarded, and StorageError.
+        """
+        self._portal.call_async(lambda: self._broker.restore(snapshot.image))
+
+    @contextmanager
+    def scratch(self) -> Generator[Snapshot]:
+        """Have the broker forget all that happens in the block, when the block ends."""
+        snapshot = self.take()
+        try:
+            yield snapshot
+        finally:
+            try:
+                self.restore(snapshot)
+            finally:
+                snapshot.discard()
+
+    @contextmanager
+    def forked(self, image: DirectoryImage) -> Generator[Handle]:
+        """Run a broker that begins with an image; see :meth:`Snapshot.fork`."""
+        from kafkalite.testing.running import running
+
+        ahead = self._portal.call(self._clock.wall_ms) - MACHINE_CLOCK.wall_ms()
+        clock = SteerableClock()
+        clock.advance(max(0, ahead) / 1000)
+        fork = self._portal.call(lambda: self._broker.fork(image, clock=clock))
+        try:
+            with running(fork, clock) as handle:
+                yield handle
+        finally:
+            DirectoryImage(image.filesystem, str(fork.config.data_dir)).remove()
+
+    def save(self, image: DirectoryImage, path: str | os.PathLike[str]) -> None:
+        """Save an image without keeping the broker from its work; see :meth:`Snapshot.save`."""
+        copy = DirectoryImage(image.filesystem, f"{image.path}-saved-{next(self._numbers)}")
+        self._portal.call(lambda: image.clone(copy.path))
+        try:
+            copy.save(path)
+        finally:
+            copy.remove()

@@ -1,0 +1,109 @@
+"""A storage to take images of: what is in it as values, and batches to put into it."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from kafkalite_storage import exchange
+from kafkalite_storage.directory_image import DirectoryImage
+from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.storage import Storage
+from kafkalite_wire.records import Record, build_batch, iter_records, read_header
+
+NOW = 1_700_000_000_000
+SMALL = {"internal.segment.bytes": "300", "index.interval.bytes": "0"}
+
+Content = dict[str, object]
+
+
+class Kept:
+    """A data directory that is in use, and may be exchanged for an image of it."""
+
+    def __init__(self, fs: FileSystem, path: str = "/data", **options: Any) -> None:
+        self.fs, self.path, self._options = fs, path, options
+        self._numbers = itertools.count(1)
+        self.images = 0
+        self.storage = self.open()
+
+    def open(self, path: str | None = None, **options: Any) -> Storage:
+        return Storage.open(
+            path or self.path,
+            fs=self.fs,
+            new_uuid=lambda: next(self._numbers).to_bytes(16, "big"),
+            now_ms=NOW,
+            **{**self._options, **options},
+        )
+
+    def create(self, topic: str, partitions: int = 1, configs: Mapping[str, str] = SMALL) -> None:
+        self.storage.create_topic(topic, partitions, configs, now_ms=NOW)
+
+    def put(self, *values: bytes | None, topic: str = "t", partition: int = 0, key: bytes | None = None, **batch: Any):
+        records = [Record(key, value, NOW + len(value or b"")) for value in values]
+        return self.storage.log(topic, partition).append(build_batch(records, **batch), now_ms=NOW)
+
+    def take(self) -> DirectoryImage:
+        self.images += 1
+        return self.storage.take_image(str(self.images))
+
+    def prepare(self, image: DirectoryImage) -> None:
+        exchange.prepare(image, self.path)
+
+    def restore(self, image: DirectoryImage) -> None:
+        self.prepare(image)
+        directory = self.storage.let_go()
+        exchange.exchange(self.fs, self.path)
+        self.storage = self.open(directory=directory)
+
+    def restart(self, *, crash: bool = False) -> None:
+        if crash:
+            self.storage.crash()
+        else:
+            self.storage.close()
+        self.storage = self.open()
+
+    def content(self) -> Content:
+        return content_of(self.storage)
+
+    def content_of_image(self, image: DirectoryImage) -> Content:
+        """Look into an image as a fork would: in a clone of it."""
+        path = f"{self.path}-looked-into"
+        image.clone(path)
+        storage = self.open(path)
+        assert storage.was_clean
+        found = content_of(storage)
+        assert all(not log.recovery.scanned_bytes for log in storage.open_logs.values()), "it need not be recovered"
+        storage.close()
+        self.fs.remove_directory(path)
+        return found
+
+
+def content_of(storage: Storage) -> Content:
+    """Tell all that clients could find out: topics, configurations, records, producers, epochs."""
+    found: Content = {"broker": dict(storage.broker_configs())}
+    for name, topic in sorted(storage.topics.items()):
+        found[name] = (topic.topic_id, topic.partitions, tuple(sorted(topic.configs.items())))
+        for number in range(topic.partitions):
+            log = storage.log(name, number)
+            records: list[tuple[int, bytes | None, bytes | None]] = []
+            offset = log.log_start_offset
+            while offset < log.log_end_offset:
+                data = log.read(offset, max_bytes=1).read()
+                if not data:
+                    break
+                records += [(r.offset, r.key, r.value) for r in iter_records(data) if r.offset >= log.log_start_offset]
+                offset = read_header(data).next_offset
+            producers = {
+                producer.producer_id: (producer.epoch, producer.batches[-1].last_sequence)
+                for producer in log.producers
+                if producer.batches
+            }
+            found[f"{name}-{number}"] = (
+                log.log_start_offset,
+                log.log_end_offset,
+                tuple(records),
+                producers,
+                log.offset_for_timestamp(NOW + 3),
+                log.max_timestamp(),
+                log.end_offset_for_epoch(log.leader_epoch),
+            )
+    return found

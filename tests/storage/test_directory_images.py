@@ -1,0 +1,294 @@
+"""Images of a data directory: as it was at one moment, whatever becomes of it; and coming back to them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kafkalite_storage import exchange, log_image
+from kafkalite_storage.cleaner import Cleaner
+from kafkalite_storage.data_directory import DataDirectory
+from kafkalite_storage.errors import DataDirectoryInUse, StorageFailure
+from kafkalite_storage.filesystem import FileSystem, OsFileSystem
+from kafkalite_storage.inspection import verify
+from kafkalite_storage.inspection_report import Finding, Report
+from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from tests.storage.imaging import NOW, SMALL, Kept, content_of
+
+
+@pytest.fixture(params=["memory", "os"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
+    fs: FileSystem = MemoryFileSystem() if request.param == "memory" else OsFileSystem()
+    return Kept(fs, "/data" if request.param == "memory" else str(tmp_path / "data"))
+
+
+def fill(kept: Kept) -> None:
+    """Use everything that a data directory can hold."""
+    kept.create("t", 2)
+    kept.create("compacted", 1, {**SMALL, "cleanup.policy": "compact"})
+    kept.create("unused", 3, {})
+    for number in range(9):
+        kept.put(b"v%d" % number * 9, producer_id=5, producer_epoch=0, base_sequence=number)
+        kept.put(b"w%d" % number, topic="compacted", key=b"k%d" % (number % 2))
+    kept.put(b"other", partition=1)
+    kept.storage.log("t", 0).delete_records(3)
+    kept.storage.alter_configs("t", {"retention.ms": "1000"}, now_ms=NOW)
+    kept.storage.alter_broker_configs("", {"log.retention.ms": "5000"}, now_ms=NOW)
+
+
+def change(kept: Kept) -> None:
+    """Do to a directory whatever can be done."""
+    kept.put(b"later" * 30, producer_id=5, producer_epoch=0, base_sequence=9)
+    kept.put(b"later", b"later", partition=1)
+    kept.storage.log("t", 0).roll()
+    kept.storage.log("t", 0).delete_records(7)
+    kept.storage.create_topic("new", 1, {}, now_ms=NOW)
+    kept.put(b"new", topic="new")
+    kept.storage.alter_configs("t", {"retention.ms": None, "retention.bytes": "10"}, now_ms=NOW)
+    kept.storage.alter_broker_configs("", {"log.retention.ms": None}, now_ms=NOW)
+    kept.storage.create_partitions("unused", 5, now_ms=NOW)
+    for number in range(9):
+        kept.put(b"x%d" % number, topic="compacted", key=b"k%d" % (number % 2))
+    kept.storage.log("compacted", 0).roll()
+    compact(kept)
+    for _ in kept.storage.delete_expired(NOW + 10**9):
+        pass
+    kept.storage.remove_retired(NOW + 10**10)
+    kept.storage.checkpoint()
+
+
+def compact(kept: Kept) -> None:
+    cleaner = Cleaner(kept.storage)
+    cleaning = cleaner.next_cleaning(NOW + 10**9)
+    assert cleaning is not None
+    for work in cleaner.clean(cleaning, NOW + 10**9):
+        if work is not None:
+            work()
+
+
+def test_an_image_is_what_was_there_whatever_becomes_of_the_directory(kept: Kept) -> None:
+    fill(kept)
+    before = kept.content()
+    image = kept.take()
+    assert kept.content() == before, "taking an image changes nothing"
+    change(kept)
+    assert kept.content() != before
+    assert kept.content_of_image(image) == before
+
+
+def test_a_directory_comes_back_to_an_image_as_often_as_is_wanted(kept: Kept) -> None:
+    fill(kept)
+    before, image = kept.content(), kept.take()
+    for _ in range(3):
+        change(kept)
+        kept.restore(image)
+        assert kept.content() == before
+        assert kept.put(b"goes on", producer_id=5, producer_epoch=0, base_sequence=9).base_offset == 9
+
+
+def test_several_images_stand_side_by_side(kept: Kept) -> None:
+    images = [(kept.take(), kept.content())]
+    fill(kept)
+    images.append((kept.take(), kept.content()))
+    kept.put(b"a little more", partition=1)
+    images.append((kept.take(), kept.content()))
+    change(kept)
+    images.append((kept.take(), kept.content()))
+    for number in (1, 3, 0, 2, 1):
+        image, content = images[number]
+        kept.restore(image)
+        assert kept.content() == content
+        kept.create("between")
+        kept.put(b"between", topic="between")
+    assert [kept.content_of_image(image) for image, _ in images] == [content for _, content in images]
+
+
+def test_an_image_of_logs_that_nobody_has_opened_yet(kept: Kept) -> None:
+    fill(kept)
+    before = kept.content()
+    kept.restart()
+    image = kept.take()
+    assert not kept.storage.open_logs
+    change(kept)
+    assert kept.content_of_image(image) == before
+
+
+def test_an_image_after_a_crash_is_of_logs_that_were_repaired(kept: Kept) -> None:
+    fill(kept)
+    before = kept.content()
+    kept.restart(crash=True)
+    assert kept.content_of_image(kept.take()) == before
+
+
+def test_an_image_of_what_came_from_an_image(kept: Kept) -> None:
+    fill(kept)
+    before = kept.content()
+    kept.restore(kept.take())
+    second = kept.take()
+    change(kept)
+    kept.restore(second)
+    assert kept.content() == before
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_directory_that_came_back_is_opened_by_the_next_broker(kept: Kept, crash: bool) -> None:
+    fill(kept)
+    image = kept.take()
+    change(kept)
+    kept.restore(image)
+    kept.put(b"more", partition=1)
+    before = kept.content()
+    kept.restart(crash=crash)
+    assert kept.storage.was_clean is not crash
+    assert kept.content() == before
+    assert not kept.fs.exists(f"{kept.path}/.snapshots"), "images go with the broker that made them"
+
+
+def test_images_in_the_middle_of_a_compaction_are_whole(kept: Kept) -> None:
+    fill(kept)
+    kept.put(b"last" * 40, topic="compacted", key=b"k0")
+    kept.storage.log("compacted", 0).roll()
+    cleaner = Cleaner(kept.storage)
+    cleaning = cleaner.next_cleaning(NOW + 10**9)
+    assert cleaning is not None
+    images = [(kept.take(), kept.content())]
+    for work in cleaner.clean(cleaning, NOW + 10**9):
+        images.append((kept.take(), kept.content()))
+        if work is not None:
+            work()
+        images.append((kept.take(), kept.content()))
+    assert len({str(content["compacted-0"]) for _, content in images}) > 1, "it was compacted meanwhile"
+    kept.storage.remove_retired(NOW + 10**10)
+    for image, content in images:
+        assert kept.content_of_image(image) == content
+
+
+def test_a_large_active_segment_is_closed_and_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_image, "MOST_COPIED", 1000)
+    monkeypatch.setattr(OsFileSystem, "clone", lambda *_: False)
+    kept = Kept(OsFileSystem(), str(tmp_path / "data"))
+    kept.create("t", 2, {})
+    kept.put(b"large" * 1000)
+    kept.put(b"small", partition=1)
+    before = kept.content()
+    for restarted in (False, True):
+        if restarted:
+            kept.restart()
+        image = kept.take()
+        assert Path(f"{image.path}/t-0/{0:020}.log").samefile(f"{kept.path}/t-0/{0:020}.log")
+        assert not Path(f"{image.path}/t-1/{0:020}.log").samefile(f"{kept.path}/t-1/{0:020}.log")
+        assert [kept.storage.log("t", number).segment_count for number in (0, 1)] == [2, 1]
+        kept.put(b"more")
+        kept.restore(image)
+        assert kept.content() == before
+
+
+def test_no_file_that_two_directories_share_is_ever_written_to(tmp_path: Path) -> None:
+    kept = Kept(OsFileSystem(), str(tmp_path / "data"))
+    fill(kept)
+    image = kept.take()
+    shared = {path: path.read_bytes() for path in Path(image.path).rglob("*") if path.is_file() and is_shared(path)}
+    assert any(path.suffix == ".log" for path in shared)
+    for _ in range(2):
+        change(kept)
+        kept.restore(image)
+    assert {path: path.read_bytes() for path in shared} == shared
+
+
+def is_shared(path: Path) -> bool:
+    return path.stat().st_nlink > 1
+
+
+def test_a_saved_image_is_a_data_directory_in_order(kept: Kept, tmp_path: Path) -> None:
+    fill(kept)
+    before, image = kept.content(), kept.take()
+    change(kept)
+    image.save(tmp_path / "saved")
+    findings: list[Finding] = []
+    verify(OsFileSystem(), str(tmp_path / "saved"), Report(findings.append))
+    assert not findings
+    with pytest.raises(FileExistsError, match="is not empty"):
+        image.save(tmp_path / "saved")
+    other = Kept(OsFileSystem(), str(tmp_path / "saved"))
+    assert other.storage.was_clean
+    assert other.content() == before
+    assert other.storage.cluster_id == kept.storage.cluster_id
+    other.put(b"its own")
+    other.storage.close()
+    assert kept.content_of_image(image) == before
+
+
+def test_what_is_not_the_brokers_is_left_alone(kept: Kept) -> None:
+    fill(kept)
+    image = kept.take()
+    kept.fs.make_directory(f"{kept.path}/t-0.00ff-stray")
+    kept.fs.replace(f"{kept.path}/t-0.00ff-stray/f", b"somebody's")
+    kept.fs.replace(f"{kept.path}/notes.txt", b"mine")
+    kept.restore(image)
+    assert kept.fs.read(f"{kept.path}/t-0.00ff-stray/f") == b"somebody's"
+    assert kept.fs.read(f"{kept.path}/notes.txt") == b"mine"
+
+
+def test_the_directory_is_owned_all_the_time(kept: Kept) -> None:
+    fill(kept)
+    image = kept.take()
+    exchange.prepare(image, kept.path)
+    directory = kept.storage.let_go()
+    exchange.exchange(kept.fs, kept.path)
+    with pytest.raises(DataDirectoryInUse):
+        DataDirectory(kept.fs, kept.path)
+    kept.storage = kept.open(directory=directory)
+    with pytest.raises(DataDirectoryInUse):
+        DataDirectory(kept.fs, kept.path)
+
+
+def test_an_image_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept(OsFileSystem(), str(tmp_path / "data"))
+    fill(kept)
+
+    def full(*_: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(OsFileSystem, "copy", full)
+    with pytest.raises(StorageFailure, match="No space left"):
+        kept.take()
+    assert list((tmp_path / "data" / ".snapshots").iterdir()) == []
+
+
+def test_files_are_copied_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: str) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    kept = Kept(OsFileSystem(), str(tmp_path / "data"))
+    fill(kept)
+    before, image = kept.content(), kept.take()
+    change(kept)
+    kept.restore(image)
+    assert kept.content() == before
+
+
+def test_producer_ids_are_not_given_out_again(kept: Kept) -> None:
+    image = kept.take()
+    given = kept.storage.allocate_producer_ids(now_ms=NOW)
+    kept.restore(image)
+    assert kept.storage.next_producer_id == given.start
+    assert kept.storage.allocate_producer_ids(now_ms=NOW, at_least=given.stop).start == given.stop
+
+
+def test_two_directories_from_one_image_do_not_see_each_other(kept: Kept) -> None:
+    fill(kept)
+    before, image = kept.content(), kept.take()
+    forks = [f"{kept.path}/.snapshots/fork-{number}" for number in range(2)]
+    storages = []
+    for fork in forks:
+        image.clone(fork)
+        storages.append(kept.open(fork))
+    original, kept.storage = kept.storage, storages[0]
+    change(kept)
+    assert content_of(storages[1]) == before == content_of(original)
+    kept.storage = original
+    change(kept)
+    assert content_of(storages[1]) == before
+    for storage in storages:
+        storage.close()

@@ -1,0 +1,205 @@
+"""Whatever happens to a data directory, its images stay what they were, and it comes back to any of them."""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from kafkalite_storage import log_image
+from kafkalite_storage.cleaner import Cleaner
+from kafkalite_storage.directory_image import DirectoryImage
+from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_wire.records import iter_records, read_header
+from tests.storage.imaging import NOW, SMALL, Kept
+
+PLAIN, COMPACTED = "plain", "compacted"
+CONFIGS = {PLAIN: SMALL, COMPACTED: {**SMALL, "cleanup.policy": "compact"}}
+
+
+@dataclass
+class Model:
+    """What the directory should hold."""
+
+    incarnations: dict[str, int] = field(default_factory=dict[str, int])
+    """How often each topic that is there had been created before."""
+    start: int = 0
+    records: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
+    end: int = 0
+    latest: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    sequence: int = 0
+
+
+class ImageMachine(RuleBasedStateMachine):
+    @initialize(slow=st.booleans())
+    def begin(self, slow: bool) -> None:
+        self.kept = Kept(SlowToCopy() if slow else MemoryFileSystem())
+        self.model = Model()
+        self.images: list[tuple[DirectoryImage, Model]] = []
+        self.created = 0
+        self.values = 0
+        for topic in CONFIGS:
+            self.create(topic)
+
+    def value(self, size: int) -> bytes:
+        self.values += 1
+        return b"%d" % self.values * size
+
+    # What happens to the directory
+
+    @rule(topic=st.sampled_from(list(CONFIGS)))
+    def create(self, topic: str) -> None:
+        if topic in self.model.incarnations:
+            return
+        self.created += 1
+        self.kept.create(topic, 1, CONFIGS[topic])
+        self.model.incarnations[topic] = self.created
+        if topic == PLAIN:
+            self.model.start = self.model.end = self.model.sequence = 0
+            self.model.records = []
+        else:
+            self.model.latest = {}
+
+    @rule(topic=st.sampled_from(list(CONFIGS)))
+    def delete(self, topic: str) -> None:
+        if self.model.incarnations.pop(topic, None) is not None:
+            self.kept.storage.delete_topic(topic, now_ms=NOW)
+
+    @rule(count=st.integers(1, 3), size=st.integers(1, 30))
+    def append(self, count: int, size: int) -> None:
+        if PLAIN not in self.model.incarnations:
+            return
+        values = [self.value(size) for _ in range(count)]
+        sequence = {"producer_id": 7, "producer_epoch": 0, "base_sequence": self.model.sequence}
+        appended = self.kept.put(*values, topic=PLAIN, **sequence)
+        assert appended.base_offset == self.model.end
+        assert self.kept.put(*values, topic=PLAIN, **sequence).is_duplicate
+        self.model.records += enumerate(values, self.model.end)
+        self.model.end += count
+        self.model.sequence += count
+
+    @rule(key=st.sampled_from([b"a", b"b", b"c"]), size=st.integers(1, 20))
+    def append_keyed(self, key: bytes, size: int) -> None:
+        if COMPACTED in self.model.incarnations:
+            self.model.latest[key] = self.value(size)
+            self.kept.put(self.model.latest[key], topic=COMPACTED, key=key)
+
+    @rule(topic=st.sampled_from(list(CONFIGS)))
+    def roll(self, topic: str) -> None:
+        if topic in self.model.incarnations:
+            self.kept.storage.log(topic, 0).roll()
+
+    @rule(share=st.floats(0, 1))
+    def delete_records(self, share: float) -> None:
+        if PLAIN in self.model.incarnations:
+            start = self.model.start + round((self.model.end - self.model.start) * share)
+            self.kept.storage.log(PLAIN, 0).delete_records(start)
+            self.model.start = start
+            self.model.records = [record for record in self.model.records if record[0] >= start]
+
+    @rule()
+    def compact(self) -> None:
+        cleaner = Cleaner(self.kept.storage)
+        cleaning = cleaner.next_cleaning(NOW + 10**9)
+        if cleaning is not None:
+            for work in cleaner.clean(cleaning, NOW + 10**9):
+                if work is not None:
+                    work()
+
+    @rule()
+    def remove_what_was_taken_out(self) -> None:
+        self.kept.storage.remove_retired(NOW + 10**10)
+        self.kept.storage.remove_retired(NOW + 10**11)
+
+    @rule()
+    def checkpoint(self) -> None:
+        self.kept.storage.checkpoint()
+
+    @rule(crash=st.booleans())
+    def restart(self, crash: bool) -> None:
+        if not crash:
+            self.kept.restart()
+        else:
+            self.kept.storage.checkpoint()  # which is where the beginnings of logs are written down
+            self.kept.restart(crash=True)
+        self.images.clear()
+
+    # Images
+
+    @precondition(lambda self: len(self.images) < 4)
+    @rule()
+    def take(self) -> None:
+        self.images.append((self.kept.take(), deepcopy(self.model)))
+
+    @precondition(lambda self: self.images)
+    @rule(data=st.data())
+    def restore(self, data: st.DataObject) -> None:
+        image, model = data.draw(st.sampled_from(self.images))
+        self.kept.restore(image)
+        self.model = deepcopy(model)
+
+    @precondition(lambda self: self.images)
+    @rule(data=st.data())
+    def discard(self, data: st.DataObject) -> None:
+        number = data.draw(st.integers(0, len(self.images) - 1))
+        self.images.pop(number)[0].remove()
+
+    @precondition(lambda self: self.images)
+    @rule(data=st.data())
+    def look_into(self, data: st.DataObject) -> None:
+        image, model = data.draw(st.sampled_from(self.images))
+        self.kept.fs.make_directory("/looked-into")
+        image.clone("/looked-into")
+        storage = self.kept.open("/looked-into")
+        assert storage.was_clean
+        check(storage, model)
+        storage.close()
+        self.kept.fs.remove_directory("/looked-into")
+
+    @invariant()
+    def all_is_as_in_the_model(self) -> None:
+        if hasattr(self, "kept"):
+            check(self.kept.storage, self.model)
+
+
+def check(storage: Any, model: Model) -> None:
+    assert set(storage.topics) == set(model.incarnations)
+    if PLAIN in model.incarnations:
+        log = storage.log(PLAIN, 0)
+        assert (log.log_start_offset, log.log_end_offset) == (model.start, model.end)
+        assert [(offset, value) for offset, _, value in read(log)] == model.records
+    if COMPACTED in model.incarnations:
+        assert {key: value for _, key, value in read(storage.log(COMPACTED, 0))} == model.latest
+
+
+def read(log: Any) -> list[tuple[int, bytes | None, bytes | None]]:
+    found: list[tuple[int, bytes | None, bytes | None]] = []
+    offset = log.log_start_offset
+    while offset < log.log_end_offset:
+        data = log.read(offset, max_bytes=1).read()
+        if not data:
+            break
+        found += [(r.offset, r.key, r.value) for r in iter_records(data) if r.offset >= log.log_start_offset]
+        offset = read_header(data).next_offset
+    return found
+
+
+class SlowToCopy(MemoryFileSystem):
+    """One that cannot clone."""
+
+    def clone(self, old: str, new: str) -> bool:
+        return False
+
+    def copy(self, old: str, new: str) -> None:
+        super().clone(old, new)
+
+
+class TestImageMachine(ImageMachine.TestCase):  # type: ignore[name-defined, misc]  # hypothesis makes it
+    settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+    @pytest.fixture(autouse=True)
+    def take_small_segments_for_large_ones(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(log_image, "MOST_COPIED", 200)

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from logging import getLogger
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
@@ -190,10 +190,25 @@ async def _warm_up(dispatch: Dispatch) -> None:
         dispatch.import_handler(api)
 
 
-def run(config: BrokerConfig, *, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:
+class Beside(Protocol):
+    """Something that runs beside the broker of a program, from before it is ready until it has ended."""
+
+    async def __call__(self, broker: Broker, *, task_status: trio.TaskStatus[None]) -> None:
+        """Run until cancelled; the broker serves already, and is told to be ready with ``task_status``."""
+        ...
+
+
+def run(
+    config: BrokerConfig,
+    *,
+    on_ready: Callable[[tuple[tuple[str, int], ...]], None],
+    clock: Clock = MACHINE_CLOCK,
+    file_system: FileSystem | None = None,
+    beside: Beside | None = None,
+) -> None:
     """Run a broker as a program: until SIGINT or SIGTERM. Raises StartError when it cannot start."""
     _allow_many_files()
-    trio.run(_run, config, on_ready)
+    trio.run(_run, Broker(config, clock=clock, file_system=file_system), on_ready, beside)
 
 
 def _allow_many_files() -> None:
@@ -207,13 +222,15 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _run(config: BrokerConfig, on_ready: Callable[[tuple[tuple[str, int], ...]], None]) -> None:
-    broker = Broker(config)
+async def _run(broker: Broker, on_ready: Callable[[tuple[tuple[str, int], ...]], None], beside: Beside | None) -> None:
     broker.open()
     async with trio.open_nursery() as nursery:
         await nursery.start(_stop_on_signal, broker, nursery.cancel_scope)
         async with trio.open_nursery() as running:
-            on_ready(await running.start(broker.run))
+            addresses = await running.start(broker.run)
+            if beside is not None:
+                await nursery.start(beside, broker)
+            on_ready(addresses)
         nursery.cancel_scope.cancel()
 
 

@@ -14,6 +14,7 @@ from kafkalite.cli.commands import kafkalite
 from kafkalite.cli.logs import OneLine
 from kafkalite.config import BrokerConfig, HostPort
 from kafkalite.errors import StartError
+from kafkalite_storage.filesystem import FileSystem
 
 OnReady = Callable[[tuple[tuple[str, int], ...]], None]
 
@@ -26,7 +27,7 @@ class RecordingBroker:
     addresses: tuple[tuple[str, int], ...] = (("127.0.0.1", 9092),)
     error: Exception | None = None
 
-    def run(self, config: BrokerConfig, *, on_ready: OnReady) -> None:
+    def run(self, config: BrokerConfig, *, on_ready: OnReady, file_system: FileSystem | None = None) -> None:
         self.configs.append(config)
         if self.error is not None:
             raise self.error

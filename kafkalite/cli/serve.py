@@ -40,6 +40,7 @@ log = logging.getLogger("kafkalite.serve")
 @click.option(
     "--controls",
     metavar="HOST:PORT",
+    envvar="KAFKALITE_CONTROLS",
     help="Let tests look at the broker and steer it over HTTP, at this address; whoever reaches it may do so. "
     "The broker then has the properties of a broker for tests where none are set.",
 )
@@ -103,6 +104,8 @@ def serve(
     log_to_stderr(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
     for warning in config.warnings:
         log.warning("%s", warning)
+    if controls_at is not None and not controls_at.is_loopback:
+        log.warning("the controls listen on %s: whoever reaches it can look at the broker and steer it", controls_at)
 
     def announce(addresses: tuple[tuple[str, int], ...], controls: HostPort | None = None) -> None:
         _announce(config, addresses, "memory" if in_memory else _shown(config.data_dir), controls)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from math import isfinite
 from types import NoneType
-from typing import Any, Final, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Final, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from kafkalite.web.answers import BadInput
 
@@ -22,6 +22,7 @@ _WORDS: Final[Mapping[object, str]] = {
     NoneType: "null",
     tuple[str, ...]: "a list of texts",
     Mapping[str, str]: "an object of texts",
+    Mapping[str, tuple[str, ...]]: "an object of lists of texts",
 }
 
 
@@ -107,6 +108,7 @@ def _checked(name: str, hint: object, value: object) -> object:
 
 
 def _is(option: object, value: object) -> bool:
+    """Tell whether a value that JSON can have is of a type; whole numbers are those that Kafka can have."""
     if option is str:
         return isinstance(value, str) and _is_unicode(value)
     if option is int:
@@ -115,11 +117,10 @@ def _is(option: object, value: object) -> bool:
         return type(value) is int or (type(value) is float and isfinite(value))
     if option == tuple[str, ...]:
         return isinstance(value, list) and all(_is(str, each) for each in cast("list[object]", value))
-    if option == Mapping[str, str]:
-        if not isinstance(value, dict):
-            return False
-        items = cast("dict[str, object]", value).items()
-        return all(_is(str, name) and _is(str, each) for name, each in items)
+    if get_origin(option) is Mapping:
+        items = cast("dict[str, object]", value).items() if isinstance(value, dict) else None
+        kind = get_args(option)[1]
+        return items is not None and all(_is(str, name) and _is(kind, each) for name, each in items)
     return isinstance(value, cast("type", option))
 
 

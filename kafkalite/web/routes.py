@@ -84,6 +84,21 @@ class OneMember:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Who shall own what in a group: members, as they are called, and partitions, such as ``clicks-0``."""
+
+    group: str
+    assignment: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SomeGroups:
+    """A group, or all of them."""
+
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
     """How far time is moved, and for whom heartbeats are taken for granted."""
 
@@ -248,6 +263,20 @@ def rebalance(handle: Handle, asked: OneGroup) -> Json:
     return shown.group(handle.groups[asked.group])
 
 
+def pin(handle: Handle, asked: Assignment) -> Json:
+    """Give partitions to members of your choice, whatever the group's leader assigns, from now on."""
+    handle.groups.pin(
+        asked.group, {member: [_partition(name) for name in names] for member, names in asked.assignment.items()}
+    )
+    return shown.group(handle.groups[asked.group])
+
+
+def unpin(handle: Handle, asked: OneGroup) -> Json:
+    """Let the group's leader assign again."""
+    handle.groups.unpin(asked.group)
+    return shown.group(handle.groups[asked.group])
+
+
 def clock(handle: Handle, _: Nothing) -> Json:
     """Tell the broker's time, in milliseconds since 1970."""
     return {"now_ms": handle.clock.now_ms()}
@@ -271,15 +300,15 @@ def resume(handle: Handle, _: Nothing) -> Json:
     return {"now_ms": handle.clock.now_ms()}
 
 
-def away(handle: Handle, _: Nothing) -> Json:
-    """Answer all requests of groups NOT_COORDINATOR, and do not tell where the coordinator is."""
-    handle.coordinator.move_away()
+def away(handle: Handle, asked: SomeGroups) -> Json:
+    """Answer requests of a group, by default of all, NOT_COORDINATOR, and do not tell where the coordinator is."""
+    handle.coordinator.move_away(asked.group)
     return {}
 
 
-def back(handle: Handle, _: Nothing) -> Json:
-    """Be the coordinator again."""
-    handle.coordinator.move_back()
+def back(handle: Handle, asked: SomeGroups) -> Json:
+    """Be the coordinator again, of what it was moved away from."""
+    handle.coordinator.move_back(asked.group)
     return {}
 
 
@@ -312,6 +341,13 @@ def await_positioned(handle: Handle, asked: Positioned) -> Json:
     )
 
 
+def _partition(name: str) -> tuple[str, int]:
+    topic, dash, partition = name.rpartition("-")
+    if not (dash and topic and partition.isdecimal()):
+        raise BadInput(f"{name!r} names no partition, as clicks-0 does")
+    return topic, int(partition)
+
+
 def _decoded(name: str, text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
@@ -334,6 +370,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     route("POST", "/groups/{group}/expire", OneMember, expire),
     route("POST", "/groups/{group}/fence", OneMember, fence),
     route("POST", "/groups/{group}/rebalance", OneGroup, rebalance),
+    route("POST", "/groups/{group}/pin", Assignment, pin),
+    route("POST", "/groups/{group}/unpin", OneGroup, unpin),
     route("POST", "/await/stable", Stable, await_stable),
     route("POST", "/await/committed", Committed, await_committed),
     route("POST", "/await/positioned", Positioned, await_positioned),
@@ -341,7 +379,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     route("POST", "/clock/advance", Advance, advance),
     route("POST", "/clock/freeze", Nothing, freeze),
     route("POST", "/clock/resume", Nothing, resume),
-    route("POST", "/coordinator/away", Nothing, away),
-    route("POST", "/coordinator/back", Nothing, back),
+    route("POST", "/coordinator/away", SomeGroups, away),
+    route("POST", "/coordinator/back", SomeGroups, back),
     route("POST", "/availability", Availability, availability),
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from served import PATIENCE, Served
+from served import Served
 
 
 @pytest.fixture
@@ -26,10 +26,9 @@ def served() -> Iterator[Served]:
         said = "".join(process.stdout.readline() for _ in range(3))
         listening = re.search(r"listening on (\S+), data in memory\nControls are at (\S+)\n", said)
         assert listening is not None, said
-        yield Served(listening.group(1), listening.group(2), process.pid)
-        process.terminate()
-        _, errors = process.communicate(timeout=PATIENCE)
-        assert (process.returncode, errors) == (0, "")
+        broker = Served(listening.group(1), listening.group(2), process)
+        yield broker
+        broker.stop()
     finally:
         process.kill()
-        process.communicate()
+        process.wait()

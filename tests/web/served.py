@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -17,7 +18,15 @@ class Served:
 
     bootstrap: str
     controls: str
-    pid: int
+    process: subprocess.Popen[str]
+
+    def stop(self) -> None:
+        """Stop the broker, as whoever started it does, and wait for it."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        _, errors = self.process.communicate(timeout=PATIENCE)
+        assert self.process.returncode == 0, errors
+        assert "ERROR" not in errors, errors
 
     def get(self, path: str) -> Any:
         return self.ask("GET", path)[1]

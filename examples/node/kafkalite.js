@@ -7,6 +7,7 @@ export class Kafkalite {
   static async start() {
     const args = ['serve', '--quiet', '--in-memory', '--listen', '127.0.0.1:0', '--controls', '127.0.0.1:0']
     const program = spawn(process.env.KAFKALITE ?? 'kafkalite', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(program, 'spawn')
     let said = ''
     for await (const line of createInterface({ input: program.stdout })) {
       said += `${line}\n`

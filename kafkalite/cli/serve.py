@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,6 +124,8 @@ def serve(
 
 
 def _for_tests() -> Mapping[str, str]:
+    from importlib.util import find_spec
+
     if find_spec("h11") is None:
         raise click.ClickException("--controls needs h11, which is missing: run pip install 'kafkalite[controls]'")
 

@@ -204,11 +204,15 @@ def run(
     on_ready: Callable[[tuple[tuple[str, int], ...]], None],
     clock: Clock = MACHINE_CLOCK,
     file_system: FileSystem | None = None,
+    prepare: Callable[[Broker], None] | None = None,
     beside: Beside | None = None,
 ) -> None:
-    """Run a broker as a program: until SIGINT or SIGTERM. Raises StartError when it cannot start."""
+    """Run a broker as a program: until SIGINT or SIGTERM. Raises StartError when it cannot start.
+
+    ``prepare`` is called with the broker once it is open, before there are clients.
+    """
     _allow_many_files()
-    trio.run(_run, Broker(config, clock=clock, file_system=file_system), on_ready, beside)
+    trio.run(_run, Broker(config, clock=clock, file_system=file_system), on_ready, prepare, beside)
 
 
 def _allow_many_files() -> None:
@@ -222,8 +226,15 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _run(broker: Broker, on_ready: Callable[[tuple[tuple[str, int], ...]], None], beside: Beside | None) -> None:
+async def _run(
+    broker: Broker,
+    on_ready: Callable[[tuple[tuple[str, int], ...]], None],
+    prepare: Callable[[Broker], None] | None,
+    beside: Beside | None,
+) -> None:
     broker.open()
+    if prepare is not None:
+        prepare(broker)
     async with trio.open_nursery() as nursery:
         await nursery.start(_stop_on_signal, broker, nursery.cancel_scope)
         async with trio.open_nursery() as running:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from kafkalite.config import BrokerConfig, ConfigError, HostPort, load
 from kafkalite.errors import StartError
 
 if TYPE_CHECKING:
+    from kafkalite.broker import Broker
+    from kafkalite.controls.faults.fault import Fault
     from kafkalite_storage.filesystem import FileSystem
 
 log = logging.getLogger("kafkalite.serve")
@@ -58,6 +61,12 @@ log = logging.getLogger("kafkalite.serve")
     metavar="KEY=VALUE",
     help="Set a broker property under Kafka's name. May be repeated.",
 )
+@click.option(
+    "--faults",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="TOML file of faults to be injected; each that fires is logged.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Log debugging details as well.")
 def serve(
@@ -69,6 +78,7 @@ def serve(
     controls: str | None,
     file: Path | None,
     settings: tuple[str, ...],
+    faults: Path | None,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -100,9 +110,16 @@ def serve(
         )
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
+    injected: tuple[Fault, ...] = ()
+    if faults is not None:
+        from kafkalite.cli.faults import read
+
+        injected = read(faults)
     log_to_stderr(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
     for warning in config.warnings:
         log.warning("%s", warning)
+    if injected:
+        log.warning("requests will fail on purpose: %d fault(s) from %s", len(injected), faults)
     if controls_at is not None and not controls_at.is_loopback:
         log.warning("the controls listen on %s: whoever reaches it can look at the broker and steer it", controls_at)
 
@@ -114,11 +131,16 @@ def serve(
         if controls_at is None:
             from kafkalite import broker
 
-            broker.run(config, on_ready=announce, file_system=file_system)
+            broker.run(
+                config,
+                on_ready=announce,
+                file_system=file_system,
+                prepare=_injecting(injected) if injected else None,
+            )
         else:
             from kafkalite.web import serving
 
-            serving.run(config, controls_at, on_ready=announce, file_system=file_system)
+            serving.run(config, controls_at, on_ready=announce, file_system=file_system, faults=injected)
     except StartError as error:
         raise click.ClickException(str(error)) from None
 
@@ -132,6 +154,12 @@ def _for_tests() -> Mapping[str, str]:
     from kafkalite.testing.running import DEFAULTS
 
     return {name: str(value) for name, value in DEFAULTS.items()}
+
+
+def _injecting(faults: tuple[Fault, ...]) -> Callable[[Broker], None]:
+    from kafkalite.cli.faults import inject
+
+    return partial(inject, faults)
 
 
 def _memory() -> FileSystem:

@@ -41,8 +41,11 @@ class Owed(Protocol):
 class Proceed(Protocol):
     """Lets the handler run, now or later."""
 
-    def __call__(self, owed: Owed | None = None) -> None:
-        """Run the handler. It answers the client, or where ``owed`` is given that one, which may change the answer."""
+    def __call__(self, owed: Owed | None = None, *, request: object | None = None) -> None:
+        """Run the handler. It answers the client, or where ``owed`` is given that one, which may change the answer.
+
+        Where ``request`` is given, the handler sees that one in place of the client's.
+        """
         ...
 
 

@@ -141,8 +141,9 @@ class Dispatch:
         kept = memoryview(bytes(frame))
         call = replace(call, frame=kept, request=decode(header.api.request_type, header.api_version, kept, header.body))
 
-        def proceed(owed: Owed | None = None) -> None:
-            start(call.request, to_client if owed is None else _Reply(slot, header, instead=owed))
+        def proceed(owed: Owed | None = None, *, request: object | None = None) -> None:
+            reply = to_client if owed is None else _Reply(slot, header, instead=owed)
+            start(call.request if request is None else request, reply)
 
         rule.act(call, proceed, to_client)
         self._node.after_request()

@@ -4,9 +4,11 @@ Top layer: may import everything below, and nothing may import it but the pytest
 the broker runs on its own thread, with its own event loop.
 """
 
+from kafkalite.controls.faults.firings import Fired
 from kafkalite.testing.asynchronous import AsyncHandle
 from kafkalite.testing.errors import BrokerFailed, NotInTime, NotOnThisBroker
 from kafkalite.testing.external import connect
+from kafkalite.testing.faults import Faults, InjectedFault
 from kafkalite.testing.handle import Handle
 from kafkalite.testing.running import run
 from kafkalite.testing.views import Committed, Group, Member, Record, Topic, TopicPartition
@@ -15,8 +17,11 @@ __all__ = [
     "AsyncHandle",
     "BrokerFailed",
     "Committed",
+    "Faults",
+    "Fired",
     "Group",
     "Handle",
+    "InjectedFault",
     "Member",
     "NotInTime",
     "NotOnThisBroker",

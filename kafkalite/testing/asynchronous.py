@@ -6,12 +6,14 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, TypeVar
 
 from kafkalite.testing.errors import NotInTime
-from kafkalite.testing.handle import PATIENCE
+from kafkalite.testing.patience import PATIENCE
 from kafkalite.testing.portal import completed
 from kafkalite.testing.requests import committed, positioned, stable
 
 if TYPE_CHECKING:
+    from kafkalite.controls.faults.firings import Fired
     from kafkalite.testing.backend import Backend, Wait
+    from kafkalite.testing.faults import InjectedFault
     from kafkalite.testing.handle import Handle
     from kafkalite.testing.views import Group, Record
 
@@ -61,6 +63,12 @@ class AsyncHandle:
         Raises NotInTime.
         """
         return await _awaited(self._backend.until(positioned(self._backend, group, topic, partition, offset)), timeout)
+
+    async def await_fired(
+        self, fault: InjectedFault, count: int = 1, *, timeout: float = PATIENCE
+    ) -> tuple[Fired, ...]:
+        """Wait until a fault has acted on ``count`` requests. Raises NotInTime, which shows all that fired."""
+        return await _awaited(fault.injection.until(fault.rule, count), timeout)
 
 
 async def _awaited(wait: Wait[T], timeout: float) -> T:

@@ -75,7 +75,7 @@ class ExternalBackend:
     @property
     def steering(self) -> Steering:
         """Raise NotOnThisBroker: Kafka has no requests for that."""
-        return self._refuse("steering time, groups and the broker itself")
+        return self._refuse("steering time, groups, faults and the broker itself")
 
     def _refuse(self, what: str) -> NoReturn:
         raise NotOnThisBroker(

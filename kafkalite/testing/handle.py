@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from kafkalite.testing.backend import Backend, Batch, Wait
+from kafkalite.testing.backend import Backend, Batch
 from kafkalite.testing.batches import Text
-from kafkalite.testing.errors import NotInTime
+from kafkalite.testing.faults import Faults
+from kafkalite.testing.patience import PATIENCE, awaited
 from kafkalite.testing.requests import committed, positioned, stable
 from kafkalite.testing.views import Group, Header, Record, Topic
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from kafkalite.testing.asynchronous import AsyncHandle
 
 T = TypeVar("T")
-
-PATIENCE: Final = 10.0
-"""Seconds, on the test's clock, that are waited for anything by default."""
 
 
 class Handle:
@@ -35,6 +32,7 @@ class Handle:
         self.groups = Groups(backend)
         self.clock = ClockControl(backend)
         self.coordinator = CoordinatorControl(backend)
+        self.faults = Faults(backend)
 
     @property
     def bootstrap(self) -> str:
@@ -79,13 +77,13 @@ class Handle:
         self, topic: str, count: int = 1, *, partition: int | None = None, offset: int = 0, timeout: float = PATIENCE
     ) -> list[Record]:
         """Wait until a topic has ``count`` records, and give the first ones; no group is involved. Raises NotInTime."""
-        return _awaited(self._backend.arrival(topic, partition, offset, count), timeout)
+        return awaited(self._backend.arrival(topic, partition, offset, count), timeout)
 
     # Waiting
 
     def await_stable(self, group: str, *, members: int | None = None, timeout: float = PATIENCE) -> Group:
         """Wait until a group is stable, with just so many members if ``members`` is given. Raises NotInTime."""
-        return _awaited(self._backend.until(stable(group, members)), timeout)
+        return awaited(self._backend.until(stable(group, members)), timeout)
 
     def await_committed(
         self,
@@ -97,7 +95,7 @@ class Handle:
         timeout: float = PATIENCE,
     ) -> Group:
         """Wait until a group has committed ``offset``, by default all that the topic has now. Raises NotInTime."""
-        return _awaited(self._backend.until(committed(self._backend, group, topic, partition, offset)), timeout)
+        return awaited(self._backend.until(committed(self._backend, group, topic, partition, offset)), timeout)
 
     def await_positioned(
         self,
@@ -113,7 +111,7 @@ class Handle:
         From then on nothing that is produced is missed by a consumer that begins at the end of a topic. Fetches are
         told apart by client id, so members should have one each. Raises NotInTime.
         """
-        return _awaited(self._backend.until(positioned(self._backend, group, topic, partition, offset)), timeout)
+        return awaited(self._backend.until(positioned(self._backend, group, topic, partition, offset)), timeout)
 
     # The broker's being there
 
@@ -289,11 +287,3 @@ class CoordinatorControl:
             yield
         finally:
             self.move_back(group)
-
-
-def _awaited(wait: Wait[T], timeout: float) -> T:
-    try:
-        return wait.future.result(timeout)
-    except (TimeoutError, CancelledError):
-        pass
-    raise NotInTime(f"after {timeout:g} s: {wait.give_up()}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from kafkalite.controls.group_rules import CoordinatorAway, Fenced, Silence
+from kafkalite.testing.injection import Injection
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
@@ -44,6 +45,7 @@ class Steering:
         self._away: dict[str | None, CoordinatorAway] = {}
         self._pins: Pins | None = None
         self._node.groups.overrule = self._overrule
+        self.faults = Injection(broker, engine, portal)
 
     # Time
 

@@ -28,10 +28,19 @@ class RecordingBroker:
     addresses: tuple[tuple[str, int], ...] = (("127.0.0.1", 9092),)
     error: Exception | None = None
     file_system: FileSystem | None = None
+    prepare: object = None
 
-    def run(self, config: BrokerConfig, *, on_ready: OnReady, file_system: FileSystem | None = None) -> None:
+    def run(
+        self,
+        config: BrokerConfig,
+        *,
+        on_ready: OnReady,
+        file_system: FileSystem | None = None,
+        prepare: object = None,
+    ) -> None:
         self.configs.append(config)
         self.file_system = file_system
+        self.prepare = prepare
         if self.error is not None:
             raise self.error
         on_ready(self.addresses)

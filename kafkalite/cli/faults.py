@@ -1,0 +1,46 @@
+"""Faults that a broker is started with: `kafkalite serve --faults FILE`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import click
+
+from kafkalite.controls.engine import Engine
+from kafkalite.controls.faults.file import FaultFileError, read_faults
+from kafkalite.controls.faults.injector import Injector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kafkalite.broker import Broker
+    from kafkalite.controls.faults.fault import Fault
+
+log = logging.getLogger("kafkalite.faults")
+
+
+def read(path: Path) -> tuple[Fault, ...]:
+    """Read faults. A mistake in the file is one of the usage."""
+    try:
+        return tuple(read_faults(path))
+    except FaultFileError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def inject(faults: Iterable[Fault], broker: Broker) -> None:
+    """Add faults to a broker that is open."""
+    engine = broker.dispatch.engine = Engine()
+    node = broker.node
+    injector = Injector(
+        engine,
+        now=node.now,
+        call_at=node.deadlines.call_at,
+        topic_name=node.topic_name,
+        chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
+    )
+    injector.firings.told.append(lambda fired: log.info("%s", fired))
+    for fault in faults:
+        injector.add(fault)

@@ -1,0 +1,44 @@
+"""Damage to the records of a fetch's reply, on their way: what is stored stays as it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+from kafkalite.controls.shapes.part import Part
+
+if TYPE_CHECKING:
+    from kafkalite.controls.shapes.part import Chosen
+    from kafkalite_wire.schema import Buffer, Payload
+
+_CRC: Final = slice(17, 21)
+"""Where the checksum of a batch is, behind its offset, length, leader epoch and magic."""
+
+
+class _PieceOfFile(Protocol):
+    def read(self) -> bytes: ...
+
+
+def corrupted(response: Any, chosen: Chosen) -> tuple[list[Part], Any]:
+    """Turn the checksum of the first batch of each chosen partition over; tells which partitions had one."""
+    parts: list[Part] = []
+    topics: list[Any] = []
+    for topic in response.responses:
+        partitions: list[Any] = []
+        for partition in topic.partitions:
+            # Since version 13 a topic has no name here but only its id.
+            part = Part(topic=topic.topic or topic.topic_id, partition=partition.partition_index)
+            if partition.records is not None and len(partition.records) >= _CRC.stop and chosen(part):
+                parts.append(part)
+                partitions.append(replace(partition, records=_with_wrong_crc(partition.records)))
+            else:
+                partitions.append(partition)
+        topics.append(replace(topic, partitions=tuple(partitions)))
+    return parts, replace(response, responses=tuple(topics)) if parts else response
+
+
+def _with_wrong_crc(records: Payload) -> bytes:
+    is_buffer = isinstance(records, bytes | bytearray | memoryview)
+    copied = bytearray(cast("Buffer", records) if is_buffer else cast("_PieceOfFile", records).read())
+    copied[_CRC] = bytes(byte ^ 0xFF for byte in copied[_CRC])
+    return bytes(copied)

@@ -1,0 +1,81 @@
+"""Adds faults to an engine, and takes them away again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kafkalite.controls.faults.fetched import FetchedPartitions
+from kafkalite.controls.faults.firings import Firings
+from kafkalite.controls.faults.rule import CallAt, FaultRule, Surroundings
+
+if TYPE_CHECKING:
+    from kafkalite.controls.engine import Engine
+    from kafkalite.controls.faults.fault import Fault
+    from kafkalite.controls.faults.matching import TopicName
+
+
+class Injector:
+    """The faults of one engine; of those that match a call, the one that was added first acts.
+
+    It shall be there before the first client is, because fetch sessions say only once what they are about. ``now`` and
+    ``call_at`` tell the time that delays and windows go by; ``chances`` makes a source of numbers in [0, 1) of a seed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        now: Callable[[], float],
+        call_at: CallAt,
+        topic_name: TopicName,
+        chances: Callable[[int], Callable[[], float]],
+    ) -> None:
+        self._engine = engine
+        self.firings = Firings(now)
+        fetched = FetchedPartitions()
+        engine.observers.append(fetched.observe)
+        self._surroundings = Surroundings(
+            now=now,
+            call_at=call_at,
+            topic_name=topic_name,
+            chances=chances,
+            fetched=fetched,
+            firings=self.firings,
+        )
+        self._rules: list[FaultRule] = []
+        self._names: set[str] = set()
+
+    @property
+    def rules(self) -> tuple[FaultRule, ...]:
+        """The faults that are there now, in the order in which they were added."""
+        return tuple(self._rules)
+
+    def add(self, fault: Fault) -> FaultRule:
+        """Add a fault; one without a name, or with one that was used before, gets a name of its own."""
+        rule = FaultRule(replace(fault, name=self._own_name(fault)), self._surroundings)
+        self._rules.append(rule)
+        self._engine.rules.append(rule)
+        return rule
+
+    def remove(self, rule: FaultRule) -> None:
+        """Take a fault away, and release what it holds; nothing happens if it is gone already."""
+        if rule in self._rules:
+            self._rules.remove(rule)
+            self._engine.rules.remove(rule)
+        rule.release()
+
+    def clear(self) -> None:
+        """Take all faults away."""
+        for rule in self.rules:
+            self.remove(rule)
+
+    def _own_name(self, fault: Fault) -> str:
+        wanted = fault.name or f"{', '.join(api.name for api in fault.apis) or 'any request'}: {fault}"
+        name, number = wanted, 1
+        while name in self._names:
+            number += 1
+            name = f"{wanted} #{number}"
+        self._names.add(name)
+        return name

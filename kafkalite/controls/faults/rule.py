@@ -1,0 +1,229 @@
+"""A fault at work: the rule that an engine asks about each call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kafkalite.controls.faults.corruption import corrupted
+from kafkalite.controls.faults.matching import Matcher, TopicName, Turns
+from kafkalite.controls.shapes.part import Part, carries
+from kafkalite.controls.shapes.table import SHAPES
+from kafkalite_wire.apis import ApiKey
+
+if TYPE_CHECKING:
+    from kafkalite.controls.engine import Call, Owed, Proceed
+    from kafkalite.controls.faults.fault import Fault
+    from kafkalite.controls.faults.fetched import FetchedPartitions
+    from kafkalite.controls.faults.firings import Fired, Firings
+
+
+class CallAt(Protocol):
+    """Has a function called at a time, which is told as ``now`` tells it."""
+
+    def __call__(self, when: float, callback: Callable[[], None], /) -> object:
+        """Arrange the call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What faults need of whoever has the engine. ``chances`` makes a source of numbers in [0, 1) of a seed."""
+
+    now: Callable[[], float]
+    call_at: CallAt
+    topic_name: TopicName
+    chances: Callable[[int], Callable[[], float]]
+    fetched: FetchedPartitions
+    firings: Firings
+
+
+class FaultRule:
+    """One fault, from when it is added until it is removed."""
+
+    def __init__(self, fault: Fault, surroundings: Surroundings) -> None:
+        self.fault = fault
+        self._around = surroundings
+        self._matcher = Matcher(fault, surroundings.topic_name)
+        self._turns = Turns(fault, surroundings.chances(fault.seed))
+        self._added = surroundings.now()
+        self._held: list[tuple[Fired, Callable[[], None]]] = []
+
+    # What an engine asks
+
+    def concerns(self, call: Call) -> bool:
+        """Tell whether the fault acts on a call, or may do so when it sees the reply."""
+        if self._turns.are_over or not self._is_time() or not self._matcher.matches(call):
+            return False
+        if not self._can_be_done(call):
+            return False
+        request = self._around.fetched.in_full(call)
+        if self._matcher.looks_at_parts and not self._chosen(call, request):
+            return self._is_told_by_reply(call, request)
+        return self._is_told_by_reply(call, request) or self._turns.take()
+
+    def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
+        """Let the call suffer what the fault says."""
+        request = self._around.fetched.in_full(call)
+        if self._is_told_by_reply(call, request):
+            proceed(_Instead(lambda response: self._look_at_reply(call, request, response, owed), owed))
+            return
+        fired = self._note(call, self._chosen(call, request))
+        if self.fault.on == "request":
+            self._wait(fired, lambda: self._end_request(call, request, proceed, owed))
+        else:
+            proceed(
+                _Instead(
+                    lambda response: self._wait(fired, lambda: self._end_reply(call, request, response, owed)), owed
+                )
+            )
+
+    # What others ask
+
+    @property
+    def held(self) -> int:
+        """How many calls are held now."""
+        return len(self._held)
+
+    def release(self, count: int | None = None) -> int:
+        """Let calls that are held go on, by default all, in the order in which they came; tells how many did."""
+        released, self._held = self._held[:count], self._held[len(self._held[:count]) :]
+        for fired, go_on in released:
+            self._around.firings.note_released(fired)
+            go_on()
+        return len(released)
+
+    # Matching
+
+    def _is_time(self) -> bool:
+        return self.fault.since <= self._around.now() - self._added < self.fault.until
+
+    def _can_be_done(self, call: Call) -> bool:
+        """Tell whether there is a field for what is to be told."""
+        return self.fault.throttle is None or carries(call.api.response_type, "throttle_time_ms", call.api_version)
+
+    def _chosen(self, call: Call, request: Any) -> list[Part]:
+        return [part for part in SHAPES[call.api.key].parts(request, call.api_version) if self._matcher.chooses(part)]
+
+    def _is_told_by_reply(self, call: Call, request: Any) -> bool:
+        """Tell whether only the reply shows if the call is concerned: whether it has records, or the topic."""
+        if self.fault.corrupt:
+            return True
+        return (
+            self.fault.error is not None
+            and self._matcher.looks_at_parts
+            and SHAPES[call.api.key].is_open(request, call.api_version)
+            and not self._chosen(call, request)
+        )
+
+    def _look_at_reply(self, call: Call, request: Any, response: Any, owed: Owed) -> None:
+        if response is None:
+            owed.send(None)
+            return
+        if self.fault.corrupt:
+            chosen, changed = corrupted(response, self._matcher.chooses)
+        else:
+            changed = self._refused(call, request, response)
+            chosen = [] if changed == response else [Part(topic=self.fault.topic, partition=self.fault.partition)]
+        if not chosen or not self._is_time() or not self._turns.take():
+            owed.send(response)
+            return
+        fired = self._note(call, chosen)
+        self._wait(fired, lambda: self._send(call, changed, owed))
+
+    # Acting
+
+    def _note(self, call: Call, chosen: list[Part]) -> Fired:
+        about = tuple(dict.fromkeys(map(self._named, chosen))) if self._matcher.looks_at_parts else ()
+        return self._around.firings.note(self.fault.name, str(self.fault), call, about, held=self.fault.hold)
+
+    def _named(self, part: Part) -> str:
+        topic = None if part.topic is None else self._around.topic_name(part.topic)
+        partition = None if part.partition is None else str(part.partition)
+        place = "-".join(each for each in (topic, partition) if each is not None)
+        return " of group ".join(each for each in (place, part.group) if each)
+
+    def _wait(self, fired: Fired, go_on: Callable[[], None]) -> None:
+        if self.fault.hold:
+            self._held.append((fired, go_on))
+        elif self.fault.delay:
+            self._around.call_at(self._around.now() + self.fault.delay, go_on)
+        else:
+            go_on()
+
+    def _end_request(self, call: Call, request: Any, proceed: Proceed, owed: Owed) -> None:
+        if self.fault.disconnect or self.fault.drop:
+            self._cut_or_drop(owed)
+            return
+        if self.fault.error is None:
+            proceed(_Instead(lambda response: self._send(call, response, owed), owed))
+            return
+        left = self._left(call, request)
+        if left is None:
+            self._send(call, self._refused(call, request, None), owed)
+        else:
+            proceed(
+                _Instead(lambda response: self._send(call, self._refused(call, request, response), owed), owed),
+                request=left,
+            )
+
+    def _end_reply(self, call: Call, request: Any, response: Any, owed: Owed) -> None:
+        if self.fault.disconnect or self.fault.drop:
+            self._cut_or_drop(owed)
+        elif self.fault.error is None:
+            self._send(call, response, owed)
+        else:
+            self._send(call, self._refused(call, request, response), owed)
+
+    def _cut_or_drop(self, owed: Owed) -> None:
+        if self.fault.disconnect:
+            owed.fail(f"the fault {self.fault.name!r} says so")
+        else:
+            owed.send(None)
+
+    def _left(self, call: Call, request: Any) -> Any | None:
+        """Give what the handler shall see of a request that is refused, None if that is nothing."""
+        shape, version = SHAPES[call.api.key], call.api_version
+        if self._refuses_all(call, request):
+            assert self.fault.error is not None
+            return shape.left_of_refused(call.request, version, self.fault.error)
+        return shape.left(call.request, version, self._matcher.chooses)
+
+    def _refused(self, call: Call, request: Any, response: Any) -> Any:
+        shape, version, error = SHAPES[call.api.key], call.api_version, self.fault.error
+        assert error is not None
+        if self._refuses_all(call, request):
+            return shape.refused(request, version, error, response)
+        return shape.answered(request, version, response, self._matcher.chooses, error)
+
+    def _refuses_all(self, call: Call, request: Any) -> bool:
+        """Tell whether a request is refused in the words for the whole, and not partition by partition."""
+        if self.fault.chooses_parts:
+            return False
+        parts = SHAPES[call.api.key].parts(request, call.api_version)
+        return all(map(self._matcher.chooses, parts))
+
+    def _send(self, call: Call, response: Any, owed: Owed) -> None:
+        if self.fault.error is not None and call.api.key is ApiKey.PRODUCE and not call.request.acks:
+            owed.fail(f"a produce request with acks=0 failed, as the fault {self.fault.name!r} says")
+        elif response is None or self.fault.throttle is None:
+            owed.send(response)
+        else:
+            owed.send(replace(response, throttle_time_ms=round(self.fault.throttle * 1000)))
+
+
+class _Instead:
+    """Takes the handler's response in place of the client."""
+
+    __slots__ = ("_owed", "_send")
+
+    def __init__(self, send: Callable[[Any], None], owed: Owed) -> None:
+        self._send = send
+        self._owed = owed
+
+    def send(self, response: object | None) -> None:
+        self._send(response)
+
+    def fail(self, reason: str) -> None:
+        self._owed.fail(reason)

@@ -1,0 +1,100 @@
+"""The faults of a broker of this process; safe to call from any other thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from random import Random
+from typing import TYPE_CHECKING
+
+from kafkalite.controls.faults.injector import Injector
+from kafkalite.testing.backend import Wait
+
+if TYPE_CHECKING:
+    from kafkalite.broker import Broker
+    from kafkalite.controls.engine import Engine
+    from kafkalite.controls.faults.fault import Fault
+    from kafkalite.controls.faults.firings import Fired
+    from kafkalite.controls.faults.rule import FaultRule
+    from kafkalite.testing.portal import Portal
+
+
+class Injection:
+    """Adds faults to a broker's engine, shows what fired, and waits for it."""
+
+    def __init__(self, broker: Broker, engine: Engine, portal: Portal) -> None:
+        node = broker.node
+        self._injector = Injector(
+            engine,
+            now=node.now,
+            call_at=node.deadlines.call_at,
+            topic_name=node.topic_name,
+            chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
+        )
+        self._portal = portal
+        self._waits: dict[Future[tuple[Fired, ...]], Callable[[], None]] = {}
+        self._injector.firings.told.append(self._look)
+
+    def add(self, fault: Fault) -> FaultRule:
+        """Add a fault."""
+        return self._portal.call(lambda: self._injector.add(fault))
+
+    def on_fired(self, tell: Callable[[Fired], None]) -> None:
+        """Have ``tell`` called in the broker's loop with each that fires."""
+        self._portal.call(lambda: self._injector.firings.told.append(tell))
+
+    def rules(self) -> tuple[FaultRule, ...]:
+        """Give the faults that are there now, in the order in which they were added."""
+        return self._portal.call(lambda: self._injector.rules)
+
+    def remove(self, rule: FaultRule) -> None:
+        """Take a fault away, and release what it holds."""
+        self._portal.call(lambda: self._injector.remove(rule))
+
+    def clear(self) -> None:
+        """Take all faults away."""
+        self._portal.call(self._injector.clear)
+
+    def release(self, rule: FaultRule, count: int | None) -> int:
+        """Let calls go on that are held; tells how many did."""
+        return self._portal.call(lambda: rule.release(count))
+
+    def fired(self, rule: FaultRule | None = None) -> tuple[Fired, ...]:
+        """Give what fired, by default of all rules, oldest first."""
+        return self._portal.call(lambda: self._fired(rule))
+
+    def until(self, rule: FaultRule, count: int) -> Wait[tuple[Fired, ...]]:
+        """Wait until a rule has fired so often."""
+        future = self._portal.call(lambda: self._until(rule, count))
+        return Wait(future, lambda: self._portal.call(lambda: self._give_up(future, rule, count)))
+
+    def _fired(self, rule: FaultRule | None) -> tuple[Fired, ...]:
+        return tuple(fired for fired in self._injector.firings.all() if rule is None or fired.rule == rule.fault.name)
+
+    def _until(self, rule: FaultRule, count: int) -> Future[tuple[Fired, ...]]:
+        future: Future[tuple[Fired, ...]] = Future()
+
+        def look() -> None:
+            fired = self._fired(rule)
+            if len(fired) >= count and not future.done():
+                self._waits.pop(future, None)
+                future.set_result(fired)
+
+        self._portal.owe(future)
+        self._waits[future] = look
+        look()
+        return future
+
+    def _look(self, fired: Fired) -> None:
+        del fired
+        for look in tuple(self._waits.values()):
+            look()
+
+    def _give_up(self, future: Future[tuple[Fired, ...]], rule: FaultRule, count: int) -> str:
+        self._waits.pop(future, None)
+        lines = "\n".join(f"  {fired.at:+10.3f} s  {fired}" for fired in self._injector.firings.all())
+        name, times = rule.fault.name, len(self._fired(rule))
+        return (
+            f"waited for the fault {name!r} to fire {count} time(s); it fired {times}\n"
+            f"all that fired (the broker's time):\n{lines or '  nothing'}"
+        )

@@ -1,0 +1,171 @@
+"""Files of faults: the same words as in a test, and mistakes told with their line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kafkalite.controls.faults.fault import Fault
+from kafkalite.controls.faults.file import FaultFileError, read_faults
+from kafkalite.controls.faults.toml_lines import line_of
+from kafkalite_wire.apis import APIS, ApiKey
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.schema import Versions
+
+
+def read(folder: Path, source: str) -> list[Fault]:
+    file = folder / "faults.toml"
+    file.write_text(source)
+    return read_faults(file)
+
+
+def test_a_file_says_what_a_test_says(tmp_path: Path) -> None:
+    faults = read(
+        tmp_path,
+        """
+        [[fault]]
+        name = "the leader has moved"
+        api = ["Produce", "fetch"]
+        version = "7+"
+        client_id = "bill*"
+        topic = "clicks"
+        partition = 1
+        skip = 2
+        times = 3
+        probability = 0.5
+        seed = 7
+        since = 10
+        until = 20.5
+        error = "NOT_LEADER_OR_FOLLOWER"
+        delay = 1
+
+        [[fault]]
+        api = "JoinGroup"
+        group = "readers"
+        member = "anna"
+        nth = 2
+        drop = true
+        """,
+    )
+    assert faults == [
+        Fault(
+            name="the leader has moved",
+            apis=(APIS[ApiKey.PRODUCE], APIS[ApiKey.FETCH]),
+            version=Versions.parse("7+"),
+            client_id="bill*",
+            topic="clicks",
+            partition=1,
+            skip=2,
+            times=3,
+            probability=0.5,
+            seed=7,
+            since=10.0,
+            until=20.5,
+            error=ErrorCode.NOT_LEADER_OR_FOLLOWER,
+            delay=1.0,
+        ),
+        Fault(name="", apis=(APIS[ApiKey.JOIN_GROUP],), group="readers", member="anna", nth=2, drop=True, on="reply"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ('[[fault]]\nerorr = "X"', "2: erorr: no such key; did you mean error?; keys: name, api, version"),
+        ('faults = 1\n[[fault]]\napi = "Fetch"', "1: faults: no such key; faults are tables [[fault]]"),
+        ('# [[fault]]\n[fault]\napi = "Fetch"', "2: fault: each fault is a table [[fault]], with two brackets"),
+        ('[[fault]]\napi = "Fetsh"\ndrop = true', "2: api: no API is called 'Fetsh'; did you mean Fetch?"),
+        ('[[fault]]\napi = "?"\ndrop = true', "2: api: no API is called '?'; APIs: Produce, Fetch, ListOffsets"),
+        ("[[fault]]\napi = 1\ndrop = true", "2: api: must be the name of an API, or several, and is 1"),
+        ("[[fault]]\napi = []\ndrop = true", "2: api: must be the name of an API, or several, and is []"),
+        ("[[fault]]\napi = [1]\ndrop = true", "2: api: must be the name of an API, and is 1"),
+        ('[[fault]]\nerror = "NOT_LEADER"', "2: error: no error is called 'NOT_LEADER'; did you mean NOT_LEADER_OR"),
+        ('[[fault]]\nerror = "NONE"', "2: error: NONE is no error"),
+        ('[[fault]]\nversion = "new"\ndrop = true', '2: version: must be a version such as 9, or several such as "0'),
+        ('[[fault]]\nversion = "9-3"\ndrop = true', "2: version: must be a version such as 9"),
+        ('[[fault]]\napi = "Fetch"\nversion = 3\ndrop = true', "3: version: Fetch has the versions 4 to 18"),
+        ('[[fault]]\ndrop = "yes"', "2: drop: must be true or false, and is 'yes'"),
+        ("[[fault]]\ndelay = -1", "2: delay: must be a number of seconds, and is -1"),
+        ("[[fault]]\ndelay = true", "2: delay: must be a number of seconds, and is True"),
+        ("[[fault]]\ndrop = true\nprobability = 2", "3: probability: must be a number from 0 to 1, and is 2"),
+        ("[[fault]]\ndrop = true\nnth = 0", "3: nth: must be a whole number from 1 on, and is 0"),
+        ("[[fault]]\ndrop = true\nnth = 1\ntimes = 2", "3: nth: excludes skip and times: it is one call"),
+        ("[[fault]]\ndrop = true\nseed = 1", "3: seed: does nothing without a probability"),
+        ("[[fault]]\ndrop = true\nsince = 5\nuntil = 5", "4: until: must be later than since"),
+        ("[[fault]]\ndrop = true\ntopic = ''", "3: topic: must be text, and is ''"),
+        ('[[fault]]\ndrop = true\non = "both"', '3: on: must be "request" or "reply", and is \'both\''),
+        ('[[fault]]\n\napi = "Fetch"', "1: nothing is done: give one of error, delay, hold, disconnect, drop, corrupt"),
+        ("[[fault]]\ndrop = false", "1: nothing is done"),
+        ('[[fault]]\nerror = "UNKNOWN_SERVER_ERROR"\ndrop = true', "3: drop: excludes error: a call can end in one"),
+        ("[[fault]]\nhold = true\ndelay = 1", "3: delay: excludes hold, which lasts until it is released"),
+        ("[[fault]]\nthrottle = 1\ndrop = true", "2: throttle: excludes drop: there is no reply to change"),
+        ('[[fault]]\ncorrupt = true\nerror = "CORRUPT_MESSAGE"', "2: corrupt: excludes error, which leaves no records"),
+        ('[[fault]]\ncorrupt = true\napi = "Produce"', "2: corrupt: is for Fetch only, whose replies have records"),
+        ('[[fault]]\ncorrupt = true\non = "request"', "3: on: is the reply for corrupt"),
+        ('[[fault]]\napi = "Heartbeat"\ntopic = "t"\ndrop = true', "3: topic: a request of Heartbeat is about no top"),
+        ('[[fault]]\napi = "ListGroups"\nmember = "m"\ndrop = true', "3: member: a request of ListGroups is about no"),
+        ("[other]\n", "1: other: no such key"),
+        ("", " there is no table [[fault]] in it"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_file_line_and_key(tmp_path: Path, source: str, message: str) -> None:
+    with pytest.raises(FaultFileError, match=re.escape(f"{tmp_path / 'faults.toml'}:{message}")):
+        read(tmp_path, source)
+
+
+def test_a_file_that_is_no_toml_or_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FaultFileError, match=r"cannot read .*faults\.toml: .*line 2"):
+        read(tmp_path, "[[fault]]\napi = \n")
+    with pytest.raises(FaultFileError, match=r"cannot read .*none\.toml: No such file"):
+        read_faults(tmp_path / "none.toml")
+
+
+TRICKY = '''\
+# api = "in a comment", [[fault]]
+[[fault]]  # the first
+name = """
+[[fault]]
+api = "inside a text"
+"""
+api = [
+    "Produce",  # drop = true
+    "Fetch",
+]
+drop = true
+[[ "fault" ]]
+"api" = "Fetch"
+name = \'\'\'
+drop = 1\'\'\'
+x.y = 1
+[fault.z]
+w = 2
+'''
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (("fault", 0), 2),
+        (("fault", 0, "name"), 3),
+        (("fault", 0, "api"), 7),
+        (("fault", 0, "drop"), 11),
+        (("fault", 1), 12),
+        (("fault", 1, "api"), 13),
+        (("fault", 1, "name"), 14),
+        (("fault", 1, "x"), 16),
+        (("fault", 1, "z"), 17),
+        (("fault", 1, "z", "w"), 18),
+        (("fault", 1, "drop"), None),
+        (("fault", 2), None),
+    ],
+)
+def test_lines_are_told_past_comments_and_texts_that_look_like_keys(path: tuple[str | int, ...], line: int) -> None:
+    assert line_of(TRICKY, path) == line
+
+
+def test_lines_are_told_in_tables_within_an_array() -> None:
+    source = 'fault = [\n  { api = "Fetch", drop = true },\n  # { x = 1 }\n  { api = "Fetch", x = 1 },\n]\n'
+    assert [line_of(source, ("fault", number, "api")) for number in (0, 1)] == [2, 4]
+    assert line_of(source, ("fault", 1, "x")) == 4

@@ -1,0 +1,109 @@
+"""The shapes of requests: whatever is asked, in any version, it can be refused as a whole and in part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from catalogue import messages
+from kafkalite.controls.shapes.part import Part
+from kafkalite.controls.shapes.table import SHAPES
+from kafkalite.controls.shapes.whole import Whole
+from kafkalite_wire.apis import APIS, Api, ApiKey
+from kafkalite_wire.codec import decode, encode
+from kafkalite_wire.schema import FieldType, declaration_of, fields_of, implied_default
+
+REFUSED = 117
+HANDLED = 118
+"""An error that a handler has told, so that it can be recognised."""
+
+EVERY_API = pytest.mark.parametrize("api", APIS.values(), ids=lambda api: api.name)
+
+
+def drawn(data: st.DataObject, api: Api) -> tuple[Any, int]:
+    """Draw a version, and any request of it."""
+    served = (version for version in range(api.min_version, api.max_version + 1))
+    version = data.draw(st.sampled_from([each for each in served if each in declaration_of(api.request_type).versions]))
+    return data.draw(messages(api.request_type, version)), version
+
+
+def told(api: Api, version: int, response: Any, error: int) -> int:
+    """Send a response, and count the errors of a kind in what arrives."""
+    read = decode(api.response_type, version, encode(response, version), exact=True)
+    return repr(read).count(f"error_code={error},") + repr(read).count(f"error_code={error})")
+
+
+def test_there_is_a_shape_for_each_api_that_is_served() -> None:
+    assert [shape.api for shape in SHAPES.values()] == list(APIS.values())
+
+
+@pytest.mark.parametrize(
+    ("api", "version"),
+    [
+        pytest.param(api, version, id=f"{api.name}-{version}")
+        for api in APIS.values()
+        for version in range(api.min_version, api.max_version + 1)
+        if version in declaration_of(api.request_type).versions
+    ],
+)
+def test_every_request_can_be_refused_as_a_whole_in_every_version(api: Api, version: int) -> None:
+    request = sample(api.request_type, version)
+    assert told(api, version, SHAPES[api.key].refused(request, version, REFUSED), REFUSED) >= 1
+
+
+def sample(declared: type[Any], version: int) -> Any:
+    """Make a message with one element in each array."""
+    return declared(
+        **{
+            field.name: _sample(field.type, version) if version in field.versions else field.implied
+            for field in fields_of(declared)
+        }
+    )
+
+
+def _sample(of: FieldType[Any], version: int) -> Any:
+    if of.element is not None:
+        return (_sample(of.element, version),)
+    return implied_default(of) if of.struct is None else sample(of.struct, version)
+
+
+@EVERY_API
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_a_part_is_refused_and_the_others_are_answered_by_the_handler(api: Api, data: st.DataObject) -> None:
+    request, version = drawn(data, api)
+    shape = SHAPES[api.key]
+    parts = shape.parts(request, version)
+    assume(len(set(parts)) == len(parts))
+    assume(request.topics if api.key is ApiKey.METADATA else not shape.is_open(request, version))
+    if "partition" in shape.names and api.key is not ApiKey.METADATA:
+        assume(all(part.partition is not None for part in parts))  # else it is about a group, and names nothing
+    chosen = data.draw(st.sets(st.sampled_from(parts))) if parts else set()
+    left = shape.left(request, version, chosen.__contains__)
+    if left is not None:
+        assert [part for part in shape.parts(left, version) if part not in chosen] == [
+            part for part in parts if part not in chosen
+        ]
+        encode(left, version)
+    handled = None if left is None else shape.answered(left, version, None, lambda _: True, HANDLED)
+    answer = shape.answered(request, version, handled, chosen.__contains__, REFUSED)
+    if isinstance(shape, Whole):
+        assert told(api, version, answer, REFUSED) == (1 if chosen else 0)
+        return
+    assert told(api, version, answer, REFUSED) == len(chosen)
+    assert told(api, version, answer, HANDLED) == len(parts) - len(chosen)
+
+
+def test_parts_tell_topics_by_name_or_by_id() -> None:
+    from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
+
+    def produce(**topic: Any) -> ProduceRequest:
+        data = TopicProduceData(partition_data=(PartitionProduceData(index=3, records=b""),), **topic)
+        return ProduceRequest(acks=1, timeout_ms=1, topic_data=(data,))
+
+    shape = SHAPES[ApiKey.PRODUCE]
+    assert shape.parts(produce(name="t"), 12) == [Part(topic="t", partition=3)]
+    assert shape.parts(produce(topic_id=bytes(16)), 13) == [Part(topic=bytes(16), partition=3)]

@@ -19,6 +19,7 @@ _NOT_YET: Final = (
     ErrorCode.COORDINATOR_NOT_AVAILABLE,
     ErrorCode.NOT_COORDINATOR,
     ErrorCode.LEADER_NOT_AVAILABLE,
+    ErrorCode.NOT_LEADER_OR_FOLLOWER,
     ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
 )
 
@@ -60,6 +61,12 @@ class ClusterConnections:
         }
         return {topic.name: len(topic.partitions) for topic in metadata.topics if not topic.is_internal}
 
+    def await_topic(self, topic: str) -> None:
+        """Wait until a topic that was created just now is there for clients."""
+        until = time.monotonic() + _SETTLING
+        while topic not in self.partitions() and time.monotonic() < until:
+            time.sleep(_PAUSE)
+
     def leader(self, topic: str, partition: int) -> Connection:
         """Give the connection to a partition's leader."""
         until = time.monotonic() + _SETTLING
@@ -75,15 +82,22 @@ class ClusterConnections:
         asked = ListOffsetsTopic(
             name=topic, partitions=(ListOffsetsPartition(partition_index=partition, timestamp=timestamp),)
         )
+        request = ListOffsetsRequest(replica_id=-1, topics=(asked,))
+        answer = self.ask_leader(topic, partition, request, 5, lambda response: response.topics[0].partitions[0])
+        if answer.error_code:
+            raise ValueError(f"no offsets of {topic}-{partition}: {ErrorCode(answer.error_code).name}")
+        offset: int = answer.offset
+        return offset
+
+    def ask_leader(
+        self, topic: str, partition: int, request: object, most: int, result_of: Callable[[Any], Any]
+    ) -> Any:
+        """Ask a partition's leader, again while it does not know yet that it is; give the partition's result."""
         until = time.monotonic() + _SETTLING
         while True:
-            response = self.leader(topic, partition).call(ListOffsetsRequest(replica_id=-1, topics=(asked,)), 5)
-            (answer,) = response.topics[0].partitions
-            if not answer.error_code:
-                offset: int = answer.offset
-                return offset
-            if answer.error_code not in _NOT_YET or time.monotonic() > until:
-                raise ValueError(f"no offsets of {topic}-{partition}: {ErrorCode(answer.error_code).name}")
+            result = result_of(self.leader(topic, partition).call(request, most))
+            if result.error_code not in _NOT_YET or time.monotonic() > until:
+                return result
             time.sleep(_PAUSE)
 
     def coordinator(self, group_id: str) -> Connection:

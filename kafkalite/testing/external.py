@@ -48,7 +48,7 @@ def connect(bootstrap: str) -> Generator[Handle]:
     try:
         yield handle
     finally:
-        for topic in tuple(handle.topics.created):
+        for topic in tuple(backend.created):
             with suppress(LookupError):  # the test has deleted it by other means
                 handle.topics.delete(topic)
         backend.close()
@@ -62,6 +62,8 @@ class ExternalBackend:
         self._cluster = ClusterConnections(HostPort.parse(bootstrap.partition(",")[0]))
         self._lock = threading.RLock()
         self._next_partition: dict[str, int] = {}
+        self.created: dict[str, None] = {}
+        """The topics that were created here and not deleted again, for whoever cleans up."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -97,8 +99,11 @@ class ExternalBackend:
         request = CreateTopicsRequest(topics=(topic,), timeout_ms=_TIMEOUT_MS)
         with self._lock:
             (result,) = self._cluster.any().call(request, 5).topics
-        if result.error_code:
-            raise ValueError(f"topic {name!r} cannot be created: {result.error_message or _name(result.error_code)}")
+            if result.error_code:
+                said = result.error_message or _name(result.error_code)
+                raise ValueError(f"topic {name!r} cannot be created: {said}")
+            self.created[name] = None
+            self._cluster.await_topic(name)
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic. Raises LookupError if there is none."""
@@ -110,6 +115,7 @@ class ExternalBackend:
             if result.error_code:
                 known = ", ".join(self.topics()) or "none"
                 raise LookupError(f"topic {name!r} cannot be deleted: {_name(result.error_code)}; topics: {known}")
+        self.created.pop(name, None)
 
     def topics(self) -> dict[str, Topic]:
         """Show all topics but Kafka's own."""
@@ -143,8 +149,9 @@ class ExternalBackend:
                 name=batch.topic, partition_data=(PartitionProduceData(index=partition, records=memoryview(data)),)
             )
             request = ProduceRequest(acks=-1, timeout_ms=_TIMEOUT_MS, topic_data=(produced,))
-            response = self._cluster.leader(batch.topic, partition).call(request, 9)
-        (result,) = response.responses[0].partition_responses
+            result = self._cluster.ask_leader(
+                batch.topic, partition, request, 9, lambda response: response.responses[0].partition_responses[0]
+            )
         if result.error_code:
             raise ValueError(f"cannot produce to {batch.topic}-{partition}: {_name(result.error_code)}")
         return tuple(

@@ -134,19 +134,14 @@ class Topics:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self.created: list[str] = []
-        """Those that were created here and not deleted again, for whoever cleans up."""
 
     def create(self, name: str, partitions: int = 1, configs: Mapping[str, str] | None = None) -> None:
         """Create a topic. Raises ValueError where the broker refuses."""
         self._backend.create_topic(name, partitions, configs or {})
-        self.created.append(name)
 
     def delete(self, name: str) -> None:
         """Delete a topic, and the offsets committed for it. Raises LookupError if there is none."""
         self._backend.delete_topic(name)
-        if name in self.created:
-            self.created.remove(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._backend.topics())

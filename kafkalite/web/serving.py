@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from logging import getLogger
@@ -22,12 +22,13 @@ from kafkalite.testing.portal import Portal
 from kafkalite.web.answers import Answer, Refused, failure
 from kafkalite.web.connection import Asked, Connection
 from kafkalite.web.guard import check_content_type, check_host
-from kafkalite.web.routes import ROUTES
+from kafkalite.web.routes.table import ROUTES
 from kafkalite.web.routing import ask
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.config import BrokerConfig
+    from kafkalite.controls.faults.fault import Fault
     from kafkalite_storage.filesystem import FileSystem
 
 log = getLogger("kafkalite.controls")
@@ -42,6 +43,7 @@ def run(
     *,
     on_ready: Callable[[tuple[tuple[str, int], ...], HostPort], None],
     file_system: FileSystem | None = None,
+    faults: Sequence[Fault] = (),
 ) -> None:
     """Run a broker and its controls as a program. Raises StartError when one of them cannot listen."""
     clock = SteerableClock()
@@ -53,7 +55,7 @@ def run(
             on_ready=lambda addresses: on_ready(addresses, address),
             clock=clock,
             file_system=file_system,
-            beside=partial(_serve, clock=clock, listening=listening, own=controls.host),
+            beside=partial(_serve, clock=clock, listening=listening, own=controls.host, faults=faults),
         )
     finally:
         listening.close()
@@ -65,18 +67,27 @@ async def _serve(
     clock: SteerableClock,
     listening: socket.socket,
     own: str,
+    faults: Sequence[Fault],
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     async with trio.open_nursery() as nursery:
         portal = Portal(nursery)
-        controls = Controls(Handle(LocalBackend(broker, clock, portal)), own)
+        handle = Handle(LocalBackend(broker, clock, portal))
+        controls = Controls(handle, own)
         try:
+            await trio.to_thread.run_sync(_inject, handle, faults)
             listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
             await nursery.start(trio.serve_listeners, controls.serve, [listener])
             task_status.started()
             await trio.sleep_forever()
         finally:
             portal.close()
+
+
+def _inject(handle: Handle, faults: Sequence[Fault]) -> None:
+    handle.faults.on_fired(lambda fired: log.info("%s", fired))
+    for fault in faults:
+        handle.faults.inject(fault)
 
 
 class Controls:

@@ -1,4 +1,4 @@
-"""Topics, records and groups as JSON, so that one expression in any language finds what a test asks for."""
+"""Topics, records, groups and faults as JSON, so that one expression in any language finds what a test asks for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kafkalite.controls.faults.firings import Fired
+    from kafkalite.testing.faults import InjectedFault
     from kafkalite.testing.views import Group, Member, Record, Topic
     from kafkalite.web.json_values import Json
 
@@ -72,4 +74,29 @@ def _member(view: Member) -> Json:
         "client_host": view.client_host,
         "topics": sorted(view.topics),
         "assignment": [str(partition) for partition in sorted(view.assignment)],
+    }
+
+
+def fault(injected: InjectedFault) -> Json:
+    """Show a fault, and what it has done so far."""
+    return {
+        "name": injected.name,
+        "does": str(injected.rule.fault),
+        "held": injected.held,
+        "fired": [_fired(fired) for fired in injected.fired],
+    }
+
+
+def _fired(view: Fired) -> Json:
+    return {
+        "number": view.number,
+        "did": view.did,
+        "api": view.api,
+        "api_version": view.api_version,
+        "client_id": view.client_id,
+        "connection": view.connection,
+        "correlation_id": view.correlation_id,
+        "about": list(view.about),
+        "at": view.at,
+        "released": view.released,
     }

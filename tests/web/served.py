@@ -6,10 +6,14 @@ import json
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 PATIENCE = 20
+
+
+Start = Callable[..., "Served"]
 
 
 @dataclass(frozen=True)
@@ -20,13 +24,14 @@ class Served:
     controls: str
     process: subprocess.Popen[str]
 
-    def stop(self) -> None:
-        """Stop the broker, as whoever started it does, and wait for it."""
+    def stop(self) -> str:
+        """Stop the broker, as whoever started it does, and wait for it; gives what it has logged."""
         if self.process.poll() is None:
             self.process.terminate()
         _, errors = self.process.communicate(timeout=PATIENCE)
         assert self.process.returncode == 0, errors
         assert "ERROR" not in errors, errors
+        return errors
 
     def get(self, path: str) -> Any:
         return self.ask("GET", path)[1]

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,10 +22,13 @@ type Kafkalite struct {
 // Body is what is sent as JSON.
 type Body map[string]any
 
-// Group is a group as the broker shows it.
-type Group struct {
+// Seen is what the broker shows: of a group, of a topic's records, or of a fault.
+type Seen struct {
 	Owners    map[string]string
 	Committed map[string]struct{ Offset, Lag int64 }
+	Records   []struct{ Value string }
+	Fired     []struct{ API string }
+	Error     string
 }
 
 var addresses = regexp.MustCompile(`(?s)is listening on (\S+),.*Controls are at (\S+)`)
@@ -61,27 +63,34 @@ func startKafkalite(t *testing.T) *Kafkalite {
 	return nil
 }
 
+// Get looks at something, such as /groups/billing.
+func (k *Kafkalite) Get(path string) Seen {
+	k.t.Helper()
+	return k.seen(http.Get(k.controls + path))
+}
+
 // Post does something, such as /groups/billing/fence, or waits for it, such as /await/stable.
-func (k *Kafkalite) Post(path string, body Body) Group {
+func (k *Kafkalite) Post(path string, body Body) Seen {
 	k.t.Helper()
 	data, err := json.Marshal(body)
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	answer, err := http.Post(k.controls+path, "application/json", bytes.NewReader(data))
+	return k.seen(http.Post(k.controls+path, "application/json", bytes.NewReader(data)))
+}
+
+func (k *Kafkalite) seen(answer *http.Response, err error) Seen {
+	k.t.Helper()
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	var seen struct {
-		Group
-		Error string
-	}
+	var seen Seen
 	if err := json.NewDecoder(answer.Body).Decode(&seen); err != nil {
 		k.t.Fatal(err)
 	}
 	if answer.StatusCode != http.StatusOK {
-		k.t.Fatal(fmt.Sprintf("%s: %s", path, seen.Error))
+		k.t.Fatalf("%s: %s", answer.Request.URL.Path, seen.Error)
 	}
-	return seen.Group
+	return seen
 }

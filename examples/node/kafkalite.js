@@ -21,10 +21,19 @@ export class Kafkalite {
     Object.assign(this, { program, bootstrap, controls })
   }
 
+  /** Looks at something, such as /groups/billing. */
+  get(path) {
+    return this.ask(path, {})
+  }
+
   /** Does something, such as /groups/billing/fence, or waits for it, such as /await/stable. */
-  async post(path, body) {
+  post(path, body) {
     const headers = { 'Content-Type': 'application/json' }
-    const answer = await fetch(this.controls + path, { method: 'POST', headers, body: JSON.stringify(body) })
+    return this.ask(path, { method: 'POST', headers, body: JSON.stringify(body) })
+  }
+
+  async ask(path, request) {
+    const answer = await fetch(this.controls + path, request)
     const seen = await answer.json()
     if (!answer.ok) throw new Error(`${path}: ${seen.error}`)
     return seen

@@ -9,7 +9,7 @@ NODE_MAJOR=18
 _older() { [[ "$1" != "$2" && "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" == "$1" ]]; }
 
 _install_packages() {
-    local -A package=([kcat]=kcat [javac]=openjdk-17-jdk-headless [mvn]=maven [go]=golang-go [node]=nodejs [npm]=npm)
+    local -A package=([curl]=curl [kcat]=kcat [javac]=openjdk-17-jdk-headless [mvn]=maven [go]=golang-go [node]=nodejs [npm]=npm)
     local tool missing=() sudo=()
     for tool in "${!package[@]}"; do
         command -v "$tool" >/dev/null || missing+=("${package[$tool]}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import replace
 from logging import getLogger
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
@@ -303,18 +303,29 @@ Attachment = Callable[[Broker], "AbstractContextManager[object]"]
 """Adds something to a broker that has been opened, until its block ends."""
 
 
+class Beside(Protocol):
+    """Something that runs beside the broker of a program, from before it is ready until it has ended."""
+
+    async def __call__(self, broker: Broker, *, task_status: trio.TaskStatus[None]) -> None:
+        """Run until cancelled; the broker serves already, and is told to be ready with ``task_status``."""
+        ...
+
+
 def run(
     config: BrokerConfig,
     *,
     on_ready: Callable[[tuple[tuple[str, int], ...]], None],
+    clock: Clock = MACHINE_CLOCK,
+    file_system: FileSystem | None = None,
     attachments: Sequence[Attachment] = (),
+    beside: Beside | None = None,
 ) -> None:
     """Run a broker as a program: until SIGINT or SIGTERM. Raises StartError when it cannot start.
 
     ``attachments`` are entered once the broker is open, before there are clients, and left when it has ended.
     """
     _allow_many_files()
-    trio.run(_run, config, on_ready, attachments)
+    trio.run(_run, Broker(config, clock=clock, file_system=file_system), on_ready, attachments, beside)
 
 
 def _allow_many_files() -> None:
@@ -329,11 +340,11 @@ def _allow_many_files() -> None:
 
 
 async def _run(
-    config: BrokerConfig,
+    broker: Broker,
     on_ready: Callable[[tuple[tuple[str, int], ...]], None],
     attachments: Sequence[Attachment],
+    beside: Beside | None,
 ) -> None:
-    broker = Broker(config)
     broker.open()
     with ExitStack() as stack:
         for attach in attachments:
@@ -341,7 +352,10 @@ async def _run(
         async with trio.open_nursery() as nursery:
             await nursery.start(_stop_on_signal, broker, nursery.cancel_scope)
             async with trio.open_nursery() as running:
-                on_ready(await running.start(broker.run))
+                addresses = await running.start(broker.run)
+                if beside is not None:
+                    await nursery.start(beside, broker)
+                on_ready(addresses)
             nursery.cancel_scope.cancel()
 
 

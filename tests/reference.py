@@ -1,12 +1,11 @@
 """Where the tests find Apache Kafka itself, which judges our declarations."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
+from tests.toolchains import missing, program
 
 
 def kafka_libs() -> Path:
@@ -33,15 +32,9 @@ def _from_maven(jars: Callable[[], Path]) -> Path:
     try:
         return jars()
     except (FileNotFoundError, subprocess.CalledProcessError) as problem:
-        return _missing(f"Kafka's jars are not here and Maven cannot fetch them ({problem})")
+        return missing(f"Kafka's jars are not here and Maven cannot fetch them ({problem})")
 
 
 def java() -> str:
     """Return the `java` of this machine; without one, the test is skipped, on CI it fails."""
-    return shutil.which("java") or _missing("there is no java on the path")
-
-
-def _missing(what: str):
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
+    return program("java")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -14,35 +15,35 @@ from kafkalite.controls.faults.file import FaultFileError, read_faults
 from kafkalite.controls.faults.injector import Injector
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Iterable
 
-    from kafkalite.broker import Attachment, Broker
+    from kafkalite.broker import Broker
+    from kafkalite.controls.faults.fault import Fault
 
 log = logging.getLogger("kafkalite.faults")
 
 
-def injecting(path: Path) -> Attachment:
-    """Read faults, and give what injects them into a broker. A mistake in the file is one of the usage."""
+def read(path: Path) -> tuple[Fault, ...]:
+    """Read faults. A mistake in the file is one of the usage."""
     try:
-        faults = read_faults(path)
+        return tuple(read_faults(path))
     except FaultFileError as error:
         raise click.UsageError(str(error)) from None
 
-    @contextmanager
-    def inject(broker: Broker) -> Generator[None]:
-        node = broker.node
-        injector = Injector(
-            broker.dispatch.controlled(),
-            now=node.now,
-            call_at=node.deadlines.call_at,
-            topic_name=lambda key: broker.node.topic_name(key),
-            chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
-        )
-        injector.firings.told.append(lambda fired: log.info("%s", fired))
-        for fault in faults:
-            injector.add(fault)
-        log.warning("requests will fail on purpose: %d fault(s) from %s", len(faults), path)
-        yield
-        injector.clear()
 
-    return inject
+@contextmanager
+def injected(faults: Iterable[Fault], broker: Broker) -> Generator[None]:
+    """Inject faults into a broker inside the block, and log each that fires."""
+    node = broker.node
+    injector = Injector(
+        broker.dispatch.controlled(),
+        now=node.now,
+        call_at=node.deadlines.call_at,
+        topic_name=node.topic_name,
+        chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
+    )
+    injector.firings.told.append(lambda fired: log.info("%s", fired))
+    for fault in faults:
+        injector.add(fault)
+    yield
+    injector.clear()

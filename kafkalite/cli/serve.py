@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from kafkalite.broker import Attachment, Broker
+    from kafkalite.controls.faults.fault import Fault
+    from kafkalite_storage.filesystem import FileSystem
 
 log = logging.getLogger("kafkalite.serve")
 
@@ -38,6 +41,14 @@ log = logging.getLogger("kafkalite.serve")
     help="Address that clients are told to connect to.  [default: the one through which they came]",
 )
 @click.option("--data", metavar="DIR", help="Data directory, made if it does not exist.  [default: ./kafkalite-data]")
+@click.option("--in-memory", is_flag=True, help="Keep all data in memory, and none when the broker ends.")
+@click.option(
+    "--controls",
+    metavar="HOST:PORT",
+    envvar="KAFKALITE_CONTROLS",
+    help="Let tests look at the broker and steer it over HTTP, at this address; whoever reaches it may do so. "
+    "The broker then has the properties of a broker for tests where none are set.",
+)
 @click.option(
     "--config",
     "file",
@@ -72,6 +83,8 @@ def serve(
     listen: tuple[str, ...],
     advertise: str | None,
     data: str | None,
+    in_memory: bool,
+    controls: str | None,
     file: Path | None,
     settings: tuple[str, ...],
     faults: Path | None,
@@ -89,6 +102,12 @@ def serve(
     """
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose exclude each other.")
+    if in_memory and data is not None:
+        raise click.UsageError("--in-memory and --data exclude each other.")
+    try:
+        controls_at = None if controls is None else HostPort.parse(controls)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--controls") from None
     try:
         config = load(
             file=file,
@@ -96,25 +115,49 @@ def serve(
             settings=settings,
             listen=listen,
             advertise=advertise,
-            data=data,
+            data="/kafkalite" if in_memory else data,
+            defaults={} if controls_at is None else _for_tests(),
         )
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
-    attachments: list[Attachment] = []
+    injected: tuple[Fault, ...] = ()
     if faults is not None:
-        from kafkalite.cli.faults import injecting
+        from kafkalite.cli.faults import read
 
-        attachments.append(injecting(faults))
+        injected = read(faults)
+    attachments: list[Attachment] = []
     if request_log is not None:
         attachments.append(partial(_logging_requests, request_log))
     log_to_stderr(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
     for warning in config.warnings:
         log.warning("%s", warning)
+    if injected:
+        log.warning("requests will fail on purpose: %d fault(s) from %s", len(injected), faults)
+    if controls_at is not None and not controls_at.is_loopback:
+        log.warning("the controls listen on %s: whoever reaches it can look at the broker and steer it", controls_at)
 
-    from kafkalite import broker
+    def announce(addresses: tuple[tuple[str, int], ...], controls: HostPort | None = None) -> None:
+        _announce(config, addresses, "memory" if in_memory else _shown(config.data_dir), controls)
 
+    file_system = _memory() if in_memory else None
     try:
-        broker.run(config, on_ready=lambda addresses: _announce(config, addresses), attachments=attachments)
+        if controls_at is None:
+            from kafkalite import broker
+
+            if injected:
+                attachments.append(partial(_injecting, injected))
+            broker.run(config, on_ready=announce, file_system=file_system, attachments=attachments)
+        else:
+            from kafkalite.web import serving
+
+            serving.run(
+                config,
+                controls_at,
+                on_ready=announce,
+                file_system=file_system,
+                faults=injected,
+                attachments=attachments,
+            )
     except StartError as error:
         raise click.ClickException(str(error)) from None
 
@@ -125,16 +168,46 @@ def _logging_requests(path: Path, broker: Broker) -> AbstractContextManager[obje
     return closing(RequestLogFile(path, lambda: broker.node, broker.dispatch))
 
 
-def _announce(config: BrokerConfig, addresses: tuple[tuple[str, int], ...]) -> None:
+def _injecting(faults: tuple[Fault, ...], broker: Broker) -> AbstractContextManager[object]:
+    from kafkalite.cli.faults import injected
+
+    return injected(faults, broker)
+
+
+def _for_tests() -> Mapping[str, str]:
+    from importlib.util import find_spec
+
+    if find_spec("h11") is None:
+        raise click.ClickException("--controls needs h11, which is missing: run pip install 'kafkalite[controls]'")
+
+    from kafkalite.testing.running import DEFAULTS
+
+    return {name: str(value) for name, value in DEFAULTS.items()}
+
+
+def _memory() -> FileSystem:
+    from kafkalite_storage.memory_filesystem import MemoryFileSystem
+
+    return MemoryFileSystem()
+
+
+def _announce(
+    config: BrokerConfig, addresses: tuple[tuple[str, int], ...], data: str, controls: HostPort | None
+) -> None:
     listening = tuple(HostPort(host, port) for host, port in addresses)
     reachable = config.advertise or _reachable(listening[0])
-    data = config.data_dir if config.data_dir.is_absolute() else f"./{config.data_dir}"
     try:
         click.echo(f"kafkalite {__version__} is listening on {', '.join(map(str, listening))}, data in {data}")
+        if controls is not None:
+            click.echo(f"Controls are at http://{_reachable(controls)}")
         click.echo(f"Connect clients with bootstrap.servers={reachable}; stop with Ctrl-C.")
     except OSError:
         # Whoever started the broker has stopped reading, which is no reason for clients to lose it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _shown(directory: Path) -> str:
+    return str(directory) if directory.is_absolute() else f"./{directory}"
 
 
 def _reachable(address: HostPort) -> HostPort:

@@ -26,11 +26,12 @@ def load(
     listen: Iterable[str] = (),
     advertise: str | None = None,
     data: str | Path | None = None,
+    defaults: Mapping[str, str] | None = None,
 ) -> BrokerConfig:
     """Make the configuration of a broker; raises ConfigError, whose message names the setting and its source.
 
-    The later one wins: defaults, `file` (TOML), `environment`, `settings` (`key=value`), and then the other
-    three, which are the options of the same names. Without `environment` none is read.
+    The later one wins: Kafka's defaults, `defaults`, `file` (TOML), `environment`, `settings` (`key=value`), and then
+    the other three, which are the options of the same names. Without `environment` none is read.
     """
     options = (
         Setting("listeners", ",".join(listen), "--listen"),
@@ -39,6 +40,7 @@ def load(
     )
     given: dict[str, Setting] = {}
     for source in (
+        (Setting(name, text, "default of a broker for tests") for name, text in (defaults or {}).items()),
         from_file(file) if file is not None else (),
         from_environment(environment or {}),
         from_arguments(settings),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from kafkalite.controls.faults.words import fault_of
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from kafkalite.controls.faults.fault import Fault, On
     from kafkalite.controls.faults.firings import Fired
+    from kafkalite.controls.faults.rule import FaultRule
     from kafkalite.testing.backend import Backend
     from kafkalite.testing.injection import Injection
     from kafkalite_wire.error_codes import ErrorCode
@@ -114,14 +115,34 @@ class Faults:
         return self._add(words)
 
     def _add(self, which: Which | Words, **words: Any) -> InjectedFault:
-        fault = fault_of({**which, **words})
+        return self.inject(fault_of({**which, **words}))
+
+    def inject(self, fault: Fault) -> InjectedFault:
+        """Add a fault that has been made already, as by reading a file."""
         injection = self._backend.steering.faults
-        return InjectedFault(injection, fault)
+        return InjectedFault(injection, injection.add(fault))
+
+    def __iter__(self) -> Iterator[InjectedFault]:
+        """Go through the faults that are there now, in the order in which they were added."""
+        injection = self._backend.steering.faults
+        return (InjectedFault(injection, rule) for rule in injection.rules())
+
+    def __getitem__(self, name: str) -> InjectedFault:
+        """Find a fault that is there now. Raises LookupError."""
+        for fault in self:
+            if fault.name == name:
+                return fault
+        names = ", ".join(repr(fault.name) for fault in self) or "none"
+        raise LookupError(f"there is no fault {name!r}; faults: {names}")
 
     @property
     def fired(self) -> tuple[Fired, ...]:
         """All that fired so far, oldest first."""
         return self._backend.steering.faults.fired()
+
+    def on_fired(self, tell: Callable[[Fired], None]) -> None:
+        """Have ``tell`` called, in the broker's thread, with each that fires."""
+        self._backend.steering.faults.on_fired(tell)
 
     def clear(self) -> None:
         """Remove all faults."""
@@ -131,9 +152,9 @@ class Faults:
 class InjectedFault:
     """A fault at work. As a context manager it is removed at the end of the block."""
 
-    def __init__(self, injection: Injection, fault: Fault) -> None:
+    def __init__(self, injection: Injection, rule: FaultRule) -> None:
         self.injection = injection
-        self.rule = injection.add(fault)
+        self.rule = rule
 
     @property
     def name(self) -> str:

@@ -136,15 +136,18 @@ class Handle:
 
     # The broker's being there
 
+    def set_available(self, available: bool) -> None:
+        """Cut all clients off and let none in, or let them in again; the broker keeps what it has."""
+        self._backend.steering.set_available(available)
+
     @contextmanager
     def unavailable(self) -> Generator[None]:
-        """Cut all clients off and let none in, until the block ends; the broker keeps what it has."""
-        steering = self._backend.steering
-        steering.set_available(False)
+        """Cut all clients off and let none in, until the block ends."""
+        self.set_available(False)
         try:
             yield
         finally:
-            steering.set_available(True)
+            self.set_available(True)
 
 
 class Topics:

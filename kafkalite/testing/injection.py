@@ -39,6 +39,14 @@ class Injection:
         """Add a fault."""
         return self._portal.call(lambda: self._injector.add(fault))
 
+    def on_fired(self, tell: Callable[[Fired], None]) -> None:
+        """Have ``tell`` called in the broker's loop with each that fires."""
+        self._portal.call(lambda: self._injector.firings.told.append(tell))
+
+    def rules(self) -> tuple[FaultRule, ...]:
+        """Give the faults that are there now, in the order in which they were added."""
+        return self._portal.call(lambda: self._injector.rules)
+
     def remove(self, rule: FaultRule) -> None:
         """Take a fault away, and release what it holds."""
         self._portal.call(lambda: self._injector.remove(rule))

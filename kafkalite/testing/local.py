@@ -122,9 +122,7 @@ class LocalBackend:
 
     def _choose(self, batch: Batch, partitions: int) -> int:
         if batch.partition is not None:
-            if not 0 <= batch.partition < partitions:
-                raise LookupError(f"topic {batch.topic!r} has {partitions} partition(s), and no {batch.partition}")
-            return batch.partition
+            return _existing(batch.topic, batch.partition, partitions)
         key = as_bytes(batch.key)
         if key is not None:
             return partition_for_key(key, partitions)
@@ -138,7 +136,7 @@ class LocalBackend:
 
     def _read(self, topic: str, partition: int | None, offset: int) -> list[Record]:
         partitions = looking.topic_of(self._node, topic).partitions
-        chosen = range(partitions) if partition is None else (partition,)
+        chosen = range(partitions) if partition is None else (_existing(topic, partition, partitions),)
         found = [looking.read(self._node, topic, index, offset) for index in chosen]
         return list(merge(*found, key=lambda record: record.timestamp))
 
@@ -208,6 +206,12 @@ class LocalBackend:
         """Wait until a condition holds."""
         future = self._portal.call(lambda: self._watch.until(condition))
         return Wait(future, lambda: self._portal.call(lambda: self._watch.give_up(future, condition)))
+
+
+def _existing(topic: str, partition: int, partitions: int) -> int:
+    if not 0 <= partition < partitions:
+        raise LookupError(f"topic {topic!r} has {partitions} partition(s), and no {partition}")
+    return partition
 
 
 def _synced(failed: Mapping[tuple[str, int], StorageError]) -> None:

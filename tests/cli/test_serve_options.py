@@ -14,6 +14,8 @@ from kafkalite.cli.commands import kafkalite
 from kafkalite.cli.logs import OneLine
 from kafkalite.config import BrokerConfig, HostPort
 from kafkalite.errors import StartError
+from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.memory_filesystem import MemoryFileSystem
 
 OnReady = Callable[[tuple[tuple[str, int], ...]], None]
 
@@ -25,10 +27,19 @@ class RecordingBroker:
     configs: list[BrokerConfig] = field(default_factory=list)
     addresses: tuple[tuple[str, int], ...] = (("127.0.0.1", 9092),)
     error: Exception | None = None
+    file_system: FileSystem | None = None
     attachments: object = ()
 
-    def run(self, config: BrokerConfig, *, on_ready: OnReady, attachments: object = ()) -> None:
+    def run(
+        self,
+        config: BrokerConfig,
+        *,
+        on_ready: OnReady,
+        file_system: FileSystem | None = None,
+        attachments: object = (),
+    ) -> None:
         self.configs.append(config)
+        self.file_system = file_system
         self.attachments = attachments
         if self.error is not None:
             raise self.error
@@ -149,3 +160,26 @@ def test_an_event_is_one_line_whatever_a_client_put_into_it() -> None:
     record = logging.LogRecord("kafkalite.x", logging.INFO, "", 0, "client %s", ("a\r\nb",), None)
     line = OneLine().format(record)
     assert line.endswith("Z INFO kafkalite.x: client a\\r\\nb")
+
+
+def test_data_in_memory_has_no_directory(broker: RecordingBroker) -> None:
+    result = serve("--in-memory")
+    assert "data in memory" in result.stdout
+    assert isinstance(broker.file_system, MemoryFileSystem)
+    result = serve("--in-memory", "--data", "here")
+    assert result.exit_code == 2
+    assert "--in-memory and --data exclude each other." in result.stderr
+
+
+def test_controls_need_an_address(broker: RecordingBroker) -> None:
+    result = serve("--controls", "9093")
+    assert result.exit_code == 2
+    assert "'9093' is not of the form HOST:PORT" in result.stderr
+
+
+def test_controls_need_an_extra(broker: RecordingBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    result = serve("--controls", "127.0.0.1:0")
+    assert result.exit_code == 1
+    assert "--controls needs h11, which is missing: run pip install 'kafkalite[controls]'" in result.stderr
+    assert broker.configs == []

@@ -42,7 +42,7 @@ def test_a_fault_of_a_file_fires_and_is_logged_in_a_line(tmp_path: Path) -> None
         assert producer.flush(10) == 0
         process.terminate()
         _, logged = process.communicate(timeout=20)
-    assert "WARNING kafkalite.faults: requests will fail on purpose: 1 fault(s) from faults.toml" in logged
+    assert "WARNING kafkalite.serve: requests will fail on purpose: 1 fault(s) from faults.toml" in logged
     (line,) = [line for line in logged.splitlines() if "INFO kafkalite.faults" in line]
     assert re.search(
         r"INFO kafkalite\.faults: Produce v\d+ \(orders-0\) of shop at 127\.0\.0\.1:\d+ .*: "

@@ -1,0 +1,62 @@
+package adclicks
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// A producer survives what brokers do in a bad hour, and what it was told is delivered is there just once.
+
+func TestARefusedClickIsSentAgain(t *testing.T) {
+	survives(t, 3, Body{"api": "Produce", "error": "NOT_LEADER_OR_FOLLOWER", "topic": "clicks", "times": 3})
+}
+
+func TestAClickWhoseReplyIsLostIsNotThereTwice(t *testing.T) {
+	survives(t, 1, Body{"api": "Produce", "disconnect": true, "on": "reply", "times": 1})
+}
+
+func survives(t *testing.T, times int, fault Body) {
+	kafka := startKafkalite(t)
+	kafka.Post("/topics", Body{"name": "clicks"})
+	producer, err := kgo.NewClient(
+		kgo.SeedBrokers(kafka.Bootstrap),
+		kgo.DefaultProduceTopic("clicks"),
+		kgo.MetadataMinAge(10*time.Millisecond), // it asks for the leader before it tries again
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	send(t, producer, "first", 0)
+
+	fault["name"] = "fault"
+	kafka.Post("/faults", fault)
+	send(t, producer, "second", 1)
+
+	if fired := len(kafka.Get("/faults/fault").Fired); fired != times {
+		t.Errorf("the fault fired %d times", fired)
+	}
+	var clicks []string
+	for _, record := range kafka.Get("/topics/clicks/records").Records {
+		clicks = append(clicks, record.Value)
+	}
+	if !slices.Equal(clicks, []string{"first", "second"}) {
+		t.Errorf("there are %v", clicks)
+	}
+}
+
+// send sends a click and checks where it was delivered, once the producer knows.
+func send(t *testing.T, producer *kgo.Client, click string, offset int64) {
+	t.Helper()
+	record, err := producer.ProduceSync(context.Background(), kgo.StringRecord(click)).First()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if record.Offset != offset {
+		t.Errorf("%s was delivered at %d", click, record.Offset)
+	}
+}

@@ -1,0 +1,66 @@
+package adclicks
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// One reader of the ad clicks works, one stands by; when the first falls, the other goes on within a second.
+
+func TestTakeOverByFencing(t *testing.T) {
+	kafka, _, ben := twoReadersOfOnePartition(t)
+	began := time.Now()
+	kafka.Post("/groups/billing/fence", Body{"member": "anna"})
+	kafka.Post("/await/stable", Body{"group": "billing", "members": 1})
+	withinASecond(t, began)
+	benGoesOn(t, kafka, ben)
+}
+
+func TestTakeOverByTheClock(t *testing.T) {
+	kafka, anna, ben := twoReadersOfOnePartition(t)
+	anna.Stop() // Static members do not leave: for a session of 45 seconds her partition waits for her.
+	began := time.Now()
+	kafka.Post("/clock/advance", Body{"seconds": 46, "keep_alive": []string{"ben"}})
+	kafka.Post("/await/stable", Body{"group": "billing", "members": 1})
+	withinASecond(t, began)
+	benGoesOn(t, kafka, ben)
+}
+
+func twoReadersOfOnePartition(t *testing.T) (*Kafkalite, *Reader, *Reader) {
+	kafka := startKafkalite(t)
+	kafka.Post("/topics", Body{"name": "clicks"})
+	anna := startReader(t, kafka, "anna")
+	kafka.Post("/await/stable", Body{"group": "billing", "members": 1})
+	ben := startReader(t, kafka, "ben")
+	group := kafka.Post("/await/stable", Body{"group": "billing", "members": 2})
+	if owner := group.Owners["clicks-0"]; owner != "anna" {
+		t.Fatalf("%q owns the partition", owner)
+	}
+	kafka.Post("/produce", Body{"topic": "clicks", "values": []string{"one", "two"}})
+	kafka.Post("/await/committed", Body{"group": "billing", "topic": "clicks"})
+	if clicks := anna.Clicks(); !slices.Equal(clicks, []string{"one", "two"}) {
+		t.Errorf("anna has read %v", clicks)
+	}
+	return kafka, anna, ben
+}
+
+func withinASecond(t *testing.T, began time.Time) {
+	t.Helper()
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+// benGoesOn checks that he begins where Anna has committed: nothing is lost, and nothing is read twice.
+func benGoesOn(t *testing.T, kafka *Kafkalite, ben *Reader) {
+	t.Helper()
+	kafka.Post("/produce", Body{"topic": "clicks", "values": []string{"three"}})
+	group := kafka.Post("/await/committed", Body{"group": "billing", "topic": "clicks"})
+	if owner := group.Owners["clicks-0"]; owner != "ben" {
+		t.Errorf("%q owns the partition", owner)
+	}
+	if clicks := ben.Clicks(); !slices.Equal(clicks, []string{"three"}) {
+		t.Errorf("ben has read %v", clicks)
+	}
+}

@@ -1,0 +1,44 @@
+"""Who has lost its place cannot commit any more, and what it has read is read again by another."""
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException
+
+
+@pytest.fixture
+def start_consumer(kafkalite):
+    started = []
+
+    def start(name):
+        settings = {
+            "bootstrap.servers": kafkalite.bootstrap,
+            "group.id": "billing",
+            "group.instance.id": name,
+            "client.id": name,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "log_level": 0,
+        }
+        started.append(Consumer(settings))
+        started[-1].subscribe(["clicks"])
+        return started[-1]
+
+    yield start
+    for consumer in started:
+        consumer.close()
+
+
+def test_a_click_whose_commit_fails_is_read_again(kafkalite, start_consumer):
+    kafkalite.produce("clicks", "one")
+    anna = start_consumer("anna")
+    hers = anna.poll(10)
+    kafkalite.groups.fence("billing", "anna")
+    ben = start_consumer("ben")
+    his = ben.poll(10)
+    assert hers.value() == his.value() == b"one"
+
+    with pytest.raises(KafkaException) as failed:
+        anna.commit(message=hers, asynchronous=False)
+    assert failed.value.args[0].code() == KafkaError.FENCED_INSTANCE_ID
+
+    ben.commit(message=his, asynchronous=False)
+    assert kafkalite.groups["billing"].committed["clicks", 0].offset == 1

@@ -1,0 +1,102 @@
+"""Topics, records, groups and faults as JSON, so that one expression in any language finds what a test asks for."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kafkalite.controls.faults.firings import Fired
+    from kafkalite.testing.faults import InjectedFault
+    from kafkalite.testing.views import Group, Member, Record, Topic
+    from kafkalite.web.json_values import Json
+
+
+def topic(view: Topic) -> Json:
+    """Show a topic."""
+    return {
+        "name": view.name,
+        "partitions": view.partitions,
+        "start_offsets": list(view.start_offsets),
+        "end_offsets": list(view.end_offsets),
+    }
+
+
+def record(view: Record) -> Json:
+    """Show a record; what is no UTF-8 stands in base64 under ``value_base64`` or ``key_base64``."""
+    return {
+        "topic": view.topic,
+        "partition": view.partition,
+        "offset": view.offset,
+        "timestamp": view.timestamp,
+        **_text("key", view.key),
+        **_text("value", view.value),
+        "headers": [{"name": name, **_text("value", value)} for name, value in view.headers],
+    }
+
+
+def _text(name: str, data: bytes | None) -> dict[str, Json]:
+    if data is None:
+        return {name: None}
+    try:
+        return {name: data.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}_base64": b64encode(data).decode()}
+
+
+def group(view: Group) -> Json:
+    """Show a group; partitions are named ``topic-partition``, and their owners by client id."""
+    return {
+        "group": view.group_id,
+        "state": view.state,
+        "generation": view.generation,
+        "protocol": view.protocol,
+        "lag": view.lag,
+        "owners": {str(partition): owner.client_id for partition, owner in sorted(view.owners.items())},
+        "committed": {
+            str(partition): {
+                "offset": committed.offset,
+                "end_offset": committed.end_offset,
+                "lag": committed.lag,
+                "metadata": committed.metadata,
+            }
+            for partition, committed in sorted(view.committed.items())
+        },
+        "members": [_member(member) for member in view.members],
+    }
+
+
+def _member(view: Member) -> Json:
+    return {
+        "member_id": view.member_id,
+        "client_id": view.client_id,
+        "group_instance_id": view.group_instance_id,
+        "client_host": view.client_host,
+        "topics": sorted(view.topics),
+        "assignment": [str(partition) for partition in sorted(view.assignment)],
+    }
+
+
+def fault(injected: InjectedFault) -> Json:
+    """Show a fault, and what it has done so far."""
+    return {
+        "name": injected.name,
+        "does": str(injected.rule.fault),
+        "held": injected.held,
+        "fired": [_fired(fired) for fired in injected.fired],
+    }
+
+
+def _fired(view: Fired) -> Json:
+    return {
+        "number": view.number,
+        "did": view.did,
+        "api": view.api,
+        "api_version": view.api_version,
+        "client_id": view.client_id,
+        "connection": view.connection,
+        "correlation_id": view.correlation_id,
+        "about": list(view.about),
+        "at": view.at,
+        "released": view.released,
+    }

@@ -1,0 +1,64 @@
+"""A caller that knows nothing but HTTP."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+PATIENCE = 20
+
+
+Start = Callable[..., "Served"]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A broker in another process, and where its controls are."""
+
+    bootstrap: str
+    controls: str
+    process: subprocess.Popen[str]
+
+    def stop(self) -> str:
+        """Stop the broker, as whoever started it does, and wait for it; gives what it has logged."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        _, errors = self.process.communicate(timeout=PATIENCE)
+        assert self.process.returncode == 0, errors
+        assert "ERROR" not in errors, errors
+        return errors
+
+    def get(self, path: str) -> Any:
+        return self.ask("GET", path)[1]
+
+    def post(self, path: str, **body: object) -> Any:
+        status, answer = self.ask("POST", path, json.dumps(body).encode())
+        assert status == 200, answer
+        return answer
+
+    def refusal(self, method: str, path: str, **body: object) -> tuple[int, str]:
+        status, answer = self.ask(method, path, json.dumps(body).encode() if body else None)
+        assert list(answer) == ["error"], answer
+        return status, answer["error"]
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """Ask; gives the status and what the JSON means."""
+        request = urllib.request.Request(
+            self.controls + path,
+            data=body,
+            method=method,
+            headers={"Content-Type": "application/json", **(headers or {})},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)

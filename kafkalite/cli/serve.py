@@ -27,6 +27,11 @@ log = logging.getLogger("kafkalite.serve")
     metavar="HOST:PORT",
     help="Address that clients are told to connect to.  [default: the one through which they came]",
 )
+@click.option(
+    "--advertise-outside",
+    metavar="HOST:PORT",
+    help="In a container: address for clients that do not come from a network of the container.  [default: as others]",
+)
 @click.option("--data", metavar="DIR", help="Data directory, made if it does not exist.  [default: ./kafkalite-data]")
 @click.option(
     "--config",
@@ -49,6 +54,7 @@ def serve(
     *,
     listen: tuple[str, ...],
     advertise: str | None,
+    advertise_outside: str | None,
     data: str | None,
     file: Path | None,
     settings: tuple[str, ...],
@@ -72,6 +78,7 @@ def serve(
             settings=settings,
             listen=listen,
             advertise=advertise,
+            advertise_outside=advertise_outside,
             data=data,
         )
     except ConfigError as error:
@@ -90,7 +97,7 @@ def serve(
 
 def _announce(config: BrokerConfig, addresses: tuple[tuple[str, int], ...]) -> None:
     listening = tuple(HostPort(host, port) for host, port in addresses)
-    reachable = config.advertise or _reachable(listening[0])
+    reachable = config.advertise or config.advertise_outside or _reachable(listening[0])
     data = config.data_dir if config.data_dir.is_absolute() else f"./{config.data_dir}"
     try:
         click.echo(f"kafkalite {__version__} is listening on {', '.join(map(str, listening))}, data in {data}")

@@ -18,6 +18,8 @@ class BrokerConfig:
     node_id: int
     listen: tuple[HostPort, ...]
     advertise: HostPort | None
+    advertise_outside: HostPort | None
+    """For clients that do not come from a network of the container; that it is a container is what this says."""
     data_dir: Path
 
     auto_create_topics_enable: bool

@@ -10,7 +10,7 @@ from kafkalite.config.address import HostPort
 from kafkalite.config.broker_config import BrokerConfig
 from kafkalite.config.property import ConfigError, Effect
 from kafkalite.config.setting import Setting, from_arguments, from_environment, from_file
-from kafkalite.config.table import PROPERTIES
+from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
 from kafkalite_storage.config_value import ConfigValue, format_value
 from kafkalite_storage.errors import InvalidConfig
 from kafkalite_storage.topic_config import broker_defaults
@@ -25,16 +25,18 @@ def load(
     settings: Iterable[str] = (),
     listen: Iterable[str] = (),
     advertise: str | None = None,
+    advertise_outside: str | None = None,
     data: str | Path | None = None,
 ) -> BrokerConfig:
     """Make the configuration of a broker; raises ConfigError, whose message names the setting and its source.
 
     The later one wins: defaults, `file` (TOML), `environment`, `settings` (`key=value`), and then the other
-    three, which are the options of the same names. Without `environment` none is read.
+    four, which are the options of the same names. Without `environment` none is read.
     """
     options = (
         Setting("listeners", ",".join(listen), "--listen"),
         Setting("advertised.listeners", advertise or "", "--advertise"),
+        Setting(ADVERTISED_OUTSIDE, advertise_outside or "", "--advertise-outside"),
         Setting("log.dirs", "" if data is None else str(data), "--data"),
     )
     given: dict[str, Setting] = {}
@@ -98,12 +100,13 @@ def _parsed(setting: Setting) -> ConfigValue:
 
 def _broker_config(given: Mapping[str, Setting]) -> BrokerConfig:
     values = _Values(given)
-    listen, advertise = _listen(values), _advertise(values)
+    listen, advertise, outside = _listen(values), _advertise(values), _advertise_outside(values)
     idle = values.seconds("connections.max.idle.ms")
     config = BrokerConfig(
         node_id=_node_id(values),
         listen=listen,
         advertise=advertise,
+        advertise_outside=outside,
         data_dir=_data_dir(values),
         auto_create_topics_enable=values.boolean("auto.create.topics.enable"),
         delete_topic_enable=values.boolean("delete.topic.enable"),
@@ -131,7 +134,7 @@ def _broker_config(given: Mapping[str, Setting]) -> BrokerConfig:
         log_retention_check_interval=values.seconds("log.retention.check.interval.ms"),
         log_defaults=_log_defaults(values),
         given=MappingProxyType(dict(given)),
-        warnings=(*_without_effect(given), *_unreachable(listen, advertise)),
+        warnings=(*_without_effect(given), *_unreachable(listen, advertise or outside)),
     )
     if config.group_min_session_timeout > config.group_max_session_timeout:
         least, most = "group.min.session.timeout.ms", "group.max.session.timeout.ms"
@@ -158,6 +161,11 @@ def _advertise(values: _Values) -> HostPort | None:
     if address.is_wildcard or address.port == 0:
         raise values.problem("advertised.listeners", f"clients cannot connect to {address}")
     return address
+
+
+def _advertise_outside(values: _Values) -> HostPort | None:
+    address = values.value(ADVERTISED_OUTSIDE)
+    return HostPort.parse(address) if isinstance(address, str) and address else None
 
 
 def _node_id(values: _Values) -> int:

@@ -23,9 +23,9 @@ with `kafkalite.`. A value comes from the last of these that has one:
 3. environment variables: `{ENVIRONMENT_PREFIX}` and the property's name in capitals, with `_` for `.`,
    so that `{variable("log.segment.bytes")}` sets `log.segment.bytes`;
 4. `--set key=value`, which may be given many times;
-5. the options `--listen`, `--advertise` and `--data`, which stand for `listeners`, `advertised.listeners`
-   and `log.dirs`. Their environment variables `KAFKALITE_LISTEN`, `KAFKALITE_ADVERTISE` and
-   `KAFKALITE_DATA` belong to step 3.
+5. the options `--listen`, `--advertise`, `--advertise-outside` and `--data`, which stand for `listeners`,
+   `advertised.listeners`, `kafkalite.advertised.outside` and `log.dirs`. Their environment variables
+   `KAFKALITE_LISTEN`, `KAFKALITE_ADVERTISE`, `KAFKALITE_ADVERTISE_OUTSIDE` and `KAFKALITE_DATA` belong to step 3.
 
 An unknown property and a value that is not allowed stop the start with an error that says where the setting
 stands.

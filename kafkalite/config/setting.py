@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Final, cast
 
 from kafkalite.config.property import ConfigError
-from kafkalite.config.table import PROPERTIES
+from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
 from kafkalite_storage.topic_config import TOPIC_CONFIGS
 
 ENVIRONMENT_PREFIX: Final = "KAFKALITE_SET_"
 _SHORT_VARIABLES: Final = {
     "KAFKALITE_LISTEN": "listeners",
     "KAFKALITE_ADVERTISE": "advertised.listeners",
+    "KAFKALITE_ADVERTISE_OUTSIDE": ADVERTISED_OUTSIDE,
     "KAFKALITE_DATA": "log.dirs",
 }
 

@@ -39,7 +39,14 @@ log = logging.getLogger("kafkalite.serve")
     metavar="FILE",
     envvar="KAFKALITE_CONFIG",
     type=click.Path(path_type=Path),
-    help="TOML file of broker properties.",
+    help="TOML file of broker properties and topics, or a folder of such files.",
+)
+@click.option(
+    "--topics",
+    multiple=True,
+    metavar="NAME:PARTITIONS",
+    help="Topics to create unless they exist, with commas; may be repeated. Also the environment variable "
+    "KAFKALITE_TOPICS.",
 )
 @click.option(
     "--set",
@@ -57,6 +64,7 @@ def serve(
     advertise_outside: str | None,
     data: str | None,
     file: Path | None,
+    topics: tuple[str, ...],
     settings: tuple[str, ...],
     quiet: bool,
     verbose: bool,
@@ -76,6 +84,7 @@ def serve(
             file=file,
             environment=os.environ,
             settings=settings,
+            topics=topics,
             listen=listen,
             advertise=advertise,
             advertise_outside=advertise_outside,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kafkalite.config.address import HostPort
+from kafkalite.config.initial_topics import InitialTopic
 from kafkalite.config.setting import Setting
 
 
@@ -55,6 +56,8 @@ class BrokerConfig:
     """The defaults of topics that were set, under the broker's names (`log.segment.bytes`) in their units;
     `kafkalite_storage` derives the configuration of a topic from them."""
 
+    topics: tuple[InitialTopic, ...]
+    """The topics that are there from the start."""
     given: Mapping[str, Setting]
     """The properties that were set, and where."""
     warnings: tuple[str, ...]

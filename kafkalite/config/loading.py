@@ -6,8 +6,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from kafkalite.config import initial_topics, toml_file
 from kafkalite.config.address import HostPort
 from kafkalite.config.broker_config import BrokerConfig
+from kafkalite.config.initial_topics import TOPICS_VARIABLE, InitialTopic
 from kafkalite.config.property import ConfigError, Effect
 from kafkalite.config.setting import Setting, from_arguments, from_environment, from_file
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
@@ -23,6 +25,7 @@ def load(
     file: Path | None = None,
     environment: Mapping[str, str] | None = None,
     settings: Iterable[str] = (),
+    topics: Iterable[str] = (),
     listen: Iterable[str] = (),
     advertise: str | None = None,
     advertise_outside: str | None = None,
@@ -30,8 +33,9 @@ def load(
 ) -> BrokerConfig:
     """Make the configuration of a broker; raises ConfigError, whose message names the setting and its source.
 
-    The later one wins: defaults, `file` (TOML), `environment`, `settings` (`key=value`), and then the other
-    four, which are the options of the same names. Without `environment` none is read.
+    The later one wins: defaults, `file` (TOML, or a folder of such), `environment`, `settings` (`key=value`),
+    and then the other four, which are the options of the same names. Topics, from `file`, `environment` and
+    `topics` (`NAME:PARTITIONS`), are described once each. Without `environment` none is read.
     """
     options = (
         Setting("listeners", ",".join(listen), "--listen"),
@@ -39,15 +43,22 @@ def load(
         Setting(ADVERTISED_OUTSIDE, advertise_outside or "", "--advertise-outside"),
         Setting("log.dirs", "" if data is None else str(data), "--data"),
     )
+    files = [] if file is None else toml_file.read(file)
+    environment = environment or {}
     given: dict[str, Setting] = {}
     for source in (
-        from_file(file) if file is not None else (),
-        from_environment(environment or {}),
+        *map(from_file, files),
+        from_environment(environment),
         from_arguments(settings),
         (option for option in options if option.text),
     ):
         given.update((setting.name, setting) for setting in source)
-    return _broker_config(given)
+    described = initial_topics.merged([
+        *(topic for each in files for topic in initial_topics.from_file(each)),
+        *initial_topics.from_list(environment.get(TOPICS_VARIABLE, ""), f"environment variable {TOPICS_VARIABLE}"),
+        *(topic for each in topics for topic in initial_topics.from_list(each, "--topics")),
+    ])  # fmt: skip
+    return _broker_config(given, described)
 
 
 class _Values:
@@ -98,7 +109,7 @@ def _parsed(setting: Setting) -> ConfigValue:
         raise ConfigError(f"{setting.origin}: {setting.name}: {error}") from None
 
 
-def _broker_config(given: Mapping[str, Setting]) -> BrokerConfig:
+def _broker_config(given: Mapping[str, Setting], topics: tuple[InitialTopic, ...]) -> BrokerConfig:
     values = _Values(given)
     listen, advertise, outside = _listen(values), _advertise(values), _advertise_outside(values)
     idle = values.seconds("connections.max.idle.ms")
@@ -133,6 +144,7 @@ def _broker_config(given: Mapping[str, Setting]) -> BrokerConfig:
         log_flush_offset_checkpoint_interval=values.seconds("log.flush.offset.checkpoint.interval.ms"),
         log_retention_check_interval=values.seconds("log.retention.check.interval.ms"),
         log_defaults=_log_defaults(values),
+        topics=topics,
         given=MappingProxyType(dict(given)),
         warnings=(*_without_effect(given), *_unreachable(listen, advertise or outside)),
     )

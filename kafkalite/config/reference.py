@@ -19,7 +19,8 @@ kafkalite is configured by Kafka's own broker properties, and by a few that Kafk
 with `kafkalite.`. A value comes from the last of these that has one:
 
 1. the default in the tables below;
-2. a TOML file: `kafkalite serve --config FILE`, or the environment variable `KAFKALITE_CONFIG`;
+2. a TOML file, or a folder of `*.toml` in the order of their names: `kafkalite serve --config FILE`, or the environment
+   variable `KAFKALITE_CONFIG`;
 3. environment variables: `{ENVIRONMENT_PREFIX}` and the property's name in capitals, with `_` for `.`,
    so that `{variable("log.segment.bytes")}` sets `log.segment.bytes`;
 4. `--set key=value`, which may be given many times;
@@ -40,6 +41,22 @@ num.partitions = 3
 segment.bytes = 1048576
 retention.hours = 24
 ```
+
+A file may also describe topics, which are there before the first client is: their partitions, their configurations, and
+records to begin with, whose values are texts, or tables that become JSON. A topic that exists is left as it is.
+
+```toml
+[topics.orders]
+partitions = 3
+cleanup.policy = "compact"
+records = [
+  {{ key = "anna", value = "two apples" }},
+  {{ key = "bob", value = {{ fruit = "pear", count = 1 }}, headers = {{ from = "shop" }} }},
+]
+```
+
+Topics without more to say come from `--topics orders:3,clicks:6` or `KAFKALITE_TOPICS`; without a number they have
+`num.partitions`. No topic is described twice.
 
 Where Kafka has several properties for one thing (`log.retention.ms`, `.minutes`, `.hours`), the one with the
 finest unit wins, wherever it is set.

@@ -8,9 +8,10 @@ from heapq import merge
 from typing import TYPE_CHECKING, TypeVar
 
 from kafkalite.controls.engine import Engine
+from kafkalite.partitioning import partition_for_key
 from kafkalite.testing import looking
 from kafkalite.testing.backend import Batch, Wait
-from kafkalite.testing.batches import as_bytes, batch_of, partition_for_key
+from kafkalite.testing.batches import as_bytes, batch_of
 from kafkalite.testing.steering import Steering
 from kafkalite.testing.views import Group, Record, Topic
 from kafkalite.testing.watching import Watch

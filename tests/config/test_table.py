@@ -76,7 +76,7 @@ def test_every_honoured_property_reaches_a_field_of_the_configuration() -> None:
         "log.dirs": "data_dir",
         "log.dir": "data_dir",
     }
-    derived = {"log_defaults", "given", "warnings"}
+    derived = {"log_defaults", "topics", "given", "warnings"}
     reached = {
         elsewhere.get(name, name.removeprefix(OUR_OWN).removesuffix(".ms").removesuffix(".minutes").replace(".", "_"))
         for name, property_ in PROPERTIES.items()

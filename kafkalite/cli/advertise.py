@@ -19,17 +19,30 @@ from kafkalite.config.address import HostPort
     show_default=True,
     help="The broker to tell.",
 )
-def advertise(*, outside: HostPort, broker: HostPort) -> None:
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.1, 3600),
+    default=30.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds to wait for the broker.",
+)
+def advertise(*, outside: HostPort, broker: HostPort, timeout: float) -> None:
     """Tell a broker in a container where clients from outside find it, until it stops.
 
-    For a published port that is known only after the start: docker exec NAME kafkalite advertise 127.0.0.1:PORT
+    For a published port that is known only after the start: docker exec NAME kafkalite advertise 127.0.0.1:PORT.
+    Waits until the broker answers.
     """
     from kafkalite.client.advertising import advertise_outside
     from kafkalite.client.connection import NotKafkaError
+    from kafkalite.client.readiness import wait_until_ready
     from kafkalite_wire.errors import WireError
 
+    address = broker.host, broker.port
+    if not wait_until_ready(address, timeout=timeout):
+        raise click.ClickException(f"no broker answers at {broker}, after {timeout:g} s")
     try:
-        advertise_outside((broker.host, broker.port), str(outside), timeout=10)
+        advertise_outside(address, str(outside), timeout=timeout)
     except ValueError as error:
         raise click.ClickException(f"{broker} refuses: {error}") from None
     except (OSError, NotKafkaError, WireError) as error:

@@ -21,7 +21,7 @@ from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ("test_records.py", "test_groups.py")
-SUITE = ("-m", "kafkalite_conformance", "--reruns", "1", "--clients", "confluent-kafka,kafka-python", "--bootstrap")
+SUITE = ("-m", "kafkalite_conformance", "--reruns", "1", "--clients", "librdkafka,kafka-python", "--bootstrap")
 LIBRARIES = ("pytest", "pytest-trio", "pytest-rerunfailures", "confluent-kafka")
 """What the conformance suite needs and the image does not have."""
 

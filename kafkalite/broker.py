@@ -122,6 +122,10 @@ class Broker:
         dispatch = Dispatch(node)
         listeners: list[Listener] = []
         try:
+            if config.topics:
+                from kafkalite import initial_topics
+
+                initial_topics.create(node, config.topics)
             for address in config.listen:
                 listener = Listener(
                     open_socket(address.host, address.port),

@@ -49,7 +49,9 @@ def test_kafka_serves_a_saved_snapshot_as_kafkalite_did(used: Used, tmp_path: Pa
             check_the_same(served(fork, times), before)
         broker.snapshots.restore(snapshot)
         check_the_same(served(broker, times), before)
-    with start_kafka(KAFKA_SETTINGS, jvm_flags=CONFORMANCE_JVM_FLAGS, data_dir=tmp_path) as kafka:
-        with BlockingClient(port(kafka.bootstrap)) as client:
-            await_coordinator(client)
-            check_the_same(everything(client, times), before)
+    with (
+        start_kafka(KAFKA_SETTINGS, jvm_flags=CONFORMANCE_JVM_FLAGS, data_dir=tmp_path) as kafka,
+        BlockingClient(port(kafka.bootstrap)) as client,
+    ):
+        await_coordinator(client)
+        check_the_same(everything(client, times), before)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kafkalite.config import BrokerConfig
     from kafkalite.deadlines import Deadlines
     from kafkalite_storage.data_directory import DataDirectory
+    from kafkalite_storage.directory_image import DirectoryImage
     from kafkalite_storage.filesystem import FileSystem
     from kafkalite_storage.log import AppendInfo, PartitionLog
     from kafkalite_storage.topics import Topic
@@ -66,7 +67,7 @@ class Node:
     ) -> None:
         """Open the data directory, by default on the machine's file system, and replay what it says.
 
-        ``directory`` is the same directory where another node had it before (:meth:`let_go`), and
+        ``directory`` is the same directory where another node had it before (:meth:`exchange`), and
         ``least_producer_id`` what that one gives out no more. Raises StartError.
         """
         self.config = config
@@ -263,11 +264,15 @@ class Node:
         self.pending_fetches.wake_all()
         self.pending_fetches.complete_ready()
 
-    def let_go(self) -> DataDirectory:
-        """Do nothing any more, and save nothing: another node takes over, and owns the directory then."""
+    def exchange(self, image: DirectoryImage) -> DataDirectory:
+        """Do nothing any more, and put what an image holds into the place of what is kept, for the next node.
+
+        Nothing has changed if it raises StorageError. Raises OSError, after which the next start completes it.
+        """
+        directory = self.storage.exchange(image)
         self.groups.retire()
         self.commits.retire()
-        return self.storage.let_go()
+        return directory
 
     def close(self) -> None:
         """Close the logs cleanly."""

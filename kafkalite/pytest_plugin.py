@@ -65,6 +65,16 @@ def kafkalite(request: pytest.FixtureRequest, kafkalite_config: Mapping[str, Val
 
 
 @pytest.fixture
+def kafkalite_scratch(kafkalite_server: Handle) -> Generator[Handle]:
+    """Give the session's broker, which forgets in milliseconds what the test has done when the test is over.
+
+    Clients that are still connected then are cut off. With --kafka-bootstrap it raises NotOnThisBroker.
+    """
+    with kafkalite_server.snapshots.scratch():
+        yield kafkalite_server
+
+
+@pytest.fixture
 def kafka_bootstrap(kafkalite: Handle) -> str:
     """Give the test's broker as clients want it in ``bootstrap.servers``."""
     return kafkalite.bootstrap

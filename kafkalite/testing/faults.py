@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from kafkalite.controls.faults.words import fault_of
 from kafkalite.testing.backend import PATIENCE
 
 if TYPE_CHECKING:
@@ -114,9 +113,10 @@ class Faults:
         return self._add(words)
 
     def _add(self, which: Which | Words, **words: Any) -> InjectedFault:
+        from kafkalite.controls.faults.words import fault_of
+
         fault = fault_of({**which, **words})
-        injection = self._backend.steering.faults
-        return InjectedFault(injection, fault)
+        return InjectedFault(self._backend.steering.faults, fault)
 
     @property
     def fired(self) -> tuple[Fired, ...]:

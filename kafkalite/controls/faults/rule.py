@@ -142,7 +142,8 @@ class FaultRule:
         topic = None if part.topic is None else self._around.topic_name(part.topic)
         partition = None if part.partition is None else str(part.partition)
         place = "-".join(each for each in (topic, partition) if each is not None)
-        return " of group ".join(each for each in (place, part.group) if each)
+        group = None if part.group is None else f"group {part.group}"
+        return " of ".join(each for each in (place, group) if each)
 
     def _wait(self, fired: Fired, go_on: Callable[[], None]) -> None:
         if self.fault.hold:

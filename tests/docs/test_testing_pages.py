@@ -17,7 +17,13 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.mark.parametrize(
     ("page", "tests"),
-    [("pytest.md", 4), ("controls/clock.md", 2), ("controls/groups.md", 4), ("controls/request-log.md", 4)],
+    [
+        ("pytest.md", 4),
+        ("controls/clock.md", 2),
+        ("controls/groups.md", 4),
+        ("controls/request-log.md", 4),
+        ("controls/faults.md", 5),
+    ],
 )
 def test_a_pages_code_runs(pytester: pytest.Pytester, page: str, tests: int) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)

@@ -104,6 +104,31 @@ async def test_a_call_that_is_released_when_its_client_has_gone_is_still_done() 
         assert broker.values("t") == 1
 
 
+async def test_what_is_held_later_because_its_reply_comes_later_is_not_held_when_the_fault_has_ended() -> None:
+    async with faulty_broker(t=1) as (broker, client):
+        hold = broker.inject(api="Fetch", hold=True, on="reply")
+        await client.send(fetch(0, max_wait_ms=1000), 12)
+        other = await broker.connect()
+        await other.call(MetadataRequest(topics=()), 9)
+        assert len(broker.fired) == 1
+        broker.injector.remove(hold)
+        await other.call(produce(("t", 0)), 9)
+        assert errors((await client.receive(FetchResponse, 12))[1]) == [("t", 0, 0)]
+
+
+async def test_a_fault_that_has_ended_does_not_corrupt_what_was_asked_for_before() -> None:
+    async with faulty_broker(t=1) as (broker, client):
+        rule = broker.inject(corrupt=True)
+        await client.send(fetch(0, max_wait_ms=1000), 12)
+        other = await broker.connect()
+        await other.call(MetadataRequest(topics=()), 9)
+        broker.injector.remove(rule)
+        await other.call(produce(("t", 0)), 9)
+        _, response = await client.receive(FetchResponse, 12)
+        assert check_batch(bytes(response.responses[0].partitions[0].records or b"")).records_count == 1  # type: ignore[arg-type]
+        assert broker.fired == []
+
+
 # Connections and replies that are lost
 
 

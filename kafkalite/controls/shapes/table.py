@@ -21,6 +21,7 @@ _BY_TOPIC_ID: Final = 13
 _COMMITS_BY_TOPIC_ID: Final = 10
 _SEVERAL_GROUPS: Final = 8
 _SEVERAL_COORDINATORS: Final = 4
+_DELETED_BY_ID: Final = 6
 _OF_A_GROUP: Final = 0
 _TOPIC_RESOURCE: Final = 2
 _NO_MESSAGE: Final[Mapping[str, Any]] = {"error_message": None}
@@ -185,7 +186,7 @@ SHAPES: Final[Mapping[ApiKey, Shape]] = MappingProxyType({
         Whole(APIS[ApiKey.LIST_GROUPS]),
         ApiVersions(APIS[ApiKey.API_VERSIONS]),
         _topics(ApiKey.CREATE_TOPICS, "topics"),
-        Changed(6, _deleted_topics("topic_names"), _deleted_topics("topics")),
+        Changed(_DELETED_BY_ID, _deleted_topics("topic_names"), _deleted_topics("topics")),
         _partitions(ApiKey.DELETE_RECORDS, blank={"low_watermark": -1}),
         Whole(APIS[ApiKey.INIT_PRODUCER_ID]),
         _partitions(

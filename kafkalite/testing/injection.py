@@ -24,7 +24,7 @@ class Injection:
     """Adds faults to a broker's engine, shows what fired, and waits for it."""
 
     def __init__(self, broker: Broker, engine: Engine, portal: Portal) -> None:
-        self._node = broker.node
+        self._broker = broker
         self._engine = engine
         self._portal = portal
         self._waits: dict[Future[tuple[Fired, ...]], Callable[[], None]] = {}
@@ -38,12 +38,12 @@ class Injection:
 
         from kafkalite.controls.faults.injector import Injector
 
-        node = self._node
+        broker, node = self._broker, self._broker.node
         injector = Injector(
             self._engine,
             now=node.now,
             call_at=node.deadlines.call_at,
-            topic_name=lambda key: broker.node.topic_name(key),
+            topic_name=lambda key: broker.node.topic_name(key),  # a snapshot puts another node there
             chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
             fetched=self._fetched,
         )

@@ -11,6 +11,7 @@ from kafkalite.controls.shapes.part import Part
 from kafkalite.controls.shapes.particular import Changed, Fetch, Metadata, OffsetFetchOfGroups
 from kafkalite.controls.shapes.whole import ApiVersions, JoinGroup, LogDirs, OneCoordinator, Whole
 from kafkalite_wire.apis import APIS, ApiKey
+from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.controls.shapes.part import Shape
@@ -59,8 +60,11 @@ def _named_or_identified(item: Any) -> Part:
 
 
 def _named_and_identified(item: Any) -> tuple[Part, ...]:
-    ways = Part(topic=item.name), Part(topic=item.topic_id)
-    return ways if item.name is not None else ways[1:]
+    identified = Part(topic=item.topic_id)
+    if item.name is None:
+        return (identified,)
+    # An id of zeros is none, and would be taken for that of another topic without one.
+    return (Part(topic=item.name),) if item.topic_id == ZERO_UUID else (Part(topic=item.name), identified)
 
 
 def _topic_identity(part: Part) -> Mapping[str, Any]:

@@ -52,7 +52,7 @@ def test_a_stop_is_heeded_before_the_broker_has_started(run: Run) -> None:
 
 def test_what_was_written_is_there_after_a_restart_on_the_same_volume(run: Run, volume: str) -> None:
     mount = f"{volume}:/var/lib/kafkalite"
-    first = run("--volume", mount)
+    first = run("--volume", mount, "--env", "KAFKALITE_TOPICS=orders")
     with connect(first.advertise()) as handle:
         produced = handle.produce("orders", "one", "two")
     first.engine("stop", first.name)

@@ -45,6 +45,14 @@ def rdkafka_load() -> Path:
     )
 
 
+def mock_cluster() -> Path:
+    """Compile the server around librdkafka's mock cluster, of the library inside the confluent-kafka wheel."""
+    library = librdkafka()
+    return _compiled(
+        "mock_cluster", ["mock_cluster.c", "rdkafka_api.h"], [str(library), f"-Wl,-rpath,{library.parent}"]
+    )
+
+
 def librdkafka() -> Path:
     """Find the shared library that confluent-kafka's wheel carries."""
     return _library_of("confluent_kafka", "librdkafka-*.so*")

@@ -23,7 +23,8 @@ from kafkalite.server.dispatch import Dispatch
 from kafkalite.server.listener import Listener, open_socket
 from kafkalite.tending import Tending
 from kafkalite_storage import exchange
-from kafkalite_storage.directory_image import SNAPSHOTS, DirectoryImage
+from kafkalite_storage.directory_image import DirectoryImage
+from kafkalite_storage.images import SNAPSHOTS
 from kafkalite_wire.apis import APIS
 
 if TYPE_CHECKING:
@@ -122,6 +123,10 @@ class Broker:
         dispatch = Dispatch(node)
         listeners: list[Listener] = []
         try:
+            if config.topics:
+                from kafkalite import initial_topics
+
+                initial_topics.create(node, config.topics)
             for address in config.listen:
                 listener = Listener(
                     open_socket(address.host, address.port),
@@ -195,13 +200,12 @@ class Broker:
         For clients it is as if the broker had been started again: they are cut off, and those who come meanwhile wait.
         Producer ids that were given out since are not given out again, because their owners may still live. A process
         that is killed meanwhile leaves the old or the new. Nothing has changed when it raises ValueError, because it is
-        no snapshot of this broker, or RuntimeError, because that does not run, or StorageError; StartError and OSError
-        end the broker as well.
+        no snapshot of this broker, or RuntimeError, because that does not run, or, though clients were cut off,
+        StorageError; StartError and OSError end the broker as well.
         """
         async with self._restoring:
             self._check_snapshot(snapshot)
-            root, fs = self.node.storage.path, self.node.storage.filesystem
-            exchange.prepare(snapshot, root)
+            storage = self.node.storage
             with trio.CancelScope(shield=True):
                 for listener in self._listeners:
                     listener.suspend()
@@ -209,12 +213,15 @@ class Broker:
                 for listener in self._listeners:
                     await listener.cut_off()
                 self._running_tending()
-                await self._exchange_nodes(root, fs)
-                for listener in self._listeners:
-                    listener.resume()
+                try:
+                    self._exchange_nodes(snapshot)
+                finally:
+                    await self._tend()
+                    for listener in self._listeners:
+                        listener.resume()
             for call in self.on_restored:
                 call()
-            await trio.to_thread.run_sync(exchange.remove_replaced, fs, root)
+            await trio.to_thread.run_sync(exchange.remove_replaced, storage.filesystem, storage.path)
 
     def _running_tending(self) -> Tending:
         if self._tending is None or self._stop.is_set():
@@ -227,18 +234,16 @@ class Broker:
         if not is_ours or not snapshot.filesystem.exists(snapshot.path):
             raise ValueError("this is not a snapshot of this broker, or it has been removed")
 
-    async def _exchange_nodes(self, root: str, fs: FileSystem) -> None:
+    def _exchange_nodes(self, snapshot: DirectoryImage) -> None:
+        # In one turn of the loop, so that nobody sees a broker without a node.
         before = self.node
-        self._node = None
         try:
-            # In one turn of the loop, so that nobody sees a broker without a node.
-            self._node = self._dispatch.node = _successor(before, root, fs)
+            self._node = self._dispatch.node = _successor(before, snapshot)
         except (OSError, StartError) as error:
             self._background.start_soon(_fail, error)
             raise
         before.pending_fetches.wake_all()  # those of clients are gone; whoever else waits looks at the new node
         before.pending_fetches.complete_ready()
-        await self._tend()
 
     def fork(self, snapshot: DirectoryImage, *, clock: Clock = MACHINE_CLOCK) -> Broker:
         """Make another broker, to be run as any, which begins with a snapshot of this one and listens on a free port.
@@ -274,15 +279,10 @@ class Broker:
             listener.close()
 
 
-def _successor(before: Node, root: str, fs: FileSystem) -> Node:
+def _successor(before: Node, snapshot: DirectoryImage) -> Node:
     """Exchange the content of the data directory, and open it again."""
-    least_producer_id = before.next_producer_ids
-    directory = before.let_go()
-    try:
-        exchange.exchange(fs, root)
-    except OSError:
-        directory.release()
-        raise
+    fs, least_producer_id = before.storage.filesystem, before.next_producer_ids
+    directory = before.exchange(snapshot)
     node = Node(before.config, before.deadlines, fs, directory=directory, least_producer_id=least_producer_id)
     node.groups.succeed(before.groups)
     return node

@@ -11,6 +11,8 @@ from functools import partial
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.config.address import HostPort
+from kafkalite.config.table import ADVERTISED_OUTSIDE
 from kafkalite.errors import StartError
 from kafkalite.fetches.sessions import FetchSessions, TopicKey
 from kafkalite.fetches.waiting import PendingFetches
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from kafkalite.config import BrokerConfig
     from kafkalite.deadlines import Deadlines
     from kafkalite_storage.data_directory import DataDirectory
+    from kafkalite_storage.directory_image import DirectoryImage
     from kafkalite_storage.filesystem import FileSystem
     from kafkalite_storage.log import AppendInfo, PartitionLog
     from kafkalite_storage.topics import Topic
@@ -64,11 +67,13 @@ class Node:
     ) -> None:
         """Open the data directory, by default on the machine's file system, and replay what it says.
 
-        ``directory`` is the same directory where another node had it before (:meth:`let_go`), and
+        ``directory`` is the same directory where another node had it before (:meth:`exchange`), and
         ``least_producer_id`` what that one gives out no more. Raises StartError.
         """
         self.config = config
         self.node_id = config.node_id
+        self.outside = config.advertise_outside
+        """Where clients from outside of a container's network find this broker."""
         self.deadlines = deadlines
         # The clock's own functions: every request asks for the time, and shall not pay for a call that passes on.
         self.now: Callable[[], float] = deadlines.now
@@ -177,8 +182,16 @@ class Node:
         self.storage.alter_configs(name, changes, now_ms=self.wall_ms())
 
     def alter_broker_configs(self, broker: str, changes: Mapping[str, str | None]) -> None:
-        """Set defaults of topics for this broker, or for "" all of them. Raises StorageError."""
-        self.storage.alter_broker_configs(broker, changes, now_ms=self.wall_ms())
+        """Set defaults of topics for this broker, or for "" all of them. Raises StorageError.
+
+        The address for outside is not kept, because the next start may have other ports published.
+        """
+        kept = {name: value for name, value in changes.items() if name != ADVERTISED_OUTSIDE}
+        if kept:
+            self.storage.alter_broker_configs(broker, kept, now_ms=self.wall_ms())
+        if ADVERTISED_OUTSIDE in changes:
+            outside = changes[ADVERTISED_OUTSIDE]
+            self.outside = HostPort.parse(outside) if outside else self.config.advertise_outside
 
     def delete_records(self, topic: str, index: int, offset: int) -> int:
         """Let a partition that exists begin at an offset; fetches that wait below learn so. Raises StorageError."""
@@ -207,10 +220,26 @@ class Node:
 
     # The rest
 
-    def advertised(self, local: tuple[str, int]) -> tuple[str, int]:
-        """Tell a client where to find this broker: at ``--advertise``, or else where it already has found it."""
+    def advertised(self, client_host: str, local: tuple[str, int]) -> tuple[str, int]:
+        """Tell a client where to find this broker: at ``--advertise``, or else where it already has found it.
+
+        In a container that has an address for outside, it has found it there unless it is a container's neighbour.
+        ``client_host`` is the client's address with Kafka's slash in front of it, ``local`` the one that it dialled.
+        """
         advertise = self.config.advertise
+        if advertise is None and self.outside is not None:
+            from kafkalite.neighbours import Routes
+
+            if not Routes.of_this_machine().are_neighbours(client_host.removeprefix("/"), local[0]):
+                advertise = self.outside
         return local if advertise is None else (advertise.host, advertise.port)
+
+    def broker_configs(self, broker: str) -> dict[str, str]:
+        """Give what was changed for a broker since it started, or for "" all of them."""
+        configs = dict(self.storage.broker_configs(broker))
+        if broker and self.outside != self.config.advertise_outside:
+            configs[ADVERTISED_OUTSIDE] = str(self.outside)
+        return configs
 
     def after_request(self) -> None:
         """Do what a request left to be done once its own reply was under way."""
@@ -235,11 +264,15 @@ class Node:
         self.pending_fetches.wake_all()
         self.pending_fetches.complete_ready()
 
-    def let_go(self) -> DataDirectory:
-        """Do nothing any more, and save nothing: another node takes over, and owns the directory then."""
+    def exchange(self, image: DirectoryImage) -> DataDirectory:
+        """Do nothing any more, and put what an image holds into the place of what is kept, for the next node.
+
+        Nothing has changed if it raises StorageError. Raises OSError, after which the next start completes it.
+        """
+        directory = self.storage.exchange(image)
         self.groups.retire()
         self.commits.retire()
-        return self.storage.let_go()
+        return directory
 
     def close(self) -> None:
         """Close the logs cleanly."""

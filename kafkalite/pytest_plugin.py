@@ -6,50 +6,72 @@ It is loaded by every pytest where kafkalite is installed, so it imports nothing
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from kafkalite.testing import Handle
+    from kafkalite.testing.running import Value
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that names a broker which runs already."""
-    parser.getgroup("kafkalite", "Kafka for tests").addoption(
+    """Add the options that name a broker which runs already, or have it run in a container."""
+    group = parser.getgroup("kafkalite", "Kafka for tests")
+    group.addoption(
         "--kafka-bootstrap",
         metavar="HOST:PORT",
         default=os.environ.get("KAFKALITE_TEST_BOOTSTRAP"),
         help="Run the tests on this Kafka broker in place of one in the test's process. "
         "Also the environment variable KAFKALITE_TEST_BOOTSTRAP.",
     )
+    group.addoption(
+        "--kafka-container",
+        action="store_true",
+        help="Run the tests on kafkalite in a container, with testcontainers. The environment variable KAFKALITE_IMAGE "
+        "names its image.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to serve two masters."""
+    if config.getoption("kafka_container") and config.getoption("kafka_bootstrap") is not None:
+        raise pytest.UsageError("--kafka-container and --kafka-bootstrap exclude each other")
 
 
 @pytest.fixture(scope="session")
-def kafkalite_config() -> Mapping[str, str | int | float | bool]:
+def kafkalite_config() -> Mapping[str, Value]:
     """Broker properties under Kafka's names; override the fixture to set some."""
     return {}
 
 
 @pytest.fixture(scope="session")
-def kafkalite_server(
-    request: pytest.FixtureRequest, kafkalite_config: Mapping[str, str | int | float | bool]
-) -> Generator[Handle]:
+def kafkalite_server(request: pytest.FixtureRequest, kafkalite_config: Mapping[str, Value]) -> Generator[Handle]:
     """Give one broker for all tests of the session, with whatever they leave in it; under pytest-xdist, of a worker."""
     yield from _broker(request, kafkalite_config)
 
 
 @pytest.fixture
-def kafkalite(
-    request: pytest.FixtureRequest, kafkalite_config: Mapping[str, str | int | float | bool]
-) -> Generator[Handle]:
+def kafkalite(request: pytest.FixtureRequest, kafkalite_config: Mapping[str, Value]) -> Generator[Handle]:
     """Give a broker of the test's own, with nothing in it, on a port of its own.
 
     It starts in milliseconds, and clients that other tests have left behind cannot find it. With --kafka-bootstrap it
-    is the broker that runs already, and only the topics that were created through the handle go with the test.
+    is the broker that runs already, and only the topics that were created through the handle go with the test. With
+    --kafka-container tests share one that is emptied after each.
     """
     yield from _broker(request, kafkalite_config)
+
+
+@pytest.fixture
+def kafkalite_scratch(kafkalite_server: Handle) -> Generator[Handle]:
+    """Give the session's broker, which forgets in milliseconds what the test has done when the test is over.
+
+    Clients that are still connected then are cut off. With --kafka-bootstrap it raises NotOnThisBroker.
+    """
+    with kafkalite_server.snapshots.scratch():
+        yield kafkalite_server
 
 
 @pytest.fixture
@@ -58,9 +80,46 @@ def kafka_bootstrap(kafkalite: Handle) -> str:
     return kafkalite.bootstrap
 
 
-def _broker(request: pytest.FixtureRequest, properties: Mapping[str, str | int | float | bool]) -> Generator[Handle]:
+@pytest.fixture(scope="session")
+def kafkalite_containers() -> Generator[Callable[[str, Mapping[str, Value]], str]]:
+    """Give what starts a container for a use and for properties, once a session, and tells its address."""
+    try:
+        from kafkalite.testing.container import KafkaliteContainer
+    except ModuleNotFoundError as error:
+        raise pytest.UsageError(f"--kafka-container: {error}; run pip install 'kafkalite[testcontainers]'") from None
+
+    running: dict[tuple[str, str], str] = {}
+    with ExitStack() as stack:
+
+        def bootstrap_of(use: str, properties: Mapping[str, Value]) -> str:
+            key = (use, repr(sorted(properties.items())))
+            if key not in running:
+                container = stack.enter_context(KafkaliteContainer().with_properties(properties))
+                running[key] = container.get_bootstrap_server()
+            return running[key]
+
+        yield bootstrap_of
+
+
+def _broker(request: pytest.FixtureRequest, properties: Mapping[str, Value]) -> Generator[Handle]:
     from kafkalite.testing import connect, run
 
     bootstrap = request.config.getoption("kafka_bootstrap")
+    if request.config.getoption("kafka_container"):
+        containers: Callable[[str, Mapping[str, Value]], str] = request.getfixturevalue("kafkalite_containers")
+        with connect(containers(request.scope, properties)) as handle:
+            yield handle
+            if request.scope == "function":
+                _empty(handle)
+        return
     with run(properties) if bootstrap is None else connect(bootstrap) as handle:
         yield handle
+
+
+def _empty(handle: Handle) -> None:
+    """Delete all topics and groups, so that the next test finds none; only what still has members cannot go."""
+    for topic in handle.topics:
+        handle.topics.delete(topic)
+    for group in handle.groups:
+        with suppress(ValueError):
+            handle.groups.delete(group)

@@ -7,6 +7,21 @@ Must not hold logic of its own: a command turns options into a call, and its res
 
 def main() -> None:
     """Run the command line of this process; never returns."""
+    import os
+
+    if os.getpid() == 1:
+        _end_when_told()
     from kafkalite.cli.commands import kafkalite
 
     kafkalite()
+
+
+def _end_when_told() -> None:
+    """Let SIGTERM end a container at any time: its first process is not ended by signals that it does not handle."""
+    import signal
+    import sys
+
+    def end(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)

@@ -6,15 +6,13 @@ from collections.abc import Callable
 from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from kafkalite.admin.access import CLIENT_SETTINGS, Access, parse_bootstrap, read_settings
 from kafkalite.admin.failures import AdminError
-
-BOOTSTRAP_VARIABLE: Final = "KAFKALITE_BOOTSTRAP"
-DEFAULT_BOOTSTRAP: Final = "127.0.0.1:9092"
+from kafkalite.cli.broker_address import BOOTSTRAP_VARIABLE, DEFAULT_BOOTSTRAP
 
 
 class Failure(click.ClickException):

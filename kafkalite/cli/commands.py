@@ -9,6 +9,8 @@ from kafkalite import __version__
 
 COMMANDS: Final = {
     "serve": ("kafkalite.cli.serve", "Run a broker."),
+    "ready": ("kafkalite.cli.ready", "Wait until a broker answers."),
+    "advertise": ("kafkalite.cli.advertise", "Tell a broker in a container where its published port is."),
     "topics": ("kafkalite.cli.topics", "List, describe, create, alter and delete topics."),
     "groups": ("kafkalite.cli.groups", "List, describe, reset and delete groups; preview an assignment."),
     "records": ("kafkalite.cli.records", "Produce, consume and delete records."),

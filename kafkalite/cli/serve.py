@@ -40,6 +40,11 @@ log = logging.getLogger("kafkalite.serve")
     metavar="HOST:PORT",
     help="Address that clients are told to connect to.  [default: the one through which they came]",
 )
+@click.option(
+    "--advertise-outside",
+    metavar="HOST:PORT",
+    help="In a container: address for clients that do not come from a network of the container.  [default: as others]",
+)
 @click.option("--data", metavar="DIR", help="Data directory, made if it does not exist.  [default: ./kafkalite-data]")
 @click.option("--in-memory", is_flag=True, help="Keep all data in memory, and none when the broker ends.")
 @click.option(
@@ -55,7 +60,14 @@ log = logging.getLogger("kafkalite.serve")
     metavar="FILE",
     envvar="KAFKALITE_CONFIG",
     type=click.Path(path_type=Path),
-    help="TOML file of broker properties.",
+    help="TOML file of broker properties and topics, or a folder of such files.",
+)
+@click.option(
+    "--topics",
+    multiple=True,
+    metavar="NAME:PARTITIONS",
+    help="Topics to create unless they exist, with commas; may be repeated. Also the environment variable "
+    "KAFKALITE_TOPICS.",
 )
 @click.option(
     "--set",
@@ -82,10 +94,12 @@ def serve(
     *,
     listen: tuple[str, ...],
     advertise: str | None,
+    advertise_outside: str | None,
     data: str | None,
     in_memory: bool,
     controls: str | None,
     file: Path | None,
+    topics: tuple[str, ...],
     settings: tuple[str, ...],
     faults: Path | None,
     request_log: Path | None,
@@ -113,8 +127,10 @@ def serve(
             file=file,
             environment=os.environ,
             settings=settings,
+            topics=topics,
             listen=listen,
             advertise=advertise,
+            advertise_outside=advertise_outside,
             data="/kafkalite" if in_memory else data,
             defaults={} if controls_at is None else _for_tests(),
         )
@@ -195,7 +211,7 @@ def _announce(
     config: BrokerConfig, addresses: tuple[tuple[str, int], ...], data: str, controls: HostPort | None
 ) -> None:
     listening = tuple(HostPort(host, port) for host, port in addresses)
-    reachable = config.advertise or _reachable(listening[0])
+    reachable = config.advertise or config.advertise_outside or _reachable(listening[0])
     try:
         click.echo(f"kafkalite {__version__} is listening on {', '.join(map(str, listening))}, data in {data}")
         if controls is not None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from kafkalite_storage.config_value import ConfigValue
+
 _LARGEST_PORT: Final = 65535
 _LOOPBACK: Final = ("localhost", "::1")
 
@@ -43,3 +45,16 @@ class HostPort:
         elif ":" in host:
             raise ValueError(f"{text!r}: an IPv6 address needs brackets, [{host}]:{port}")
         return cls(host, int(port))
+
+
+def address_for_clients(value: ConfigValue) -> str | None:
+    """Allow an address that clients can connect to, and the empty text, which is none."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        address = HostPort.parse(value)
+    except ValueError as error:
+        return f"must be the address of a broker: {error}"
+    if address.is_wildcard or address.port == 0:
+        return "must be an address that clients can connect to"
+    return None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kafkalite.config.address import HostPort
+from kafkalite.config.initial_topics import InitialTopic
 from kafkalite.config.setting import Setting
 
 
@@ -18,6 +19,8 @@ class BrokerConfig:
     node_id: int
     listen: tuple[HostPort, ...]
     advertise: HostPort | None
+    advertise_outside: HostPort | None
+    """For clients that do not come from a network of the container; that it is a container is what this says."""
     data_dir: Path
 
     auto_create_topics_enable: bool
@@ -53,6 +56,8 @@ class BrokerConfig:
     """The defaults of topics that were set, under the broker's names (`log.segment.bytes`) in their units;
     `kafkalite_storage` derives the configuration of a topic from them."""
 
+    topics: tuple[InitialTopic, ...]
+    """The topics that are there from the start."""
     given: Mapping[str, Setting]
     """The properties that were set, and where."""
     warnings: tuple[str, ...]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kafkalite.config.property import Property
-from kafkalite.config.table import PROPERTIES
+from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
 from kafkalite_storage.config_value import parse_value
 from kafkalite_storage.errors import InvalidConfig
 from kafkalite_storage.topic_config import TOPIC_CONFIGS
@@ -33,7 +33,7 @@ def is_dynamic(known: Property) -> bool:
     """Tell whether a property may be changed at run time; defaults of topics may, under their strongest names."""
     if known.topic_config is not None:
         return TOPIC_CONFIGS[known.topic_config].broker_names[0][0] == known.name
-    return known.name in _WITHOUT_EFFECT or known.name in _OF_THE_CLEANER
+    return known.name in _WITHOUT_EFFECT or known.name in _OF_THE_CLEANER or known.name == ADVERTISED_OUTSIDE
 
 
 def rivals_of(known: Property) -> tuple[str, ...]:

@@ -6,11 +6,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from kafkalite.config import initial_topics, toml_file
 from kafkalite.config.address import HostPort
 from kafkalite.config.broker_config import BrokerConfig
+from kafkalite.config.initial_topics import TOPICS_VARIABLE, InitialTopic
 from kafkalite.config.property import ConfigError, Effect
 from kafkalite.config.setting import Setting, from_arguments, from_environment, from_file
-from kafkalite.config.table import PROPERTIES
+from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
 from kafkalite_storage.config_value import ConfigValue, format_value
 from kafkalite_storage.errors import InvalidConfig
 from kafkalite_storage.topic_config import broker_defaults
@@ -23,31 +25,42 @@ def load(
     file: Path | None = None,
     environment: Mapping[str, str] | None = None,
     settings: Iterable[str] = (),
+    topics: Iterable[str] = (),
     listen: Iterable[str] = (),
     advertise: str | None = None,
+    advertise_outside: str | None = None,
     data: str | Path | None = None,
     defaults: Mapping[str, str] | None = None,
 ) -> BrokerConfig:
     """Make the configuration of a broker; raises ConfigError, whose message names the setting and its source.
 
-    The later one wins: Kafka's defaults, `defaults`, `file` (TOML), `environment`, `settings` (`key=value`), and then
-    the other three, which are the options of the same names. Without `environment` none is read.
+    The later one wins: Kafka's defaults, `defaults`, `file` (TOML, or a folder of such), `environment`, `settings`
+    (`key=value`), and then the other four, which are the options of the same names. Topics, from `file`, `environment`
+    and `topics` (`NAME:PARTITIONS`), are described once each. Without `environment` none is read.
     """
     options = (
         Setting("listeners", ",".join(listen), "--listen"),
         Setting("advertised.listeners", advertise or "", "--advertise"),
+        Setting(ADVERTISED_OUTSIDE, advertise_outside or "", "--advertise-outside"),
         Setting("log.dirs", "" if data is None else str(data), "--data"),
     )
+    files = [] if file is None else toml_file.read(file)
+    environment = environment or {}
     given: dict[str, Setting] = {}
     for source in (
         (Setting(name, text, "default of a broker for tests") for name, text in (defaults or {}).items()),
-        from_file(file) if file is not None else (),
-        from_environment(environment or {}),
+        *map(from_file, files),
+        from_environment(environment),
         from_arguments(settings),
         (option for option in options if option.text),
     ):
         given.update((setting.name, setting) for setting in source)
-    return _broker_config(given)
+    described = initial_topics.merged([
+        *(topic for each in files for topic in initial_topics.from_file(each)),
+        *initial_topics.from_list(environment.get(TOPICS_VARIABLE, ""), f"environment variable {TOPICS_VARIABLE}"),
+        *(topic for each in topics for topic in initial_topics.from_list(each, "--topics")),
+    ])  # fmt: skip
+    return _broker_config(given, described)
 
 
 class _Values:
@@ -98,14 +111,15 @@ def _parsed(setting: Setting) -> ConfigValue:
         raise ConfigError(f"{setting.origin}: {setting.name}: {error}") from None
 
 
-def _broker_config(given: Mapping[str, Setting]) -> BrokerConfig:
+def _broker_config(given: Mapping[str, Setting], topics: tuple[InitialTopic, ...]) -> BrokerConfig:
     values = _Values(given)
-    listen, advertise = _listen(values), _advertise(values)
+    listen, advertise, outside = _listen(values), _advertise(values), _advertise_outside(values)
     idle = values.seconds("connections.max.idle.ms")
     config = BrokerConfig(
         node_id=_node_id(values),
         listen=listen,
         advertise=advertise,
+        advertise_outside=outside,
         data_dir=_data_dir(values),
         auto_create_topics_enable=values.boolean("auto.create.topics.enable"),
         delete_topic_enable=values.boolean("delete.topic.enable"),
@@ -132,8 +146,9 @@ def _broker_config(given: Mapping[str, Setting]) -> BrokerConfig:
         log_flush_offset_checkpoint_interval=values.seconds("log.flush.offset.checkpoint.interval.ms"),
         log_retention_check_interval=values.seconds("log.retention.check.interval.ms"),
         log_defaults=_log_defaults(values),
+        topics=topics,
         given=MappingProxyType(dict(given)),
-        warnings=(*_without_effect(given), *_unreachable(listen, advertise)),
+        warnings=(*_without_effect(given), *_unreachable(listen, advertise or outside)),
     )
     if config.group_min_session_timeout > config.group_max_session_timeout:
         least, most = "group.min.session.timeout.ms", "group.max.session.timeout.ms"
@@ -160,6 +175,11 @@ def _advertise(values: _Values) -> HostPort | None:
     if address.is_wildcard or address.port == 0:
         raise values.problem("advertised.listeners", f"clients cannot connect to {address}")
     return address
+
+
+def _advertise_outside(values: _Values) -> HostPort | None:
+    address = values.value(ADVERTISED_OUTSIDE)
+    return HostPort.parse(address) if isinstance(address, str) and address else None
 
 
 def _node_id(values: _Values) -> int:

@@ -19,13 +19,14 @@ kafkalite is configured by Kafka's own broker properties, and by a few that Kafk
 with `kafkalite.`. A value comes from the last of these that has one:
 
 1. the default in the tables below;
-2. a TOML file: `kafkalite serve --config FILE`, or the environment variable `KAFKALITE_CONFIG`;
+2. a TOML file, or a folder of `*.toml` in the order of their names: `kafkalite serve --config FILE`, or the environment
+   variable `KAFKALITE_CONFIG`;
 3. environment variables: `{ENVIRONMENT_PREFIX}` and the property's name in capitals, with `_` for `.`,
    so that `{variable("log.segment.bytes")}` sets `log.segment.bytes`;
 4. `--set key=value`, which may be given many times;
-5. the options `--listen`, `--advertise` and `--data`, which stand for `listeners`, `advertised.listeners`
-   and `log.dirs`. Their environment variables `KAFKALITE_LISTEN`, `KAFKALITE_ADVERTISE` and
-   `KAFKALITE_DATA` belong to step 3.
+5. the options `--listen`, `--advertise`, `--advertise-outside` and `--data`, which stand for `listeners`,
+   `advertised.listeners`, `kafkalite.advertised.outside` and `log.dirs`. Their environment variables
+   `KAFKALITE_LISTEN`, `KAFKALITE_ADVERTISE`, `KAFKALITE_ADVERTISE_OUTSIDE` and `KAFKALITE_DATA` belong to step 3.
 
 An unknown property and a value that is not allowed stop the start with an error that says where the setting
 stands.
@@ -40,6 +41,22 @@ num.partitions = 3
 segment.bytes = 1048576
 retention.hours = 24
 ```
+
+A file may also describe topics, which are there before the first client is: their partitions, their configurations, and
+records to begin with, whose values are texts, or tables that become JSON. A topic that exists is left as it is.
+
+```toml
+[topics.orders]
+partitions = 3
+cleanup.policy = "compact"
+records = [
+  {{ key = "anna", value = "two apples" }},
+  {{ key = "bob", value = {{ fruit = "pear", count = 1 }}, headers = {{ from = "shop" }} }},
+]
+```
+
+Topics without more to say come from `--topics orders:3,clicks:6` or `KAFKALITE_TOPICS`; without a number they have
+`num.partitions`. No topic is described twice.
 
 Where Kafka has several properties for one thing (`log.retention.ms`, `.minutes`, `.hours`), the one with the
 finest unit wins, wherever it is set.

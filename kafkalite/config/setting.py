@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, cast
 
 from kafkalite.config.property import ConfigError
-from kafkalite.config.table import PROPERTIES
+from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
+from kafkalite.config.toml_file import TomlFile
 from kafkalite_storage.topic_config import TOPIC_CONFIGS
 
 ENVIRONMENT_PREFIX: Final = "KAFKALITE_SET_"
 _SHORT_VARIABLES: Final = {
     "KAFKALITE_LISTEN": "listeners",
     "KAFKALITE_ADVERTISE": "advertised.listeners",
+    "KAFKALITE_ADVERTISE_OUTSIDE": ADVERTISED_OUTSIDE,
     "KAFKALITE_DATA": "log.dirs",
 }
 
@@ -51,31 +52,23 @@ def from_arguments(arguments: Iterable[str]) -> Iterator[Setting]:
         yield _known(Setting(name.strip(), text, "--set"))
 
 
-def from_file(path: Path) -> Iterator[Setting]:
-    """Read a TOML file of dotted keys, quoted keys or tables; raises ConfigError with the line."""
-    import tomllib
-
-    try:
-        source = path.read_bytes().decode()
-        document = tomllib.loads(source)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"cannot read {path}: {reason}") from None
-    lines = _lines_of_names(source)
-    for name, value in _flatten(document, ""):
-        origin = f"{path}:{lines[name]}" if name in lines else str(path)
-        yield _known(Setting(name, _text(value, name, origin), origin))
+def from_file(file: TomlFile) -> Iterator[Setting]:
+    """Read the properties of a file, as dotted keys, quoted keys or tables; raises ConfigError with the line."""
+    for name, value in flatten({key: value for key, value in file.values.items() if key != "topics"}):
+        yield _known(Setting(name, text_of(value, name, file.origin(name)), file.origin(name)))
 
 
-def _flatten(table: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
+def flatten(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Give the values of a table, and of the tables in it, under dotted names."""
     for key, value in table.items():
         if isinstance(value, dict):
-            yield from _flatten(cast("dict[str, object]", value), f"{prefix}{key}.")
+            yield from flatten(cast("dict[str, object]", value), f"{prefix}{key}.")
         else:
             yield prefix + key, value
 
 
-def _text(value: object, name: str, origin: str) -> str:
+def text_of(value: object, name: str, origin: str) -> str:
+    """Give a value of TOML as Kafka would have it in a properties file; raises ConfigError."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float | str):
@@ -85,23 +78,6 @@ def _text(value: object, name: str, origin: str) -> str:
         if all(isinstance(item, int | str) for item in items):
             return ",".join(str(item) for item in items)
     raise ConfigError(f"{origin}: {name} must be text, a number, true, false, or a list of texts")
-
-
-def _lines_of_names(source: str) -> dict[str, int]:
-    """Find the line of each key; tomllib does not tell. Good enough to point at, not a parser."""
-    lines: dict[str, int] = {}
-    table = ""
-    for number, line in enumerate(source.splitlines(), 1):
-        stripped = line.strip()
-        if stripped.startswith("[") and "]" in stripped:
-            table = _bare(stripped[1 : stripped.index("]")]) + "."
-        elif "=" in stripped and not stripped.startswith("#"):
-            lines.setdefault(table + _bare(stripped.partition("=")[0]), number)
-    return lines
-
-
-def _bare(key: str) -> str:
-    return "".join(letter for letter in key if letter not in " \t'\"")
 
 
 def _known(setting: Setting) -> Setting:

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from kafkalite.config.address import address_for_clients
 from kafkalite.config.property import Effect, Property
 from kafkalite_storage.config_value import Between, ConfigType, ConfigValue, OneOf, Rule, any_value
 from kafkalite_storage.topic_config import TOPIC_CONFIGS
 
 DEFAULT_DATA_DIR: Final = "./kafkalite-data"
+ADVERTISED_OUTSIDE: Final = "kafkalite.advertised.outside"
 
 BOOLEAN, STRING, INT, SHORT, LONG, DOUBLE, LIST = (
     ConfigType.BOOLEAN,
@@ -42,6 +44,8 @@ _HONOURED: Final = [
          "Addresses to listen on; port 0 picks a free one, an empty host is every interface. Also --listen."),
         ("advertised.listeners", LIST, None, any_value,
          "Where clients are told to connect to; by default, where they already came in. Also --advertise."),
+        (ADVERTISED_OUTSIDE, STRING, None, address_for_clients,
+         "What clients from outside of a container's network are told instead. Also --advertise-outside."),
         ("log.dirs", LIST, None, any_value,
          "The data directory: exactly one. Also --data."),
         ("log.dir", LIST, (DEFAULT_DATA_DIR,), any_value,

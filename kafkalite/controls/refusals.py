@@ -1,10 +1,11 @@
-"""Refuse a request with an error code, in the shape that each API wants it in."""
+"""Refuse a request with an error code, in the shape that each API wants it in.
+
+The table of shapes is imported when it is first needed, because brokers of most tests never refuse anything.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from kafkalite.controls.shapes.table import SHAPES
 
 if TYPE_CHECKING:
     from kafkalite.controls.engine import Call
@@ -18,6 +19,8 @@ def groups_of(call: Call) -> tuple[str, ...]:
 
 def groups_in(key: ApiKey, version: int, request: object) -> tuple[str, ...]:
     """Name the groups that a request of some API and version is about, each once."""
+    from kafkalite.controls.shapes.table import SHAPES
+
     shape = SHAPES[key]
     if "group" not in shape.names:
         return ()
@@ -26,5 +29,7 @@ def groups_in(key: ApiKey, version: int, request: object) -> tuple[str, ...]:
 
 def refused(call: Call, error: int) -> object:
     """Make the response that refuses all of a request with one error."""
+    from kafkalite.controls.shapes.table import SHAPES
+
     response: object = SHAPES[call.api.key].refused(call.request, call.api_version, error)
     return response

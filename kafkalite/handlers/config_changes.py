@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.config.dynamic import check_changes
-from kafkalite.config.table import PROPERTIES
+from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
 from kafkalite.handlers import topic_names
 from kafkalite.handlers.describe_configs import ResourceType
 from kafkalite_storage.config_value import ConfigType, format_value
@@ -124,7 +124,9 @@ def _alter_broker(node: Node, alteration: Alteration, validate_only: bool) -> No
     broker = alteration.resource_name
     if broker not in ("", str(node.node_id)):
         raise _invalid(f"Unexpected broker id, expected {node.node_id}, but received {broker}")
-    changes = _changes(alteration, node.storage.broker_configs(broker))
+    changes = _changes(alteration, node.broker_configs(broker))
+    if not broker and ADVERTISED_OUTSIDE in changes:
+        raise _invalid(f"{ADVERTISED_OUTSIDE} is an address of one broker, and not of all")
     try:
         check_changes(changes)
         node.storage.check_broker_configs(broker, changes)

@@ -30,7 +30,7 @@ def handle(node: Node, request: DescribeClusterRequest, context: Context) -> Des
         )
     if request.endpoint_type != _BROKERS:
         return _refused(ErrorCode.UNSUPPORTED_ENDPOINT_TYPE, f"Unsupported endpoint type {request.endpoint_type}")
-    host, port = node.advertised(context.local)
+    host, port = node.advertised(context.client_host, context.local)
     return DescribeClusterResponse(
         cluster_id=node.storage.cluster_id,
         controller_id=node.node_id,

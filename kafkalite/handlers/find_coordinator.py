@@ -51,7 +51,7 @@ def _coordinator(node: Node, key: str, key_type: int, context: Context) -> Coord
             node.groups.prepare()
     except StorageError as error:
         return _nobody(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error))
-    host, port = node.advertised(context.local)
+    host, port = node.advertised(context.client_host, context.local)
     return Coordinator(key=key, node_id=node.node_id, host=host, port=port, error_code=ErrorCode.NONE, error_message="")
 
 

@@ -45,7 +45,7 @@ def handle(node: Node, request: MetadataRequest, context: Context) -> MetadataRe
             else _asked_by_id(node, topic_id, operations)
             for name, topic_id in wanted
         ]
-    host, port = node.advertised(context.local)
+    host, port = node.advertised(context.client_host, context.local)
     return MetadataResponse(
         brokers=(MetadataResponseBroker(node_id=node.node_id, host=host, port=port),),
         cluster_id=node.storage.cluster_id,

@@ -34,7 +34,7 @@ def broker_values(node: Node) -> BrokerValues:
     """Tell where the broker's own configurations come from."""
     return BrokerValues(
         config=node.config,
-        dynamic=node.storage.broker_configs(str(node.node_id)),
+        dynamic=node.broker_configs(str(node.node_id)),
         dynamic_default=node.storage.broker_configs(""),
     )
 

@@ -34,16 +34,17 @@ _LENGTH: Final = struct.Struct(">i")
 class Slot:
     """The place of one reply in the order of a connection's replies.
 
-    While the reply is owed, ``on_followed`` is called when the client sends another request, and ``on_abandoned`` if
-    the connection ends.
+    While the reply is owed, whoever is to fill it may learn that the client has sent another request
+    (:meth:`when_followed`), and by ``on_abandoned`` that the connection has ended.
     """
 
-    __slots__ = ("_connection", "on_abandoned", "on_followed", "parts")
+    __slots__ = ("_connection", "_is_followed", "_on_followed", "on_abandoned", "parts")
 
     def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
         self.parts: list[Payload] | None = None
-        self.on_followed: Callable[[], None] | None = None
+        self._is_followed = False
+        self._on_followed: Callable[[], None] | None = None
         self.on_abandoned: Callable[[], None] | None = None
 
     def fill(self, parts: list[Payload]) -> None:
@@ -60,9 +61,17 @@ class Slot:
 
     def follow(self) -> None:
         """Tell whoever is to fill the slot that another request has come, whose reply must wait for this one."""
-        if self.on_followed is not None:
-            call, self.on_followed = self.on_followed, None
+        self._is_followed = True
+        if self._on_followed is not None:
+            call, self._on_followed = self._on_followed, None
             call()
+
+    def when_followed(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called when another request has come; at once, if that was before anybody asked."""
+        if self._is_followed:
+            call()
+        else:
+            self._on_followed = call
 
     def abandon(self) -> None:
         """Tell whoever was to fill the slot that nobody will read the reply."""

@@ -218,7 +218,7 @@ class _Reply:
         self._slot.fail(reason)
 
     def on_followed(self, call: Callable[[], None]) -> None:
-        self._slot.on_followed = call
+        self._slot.when_followed(call)
 
     def on_abandoned(self, call: Callable[[], None]) -> None:
         self._slot.on_abandoned = _both(self._slot.on_abandoned, call)

@@ -15,8 +15,9 @@ from heapq import merge
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from kafkalite.config.address import HostPort
+from kafkalite.partitioning import partition_for_key
 from kafkalite.testing.backend import Batch, Wait
-from kafkalite.testing.batches import as_bytes, batch_of, partition_for_key, records_in
+from kafkalite.testing.batches import as_bytes, batch_of, records_in
 from kafkalite.testing.cluster import ClusterConnections
 from kafkalite.testing.errors import NotOnThisBroker
 from kafkalite.testing.handle import Handle

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from kafkalite.controls.faults.words import fault_of
 from kafkalite.testing.backend import PATIENCE
 
 if TYPE_CHECKING:
@@ -115,6 +114,8 @@ class Faults:
         return self._add(words)
 
     def _add(self, which: Which | Words, **words: Any) -> InjectedFault:
+        from kafkalite.controls.faults.words import fault_of
+
         return self.inject(fault_of({**which, **words}))
 
     def inject(self, fault: Fault) -> InjectedFault:

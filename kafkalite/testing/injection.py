@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from random import Random
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from kafkalite.controls.faults.injector import Injector
+from kafkalite.controls.faults.fetched import FetchedPartitions
 from kafkalite.testing.backend import Wait
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kafkalite.controls.engine import Engine
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.controls.faults.firings import Fired
+    from kafkalite.controls.faults.injector import Injector
     from kafkalite.controls.faults.rule import FaultRule
     from kafkalite.testing.portal import Portal
 
@@ -23,17 +24,31 @@ class Injection:
     """Adds faults to a broker's engine, shows what fired, and waits for it."""
 
     def __init__(self, broker: Broker, engine: Engine, portal: Portal) -> None:
-        node = broker.node
-        self._injector = Injector(
-            engine,
-            now=node.now,
-            call_at=node.deadlines.call_at,
-            topic_name=lambda key: broker.node.topic_name(key),
-            chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
-        )
+        self._broker = broker
+        self._engine = engine
         self._portal = portal
         self._waits: dict[Future[tuple[Fired, ...]], Callable[[], None]] = {}
-        self._injector.firings.told.append(self._look)
+        self._fetched = FetchedPartitions()
+        engine.observers.append(self._fetched.observe)
+
+    @cached_property
+    def _injector(self) -> Injector:
+        """What adds faults; imported when the first one is, because most tests need none."""
+        from random import Random
+
+        from kafkalite.controls.faults.injector import Injector
+
+        broker, node = self._broker, self._broker.node
+        injector = Injector(
+            self._engine,
+            now=node.now,
+            call_at=node.deadlines.call_at,
+            topic_name=lambda key: broker.node.topic_name(key),  # a snapshot puts another node there
+            chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
+            fetched=self._fetched,
+        )
+        injector.firings.told.append(self._look)
+        return injector
 
     def add(self, fault: Fault) -> FaultRule:
         """Add a fault."""
@@ -53,7 +68,7 @@ class Injection:
 
     def clear(self) -> None:
         """Take all faults away."""
-        self._portal.call(self._injector.clear)
+        self._portal.call(lambda: self._injector.clear())
 
     def release(self, rule: FaultRule, count: int | None) -> int:
         """Let calls go on that are held; tells how many did."""

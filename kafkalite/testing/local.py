@@ -7,9 +7,10 @@ from concurrent.futures import Future
 from heapq import merge
 from typing import TYPE_CHECKING, TypeVar
 
+from kafkalite.partitioning import partition_for_key
 from kafkalite.testing import looking
 from kafkalite.testing.backend import Batch, Wait
-from kafkalite.testing.batches import as_bytes, batch_of, partition_for_key
+from kafkalite.testing.batches import as_bytes, batch_of
 from kafkalite.testing.snapshots import Snapshots
 from kafkalite.testing.steering import Steering
 from kafkalite.testing.views import Group, Record, Topic

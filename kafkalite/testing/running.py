@@ -76,11 +76,12 @@ def configuration(
     properties: Mapping[str, Value] | None = None, *, data: str | Path | None = None, listen: str = "127.0.0.1:0"
 ) -> BrokerConfig:
     """Make the configuration of a broker for tests. Raises ConfigError."""
-    settings = [f"{name}={_text(value)}" for name, value in {**DEFAULTS, **(properties or {})}.items()]
+    settings = [f"{name}={text_of(value)}" for name, value in {**DEFAULTS, **(properties or {})}.items()]
     return load(listen=[listen], data="/kafkalite" if data is None else data, settings=settings)
 
 
-def _text(value: Value) -> str:
+def text_of(value: Value) -> str:
+    """Write a value as in a properties file."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
 from kafkalite.clock import MACHINE_CLOCK, SteerableClock
-from kafkalite_storage.directory_image import DirectoryImage
+from kafkalite.testing.errors import BrokerFailed
+from kafkalite_storage.directory_image import save_directory
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.testing.handle import Handle
     from kafkalite.testing.portal import Portal
+    from kafkalite_storage.directory_image import DirectoryImage
 
 
 class Snapshot:
@@ -46,7 +48,7 @@ class Snapshot:
 
     def discard(self) -> None:
         """Give back the memory or the disk space that it takes; it cannot be used any more."""
-        self.image.remove()
+        self._snapshots.discard(self.image)
 
 
 class Snapshots:
@@ -95,13 +97,18 @@ class Snapshots:
             with running(fork, clock) as handle:
                 yield handle
         finally:
-            DirectoryImage(image.filesystem, str(fork.config.data_dir)).remove()
+            image.filesystem.remove_directory(str(fork.config.data_dir))
 
     def save(self, image: DirectoryImage, path: str | os.PathLike[str]) -> None:
         """Save an image without keeping the broker from its work; see :meth:`Snapshot.save`."""
-        copy = DirectoryImage(image.filesystem, f"{image.path}-saved-{next(self._numbers)}")
-        self._portal.call(lambda: image.clone(copy.path))
+        copy = f"{image.path}-saved-{next(self._numbers)}"
+        self._portal.call(lambda: image.clone(copy))
         try:
-            copy.save(path)
+            save_directory(image.filesystem, copy, path)
         finally:
-            copy.remove()
+            image.filesystem.remove_directory(copy)
+
+    def discard(self, image: DirectoryImage) -> None:
+        """Remove an image; if the broker has ended, it is gone already."""
+        with suppress(BrokerFailed):
+            self._portal.call(image.remove)

@@ -22,6 +22,7 @@ from kafkalite_storage.checkpoints import (
 )
 from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, UnsupportedFormat
 from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.images import Images
 
 log = getLogger("kafkalite.storage")
 
@@ -41,6 +42,7 @@ class DataDirectory:
         if lock is None:
             raise DataDirectoryInUse(f"the data directory {path} is in use by another broker")
         self._lock = lock
+        self.images = Images(fs, path)
 
     def release(self) -> None:
         """Let others own the directory."""

@@ -5,6 +5,7 @@ the directory, and our own next start removes what a killed process left.
 """
 
 import os
+from collections.abc import Mapping
 from typing import Final
 
 from kafkalite_storage.checkpoints import (
@@ -16,11 +17,10 @@ from kafkalite_storage.checkpoints import (
 )
 from kafkalite_storage.errors import storage_failures
 from kafkalite_storage.filesystem import FileSystem, OsFileSystem
+from kafkalite_storage.images import Images, PartitionImage
 from kafkalite_storage.log_image import image_closed_directory
 from kafkalite_storage.partition_directories import DELETED
 
-#: The directory below a data directory in which everything here happens. No partition can have such a name.
-SNAPSHOTS: Final = ".snapshots"
 #: Checkpoints of Kafka's that it replaces as a whole, as all of these are: so they may be linked.
 KEPT_FILES: Final = (META_PROPERTIES, CLEANER_OFFSETS, "replication-offset-checkpoint", "bootstrap.checkpoint")
 #: All files of a data directory that belong to what is kept in it.
@@ -35,47 +35,58 @@ def is_of_partition(name: str) -> bool:
 
 
 class DirectoryImage:
-    """A data directory that was closed in order, and that nobody opens. Raises StorageFailure.
+    """A data directory as if it had been closed in order at one moment: its own files, and images of its partitions.
 
-    Whoever made it removes it; until then all may be made from it that is wanted.
+    Whoever made it removes it; until then all may be made from it that is wanted. Raises StorageFailure.
     """
 
-    def __init__(self, fs: FileSystem, path: str) -> None:
+    def __init__(self, fs: FileSystem, path: str, partitions: Mapping[str, PartitionImage], images: Images) -> None:
         self.filesystem = fs
         self.path = path
+        self.partitions = dict(partitions)
+        self._images = images
+        for partition in self.partitions.values():
+            images.use(partition)
 
     def clone(self, path: str) -> None:
         """Make a data directory of the same content, on the same file system, that may be opened."""
         with storage_failures(path):
-            clone_directory(self.filesystem, self.path, path)
+            self.clone_files(path)
+            for name in self.partitions:
+                self.clone_partition(name, path)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a data directory of the same content anywhere on the machine, and sync it; it shares no file.
+    def clone_files(self, path: str) -> None:
+        """Put the files of the data directory itself into another one; raises OSError."""
+        fs = self.filesystem
+        fs.make_directory(path)
+        for name in fs.list(self.path):
+            fs.link(f"{self.path}/{name}", f"{path}/{name}")
 
-        Raises FileExistsError if anything is there.
-        """
-        target, disk = os.fspath(path).rstrip("/"), OsFileSystem()
-        if disk.exists(target) and disk.list(target):
-            raise FileExistsError(f"{target} is not empty")
-        with storage_failures(target):
-            _save(self.filesystem, self.path, disk, target)
+    def clone_partition(self, name: str, path: str) -> None:
+        """Put one partition into another data directory; raises OSError."""
+        self.filesystem.make_directory(f"{path}/{name}")
+        image_closed_directory(self.filesystem, self.partitions[name].path, f"{path}/{name}", quickly=False)
 
     def remove(self) -> None:
         """Remove the image; nothing happens if it is gone."""
         with storage_failures(self.path):
+            for partition in self.partitions.values():
+                self._images.release(partition)
+            self.partitions.clear()
             if self.filesystem.exists(self.path):
                 self.filesystem.remove_directory(self.path)
 
 
-def clone_directory(fs: FileSystem, source: str, target: str) -> None:
-    """Clone a directory that was closed in order; raises OSError."""
-    fs.make_directory(target)
-    for name in fs.list(source):
-        if not is_of_partition(name):
-            fs.link(f"{source}/{name}", f"{target}/{name}")
-            continue
-        fs.make_directory(f"{target}/{name}")
-        image_closed_directory(fs, f"{source}/{name}", f"{target}/{name}", quickly=False)
+def save_directory(fs: FileSystem, source: str, path: str | os.PathLike[str]) -> None:
+    """Write a data directory that nobody has open anywhere on the machine, and sync it; the copy shares no file.
+
+    Raises FileExistsError if anything is there, and StorageFailure.
+    """
+    target, disk = os.fspath(path).rstrip("/"), OsFileSystem()
+    if disk.exists(target) and disk.list(target):
+        raise FileExistsError(f"{target} is not empty")
+    with storage_failures(target):
+        _save(fs, source, disk, target)
 
 
 def _save(fs: FileSystem, source: str, disk: OsFileSystem, target: str) -> None:

@@ -2,27 +2,42 @@
 
 The new content is made ready in a directory of its own. Giving that another name decides the exchange: from then on a
 start completes it. What was there is moved out, what is new is moved in, and where the new content is tells how far
-that came. The directory itself and its lock stay, and so does whatever in it is not the broker's. Nothing is synced:
-this outlives a kill, not a power cut.
+that came. Partitions that are as in the image stay in place, and so do the directory itself with its lock and whatever
+in it is not the broker's. Nothing is synced: this outlives a kill, not a power cut.
 """
 
+from collections.abc import Collection
 from typing import Final
 
-from kafkalite_storage.directory_image import ROOT_FILES, SNAPSHOTS, DirectoryImage, is_of_partition
+from kafkalite_storage.directory_image import ROOT_FILES, DirectoryImage, is_of_partition
+from kafkalite_storage.errors import storage_failures
 from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.images import SNAPSHOTS
 
 _READY: Final = "ready"
 #: The new content while the old one is being moved out, and while it is being moved in itself.
 _MOVING_OUT: Final = "moving-out"
 _MOVING_IN: Final = "moving-in"
 _REPLACED: Final = "replaced"
+#: Names the directories of partitions that stay, one a line.
+_STAYING: Final = "staying"
 
 
-def prepare(image: DirectoryImage, root: str) -> None:
-    """Make ready what an exchange will move in; nothing has changed yet. Raises StorageFailure."""
-    ready = f"{root}/{SNAPSHOTS}/{_READY}"
-    DirectoryImage(image.filesystem, ready).remove()
-    image.clone(ready)
+def prepare(image: DirectoryImage, root: str, staying: Collection[str]) -> None:
+    """Make ready what an exchange will move in; nothing has changed yet.
+
+    ``staying`` are partitions in place that are as in the image. Raises StorageFailure.
+    """
+    fs, below = image.filesystem, f"{root}/{SNAPSHOTS}"
+    ready = f"{below}/{_READY}"
+    with storage_failures(ready):
+        if fs.exists(ready):
+            fs.remove_directory(ready)
+        image.clone_files(ready)
+        for name in image.partitions:
+            if name not in staying:
+                image.clone_partition(name, ready)
+        fs.replace(f"{below}/{_STAYING}", "\n".join(staying).encode(), sync=False)
 
 
 def exchange(fs: FileSystem, root: str) -> None:
@@ -54,9 +69,10 @@ def clear(fs: FileSystem, root: str) -> None:
 def _complete(fs: FileSystem, root: str) -> None:
     below = f"{root}/{SNAPSHOTS}"
     if fs.exists(f"{below}/{_MOVING_OUT}"):
+        staying = frozenset(fs.read(f"{below}/{_STAYING}").decode().splitlines())
         fs.make_directory(f"{below}/{_REPLACED}")
         for name in fs.list(root):
-            if name in ROOT_FILES or is_of_partition(name):
+            if name in ROOT_FILES or (is_of_partition(name) and name not in staying):
                 fs.rename(f"{root}/{name}", f"{below}/{_REPLACED}/{name}")
         fs.rename(f"{below}/{_MOVING_OUT}", f"{below}/{_MOVING_IN}")
     if fs.exists(f"{below}/{_MOVING_IN}"):

@@ -11,6 +11,7 @@ from kafkalite_storage.errors import (
     storage_failures,
 )
 from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.images import Mark
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.log_durability import SyncMark
 from kafkalite_storage.log_image import (
@@ -309,6 +310,23 @@ class PartitionLog(LogWriter):
                 return
             self._lacks_indexes = False
             self._durability.note_sealed(active)
+
+    def mark(self) -> Mark:
+        """Tell what the log is like now; as long as that is the same, nothing has changed in it since it was opened."""
+        segments = self._segments.all
+        return (
+            self.log_end_offset,
+            self.log_start_offset,
+            tuple(segments),  # replaced by others when the log is compacted
+            len(self._producers.producers),
+            self._epochs.entries,
+        )
+
+    def save_state(self) -> None:
+        """Write what the next opening would have to find out, without syncing anything. Raises StorageFailure."""
+        self.save_caches()
+        with storage_failures(self.directory):
+            self._epochs.flush(sync=False)
 
     def write_image(self, directory: str) -> None:
         """Write what the log holds now into a new directory of the same file system, as if it were closed in order.

@@ -77,9 +77,10 @@ class MetadataLog:
         self._log.append(batch, now_ms=now_ms, origin=AppendOrigin.BROKER)
         self.catalogue.replay_all(records)
 
-    def write_image(self, directory: str) -> None:
-        """Write what it holds now into a new directory; see `PartitionLog.write_image`."""
-        self._log.write_image(directory)
+    @property
+    def log(self) -> PartitionLog:
+        """The log itself, whose content is not to be changed but here."""
+        return self._log
 
     def close(self, *, clean: bool) -> None:
         """Close the log."""

@@ -22,9 +22,9 @@ _LONGEST_NAME: Final = 255
 _BYTES_OF_A_CHARACTER: Final = 2
 
 
-def partition_path(directory: str, topic: str, partition: int) -> str:
+def partition_name(topic: str, partition: int) -> str:
     """Name the directory of a partition."""
-    return f"{directory}/{topic}-{partition}"
+    return f"{topic}-{partition}"
 
 
 class PartitionDirectories:
@@ -37,8 +37,8 @@ class PartitionDirectories:
         self._doomed: deque[tuple[int, str]] = deque()
 
     def path_of(self, topic: str, partition: int) -> str:
-        """Name the directory of a partition."""
-        return partition_path(self._path, topic, partition)
+        """Give the directory of a partition."""
+        return f"{self._path}/{topic}-{partition}"
 
     def exists(self, topic: str, partition: int) -> bool:
         """Tell whether a partition has a directory, which it gets when it is first used."""

@@ -5,6 +5,8 @@ The checkpoints are what the next start knows of a log before it opens it.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from logging import getLogger
 from typing import Final
 
@@ -12,11 +14,13 @@ from kafkalite_storage.checkpoints import TopicPartition
 from kafkalite_storage.data_directory import DataDirectory
 from kafkalite_storage.errors import StorageError, StorageFailure, UnknownTopicOrPartition, storage_failures
 from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.images import Mark, PartitionImage
 from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.log_image import image_closed_directory
 from kafkalite_storage.open_files import OpenFiles
-from kafkalite_storage.partition_directories import PartitionDirectories, partition_path
+from kafkalite_storage.partition_directories import PartitionDirectories, partition_name
+from kafkalite_storage.recovery import Recovery
 from kafkalite_storage.topics import Catalogue
 
 log = getLogger("kafkalite.storage")
@@ -24,6 +28,15 @@ log = getLogger("kafkalite.storage")
 #: So many logs are synced with one call rather than with one for each.
 _MANY: Final = 64
 _LOG_SUFFIX: Final = ".log"
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesOfPartitions:
+    """Images of partitions by name, where each ends, and where those begin that begin behind their first segment."""
+
+    images: dict[str, PartitionImage]
+    ends: dict[TopicPartition, int]
+    starts: dict[TopicPartition, int]
 
 
 class PartitionLogs:
@@ -43,6 +56,7 @@ class PartitionLogs:
     ) -> None:
         self._fs = fs
         self._directory = directory
+        self._images = directory.images
         self._catalogue = catalogue
         self._files = files
         self._config_of = config_of
@@ -98,6 +112,10 @@ class PartitionLogs:
             )
         log.start_epoch(topic.assignment[partition].leader_epoch)
         self.opened[key] = log
+        if log.recovery == Recovery():
+            self._images.opened(partition_name(name, partition), log.mark())
+        else:
+            self._images.forget(partition_name(name, partition))
         if log.caches_point < self._recovery_points.get(key, 0):
             self._write_checkpoints()  # what is missing will be written again, and is not on disk then
         return log
@@ -136,6 +154,7 @@ class PartitionLogs:
         self._log_start_offsets.pop(key, None)
         self._stale_offsets.add(key)
         with storage_failures(self._directories.path_of(name, partition)):
+            self._images.forget(partition_name(name, partition))
             self._directories.remove(name, partition, due_ms=due_ms)
 
     def forget_stale_offsets(self, name: str) -> None:
@@ -184,33 +203,36 @@ class PartitionLogs:
         with storage_failures(self._directory.path):
             self._directories.remove_due(now_ms)
 
-    def write_images(self, directory: str) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
-        """Write an image of each partition below a directory; return where they end, and where they begin."""
-        ends: dict[TopicPartition, int] = {}
-        starts: dict[TopicPartition, int] = {}
+    def take_images(self) -> ImagesOfPartitions:
+        """Give an image of each partition as it is now, made where the last one is not."""
+        taken = ImagesOfPartitions({}, {}, {})
         for key in self._used():
+            with storage_failures(self._directories.path_of(*key)):
+                taken.images[partition_name(*key)] = self._image_of(key)
             log = self.opened.get(key)
             if log is None:
-                if self._write_closed_image(key, directory):
-                    ends[key] = self._recovery_points[key]
-                    if key in self._log_start_offsets:
-                        starts[key] = self._log_start_offsets[key]
-                    continue
-                log = self.open(*key)
-            log.write_image(partition_path(directory, *key))
-            ends[key] = log.log_end_offset
-            if log.log_start_offset > log.first_segment_offset:
-                starts[key] = log.log_start_offset
-        return ends, starts
+                taken.ends[key] = self._recovery_points[key]
+                if key in self._log_start_offsets:
+                    taken.starts[key] = self._log_start_offsets[key]
+            else:
+                taken.ends[key] = log.log_end_offset
+                if log.log_start_offset > log.first_segment_offset:
+                    taken.starts[key] = log.log_start_offset
+        return taken
 
-    def _write_closed_image(self, key: TopicPartition, directory: str) -> bool:
-        """Write the image of a log that nobody has opened, without opening it; False where that must be done first."""
-        if not self._was_clean or key not in self._recovery_points:
-            return False
-        path, target = self._directories.path_of(*key), partition_path(directory, *key)
-        with storage_failures(path):
-            self._fs.make_directory(target)
-            return image_closed_directory(self._fs, path, target, quickly=True)
+    def _image_of(self, key: TopicPartition) -> PartitionImage:
+        name, log = partition_name(*key), self.opened.get(key)
+        found = self._images.current(name, None if log is None else log.mark())
+        return found or self._images.make(name, partial(self._write_image, key))
+
+    def _write_image(self, key: TopicPartition, target: str) -> Mark | None:
+        self._fs.make_directory(target)
+        is_closed = key not in self.opened and self._was_clean and key in self._recovery_points
+        if is_closed and image_closed_directory(self._fs, self._directories.path_of(*key), target, quickly=True):
+            return None
+        log = self.open(*key)
+        log.write_image(target)
+        return log.mark()
 
     def checkpoint(self) -> None:
         """Sync all opened logs and write down how far they are; see `Storage.checkpoint`."""

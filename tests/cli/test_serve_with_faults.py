@@ -55,3 +55,24 @@ def test_a_broker_without_faults_does_not_import_them() -> None:
     source = "import sys, kafkalite.broker, kafkalite.cli.serve; print([m for m in sys.modules if 'faults' in m])"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_broker_stops_cleanly_while_requests_are_held(tmp_path: Path) -> None:
+    (tmp_path / "faults.toml").write_text('[[fault]]\napi = "Produce"\nhold = true\n')
+    command = [sys.executable, "-m", "kafkalite", "serve", "--listen=127.0.0.1:0", "--faults=faults.toml"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        found = re.search(r"listening on (\S+:\d+)", process.stdout.readline())
+        assert found is not None
+        producer = Producer({"bootstrap.servers": found.group(1), "log_level": 0})
+        producer.produce("orders", b"one", partition=0)
+        while "held" not in process.stderr.readline():
+            pass
+        process.terminate()
+        _, logged = process.communicate(timeout=20)
+        producer.purge()
+    assert process.returncode == 0
+    assert "Traceback" not in logged
+    written = [file for file in tmp_path.glob("kafkalite-data/orders-0/*.log") if file.stat().st_size]
+    assert not written, "nothing is done any more once the broker has ended"

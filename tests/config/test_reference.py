@@ -18,10 +18,13 @@ def test_every_property_stands_on_the_page() -> None:
     assert [name for name in PROPERTIES if f"| `{name}` |" not in page] == []
 
 
-def test_the_example_of_a_file_is_a_valid_one(tmp_path: Path) -> None:
-    example = tmp_path / "example.toml"
-    example.write_text(markdown().partition("```toml\n")[2].partition("```")[0])
-    config = load(file=example)
+def test_the_examples_of_files_are_valid_ones(tmp_path: Path) -> None:
+    for number, example in enumerate(markdown().split("```toml\n")[1:]):
+        (tmp_path / f"{number}.toml").write_text(example.partition("```")[0])
+    config = load(file=tmp_path)
+    (orders,) = config.topics
+    assert (orders.name, orders.partitions, orders.configs) == ("orders", 3, {"cleanup.policy": "compact"})
+    assert [record.value for record in orders.records] == [b"two apples", b'{"fruit":"pear","count":1}']
     assert config.num_partitions == 3
     assert config.group_min_session_timeout == 1.0
     assert config.log_defaults == {"log.segment.bytes": "1048576", "log.retention.hours": "24"}

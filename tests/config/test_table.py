@@ -58,7 +58,11 @@ def test_every_default_is_a_value_that_could_be_set(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(PROPERTIES))
 def test_every_property_can_be_set_through_the_environment(name: str) -> None:
     default = PROPERTIES[name].default
-    text = ("127.0.0.1:1" if "listeners" in name else "1") if default is None else format_value(default)
+    text = (
+        ("127.0.0.1:1" if "advertised" in name or "listeners" in name else "1")
+        if default is None
+        else format_value(default)
+    )
     given = load(environment={variable(name): text}).given
     assert given[name].text == text
 
@@ -68,10 +72,11 @@ def test_every_honoured_property_reaches_a_field_of_the_configuration() -> None:
         "broker.id": "node_id",
         "listeners": "listen",
         "advertised.listeners": "advertise",
+        "kafkalite.advertised.outside": "advertise_outside",
         "log.dirs": "data_dir",
         "log.dir": "data_dir",
     }
-    derived = {"log_defaults", "given", "warnings"}
+    derived = {"log_defaults", "topics", "given", "warnings"}
     reached = {
         elsewhere.get(name, name.removeprefix(OUR_OWN).removesuffix(".ms").removesuffix(".minutes").replace(".", "_"))
         for name, property_ in PROPERTIES.items()

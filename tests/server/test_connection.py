@@ -126,6 +126,20 @@ async def test_an_owed_reply_is_abandoned_when_the_client_leaves(nursery: trio.N
     await pair.ended.wait()
 
 
+async def test_who_asks_late_whether_another_request_has_come_is_told_at_once(nursery: trio.Nursery) -> None:
+    slots: list[Slot] = []
+    pair = await connect(Server(on_frame=lambda connection, _: slots.append(connection.slot())), nursery)
+    await pair.client.send_all(frame(b"1") + frame(b"2"))
+    await wait_all_tasks_blocked()
+    told: list[str] = []
+    slots[0].when_followed(lambda: told.append("1"))
+    slots[1].when_followed(lambda: told.append("2"))
+    assert told == ["1"]
+    await pair.client.send_all(frame(b"3"))
+    await wait_all_tasks_blocked()
+    assert told == ["1", "2"]
+
+
 async def test_a_client_that_does_not_read_is_not_read_from(nursery: trio.Nursery) -> None:
     big = b"r" * 300_000
     server = Server(on_frame=lambda connection, _: connection.reply_now([frame(big)]))

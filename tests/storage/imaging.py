@@ -45,14 +45,10 @@ class Kept:
         self.images += 1
         return self.storage.take_image(str(self.images))
 
-    def prepare(self, image: DirectoryImage) -> None:
-        exchange.prepare(image, self.path)
-
     def restore(self, image: DirectoryImage) -> None:
-        self.prepare(image)
-        directory = self.storage.let_go()
-        exchange.exchange(self.fs, self.path)
+        directory = self.storage.exchange(image)
         self.storage = self.open(directory=directory)
+        exchange.remove_replaced(self.fs, self.path)
 
     def restart(self, *, crash: bool = False) -> None:
         if crash:

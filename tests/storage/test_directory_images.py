@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from kafkalite_storage import exchange, log_image
+from kafkalite_storage import log_image
 from kafkalite_storage.cleaner import Cleaner
 from kafkalite_storage.data_directory import DataDirectory
+from kafkalite_storage.directory_image import save_directory
 from kafkalite_storage.errors import DataDirectoryInUse, StorageFailure
 from kafkalite_storage.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.inspection import verify
 from kafkalite_storage.inspection_report import Finding, Report
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.recovery import Recovery
 from tests.storage.imaging import NOW, SMALL, Kept, content_of
 
 
@@ -175,8 +177,8 @@ def test_a_large_active_segment_is_closed_and_linked(tmp_path: Path, monkeypatch
         if restarted:
             kept.restart()
         image = kept.take()
-        assert Path(f"{image.path}/t-0/{0:020}.log").samefile(f"{kept.path}/t-0/{0:020}.log")
-        assert not Path(f"{image.path}/t-1/{0:020}.log").samefile(f"{kept.path}/t-1/{0:020}.log")
+        assert Path(f"{image.partitions['t-0'].path}/{0:020}.log").samefile(f"{kept.path}/t-0/{0:020}.log")
+        assert not Path(f"{image.partitions['t-1'].path}/{0:020}.log").samefile(f"{kept.path}/t-1/{0:020}.log")
         assert [kept.storage.log("t", number).segment_count for number in (0, 1)] == [2, 1]
         kept.put(b"more")
         kept.restore(image)
@@ -187,7 +189,11 @@ def test_no_file_that_two_directories_share_is_ever_written_to(tmp_path: Path) -
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
     fill(kept)
     image = kept.take()
-    shared = {path: path.read_bytes() for path in Path(image.path).rglob("*") if path.is_file() and is_shared(path)}
+    shared = {
+        path: path.read_bytes()
+        for path in Path(kept.path, ".snapshots").rglob("*")
+        if path.is_file() and is_shared(path)
+    }
     assert any(path.suffix == ".log" for path in shared)
     for _ in range(2):
         change(kept)
@@ -203,12 +209,13 @@ def test_a_saved_image_is_a_data_directory_in_order(kept: Kept, tmp_path: Path) 
     fill(kept)
     before, image = kept.content(), kept.take()
     change(kept)
-    image.save(tmp_path / "saved")
+    image.clone(f"{kept.path}/.snapshots/clone")
+    save_directory(kept.fs, f"{kept.path}/.snapshots/clone", tmp_path / "saved")
     findings: list[Finding] = []
     verify(OsFileSystem(), str(tmp_path / "saved"), Report(findings.append))
     assert not findings
     with pytest.raises(FileExistsError, match="is not empty"):
-        image.save(tmp_path / "saved")
+        save_directory(kept.fs, f"{kept.path}/.snapshots/clone", tmp_path / "saved")
     other = Kept(OsFileSystem(), str(tmp_path / "saved"))
     assert other.storage.was_clean
     assert other.content() == before
@@ -231,15 +238,53 @@ def test_what_is_not_the_brokers_is_left_alone(kept: Kept) -> None:
 
 def test_the_directory_is_owned_all_the_time(kept: Kept) -> None:
     fill(kept)
-    image = kept.take()
-    exchange.prepare(image, kept.path)
-    directory = kept.storage.let_go()
-    exchange.exchange(kept.fs, kept.path)
+    directory = kept.storage.exchange(kept.take())
     with pytest.raises(DataDirectoryInUse):
         DataDirectory(kept.fs, kept.path)
     kept.storage = kept.open(directory=directory)
     with pytest.raises(DataDirectoryInUse):
         DataDirectory(kept.fs, kept.path)
+
+
+def test_what_has_not_changed_has_one_image(kept: Kept) -> None:
+    fill(kept)
+    first, second = kept.take(), kept.take()
+    assert first.partitions == second.partitions
+    kept.put(b"changed", partition=1)
+    third = kept.take()
+    assert {name for name in third.partitions if third.partitions[name] is not first.partitions[name]} == {"t-1"}
+    kept.restore(first)
+    kept.put(b"changed", topic="unused")
+    fourth = kept.take()
+    assert {name: image for name, image in fourth.partitions.items() if name != "unused-0"} == first.partitions
+    for image in (first, second, third):
+        image.remove()
+    remade = [name for name in kept.fs.list(f"{kept.path}/.snapshots/partitions") if name.startswith("t-1.")]
+    assert [f"{kept.path}/.snapshots/partitions/{name}" for name in remade] == [fourth.partitions["t-1"].path]
+
+
+def test_what_has_not_changed_stays_in_place(tmp_path: Path) -> None:
+    kept = Kept(OsFileSystem(), str(tmp_path / "data"))
+    fill(kept)
+    image = kept.take()
+
+    def places() -> dict[str, int]:
+        return {path.name: path.stat().st_ino for path in Path(kept.path).iterdir() if path.is_dir()}
+
+    before = places()
+    kept.put(b"changed", partition=1)
+    kept.storage.create_topic("new", 1, {}, now_ms=NOW)
+    kept.put(b"new", topic="new")
+    kept.restore(image)
+    after = places()
+    changed = {name for name in before if before[name] != after.get(name)}
+    assert changed == {"t-1", "__cluster_metadata-0"}
+    assert kept.storage.was_clean
+    content = kept.content()
+    assert all(log.recovery == Recovery() for log in kept.storage.open_logs.values())
+    kept.restore(image)
+    assert places() == after, "looking changes nothing"
+    assert kept.content() == content
 
 
 def test_an_image_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +297,9 @@ def test_an_image_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch
     monkeypatch.setattr(OsFileSystem, "copy", full)
     with pytest.raises(StorageFailure, match="No space left"):
         kept.take()
-    assert list((tmp_path / "data" / ".snapshots").iterdir()) == []
+    assert list((tmp_path / "data" / ".snapshots" / "partitions").iterdir()) == []
+    monkeypatch.undo()
+    assert kept.content_of_image(kept.take()) == kept.content()
 
 
 def test_files_are_copied_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import pytest
 
+from kafkalite_storage import exchange
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.storage import Storage
 from tests.storage.crashing import CrashingFileSystem, Operation
@@ -115,7 +116,7 @@ def test_a_disk_that_fails_leaves_what_there_was(kept: Kept, what: str) -> None:
             if what == "take":
                 kept.take().remove()
             else:
-                kept.prepare(image)
+                exchange.prepare(image, kept.path, ())
         except StorageFailure as error:
             errors.append(str(error))
         else:

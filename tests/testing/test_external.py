@@ -69,6 +69,7 @@ def test_refusals_are_told(outside: Handle) -> None:
         lambda handle: handle.groups.expire("g", "m"),
         lambda handle: handle.coordinator.move_away(),
         lambda handle: handle.unavailable().__enter__(),
+        lambda handle: handle.faults.drop("Fetch"),
         lambda handle: handle.await_positioned("g"),
     ],
 )

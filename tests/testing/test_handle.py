@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from kafkalite.partitioning import partition_for_key
 from kafkalite.testing import Handle, NotInTime, TopicPartition, run
-from kafkalite.testing.batches import partition_for_key
 from members import BOTH, Join
 
 

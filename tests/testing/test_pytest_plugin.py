@@ -48,6 +48,33 @@ def test_twenty_tests_each_have_a_clean_broker(pytester: pytest.Pytester) -> Non
     result(pytester).assert_outcomes(passed=20)
 
 
+def test_twenty_tests_each_find_the_sessions_broker_as_it_was(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.fixture(scope="module", autouse=True)
+        def seed(kafkalite_server):
+            kafkalite_server.produce("orders", "seed")
+
+        @pytest.mark.parametrize("number", range(20))
+        def test_in_a_scratch(kafkalite_scratch, kafkalite_server, number):
+            assert kafkalite_scratch.bootstrap == kafkalite_server.bootstrap
+            assert [record.text for record in kafkalite_scratch.records("orders")] == ["seed"]
+            kafkalite_scratch.produce("orders", str(number))
+            kafkalite_scratch.topics.create("own")
+            assert number != 7
+    """)
+    result(pytester).assert_outcomes(passed=19, failed=1)
+
+
+def test_a_scratch_on_another_broker_is_refused(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_in_a_scratch(kafkalite_scratch): pass")
+    with run() as other:
+        done = result(pytester, "--kafka-bootstrap", other.bootstrap)
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["*NotOnThisBroker: taking snapshots works only with a broker in the test's process*"])
+
+
 def test_workers_of_xdist_do_not_meet(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import pytest

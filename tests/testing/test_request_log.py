@@ -177,6 +177,44 @@ def test_a_producer_that_wants_no_answer_gets_none(broker: Handle) -> None:
     assert (produce.outcome, produce.response, produce.response_bytes) == ("unanswered", None, 0)
 
 
+def test_the_log_shows_what_a_client_was_told_and_not_what_the_broker_had_to_say(broker: Handle) -> None:
+    broker.requests.start()
+    broker.faults.error("Produce", "NOT_LEADER_OR_FOLLOWER", times=1)
+    client = producer(broker, **{"retry.backoff.ms": 10})
+    client.produce("clicks", b"one", partition=1)
+    assert client.flush(10) == 0
+    refused, written = broker.requests.find("Produce")
+    assert [str(error) for error in refused.errors] == ["NOT_LEADER_OR_FOLLOWER (clicks-1)"]
+    assert (written.errors, written.topics) == ((), {"clicks"})
+
+
+def test_a_client_that_is_cut_off_is_told_from_one_that_is_left_without_an_answer(broker: Handle) -> None:
+    broker.requests.start()
+    broker.faults.disconnect("Metadata", client_id="cut-off", times=1)
+    asking = producer(broker, **{"client.id": "cut-off"})
+    cut_off = broker.await_request("Metadata", client_id="cut-off")
+    assert (cut_off.outcome, cut_off.response) == ("cut off", None)
+    assert cut_off.reason == "the fault 'Metadata: disconnected' says so"
+    del asking
+    broker.faults.drop("Metadata", client_id="left")
+    waiting = producer(broker, **{"client.id": "left"})
+    with pytest.raises(confluent_kafka.KafkaException):
+        waiting.list_topics(timeout=0.2)
+    assert broker.requests.find("Metadata", client_id="left")[0].outcome == "unanswered"
+
+
+def test_the_log_goes_on_when_the_broker_goes_back_to_a_snapshot(broker: Handle) -> None:
+    snapshot = broker.snapshots.take()
+    broker.requests.start()
+    client = producer(broker)
+    client.list_topics(timeout=10)
+    before = broker.requests.mark
+    broker.snapshots.restore(snapshot)
+    client.list_topics(timeout=10)
+    assert broker.requests.find("Metadata", since=before)
+    assert broker.requests.find("Metadata", outcome="answered")[0].number <= before
+
+
 def test_latency_is_measured_by_the_brokers_clock(broker: Handle, consumer: confluent_kafka.Consumer) -> None:
     with broker.clock.frozen():
         broker.requests.start()

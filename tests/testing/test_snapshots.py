@@ -334,6 +334,28 @@ def test_a_coordinator_that_is_away_stays_away(broker: Handle) -> None:
     assert committed(broker) == {("clicks", 0): 0}
 
 
+def test_faults_stay_and_act_on_what_was_restored(broker: Handle) -> None:
+    snapshot = broker.snapshots.take()
+    with broker.faults.error("Produce", "NOT_LEADER_OR_FOLLOWER", topic="clicks", times=1) as fault:
+        broker.snapshots.restore(snapshot)
+        send(confluent_kafka.Producer(settings(broker)), "a")
+        assert [fired.about for fired in fault.fired] == [("clicks-0",)]
+    assert texts(broker) == ["a"]
+
+
+def test_a_request_that_is_held_over_a_restore_is_never_done(broker: Handle) -> None:
+    snapshot = broker.snapshots.take()
+    with broker.faults.hold("Produce") as fault:
+        producer = confluent_kafka.Producer(settings(broker, retries=0))
+        producer.produce("clicks", "of the past", partition=0)
+        producer.poll(0)
+        fault.await_fired()
+        broker.snapshots.restore(snapshot)
+        assert fault.release() == 1
+    producer.flush(20)
+    assert texts(broker) == []
+
+
 # Forks
 
 

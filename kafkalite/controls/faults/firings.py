@@ -15,7 +15,7 @@ _KEPT: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fired:
-    """A rule that acted on a request. ``at`` is seconds on the broker's clock since faults could be added."""
+    """A rule that acted on a request. ``at`` is seconds on the broker's clock since there have been faults."""
 
     number: int
     """Counts all that fired, from 1."""

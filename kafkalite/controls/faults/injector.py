@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Injector:
     """The faults of one engine; of those that match a call, the one that was added first acts.
 
-    It shall be there before the first client is, because fetch sessions say only once what they are about. ``now`` and
-    ``call_at`` tell the time that delays and windows go by; ``chances`` makes a source of numbers in [0, 1) of a seed.
+    ``now`` and ``call_at`` tell the time that delays and windows go by; ``chances`` makes a source of numbers in [0, 1)
+    of a seed. ``fetched`` has observed the engine since before the first client was there, because fetch sessions say
+    only once what they are about; without it, the injector itself must be as early.
     """
 
     def __init__(
@@ -31,11 +32,13 @@ class Injector:
         call_at: CallAt,
         topic_name: TopicName,
         chances: Callable[[int], Callable[[], float]],
+        fetched: FetchedPartitions | None = None,
     ) -> None:
         self._engine = engine
         self.firings = Firings(now)
-        fetched = FetchedPartitions()
-        engine.observers.append(fetched.observe)
+        if fetched is None:
+            fetched = FetchedPartitions()
+            engine.observers.append(fetched.observe)
         self._surroundings = Surroundings(
             now=now,
             call_at=call_at,
@@ -64,7 +67,7 @@ class Injector:
         if rule in self._rules:
             self._rules.remove(rule)
             self._engine.rules.remove(rule)
-        rule.release()
+        rule.end()
 
     def clear(self) -> None:
         """Take all faults away."""

@@ -49,6 +49,7 @@ class FaultRule:
         self._turns = Turns(fault, surroundings.chances(fault.seed))
         self._added = surroundings.now()
         self._held: list[tuple[Fired, Callable[[], None]]] = []
+        self._has_ended = False
 
     # What an engine asks
 
@@ -94,10 +95,15 @@ class FaultRule:
             go_on()
         return len(released)
 
+    def end(self) -> None:
+        """Hold nothing any more, and look at no reply that is still to come."""
+        self._has_ended = True
+        self.release()
+
     # Matching
 
     def _is_time(self) -> bool:
-        return self.fault.since <= self._around.now() - self._added < self.fault.until
+        return not self._has_ended and self.fault.since <= self._around.now() - self._added < self.fault.until
 
     def _can_be_done(self, call: Call) -> bool:
         """Tell whether there is a field for what is to be told."""
@@ -142,10 +148,11 @@ class FaultRule:
         topic = None if part.topic is None else self._around.topic_name(part.topic)
         partition = None if part.partition is None else str(part.partition)
         place = "-".join(each for each in (topic, partition) if each is not None)
-        return " of group ".join(each for each in (place, part.group) if each)
+        group = None if part.group is None else f"group {part.group}"
+        return " of ".join(each for each in (place, group) if each)
 
     def _wait(self, fired: Fired, go_on: Callable[[], None]) -> None:
-        if self.fault.hold:
+        if self.fault.hold and not self._has_ended:
             self._held.append((fired, go_on))
         elif self.fault.delay:
             self._around.call_at(self._around.now() + self.fault.delay, go_on)

@@ -11,6 +11,7 @@ from kafkalite.controls.shapes.part import Part
 from kafkalite.controls.shapes.particular import Changed, Fetch, Metadata, OffsetFetchOfGroups
 from kafkalite.controls.shapes.whole import ApiVersions, JoinGroup, LogDirs, OneCoordinator, Whole
 from kafkalite_wire.apis import APIS, ApiKey
+from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.controls.shapes.part import Shape
@@ -21,6 +22,7 @@ _BY_TOPIC_ID: Final = 13
 _COMMITS_BY_TOPIC_ID: Final = 10
 _SEVERAL_GROUPS: Final = 8
 _SEVERAL_COORDINATORS: Final = 4
+_DELETED_BY_ID: Final = 6
 _OF_A_GROUP: Final = 0
 _TOPIC_RESOURCE: Final = 2
 _NO_MESSAGE: Final[Mapping[str, Any]] = {"error_message": None}
@@ -58,8 +60,11 @@ def _named_or_identified(item: Any) -> Part:
 
 
 def _named_and_identified(item: Any) -> tuple[Part, ...]:
-    ways = Part(topic=item.name), Part(topic=item.topic_id)
-    return ways if item.name is not None else ways[1:]
+    identified = Part(topic=item.topic_id)
+    if item.name is None:
+        return (identified,)
+    # An id of zeros is none, and would be taken for that of another topic without one.
+    return (Part(topic=item.name),) if item.topic_id == ZERO_UUID else (Part(topic=item.name), identified)
 
 
 def _topic_identity(part: Part) -> Mapping[str, Any]:
@@ -185,7 +190,7 @@ SHAPES: Final[Mapping[ApiKey, Shape]] = MappingProxyType({
         Whole(APIS[ApiKey.LIST_GROUPS]),
         ApiVersions(APIS[ApiKey.API_VERSIONS]),
         _topics(ApiKey.CREATE_TOPICS, "topics"),
-        Changed(6, _deleted_topics("topic_names"), _deleted_topics("topics")),
+        Changed(_DELETED_BY_ID, _deleted_topics("topic_names"), _deleted_topics("topics")),
         _partitions(ApiKey.DELETE_RECORDS, blank={"low_watermark": -1}),
         Whole(APIS[ApiKey.INIT_PRODUCER_ID]),
         _partitions(

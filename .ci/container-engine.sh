@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Installs a container engine on a bare Debian machine, and makes a base image, because python:3.13-slim may be out of
+# reach there. What is there is left alone, so it may be run at any time. To be sourced: it exports CONTAINERS_CONF, and
+# BASE_IMAGE with its name. Needs root.
+
+BASE_IMAGE=localhost/kafkalite-base
+_containers="${XDG_CACHE_HOME:-$HOME/.cache}/kafkalite/containers"
+export BASE_IMAGE CONTAINERS_CONF="$_containers/containers.conf"
+
+_install_engine() {
+    command -v podman runc debootstrap >/dev/null && return
+    apt-get update -qq &&
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+            podman runc debootstrap netavark aardvark-dns iptables >/dev/null
+}
+
+# A machine without systemd has neither its cgroups nor its limits; crun would not start there at all.
+_configure_engine() {
+    mkdir -p "$_containers" && cat >"$CONTAINERS_CONF" <<'CONF'
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+CONF
+}
+
+# Debian with Python, from where this machine has its own packages. About a minute, once.
+_make_base_image() {
+    podman image exists "$BASE_IMAGE" && return
+    local root suite mirror
+    root="$(mktemp -d)" && suite="$(. /etc/os-release && echo "$VERSION_CODENAME")" || return
+    mirror="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $suite" 'Component: main' | head -n 1)"
+    debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$suite" "$root" "$mirror" >"$root.log" &&
+        rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* &&
+        tar -C "$root" -c . | podman import - "$BASE_IMAGE" >/dev/null || { tail "$root.log" >&2; return 1; }
+    rm -rf "$root" "$root.log"
+}
+
+_install_engine && _configure_engine && _make_base_image || {
+    echo "there is no container engine" >&2
+    return 1 2>/dev/null || exit 1
+}

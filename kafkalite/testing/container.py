@@ -1,0 +1,90 @@
+"""The broker in a container, for testcontainers (extra ``testcontainers``)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from testcontainers.core.container import DockerContainer
+
+from kafkalite import __version__
+from kafkalite.client.advertising import advertise_outside
+from kafkalite.client.readiness import answers
+from kafkalite.config.address import HostPort
+from kafkalite.config.initial_topics import TOPICS_VARIABLE
+from kafkalite.config.setting import variable
+from kafkalite.testing.errors import BrokerFailed
+from kafkalite.testing.running import DEFAULTS, Value, text_of
+
+if TYPE_CHECKING:
+    from typing import Self
+
+IMAGE_VARIABLE: Final = "KAFKALITE_IMAGE"
+DEFAULT_IMAGE: Final = f"kafkalite:{__version__}"
+_PORT: Final = 9092
+_INIT: Final = "/etc/kafkalite/init.d"
+_STARTING: Final = 60.0
+_PAUSE: Final = 0.05
+
+
+class KafkaliteContainer(DockerContainer):
+    """A broker in a container of its own.
+
+    Like this::
+
+    with KafkaliteContainer().with_topics({"orders": 3}) as kafka:
+        ...  # clients connect to kafka.get_bootstrap_server()
+
+    Clients on this machine use :meth:`get_bootstrap_server`, other containers of its network port 9092 of an alias.
+    ``image`` is by default what ``KAFKALITE_IMAGE`` says, or else ``kafkalite`` of this package's version. Where no
+    properties are set they are those of ``kafkalite.testing.run()``.
+    """
+
+    def __init__(self, image: str | None = None, **options: Any) -> None:
+        super().__init__(image or os.environ.get(IMAGE_VARIABLE, DEFAULT_IMAGE), **options)
+        self.with_exposed_ports(_PORT).with_properties(DEFAULTS)
+
+    def with_topics(self, topics: Mapping[str, int]) -> Self:
+        """Have topics from the start, each with so many partitions."""
+        lists = [f"{name}:{partitions}" for name, partitions in topics.items()]
+        return self.with_env(TOPICS_VARIABLE, ",".join(lists))
+
+    def with_properties(self, properties: Mapping[str, Value]) -> Self:
+        """Set broker properties under Kafka's names."""
+        for name, value in properties.items():
+            self.with_env(variable(name), text_of(value))
+        return self
+
+    def with_init_folder(self, folder: Path | str) -> Self:
+        """Have the broker read the TOML files of a folder at its start: properties, topics, records."""
+        return self.with_volume_mapping(str(Path(folder).absolute()), _INIT)
+
+    def start(self) -> Self:
+        """Start, and return when clients can connect. Raises BrokerFailed with the container's log if it ends."""
+        super().start()
+        address = self._address()
+        until = time.monotonic() + _STARTING
+        while not answers((address.host, address.port), timeout=1):
+            self._fail_if_over(until)
+            time.sleep(_PAUSE)
+        # Which port of this machine leads into the container was not known before it ran.
+        advertise_outside((address.host, address.port), str(address), timeout=_STARTING)
+        return self
+
+    def get_bootstrap_server(self) -> str:
+        """Give the broker's address as clients on this machine want it."""
+        return str(self._address())
+
+    def _address(self) -> HostPort:
+        return HostPort(self.get_container_host_ip(), int(self.get_exposed_port(_PORT)))
+
+    def _fail_if_over(self, until: float) -> None:
+        container = self.get_wrapped_container()
+        container.reload()
+        if container.status in ("running", "created") and time.monotonic() < until:
+            return
+        said = container.logs().decode(errors="replace").strip()
+        raise BrokerFailed(f"the broker did not start; the container is {container.status}, and says:\n{said}")

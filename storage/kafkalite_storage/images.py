@@ -1,0 +1,91 @@
+"""The images of partitions that a data directory has: of one that has not changed there is one, however many need it.
+
+So a snapshot costs what has changed since the one before, and to go back to it costs what has changed since then.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from kafkalite_storage.filesystem import FileSystem
+
+#: The directory below a data directory in which its images are. No partition can have such a name.
+SNAPSHOTS: Final = ".snapshots"
+
+Mark = tuple[object, ...]
+"""What a log is like, as short as that can be told: equal marks of a log mean that nothing has changed in it."""
+
+
+@dataclass(slots=True, eq=False)
+class PartitionImage:
+    """The directory of a partition as it was at a moment; removed when nobody needs it any more."""
+
+    path: str
+    users: int = 0
+
+
+class Images:
+    """Knows of which partitions the image is still what the partition is now. Methods raise OSError."""
+
+    def __init__(self, fs: FileSystem, root: str) -> None:
+        self._fs = fs
+        self._path = f"{root}/{SNAPSHOTS}/partitions"
+        self._made = 0
+        #: The image that is as a partition was when it had a mark; without one, when it was put in place, or is still.
+        self._current: dict[str, tuple[PartitionImage, Mark | None]] = {}
+
+    def current(self, name: str, mark: Mark | None) -> PartitionImage | None:
+        """Return the image that is as a partition is now, if there is one; without a mark nobody has opened it."""
+        image, known = self._current.get(name, (None, None))
+        return image if mark == known else None
+
+    def make(self, name: str, write: Callable[[str], Mark | None]) -> PartitionImage:
+        """Make an image of a partition as it is now; ``write`` does it, and returns the mark."""
+        self._made += 1
+        image = PartitionImage(f"{self._path}/{name}.{self._made}")
+        try:
+            mark = write(image.path)
+        except BaseException:
+            self._remove(image)
+            raise
+        self._set(name, image, mark)
+        return image
+
+    def opened(self, name: str, mark: Mark) -> None:
+        """Learn the mark of a partition that was put in place and is opened now, as it was."""
+        image, known = self._current.get(name, (None, None))
+        if image is not None and known is None:
+            self._current[name] = image, mark
+
+    def forget(self, name: str) -> None:
+        """Take note that a partition has changed, or is gone."""
+        known = self._current.pop(name, None)
+        if known is not None:
+            self.release(known[0])
+
+    def put_in_place(self, partitions: Mapping[str, PartitionImage]) -> None:
+        """Take note that the directory consists of what these images hold, and nobody has opened any of it."""
+        for name in tuple(self._current):
+            if name not in partitions:
+                self.forget(name)
+        for name, image in partitions.items():
+            self._set(name, image, None)
+
+    def use(self, image: PartitionImage) -> None:
+        """Keep an image until it is released."""
+        image.users += 1
+
+    def release(self, image: PartitionImage) -> None:
+        """Need an image no more."""
+        image.users -= 1
+        if not image.users:
+            self._remove(image)
+
+    def _set(self, name: str, image: PartitionImage, mark: Mark | None) -> None:
+        self.use(image)
+        self.forget(name)
+        self._current[name] = image, mark
+
+    def _remove(self, image: PartitionImage) -> None:
+        if self._fs.exists(image.path):
+            self._fs.remove_directory(image.path)

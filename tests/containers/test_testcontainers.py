@@ -1,0 +1,123 @@
+"""KafkaliteContainer, and the tests of a user on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+pytestmark = pytest.mark.usefixtures("image")
+
+
+def python(*arguments: str, settings: dict[str, str], cwd: Path) -> str:
+    """Run Python as a stranger's project does, with the engine in the environment; return what it prints."""
+    environment = {**os.environ, **settings}
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environment, cwd=cwd, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_container_has_its_topics_properties_and_init_folder(docker_host: dict[str, str], tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "init.d").mkdir()
+    (tmp_path / "init.d" / "shop.toml").write_text('[topics.prices]\nrecords = [{ value = "1.20" }]\n')
+    program = """
+        from kafkalite.testing import connect
+        from kafkalite.testing.container import KafkaliteContainer
+
+        kafka = KafkaliteContainer().with_topics({"orders": 3, "a.b": 1}).with_properties({"num.partitions": 4})
+        with kafka.with_init_folder("init.d"), connect(kafka.get_bootstrap_server()) as handle:
+            partitions = {name: handle.topics[name].partitions for name in handle.topics}
+            assert partitions == {"a.b": 1, "orders": 3, "prices": 4}
+            handle.produce("orders", "one")  # on a connection to where the broker says that it is
+            assert handle.records("prices")[0].text == "1.20"
+            print("done")
+    """
+    lines = "\n".join(line[8:] for line in program.splitlines())
+    assert python("-c", lines, settings=docker_host, cwd=tmp_path).endswith("done\n")
+
+
+def test_a_container_that_cannot_start_says_why(docker_host: dict[str, str], tmp_path: Path) -> None:
+    program = """
+        from kafkalite.testing import BrokerFailed
+        from kafkalite.testing.container import KafkaliteContainer
+
+        try:
+            with KafkaliteContainer().with_properties({"num.partition": 4}):
+                pass
+        except BrokerFailed as error:
+            print(error)
+    """
+    lines = "\n".join(line[8:] for line in program.splitlines())
+    said = python("-c", lines, settings=docker_host, cwd=tmp_path)
+    assert said.startswith("the broker did not start; the container is ")
+    assert "unknown property 'num.partition'; did you mean num.partitions?" in said
+
+
+TESTS = """
+import pytest
+from confluent_kafka import Consumer, Producer
+
+@pytest.fixture(scope="session")
+def kafkalite_config():
+    return {"num.partitions": 2}
+
+@pytest.mark.parametrize("number", range(5))
+def test_each_test_finds_the_broker_empty(kafkalite, kafka_bootstrap, number):
+    assert list(kafkalite.topics) == list(kafkalite.groups) == []
+    producer = Producer({"bootstrap.servers": kafka_bootstrap})
+    producer.produce("orders", str(number).encode())
+    assert producer.flush(10) == 0
+    assert kafkalite.topics["orders"].partitions == 2
+    consumer = Consumer({"bootstrap.servers": kafka_bootstrap, "group.id": "g", "auto.offset.reset": "earliest"})
+    consumer.subscribe(["orders"])
+    assert consumer.poll(10).value() == str(number).encode()
+    consumer.close()
+
+def test_the_server_of_the_session_is_another_one(kafkalite_server, kafkalite):
+    assert kafkalite_server.bootstrap != kafkalite.bootstrap
+
+def test_controls_are_not_to_be_had(kafkalite):
+    from kafkalite.testing import NotOnThisBroker
+
+    with pytest.raises(NotOnThisBroker):
+        kafkalite.clock.advance(1)
+"""
+
+
+def test_the_same_tests_of_a_user_run_in_the_process_and_on_a_container(
+    docker_host: dict[str, str], tmp_path: Path
+) -> None:
+    tests = tmp_path / "test_shop.py"
+    tests.write_text(TESTS)
+    pytest_ = (
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        "/dev/null",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tests),
+    )
+    in_process = python(
+        *pytest_, "--deselect", "test_shop.py::test_controls_are_not_to_be_had", settings={}, cwd=tmp_path
+    )
+    assert "6 passed" in in_process
+    assert "7 passed" in python(*pytest_, "--kafka-container", settings=docker_host, cwd=tmp_path)
+
+
+def test_two_masters_are_refused(tmp_path: Path) -> None:
+    options = ("--kafka-container", "--kafka-bootstrap", "127.0.0.1:1")
+    done = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--kafka-container and --kafka-bootstrap exclude each other" in done.stderr

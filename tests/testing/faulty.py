@@ -1,0 +1,128 @@
+"""A broker with faults, a clock that is steered, and clients that speak the bare protocol."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import trio
+
+from kafkalite.broker import Broker
+from kafkalite.clock import SteerableClock
+from kafkalite.controls.engine import Engine
+from kafkalite.controls.faults.firings import Fired
+from kafkalite.controls.faults.injector import Injector
+from kafkalite.controls.faults.rule import FaultRule
+from kafkalite.controls.faults.words import fault_of
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic
+from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
+from kafkalite_wire.records import Record, build_batch
+from protocol_client import ProtocolClient
+
+HEARTBEAT = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
+UNKNOWN_MEMBER = HeartbeatResponse(error_code=ErrorCode.UNKNOWN_MEMBER_ID)
+
+
+class Faulty:
+    """The broker as these tests use it; its clock stands still."""
+
+    def __init__(self, broker: Broker, clock: SteerableClock, connect: Callable[[], Any]) -> None:
+        node = broker.node
+        engine = broker.dispatch.engine = Engine()
+        self.node = node
+        self.clock = clock
+        self.connect = connect
+        self.injector = Injector(
+            engine,
+            now=node.now,
+            call_at=node.deadlines.call_at,
+            topic_name=node.topic_name,
+            chances=lambda seed: Random(seed).random,
+        )
+
+    def inject(self, **words: object) -> FaultRule:
+        return self.injector.add(fault_of(words))
+
+    @property
+    def fired(self) -> list[Fired]:
+        return list(self.injector.firings.all())
+
+    def values(self, topic: str, partition: int = 0) -> int:
+        """Tell how many records there are in a partition."""
+        log = self.node.log(topic, partition)
+        assert log is not None
+        return log.high_watermark
+
+    def topic_id(self, name: str) -> bytes:
+        return self.node.storage.topics[name].topic_id
+
+
+@asynccontextmanager
+async def faulty_broker(**topics: int) -> AsyncIterator[tuple[Faulty, ProtocolClient]]:
+    """Run a broker with topics, and give a client besides it."""
+    clock = SteerableClock()
+    async with Broker(clock=clock) as broker:
+        for name, partitions in topics.items():
+            broker.node.create_topic(name, partitions, {})
+        streams: list[trio.SocketStream] = []
+
+        async def connect() -> ProtocolClient:
+            streams.append(await trio.open_tcp_stream(*broker.addresses[0]))
+            return ProtocolClient(streams[-1])
+
+        clock.freeze()
+        with trio.fail_after(20):
+            yield Faulty(broker, clock, connect), await connect()
+        for stream in streams:
+            await trio.aclose_forcefully(stream)
+
+
+def batch(*values: bytes) -> bytes:
+    return build_batch([Record(key=None, value=value, timestamp=1) for value in values])
+
+
+def produce(*partitions: tuple[str, int], acks: int = 1) -> ProduceRequest:
+    """Ask to write one record to each partition, in this order."""
+    topics = dict.fromkeys(topic for topic, _ in partitions)
+    return ProduceRequest(
+        acks=acks,
+        timeout_ms=1000,
+        topic_data=tuple(
+            TopicProduceData(
+                name=topic,
+                partition_data=tuple(
+                    PartitionProduceData(index=index, records=batch(b"one"))
+                    for name, index in partitions
+                    if name == topic
+                ),
+            )
+            for topic in topics
+        ),
+    )
+
+
+def fetch(*partitions: int, topic: str | bytes = "t", offset: int = 0, **others: Any) -> FetchRequest:
+    key = {"topic": topic} if isinstance(topic, str) else {"topic_id": topic}
+    wanted = tuple(
+        FetchPartition(partition=index, fetch_offset=offset, partition_max_bytes=1 << 20) for index in partitions
+    )
+    asked: dict[str, Any] = {"max_wait_ms": 0, "min_bytes": 1, **others}
+    return FetchRequest(topics=(FetchTopic(partitions=wanted, **key),) if wanted else (), **asked)
+
+
+def errors(response: Any) -> list[tuple[str, int, int]]:
+    """List topic, partition and error of what a response says of partitions."""
+    topics = response.responses if hasattr(response, "responses") else response.topics
+    return [
+        (
+            getattr(topic, "topic", None) or getattr(topic, "name", ""),
+            getattr(partition, "partition_index", getattr(partition, "index", -1)),
+            partition.error_code,
+        )
+        for topic in topics
+        for partition in getattr(topic, "partitions", getattr(topic, "partition_responses", ()))
+    ]

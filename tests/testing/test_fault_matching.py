@@ -1,0 +1,131 @@
+"""Which calls a fault matches, and which of those it acts on: without a broker, a clock or chance."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from faulty import HEARTBEAT
+from kafkalite.controls.engine import Call
+from kafkalite.controls.faults.matching import Matcher, Turns
+from kafkalite.controls.faults.words import fault_of
+from kafkalite.controls.shapes.part import Part
+from kafkalite_wire.apis import APIS
+from kafkalite_wire.messages.join_group import JoinGroupRequest
+from kafkalite_wire.messages.leave_group import LeaveGroupRequest, MemberIdentity
+from kafkalite_wire.messages.metadata import MetadataRequest
+from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchRequestGroup
+from kafkalite_wire.schema import declaration_of
+
+TOPIC_ID = bytes(range(16))
+
+
+def call(request: object, version: int, client_id: str = "shop") -> Call:
+    return Call(
+        api=APIS[declaration_of(type(request)).api_key],
+        api_version=version,
+        client_id=client_id,
+        client_host="/h",
+        connection=None,
+        request=request,
+        correlation_id=1,
+        frame=memoryview(b""),
+    )
+
+
+def topic_name(topic: str | bytes) -> str | None:
+    return topic if isinstance(topic, str) else {TOPIC_ID: "clicks"}.get(topic)
+
+
+def matcher(**words: object) -> Matcher:
+    return Matcher(fault_of({"delay": 1, **words}), topic_name)
+
+
+JOIN = JoinGroupRequest(
+    group_id="g", session_timeout_ms=1, member_id="", group_instance_id="anna", protocol_type="c", protocols=()
+)
+LEAVE = LeaveGroupRequest(group_id="g", members=(MemberIdentity(member_id="m"), MemberIdentity(member_id="n")))
+OFFSETS = OffsetFetchRequest(groups=(OffsetFetchRequestGroup(group_id="g", member_id="m", topics=None),))
+
+
+@pytest.mark.parametrize(
+    ("words", "request_", "version", "expected"),
+    [
+        ({}, HEARTBEAT, 4, True),
+        ({"api": "Heartbeat"}, HEARTBEAT, 4, True),
+        ({"api": "HEARTBEAT"}, HEARTBEAT, 4, True),
+        ({"api": "Fetch"}, HEARTBEAT, 4, False),
+        ({"api": ("Fetch", "heartbeat")}, HEARTBEAT, 4, True),
+        ({"api": "offset_fetch"}, OFFSETS, 8, True),
+        ({"version": 4}, HEARTBEAT, 4, True),
+        ({"version": 3}, HEARTBEAT, 4, False),
+        ({"version": "0-3"}, HEARTBEAT, 4, False),
+        ({"version": "3+"}, HEARTBEAT, 4, True),
+        ({"client_id": "shop"}, HEARTBEAT, 4, True),
+        ({"client_id": "sho"}, HEARTBEAT, 4, False),
+        ({"client_id": "s*"}, HEARTBEAT, 4, True),
+        ({"client_id": "Shop"}, HEARTBEAT, 4, False),
+        ({"client_id": "[s]hop"}, HEARTBEAT, 4, False),
+        ({"member": "m"}, HEARTBEAT, 4, True),
+        ({"member": "n"}, HEARTBEAT, 4, False),
+        ({"member": "shop"}, HEARTBEAT, 4, True),
+        ({"member": "anna"}, JOIN, 9, True),
+        ({"member": "n"}, LEAVE, 5, True),
+        ({"member": "m"}, OFFSETS, 9, True),
+        ({"member": "shop"}, MetadataRequest(topics=()), 9, False),
+    ],
+)
+def test_a_fault_matches_api_version_client_and_member(
+    words: dict[str, object], request_: object, version: int, expected: bool
+) -> None:
+    assert matcher(**words).matches(call(request_, version)) is expected
+
+
+@pytest.mark.parametrize(
+    ("words", "part", "expected"),
+    [
+        ({"topic": "clicks"}, Part(topic="clicks", partition=1), True),
+        ({"topic": "clicks"}, Part(topic=TOPIC_ID, partition=1), True),
+        ({"topic": "clicks"}, Part(topic=bytes(16), partition=1), False),
+        ({"topic": "clicks"}, Part(topic="orders", partition=1), False),
+        ({"topic": "cl?cks"}, Part(topic="clicks"), True),
+        ({"topic": "clicks"}, Part(group="g"), False),
+        ({"partition": 1}, Part(topic="clicks", partition=1), True),
+        ({"partition": 0}, Part(topic="clicks", partition=1), False),
+        ({"partition": 0}, Part(topic="clicks"), False),
+        ({"group": "g"}, Part(group="g", topic="clicks", partition=1), True),
+        ({"group": "h"}, Part(group="g"), False),
+        ({"group": "g", "topic": "clicks"}, Part(group="g", topic="orders"), False),
+    ],
+)
+def test_a_fault_chooses_parts_by_group_topic_and_partition(
+    words: dict[str, object], part: Part, expected: bool
+) -> None:
+    assert matcher(**words).chooses(part) is expected
+
+
+def turns(count: int, **words: Any) -> list[int]:
+    """Number the calls, of so many that match, that a fault acts on."""
+    fault = fault_of({"drop": True, **words})
+    taking = Turns(fault, Random(fault.seed).random)
+    return [number for number in range(1, count + 1) if taking.take()]
+
+
+def test_a_fault_acts_on_the_calls_whose_turn_it_is() -> None:
+    assert turns(4) == [1, 2, 3, 4]
+    assert turns(4, nth=3) == [3]
+    assert turns(4, times=2) == [1, 2]
+    assert turns(4, skip=2) == [3, 4]
+    assert turns(9, skip=2, times=3) == [3, 4, 5]
+
+
+def test_chance_is_the_same_in_each_run_and_another_with_another_seed() -> None:
+    first = turns(1000, probability=0.25)
+    assert 200 < len(first) < 300
+    assert first == turns(1000, probability=0.25)
+    assert first != turns(1000, probability=0.25, seed=1)
+    assert turns(1000, probability=0) == []
+    assert turns(5, probability=1) == [1, 2, 3, 4, 5]
+    assert turns(1000, probability=0.25, times=3) == first[:3]

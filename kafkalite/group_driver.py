@@ -123,15 +123,17 @@ class GroupDriver:
     def heartbeat(self, request: HeartbeatRequest, client: Client, reply: Reply[HeartbeatResponse]) -> None:
         """Answer a heartbeat; at once if there is something to tell, else when there is, or a little later."""
 
-        def answer() -> None:
-            self.perform(self.coordinator.heartbeat(request, client, reply, now=self._deadlines.now()))
+        def answer_later() -> None:
+            self.perform(self.coordinator.answer_heartbeat(request, reply, now=self._deadlines.now()))
 
         # By default nothing is kept, and then a heartbeat shall not be looked at twice.
         session_timeout = self.coordinator.settled_session_timeout(request) if self._held.are_on else None
-        if session_timeout is None or not self._held.hold(request.group_id, session_timeout, reply, answer):
-            answer()
-        else:
-            self.coordinator.heartbeat(request, client, reply, now=self._deadlines.now())
+        is_held = session_timeout is not None and self._held.hold(
+            request.group_id, session_timeout, reply, answer_later
+        )
+        effects = self.coordinator.heartbeat(request, client, reply, now=self._deadlines.now())
+        if not is_held:
+            self.perform(effects)
 
     def announce_rebalance(self, group_id: str) -> None:
         """Tell the members of a group to join again, if they must and if a heartbeat of theirs waits for an answer."""

@@ -95,6 +95,12 @@ class GroupCoordinator:
         turn.reply(token, self._membership.heartbeat(request, turn))
         return turn.effects()
 
+    def answer_heartbeat(self, request: HeartbeatRequest, token: object, *, now: float) -> Effects:
+        """Tell a member whether to rejoin, whose heartbeat was heard before: it is no new sign of life."""
+        turn = self._turn(now)
+        turn.reply(token, self._membership.heartbeat(request, turn, is_new=False))
+        return turn.effects()
+
     def leave_group(self, request: LeaveGroupRequest, client: Client, token: object, *, now: float) -> Effects:
         """Remove members (LeaveGroup 0-5)."""
         turn = self._turn(now)

@@ -254,8 +254,8 @@ class Membership:
 
     # Heartbeat
 
-    def heartbeat(self, request: HeartbeatRequest, turn: Turn) -> HeartbeatResponse:
-        """Begin a member's session time anew, and tell it whether it must join again."""
+    def heartbeat(self, request: HeartbeatRequest, turn: Turn, *, is_new: bool = True) -> HeartbeatResponse:
+        """Begin a member's session time anew, if the heartbeat is new, and tell it whether it must join again."""
         if not request.group_id:
             return HeartbeatResponse(error_code=ErrorCode.INVALID_GROUP_ID)
         group = self._groups.get(request.group_id)
@@ -264,7 +264,8 @@ class Membership:
         error = _validate_in_generation(group, request.member_id, request.group_instance_id, request.generation_id)
         if error:
             return HeartbeatResponse(error_code=error)
-        self._rebalances.keep_alive(group.members[request.member_id], turn)
+        if is_new:
+            self._rebalances.keep_alive(group.members[request.member_id], turn)
         if group.state is GroupState.PREPARING_REBALANCE:
             return HeartbeatResponse(error_code=ErrorCode.REBALANCE_IN_PROGRESS)
         return HeartbeatResponse()

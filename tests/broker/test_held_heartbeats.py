@@ -76,6 +76,18 @@ async def test_a_rebalance_is_told_at_once(clock: MockClock, client: ProtocolCli
     assert trio.current_time() - started < 0.5
 
 
+async def test_a_session_begins_with_a_heartbeat_and_not_with_its_answer(
+    clock: MockClock, client: ProtocolClient
+) -> None:
+    member = await settle(client)
+    heard = trio.current_time()
+    await client.call(heartbeat(member), HEARTBEAT)
+    assert trio.current_time() - heard == pytest.approx(3, abs=0.5)
+    await trio.sleep_until(heard + 30.5)
+    response = await client.call(heartbeat(member), HEARTBEAT)
+    assert response.error_code == ErrorCode.UNKNOWN_MEMBER_ID
+
+
 async def test_without_news_the_answer_comes_a_little_later(clock: MockClock, client: ProtocolClient) -> None:
     member = await settle(client)
     started = trio.current_time()

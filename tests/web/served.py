@@ -1,12 +1,16 @@
-"""A caller that knows nothing but HTTP."""
+"""`kafkalite serve --controls` as a program, and a caller that knows nothing but HTTP."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
+import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,3 +66,23 @@ class Served:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.load(error)
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[Served]:
+    """Run a broker with its controls, on free ports and in memory; one that has not been stopped is killed."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("KAFKALITE_")}
+    command = [sys.executable, "-m", "kafkalite", "serve", "--quiet", "--in-memory", *options]
+    process = subprocess.Popen(
+        [*command, "--listen", "127.0.0.1:0", "--controls", "127.0.0.1:0"],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        said = "".join(process.stdout.readline() for _ in range(3))
+        listening = re.search(r"listening on (\S+), data in memory\nControls are at (\S+)\n", said)
+        assert listening is not None, said
+        yield Served(listening.group(1), listening.group(2), process)
+    finally:
+        process.kill()
+        process.communicate()

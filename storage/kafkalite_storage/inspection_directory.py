@@ -19,6 +19,7 @@ from kafkalite_storage.checkpoints import (
     encode_offsets,
     parse_topic_id,
 )
+from kafkalite_storage.images import SNAPSHOTS
 from kafkalite_storage.inspection_files import ReadableFiles, is_directory, read_if_there
 from kafkalite_storage.inspection_report import Report
 from kafkalite_storage.inspection_surroundings import (
@@ -68,6 +69,9 @@ def partition_directories(files: ReadableFiles, around: Surroundings, report: Re
             continue
         if name.endswith(DELETED_DIRECTORY):
             report.note(path, "is being deleted; the broker removes it")
+            continue
+        if name == SNAPSHOTS:
+            report.note(path, "snapshots of a broker that runs, or was killed; its next start removes them")
             continue
         partition = partition_of(path)
         if partition is None:

@@ -119,7 +119,7 @@ def test_a_lost_segment_is_a_gap_and_one_twice_an_overlap(used):
 
 
 def test_directories_and_files_that_nobody_knows_are_named(used):
-    for name in ("lost-0", "orders-7", "orders-0.0123456789abcdef-delete", "stuff"):
+    for name in ("lost-0", "orders-7", "orders-0.0123456789abcdef-delete", ".snapshots/partitions", "stuff"):
         used.make_directory(f"{DATA}/{name}")
     used.replace(f"{ORDERS}/notes.txt", b"")
     used.replace(f"{DATA}/notes.txt", b"")
@@ -128,6 +128,7 @@ def test_directories_and_files_that_nobody_knows_are_named(used):
         f"note: {DATA}/lost-0: there is no topic of this name",
         f"note: {DATA}/orders-7: topic orders has 2 partitions only",
         f"note: {DATA}/orders-0.0123456789abcdef-delete: is being deleted",
+        f"note: {DATA}/.snapshots: snapshots of a broker",
         f"note: {DATA}/stuff: not a directory of a partition",
         f"note: {ORDERS}/notes.txt: not a file of a partition",
         f"note: {DATA}/notes.txt: not a file of a data directory",

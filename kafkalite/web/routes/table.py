@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from kafkalite import __version__
-from kafkalite.web.routes import faults, groups, surroundings, topics
+from kafkalite.web.routes import faults, groups, requests, surroundings, topics
+from kafkalite.web.routes.snapshots import Shelf
 from kafkalite.web.routes.taken import Nothing
 from kafkalite.web.routing import Route, route
 
@@ -14,16 +15,21 @@ if TYPE_CHECKING:
     from kafkalite.web.json_values import Json
 
 
-def index(handle: Handle, _: Nothing) -> Json:
-    """Tell where clients find the broker, and what can be asked here."""
-    routes = [f"{each.method} {each.path}" for each in ROUTES]
-    return {"kafkalite": __version__, "bootstrap": handle.bootstrap, "routes": routes}
+def routes() -> tuple[Route, ...]:
+    """Make the routes to one broker."""
 
+    def index(handle: Handle, _: Nothing) -> Json:
+        """Tell where clients find the broker, and what can be asked here."""
+        paths = [f"{each.method} {each.path}" for each in found]
+        return {"kafkalite": __version__, "bootstrap": handle.bootstrap, "routes": paths}
 
-ROUTES: Final[tuple[Route, ...]] = (
-    route("GET", "/", Nothing, index),
-    *topics.ROUTES,
-    *groups.ROUTES,
-    *surroundings.ROUTES,
-    *faults.ROUTES,
-)
+    found = (
+        route("GET", "/", Nothing, index),
+        *topics.ROUTES,
+        *groups.ROUTES,
+        *surroundings.ROUTES,
+        *faults.ROUTES,
+        *requests.ROUTES,
+        *Shelf().routes(),
+    )
+    return found

@@ -8,10 +8,14 @@ _containers="${XDG_CACHE_HOME:-$HOME/.cache}/kafkalite/containers"
 export BASE_IMAGE CONTAINERS_CONF="$_containers/containers.conf"
 
 _install_engine() {
-    command -v podman runc debootstrap >/dev/null && return
+    local tool missing=()
+    for tool in podman runc debootstrap; do
+        command -v "$tool" >/dev/null || missing+=("$tool")
+    done
+    ((${#missing[@]})) || return 0
     apt-get update -qq &&
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            podman runc debootstrap netavark aardvark-dns iptables >/dev/null
+            "${missing[@]}" netavark aardvark-dns iptables >/dev/null
 }
 
 # A machine without systemd has neither its cgroups nor its limits; crun would not start there at all.

@@ -11,7 +11,7 @@ rm -f "$wheels"/kafkalite-*.whl
 pip=(.venv/bin/python -m pip --disable-pip-version-check --quiet)
 "${pip[@]}" wheel --no-deps --wheel-dir "$wheels" .
 "${pip[@]}" download --only-binary :all: --python-version "$python" --dest "$wheels" --find-links "$wheels" \
-    "kafkalite[cli] @ file://$(echo "$wheels"/kafkalite-*.whl)"
+    "kafkalite[cli,controls] @ file://$(echo "$wheels"/kafkalite-*.whl)"
 # The format is Docker's, because OCI's has no place for a health check. No daemon isolates this build from its machine.
 podman build --format docker --isolation=chroot --build-arg BASE_IMAGE="$BASE_IMAGE" "${@/#/--tag=}" \
     --file docker/Dockerfile "$wheels/.."

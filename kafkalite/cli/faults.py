@@ -33,13 +33,13 @@ def read(path: Path) -> tuple[Fault, ...]:
 
 @contextmanager
 def injected(faults: Iterable[Fault], broker: Broker) -> Generator[None]:
-    """Inject faults into a broker inside the block, and log each that fires."""
+    """Inject faults into a broker that ends with the block, and log each that fires."""
     node = broker.node
     injector = Injector(
         broker.dispatch.controlled(),
         now=node.now,
         call_at=node.deadlines.call_at,
-        topic_name=node.topic_name,
+        topic_name=lambda key: broker.node.topic_name(key),
         chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
     )
     injector.firings.told.append(lambda fired: log.info("%s", fired))

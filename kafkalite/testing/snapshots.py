@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from kafkalite.clock import MACHINE_CLOCK, SteerableClock
 from kafkalite.testing.errors import BrokerFailed
@@ -25,8 +26,9 @@ class Snapshot:
     It holds no time: the broker's clock goes on, whatever is restored. It goes with its broker.
     """
 
-    def __init__(self, snapshots: Snapshots, image: DirectoryImage) -> None:
+    def __init__(self, snapshots: Snapshots, name: str, image: DirectoryImage) -> None:
         self._snapshots = snapshots
+        self.name = name
         self.image = image
 
     @contextmanager
@@ -48,7 +50,7 @@ class Snapshot:
 
     def discard(self) -> None:
         """Give back the memory or the disk space that it takes; it cannot be used any more."""
-        self._snapshots.discard(self.image)
+        self._snapshots.discard(self)
 
 
 class Snapshots:
@@ -59,10 +61,31 @@ class Snapshots:
         self._clock = clock
         self._portal = portal
         self._numbers = count(1)
+        self._taken: dict[str, Snapshot] = {}
 
-    def take(self) -> Snapshot:
-        """Take a snapshot, between two requests; nothing changes by it. Raises StorageError."""
-        return Snapshot(self, self._portal.call(self._broker.take_snapshot))
+    def take(self, name: str | None = None) -> Snapshot:
+        """Take a snapshot, between two requests; nothing changes by it. Without a name it gets a number.
+
+        Raises ValueError if there is one of that name, and StorageError.
+        """
+
+        def take() -> Snapshot:
+            chosen = str(next(self._numbers)) if name is None else name
+            if chosen in self._taken:
+                raise ValueError(f"there is a snapshot {chosen!r} already")
+            taken = self._taken[chosen] = Snapshot(self, chosen, self._broker.take_snapshot())
+            return taken
+
+        return self._portal.call(take)
+
+    def __iter__(self) -> Iterator[Snapshot]:
+        return iter(tuple(self._taken.values()))
+
+    def __getitem__(self, name: str) -> Snapshot:
+        """Find a snapshot that was taken and not discarded. Raises LookupError."""
+        if name in self._taken:
+            return self._taken[name]
+        raise LookupError(f"there is no snapshot {name!r}; snapshots: {', '.join(map(repr, self._taken)) or 'none'}")
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot, at the same address; clients find the broker as if it had been started again.
@@ -101,14 +124,20 @@ class Snapshots:
 
     def save(self, image: DirectoryImage, path: str | os.PathLike[str]) -> None:
         """Save an image without keeping the broker from its work; see :meth:`Snapshot.save`."""
-        copy = f"{image.path}-saved-{next(self._numbers)}"
+        copy = f"{image.path}-saved-{uuid4().hex}"
         self._portal.call(lambda: image.clone(copy))
         try:
             save_directory(image.filesystem, copy, path)
         finally:
             image.filesystem.remove_directory(copy)
 
-    def discard(self, image: DirectoryImage) -> None:
-        """Remove an image; if the broker has ended, it is gone already."""
+    def discard(self, snapshot: Snapshot) -> None:
+        """Remove a snapshot; if the broker has ended, it is gone already."""
+
+        def remove() -> None:
+            snapshot.image.remove()
+            if self._taken.get(snapshot.name) is snapshot:
+                del self._taken[snapshot.name]
+
         with suppress(BrokerFailed):
-            self._portal.call(image.remove)
+            self._portal.call(remove)

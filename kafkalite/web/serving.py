@@ -22,7 +22,7 @@ from kafkalite.testing.portal import Portal
 from kafkalite.web.answers import Answer, Refused, failure
 from kafkalite.web.connection import Asked, Connection
 from kafkalite.web.guard import check_content_type, check_host
-from kafkalite.web.routes.table import routes
+from kafkalite.web.routes.table import ROUTES
 from kafkalite.web.routing import ask
 from kafkalite_storage.errors import StorageError
 
@@ -99,7 +99,6 @@ class Controls:
     def __init__(self, handle: Handle, own: str) -> None:
         self._handle = handle
         self._own = own
-        self._routes = routes()
         self._threads = trio.CapacityLimiter(MOST_CONNECTIONS)
         self._connections = 0
 
@@ -124,7 +123,7 @@ class Controls:
 
     def _call(self, asked: Asked) -> Answer:
         try:
-            return Answer(body=ask(self._routes, self._handle, asked.method, asked.target, asked.body))
+            return Answer(body=ask(ROUTES, self._handle, asked.method, asked.target, asked.body))
         except Refused as refused:
             return refused.answer
         except (NotInTime, BrokerFailed, LookupError, ValueError, StorageError) as error:

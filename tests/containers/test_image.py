@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
-from container_engine import Engine, Run, unavailable
+from container_engine import IMAGE, Engine, Run, unavailable
 from kafkalite import __version__
 from kafkalite.testing import connect
 
@@ -50,7 +52,7 @@ def test_a_stop_is_heeded_before_the_broker_has_started(run: Run) -> None:
 
 def test_what_was_written_is_there_after_a_restart_on_the_same_volume(run: Run, volume: str) -> None:
     mount = f"{volume}:/var/lib/kafkalite"
-    first = run("--volume", mount)
+    first = run("--volume", mount, "--env", "KAFKALITE_TOPICS=orders")
     with connect(first.advertise()) as handle:
         produced = handle.produce("orders", "one", "two")
     first.engine("stop", first.name)
@@ -92,6 +94,17 @@ def test_topics_and_properties_come_from_the_environment_and_from_a_folder(run: 
         assert partitions == {"orders": 3, "clicks": 4, "prices": 4}
         assert [record.text for record in handle.records("prices")] == ["1"]
     assert '"3600000"' in broker.exec("kafkalite", "configs", "describe", "topic", "orders", "--all", "--json")
+
+
+def test_the_controls_are_reached_from_this_machine_and_from_another_container(network: str, run: Run) -> None:
+    options = ("--network", network, "--network-alias", "kafka", "--publish", "127.0.0.1::9093")
+    broker = run(*options, "--env", "KAFKALITE_CONTROLS=0.0.0.0:9093", "--env", "KAFKALITE_TOPICS=orders")
+    published = broker.engine("port", broker.name, "9093/tcp").strip()
+    with urlopen(f"http://{published}/topics", timeout=10) as answer:
+        assert [topic["name"] for topic in json.load(answer)["topics"]] == ["orders"]
+    ask = "import urllib.request as r; print(r.urlopen('http://kafka:9093/topics').read().decode())"
+    asked = ("run", "--rm", "--network", network, "--entrypoint", "python3", IMAGE, "-c", ask)
+    assert '"name": "orders"' in broker.engine(*asked)
 
 
 @pytest.mark.parametrize(

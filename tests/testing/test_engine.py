@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -177,9 +178,7 @@ async def test_what_a_silent_member_says_arrives_when_the_silence_ends() -> None
             number = await client.send(HEARTBEAT, 4)
             async with await trio.open_tcp_stream(*broker.addresses[0]) as other:
                 assert (await ProtocolClient(other).call(MetadataRequest(topics=()), 9)).brokers
-            with trio.move_on_after(0):
-                await client.receive(HeartbeatResponse, 4)
-                raise AssertionError("it was heard")
+            assert not select.select([client.stream.socket], [], [], 0)[0], "it was heard"
             silence.end()
             assert (await client.receive(HeartbeatResponse, 4))[0] == number
 

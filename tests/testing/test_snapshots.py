@@ -445,6 +445,17 @@ def test_a_snapshot_that_was_discarded_cannot_be_used(broker: Handle) -> None:
     assert texts(broker) == ["a"]
 
 
+def test_snapshots_are_found_by_their_names(broker: Handle) -> None:
+    seed, first = broker.snapshots.take("seed"), broker.snapshots.take()
+    assert broker.snapshots["seed"] is seed
+    assert list(broker.snapshots) == [seed, first]
+    with pytest.raises(ValueError, match="there is a snapshot 'seed' already"):
+        broker.snapshots.take("seed")
+    seed.discard()
+    with pytest.raises(LookupError, match=f"there is no snapshot 'seed'; snapshots: '{first.name}'"):
+        broker.snapshots["seed"]
+
+
 def test_a_snapshot_of_another_broker_is_refused(broker: Handle) -> None:
     with run() as other, pytest.raises(ValueError, match="not a snapshot of this broker"):
         broker.snapshots.restore(other.snapshots.take())

@@ -1,8 +1,8 @@
-"""The request log and snapshots over HTTP."""
+"""The request log over HTTP."""
 
 from __future__ import annotations
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Producer
 
 from served import Served
 
@@ -45,25 +45,3 @@ def test_names_that_kafka_does_not_have_are_refused(served: Served) -> None:
         status, why = served.refusal("GET", f"/requests?{query}")
         assert status == 400
         assert query.partition("=")[2] in why
-
-
-def test_a_broker_goes_back_to_a_snapshot_and_its_consumers_with_it(served: Served) -> None:
-    served.post("/produce", topic="orders", values=["two apples"])
-    served.post("/snapshots", name="seeded")
-    assert served.refusal("POST", "/snapshots", name="seeded") == (409, "there is a snapshot 'seeded' already")
-    send(served, "by mistake")
-    assert served.post("/snapshots/seeded/restore") == {}
-    send(served, "three pears")
-    consumer = Consumer({"bootstrap.servers": served.bootstrap, "group.id": "billing", "auto.offset.reset": "earliest"})
-    consumer.subscribe(["orders"])
-    assert [message.value() for message in consumer.consume(2, timeout=20)] == [b"two apples", b"three pears"]
-    consumer.close()
-
-
-def test_snapshots_are_named_and_discarded(served: Served) -> None:
-    served.post("/snapshots", name="a")
-    served.post("/snapshots", name="b")
-    assert served.get("/snapshots") == {"snapshots": ["a", "b"]}
-    assert served.ask("DELETE", "/snapshots/a") == (200, {})
-    assert served.get("/snapshots") == {"snapshots": ["b"]}
-    assert served.refusal("POST", "/snapshots/a/restore") == (404, "there is no snapshot 'a'; snapshots: 'b'")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kafkalite import __version__
-from kafkalite.web.routes import faults, groups, requests, surroundings, topics
-from kafkalite.web.routes.snapshots import Shelf
+from kafkalite.web.routes import faults, groups, requests, snapshots, surroundings, topics
 from kafkalite.web.routes.taken import Nothing
 from kafkalite.web.routing import Route, route
 
@@ -15,21 +14,18 @@ if TYPE_CHECKING:
     from kafkalite.web.json_values import Json
 
 
-def routes() -> tuple[Route, ...]:
-    """Make the routes to one broker."""
+def index(handle: Handle, _: Nothing) -> Json:
+    """Tell where clients find the broker, and what can be asked here."""
+    routes = [f"{each.method} {each.path}" for each in ROUTES]
+    return {"kafkalite": __version__, "bootstrap": handle.bootstrap, "routes": routes}
 
-    def index(handle: Handle, _: Nothing) -> Json:
-        """Tell where clients find the broker, and what can be asked here."""
-        paths = [f"{each.method} {each.path}" for each in found]
-        return {"kafkalite": __version__, "bootstrap": handle.bootstrap, "routes": paths}
 
-    found = (
-        route("GET", "/", Nothing, index),
-        *topics.ROUTES,
-        *groups.ROUTES,
-        *surroundings.ROUTES,
-        *faults.ROUTES,
-        *requests.ROUTES,
-        *Shelf().routes(),
-    )
-    return found
+ROUTES: Final[tuple[Route, ...]] = (
+    route("GET", "/", Nothing, index),
+    *topics.ROUTES,
+    *groups.ROUTES,
+    *surroundings.ROUTES,
+    *faults.ROUTES,
+    *requests.ROUTES,
+    *snapshots.ROUTES,
+)

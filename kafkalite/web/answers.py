@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kafkalite.web.json_values import Json
+    from kafkalite_storage.errors import StorageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class BadInput(Refused):
         super().__init__(HTTPStatus.BAD_REQUEST, message)
 
 
-def failure(error: NotInTime | BrokerFailed | LookupError | ValueError) -> Answer:
+def failure(error: NotInTime | BrokerFailed | LookupError | ValueError | StorageError) -> Answer:
     """Say what the handle says: not in time, stopped, not there, or refused by the broker."""
     if isinstance(error, NotInTime):
         status = HTTPStatus.GATEWAY_TIMEOUT  # not 408, which some clients take as a reason to ask again

@@ -24,6 +24,7 @@ from kafkalite.web.connection import Asked, Connection
 from kafkalite.web.guard import check_content_type, check_host
 from kafkalite.web.routes.table import ROUTES
 from kafkalite.web.routing import ask
+from kafkalite_storage.errors import StorageError
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
@@ -125,7 +126,7 @@ class Controls:
             return Answer(body=ask(ROUTES, self._handle, asked.method, asked.target, asked.body))
         except Refused as refused:
             return refused.answer
-        except (NotInTime, BrokerFailed, LookupError, ValueError) as error:
+        except (NotInTime, BrokerFailed, LookupError, ValueError, StorageError) as error:
             return failure(error)
         except Exception as error:
             log.exception("%s %s failed", asked.method, asked.target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kafkalite import __version__
-from kafkalite.web.routes import faults, groups, snapshots, surroundings, topics
+from kafkalite.web.routes import faults, groups, requests, snapshots, surroundings, topics
 from kafkalite.web.routes.taken import Nothing
 from kafkalite.web.routing import Route, route
 
@@ -26,5 +26,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *groups.ROUTES,
     *surroundings.ROUTES,
     *faults.ROUTES,
+    *requests.ROUTES,
     *snapshots.ROUTES,
 )

@@ -24,5 +24,10 @@ class Patient:
     timeout: float = PATIENCE
 
     def __post_init__(self) -> None:
-        if not 0 <= self.timeout <= _LONGEST:
-            raise BadInput(f"'timeout' must be from 0 to {_LONGEST:g} seconds")
+        check_timeout(self.timeout)
+
+
+def check_timeout(timeout: float) -> None:
+    """Check how long something is waited for. Raises BadInput."""
+    if not 0 <= timeout <= _LONGEST:
+        raise BadInput(f"'timeout' must be from 0 to {_LONGEST:g} seconds")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,8 @@ FILES = {
     "go": EXAMPLES / "go" / "kafkalite_test.go",
     "javascript": EXAMPLES / "node" / "kafkalite.test.js",
 }
-NAMES = ("kafka", "other", "random")
+OURS = f"kafkalite-page-{secrets.token_hex(4)}-"
+NAMES = tuple(f"{OURS}{name}" for name in ("kafka", "other", "random"))
 
 
 def blocks(language: str) -> list[str]:
@@ -73,15 +75,15 @@ def test_the_commands_do_what_they_show(shell: dict[str, str]) -> None:
     assert build.startswith("build --file docker/Dockerfile")
     for part in others:
         command, _, shown = part.partition("\n")
-        done = subprocess.run(
-            ["bash", "-c", f"docker {command}"], env=shell, capture_output=True, text=True, timeout=120
-        )
+        # The names on the page may be those of somebody's containers.
+        command = re.sub(r"(--name|docker exec|docker port) ", rf"\1 {OURS}", f"docker {command}")
+        done = subprocess.run(["bash", "-c", command], env=shell, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
         assert done.stdout == shown or not shown
     for name in NAMES:
         subprocess.run(["bash", "-c", f"docker exec {name} kafkalite ready"], env=shell, check=True, timeout=60)
     port = subprocess.run(
-        ["docker", "port", "random", "9092/tcp"], env=shell, capture_output=True, text=True, check=True, timeout=60
+        ["docker", "port", NAMES[-1], "9092/tcp"], env=shell, capture_output=True, text=True, check=True, timeout=60
     ).stdout.strip()
     for bootstrap in ("127.0.0.1:9092", "127.0.0.1:19092", port):
         with connect(bootstrap) as handle:

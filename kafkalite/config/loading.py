@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -11,7 +12,7 @@ from kafkalite.config.address import HostPort
 from kafkalite.config.broker_config import BrokerConfig
 from kafkalite.config.initial_topics import TOPICS_VARIABLE, InitialTopic
 from kafkalite.config.property import ConfigError, Effect
-from kafkalite.config.setting import Setting, from_arguments, from_environment, from_file
+from kafkalite.config.setting import Setting, from_arguments, from_environment, from_file, meant_for_kafkas_image
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
 from kafkalite_storage.config_value import ConfigValue, format_value
 from kafkalite_storage.errors import InvalidConfig
@@ -60,7 +61,8 @@ def load(
         *initial_topics.from_list(environment.get(TOPICS_VARIABLE, ""), f"environment variable {TOPICS_VARIABLE}"),
         *(topic for each in topics for topic in initial_topics.from_list(each, "--topics")),
     ])  # fmt: skip
-    return _broker_config(given, described)
+    config = _broker_config(given, described)
+    return replace(config, warnings=(*config.warnings, *meant_for_kafkas_image(environment)))
 
 
 class _Values:

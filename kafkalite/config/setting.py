@@ -10,6 +10,7 @@ from kafkalite.config.toml_file import TomlFile
 from kafkalite_storage.topic_config import TOPIC_CONFIGS
 
 ENVIRONMENT_PREFIX: Final = "KAFKALITE_SET_"
+_KAFKAS_PREFIX: Final = "KAFKA_"
 _SHORT_VARIABLES: Final = {
     "KAFKALITE_LISTEN": "listeners",
     "KAFKALITE_ADVERTISE": "advertised.listeners",
@@ -41,6 +42,14 @@ def from_environment(environment: Mapping[str, str]) -> Iterator[Setting]:
         if key.startswith(ENVIRONMENT_PREFIX):
             name = key.removeprefix(ENVIRONMENT_PREFIX).lower().replace("_", ".")
             yield _known(Setting(name, text, f"environment variable {key}"))
+
+
+def meant_for_kafkas_image(environment: Mapping[str, str]) -> Iterator[str]:
+    """Tell of variables that Apache Kafka's own image would read as properties, which are not read here."""
+    for key in environment:
+        name = key.removeprefix(_KAFKAS_PREFIX).lower().replace("_", ".")
+        if key.startswith(_KAFKAS_PREFIX) and name in PROPERTIES:
+            yield f"environment variable {key} is for Apache Kafka's image: here {variable(name)} is read"
 
 
 def from_arguments(arguments: Iterable[str]) -> Iterator[Setting]:

@@ -196,3 +196,15 @@ def test_loopback_needs_no_warning(address: str) -> None:
     config = load(listen=[address])
     assert config.warnings == ()
     assert str(config.listen[0]) == address
+
+
+def test_variables_for_kafkas_own_image_change_nothing_and_are_told_of() -> None:
+    # KAFKA_PORT is what an orchestrator says of a service named kafka, KAFKA_HEAP_OPTS is for a JVM.
+    environment = {"KAFKA_NUM_PARTITIONS": "6", "KAFKA_PORT": "tcp://10.0.0.1:9092", "KAFKA_HEAP_OPTS": "-Xmx1G"}
+    config = load(environment=environment)
+    assert config.num_partitions == 1
+    (warning,) = config.warnings
+    assert warning == (
+        "environment variable KAFKA_NUM_PARTITIONS is for Apache Kafka's image: "
+        "here KAFKALITE_SET_NUM_PARTITIONS is read"
+    )

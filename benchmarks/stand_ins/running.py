@@ -15,6 +15,9 @@ from kafkalite_conformance.leash import LeashedProcess
 
 SUITE: Final = Path(__file__).parent / "suite"
 _WITHIN_S: Final = 900
+_EXIT_WITHIN_S: Final = 20
+_ALL_TOLD: Final = "peak_megabytes"
+"""What is told last, when every test has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,8 @@ class Run:
     start_s: float
     session_s: float
     tests: Mapping[str, Tested]
+    ended: bool
+    """Whether pytest ended by itself, once its tests had."""
     broker_megabytes: float
     pytest_megabytes: float
 
@@ -72,18 +77,16 @@ def _tested(where: str, folder: Path, *, start_s: float, pid: int | None) -> Run
     ]  # fmt: skip
     # Nothing but pytest: what other plugins of this environment cost is not the stand-ins' doing.
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    before = time.monotonic()
     with output.open("wb") as log:
         process = LeashedProcess(command, stdout=log, stderr=log, environment=environment, folder=folder)
         try:
-            while process.exit_status is None and time.monotonic() - before < _WITHIN_S:
-                time.sleep(0.01)
-            session_s = time.monotonic() - before
+            session_s = _until_over(process, times)
+            ended = process.exit_status is not None
             megabytes = 0.0 if pid is None else peak_megabytes(pid)
         finally:
             process.kill()
-    lines = [json.loads(line) for line in times.read_text().splitlines()] if times.exists() else []
-    if not lines or "peak_megabytes" not in lines[-1]:
+    lines = [json.loads(line) for line in _lines(times)]
+    if not lines or _ALL_TOLD not in lines[-1]:
         raise RunFailedError(f"the tests did not come to their end:\n{output.read_text()[-2000:]}")
     return Run(
         start_s=start_s,
@@ -92,6 +95,23 @@ def _tested(where: str, folder: Path, *, start_s: float, pid: int | None) -> Run
             line["test"]: Tested(seconds=line["seconds"], passed=line["passed"], reason=line["reason"])
             for line in lines[:-1]
         },
+        ended=ended,
         broker_megabytes=megabytes,
-        pytest_megabytes=lines[-1]["peak_megabytes"],
+        pytest_megabytes=lines[-1][_ALL_TOLD],
     )
+
+
+def _until_over(process: LeashedProcess, times: Path) -> float:
+    """Wait for the end of pytest, but not for ever once its tests have ended; tell the seconds that it took."""
+    before, told = time.monotonic(), None
+    while process.exit_status is None and (now := time.monotonic()) - before < _WITHIN_S:
+        if told is None and any(_ALL_TOLD in line for line in _lines(times)[-1:]):
+            told = now
+        if told is not None and now - told > _EXIT_WITHIN_S:
+            return told - before
+        time.sleep(0.05)
+    return time.monotonic() - before
+
+
+def _lines(times: Path) -> list[str]:
+    return times.read_text().splitlines() if times.exists() else []

@@ -61,6 +61,11 @@ def _failures(runs: Runs) -> str:
             often = "" if times == len(of) else f" ({times} of {len(of)} runs)"
             lines.append(f"- `{test}`{often}: {_short(reason)}")
         lines.append("")
+    lines += [
+        f"With {STAND_INS[name].title} pytest did not end by itself in {stuck} of {len(of)} runs, after its last test."
+        for name, of in runs.items()
+        if (stuck := sum(not run.ended for run in of))
+    ]
     return "\n".join(lines).strip()
 
 

@@ -254,7 +254,7 @@ class Broker:
         path = self.config.data_dir / SNAPSHOTS / f"fork-{self._images}"
         snapshot.clone(str(path))
         listen = tuple(HostPort(address.host, 0) for address in self.config.listen)
-        config = replace(self.config, data_dir=path, listen=listen, advertise=None)
+        config = replace(self.config, data_dir=path, listen=listen, advertise=None, advertise_outside=None)
         return Broker(config, clock=clock, file_system=snapshot.filesystem)
 
     async def __aenter__(self) -> Self:
@@ -284,7 +284,7 @@ def _successor(before: Node, snapshot: DirectoryImage) -> Node:
     fs, least_producer_id = before.storage.filesystem, before.next_producer_ids
     directory = before.exchange(snapshot)
     node = Node(before.config, before.deadlines, fs, directory=directory, least_producer_id=least_producer_id)
-    node.groups.succeed(before.groups)
+    node.succeed(before)
     return node
 
 

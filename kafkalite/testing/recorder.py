@@ -54,7 +54,9 @@ class Recorder:
         def start() -> None:
             if self._is_on:
                 raise ValueError("the request log is on already")
-            log = request_log(lambda: self._broker.node, bounds=bounds, on_change=lambda logged: self._changed(log, logged))
+            log = request_log(
+                lambda: self._broker.node, bounds=bounds, on_change=lambda logged: self._changed(log, logged)
+            )
             self._log = log
             self._engine.observers.append(log.observe)
             self._is_on = True

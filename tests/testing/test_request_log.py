@@ -14,9 +14,9 @@ import aiokafka
 import confluent_kafka
 import kafka
 import pytest
+from blocking_client import BlockingClient
 from confluent_kafka.admin import AdminClient
 
-from blocking_client import BlockingClient
 from kafkalite.testing import Handle, NotInTime, NotOnThisBroker, connect, run
 from kafkalite.testing.request_log import criteria
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse

@@ -304,10 +304,10 @@ Attachment = Callable[[Broker], "AbstractContextManager[object]"]
 
 
 class Beside(Protocol):
-    """Something that runs beside the broker of a program, from before it is ready until it has ended."""
+    """Something that runs beside the broker of a program, from before a client is served until it has ended."""
 
     async def __call__(self, broker: Broker, *, task_status: trio.TaskStatus[None]) -> None:
-        """Run until cancelled; the broker serves already, and is told to be ready with ``task_status``."""
+        """Run until cancelled; the broker is open, and serves nobody before it is told so with ``task_status``."""
         ...
 
 
@@ -351,11 +351,10 @@ async def _run(
             stack.enter_context(attach(broker))
         async with trio.open_nursery() as nursery:
             await nursery.start(_stop_on_signal, broker, nursery.cancel_scope)
+            if beside is not None:
+                await nursery.start(beside, broker)
             async with trio.open_nursery() as running:
-                addresses = await running.start(broker.run)
-                if beside is not None:
-                    await nursery.start(beside, broker)
-                on_ready(addresses)
+                on_ready(await running.start(broker.run))
             nursery.cancel_scope.cancel()
 
 

@@ -254,7 +254,7 @@ class Broker:
         path = self.config.data_dir / SNAPSHOTS / f"fork-{self._images}"
         snapshot.clone(str(path))
         listen = tuple(HostPort(address.host, 0) for address in self.config.listen)
-        config = replace(self.config, data_dir=path, listen=listen, advertise=None)
+        config = replace(self.config, data_dir=path, listen=listen, advertise=None, advertise_outside=None)
         return Broker(config, clock=clock, file_system=snapshot.filesystem)
 
     async def __aenter__(self) -> Self:
@@ -284,7 +284,7 @@ def _successor(before: Node, snapshot: DirectoryImage) -> Node:
     fs, least_producer_id = before.storage.filesystem, before.next_producer_ids
     directory = before.exchange(snapshot)
     node = Node(before.config, before.deadlines, fs, directory=directory, least_producer_id=least_producer_id)
-    node.groups.succeed(before.groups)
+    node.succeed(before)
     return node
 
 
@@ -304,10 +304,10 @@ Attachment = Callable[[Broker], "AbstractContextManager[object]"]
 
 
 class Beside(Protocol):
-    """Something that runs beside the broker of a program, from before it is ready until it has ended."""
+    """Something that runs beside the broker of a program, from before a client is served until it has ended."""
 
     async def __call__(self, broker: Broker, *, task_status: trio.TaskStatus[None]) -> None:
-        """Run until cancelled; the broker serves already, and is told to be ready with ``task_status``."""
+        """Run until cancelled; the broker is open, and serves nobody before it is told so with ``task_status``."""
         ...
 
 
@@ -351,11 +351,10 @@ async def _run(
             stack.enter_context(attach(broker))
         async with trio.open_nursery() as nursery:
             await nursery.start(_stop_on_signal, broker, nursery.cancel_scope)
+            if beside is not None:
+                await nursery.start(beside, broker)
             async with trio.open_nursery() as running:
-                addresses = await running.start(broker.run)
-                if beside is not None:
-                    await nursery.start(beside, broker)
-                on_ready(addresses)
+                on_ready(await running.start(broker.run))
             nursery.cancel_scope.cancel()
 
 

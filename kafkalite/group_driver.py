@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kafkalite.group_commit import GroupCommit
     from kafkalite.groups.coordinator import GroupCoordinator
     from kafkalite.groups.effects import Client, Effects
+    from kafkalite.groups.group import Group
     from kafkalite.groups.pinning import Overrule
     from kafkalite.handlers.handling import Reply
     from kafkalite_storage.log import PartitionLog
@@ -60,7 +61,7 @@ class GroupDriver:
         self.on_performed: Callable[[Effects], None] | None = None
         """Told after each change of a group, once its replies are under way: for whoever waits for a state."""
         self.overrule: Overrule | None = None
-        """Changes what the leaders of groups assign; to be set before the first member comes."""
+        """Changes what the leaders of groups assign."""
 
     @property
     def coordinator(self) -> GroupCoordinator:
@@ -69,7 +70,7 @@ class GroupDriver:
         Raises RequestError when it cannot be read: a group shall rather wait than go back to an old commit.
         """
         if self._loaded is None:
-            loaded = _new_coordinator(self._config, self.overrule)
+            loaded = _new_coordinator(self._config, self._overruled)
             try:
                 loaded.load(self._kept(), now=self._deadlines.now())
             except StorageError as error:
@@ -186,6 +187,9 @@ class GroupDriver:
         """Go on with what was asked of the driver of another state, by whoever watches and steers the groups."""
         self.on_performed, self.overrule, self._away = before.on_performed, before.overrule, before._away
 
+    def _overruled(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
+        return assignments if self.overrule is None else self.overrule(group, assignments)
+
     def topic_deleted(self, name: str) -> None:
         """Forget the offsets that were committed for a topic."""
         self.perform(self.coordinator.delete_topic_offsets([name]))
@@ -235,7 +239,7 @@ def _send(effects: Effects) -> None:
         cast("Reply[Any]", reply.token).send(reply.response)
 
 
-def _new_coordinator(config: BrokerConfig, overrule: Overrule | None) -> GroupCoordinator:
+def _new_coordinator(config: BrokerConfig, overrule: Overrule) -> GroupCoordinator:
     # Imported here because a broker shall be up before the first member of a group needs all of this.
     from kafkalite.groups.config import GroupConfig
     from kafkalite.groups.coordinator import GroupCoordinator

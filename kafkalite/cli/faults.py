@@ -6,13 +6,12 @@ import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING
 
 import click
 
 from kafkalite.controls.faults.file import FaultFileError, read_faults
-from kafkalite.controls.faults.injector import Injector
+from kafkalite.server.fault_injection import injector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,15 +33,8 @@ def read(path: Path) -> tuple[Fault, ...]:
 @contextmanager
 def injected(faults: Iterable[Fault], broker: Broker) -> Generator[None]:
     """Inject faults into a broker that ends with the block, and log each that fires."""
-    node = broker.node
-    injector = Injector(
-        broker.dispatch.controlled(),
-        now=node.now,
-        call_at=node.deadlines.call_at,
-        topic_name=lambda key: broker.node.topic_name(key),
-        chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
-    )
-    injector.firings.told.append(lambda fired: log.info("%s", fired))
+    made = injector(lambda: broker.node, broker.dispatch.controlled())
+    made.firings.told.append(lambda fired: log.info("%s", fired))
     for fault in faults:
-        injector.add(fault)
+        made.add(fault)
     yield  # and nothing is released afterwards: the broker has ended, and its logs are closed

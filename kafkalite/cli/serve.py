@@ -196,9 +196,9 @@ def _for_tests() -> Mapping[str, str]:
     if find_spec("h11") is None:
         raise click.ClickException("--controls needs h11, which is missing: run pip install 'kafkalite[controls]'")
 
-    from kafkalite.testing.running import DEFAULTS
+    from kafkalite.testing.running import DEFAULTS, text_of
 
-    return {name: str(value) for name, value in DEFAULTS.items()}
+    return {name: text_of(value) for name, value in DEFAULTS.items()}
 
 
 def _memory() -> FileSystem:

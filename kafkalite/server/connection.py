@@ -108,6 +108,7 @@ class Connection:
         self._outbox = Outbox(connected)
         self._resume: trio.Event | None = None  # set when output has drained, or a reply has left
         self._draining = False
+        self._is_closing = False
         self._closed = False
         self._scope = trio.CancelScope()
         self._buffer = bytearray(SMALL_BUFFER)
@@ -167,6 +168,8 @@ class Connection:
             if self._slots:
                 self._slots[-1].follow()
             self._dispatch(self, view[begin:end])
+            if self._is_closing:
+                return
             start = end
             frames += 1
             if frames % _FRAMES_A_TURN == 0:
@@ -255,7 +258,8 @@ class Connection:
         return not self._outbox
 
     def close(self) -> None:
-        """End the connection from our side."""
+        """End the connection from our side; what has arrived and was not begun is not done any more."""
+        self._is_closing = True
         self._scope.cancel()
 
     def _break(self, error: OSError) -> None:

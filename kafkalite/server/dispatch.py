@@ -56,8 +56,13 @@ class Dispatch:
             handler = self._handlers[api.key] = handler_of(api)
         if self.engine is None:
             self._start(connection, handler, header, request)
-        else:
+            return
+        try:
             self._controlled(self.engine, connection, handler, header, request, frame)
+        except RequestError:
+            raise
+        except Exception as error:  # of an observer or a rule
+            raise self._unexpected(error, connection, header) from None
 
     def controlled(self) -> Engine:
         """Give the engine of this broker; with the first call of this, requests begin to pass by it."""
@@ -101,13 +106,16 @@ class Dispatch:
         except RequestError:
             raise
         except Exception as error:
-            # The only place where an error that nobody foresaw is caught: the client is cut off, the broker lives.
-            name, version = header.api.name, header.api_version
-            log.exception("%s v%d from %s failed", name, version, connection)
-            if self.on_unexpected is not None:
-                self.on_unexpected(error)
-            raise RequestError(f"{name} v{version} failed here; the traceback is above") from None
+            raise self._unexpected(error, connection, header) from None
         self.node.after_request()
+
+    def _unexpected(self, error: Exception, connection: Connection, header: RequestHeader) -> RequestError:
+        """Tell of an error that nobody foresaw; gives what cuts the client off, while the broker lives."""
+        name, version = header.api.name, header.api_version
+        log.error("%s v%d from %s failed", name, version, connection, exc_info=error)
+        if self.on_unexpected is not None:
+            self.on_unexpected(error)
+        return RequestError(f"{name} v{version} failed here; the traceback is above")
 
     def _controlled(
         self,
@@ -197,13 +205,12 @@ class _Reply:
         if self._instead is not None:
             self._instead.send(response)
             return
-        for observer in self._observers:
-            observer.sent(response)
-        if response is None:  # nothing is to be sent, and what waits behind goes on
-            self._slot.fill([])
-            return
         header = self._header
-        self._slot.fill(framed(header.api, header.api_version, header.correlation_id, response))
+        # None sends nothing, and what waits behind goes on.
+        parts = [] if response is None else framed(header.api, header.api_version, header.correlation_id, response)
+        for observer in self._settled():
+            observer.sent(response)
+        self._slot.fill(parts)
 
     def skip(self) -> None:
         self.send(None)
@@ -212,8 +219,7 @@ class _Reply:
         if self._instead is not None:
             self._instead.fail(reason)
             return
-        observers, self._observers = self._observers, ()
-        for observer in observers:
+        for observer in self._settled():
             observer.failed(reason)
         self._slot.fail(reason)
 
@@ -224,8 +230,13 @@ class _Reply:
         self._slot.on_abandoned = _both(self._slot.on_abandoned, call)
 
     def _abandoned(self) -> None:
-        for observer in self._observers:
+        for observer in self._settled():
             observer.abandoned()
+
+    def _settled(self) -> Sequence[ReplyObserver]:
+        """Give the observers to whoever tells them how the call ended: they are told once."""
+        observers, self._observers = self._observers, ()
+        return observers
 
 
 def _both(first: Callable[[], None] | None, second: Callable[[], None]) -> Callable[[], None]:

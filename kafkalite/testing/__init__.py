@@ -1,7 +1,7 @@
 """Kafka for tests: ``run()`` starts a broker beside the test, and gives a handle to look at it and to steer it.
 
-Top layer: may import everything below, and nothing may import it but the pytest plugin. Broker and clients stay apart:
-the broker runs on its own thread, with its own event loop.
+Near the top: may import everything below; only the pytest plugin, `kafkalite.web` and the command line may import it.
+Broker and clients stay apart: the broker runs on its own thread, with its own event loop.
 """
 
 from kafkalite.controls.faults.firings import Fired

@@ -65,6 +65,14 @@ class KafkaliteContainer(DockerContainer):
     def start(self) -> Self:
         """Start, and return when clients can connect. Raises BrokerFailed with the container's log if it ends."""
         super().start()
+        try:
+            self._await_broker()
+        except BaseException:
+            self.stop()  # a context manager that could not be entered is not left either
+            raise
+        return self
+
+    def _await_broker(self) -> None:
         address = self._address()
         until = time.monotonic() + _STARTING
         while not answers((address.host, address.port), timeout=1):
@@ -72,7 +80,6 @@ class KafkaliteContainer(DockerContainer):
             time.sleep(_PAUSE)
         # Which port of this machine leads into the container was not known before it ran.
         advertise_outside((address.host, address.port), str(address), timeout=_STARTING)
-        return self
 
     def get_bootstrap_server(self) -> str:
         """Give the broker's address as clients on this machine want it."""

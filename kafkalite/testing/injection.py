@@ -34,21 +34,11 @@ class Injection:
     @cached_property
     def _injector(self) -> Injector:
         """What adds faults; imported when the first one is, because most tests need none."""
-        from random import Random
+        from kafkalite.server.fault_injection import injector
 
-        from kafkalite.controls.faults.injector import Injector
-
-        broker, node = self._broker, self._broker.node
-        injector = Injector(
-            self._engine,
-            now=node.now,
-            call_at=node.deadlines.call_at,
-            topic_name=lambda key: broker.node.topic_name(key),  # a snapshot puts another node there
-            chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
-            fetched=self._fetched,
-        )
-        injector.firings.told.append(self._look)
-        return injector
+        made = injector(lambda: self._broker.node, self._engine, fetched=self._fetched)
+        made.firings.told.append(self._look)
+        return made
 
     def add(self, fault: Fault) -> FaultRule:
         """Add a fault."""

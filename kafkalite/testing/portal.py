@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -21,12 +21,13 @@ T = TypeVar("T")
 class Portal:
     """The way into an event loop; once that has ended, every call raises BrokerFailed.
 
-    To be made in the loop; ``nursery`` runs what takes its time.
+    To be made in the loop; ``nursery`` runs what takes its time. Calls from the loop itself raise RuntimeError.
     """
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
         self._token = trio.lowlevel.current_trio_token()
+        self._thread = threading.get_ident()
         self._owed: set[Future[Any]] = set()
         self._failure: BaseException | None = None
         self._is_closed = False
@@ -40,6 +41,8 @@ class Portal:
         future: Future[T] = Future()
 
         def run() -> None:
+            if future.done():  # it has failed already, because the way was closed meanwhile
+                return
             try:
                 future.set_result(function())
             except Exception as error:
@@ -54,9 +57,13 @@ class Portal:
 
         async def run() -> None:
             try:
-                future.set_result(await function())
+                result = await function()
             except Exception as error:
-                future.set_exception(error)
+                if not future.done():
+                    future.set_exception(error)
+            else:
+                if not future.done():
+                    future.set_result(result)
 
         self._enter(future, lambda: self._nursery.start_soon(run))
         return future.result()
@@ -74,6 +81,8 @@ class Portal:
                 future.set_exception(self._closed())
 
     def _enter(self, future: Future[T], run: Callable[[], None]) -> None:
+        if threading.get_ident() == self._thread and not self._is_closed:
+            raise RuntimeError("the broker's own thread cannot wait for itself: call the handle from another thread")
         self.owe(future)
         if self._is_closed:
             self._owed.discard(future)
@@ -104,5 +113,7 @@ async def completed(future: Future[T], timeout: float) -> T:
         with trio.move_on_after(timeout):
             await done.wait()
         return future.result(timeout=0)
+    import asyncio  # which takes long, and tests that are not its own need not wait for
+
     # Shielded, because a wait that is over must not cancel what others may still look at.
     return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), timeout)

@@ -54,8 +54,11 @@ class Recorder:
         def start() -> None:
             if self._is_on:
                 raise ValueError("the request log is on already")
-            self._log = request_log(lambda: self._broker.node, bounds=bounds, on_change=self._changed)
-            self._engine.observers.append(self._log.observe)
+            log = request_log(
+                lambda: self._broker.node, bounds=bounds, on_change=lambda logged: self._changed(log, logged)
+            )
+            self._log = log
+            self._engine.observers.append(log.observe)
             self._is_on = True
 
         self._portal.call(start)
@@ -104,10 +107,10 @@ class Recorder:
         self._portal.call(begin)
         return Wait(future, lambda: self._portal.call(lambda: self._give_up(future, criteria)))
 
-    def _changed(self, logged: LoggedCall) -> None:
-        if not self._waits:
+    def _changed(self, log: RequestLog, logged: LoggedCall) -> None:
+        if not self._waits or log is not self._log:  # a call may end when another log has been begun
             return
-        exchange = self.log.exchange(logged)
+        exchange = log.exchange(logged)
         for future, criteria in tuple(self._waits.items()):
             if _is_awaited(criteria, exchange):
                 del self._waits[future]

@@ -6,16 +6,10 @@ from types import MappingProxyType
 from typing import Final
 
 from kafkalite_storage import exchange
-from kafkalite_storage.checkpoints import (
-    CLEAN_SHUTDOWN,
-    LOG_START_OFFSETS,
-    RECOVERY_POINTS,
-    TopicPartition,
-    encode_clean_shutdown,
-    encode_offsets,
-)
+from kafkalite_storage.checkpoints import TopicPartition
 from kafkalite_storage.data_directory import DataDirectory
-from kafkalite_storage.directory_image import KEPT_FILES, DirectoryImage
+from kafkalite_storage.directory_image import DirectoryImage
+from kafkalite_storage.directory_imaging import METADATA_PARTITION, DirectoryImaging
 from kafkalite_storage.errors import (
     InvalidPartitions,
     TopicAlreadyExists,
@@ -25,13 +19,10 @@ from kafkalite_storage.errors import (
     storage_failures,
 )
 from kafkalite_storage.filesystem import FileSystem, OsFileSystem
-from kafkalite_storage.images import SNAPSHOTS, Mark, PartitionImage
 from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.log_config import LogConfig
-from kafkalite_storage.log_image import write_new
 from kafkalite_storage.metadata_log import MetadataLog
 from kafkalite_storage.open_files import OpenFiles
-from kafkalite_storage.partition_directories import partition_name
 from kafkalite_storage.partition_logs import PartitionLogs
 from kafkalite_storage.recovery import Recovery, summary
 from kafkalite_storage.topic_changes import config_records, election_records, partition_records
@@ -59,7 +50,6 @@ FEATURES: Final[Mapping[str, int]] = MappingProxyType(
     }
 )
 PRODUCER_ID_BLOCK: Final = 1000
-_METADATA: Final = partition_name(METADATA_TOPIC, 0)
 _CLEANUP_POLICY: Final = "log.cleanup.policy"
 
 
@@ -99,6 +89,7 @@ class Storage:
             check_records=check_records,
         )
         self._logs = self._partitions.opened
+        self._imaging = DirectoryImaging(fs, directory, self._partitions, metadata)
         self.cluster_id = cluster_id
         self.node_id = node_id
         #: Whether the last owner closed in order; if not, logs are checked when they are first opened.
@@ -140,9 +131,9 @@ class Storage:
                 found_id = directory.identify(cluster_id, node_id, new_uuid)
                 clean = directory.has_clean_marker
                 files = OpenFiles(open_segments)
-                metadata = MetadataLog.open(fs, f"{directory.path}/{_METADATA}", files, clean=clean)
+                metadata = MetadataLog.open(fs, f"{directory.path}/{METADATA_PARTITION}", files, clean=clean)
                 if metadata.recovery == Recovery():
-                    directory.images.opened(_METADATA, metadata.log.mark())
+                    directory.images.opened(METADATA_PARTITION, metadata.log.mark())
                 _check_features(metadata.catalogue.features, str(path))
                 storage = cls(
                     fs,
@@ -447,53 +438,17 @@ class Storage:
 
         Nothing changes, except that large active segments may be closed. Raises StorageError, and leaves nothing then.
         """
-        fs, path = self._fs, f"{self.path}/{SNAPSHOTS}/{name}"
-        taken = self._partitions.take_images()
-        with storage_failures(path):
-            taken.images[_METADATA] = self._image_of_metadata()
-            image = DirectoryImage(fs, path, taken.images, self._directory.images)
-        try:
-            with storage_failures(path):
-                fs.make_directory(path)
-                for file in KEPT_FILES:
-                    if fs.exists(f"{self.path}/{file}"):
-                        fs.link(f"{self.path}/{file}", f"{path}/{file}")
-                write_new(fs, f"{path}/{RECOVERY_POINTS}", encode_offsets(taken.ends))
-                write_new(fs, f"{path}/{LOG_START_OFFSETS}", encode_offsets(taken.starts))
-                write_new(fs, f"{path}/{CLEAN_SHUTDOWN}", encode_clean_shutdown(-1))
-        except BaseException:
-            image.remove()
-            raise
-        return image
-
-    def _image_of_metadata(self) -> PartitionImage:
-        log, images = self._metadata.log, self._directory.images
-
-        def write(path: str) -> Mark:
-            log.write_image(path)
-            return log.mark()
-
-        return images.current(_METADATA, log.mark()) or images.make(_METADATA, write)
+        return self._imaging.take(name)
 
     def exchange(self, image: DirectoryImage) -> DataDirectory:
         """Let go of everything, and put what an image of this directory holds into its place; go on to own it.
 
         Nothing has changed if it raises StorageFailure. After an OSError the next start completes the exchange.
         """
-        logs = {partition_name(*key): log for key, log in self._logs.items()} | {_METADATA: self._metadata.log}
-        images = self._directory.images
-        staying: list[str] = []
-        for name, partition in image.partitions.items():
-            log = logs.get(name)
-            if images.current(name, None if log is None else log.mark()) is partition:
-                staying.append(name)
-                if log is not None:
-                    log.save_state()
-        exchange.prepare(image, self.path, staying)
+        self._imaging.prepare_exchange(image)
         directory = self.let_go()
         try:
-            exchange.exchange(self._fs, self.path)
-            images.put_in_place(image.partitions)
+            self._imaging.complete_exchange(image)
         except BaseException:
             directory.release()
             raise

@@ -69,5 +69,16 @@ async def test_the_address_for_outside_changes_while_the_broker_runs(broker: Bro
     assert broker.node.storage.broker_configs("1") == {}
 
 
+async def test_the_address_for_outside_outlives_a_restore_and_is_not_that_of_a_fork(
+    broker: Broker, client: ProtocolClient
+) -> None:
+    assert await alter(client, (OUTSIDE, SET, "127.0.0.1:49153"), name="1", kind=BROKER) is ErrorCode.NONE
+    snapshot = broker.take_snapshot()
+    await broker.restore(snapshot)
+    assert broker.node.advertised("/10.88.0.1", (LOCAL, 9092)) == ("127.0.0.1", 49153)
+    async with broker.fork(snapshot) as fork:
+        assert fork.node.advertised("/10.88.0.1", (LOCAL, 9093)) == (LOCAL, 9093)
+
+
 async def test_the_address_for_outside_is_not_that_of_all_brokers(client: ProtocolClient) -> None:
     assert await alter(client, (OUTSIDE, SET, "127.0.0.1:1"), name="", kind=BROKER) is ErrorCode.INVALID_REQUEST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import subprocess
 import sys
 
@@ -9,8 +10,10 @@ import pytest
 import trio
 
 import kafkalite
+from kafkalite.broker import Broker, run
 from kafkalite.config import HostPort, load
 from kafkalite.errors import StartError
+from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from protocol_client import ProtocolClient
 
@@ -61,3 +64,27 @@ def test_importing_kafkalite_imports_nothing_heavy() -> None:
 def test_what_is_not_exported_is_missing() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Brokre'"):
         kafkalite.Brokre  # noqa: B018
+
+
+def test_no_client_is_served_before_what_runs_beside_the_broker_is_ready() -> None:
+    served_before: list[bool] = []
+
+    async def beside(broker: Broker, *, task_status: trio.TaskStatus[None]) -> None:
+        async with await trio.open_tcp_stream(*broker.addresses[0]) as stream:
+            client = ProtocolClient(stream)
+            number = await client.send(MetadataRequest(topics=()), 9)
+            for _ in range(20):
+                await trio.lowlevel.checkpoint()
+            served_before.append(bool(select.select([stream.socket], [], [], 0)[0]))
+            task_status.started()
+            with trio.fail_after(10):
+                assert (await client.receive(MetadataResponse, 9))[0] == number
+        broker.stop()
+
+    run(
+        load(listen=["127.0.0.1:0"], data="/kafkalite"),
+        on_ready=lambda _: None,
+        file_system=MemoryFileSystem(),
+        beside=beside,
+    )
+    assert served_before == [False]

@@ -126,6 +126,14 @@ async def test_an_owed_reply_is_abandoned_when_the_client_leaves(nursery: trio.N
     await pair.ended.wait()
 
 
+async def test_what_arrived_behind_a_request_that_ends_the_connection_is_not_begun(nursery: trio.Nursery) -> None:
+    server = Server(on_frame=lambda connection, _: connection.slot().fail("no"))
+    pair = await connect(server, nursery)
+    await pair.client.send_all(frame(b"1") + frame(b"2"))
+    await pair.ended.wait()
+    assert server.frames == [b"1"]
+
+
 async def test_who_asks_late_whether_another_request_has_come_is_told_at_once(nursery: trio.Nursery) -> None:
     slots: list[Slot] = []
     pair = await connect(Server(on_frame=lambda connection, _: slots.append(connection.slot())), nursery)

@@ -129,6 +129,9 @@ class Ends:
     def failed(self, reason: str) -> None:
         self.noted.append(reason)
 
+    def abandoned(self) -> None:
+        self.noted.append("abandoned")
+
 
 async def test_a_rule_changes_what_the_handler_answers_and_observers_see_what_is_sent() -> None:
     ends = Ends()
@@ -164,6 +167,42 @@ async def test_observers_learn_that_a_client_is_cut_off() -> None:
 
     await converse(lambda _, owed: owed.fail("as the rule says"), talk)
     assert ends.noted == ["as the rule says"]
+
+
+async def test_observers_learn_once_how_a_call_ended_whose_client_left_while_it_was_held() -> None:
+    ends = Ends()
+    held: list[Proceed] = []
+
+    async def talk(client: ProtocolClient, engine: Engine) -> None:
+        engine.observers.append(lambda call: ends)
+        await client.send(HEARTBEAT, 4)
+        await client.stream.aclose()
+        with trio.fail_after(5):
+            while not ends.noted:
+                await trio.lowlevel.checkpoint()
+        held.pop()()
+
+    await converse(lambda proceed, _: held.append(proceed), talk)
+    assert ends.noted == ["abandoned"]
+
+
+async def test_a_rule_that_fails_cuts_its_client_off_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    unexpected: list[Exception] = []
+
+    def fail(proceed: Proceed, owed: Owed) -> None:
+        raise ZeroDivisionError
+
+    async with kafkalite.Broker() as broker:
+        broker.dispatch.controlled().rules.append(HeartbeatRule(fail))
+        broker.dispatch.on_unexpected = unexpected.append
+        async with await trio.open_tcp_stream(*broker.addresses[0]) as stream:
+            client = ProtocolClient(stream)
+            await client.send(HEARTBEAT, 4)
+            assert await client.is_closed()
+        async with await trio.open_tcp_stream(*broker.addresses[0]) as stream:
+            assert (await ProtocolClient(stream).call(MetadataRequest(topics=()), 9)).brokers
+    assert [type(error) for error in unexpected] == [ZeroDivisionError]
+    assert "Heartbeat v4" in caplog.text
 
 
 async def test_what_a_silent_member_says_arrives_when_the_silence_ends() -> None:

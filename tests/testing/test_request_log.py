@@ -14,9 +14,12 @@ import aiokafka
 import confluent_kafka
 import kafka
 import pytest
+from blocking_client import BlockingClient
 from confluent_kafka.admin import AdminClient
 
 from kafkalite.testing import Handle, NotInTime, NotOnThisBroker, connect, run
+from kafkalite.testing.request_log import criteria
+from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from members import Join
 
 QUIET = {"log_level": 0}
@@ -40,6 +43,19 @@ def consumer(broker: Handle) -> Iterator[confluent_kafka.Consumer]:
     })  # fmt: skip
     yield made
     made.close()
+
+
+def test_a_call_of_an_earlier_log_that_ends_now_is_not_awaited_in_the_next_one(broker: Handle) -> None:
+    with broker.faults.hold("Metadata") as fault, BlockingClient(int(broker.bootstrap.rpartition(":")[2])) as client:
+        with broker.requests.recording():
+            client.send(MetadataRequest(topics=()), 9)
+            fault.await_fired()
+        with broker.requests.recording() as log:
+            wait = broker._backend.steering.recorder.until(criteria("Metadata", {}))
+            assert fault.release() == 1
+            assert client.receive(MetadataResponse, 9).brokers
+            assert list(log) == []
+            assert not wait.future.done()
 
 
 # What clients do

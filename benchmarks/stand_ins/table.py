@@ -53,7 +53,7 @@ def _failures(runs: Runs) -> str:
         for run in of:
             reasons |= run.failed
         if not reasons:
-            lines.append(f"**{STAND_INS[name].title}** fails none.")
+            lines += [f"**{STAND_INS[name].title}** fails none.", ""]
             continue
         lines += [f"**{STAND_INS[name].title}** fails:", ""]
         for test, reason in reasons.items():

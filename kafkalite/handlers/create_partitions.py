@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kafkalite.handlers.handling import Context, immediate
 from kafkalite_storage.errors import StorageError
+from kafkalite_storage.topics import MOST_NEW_PARTITIONS
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_partitions import (
     CreatePartitionsRequest,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 def handle(node: Node, request: CreatePartitionsRequest, context: Context) -> CreatePartitionsResponse:
     """Grow each topic that may grow."""
     del context
+    if sum(_wanted(node, topic) for topic in request.topics) > MOST_NEW_PARTITIONS:
+        return CreatePartitionsResponse(results=tuple(_too_large(topic) for topic in request.topics))
     times = Counter(topic.name for topic in request.topics)
     results: list[CreatePartitionsTopicResult] = []
     for topic in {topic.name: topic for topic in request.topics}.values():
@@ -40,6 +43,19 @@ def handle(node: Node, request: CreatePartitionsRequest, context: Context) -> Cr
                 code, reason = ErrorCode(error.code), str(error)
         results.append(CreatePartitionsTopicResult(name=topic.name, error_code=code, error_message=reason or None))
     return CreatePartitionsResponse(results=tuple(results))
+
+
+def _wanted(node: Node, topic: CreatePartitionsTopic) -> int:
+    there = node.storage.topics.get(topic.name)
+    return 0 if there is None else max(0, topic.count - there.partitions)
+
+
+def _too_large(topic: CreatePartitionsTopic) -> CreatePartitionsTopicResult:
+    return CreatePartitionsTopicResult(
+        name=topic.name,
+        error_code=ErrorCode.POLICY_VIOLATION,
+        error_message="Excessively large number of additional partitions per request.",
+    )
 
 
 def _refusal(node: Node, wanted: CreatePartitionsTopic) -> tuple[ErrorCode, str]:

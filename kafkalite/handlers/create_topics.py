@@ -1,7 +1,8 @@
 """CreateTopics, versions 2-7: create topics, or only check that they could be.
 
 One replica on this node is all there is: a larger replication factor is refused, -1 means the default. Manual
-assignments must name this node for consecutive partitions. Topics of one request succeed or fail one by one.
+assignments must name this node for consecutive partitions. Topics of one request succeed or fail one by one, but a
+request for more than 10,000 partitions fails as a whole.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from kafkalite.handlers import topic_names
 from kafkalite.handlers.handling import Context, immediate
 from kafkalite.handlers.topic_configs import created_configs
 from kafkalite_storage.errors import StorageError
+from kafkalite_storage.topics import MOST_NEW_PARTITIONS
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_topics import (
     CreatableTopic,
@@ -38,6 +40,9 @@ class _RefusedError(Exception):
 def handle(node: Node, request: CreateTopicsRequest, context: Context) -> CreateTopicsResponse:
     """Create each topic that may be created."""
     del context
+    if sum(_wanted(node, topic) for topic in request.topics) > MOST_NEW_PARTITIONS:
+        # All or nothing, as in Kafka's controller, whose record of one request has to stay small.
+        return CreateTopicsResponse(topics=tuple(_too_large(topic) for topic in request.topics))
     times = Counter(topic.name for topic in request.topics)
     results: list[CreatableTopicResult] = []
     for topic in {topic.name: topic for topic in request.topics}.values():
@@ -50,6 +55,21 @@ def handle(node: Node, request: CreateTopicsRequest, context: Context) -> Create
                 CreatableTopicResult(name=topic.name, error_code=refusal.code, error_message=str(refusal), configs=())
             )
     return CreateTopicsResponse(topics=tuple(results))
+
+
+def _wanted(node: Node, topic: CreatableTopic) -> int:
+    if topic.assignments:
+        return len(topic.assignments)
+    return node.config.num_partitions if topic.num_partitions == _DEFAULT else max(0, topic.num_partitions)
+
+
+def _too_large(topic: CreatableTopic) -> CreatableTopicResult:
+    return CreatableTopicResult(
+        name=topic.name,
+        error_code=ErrorCode.POLICY_VIOLATION,
+        error_message="Excessively large number of partitions per request.",
+        configs=(),
+    )
 
 
 def _create(node: Node, topic: CreatableTopic, *, validate_only: bool) -> CreatableTopicResult:

@@ -12,6 +12,7 @@ from kafkalite_storage.directory_image import DirectoryImage
 from kafkalite_storage.directory_imaging import METADATA_PARTITION, DirectoryImaging
 from kafkalite_storage.errors import (
     InvalidPartitions,
+    PolicyViolation,
     TopicAlreadyExists,
     UnknownTopicId,
     UnknownTopicOrPartition,
@@ -27,7 +28,14 @@ from kafkalite_storage.partition_logs import PartitionLogs
 from kafkalite_storage.recovery import Recovery, summary
 from kafkalite_storage.topic_changes import config_records, election_records, partition_records
 from kafkalite_storage.topic_config import validate
-from kafkalite_storage.topics import BROKER_RESOURCE, METADATA_TOPIC, TOPIC_RESOURCE, Topic, check_topic_name
+from kafkalite_storage.topics import (
+    BROKER_RESOURCE,
+    METADATA_TOPIC,
+    MOST_NEW_PARTITIONS,
+    TOPIC_RESOURCE,
+    Topic,
+    check_topic_name,
+)
 from kafkalite_wire.messages.metadata_records import (
     ConfigRecord,
     FeatureLevelRecord,
@@ -245,6 +253,8 @@ class Storage:
             raise TopicAlreadyExists(f"Topic '{name}' already exists.")
         if partitions < 1:
             raise InvalidPartitions("Number of partitions must be larger than 0.")
+        if partitions > MOST_NEW_PARTITIONS:
+            raise PolicyViolation(f"{partitions} partitions at once are too many; at most {MOST_NEW_PARTITIONS}.")
         validate(configs)
 
     def create_partitions(
@@ -252,11 +262,13 @@ class Storage:
     ) -> Topic:
         """Give a topic more partitions; `assignment` names the brokers of the new ones.
 
-        Raises UnknownTopicOrPartition, InvalidPartitions.
+        Raises UnknownTopicOrPartition, InvalidPartitions, PolicyViolation.
         """
         topic = self.topic(name)
         if total <= topic.partitions:
             raise InvalidPartitions(f"topic {name!r} has {topic.partitions} partitions, {total} is not more")
+        if total - topic.partitions > MOST_NEW_PARTITIONS:
+            raise PolicyViolation(f"{total} partitions are too many more at once; at most {MOST_NEW_PARTITIONS}.")
         self._partitions.forget_stale_offsets(name)
         self._metadata.append(
             partition_records(topic.topic_id, topic.partitions, total, assignment, self.node_id), now_ms

@@ -27,6 +27,9 @@ METADATA_TOPIC: Final = "__cluster_metadata"
 TOPIC_RESOURCE: Final = 2
 BROKER_RESOURCE: Final = 4
 
+MOST_NEW_PARTITIONS: Final = 10_000
+"""How many partitions may be made at once, as Kafka's controller has it."""
+
 _LONGEST_NAME: Final = 249
 _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]+")
 _NO_CHANGE: Final = -2

@@ -53,6 +53,8 @@ async def topics_are_created(talk: Talk) -> None:
             ("internal", replace(plain, name="__consumer_offsets")),
             ("no partitions", replace(plain, name=talk.name(), num_partitions=0)),
             ("minus two", replace(plain, name=talk.name(), num_partitions=-2)),
+            ("a partition too many", replace(plain, name=talk.name(), num_partitions=10_001)),
+            ("countless partitions", replace(plain, name=talk.name(), num_partitions=2**31 - 1)),
             ("three replicas", replace(plain, name=talk.name(), replication_factor=3)),
             ("no replica", replace(plain, name=talk.name(), replication_factor=0)),
             ("unknown config", replace(plain, name=talk.name(), configs=config("no.such", "1"))),
@@ -85,6 +87,9 @@ async def topics_are_created(talk: Talk) -> None:
                 await voice.ask(CreateTopicsRequest(topics=(topic,)), version, note)
             trial = replace(topic, name=topic.name if note not in ("plain", "defaults") else talk.name())
             await voice.ask(CreateTopicsRequest(topics=(trial,), validate_only=True), version, f"{note}, on trial")
+        half = replace(plain, num_partitions=5001)
+        both = CreateTopicsRequest(topics=(replace(half, name=talk.name()), replace(half, name=talk.name())))
+        await voice.ask(both, version, "two that are too many together")
         await voice.ask(CreateTopicsRequest(topics=()), version, "nothing")
         twin = replace(plain, name=talk.name())
         other = replace(plain, name=talk.name())
@@ -103,6 +108,7 @@ async def partitions_are_added(talk: Talk) -> None:
             ("fewer", topic, 1, None),
             ("none", topic, 0, None),
             ("minus one", topic, -1, None),
+            ("countless", topic, 2**31 - 1, None),
             ("unknown topic", talk.name(), 5, None),
             ("empty name", "", 3, None),
             ("bad name", "a b", 3, None),

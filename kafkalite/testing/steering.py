@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from kafkalite.testing.watching import Watch
 
 _LEAST_STEP: Final = 1e-6
+_LAST_SECOND: Final = 253_402_300_799
+"""The last second of the year 9999, since 1970: no date that is shown can be later."""
 _SHARE_OF_SESSION: Final = 3
 """Members that are kept alive beat this many times a session, as clients do by default."""
 _PATIENCE: Final = 4.0
@@ -75,10 +77,15 @@ class Steering:
     def advance(self, seconds: float, keep_alive: Collection[str]) -> None:
         """Move the broker's time, through everything that is due on the way, in its order.
 
-        Raises ValueError for a way back, and LookupError for a member that is to be kept alive and is in no group.
+        Raises ValueError for a way back or out of the calendar, and LookupError for a member that is to be kept alive
+        and is in no group.
         """
+        if isinstance(keep_alive, str):
+            raise ValueError(f"keep_alive takes several names: [{keep_alive!r}]")
         if not 0 <= seconds < inf:
             raise ValueError(f"time cannot be advanced by {seconds} s")
+        if self.now()[1] / 1000 + seconds > _LAST_SECOND:
+            raise ValueError(f"time cannot be advanced by {seconds} s: the calendar ends with the year 9999")
         self._portal.call_async(lambda: self._advance(seconds, frozenset(keep_alive)))
 
     async def _advance(self, seconds: float, keep_alive: frozenset[str]) -> None:

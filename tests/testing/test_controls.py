@@ -62,6 +62,17 @@ def test_only_members_can_be_kept_alive(broker: Handle, join: Join) -> None:
         broker.clock.advance(10, keep_alive=["raeder"])
     with pytest.raises(ValueError, match="cannot be advanced"):
         broker.clock.advance(-1)
+    with pytest.raises(ValueError, match=r"keep_alive takes several names: \['reader'\]"):
+        broker.clock.advance(10, keep_alive="reader")
+
+
+def test_a_century_passes_at_once_and_the_calendar_has_an_end(broker: Handle) -> None:
+    began = broker.clock.now_ms()
+    broker.clock.advance(100 * 365 * 24 * 3600)
+    assert broker.clock.now_ms() - began >= 100 * 365 * 24 * 3600 * 1000
+    assert broker.produce("clicks", "much later")[0].timestamp >= began + 100 * 365 * 24 * 3600 * 1000
+    with pytest.raises(ValueError, match="the calendar ends with the year 9999"):
+        broker.clock.advance(1e300)
 
 
 def test_a_standby_takes_over_within_a_second(broker: Handle, join: Join) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from kafkalite.node import Node
 
 _DEFAULT: Final = -1
+_MOST_PARTITIONS: Final = 10_000
+"""Of all topics of one request; Kafka's controller refuses more, and here the broker would be busy for minutes."""
 
 
 class _RefusedError(Exception):
@@ -38,10 +40,15 @@ class _RefusedError(Exception):
 def handle(node: Node, request: CreateTopicsRequest, context: Context) -> CreateTopicsResponse:
     """Create each topic that may be created."""
     del context
+    asked = sum(max(0, _asked_partitions(node, topic)) for topic in request.topics)
     times = Counter(topic.name for topic in request.topics)
     results: list[CreatableTopicResult] = []
     for topic in {topic.name: topic for topic in request.topics}.values():
         try:
+            if asked > _MOST_PARTITIONS:
+                raise _RefusedError(
+                    ErrorCode.POLICY_VIOLATION, f"{asked} partitions are too many for one request: {_MOST_PARTITIONS}."
+                )
             if times[topic.name] > 1:
                 raise _RefusedError(ErrorCode.INVALID_REQUEST, "Duplicate topic name.")
             results.append(_create(node, topic, validate_only=request.validate_only))
@@ -83,6 +90,12 @@ def _create(node: Node, topic: CreatableTopic, *, validate_only: bool) -> Creata
         replication_factor=1,
         configs=created_configs(node, configs),
     )
+
+
+def _asked_partitions(node: Node, topic: CreatableTopic) -> int:
+    if topic.assignments:
+        return len(topic.assignments)
+    return node.config.num_partitions if topic.num_partitions == _DEFAULT else topic.num_partitions
 
 
 def _partitions(node: Node, topic: CreatableTopic) -> int:

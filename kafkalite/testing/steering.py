@@ -255,6 +255,17 @@ class Steering:
 
         self._portal.call(move)
 
+    def let_go(self) -> None:
+        """Undo what is steered now; what the broker keeps, and the time that it has come to, stay as they are."""
+        self.faults.clear()
+        self.recorder.stop()
+        self.resume()
+        self.set_available(True)
+        for group_id in tuple(self._away):
+            self.move_coordinator_back(group_id)
+        for group_id in () if self._pins is None else self._pins.group_ids():
+            self.unpin(group_id)
+
     def set_available(self, available: bool) -> None:
         """Cut all clients off and let none in, or let them in again."""
         self._portal.call(lambda: self._broker.set_available(available))
@@ -263,7 +274,10 @@ class Steering:
 def _owners(assignment: Mapping[str, Collection[tuple[str, int]]]) -> dict[tuple[str, int], str]:
     owners: dict[tuple[str, int], str] = {}
     for member, partitions in assignment.items():
-        for topic, index in partitions:
+        for each in partitions:
+            if isinstance(each, str) or len(each) != 2 or not isinstance(each[1], int) or each[1] < 0:
+                raise ValueError(f"{member!r} gets pairs of a topic and a partition, [('clicks', 0)], and not {each!r}")
+            topic, index = each
             other = owners.setdefault((topic, index), member)
             if other != member:
                 raise ValueError(f"{topic}-{index} cannot be pinned to both {other!r} and {member!r}: it has one owner")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kafkalite.node import Node
 
 _DEFAULT: Final = -1
-_MOST_PARTITIONS: Final = 10_000
+MOST_PARTITIONS: Final = 10_000
 """Of all topics of one request; Kafka's controller refuses more, and here the broker would be busy for minutes."""
 
 
@@ -45,9 +45,9 @@ def handle(node: Node, request: CreateTopicsRequest, context: Context) -> Create
     results: list[CreatableTopicResult] = []
     for topic in {topic.name: topic for topic in request.topics}.values():
         try:
-            if asked > _MOST_PARTITIONS:
+            if asked > MOST_PARTITIONS:
                 raise _RefusedError(
-                    ErrorCode.POLICY_VIOLATION, f"{asked} partitions are too many for one request: {_MOST_PARTITIONS}."
+                    ErrorCode.POLICY_VIOLATION, f"{asked} partitions are too many for one request: {MOST_PARTITIONS}."
                 )
             if times[topic.name] > 1:
                 raise _RefusedError(ErrorCode.INVALID_REQUEST, "Duplicate topic name.")

@@ -275,7 +275,7 @@ def _owners(assignment: Mapping[str, Collection[tuple[str, int]]]) -> dict[tuple
     owners: dict[tuple[str, int], str] = {}
     for member, partitions in assignment.items():
         for each in partitions:
-            if isinstance(each, str) or len(each) != 2 or not isinstance(each[1], int) or each[1] < 0:
+            if isinstance(each, str) or len(each) != 2 or each[1] < 0:
                 raise ValueError(f"{member!r} gets pairs of a topic and a partition, [('clicks', 0)], and not {each!r}")
             topic, index = each
             other = owners.setdefault((topic, index), member)

@@ -311,6 +311,8 @@ def test_cooperative_members_let_go_before_another_gets_what_is_pinned(broker: H
 
 
 def test_a_partition_is_pinned_to_one_member_only(broker: Handle) -> None:
+    with pytest.raises(ValueError, match=r"'a' gets pairs of a topic and a partition, .* and not \('clicks', -1\)"):
+        broker.groups.pin("readers", {"a": [("clicks", -1)]})
     with pytest.raises(ValueError, match="clicks-1 cannot be pinned to both 'a' and 'b': it has one owner"):
         broker.groups.pin("readers", {"a": [("clicks", 1)], "b": [("clicks", 1)]})
 

@@ -21,10 +21,13 @@ _SWEEP_ABOVE: Final = 1024
 class Deadline:
     """A call that is due at a time unless it is cancelled first."""
 
-    __slots__ = ("_deadlines", "callback", "when")
+    __slots__ = ("_deadlines", "callback", "is_recurring", "when")
 
-    def __init__(self, deadlines: Deadlines, when: float, callback: Callable[[], None]) -> None:
+    def __init__(
+        self, deadlines: Deadlines, when: float, callback: Callable[[], None], *, is_recurring: bool = False
+    ) -> None:
         self._deadlines = deadlines
+        self.is_recurring = is_recurring
         self.when = when
         self.callback: Callable[[], None] | None = callback
 
@@ -51,7 +54,10 @@ class Deadlines:
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Deadline:
         """Arrange for ``callback`` to be called, in the deadlines' task, once ``when`` has come."""
-        deadline = Deadline(self, when, callback)
+        return self._arrange(Deadline(self, when, callback))
+
+    def _arrange(self, deadline: Deadline) -> Deadline:
+        when = deadline.when
         heapq.heappush(self._heap, (when, next(self._order), deadline))
         if when < self._sleeping_until:
             self._earlier.set()
@@ -66,16 +72,17 @@ class Deadlines:
             self._cancelled = 0
 
     def next_due(self) -> float:
-        """Tell when the first call is due, infinite if there is none."""
-        while self._heap and self._heap[0][2].callback is None:
-            heapq.heappop(self._heap)
-            self._cancelled = max(0, self._cancelled - 1)
-        return self._heap[0][0] if self._heap else inf
+        """Tell when the first call is due, infinite if there is none; the ends of sleeps are not counted."""
+        due = (when for when, _, each in self._heap if each.callback is not None and not each.is_recurring)
+        return min(due, default=inf)
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep on the broker's clock, as whatever the broker does every so often shall: that time can be advanced."""
+        """Sleep on the broker's clock, as whatever the broker does every so often shall: that time can be advanced.
+
+        Where time jumps, what is done every so often is done once, as after a machine's sleep.
+        """
         woken = trio.Event()
-        deadline = self.call_at(self.now() + seconds, woken.set)
+        deadline = self._arrange(Deadline(self, self.now() + seconds, woken.set, is_recurring=True))
         try:
             await woken.wait()
         finally:

@@ -68,10 +68,14 @@ def kafkalite(request: pytest.FixtureRequest, kafkalite_config: Mapping[str, Val
 def kafkalite_scratch(kafkalite_server: Handle) -> Generator[Handle]:
     """Give the session's broker, which forgets in milliseconds what the test has done when the test is over.
 
-    Clients that are still connected then are cut off. With --kafka-bootstrap it raises NotOnThisBroker.
+    Controls end with the test, too: faults go, and time runs on. Clients that are still connected then are cut off.
+    With --kafka-bootstrap it raises NotOnThisBroker.
     """
     with kafkalite_server.snapshots.scratch():
-        yield kafkalite_server
+        try:
+            yield kafkalite_server
+        finally:
+            kafkalite_server.let_go()
 
 
 @pytest.fixture

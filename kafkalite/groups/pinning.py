@@ -41,6 +41,10 @@ class Pins:
         """Let the leader decide again; False if it does already."""
         return self._groups.pop(group_id, None) is not None
 
+    def group_ids(self) -> tuple[str, ...]:
+        """Name the groups in which something is pinned."""
+        return tuple(self._groups)
+
     def overrule(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
         """Change what a leader has assigned; pinned partitions of those who are not there stay where it put them.
 

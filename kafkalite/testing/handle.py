@@ -149,6 +149,10 @@ class Handle:
         finally:
             self.set_available(True)
 
+    def let_go(self) -> None:
+        """Undo what controls do now: no faults, no pins, time runs, and the coordinator and the broker are here."""
+        self._backend.steering.let_go()
+
 
 class Topics:
     """The topics of a broker, without Kafka's own."""

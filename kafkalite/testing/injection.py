@@ -30,6 +30,16 @@ class Injection:
         self._waits: dict[Future[tuple[Fired, ...]], Callable[[], None]] = {}
         self._fetched = FetchedPartitions()
         engine.observers.append(self._fetched.observe)
+        broker.on_restored.append(self._restored)
+
+    def _restored(self) -> None:
+        if self._is_used:
+            for rule in self._injector.rules:
+                rule.forget_held()
+
+    @property
+    def _is_used(self) -> bool:
+        return "_injector" in self.__dict__
 
     @cached_property
     def _injector(self) -> Injector:
@@ -58,7 +68,7 @@ class Injection:
 
     def clear(self) -> None:
         """Take all faults away."""
-        self._portal.call(lambda: self._injector.clear())
+        self._portal.call(lambda: self._injector.clear() if self._is_used else None)
 
     def release(self, rule: FaultRule, count: int | None) -> int:
         """Let calls go on that are held; tells how many did."""

@@ -40,6 +40,14 @@ class Filters(TypedDict, total=False):
     """The broker's time, milliseconds since 1970, at which the request came."""
 
 
+def _outcome(name: str) -> Outcome:
+    try:
+        return Outcome(name)
+    except ValueError:
+        known = ", ".join(map(repr, (each.value for each in Outcome)))
+        raise ValueError(f"there is no outcome {name!r}; outcomes: {known}") from None
+
+
 def criteria(api: str | ApiKey | None, filters: Filters, *, since: int = 0) -> Criteria:
     """Make what is looked for of what was asked for. Raises ValueError for names that Kafka does not have."""
     error = filters.get("error")
@@ -55,7 +63,7 @@ def criteria(api: str | ApiKey | None, filters: Filters, *, since: int = 0) -> C
         topic=filters.get("topic"),
         partition=filters.get("partition"),
         error=None if error is None else error_code(error),
-        outcome=None if outcome is None else Outcome(outcome),
+        outcome=None if outcome is None else _outcome(outcome),
         since=max(since, filters.get("since", 0)),
         since_ms=filters.get("since_ms"),
         until_ms=filters.get("until_ms"),

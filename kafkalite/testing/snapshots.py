@@ -70,7 +70,8 @@ class Snapshots:
         """
 
         def take() -> Snapshot:
-            chosen = str(next(self._numbers)) if name is None else name
+            free = (number for number in map(str, self._numbers) if number not in self._taken)
+            chosen = next(free) if name is None else name
             if chosen in self._taken:
                 raise ValueError(f"there is a snapshot {chosen!r} already")
             taken = self._taken[chosen] = Snapshot(self, chosen, self._broker.take_snapshot())

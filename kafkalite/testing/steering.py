@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from kafkalite.testing.watching import Watch
 
 _LEAST_STEP: Final = 1e-6
+_LAST_SECOND: Final = 253_402_300_799
+"""The last second of the year 9999, since 1970: no date that is shown can be later."""
 _SHARE_OF_SESSION: Final = 3
 """Members that are kept alive beat this many times a session, as clients do by default."""
 _PATIENCE: Final = 4.0
@@ -75,10 +77,15 @@ class Steering:
     def advance(self, seconds: float, keep_alive: Collection[str]) -> None:
         """Move the broker's time, through everything that is due on the way, in its order.
 
-        Raises ValueError for a way back, and LookupError for a member that is to be kept alive and is in no group.
+        Raises ValueError for a way back or out of the calendar, and LookupError for a member that is to be kept alive
+        and is in no group.
         """
+        if isinstance(keep_alive, str):
+            raise ValueError(f"keep_alive takes several names: [{keep_alive!r}]")
         if not 0 <= seconds < inf:
             raise ValueError(f"time cannot be advanced by {seconds} s")
+        if self.now()[1] / 1000 + seconds > _LAST_SECOND:
+            raise ValueError(f"time cannot be advanced by {seconds} s: the calendar ends with the year 9999")
         self._portal.call_async(lambda: self._advance(seconds, frozenset(keep_alive)))
 
     async def _advance(self, seconds: float, keep_alive: frozenset[str]) -> None:
@@ -248,6 +255,17 @@ class Steering:
 
         self._portal.call(move)
 
+    def let_go(self) -> None:
+        """Undo what is steered now; what the broker keeps, and the time that it has come to, stay as they are."""
+        self.faults.clear()
+        self.recorder.stop()
+        self.resume()
+        self.set_available(True)
+        for group_id in tuple(self._away):
+            self.move_coordinator_back(group_id)
+        for group_id in () if self._pins is None else self._pins.group_ids():
+            self.unpin(group_id)
+
     def set_available(self, available: bool) -> None:
         """Cut all clients off and let none in, or let them in again."""
         self._portal.call(lambda: self._broker.set_available(available))
@@ -256,7 +274,10 @@ class Steering:
 def _owners(assignment: Mapping[str, Collection[tuple[str, int]]]) -> dict[tuple[str, int], str]:
     owners: dict[tuple[str, int], str] = {}
     for member, partitions in assignment.items():
-        for topic, index in partitions:
+        for each in partitions:
+            if isinstance(each, str) or len(each) != 2 or each[1] < 0:
+                raise ValueError(f"{member!r} gets pairs of a topic and a partition, [('clicks', 0)], and not {each!r}")
+            topic, index = each
             other = owners.setdefault((topic, index), member)
             if other != member:
                 raise ValueError(f"{topic}-{index} cannot be pinned to both {other!r} and {member!r}: it has one owner")

@@ -114,7 +114,8 @@ def _is(option: object, value: object) -> bool:
     if option is int:
         return type(value) is int and -(1 << 63) <= value < 1 << 63
     if option is float:
-        return type(value) is int or (type(value) is float and isfinite(value))
+        # Beyond 64 bits an integer may be more than a float can be.
+        return (type(value) is int and abs(value) < 2**63) or (type(value) is float and isfinite(value))
     if option == tuple[str, ...]:
         return isinstance(value, list) and all(_is(str, each) for each in cast("list[object]", value))
     if get_origin(option) is Mapping:

@@ -390,6 +390,7 @@ async def test_a_topic_with_an_illegal_name_is_not_created(client: ProtocolClien
         ({"name": "there"}, ErrorCode.TOPIC_ALREADY_EXISTS),
         ({"name": "dotted_name"}, ErrorCode.INVALID_TOPIC_EXCEPTION),
         ({"num_partitions": 0}, ErrorCode.INVALID_PARTITIONS),
+        ({"num_partitions": 10_001}, ErrorCode.POLICY_VIOLATION),
         ({"replication_factor": 3}, ErrorCode.INVALID_REPLICATION_FACTOR),
         ({"configs": (CreatableTopicConfig(name="no.such.config", value="1"),)}, ErrorCode.INVALID_CONFIG),
         ({"configs": (CreatableTopicConfig(name="retention.ms", value="soon"),)}, ErrorCode.INVALID_CONFIG),

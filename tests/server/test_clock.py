@@ -145,10 +145,21 @@ async def test_a_sleep_on_the_brokers_clock_ends_when_that_is_advanced(
     async with trio.open_nursery() as sleeping:
         sleeping.start_soon(deadlines.sleep, 600)
         await wait_all_tasks_blocked()
-        assert deadlines.next_due() == started + 600
         clock.advance(600)
     assert trio.current_time() == started
-    assert deadlines.next_due() == inf
+
+
+async def test_what_is_due_next_is_no_sleep_and_nothing_that_was_cancelled(autojump_clock: MockClock) -> None:
+    deadlines = Deadlines(SteerableClock())
+    async with trio.open_nursery() as sleeping:
+        sleeping.start_soon(deadlines.sleep, 600)
+        await wait_all_tasks_blocked()
+        assert deadlines.next_due() == inf
+        due = deadlines.now() + 900
+        deadlines.call_at(due - 1, lambda: None).cancel()
+        deadlines.call_at(due, lambda: None)
+        assert deadlines.next_due() == due
+        sleeping.cancel_scope.cancel()
 
 
 async def test_the_machines_clock_is_trios(autojump_clock: MockClock) -> None:

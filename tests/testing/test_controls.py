@@ -62,6 +62,17 @@ def test_only_members_can_be_kept_alive(broker: Handle, join: Join) -> None:
         broker.clock.advance(10, keep_alive=["raeder"])
     with pytest.raises(ValueError, match="cannot be advanced"):
         broker.clock.advance(-1)
+    with pytest.raises(ValueError, match=r"keep_alive takes several names: \['reader'\]"):
+        broker.clock.advance(10, keep_alive="reader")
+
+
+def test_a_century_passes_at_once_and_the_calendar_has_an_end(broker: Handle) -> None:
+    began = broker.clock.now_ms()
+    broker.clock.advance(100 * 365 * 24 * 3600)
+    assert broker.clock.now_ms() - began >= 100 * 365 * 24 * 3600 * 1000
+    assert broker.produce("clicks", "much later")[0].timestamp >= began + 100 * 365 * 24 * 3600 * 1000
+    with pytest.raises(ValueError, match="the calendar ends with the year 9999"):
+        broker.clock.advance(1e300)
 
 
 def test_a_standby_takes_over_within_a_second(broker: Handle, join: Join) -> None:
@@ -300,6 +311,8 @@ def test_cooperative_members_let_go_before_another_gets_what_is_pinned(broker: H
 
 
 def test_a_partition_is_pinned_to_one_member_only(broker: Handle) -> None:
+    with pytest.raises(ValueError, match=r"'a' gets pairs of a topic and a partition, .* and not \('clicks', -1\)"):
+        broker.groups.pin("readers", {"a": [("clicks", -1)]})
     with pytest.raises(ValueError, match="clicks-1 cannot be pinned to both 'a' and 'b': it has one owner"):
         broker.groups.pin("readers", {"a": [("clicks", 1)], "b": [("clicks", 1)]})
 

@@ -88,6 +88,10 @@ def test_a_file_says_what_a_test_says(tmp_path: Path) -> None:
         ('[[fault]]\napi = "Fetch"\nversion = 3\ndrop = true', "3: version: Fetch has the versions 4 to 18"),
         ('[[fault]]\ndrop = "yes"', "2: drop: must be true or false, and is 'yes'"),
         ("[[fault]]\ndelay = -1", "2: delay: must be a number of seconds, and is -1"),
+        (
+            "[[fault]]\nthrottle = 1e7",
+            "2: throttle: must be at most 2147483 s, which throttle_time_ms can tell, and is 10000000.0",
+        ),
         ("[[fault]]\ndelay = true", "2: delay: must be a number of seconds, and is True"),
         ("[[fault]]\ndrop = true\nprobability = 2", "3: probability: must be a number from 0 to 1, and is 2"),
         ("[[fault]]\ndrop = true\nnth = 0", "3: nth: must be a whole number from 1 on, and is 0"),

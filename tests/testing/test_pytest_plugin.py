@@ -67,6 +67,32 @@ def test_twenty_tests_each_find_the_sessions_broker_as_it_was(pytester: pytest.P
     result(pytester).assert_outcomes(passed=19, failed=1)
 
 
+def test_controls_end_with_a_scratch(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        from confluent_kafka import Consumer, Producer
+
+        def test_leaves_all_controls_on(kafkalite_scratch):
+            kafkalite_scratch.faults.drop("Produce")
+            kafkalite_scratch.clock.freeze()
+            kafkalite_scratch.coordinator.move_away()
+            kafkalite_scratch.coordinator.move_away("g")
+            kafkalite_scratch.groups.pin("g", {"nobody": [("t", 0)]})
+            kafkalite_scratch.requests.start()
+
+        def test_finds_none(kafkalite_scratch):
+            producer = Producer({"bootstrap.servers": kafkalite_scratch.bootstrap})
+            producer.produce("t", "one")
+            assert producer.flush(10) == 0
+            consumer = Consumer({
+                "bootstrap.servers": kafkalite_scratch.bootstrap, "group.id": "g", "auto.offset.reset": "earliest"
+            })
+            consumer.subscribe(["t"])
+            assert consumer.poll(10).value() == b"one"
+            consumer.close()
+    """)
+    result(pytester).assert_outcomes(passed=2)
+
+
 def test_a_scratch_on_another_broker_is_refused(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_in_a_scratch(kafkalite_scratch): pass")
     with run() as other:

@@ -343,6 +343,11 @@ def test_faults_stay_and_act_on_what_was_restored(broker: Handle) -> None:
     assert texts(broker) == ["a"]
 
 
+def test_a_snapshot_without_a_name_gets_a_number_that_is_free(broker: Handle) -> None:
+    broker.snapshots.take("1")
+    assert broker.snapshots.take().name == "2"
+
+
 def test_a_request_that_is_held_over_a_restore_is_never_done(broker: Handle) -> None:
     snapshot = broker.snapshots.take()
     with broker.faults.hold("Produce") as fault:
@@ -350,8 +355,9 @@ def test_a_request_that_is_held_over_a_restore_is_never_done(broker: Handle) -> 
         producer.produce("clicks", "of the past", partition=0)
         producer.poll(0)
         fault.await_fired()
+        assert fault.held == 1
         broker.snapshots.restore(snapshot)
-        assert fault.release() == 1
+        assert (fault.held, fault.release()) == (0, 0)
     producer.flush(20)
     assert texts(broker) == []
 

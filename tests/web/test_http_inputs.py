@@ -48,6 +48,7 @@ def test_numbers_in_an_address_are_numbers_where_numbers_are_wanted() -> None:
         ('{"text": "a", "whole": 1.5}', "'whole' must be a whole number, not 1.5"),
         ('{"text": "a", "whole": true}', "'whole' must be a whole number, not true"),
         ('{"text": "a", "whole": 9223372036854775808}', "'whole' must be a whole number, not 9223372036854775808"),
+        ('{"text": "a", "number": 1' + "0" * 400 + "}", "'number' must be a number, not 10000"),
         ('{"text": "a", "number": 1e999}', "'number' must be a number, not Infinity"),
         ('{"text": "a", "number": NaN}', "the body is no JSON: NaN is no number in JSON"),
         ('{"text": "a", "maybe": "x"}', "'maybe' must be a whole number or null, not \"x\""),

@@ -95,6 +95,10 @@ class FaultRule:
             go_on()
         return len(released)
 
+    def forget_held(self) -> None:
+        """Hold no more what was asked of a broker that has gone: it is never done, and nobody waits for it."""
+        self._held.clear()
+
     def end(self) -> None:
         """Hold nothing any more, and look at no reply that is still to come."""
         self._has_ended = True

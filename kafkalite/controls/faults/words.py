@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _ACTS: Final = ("error", "delay", "hold", "disconnect", "drop", "corrupt", "throttle")
 _ENDS: Final = ("error", "disconnect", "drop")
+_LONGEST_THROTTLE: Final = 2_147_483
+"""Seconds; the field has milliseconds in 32 bits."""
 """Of these a call can suffer one only."""
 
 
@@ -69,6 +71,14 @@ def _seconds(key: str, value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < inf:
         raise FaultError(key, f"must be a number of seconds, and is {value!r}")
     return float(value)
+
+
+def _throttle(key: str, value: object) -> float:
+    seconds = _seconds(key, value)
+    if seconds > _LONGEST_THROTTLE:
+        most = f"{_LONGEST_THROTTLE} s, which throttle_time_ms can tell"
+        raise FaultError(key, f"must be at most {most}, and is {value!r}")
+    return seconds
 
 
 def _probability(key: str, value: object) -> float:
@@ -164,7 +174,7 @@ _READERS: Final[Mapping[str, Callable[[str, object], object]]] = {
     "disconnect": _truth,
     "drop": _truth,
     "corrupt": _truth,
-    "throttle": _seconds,
+    "throttle": _throttle,
     "on": _on,
 }
 """All words, in the order in which they are listed to people."""

@@ -7,7 +7,6 @@ from concurrent.futures import Future
 from heapq import merge
 from typing import TYPE_CHECKING, TypeVar
 
-from kafkalite.handlers.create_topics import MOST_PARTITIONS
 from kafkalite.partitioning import partition_for_key
 from kafkalite.testing import looking
 from kafkalite.testing.backend import Batch, Wait
@@ -69,8 +68,6 @@ class LocalBackend:
         """Create a topic. Raises ValueError where the broker refuses."""
 
         def create() -> None:
-            if partitions > MOST_PARTITIONS:
-                raise ValueError(f"topic {name!r} cannot be created: it has more than {MOST_PARTITIONS} partitions")
             try:
                 self._node.storage.check_new_topic(name, partitions, configs)
                 self._node.create_topic(name, partitions, configs)

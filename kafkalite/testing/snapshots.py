@@ -88,13 +88,15 @@ class Snapshots:
             return self._taken[name]
         raise LookupError(f"there is no snapshot {name!r}; snapshots: {', '.join(map(repr, self._taken)) or 'none'}")
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Go back to a snapshot, at the same address; clients find the broker as if it had been started again.
+    def restore(self, snapshot: Snapshot | str) -> None:
+        """Go back to a snapshot, or to the one of a name, at the same address.
 
-        They are cut off and connect again; waits of the handle go on. May be done any number of times. Raises
-        ValueError for a snapshot of another broker, or one that was discarded, and StorageError.
+        Clients find the broker as if it had been started again: they are cut off and connect again; waits of the handle
+        go on. May be done any number of times. Raises ValueError for a snapshot of another broker, or one that was
+        discarded, LookupError for a name that none has, and StorageError.
         """
-        self._portal.call_async(lambda: self._broker.restore(snapshot.image))
+        image = (self[snapshot] if isinstance(snapshot, str) else snapshot).image
+        self._portal.call_async(lambda: self._broker.restore(image))
 
     @contextmanager
     def scratch(self) -> Generator[Snapshot]:

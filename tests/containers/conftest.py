@@ -23,6 +23,8 @@ def engine() -> Engine:
 def image(engine: Engine) -> str:
     if engine.status("image", "inspect", IMAGE):
         unavailable(f"there is no image {IMAGE}: {engine.program} build -f docker/Dockerfile -t {IMAGE} .")
+    if engine.status("run", "--rm", IMAGE, "--version"):
+        unavailable(f"{engine.program} is here and cannot run a container: see .ci/container-engine.sh")
     return IMAGE
 
 

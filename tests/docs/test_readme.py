@@ -28,7 +28,7 @@ def test_the_readme_shows_what_this_version_prints() -> None:
 
 def test_links_of_the_docs_lead_somewhere() -> None:
     docs = README.parent / "docs"
-    pages = [README, *docs.glob("*.md")]
+    pages = [README, *docs.rglob("*.md"), *(README.parent / "examples").glob("*.md")]
     broken = [
         f"{page.name}: {target}"
         for page in pages

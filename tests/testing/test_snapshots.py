@@ -348,6 +348,15 @@ def test_a_snapshot_without_a_name_gets_a_number_that_is_free(broker: Handle) ->
     assert broker.snapshots.take().name == "2"
 
 
+def test_a_snapshot_is_restored_by_its_name(broker: Handle) -> None:
+    broker.snapshots.take("seed")
+    broker.produce("clicks", "forgotten")
+    broker.snapshots.restore("seed")
+    assert texts(broker) == []
+    with pytest.raises(LookupError, match="there is no snapshot 'sead'; snapshots: 'seed'"):
+        broker.snapshots.restore("sead")
+
+
 def test_a_request_that_is_held_over_a_restore_is_never_done(broker: Handle) -> None:
     snapshot = broker.snapshots.take()
     with broker.faults.hold("Produce") as fault:

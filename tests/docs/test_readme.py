@@ -7,13 +7,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from kafkalite import __version__
 
 README = Path(__file__).parents[2] / "README.md"
 
 
+pytest_plugins = ["pytester"]
+
+
+def python_blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+
+
+def test_the_test_of_the_readme_passes(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(python_blocks()[0])
+    pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
 def test_the_trio_program_of_the_readme_runs(tmp_path: Path) -> None:
-    [program] = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    [_, program] = python_blocks()
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
     )

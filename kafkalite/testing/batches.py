@@ -15,8 +15,12 @@ Text = bytes | str | None
 
 
 def as_bytes(text: Text) -> bytes | None:
-    """Encode text; bytes, and nothing at all, stay what they are."""
-    return text.encode() if isinstance(text, str) else text
+    """Encode text; bytes, and nothing at all, stay what they are. Raises TypeError for anything else."""
+    if isinstance(text, str):
+        return text.encode()
+    if text is None or isinstance(text, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # tests are seldom typed
+        return text
+    raise TypeError(f"keys and values are str, bytes or None, not {type(text).__name__}: {text!r}")
 
 
 def batch_of(values: Iterable[Text], *, key: Text, headers: Iterable[Header], timestamp: int) -> bytes:

@@ -176,7 +176,10 @@ class Topics:
 
     def __getitem__(self, name: str) -> Topic:
         """Show a topic. Raises KeyError if there is none."""
-        return self._backend.topics()[name]
+        topics = self._backend.topics()
+        if name not in topics:
+            raise KeyError(f"there is no topic {name!r}; topics: {', '.join(topics) or 'none'}")
+        return topics[name]
 
 
 class Groups:

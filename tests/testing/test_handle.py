@@ -125,6 +125,10 @@ def test_topics_are_created_shown_and_deleted(broker: Handle) -> None:
     broker.produce("orders", "one", partition=1)
     assert set(broker.topics) == {"clicks", "orders"}
     assert broker.topics["orders"].end_offsets == (0, 1)
+    with pytest.raises(KeyError, match="there is no topic 'odrers'; topics: clicks, orders"):
+        broker.topics["odrers"]
+    with pytest.raises(TypeError, match="str, bytes or None, not int: 5"):
+        broker.produce("orders", 5)  # type: ignore[arg-type]
     broker.topics.delete("orders")
     assert "orders" not in broker.topics
     with pytest.raises(LookupError, match="there is no topic 'orders'; topics: clicks"):

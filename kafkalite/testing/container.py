@@ -68,9 +68,14 @@ class KafkaliteContainer(DockerContainer):
         try:
             self._await_broker()
         except BaseException:
-            self.stop()  # a context manager that could not be entered is not left either
+            self.stop()  # nobody leaves a block that could not be entered, nor a start
             raise
         return self
+
+    def stop(self, force: bool = True, delete_volume: bool = True) -> None:
+        """Stop the container and remove it; nothing happens if it is gone."""
+        super().stop(force=force, delete_volume=delete_volume)
+        self._container = None
 
     def _await_broker(self) -> None:
         address = self._address()

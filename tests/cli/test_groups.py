@@ -106,7 +106,7 @@ def test_a_reset_counts_from_what_is_committed_and_stays_within_the_partition(ru
 
 
 def test_a_reset_goes_to_a_time(run: Run, told: Told) -> None:
-    run("topics", "create", "timed", "-p", "1")
+    run("topics", "create", "timed", "-p", "1", "-c", "retention.ms=-1")
     lines = "".join(
         json.dumps({"value": "x", "timestamp": 1_700_000_000_000 + 60_000 * minute}) + "\n" for minute in range(4)
     )

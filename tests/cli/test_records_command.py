@@ -17,7 +17,7 @@ Told = Callable[..., Any]
 
 
 def made(run: Run, topic: str, partitions: int = 1) -> None:
-    assert run("topics", "create", topic, "-p", str(partitions)).exit_code == 0
+    assert run("topics", "create", topic, "-p", str(partitions), "-c", "retention.ms=-1").exit_code == 0
 
 
 def read(run: Run, topic: str, *options: str) -> list[str]:

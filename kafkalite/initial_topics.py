@@ -50,7 +50,6 @@ def _create(node: Node, topic: InitialTopic) -> None:
     missing = next((partition for partition, _ in placed if not 0 <= partition < partitions), None)
     if missing is not None:
         raise StartError(f"{topic.origin}: topic {topic.name!r} has {partitions} partition(s), and no {missing}")
-    node.storage.check_new_topic(topic.name, partitions, topic.configs)
     node.create_topic(topic.name, partitions, topic.configs)
     try:
         for partition, record in placed:

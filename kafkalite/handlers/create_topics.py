@@ -90,9 +90,10 @@ def _create(node: Node, topic: CreatableTopic, *, validate_only: bool) -> Creata
         raise _RefusedError(
             ErrorCode.INVALID_CONFIG, f"Null value not supported for topic configs: {','.join(missing)}"
         )
-    node.storage.check_new_topic(topic.name, partitions, configs)
     topic_id = ZERO_UUID
-    if not validate_only:
+    if validate_only:
+        node.storage.check_new_topic(topic.name, partitions, configs)
+    else:
         topic_id = node.create_topic(topic.name, partitions, configs).topic_id
     return CreatableTopicResult(
         name=topic.name,

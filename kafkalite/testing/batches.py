@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from kafkalite.partitioning import partition_for_key
 from kafkalite.testing.views import Header, Record
 from kafkalite_wire import records as wire
+
+if TYPE_CHECKING:
+    from kafkalite.testing.backend import Batch
 
 _PREFIX: Final = 12
 """Bytes of a batch that tell how long it is."""
@@ -21,6 +25,51 @@ def as_bytes(text: Text) -> bytes | None:
     if text is None or isinstance(text, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # tests are seldom typed
         return text
     raise TypeError(f"keys and values are str, bytes or None, not {type(text).__name__}: {text!r}")
+
+
+class Turns:
+    """Chooses partitions: the one that is asked for, or the key's, or else each in its turn."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, int] = {}
+
+    def choose(self, batch: Batch, partitions: int) -> int:
+        """Choose the partition of a batch. Raises LookupError for one that the topic does not have."""
+        if batch.partition is not None:
+            return existing(batch.topic, batch.partition, partitions)
+        key = as_bytes(batch.key)
+        if key is not None:
+            return partition_for_key(key, partitions)
+        turn = self._next.get(batch.topic, 0)
+        self._next[batch.topic] = turn + 1
+        return turn % partitions
+
+    def forget(self) -> None:
+        """Begin with the first partition of each topic again."""
+        self._next.clear()
+
+
+def existing(topic: str, partition: int, partitions: int) -> int:
+    """Give a partition back that a topic has. Raises LookupError for any other."""
+    if not 0 <= partition < partitions:
+        raise LookupError(f"topic {topic!r} has {partitions} partition(s), and no {partition}")
+    return partition
+
+
+def produced(batch: Batch, partition: int, base_offset: int, timestamp: int) -> tuple[Record, ...]:
+    """Show the records of a batch in their places."""
+    return tuple(
+        Record(
+            topic=batch.topic,
+            partition=partition,
+            offset=base_offset + index,
+            timestamp=timestamp,
+            key=as_bytes(batch.key),
+            value=as_bytes(value),
+            headers=tuple(batch.headers),
+        )
+        for index, value in enumerate(batch.values)
+    )
 
 
 def batch_of(values: Iterable[Text], *, key: Text, headers: Iterable[Header], timestamp: int) -> bytes:

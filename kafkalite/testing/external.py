@@ -15,9 +15,8 @@ from heapq import merge
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from kafkalite.config.address import HostPort
-from kafkalite.partitioning import partition_for_key
 from kafkalite.testing.backend import Batch, Wait
-from kafkalite.testing.batches import as_bytes, batch_of, records_in
+from kafkalite.testing.batches import Turns, batch_of, produced, records_in
 from kafkalite.testing.cluster import ClusterConnections
 from kafkalite.testing.errors import NotOnThisBroker
 from kafkalite.testing.handle import Handle
@@ -63,7 +62,7 @@ class ExternalBackend:
         self._bootstrap = bootstrap
         self._cluster = ClusterConnections(HostPort.parse(bootstrap.partition(",")[0]))
         self._lock = threading.RLock()
-        self._next_partition: dict[str, int] = {}
+        self._turns = Turns()
         self.created: dict[str, None] = {}
         """The topics that were created here and not deleted again, for whoever cleans up."""
 
@@ -149,42 +148,19 @@ class ExternalBackend:
             if partitions is None:
                 self.create_topic(batch.topic, -1, {})
                 partitions = self._cluster.partitions()[batch.topic]
-            partition = self._choose(batch, partitions)
+            partition = self._turns.choose(batch, partitions)
             timestamp = time.time_ns() // 1_000_000 if batch.timestamp is None else batch.timestamp
             data = batch_of(batch.values, key=batch.key, headers=batch.headers, timestamp=timestamp)
-            produced = TopicProduceData(
+            asked = TopicProduceData(
                 name=batch.topic, partition_data=(PartitionProduceData(index=partition, records=memoryview(data)),)
             )
-            request = ProduceRequest(acks=-1, timeout_ms=_TIMEOUT_MS, topic_data=(produced,))
+            request = ProduceRequest(acks=-1, timeout_ms=_TIMEOUT_MS, topic_data=(asked,))
             result = self._cluster.ask_leader(
                 batch.topic, partition, request, 9, lambda response: response.responses[0].partition_responses[0]
             )
         if result.error_code:
             raise ValueError(f"cannot produce to {batch.topic}-{partition}: {_name(result.error_code)}")
-        return tuple(
-            Record(
-                topic=batch.topic,
-                partition=partition,
-                offset=result.base_offset + index,
-                timestamp=timestamp,
-                key=as_bytes(batch.key),
-                value=as_bytes(value),
-                headers=tuple(batch.headers),
-            )
-            for index, value in enumerate(batch.values)
-        )
-
-    def _choose(self, batch: Batch, partitions: int) -> int:
-        if batch.partition is not None:
-            if not 0 <= batch.partition < partitions:
-                raise LookupError(f"topic {batch.topic!r} has {partitions} partition(s), and no {batch.partition}")
-            return batch.partition
-        key = as_bytes(batch.key)
-        if key is not None:
-            return partition_for_key(key, partitions)
-        turn = self._next_partition.get(batch.topic, 0)
-        self._next_partition[batch.topic] = turn + 1
-        return turn % partitions
+        return produced(batch, partition, result.base_offset, timestamp)
 
     def records(self, topic: str, partition: int | None, offset: int) -> list[Record]:
         """Show what is in a topic."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kafkalite.controls.faults.fetched import FetchedPartitions
 from kafkalite.testing.backend import Wait
+from kafkalite.testing.waits import Waits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
     from kafkalite.broker import Broker
     from kafkalite.controls.engine import Engine
     from kafkalite.controls.faults.fault import Fault
@@ -27,7 +29,7 @@ class Injection:
         self._broker = broker
         self._engine = engine
         self._portal = portal
-        self._waits: dict[Future[tuple[Fired, ...]], Callable[[], None]] = {}
+        self._waits = Waits(portal)
         self._fetched = FetchedPartitions()
         engine.observers.append(self._fetched.observe)
         broker.on_restored.append(self._restored)
@@ -47,7 +49,7 @@ class Injection:
         from kafkalite.server.fault_injection import injector
 
         made = injector(lambda: self._broker.node, self._engine, fetched=self._fetched)
-        made.firings.told.append(self._look)
+        made.firings.told.append(lambda _: self._waits.check())
         return made
 
     def add(self, fault: Fault) -> FaultRule:
@@ -80,33 +82,18 @@ class Injection:
 
     def until(self, rule: FaultRule, count: int) -> Wait[tuple[Fired, ...]]:
         """Wait until a rule has fired so often."""
-        future = self._portal.call(lambda: self._until(rule, count))
+        future = self._portal.call(lambda: self._waits.until(lambda: self._seen(rule, count)))
         return Wait(future, lambda: self._portal.call(lambda: self._give_up(future, rule, count)))
 
     def _fired(self, rule: FaultRule | None) -> tuple[Fired, ...]:
         return tuple(fired for fired in self._injector.firings.all() if rule is None or fired.rule == rule.fault.name)
 
-    def _until(self, rule: FaultRule, count: int) -> Future[tuple[Fired, ...]]:
-        future: Future[tuple[Fired, ...]] = Future()
-
-        def look() -> None:
-            fired = self._fired(rule)
-            if len(fired) >= count and not future.done():
-                self._waits.pop(future, None)
-                future.set_result(fired)
-
-        self._portal.owe(future)
-        self._waits[future] = look
-        look()
-        return future
-
-    def _look(self, fired: Fired) -> None:
-        del fired
-        for look in tuple(self._waits.values()):
-            look()
+    def _seen(self, rule: FaultRule, count: int) -> tuple[Fired, ...] | None:
+        fired = self._fired(rule)
+        return fired if len(fired) >= count else None
 
     def _give_up(self, future: Future[tuple[Fired, ...]], rule: FaultRule, count: int) -> str:
-        self._waits.pop(future, None)
+        self._waits.forget(future)
         lines = "\n".join(f"  {fired.at:+10.3f} s  {fired}" for fired in self._injector.firings.all())
         name, times = rule.fault.name, len(self._fired(rule))
         return (

@@ -7,10 +7,9 @@ from concurrent.futures import Future
 from heapq import merge
 from typing import TYPE_CHECKING, TypeVar
 
-from kafkalite.partitioning import partition_for_key
 from kafkalite.testing import looking
 from kafkalite.testing.backend import Batch, Wait
-from kafkalite.testing.batches import as_bytes, batch_of
+from kafkalite.testing.batches import Turns, batch_of, existing, produced
 from kafkalite.testing.snapshots import Snapshots
 from kafkalite.testing.steering import Steering
 from kafkalite.testing.views import Group, Record, Topic
@@ -35,13 +34,13 @@ class LocalBackend:
     def __init__(self, broker: Broker, clock: SteerableClock, portal: Portal) -> None:
         self._broker = broker
         self._portal = portal
-        self._next_partition: dict[str, int] = {}
+        self._turns = Turns()
         engine = broker.dispatch.controlled()
         self._watch = Watch(broker, engine, portal)
         self._steering = Steering(broker, clock, engine, self._watch, portal)
         self._snapshots = Snapshots(broker, clock, portal)
         self._bootstrap = broker.bootstrap
-        broker.on_restored.append(self._next_partition.clear)
+        broker.on_restored.append(self._turns.forget)
 
     @property
     def _node(self) -> Node:
@@ -69,7 +68,6 @@ class LocalBackend:
 
         def create() -> None:
             try:
-                self._node.storage.check_new_topic(name, partitions, configs)
                 self._node.create_topic(name, partitions, configs)
             except StorageError as error:
                 raise ValueError(f"topic {name!r} cannot be created: {error}") from None
@@ -101,35 +99,14 @@ class LocalBackend:
         topic = node.storage.topics.get(batch.topic)
         if topic is None:
             topic = node.auto_create_topic(batch.topic)
-        partition = self._choose(batch, topic.partitions)
+        partition = self._turns.choose(batch, topic.partitions)
         timestamp = node.wall_ms() if batch.timestamp is None else batch.timestamp
         data = memoryview(bytearray(batch_of(batch.values, key=batch.key, headers=batch.headers, timestamp=timestamp)))
         appended = node.append(batch.topic, partition, data, check_produced(data))
         if appended.awaits_sync:
             node.when_synced({(batch.topic, partition): len(data)}, _synced)
         node.after_request()
-        return tuple(
-            Record(
-                topic=batch.topic,
-                partition=partition,
-                offset=appended.base_offset + index,
-                timestamp=timestamp,
-                key=as_bytes(batch.key),
-                value=as_bytes(value),
-                headers=tuple(batch.headers),
-            )
-            for index, value in enumerate(batch.values)
-        )
-
-    def _choose(self, batch: Batch, partitions: int) -> int:
-        if batch.partition is not None:
-            return _existing(batch.topic, batch.partition, partitions)
-        key = as_bytes(batch.key)
-        if key is not None:
-            return partition_for_key(key, partitions)
-        turn = self._next_partition.get(batch.topic, 0)
-        self._next_partition[batch.topic] = turn + 1
-        return turn % partitions
+        return produced(batch, partition, appended.base_offset, timestamp)
 
     def records(self, topic: str, partition: int | None, offset: int) -> list[Record]:
         """Show what is in a topic."""
@@ -137,7 +114,7 @@ class LocalBackend:
 
     def _read(self, topic: str, partition: int | None, offset: int) -> list[Record]:
         partitions = looking.topic_of(self._node, topic).partitions
-        chosen = range(partitions) if partition is None else (_existing(topic, partition, partitions),)
+        chosen = range(partitions) if partition is None else (existing(topic, partition, partitions),)
         found = [looking.read(self._node, topic, index, offset) for index in chosen]
         return list(merge(*found, key=lambda record: record.timestamp))
 
@@ -207,12 +184,6 @@ class LocalBackend:
         """Wait until a condition holds."""
         future = self._portal.call(lambda: self._watch.until(condition))
         return Wait(future, lambda: self._portal.call(lambda: self._watch.give_up(future, condition)))
-
-
-def _existing(topic: str, partition: int, partitions: int) -> int:
-    if not 0 <= partition < partitions:
-        raise LookupError(f"topic {topic!r} has {partitions} partition(s), and no {partition}")
-    return partition
 
 
 def _synced(failed: Mapping[tuple[str, int], StorageError]) -> None:

@@ -105,9 +105,9 @@ class Steering:
         deadlines = self._node.deadlines
         while left > 0:
             step = self._step(left, keep_alive)
-            if self._are_expected(keep_alive, step):
+            if not self._is_clear(keep_alive, step):
                 # Real clients answer in the machine's time, and the broker's must not run away from them.
-                await self._watch.wait(partial(self._are_not_expected, keep_alive, step), _PATIENCE)
+                await self._watch.wait(partial(self._is_clear, keep_alive, step), _PATIENCE)
                 step = self._step(left, keep_alive)
             self._clock.advance(step)
             left -= step
@@ -134,11 +134,9 @@ class Steering:
         due = max(self._node.deadlines.next_due() - now, _LEAST_STEP)
         return min(left, due, inf if session is None else session / _SHARE_OF_SESSION)
 
-    def _are_expected(self, keep_alive: frozenset[str], step: float) -> bool:
-        return self._coordinator.expects(keep_alive, until=self._clock.now() + step)
-
-    def _are_not_expected(self, keep_alive: frozenset[str], step: float) -> bool:
-        return not self._are_expected(keep_alive, step)
+    def _is_clear(self, keep_alive: frozenset[str], step: float) -> bool:
+        """Tell whether on this way no rebalance would go on without those who are kept alive."""
+        return not self._coordinator.expects(keep_alive, until=self._clock.now() + step)
 
     def _check_members(self, names: frozenset[str]) -> None:
         if not names:
@@ -187,9 +185,7 @@ class Steering:
         def rebalance() -> None:
             if not self._watch.group(group_id).members:
                 raise LookupError(f"{self._watch.group(group_id)}: there is nobody to rebalance")
-            self._watch.history.tell(group_id, "a rebalance was forced", self._clock.now())
-            groups = self._node.groups
-            groups.steer(group_id, groups.coordinator.force_rebalance(group_id, now=self._clock.now()))
+            self._rebalance_if_any(group_id, "a rebalance was forced")
 
         self._portal.call(rebalance)
 

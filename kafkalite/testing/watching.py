@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import trio
+from typing import TYPE_CHECKING, TypeVar
 
 from kafkalite.testing.history import History
 from kafkalite.testing.looking import group_of
 from kafkalite.testing.positions import Positions
 from kafkalite.testing.views import Group, TopicPartition
+from kafkalite.testing.waits import Waits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
     from kafkalite.broker import Broker
     from kafkalite.controls.engine import Engine
     from kafkalite.groups.effects import Effects, Reply
@@ -29,8 +29,7 @@ class Watch:
 
     def __init__(self, broker: Broker, engine: Engine, portal: Portal) -> None:
         self._broker = broker
-        self._portal = portal
-        self._waits: dict[Future[Any], Callable[[], None]] = {}
+        self._waits = Waits(portal)
         self._stable_since: dict[str, int] = {}
         self.history = History(self._node.now())
         self.positions = Positions(self._topic_id, self.check)
@@ -71,32 +70,15 @@ class Watch:
 
     def until(self, condition: Condition[T]) -> Future[T]:
         """Give a future that is done as soon as the condition holds."""
-        future: Future[T] = Future()
-
-        def look() -> None:
-            seen = condition.seen(self)
-            if seen is not None and not future.done():
-                self._waits.pop(future, None)
-                future.set_result(seen)
-
-        self._portal.owe(future)
-        self._waits[future] = look
-        look()
-        return future
+        return self._waits.until(lambda: condition.seen(self))
 
     async def wait(self, is_so: Callable[[], bool], patience: float) -> None:
         """Wait until something is so, or the patience, in seconds of the machine's clock, has run out."""
-        so = trio.Event()
-        future: Future[None] = Future()
-        self._waits[future] = lambda: so.set() if is_so() else None
-        with trio.move_on_after(patience):
-            if not is_so():
-                await so.wait()
-        del self._waits[future]
+        await self._waits.hold(is_so, patience)
 
     def give_up(self, future: Future[T], condition: Condition[T]) -> str:
         """Wait no longer; say in words what is missing, what there is and what happened."""
-        self._waits.pop(future, None)
+        self._waits.forget(future)
         group_id = condition.group_id
         return (
             f"waited for {condition.missing(self)}\nnow: {self.group(group_id)}\n"
@@ -105,8 +87,7 @@ class Watch:
 
     def check(self) -> None:
         """Look whether anything that is awaited has come."""
-        for look in tuple(self._waits.values()):
-            look()
+        self._waits.check()
 
     def _performed(self, effects: Effects) -> None:
         if effects.replies and not effects.records and all(map(_is_heartbeat, effects.replies)):

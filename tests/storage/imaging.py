@@ -73,6 +73,19 @@ class Kept:
         return found
 
 
+def records_of(log: Any) -> list[tuple[int, bytes | None, bytes | None]]:
+    """Read a whole log: offsets, keys and values."""
+    found: list[tuple[int, bytes | None, bytes | None]] = []
+    offset = log.log_start_offset
+    while offset < log.log_end_offset:
+        data = log.read(offset, max_bytes=1).read()
+        if not data:
+            break
+        found += [(r.offset, r.key, r.value) for r in iter_records(data) if r.offset >= log.log_start_offset]
+        offset = read_header(data).next_offset
+    return found
+
+
 def content_of(storage: Storage) -> Content:
     """Tell all that clients could find out: topics, configurations, records, producers, epochs."""
     found: Content = {"broker": dict(storage.broker_configs())}
@@ -80,14 +93,7 @@ def content_of(storage: Storage) -> Content:
         found[name] = (topic.topic_id, topic.partitions, tuple(sorted(topic.configs.items())))
         for number in range(topic.partitions):
             log = storage.log(name, number)
-            records: list[tuple[int, bytes | None, bytes | None]] = []
-            offset = log.log_start_offset
-            while offset < log.log_end_offset:
-                data = log.read(offset, max_bytes=1).read()
-                if not data:
-                    break
-                records += [(r.offset, r.key, r.value) for r in iter_records(data) if r.offset >= log.log_start_offset]
-                offset = read_header(data).next_offset
+            records = records_of(log)
             producers = {
                 producer.producer_id: (producer.epoch, producer.batches[-1].last_sequence)
                 for producer in log.producers

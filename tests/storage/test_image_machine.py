@@ -13,8 +13,7 @@ from kafkalite_storage import log_image
 from kafkalite_storage.cleaner import Cleaner
 from kafkalite_storage.directory_image import DirectoryImage
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
-from kafkalite_wire.records import iter_records, read_header
-from tests.storage.imaging import NOW, SMALL, Kept
+from tests.storage.imaging import NOW, SMALL, Kept, records_of
 
 PLAIN, COMPACTED = "plain", "compacted"
 CONFIGS = {PLAIN: SMALL, COMPACTED: {**SMALL, "cleanup.policy": "compact"}}
@@ -170,21 +169,9 @@ def check(storage: Any, model: Model) -> None:
     if PLAIN in model.incarnations:
         log = storage.log(PLAIN, 0)
         assert (log.log_start_offset, log.log_end_offset) == (model.start, model.end)
-        assert [(offset, value) for offset, _, value in read(log)] == model.records
+        assert [(offset, value) for offset, _, value in records_of(log)] == model.records
     if COMPACTED in model.incarnations:
-        assert {key: value for _, key, value in read(storage.log(COMPACTED, 0))} == model.latest
-
-
-def read(log: Any) -> list[tuple[int, bytes | None, bytes | None]]:
-    found: list[tuple[int, bytes | None, bytes | None]] = []
-    offset = log.log_start_offset
-    while offset < log.log_end_offset:
-        data = log.read(offset, max_bytes=1).read()
-        if not data:
-            break
-        found += [(r.offset, r.key, r.value) for r in iter_records(data) if r.offset >= log.log_start_offset]
-        offset = read_header(data).next_offset
-    return found
+        assert {key: value for _, key, value in records_of(storage.log(COMPACTED, 0))} == model.latest
 
 
 class SlowToCopy(MemoryFileSystem):

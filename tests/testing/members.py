@@ -82,6 +82,8 @@ class ConfluentMember(Member):
             "enable.auto.commit": settings.get("auto_commit", True),
             "auto.commit.interval.ms": 100,
             "heartbeat.interval.ms": 100,
+            # Who looks for the coordinator waits behind a fetch on the same connection.
+            "fetch.wait.max.ms": 50,
             "logger": _QUIET,
         }
         if "instance" in settings:

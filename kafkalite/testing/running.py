@@ -14,10 +14,10 @@ import trio
 from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
 from kafkalite.config import BrokerConfig, load
-from kafkalite.testing.errors import BrokerFailed
-from kafkalite.testing.handle import Handle
-from kafkalite.testing.local import LocalBackend
-from kafkalite.testing.portal import Portal
+from kafkalite.testing.handles.handle import Handle
+from kafkalite.testing.in_process.backend import LocalBackend
+from kafkalite.testing.in_process.portal import Portal
+from kafkalite.testing.model.errors import BrokerFailed
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 
 Value = str | int | float | bool

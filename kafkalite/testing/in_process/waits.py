@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 
 if TYPE_CHECKING:
-    from kafkalite.testing.portal import Portal
+    from kafkalite.testing.in_process.portal import Portal
 
 T = TypeVar("T")
 

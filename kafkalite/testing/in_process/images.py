@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from kafkalite.clock import MACHINE_CLOCK, SteerableClock
-from kafkalite.testing.errors import BrokerFailed
+from kafkalite.testing.model.errors import BrokerFailed
 from kafkalite_storage.directory_image import save_directory
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
-    from kafkalite.testing.handle import Handle
-    from kafkalite.testing.portal import Portal
+    from kafkalite.testing.handles.handle import Handle
+    from kafkalite.testing.in_process.portal import Portal
     from kafkalite_storage.directory_image import DirectoryImage
 
 

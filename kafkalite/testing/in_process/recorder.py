@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from kafkalite.controls.request_log.exchange import Outcome
 from kafkalite.server.request_logging import request_log
-from kafkalite.testing.backend import Wait
-from kafkalite.testing.errors import BrokerFailed
+from kafkalite.testing.handles.backend import Wait
+from kafkalite.testing.model.errors import BrokerFailed
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kafkalite.controls.request_log.criteria import Criteria
     from kafkalite.controls.request_log.exchange import Exchange
     from kafkalite.controls.request_log.log import Bounds, LoggedCall, RequestLog
-    from kafkalite.testing.portal import Portal
+    from kafkalite.testing.in_process.portal import Portal
 
 _SHOWN: Final = 10
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.partitioning import partition_for_key
-from kafkalite.testing.views import Header, Record
+from kafkalite.testing.model.views import Header, Record
 from kafkalite_wire import records as wire
 
 if TYPE_CHECKING:
-    from kafkalite.testing.backend import Batch
+    from kafkalite.testing.handles.backend import Batch
 
 _PREFIX: Final = 12
 """Bytes of a batch that tell how long it is."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalite.testing.conditions import HasCommitted, Positioned, Stable
-from kafkalite.testing.views import TopicPartition
+from kafkalite.testing.model.conditions import HasCommitted, Positioned, Stable
+from kafkalite.testing.model.views import TopicPartition
 
 if TYPE_CHECKING:
-    from kafkalite.testing.backend import Backend
+    from kafkalite.testing.handles.backend import Backend
 
 
 def stable(group: str, members: int | None) -> Stable:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kafkalite.testing.history import History
-from kafkalite.testing.looking import group_of
-from kafkalite.testing.positions import Positions
-from kafkalite.testing.views import Group, TopicPartition
-from kafkalite.testing.waits import Waits
+from kafkalite.testing.in_process.history import History
+from kafkalite.testing.in_process.looking import group_of
+from kafkalite.testing.in_process.positions import Positions
+from kafkalite.testing.in_process.waits import Waits
+from kafkalite.testing.model.views import Group, TopicPartition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from kafkalite.controls.engine import Engine
     from kafkalite.groups.effects import Effects, Reply
     from kafkalite.node import Node
-    from kafkalite.testing.conditions import Condition
-    from kafkalite.testing.portal import Portal
+    from kafkalite.testing.in_process.portal import Portal
+    from kafkalite.testing.model.conditions import Condition
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.testing.batches import records_in
-from kafkalite.testing.views import Committed, Group, Member, Record, Topic, TopicPartition
+from kafkalite.testing.model.batches import records_in
+from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition
 from kafkalite_storage.topics import INTERNAL_TOPICS
 from kafkalite_wire.errors import WireError
 from kafkalite_wire.messages.consumer_protocol import decode_assignment, decode_subscription

@@ -7,14 +7,14 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
-from kafkalite.testing.batches import Text
-from kafkalite.testing.errors import NotInTime
-from kafkalite.testing.views import Group, Header, Record, Topic
+from kafkalite.testing.model.batches import Text
+from kafkalite.testing.model.errors import NotInTime
+from kafkalite.testing.model.views import Group, Header, Record, Topic
 
 if TYPE_CHECKING:
-    from kafkalite.testing.conditions import Condition
-    from kafkalite.testing.snapshots import Snapshots
-    from kafkalite.testing.steering import Steering
+    from kafkalite.testing.in_process.images import Snapshots
+    from kafkalite.testing.in_process.steering import Steering
+    from kafkalite.testing.model.conditions import Condition
 
 T = TypeVar("T")
 

@@ -7,13 +7,13 @@ from concurrent.futures import Future
 from heapq import merge
 from typing import TYPE_CHECKING, TypeVar
 
-from kafkalite.testing import looking
-from kafkalite.testing.backend import Batch, Wait
-from kafkalite.testing.batches import Turns, batch_of, existing, produced
-from kafkalite.testing.snapshots import Snapshots
-from kafkalite.testing.steering import Steering
-from kafkalite.testing.views import Group, Record, Topic
-from kafkalite.testing.watching import Watch
+from kafkalite.testing.handles.backend import Batch, Wait
+from kafkalite.testing.in_process import looking
+from kafkalite.testing.in_process.images import Snapshots
+from kafkalite.testing.in_process.steering import Steering
+from kafkalite.testing.in_process.watching import Watch
+from kafkalite.testing.model.batches import Turns, batch_of, existing, produced
+from kafkalite.testing.model.views import Group, Record, Topic
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.records import check_produced
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.clock import SteerableClock
     from kafkalite.node import Node
-    from kafkalite.testing.conditions import Condition
-    from kafkalite.testing.portal import Portal
+    from kafkalite.testing.in_process.portal import Portal
+    from kafkalite.testing.model.conditions import Condition
 
 T = TypeVar("T")
 

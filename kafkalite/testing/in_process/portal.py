@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
-from kafkalite.testing.errors import BrokerFailed
+from kafkalite.testing.model.errors import BrokerFailed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

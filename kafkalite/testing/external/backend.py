@@ -15,19 +15,19 @@ from heapq import merge
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from kafkalite.config.address import HostPort
-from kafkalite.testing.backend import Batch, Wait
-from kafkalite.testing.batches import Turns, batch_of, produced, records_in
-from kafkalite.testing.cluster import ClusterConnections
-from kafkalite.testing.errors import NotOnThisBroker
-from kafkalite.testing.handle import Handle
-from kafkalite.testing.looking import assignment_in, subscription_in
-from kafkalite.testing.views import Committed, Group, Member, Record, Topic, TopicPartition
+from kafkalite.testing.external.cluster import ClusterConnections
+from kafkalite.testing.handles.backend import Batch, Wait
+from kafkalite.testing.handles.handle import Handle
+from kafkalite.testing.in_process.looking import assignment_in, subscription_in
+from kafkalite.testing.model.batches import Turns, batch_of, produced, records_in
+from kafkalite.testing.model.errors import NotOnThisBroker
+from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
-    from kafkalite.testing.conditions import Condition
-    from kafkalite.testing.snapshots import Snapshots
-    from kafkalite.testing.steering import Steering
+    from kafkalite.testing.in_process.images import Snapshots
+    from kafkalite.testing.in_process.steering import Steering
+    from kafkalite.testing.model.conditions import Condition
 
 T = TypeVar("T")
 

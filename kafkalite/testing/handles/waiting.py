@@ -5,22 +5,22 @@ from __future__ import annotations
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, TypeVar
 
-from kafkalite.testing.awaited import committed, positioned, stable
-from kafkalite.testing.backend import PATIENCE
-from kafkalite.testing.errors import NotInTime
-from kafkalite.testing.portal import completed
-from kafkalite.testing.request_log import criteria
+from kafkalite.testing.handles.awaited import committed, positioned, stable
+from kafkalite.testing.handles.backend import PATIENCE
+from kafkalite.testing.handles.request_log import criteria
+from kafkalite.testing.in_process.portal import completed
+from kafkalite.testing.model.errors import NotInTime
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from kafkalite.controls.faults.firings import Fired
     from kafkalite.controls.request_log.exchange import Exchange
-    from kafkalite.testing.backend import Backend, Wait
-    from kafkalite.testing.faults import InjectedFault
-    from kafkalite.testing.handle import Handle
-    from kafkalite.testing.request_log import Filters
-    from kafkalite.testing.views import Group, Record
+    from kafkalite.testing.handles.backend import Backend, Wait
+    from kafkalite.testing.handles.faults import InjectedFault
+    from kafkalite.testing.handles.handle import Handle
+    from kafkalite.testing.handles.request_log import Filters
+    from kafkalite.testing.model.views import Group, Record
     from kafkalite_wire.apis import ApiKey
 
 T = TypeVar("T")

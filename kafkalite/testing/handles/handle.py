@@ -6,20 +6,20 @@ from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from kafkalite.testing.awaited import committed, positioned, stable
-from kafkalite.testing.backend import PATIENCE, Backend, Batch
-from kafkalite.testing.batches import Text
-from kafkalite.testing.faults import Faults
-from kafkalite.testing.request_log import RequestLogControl
-from kafkalite.testing.views import Group, Header, Record, Topic
+from kafkalite.testing.handles.awaited import committed, positioned, stable
+from kafkalite.testing.handles.backend import PATIENCE, Backend, Batch
+from kafkalite.testing.handles.faults import Faults
+from kafkalite.testing.handles.request_log import RequestLogControl
+from kafkalite.testing.model.batches import Text
+from kafkalite.testing.model.views import Group, Header, Record, Topic
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from kafkalite.controls.request_log.exchange import Exchange
-    from kafkalite.testing.asynchronous import AsyncHandle
-    from kafkalite.testing.request_log import Filters
-    from kafkalite.testing.snapshots import Snapshots
+    from kafkalite.testing.handles.request_log import Filters
+    from kafkalite.testing.handles.waiting import AsyncHandle
+    from kafkalite.testing.in_process.images import Snapshots
     from kafkalite_wire.apis import ApiKey
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class Handle:
     @property
     def aio(self) -> AsyncHandle:
         """The same for asyncio and trio: what takes its time is awaited."""
-        from kafkalite.testing.asynchronous import AsyncHandle
+        from kafkalite.testing.handles.waiting import AsyncHandle
 
         return AsyncHandle(self, self._backend)
 

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kafkalite.controls.faults.fetched import FetchedPartitions
-from kafkalite.testing.backend import Wait
-from kafkalite.testing.waits import Waits
+from kafkalite.testing.handles.backend import Wait
+from kafkalite.testing.in_process.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kafkalite.controls.faults.firings import Fired
     from kafkalite.controls.faults.injector import Injector
     from kafkalite.controls.faults.rule import FaultRule
-    from kafkalite.testing.portal import Portal
+    from kafkalite.testing.in_process.portal import Portal
 
 
 class Injection:

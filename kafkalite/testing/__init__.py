@@ -5,11 +5,9 @@ Broker and clients stay apart: the broker runs on its own thread, with its own e
 """
 
 from kafkalite.controls.faults.firings import Fired
-from kafkalite.testing.external.backend import connect
+from kafkalite.testing.connecting import connect
 from kafkalite.testing.handles.faults import Faults, InjectedFault
-from kafkalite.testing.handles.handle import Handle
-from kafkalite.testing.handles.waiting import AsyncHandle
-from kafkalite.testing.in_process.images import Snapshot
+from kafkalite.testing.handles.handle import AsyncHandle, Handle, Snapshot
 from kafkalite.testing.model.errors import BrokerFailed, NotInTime, NotOnThisBroker
 from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition
 from kafkalite.testing.running import run

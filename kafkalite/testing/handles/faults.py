@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from kafkalite.testing.handles.backend import PATIENCE
+from kafkalite.testing.model.wait import PATIENCE
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -1,31 +1,35 @@
-"""The handle: what a test sees of a broker, and how it steers it. For synchronous code, whose calls block."""
+"""The handle: what a test sees of a broker, and how it steers it.
+
+Its snapshots and its coroutines stand beside it, because they lead to handles again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+import os
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from itertools import count
+from threading import Lock
+from typing import TYPE_CHECKING
 
-from kafkalite.testing.handles.awaited import committed, positioned, stable
-from kafkalite.testing.handles.backend import PATIENCE, Backend, Batch
+from kafkalite.testing.handles.clock import ClockControl
 from kafkalite.testing.handles.faults import Faults
+from kafkalite.testing.handles.groups import CoordinatorControl, Groups
 from kafkalite.testing.handles.request_log import RequestLogControl
-from kafkalite.testing.model.batches import Text
-from kafkalite.testing.model.views import Group, Header, Record, Topic
+from kafkalite.testing.handles.topics import Topics
+from kafkalite.testing.handles.waiting import AwaitedWaits, BlockingWaits
+from kafkalite.testing.model.batches import Batch
+from kafkalite.testing.model.errors import BrokerFailed
 
 if TYPE_CHECKING:
-    from typing import Unpack
-
-    from kafkalite.controls.request_log.exchange import Exchange
-    from kafkalite.testing.handles.request_log import Filters
-    from kafkalite.testing.handles.waiting import AsyncHandle
-    from kafkalite.testing.in_process.images import Snapshots
-    from kafkalite_wire.apis import ApiKey
-
-T = TypeVar("T")
+    from kafkalite.testing.handles.backend import Backend
+    from kafkalite.testing.model.batches import Text
+    from kafkalite.testing.model.views import Header, Record
+    from kafkalite_storage.directory_image import DirectoryImage
 
 
-class Handle:
+class Handle(BlockingWaits):
     """A broker as a test sees it.
 
     ``await_...`` blocks until something is so, and wakes with the very event that makes it so; no test needs to sleep.
@@ -33,7 +37,7 @@ class Handle:
     """
 
     def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+        super().__init__(backend)
         self.topics = Topics(backend)
         self.groups = Groups(backend)
         self.clock = ClockControl(backend)
@@ -46,16 +50,14 @@ class Handle:
         """Where clients find the broker, as their ``bootstrap.servers`` wants it."""
         return self._backend.bootstrap
 
-    @property
+    @cached_property
     def snapshots(self) -> Snapshots:
         """Snapshots of all that the broker keeps, to come back to. Raises NotOnThisBroker."""
-        return self._backend.snapshots
+        return Snapshots(self._backend)
 
     @property
     def aio(self) -> AsyncHandle:
         """The same for asyncio and trio: what takes its time is awaited."""
-        from kafkalite.testing.handles.waiting import AsyncHandle
-
         return AsyncHandle(self, self._backend)
 
     # Records
@@ -85,55 +87,6 @@ class Handle:
         """Give what is in a topic now, in the order of time. Raises LookupError if there is no such topic."""
         return self._backend.records(topic, partition, offset)
 
-    def consume(
-        self, topic: str, count: int = 1, *, partition: int | None = None, offset: int = 0, timeout: float = PATIENCE
-    ) -> list[Record]:
-        """Wait until a topic has ``count`` records, and give the first ones; no group is involved. Raises NotInTime."""
-        return self._backend.arrival(topic, partition, offset, count).result(timeout)
-
-    # Waiting
-
-    def await_stable(self, group: str, *, members: int | None = None, timeout: float = PATIENCE) -> Group:
-        """Wait until a group is stable, with just so many members if ``members`` is given. Raises NotInTime."""
-        return self._backend.until(stable(group, members)).result(timeout)
-
-    def await_committed(
-        self,
-        group: str,
-        topic: str,
-        *,
-        partition: int | None = None,
-        offset: int | None = None,
-        timeout: float = PATIENCE,
-    ) -> Group:
-        """Wait until a group has committed ``offset``, by default all that the topic has now. Raises NotInTime."""
-        return self._backend.until(committed(self._backend, group, topic, partition, offset)).result(timeout)
-
-    def await_positioned(
-        self,
-        group: str,
-        topic: str | None = None,
-        *,
-        partition: int | None = None,
-        offset: int = 0,
-        timeout: float = PATIENCE,
-    ) -> Group:
-        """Wait until the members of a stable group fetch what they own; of ``topic`` from ``offset`` on.
-
-        From then on nothing that is produced is missed by a consumer that begins at the end of a topic. Fetches are
-        told apart by client id, so members should have one each. Raises NotInTime.
-        """
-        return self._backend.until(positioned(self._backend, group, topic, partition, offset)).result(timeout)
-
-    def await_request(
-        self, api: str | ApiKey | None = None, *, timeout: float = PATIENCE, **filters: Unpack[Filters]
-    ) -> Exchange:
-        """Wait for a request that the request log has seen, and that has been answered or has ended otherwise.
-
-        See :meth:`.request_log.Requests.await_request`. Raises NotInTime, and ValueError if the log is off.
-        """
-        return self.requests.await_request(api, timeout=timeout, **filters)
-
     # The broker's being there
 
     def set_available(self, available: bool) -> None:
@@ -154,159 +107,113 @@ class Handle:
         self._backend.steering.let_go()
 
 
-class Topics:
-    """The topics of a broker, without Kafka's own."""
+class AsyncHandle(AwaitedWaits):
+    """The waits of a :class:`Handle` as coroutines. All else of it takes no more than milliseconds: see ``handle``."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-
-    def create(self, name: str, partitions: int = 1, configs: Mapping[str, str] | None = None) -> None:
-        """Create a topic. Raises ValueError where the broker refuses."""
-        self._backend.create_topic(name, partitions, configs or {})
-
-    def delete(self, name: str) -> None:
-        """Delete a topic, and the offsets committed for it. Raises LookupError if there is none."""
-        self._backend.delete_topic(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._backend.topics())
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._backend.topics()
-
-    def __getitem__(self, name: str) -> Topic:
-        """Show a topic. Raises KeyError if there is none."""
-        topics = self._backend.topics()
-        if name not in topics:
-            raise KeyError(f"there is no topic {name!r}; topics: {', '.join(topics) or 'none'}")
-        return topics[name]
+    def __init__(self, handle: Handle, backend: Backend) -> None:
+        super().__init__(backend)
+        self.handle = handle
 
 
-class Groups:
-    """The groups of a broker, and what can be done to them from outside.
+class Snapshot:
+    """What a broker kept at a moment: topics, records, configurations, committed offsets, groups, producers' sequences.
 
-    A member is named by its member id, its instance id or its client id.
+    It holds no time: the broker's clock goes on, whatever is restored. It goes with its broker.
     """
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._backend.groups())
-
-    def __getitem__(self, group: str) -> Group:
-        """Show a group as it is now, ``Dead`` if there is none."""
-        return self._backend.group(group)
-
-    def delete(self, group: str) -> None:
-        """Delete a group without members, and its offsets. Raises ValueError where the broker refuses."""
-        self._backend.delete_group(group)
-
-    def expire(self, group: str, member: str) -> None:
-        """End a member's session now, as if it had been silent for too long; it may join again when it finds out.
-
-        Raises LookupError unless exactly one member is called so.
-        """
-        self._backend.steering.expire(group, member)
-
-    def fence(self, group: str, member: str) -> None:
-        """Take a static member's place away for good, as if another had come with its instance id and had left again.
-
-        Its partitions are free, and all it asks is answered FENCED_INSTANCE_ID, which clients take as fatal. Raises
-        LookupError unless exactly one member is called so, and ValueError for a dynamic one, which Kafka cannot fence.
-        """
-        self._backend.steering.fence(group, member)
-
-    def rebalance(self, group: str) -> None:
-        """Have all members of a group join again. Raises LookupError if it has none."""
-        self._backend.steering.rebalance(group)
-
-    def pin(self, group: str, assignment: Mapping[str, Collection[tuple[str, int]]]) -> None:
-        """Give partitions to members of your choice, whatever the group's leader assigns, from now on.
-
-        ``assignment`` gives to each member, as it is called, its pairs of topic and partition. Other partitions go
-        where the leader puts them, and so do those of members that are not there. Whoever is in the group joins again
-        at once; a member of a cooperative group gets what another owns when that one has let it go. Pinned anew, only
-        the last word counts. Raises ValueError for a partition with two owners.
-        """
-        self._backend.steering.pin(group, assignment)
-
-    def unpin(self, group: str) -> None:
-        """Let the group's leader assign again, at once; nothing happens if nothing is pinned."""
-        self._backend.steering.unpin(group)
+    def __init__(self, snapshots: Snapshots, name: str, image: DirectoryImage) -> None:
+        self._snapshots = snapshots
+        self.name = name
+        self.image = image
 
     @contextmanager
-    def pinned(self, group: str, assignment: Mapping[str, Collection[tuple[str, int]]]) -> Generator[None]:
-        """Have an assignment pinned inside the block."""
-        self.pin(group, assignment)
-        try:
-            yield
-        finally:
-            self.unpin(group)
+    def fork(self) -> Generator[Handle]:
+        """Run a second broker that begins with the snapshot, on a port of its own, until the block ends.
+
+        What becomes of one broker is never seen in the other. Their clocks tell the same time in the beginning. Raises
+        as :func:`kafkalite.testing.run` does.
+        """
+        with self._snapshots.forked(self.image) as handle:
+            yield handle
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a data directory that `run(data=…)`, `kafkalite serve --data` and Apache Kafka can open.
+
+        It is on the disk when this returns. Raises FileExistsError if anything is there, and StorageError.
+        """
+        self._snapshots.save(self.image, path)
+
+    def discard(self) -> None:
+        """Give back the memory or the disk space that it takes; it cannot be used any more."""
+        self._snapshots.discard(self)
 
 
-class ClockControl:
-    """The broker's clock: sessions, rebalance time-outs, delayed fetches, retention and record times go by it.
-
-    Clients have clocks of their own, and time-outs of the handle are the test's.
-    """
+class Snapshots:
+    """The snapshots of one broker: as it was at a moment, to come back to, to start another one from, or to keep."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._images = backend.images
+        self._lock = Lock()
+        self._numbers = count(1)
+        self._taken: dict[str, Snapshot] = {}
 
-    def now_ms(self) -> int:
-        """Tell the broker's time: milliseconds since 1970."""
-        return self._backend.steering.now()[1]
+    def take(self, name: str | None = None) -> Snapshot:
+        """Take a snapshot, between two requests; nothing changes by it. Without a name it gets a number.
 
-    def freeze(self) -> None:
-        """Let the broker's time stand still until it is resumed; it can be advanced meanwhile."""
-        self._backend.steering.freeze()
+        Raises ValueError if there is one of that name, and StorageError.
+        """
+        with self._lock:
+            free = (number for number in map(str, self._numbers) if number not in self._taken)
+            chosen = next(free) if name is None else name
+            if chosen in self._taken:
+                raise ValueError(f"there is a snapshot {chosen!r} already")
+            taken = self._taken[chosen] = Snapshot(self, chosen, self._images.take())
+            return taken
 
-    def resume(self) -> None:
-        """Let the broker's time run on from where it stands."""
-        self._backend.steering.resume()
+    def __iter__(self) -> Iterator[Snapshot]:
+        return iter(tuple(self._taken.values()))
+
+    def __getitem__(self, name: str) -> Snapshot:
+        """Find a snapshot that was taken and not discarded. Raises LookupError."""
+        if name in self._taken:
+            return self._taken[name]
+        raise LookupError(f"there is no snapshot {name!r}; snapshots: {', '.join(map(repr, self._taken)) or 'none'}")
+
+    def restore(self, snapshot: Snapshot | str) -> None:
+        """Go back to a snapshot, or to the one of a name, at the same address.
+
+        Clients find the broker as if it had been started again: they are cut off and connect again; waits of the handle
+        go on. May be done any number of times. Raises ValueError for a snapshot of another broker, or one that was
+        discarded, LookupError for a name that none has, and StorageError.
+        """
+        self._images.restore((self[snapshot] if isinstance(snapshot, str) else snapshot).image)
 
     @contextmanager
-    def frozen(self) -> Generator[None]:
-        """Let the broker's time stand still inside the block."""
-        self.freeze()
+    def scratch(self) -> Generator[Snapshot]:
+        """Have the broker forget all that happens in the block, when the block ends."""
+        snapshot = self.take()
         try:
-            yield
+            yield snapshot
         finally:
-            self.resume()
-
-    def advance(self, seconds: float, *, keep_alive: Collection[str] = ()) -> None:
-        """Move the broker's time; whatever is due on the way happens in its order.
-
-        ``keep_alive`` names members (by member, instance or client id) whose heartbeats are taken for granted.
-        All others are silent for ``seconds``, so that sessions shorter than that end. Raises ValueError for a way back,
-        and LookupError for a member that is in no group.
-        """
-        self._backend.steering.advance(seconds, keep_alive)
-
-
-class CoordinatorControl:
-    """The coordinator of groups, as if it lived on another broker from time to time; by default that of all groups."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-
-    def move_away(self, group: str | None = None) -> None:
-        """Answer requests of groups NOT_COORDINATOR, and do not tell where the coordinator is.
-
-        Meanwhile nobody's session ends. Nothing happens if just this coordinator is away already.
-        """
-        self._backend.steering.move_coordinator_away(group)
-
-    def move_back(self, group: str | None = None) -> None:
-        """Be the coordinator again, with the groups as they were kept and sessions that begin anew."""
-        self._backend.steering.move_coordinator_back(group)
+            try:
+                self.restore(snapshot)
+            finally:
+                snapshot.discard()
 
     @contextmanager
-    def away(self, group: str | None = None) -> Generator[None]:
-        """Have the coordinator away inside the block."""
-        self.move_away(group)
-        try:
-            yield
-        finally:
-            self.move_back(group)
+    def forked(self, image: DirectoryImage) -> Generator[Handle]:
+        """Run a broker that begins with an image; see :meth:`Snapshot.fork`."""
+        with self._backend.forked(image) as backend:
+            yield Handle(backend)
+
+    def save(self, image: DirectoryImage, path: str | os.PathLike[str]) -> None:
+        """Save an image without keeping the broker from its work; see :meth:`Snapshot.save`."""
+        self._images.save(image, path)
+
+    def discard(self, snapshot: Snapshot) -> None:
+        """Remove a snapshot; if the broker has ended, it is gone already."""
+        with suppress(BrokerFailed), self._lock:
+            self._images.remove(snapshot.image)
+            if self._taken.get(snapshot.name) is snapshot:
+                del self._taken[snapshot.name]

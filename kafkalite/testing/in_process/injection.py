@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kafkalite.controls.faults.fetched import FetchedPartitions
-from kafkalite.testing.handles.backend import Wait
 from kafkalite.testing.in_process.waits import Waits
+from kafkalite.testing.model.wait import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from kafkalite.controls.request_log.exchange import Outcome
 from kafkalite.server.request_logging import request_log
-from kafkalite.testing.handles.backend import Wait
 from kafkalite.testing.model.errors import BrokerFailed
+from kafkalite.testing.model.wait import Wait
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker

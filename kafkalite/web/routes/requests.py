@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, cast
 
 from kafkalite.controls.request_log.json_lines import as_json
-from kafkalite.testing.handles.backend import PATIENCE
 from kafkalite.testing.handles.request_log import criteria
+from kafkalite.testing.model.wait import PATIENCE
 from kafkalite.web.answers import BadInput
 from kafkalite.web.routes.taken import Nothing, check_timeout
 from kafkalite.web.routing import route

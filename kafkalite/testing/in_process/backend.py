@@ -201,8 +201,7 @@ class LocalBackend:
 
     def until(self, condition: Condition[T]) -> Wait[T]:
         """Wait until a condition holds."""
-        future = self._portal.call(lambda: self._watch.until(condition))
-        return Wait(future, lambda: self._portal.call(lambda: self._watch.give_up(future, condition)))
+        return self._watch.until(condition)
 
 
 def _synced(failed: Mapping[tuple[str, int], StorageError]) -> None:

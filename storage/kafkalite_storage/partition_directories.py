@@ -9,9 +9,9 @@ from kafkalite_storage.checkpoints import (
     PARTITION_METADATA,
     decode_partition_metadata,
     encode_partition_metadata,
-    format_topic_id,
 )
 from kafkalite_storage.filesystem import FileSystem
+from kafkalite_wire.uuid_text import format_uuid
 
 log = getLogger("kafkalite.storage")
 
@@ -65,8 +65,8 @@ class PartitionDirectories:
                 log.warning(
                     "%s belongs to a topic with id %s, not %s; it was moved to %s",
                     path,
-                    format_topic_id(found),
-                    format_topic_id(topic_id),
+                    format_uuid(found),
+                    format_uuid(topic_id),
                     aside,
                 )
         self._fs.make_directory(path)

@@ -18,7 +18,7 @@ from blocking_client import BlockingClient
 from confluent_kafka.admin import AdminClient
 
 from kafkalite.testing import Handle, NotInTime, NotOnThisBroker, connect, run
-from kafkalite.testing.request_log import criteria
+from kafkalite.testing.handles.request_log import criteria
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from members import Join
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from heapq import merge
 from typing import TYPE_CHECKING, TypeVar
 
-from kafkalite.testing import looking
-from kafkalite.testing.backend import Batch, Wait
-from kafkalite.testing.batches import Turns, batch_of, existing, produced
-from kafkalite.testing.snapshots import Snapshots
-from kafkalite.testing.steering import Steering
-from kafkalite.testing.views import Group, Record, Topic
-from kafkalite.testing.watching import Watch
+from kafkalite.testing.in_process import looking
+from kafkalite.testing.in_process.images import Images
+from kafkalite.testing.in_process.steering import Steering
+from kafkalite.testing.in_process.thread import on_a_thread
+from kafkalite.testing.in_process.watching import Watch
+from kafkalite.testing.model.batches import Batch, Turns, batch_of, existing, produced
+from kafkalite.testing.model.views import Group, Record, Topic
+from kafkalite.testing.model.wait import Wait
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.records import check_produced
@@ -22,10 +24,21 @@ if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.clock import SteerableClock
     from kafkalite.node import Node
-    from kafkalite.testing.conditions import Condition
-    from kafkalite.testing.portal import Portal
+    from kafkalite.testing.in_process.portal import Portal
+    from kafkalite.testing.model.conditions import Condition
+    from kafkalite_storage.directory_image import DirectoryImage
 
 T = TypeVar("T")
+
+
+@contextmanager
+def running(broker: Broker, clock: SteerableClock) -> Generator[LocalBackend]:
+    """Run a broker that goes by a clock on a thread of its own, until the block ends.
+
+    Raises StartError, and at the end BrokerFailed if it did not live so long or failed in a request.
+    """
+    with on_a_thread(broker, lambda portal: LocalBackend(broker, clock, portal)) as backend:
+        yield backend
 
 
 class LocalBackend:
@@ -38,7 +51,7 @@ class LocalBackend:
         engine = broker.dispatch.controlled()
         self._watch = Watch(broker, engine, portal)
         self._steering = Steering(broker, clock, engine, self._watch, portal)
-        self._snapshots = Snapshots(broker, clock, portal)
+        self._images = Images(broker, clock, portal)
         self._bootstrap = broker.bootstrap
         broker.on_restored.append(self._turns.forget)
 
@@ -57,9 +70,15 @@ class LocalBackend:
         return self._steering
 
     @property
-    def snapshots(self) -> Snapshots:
-        """Its snapshots."""
-        return self._snapshots
+    def images(self) -> Images:
+        """What makes snapshots."""
+        return self._images
+
+    @contextmanager
+    def forked(self, image: DirectoryImage) -> Generator[LocalBackend]:
+        """Run another broker that begins with an image, until the block ends."""
+        with self._images.forked(image) as (fork, clock), running(fork, clock) as backend:
+            yield backend
 
     # Topics
 
@@ -182,8 +201,7 @@ class LocalBackend:
 
     def until(self, condition: Condition[T]) -> Wait[T]:
         """Wait until a condition holds."""
-        future = self._portal.call(lambda: self._watch.until(condition))
-        return Wait(future, lambda: self._portal.call(lambda: self._watch.give_up(future, condition)))
+        return self._watch.until(condition)
 
 
 def _synced(failed: Mapping[tuple[str, int], StorageError]) -> None:

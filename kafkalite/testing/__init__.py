@@ -1,7 +1,8 @@
 """Kafka for tests: ``run()`` starts a broker beside the test, and gives a handle to look at it and to steer it.
 
 Near the top: may import everything below; only the pytest plugin, `kafkalite.web` and the command line may import it.
-Broker and clients stay apart: the broker runs on its own thread, with its own event loop.
+Broker and clients stay apart: the broker runs on its own thread, with its own event loop. `handles` are what a test
+holds, `in_process` and `external` the two kinds of broker that they stand on, `model` what all of these speak in.
 """
 
 from kafkalite.controls.faults.firings import Fired

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_POLL_EVERY: Final = 0.05
 _MOST_BYTES: Final = 8 << 20
 _EARLIEST: Final = -2
 _LATEST: Final = -1

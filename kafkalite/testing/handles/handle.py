@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from kafkalite.testing.model.errors import BrokerFailed
 
 if TYPE_CHECKING:
     from kafkalite.testing.handles.backend import Backend
+    from kafkalite.testing.in_process.images import Images
     from kafkalite.testing.model.batches import Text
     from kafkalite.testing.model.views import Header, Record
     from kafkalite_storage.directory_image import DirectoryImage
@@ -44,16 +44,18 @@ class Handle(BlockingWaits):
         self.coordinator = CoordinatorControl(backend)
         self.faults = Faults(backend)
         self.requests = RequestLogControl(backend)
+        self._snapshots = Snapshots(backend)
 
     @property
     def bootstrap(self) -> str:
         """Where clients find the broker, as their ``bootstrap.servers`` wants it."""
         return self._backend.bootstrap
 
-    @cached_property
+    @property
     def snapshots(self) -> Snapshots:
         """Snapshots of all that the broker keeps, to come back to. Raises NotOnThisBroker."""
-        return Snapshots(self._backend)
+        self._snapshots.check_possible()
+        return self._snapshots
 
     @property
     def aio(self) -> AsyncHandle:
@@ -153,10 +155,17 @@ class Snapshots:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._images = backend.images
         self._lock = Lock()
         self._numbers = count(1)
         self._taken: dict[str, Snapshot] = {}
+
+    @property
+    def _images(self) -> Images:
+        return self._backend.images
+
+    def check_possible(self) -> None:
+        """Raise NotOnThisBroker unless the broker is one of which snapshots can be taken."""
+        assert self._images
 
     def take(self, name: str | None = None) -> Snapshot:
         """Take a snapshot, between two requests; nothing changes by it. Without a name it gets a number.

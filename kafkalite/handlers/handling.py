@@ -12,6 +12,7 @@ from kafkalite_wire.apis import Api
 if TYPE_CHECKING:
     from kafkalite.node import Node
     from kafkalite.reply import Reply
+    from kafkalite_wire.error_codes import ErrorCode
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -26,6 +27,14 @@ class Context:
     client_host: str
     local: tuple[str, int]
     software: Callable[[str], None]
+
+
+class RefusedError(Exception):
+    """A part of a request that is answered with an error of its own."""
+
+    def __init__(self, code: ErrorCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

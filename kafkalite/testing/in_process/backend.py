@@ -23,6 +23,7 @@ from kafkalite_wire.records import check_produced
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.clock import SteerableClock
+    from kafkalite.fetches.waiting import PendingFetch
     from kafkalite.node import Node
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.model.conditions import Condition
@@ -140,8 +141,10 @@ class LocalBackend:
     def arrival(self, topic: str, partition: int | None, offset: int, count: int) -> Wait[list[Record]]:
         """Wait until there are so many records; woken by whoever appends, as a waiting fetch is."""
         future: Future[list[Record]] = Future()
+        pending: PendingFetch | None = None
 
         def look() -> None:
+            nonlocal pending
             if future.done() or future.cancelled():
                 return
             if topic not in self._node.storage.topics:
@@ -153,7 +156,7 @@ class LocalBackend:
                     return
                 total = looking.topic_of(self._node, topic).partitions
                 partitions = [(topic, index) for index in (range(total) if partition is None else (partition,))]
-            self._node.pending_fetches.add(partitions, 1, look)
+            pending = self._node.pending_fetches.add(partitions, 1, look)
 
         def begin() -> None:
             self._portal.owe(future)
@@ -161,14 +164,16 @@ class LocalBackend:
 
         def give_up() -> str:
             future.cancel()
+            if pending is not None:
+                self._node.pending_fetches.remove(pending)
             try:
-                there = len(self.records(topic, partition, offset))
+                there = len(self._read(topic, partition, offset))
             except LookupError as error:
                 return f"waited for {count} record(s): {error}"
             return f"waited for {count} record(s) of topic {topic!r}, and there are {there}"
 
         self._portal.call(begin)
-        return Wait(future, give_up)
+        return Wait(future, lambda: self._portal.call(give_up))
 
     # Groups
 

@@ -91,9 +91,12 @@ class Watch:
     def _performed(self, effects: Effects) -> None:
         if effects.replies and not effects.records and all(map(_is_heartbeat, effects.replies)):
             return  # most calls by far, and a heartbeat that is answered changes no group
-        for group in self._node.groups.coordinator.groups():
+        groups = {group.group_id: group for group in self._node.groups.coordinator.groups()}
+        for group_id in self._stable_since.keys() - groups.keys():
+            del self._stable_since[group_id]
+        for group_id, group in groups.items():
             if self.history.note(group, self._node.now()) and group.state.value == "Stable":
-                self._stable_since[group.group_id] = self.positions.fetches + 1
+                self._stable_since[group_id] = self.positions.fetches + 1
         self.check()
 
     def _topic_id(self, name: str) -> bytes | None:

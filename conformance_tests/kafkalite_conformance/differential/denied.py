@@ -12,7 +12,7 @@ from kafkalite_conformance.differential.conversation import Conversation
 from kafkalite_conformance.differential.conversations.commits import commit, topic_row
 from kafkalite_conformance.differential.conversations.fetching import fetch, row
 from kafkalite_conformance.differential.conversations.refusals import forget, settings, shorten, versions_of
-from kafkalite_conformance.differential.denying import SECRET, VISIBLE
+from kafkalite_conformance.differential.denying import READABLE, SECRET, VISIBLE
 from kafkalite_conformance.differential.member import join_request
 from kafkalite_conformance.differential.talk import Talk
 from kafkalite_wire.messages.create_partitions import CreatePartitionsRequest, CreatePartitionsTopic
@@ -55,10 +55,11 @@ _TRANSACTIONS: Final = 1
 
 async def prepare(talk: Talk) -> None:
     """Make what there must be before `deny`, and look up what nobody may look up afterwards."""
-    topics = tuple(CreatableTopic(name=name, num_partitions=2, replication_factor=1) for name in (SECRET, VISIBLE))
+    names = (SECRET, VISIBLE, READABLE)
+    topics = tuple(CreatableTopic(name=name, num_partitions=2, replication_factor=1) for name in names)
     voice = await talk.voice()
     await voice.whisper(CreateTopicsRequest(topics=topics), 7, object)
-    for name in (SECRET, VISIBLE):
+    for name in names:
         await talk.until_served(name, 2)
         _topic_ids[name] = await talk.topic_id(name)
     await talk.group()

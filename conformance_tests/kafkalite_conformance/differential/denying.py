@@ -24,6 +24,8 @@ SECRET: Final = "secret"
 """A topic, a group and a transactional id that nobody may use."""
 VISIBLE: Final = "visible"
 """A topic that may be described, and nothing else."""
+READABLE: Final = "readable"
+"""A topic that may be read as well."""
 
 _ANONYMOUS: Final = "User:ANONYMOUS"
 
@@ -44,6 +46,7 @@ def deny(bootstrap: str) -> None:
     rules += [
         _rule(ResourceType.CLUSTER, "kafka-cluster", operations.CLUSTER_ACTION, ACLPermissionType.ALLOW),
         _rule(ResourceType.TOPIC, VISIBLE, operations.DESCRIBE, ACLPermissionType.ALLOW),
+        _rule(ResourceType.TOPIC, READABLE, operations.READ, ACLPermissionType.ALLOW),
     ]
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
     try:

@@ -1,7 +1,8 @@
 """What Apache Kafka alone answers in all conversations, and in those of a Kafka that denies nearly everything."""
 
 import zlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,13 +35,20 @@ def record() -> Generator[Recorded]:
     Names of topics and groups are the same in each run; ids are not.
     """
     enter_all()
-    settings: Mapping[str, str] = {**KAFKA_SETTINGS, **SETTINGS}
-    with start_kafka(settings, jvm_flags=CONFORMANCE_JVM_FLAGS) as kafka:
+    with start_kafka({**KAFKA_SETTINGS, **SETTINGS}, jvm_flags=CONFORMANCE_JVM_FLAGS) as kafka:
         yield from _held([CONVERSATIONS[name] for name in sorted(CONVERSATIONS)], kafka.bootstrap)
-    with start_kafka({**settings, **AUTHORIZER_SETTINGS}, jvm_flags=CONFORMANCE_JVM_FLAGS) as kafka:
+    with denying_kafka() as bootstrap:
+        yield from _held(DENIED, bootstrap)
+
+
+@contextmanager
+def denying_kafka() -> Generator[str]:
+    """Run a Kafka that denies what `denying` says, and give its address."""
+    settings = {**KAFKA_SETTINGS, **SETTINGS, **AUTHORIZER_SETTINGS}
+    with start_kafka(settings, jvm_flags=CONFORMANCE_JVM_FLAGS) as kafka:
         _held([Conversation(name="denied.prepare", script=prepare)], kafka.bootstrap)
         deny(kafka.bootstrap)
-        yield from _held(DENIED, kafka.bootstrap)
+        yield kafka.bootstrap
 
 
 def _held(conversations: Sequence[Conversation], address: str) -> list[Recorded]:

@@ -2,7 +2,7 @@
 
 `python -m tests.testing.refusals_golden` holds the conversations of the differential suite with Kafka and writes
 `golden/kafka-4.4.0-refusals.jsonl` anew: of all replies with an error in them those that differ in more than names.
-What is of one run only (ids, ports, times, sentences, records) is replaced before, but not the order of Kafka's hash maps.
+What is of one run only (ids, ports, times, sentences, records) is replaced before; the order of hash maps is not.
 """
 
 from __future__ import annotations

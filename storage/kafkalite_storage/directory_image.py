@@ -18,7 +18,6 @@ from kafkalite_storage.checkpoints import (
 from kafkalite_storage.errors import storage_failures
 from kafkalite_storage.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.images import Images, PartitionImage
-from kafkalite_storage.log_image import image_closed_directory
 from kafkalite_storage.partition_directories import DELETED
 
 #: Checkpoints of Kafka's that it replaces as a whole, as all of these are: so they may be linked.
@@ -64,8 +63,7 @@ class DirectoryImage:
 
     def clone_partition(self, name: str, path: str) -> None:
         """Put one partition into another data directory; raises OSError."""
-        self.filesystem.make_directory(f"{path}/{name}")
-        image_closed_directory(self.filesystem, self.partitions[name].path, f"{path}/{name}", quickly=False)
+        self.partitions[name].clone(self.filesystem, f"{path}/{name}")
 
     def remove(self) -> None:
         """Remove the image; nothing happens if it is gone."""

@@ -24,6 +24,20 @@ from kafkalite_storage.topics import METADATA_TOPIC
 METADATA_PARTITION: Final = partition_name(METADATA_TOPIC, 0)
 
 
+def fork_directory(image: DirectoryImage, path: str) -> DataDirectory:
+    """Make and own a data directory that begins with what an image holds, on the same file system.
+
+    Partitions get their directories when they are first used, also when the image itself has been removed meanwhile; so
+    nobody else can open it. Raises StorageError.
+    """
+    with storage_failures(path):
+        image.clone_files(path)
+        image.clone_partition(METADATA_PARTITION, path)
+        directory = DataDirectory(image.filesystem, path)
+        directory.images.put_in_place(image.partitions)
+        return directory
+
+
 class DirectoryImaging:
     """The images of one data directory for as long as its logs are open. Raises StorageError."""
 

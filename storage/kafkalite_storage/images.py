@@ -1,13 +1,16 @@
 """The images of partitions that a data directory has: of one that has not changed there is one, however many need it.
 
-So a snapshot costs what has changed since the one before, and to go back to it costs what has changed since then.
+So a snapshot costs what has changed since the one before, and to go back to it costs what has changed since then. A
+fork begins with images of the directory that it comes from, and makes of them what is used in it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Final
 
 from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.log_image import image_closed_directory
 
 #: The directory below a data directory in which its images are. No partition can have such a name.
 SNAPSHOTS: Final = ".snapshots"
@@ -22,6 +25,14 @@ class PartitionImage:
 
     path: str
     users: int = 0
+    #: Whoever has it locks it, because forks run in threads of their own.
+    lock: Lock = field(default_factory=Lock)
+
+    def clone(self, fs: FileSystem, directory: str) -> None:
+        """Make a partition's directory of it, which may be opened; raises OSError."""
+        with self.lock:
+            fs.make_directory(directory)
+            image_closed_directory(fs, self.path, directory, quickly=False)
 
 
 class Images:
@@ -64,7 +75,10 @@ class Images:
             self.release(known[0])
 
     def put_in_place(self, partitions: Mapping[str, PartitionImage]) -> None:
-        """Take note that the directory consists of what these images hold, and nobody has opened any of it."""
+        """Take note that the directory consists of what these images hold, and nobody has opened any of it.
+
+        A partition that has no directory there gets it from its image when it is first used.
+        """
         for name in tuple(self._current):
             if name not in partitions:
                 self.forget(name)
@@ -73,13 +87,21 @@ class Images:
 
     def use(self, image: PartitionImage) -> None:
         """Keep an image until it is released."""
-        image.users += 1
+        with image.lock:
+            image.users += 1
 
     def release(self, image: PartitionImage) -> None:
         """Need an image no more."""
-        image.users -= 1
-        if not image.users:
+        with image.lock:
+            image.users -= 1
+            is_needed = image.users > 0
+        if not is_needed:
             self._remove(image)
+
+    def close(self) -> None:
+        """Need no image any more."""
+        for name in tuple(self._current):
+            self.forget(name)
 
     def _set(self, name: str, image: PartitionImage, mark: Mark | None) -> None:
         self.use(image)

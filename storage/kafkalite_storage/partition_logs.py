@@ -62,7 +62,7 @@ class PartitionLogs:
         self._config_of = config_of
         self._was_clean = was_clean
         self._check_records = check_records
-        self._directories = PartitionDirectories(fs, directory.path, new_uuid)
+        self._directories = PartitionDirectories(fs, directory.path, directory.images, new_uuid)
         #: The logs that were opened so far.
         self.opened: dict[TopicPartition, PartitionLog] = {}
         self._recovery_points = directory.recovery_points()
@@ -125,9 +125,9 @@ class PartitionLogs:
         log = self.opened.get((name, partition))
         if log is not None:
             return log.size
-        path = self._directories.path_of(name, partition)
-        with storage_failures(path):
-            if not self._fs.exists(path):
+        with storage_failures(self._directories.path_of(name, partition)):
+            path = self._directories.found_at(name, partition)
+            if path is None:
                 return 0
             return sum(
                 self._fs.open(f"{path}/{file}").size() for file in self._fs.list(path) if file.endswith(_LOG_SUFFIX)
@@ -192,7 +192,7 @@ class PartitionLogs:
     def _used_of(self, name: str) -> Iterator[TopicPartition]:
         number = 0
         while (topic := self._catalogue.topics.get(name)) is not None and number < topic.partitions:
-            if (name, number) in self.opened or self._directories.exists(name, number):
+            if (name, number) in self.opened or self._directories.found_at(name, number) is not None:
                 yield name, number
             number += 1
 

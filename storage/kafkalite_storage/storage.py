@@ -123,7 +123,7 @@ class Storage:
         `defaults` are the broker's configurations by name (`log.segment.bytes`, …), `new_uuid` makes ids of
         16 bytes, `open_segments` bounds the descriptors, `check_records` makes appends look at every record.
         Partitions are opened, and repaired, when they are first asked for. With `directory` it is owned already
-        (`exchange`), and its images are left; else they go, for whoever made them is gone.
+        (`exchange`, `fork_directory`), and its images are left; else they go, for whoever made them is gone.
 
         Raises DataDirectoryInUse, DataDirectoryCorrupt, UnsupportedFormat, InvalidConfig, StorageFailure.
         """
@@ -441,6 +441,7 @@ class Storage:
                     self._directory.leave_clean_marker()
             with storage_failures(self.path):
                 exchange.clear(self._fs, self.path)
+                self._directory.images.close()
         finally:
             self._logs.clear()
             self._directory.release()

@@ -14,6 +14,7 @@ from kafkalite_storage.checkpoints import (
     LOG_START_OFFSETS,
     META_PROPERTIES,
     RECOVERY_POINTS,
+    TopicPartition,
 )
 from kafkalite_storage.errors import storage_failures
 from kafkalite_storage.filesystem import FileSystem, OsFileSystem
@@ -39,10 +40,19 @@ class DirectoryImage:
     Whoever made it removes it; until then all may be made from it that is wanted. Raises StorageFailure.
     """
 
-    def __init__(self, fs: FileSystem, path: str, partitions: Mapping[str, PartitionImage], images: Images) -> None:
+    def __init__(
+        self,
+        fs: FileSystem,
+        path: str,
+        partitions: Mapping[str, PartitionImage],
+        images: Images,
+        ends: Mapping[TopicPartition, int],
+    ) -> None:
         self.filesystem = fs
         self.path = path
         self.partitions = dict(partitions)
+        #: Where each partition of a topic ends.
+        self.ends = ends
         self._images = images
         for partition in self.partitions.values():
             images.use(partition)

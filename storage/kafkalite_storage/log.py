@@ -322,12 +322,6 @@ class PartitionLog(LogWriter):
             self._epochs.entries,
         )
 
-    def save_state(self) -> None:
-        """Write what the next opening would have to find out, without syncing anything. Raises StorageFailure."""
-        self.save_caches()
-        with storage_failures(self.directory):
-            self._epochs.flush(sync=False)
-
     def write_image(self, directory: str) -> None:
         """Write what the log holds now into a new directory of the same file system, as if it were closed in order.
 

@@ -3,7 +3,7 @@
 The checkpoints are what the next start knows of a log before it opens it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +53,7 @@ class PartitionLogs:
         new_uuid: Callable[[], bytes],
         was_clean: bool,
         check_records: bool,
+        staying: Mapping[TopicPartition, PartitionLog],
     ) -> None:
         self._fs = fs
         self._directory = directory
@@ -76,6 +77,16 @@ class PartitionLogs:
         for key in self._stale_offsets:
             self._recovery_points.pop(key, None)
             self._log_start_offsets.pop(key, None)
+        for key, log in staying.items():
+            self._resume(key, log)
+
+    def _resume(self, key: TopicPartition, log: PartitionLog) -> None:
+        """Take over a log that has stayed open while everything around it was exchanged."""
+        name, partition = key
+        epoch = self._catalogue.topics[name].assignment[partition].leader_epoch
+        log.resume(self._config_of(name), leader_epoch=epoch, may_have_gaps=key in self._compacted)
+        self.opened[key] = log
+        self._images.opened(partition_name(*key), log.mark())
 
     def _is_known(self, name: str, partition: int) -> bool:
         topic = self._catalogue.topics.get(name)
@@ -290,10 +301,11 @@ class PartitionLogs:
             for path in (self._directories.path_of(topic.name, number) for number in range(topic.partitions))
         )
 
-    def let_go(self) -> None:
-        """Let go of all logs without syncing or saving anything."""
-        for log in self.opened.values():
-            log.close(clean=False)
+    def let_go(self, staying: Mapping[TopicPartition, PartitionLog]) -> None:
+        """Let go of all logs without syncing or saving anything; those that stay remain open for whoever is next."""
+        for key, log in self.opened.items():
+            if key not in staying:
+                log.close(clean=False)
         self.opened.clear()
 
 

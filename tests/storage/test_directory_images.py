@@ -15,6 +15,8 @@ from kafkalite_storage.inspection import verify
 from kafkalite_storage.inspection_report import Finding, Report
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.recovery import Recovery
+from kafkalite_wire.records import Record, build_batch
+from tests.storage.crashing import CrashingFileSystem
 from tests.storage.imaging import NOW, SMALL, Kept, content_of
 
 
@@ -238,10 +240,10 @@ def test_what_is_not_the_brokers_is_left_alone(kept: Kept) -> None:
 
 def test_the_directory_is_owned_all_the_time(kept: Kept) -> None:
     fill(kept)
-    directory = kept.storage.exchange(kept.take())
+    handover = kept.storage.exchange(kept.take())
     with pytest.raises(DataDirectoryInUse):
         DataDirectory(kept.fs, kept.path)
-    kept.storage = kept.open(directory=directory)
+    kept.storage = kept.open(handover=handover)
     with pytest.raises(DataDirectoryInUse):
         DataDirectory(kept.fs, kept.path)
 
@@ -339,3 +341,61 @@ def test_two_directories_from_one_image_do_not_see_each_other(kept: Kept) -> Non
     assert content_of(storages[1]) == before
     for storage in storages:
         storage.close()
+
+
+def test_logs_that_have_not_changed_stay_open_and_what_is_around_them_goes_back(kept: Kept) -> None:
+    fill(kept)
+    stays, changes = (kept.storage.log("t", number) for number in (0, 1))
+    before, config, image = kept.content(), stays.config, kept.take()
+    kept.put(b"changed", partition=1)
+    kept.storage.move_leader("t", 0, 7, now_ms=NOW)
+    kept.storage.alter_configs("t", {"max.message.bytes": "1000"}, now_ms=NOW)
+    kept.storage.alter_configs("t", {"cleanup.policy": "compact"}, now_ms=NOW)
+    assert (stays.leader_epoch, stays.config == config) == (1, False)
+    kept.restore(image)
+    assert kept.storage.log("t", 0) is stays
+    assert kept.storage.log("t", 1) is not changes
+    assert (stays.leader_epoch, stays.config == config) == (0, True)
+    assert kept.content() == before
+    assert kept.put(b"goes on", producer_id=5, producer_epoch=0, base_sequence=9).base_offset == 9
+
+
+def test_a_log_that_stays_has_saved_nothing_that_a_kill_would_make_believed(kept: Kept) -> None:
+    kept.create("t", 2)
+    kept.put(b"first", producer_id=5, producer_epoch=0, base_sequence=0)
+    kept.storage.checkpoint()
+    kept.storage.move_leader("t", 0, 7, now_ms=NOW)
+    kept.put(b"second" * 5, b"third", producer_id=5, producer_epoch=0, base_sequence=1)
+    before, image = kept.content(), kept.take()
+    kept.put(b"changed", partition=1)
+    kept.restore(image)
+    kept.restart(crash=True)
+    assert not kept.storage.was_clean
+    assert kept.content() == before
+    assert [kept.storage.log("t", 0).end_offset_for_epoch(epoch) for epoch in (0, 1)] == [(0, 1), (1, 3)]
+
+
+def test_what_awaited_a_sync_counts_as_kept_when_the_directory_comes_back(kept: Kept) -> None:
+    kept.create("t", 1, {"flush.messages": "1"})
+    batch = build_batch([Record(None, b"unsynced", NOW)])
+    assert kept.storage.log("t", 0).append(batch, now_ms=NOW, sync=False).awaits_sync
+    image = kept.take()
+    kept.restore(image)
+    assert kept.storage.log("t", 0).high_watermark == 1
+
+
+def test_a_log_whose_end_cannot_be_repaired_is_exchanged_as_a_whole() -> None:
+    fs = CrashingFileSystem()
+    kept = Kept(fs)
+    kept.create("t")
+    kept.put(b"kept")
+    before, image = kept.content(), kept.take()
+    fs.fault = lambda kind, path, _: OSError(5, "I/O error") if path.startswith("/data/t-0/") else None
+    with pytest.raises(StorageFailure):
+        kept.put(b"lost")
+    fs.fault = None
+    failed = kept.storage.log("t", 0)
+    assert failed.failed
+    kept.restore(image)
+    assert kept.storage.log("t", 0) is not failed
+    assert kept.content() == before

@@ -116,7 +116,7 @@ def test_a_disk_that_fails_leaves_what_there_was(kept: Kept, what: str) -> None:
             if what == "take":
                 kept.take().remove()
             else:
-                exchange.prepare(image, kept.path, ())
+                exchange.prepare(image, kept.path, (), image.ends)
         except StorageFailure as error:
             errors.append(str(error))
         else:

@@ -152,7 +152,7 @@ class ImageMachine(RuleBasedStateMachine):
     def look_into(self, data: st.DataObject, forked: bool) -> None:
         image, model = data.draw(st.sampled_from(self.images))
         if forked:
-            storage = self.kept.open(directory=fork_directory(image, "/looked-into"))
+            storage = self.kept.open(handover=fork_directory(image, "/looked-into"))
         else:
             image.clone("/looked-into")
             storage = self.kept.open("/looked-into")

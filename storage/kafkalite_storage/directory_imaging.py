@@ -17,7 +17,7 @@ from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.handover import Handover
 from kafkalite_storage.images import SNAPSHOTS, Mark, PartitionImage
 from kafkalite_storage.log import PartitionLog
-from kafkalite_storage.log_image import write_new
+from kafkalite_storage.log_image import ImageTarget, write_new
 from kafkalite_storage.metadata_log import MetadataLog
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.partition_directories import partition_name
@@ -84,8 +84,8 @@ class DirectoryImaging:
     def _image_of_metadata(self) -> PartitionImage:
         log, images = self._metadata.log, self._images
 
-        def write(path: str) -> Mark:
-            log.write_image(path)
+        def write(target: ImageTarget) -> Mark:
+            log.write_image(target)
             return log.mark()
 
         return images.current(METADATA_PARTITION, log.mark()) or images.make(METADATA_PARTITION, write)

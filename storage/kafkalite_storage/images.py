@@ -10,7 +10,8 @@ from threading import Lock
 from typing import Final
 
 from kafkalite_storage.filesystem import FileSystem
-from kafkalite_storage.log_image import image_closed_directory
+from kafkalite_storage.log_image import ImageTarget, image_closed_directory, is_small
+from kafkalite_storage.memory_filesystem import MemoryFileSystem
 
 #: The directory below a data directory in which its images are. No partition can have such a name.
 SNAPSHOTS: Final = ".snapshots"
@@ -21,8 +22,12 @@ Mark = tuple[object, ...]
 
 @dataclass(slots=True, eq=False)
 class PartitionImage:
-    """The directory of a partition as it was at a moment; removed when nobody needs it any more."""
+    """The directory of a partition as it was at a moment; removed when nobody needs it any more.
 
+    That of a small partition is held in memory until it is needed, which most never are.
+    """
+
+    fs: FileSystem
     path: str
     users: int = 0
     #: Whoever has it locks it, because forks run in threads of their own.
@@ -31,8 +36,19 @@ class PartitionImage:
     def clone(self, fs: FileSystem, directory: str) -> None:
         """Make a partition's directory of it, which may be opened; raises OSError."""
         with self.lock:
+            if self.fs is not fs:
+                self._write_to(fs)
             fs.make_directory(directory)
-            image_closed_directory(fs, self.path, directory, quickly=False)
+            image_closed_directory(fs, self.path, ImageTarget(fs, fs, directory), quickly=False)
+
+    def _write_to(self, fs: FileSystem) -> None:
+        """Leave the memory: what is needed once is needed again, and then most of its files are only linked."""
+        if fs.exists(self.path):  # it could not be written as a whole
+            fs.remove_directory(self.path)
+        fs.make_directory(self.path)
+        image_closed_directory(self.fs, self.path, ImageTarget(self.fs, fs, self.path), quickly=False)
+        self.fs.remove_directory(self.path)
+        self.fs = fs
 
 
 class Images:
@@ -40,6 +56,8 @@ class Images:
 
     def __init__(self, fs: FileSystem, root: str) -> None:
         self._fs = fs
+        self._memory = MemoryFileSystem()
+        self._root = root
         self._path = f"{root}/{SNAPSHOTS}/partitions"
         self._made = 0
         #: The image that is as a partition was when it had a mark; without one, when it was put in place, or is still.
@@ -50,12 +68,14 @@ class Images:
         image, known = self._current.get(name, (None, None))
         return image if mark == known else None
 
-    def make(self, name: str, write: Callable[[str], Mark | None]) -> PartitionImage:
+    def make(self, name: str, write: Callable[[ImageTarget], Mark | None]) -> PartitionImage:
         """Make an image of a partition as it is now; ``write`` does it, and returns the mark."""
         self._made += 1
-        image = PartitionImage(f"{self._path}/{name}.{self._made}")
+        fs = self._memory if is_small(self._fs, f"{self._root}/{name}") else self._fs
+        image = PartitionImage(fs, f"{self._path}/{name}.{self._made}")
         try:
-            mark = write(image.path)
+            fs.make_directory(image.path)
+            mark = write(ImageTarget(self._fs, fs, image.path))
         except BaseException:
             self._remove(image)
             raise
@@ -109,5 +129,5 @@ class Images:
         self._current[name] = image, mark
 
     def _remove(self, image: PartitionImage) -> None:
-        if self._fs.exists(image.path):
-            self._fs.remove_directory(image.path)
+        if image.fs.exists(image.path):
+            image.fs.remove_directory(image.path)

@@ -43,16 +43,16 @@ class PartitionDirectories:
         """Give the directory of a partition."""
         return f"{self._path}/{topic}-{partition}"
 
-    def found_at(self, topic: str, partition: int) -> str | None:
+    def found_at(self, topic: str, partition: int) -> tuple[FileSystem, str] | None:
         """Tell where the files of a partition are: in its directory, which it gets when it is first used, or an image.
 
         None if it was never used.
         """
         path = self.path_of(topic, partition)
         if self._fs.exists(path):
-            return path
+            return self._fs, path
         image = self._beginning(topic, partition)
-        return None if image is None else image.path
+        return None if image is None else (image.fs, image.path)
 
     def _beginning(self, topic: str, partition: int) -> PartitionImage | None:
         """Return the image that a directory which is not there yet begins with, if there is one."""

@@ -17,7 +17,7 @@ from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.images import Mark, PartitionImage
 from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.log_config import LogConfig
-from kafkalite_storage.log_image import image_closed_directory
+from kafkalite_storage.log_image import ImageTarget, image_closed_directory
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.partition_directories import PartitionDirectories, partition_name
 from kafkalite_storage.recovery import Recovery
@@ -137,12 +137,11 @@ class PartitionLogs:
         if log is not None:
             return log.size
         with storage_failures(self._directories.path_of(name, partition)):
-            path = self._directories.found_at(name, partition)
-            if path is None:
+            found = self._directories.found_at(name, partition)
+            if found is None:
                 return 0
-            return sum(
-                self._fs.open(f"{path}/{file}").size() for file in self._fs.list(path) if file.endswith(_LOG_SUFFIX)
-            )
+            fs, path = found
+            return sum(fs.open(f"{path}/{file}").size() for file in fs.list(path) if file.endswith(_LOG_SUFFIX))
 
     def flush_topic(self, name: str) -> None:
         """Bring all logs of a topic to the disk, also those that were not opened since the start."""
@@ -236,8 +235,7 @@ class PartitionLogs:
         found = self._images.current(name, None if log is None else log.mark())
         return found or self._images.make(name, partial(self._write_image, key))
 
-    def _write_image(self, key: TopicPartition, target: str) -> Mark | None:
-        self._fs.make_directory(target)
+    def _write_image(self, key: TopicPartition, target: ImageTarget) -> Mark | None:
         is_closed = key not in self.opened and self._was_clean and key in self._recovery_points
         if is_closed and image_closed_directory(self._fs, self._directories.path_of(*key), target, quickly=True):
             return None

@@ -10,7 +10,7 @@ from kafkalite_storage.cleaner import Cleaner
 from kafkalite_storage.data_directory import DataDirectory
 from kafkalite_storage.directory_image import save_directory
 from kafkalite_storage.errors import DataDirectoryInUse, StorageFailure
-from kafkalite_storage.filesystem import FileSystem, OsFileSystem
+from kafkalite_storage.filesystem import OsFileSystem
 from kafkalite_storage.inspection import verify
 from kafkalite_storage.inspection_report import Finding, Report
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
@@ -20,10 +20,18 @@ from tests.storage.crashing import CrashingFileSystem
 from tests.storage.imaging import NOW, SMALL, Kept, content_of
 
 
-@pytest.fixture(params=["memory", "os"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
-    fs: FileSystem = MemoryFileSystem() if request.param == "memory" else OsFileSystem()
-    return Kept(fs, "/data" if request.param == "memory" else str(tmp_path / "data"))
+@pytest.fixture(params=["memory", "os", "held"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
+    if request.param != "held":
+        hold_nothing(monkeypatch)
+    if request.param == "memory":
+        return Kept(MemoryFileSystem())
+    return Kept(OsFileSystem(), str(tmp_path / "data"))
+
+
+def hold_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let images of small partitions be files as well."""
+    monkeypatch.setattr(log_image, "MOST_HELD", -1)
 
 
 def fill(kept: Kept) -> None:
@@ -168,6 +176,7 @@ def test_images_in_the_middle_of_a_compaction_are_whole(kept: Kept) -> None:
 
 
 def test_a_large_active_segment_is_closed_and_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold_nothing(monkeypatch)
     monkeypatch.setattr(log_image, "MOST_COPIED", 1000)
     monkeypatch.setattr(OsFileSystem, "clone", lambda *_: False)
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
@@ -187,7 +196,12 @@ def test_a_large_active_segment_is_closed_and_linked(tmp_path: Path, monkeypatch
         assert kept.content() == before
 
 
-def test_no_file_that_two_directories_share_is_ever_written_to(tmp_path: Path) -> None:
+@pytest.mark.parametrize("held", [False, True])
+def test_no_file_that_two_directories_share_is_ever_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: bool
+) -> None:
+    if not held:
+        hold_nothing(monkeypatch)
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
     fill(kept)
     image = kept.take()
@@ -261,8 +275,13 @@ def test_what_has_not_changed_has_one_image(kept: Kept) -> None:
     assert {name: image for name, image in fourth.partitions.items() if name != "unused-0"} == first.partitions
     for image in (first, second, third):
         image.remove()
-    remade = [name for name in kept.fs.list(f"{kept.path}/.snapshots/partitions") if name.startswith("t-1.")]
-    assert [f"{kept.path}/.snapshots/partitions/{name}" for name in remade] == [fourth.partitions["t-1"].path]
+    remade = fourth.partitions["t-1"]
+    assert remade.fs.exists(remade.path)
+    for name in ("t-1", "t-0"):
+        for fs in (kept.fs, remade.fs):
+            below = f"{kept.path}/.snapshots/partitions"
+            left = [found for found in fs.list(below) if found.startswith(f"{name}.")] if fs.exists(below) else []
+            assert all(f"{below}/{found}" == fourth.partitions[name].path for found in left)
 
 
 def test_what_has_not_changed_stays_in_place(tmp_path: Path) -> None:
@@ -290,6 +309,7 @@ def test_what_has_not_changed_stays_in_place(tmp_path: Path) -> None:
 
 
 def test_an_image_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold_nothing(monkeypatch)
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
     fill(kept)
 
@@ -399,3 +419,20 @@ def test_a_log_whose_end_cannot_be_repaired_is_exchanged_as_a_whole() -> None:
     kept.restore(image)
     assert kept.storage.log("t", 0) is not failed
     assert kept.content() == before
+
+
+def test_the_image_of_a_small_partition_takes_no_files_before_it_is_needed(tmp_path: Path) -> None:
+    kept = Kept(OsFileSystem(), str(tmp_path / "data"))
+    kept.create("t", 2, {})
+    kept.put(b"small")
+    kept.put(b"large" * 10_000, partition=1)
+    kept.storage.close()
+    kept.storage = kept.open()
+    before, images = kept.content(), tmp_path / "data" / ".snapshots" / "partitions"
+    image = kept.take()
+    assert {path.name.partition(".")[0] for path in images.iterdir()} == {"t-1"}
+    for _ in range(2):
+        kept.put(b"noise")
+        kept.restore(image)
+        assert {path.name.partition(".")[0] for path in images.iterdir()} == {"t-0", "t-1"}
+        assert kept.content() == before

@@ -4,19 +4,21 @@ from pathlib import Path
 
 import pytest
 
+from kafkalite_storage import log_image
 from kafkalite_storage.directory_imaging import fork_directory
 from kafkalite_storage.errors import StorageFailure
-from kafkalite_storage.filesystem import FileSystem, OsFileSystem
+from kafkalite_storage.filesystem import OsFileSystem
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.storage import Storage
 from tests.storage.crashing import CrashingFileSystem
 from tests.storage.imaging import NOW, Content, Kept
 
 
-@pytest.fixture(params=["memory", "os"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
-    fs: FileSystem = MemoryFileSystem() if request.param == "memory" else OsFileSystem()
-    kept = Kept(fs, "/data" if request.param == "memory" else str(tmp_path / "data"))
+@pytest.fixture(params=["memory", "os", "held"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
+    if request.param != "held":
+        monkeypatch.setattr(log_image, "MOST_HELD", -1)
+    kept = Kept(MemoryFileSystem()) if request.param == "memory" else Kept(OsFileSystem(), str(tmp_path / "data"))
     fill(kept)
     return kept
 
@@ -34,9 +36,9 @@ class Fork(Kept):
     """A fork of what a storage keeps now."""
 
     def __init__(self, origin: Kept, name: str = "fork") -> None:
-        self._image = origin.take()
+        self.image = origin.take()
         path = f"{origin.path}/.snapshots/{name}"
-        self._handover = fork_directory(self._image, path)
+        self._handover = fork_directory(self.image, path)
         super().__init__(origin.fs, path)
 
     def open(self, *_: object, **options: object) -> Storage:
@@ -46,11 +48,7 @@ class Fork(Kept):
         return {name for name in self.fs.list(self.path) if name[-1].isdecimal()}
 
     def remove_image(self) -> None:
-        self._image.remove()
-
-
-def images_of(kept: Kept) -> list[str]:
-    return [name for name in kept.fs.list(f"{kept.path}/.snapshots/partitions") if name.startswith("t-")]
+        self.image.remove()
 
 
 def test_a_fork_makes_what_is_used_in_it(kept: Kept) -> None:
@@ -83,11 +81,12 @@ def test_images_go_when_neither_the_fork_nor_its_origin_needs_them(kept: Kept) -
     fork = Fork(kept)
     kept.put(b"later", partition=1)
     kept.put(b"later")
+    images = [(image.fs, image.path) for name, image in fork.image.partitions.items() if name.startswith("t-")]
     fork.remove_image()
     kept.take()
-    assert len(images_of(kept)) == 4, "the fork needs those from before"
+    assert [fs.exists(path) for fs, path in images] == [True, True], "the fork needs them"
     fork.storage.close()
-    assert len(images_of(kept)) == 2
+    assert [fs.exists(path) for fs, path in images] == [False, False]
 
 
 def test_sizes_are_known_of_what_was_not_made(kept: Kept) -> None:
@@ -145,7 +144,11 @@ def test_a_restored_fork_still_makes_what_was_not_used(kept: Kept) -> None:
     assert fork.content() == before
 
 
-def test_a_disk_that_fails_when_a_partition_is_made_leaves_no_part_of_it() -> None:
+@pytest.mark.parametrize("most_held", [-1, 10_000])
+def test_a_disk_that_fails_when_a_partition_is_made_leaves_no_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, most_held: int
+) -> None:
+    monkeypatch.setattr(log_image, "MOST_HELD", most_held)
     fs = CrashingFileSystem()
     kept = Kept(fs)
     fill(kept)

@@ -193,3 +193,4 @@ class TestImageMachine(ImageMachine.TestCase):  # type: ignore[name-defined, mis
     @pytest.fixture(autouse=True)
     def take_small_segments_for_large_ones(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(log_image, "MOST_COPIED", 200)
+        monkeypatch.setattr(log_image, "MOST_HELD", 100)

@@ -39,6 +39,15 @@ class Owed(Protocol):
         ...
 
 
+class OwedToClient(Owed, Protocol):
+    """The reply that the client itself is owed."""
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the client's connection has ended, so that nobody will read the reply."""
+        ...
+
+
 class Proceed(Protocol):
     """Lets the handler run, now or later."""
 
@@ -77,7 +86,7 @@ class Rule(Protocol):
         """Tell whether the rule acts on this call; asked of each call, so it must be quick."""
         ...
 
-    def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
+    def act(self, call: Call, proceed: Proceed, owed: OwedToClient) -> None:
         """Answer the call, or let it proceed, now or later."""
         ...
 

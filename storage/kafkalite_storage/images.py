@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Final
 
 from kafkalite_storage.filesystem import FileSystem
-from kafkalite_storage.log_image import ImageTarget, image_closed_directory, is_small
+from kafkalite_storage.log_image import ImageTarget, image_closed_directory, is_small, size_of_logs
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 
 #: The directory below a data directory in which its images are. No partition can have such a name.
@@ -40,6 +40,11 @@ class PartitionImage:
                 self._write_to(fs)
             fs.make_directory(directory)
             image_closed_directory(fs, self.path, ImageTarget(fs, fs, directory), quickly=False)
+
+    def size(self) -> int:
+        """Return the bytes of its records; raises OSError."""
+        with self.lock:
+            return size_of_logs(self.fs, self.path)
 
     def _write_to(self, fs: FileSystem) -> None:
         """Leave the memory: what is needed once is needed again, and then most of its files are only linked."""

@@ -40,6 +40,11 @@ def is_small(fs: FileSystem, directory: str) -> bool:
     return len(logs) == 1 and fs.open(f"{directory}/{logs[0]}").size() <= MOST_HELD
 
 
+def size_of_logs(fs: FileSystem, directory: str) -> int:
+    """Return the bytes of all records in a partition's directory."""
+    return sum(fs.open(f"{directory}/{name}").size() for name in fs.list(directory) if name.endswith(_LOG))
+
+
 class ImageTarget:
     """The directory that an image is made in, on the file system of what it is made of, or in memory."""
 

@@ -13,6 +13,7 @@ from kafkalite_storage.checkpoints import (
 )
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.images import SNAPSHOTS, Images, PartitionImage
+from kafkalite_storage.log_image import size_of_logs
 
 log = getLogger("kafkalite.storage")
 
@@ -43,16 +44,17 @@ class PartitionDirectories:
         """Give the directory of a partition."""
         return f"{self._path}/{topic}-{partition}"
 
-    def found_at(self, topic: str, partition: int) -> tuple[FileSystem, str] | None:
-        """Tell where the files of a partition are: in its directory, which it gets when it is first used, or an image.
+    def exists(self, topic: str, partition: int) -> bool:
+        """Tell whether a partition was ever used: it has a directory then, or an image that it gets one from."""
+        return self._fs.exists(self.path_of(topic, partition)) or self._beginning(topic, partition) is not None
 
-        None if it was never used.
-        """
+    def size(self, topic: str, partition: int) -> int:
+        """Return the bytes of a partition's records."""
         path = self.path_of(topic, partition)
         if self._fs.exists(path):
-            return self._fs, path
+            return size_of_logs(self._fs, path)
         image = self._beginning(topic, partition)
-        return None if image is None else (image.fs, image.path)
+        return 0 if image is None else image.size()
 
     def _beginning(self, topic: str, partition: int) -> PartitionImage | None:
         """Return the image that a directory which is not there yet begins with, if there is one."""

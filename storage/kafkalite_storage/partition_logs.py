@@ -27,7 +27,6 @@ log = getLogger("kafkalite.storage")
 
 #: So many logs are synced with one call rather than with one for each.
 _MANY: Final = 64
-_LOG_SUFFIX: Final = ".log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +136,7 @@ class PartitionLogs:
         if log is not None:
             return log.size
         with storage_failures(self._directories.path_of(name, partition)):
-            found = self._directories.found_at(name, partition)
-            if found is None:
-                return 0
-            fs, path = found
-            return sum(fs.open(f"{path}/{file}").size() for file in fs.list(path) if file.endswith(_LOG_SUFFIX))
+            return self._directories.size(name, partition)
 
     def flush_topic(self, name: str) -> None:
         """Bring all logs of a topic to the disk, also those that were not opened since the start."""
@@ -202,7 +197,7 @@ class PartitionLogs:
     def _used_of(self, name: str) -> Iterator[TopicPartition]:
         number = 0
         while (topic := self._catalogue.topics.get(name)) is not None and number < topic.partitions:
-            if (name, number) in self.opened or self._directories.found_at(name, number) is not None:
+            if (name, number) in self.opened or self._directories.exists(name, number):
                 yield name, number
             number += 1
 

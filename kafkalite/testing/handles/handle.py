@@ -165,7 +165,7 @@ class Snapshots:
 
     def check_possible(self) -> None:
         """Raise NotOnThisBroker unless the broker is one of which snapshots can be taken."""
-        assert self._images
+        _ = self._images
 
     def take(self, name: str | None = None) -> Snapshot:
         """Take a snapshot, between two requests; nothing changes by it. Without a name it gets a number.

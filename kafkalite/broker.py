@@ -131,6 +131,7 @@ class Broker:
                 listener = Listener(
                     open_socket(address.host, address.port),
                     dispatch,
+                    self._deadlines,
                     most_bytes=config.socket_request_max_bytes,
                     most_connections=config.max_connections,
                     max_idle=config.connections_max_idle,

@@ -39,6 +39,17 @@ class Owed(Protocol):
         ...
 
 
+class OwedToClient(Owed, Protocol):
+    """The reply that the client itself is owed."""
+
+    def send(self, response: object | None, *, mute: float = 0.0) -> None:
+        """Send a response, as above; ``mute`` is for how many seconds the connection is muted afterwards (KIP-219).
+
+        They are the broker's. Nothing that the client sends meanwhile is looked at before they are over.
+        """
+        ...
+
+
 class Proceed(Protocol):
     """Lets the handler run, now or later."""
 
@@ -77,7 +88,7 @@ class Rule(Protocol):
         """Tell whether the rule acts on this call; asked of each call, so it must be quick."""
         ...
 
-    def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
+    def act(self, call: Call, proceed: Proceed, owed: OwedToClient) -> None:
         """Answer the call, or let it proceed, now or later."""
         ...
 

@@ -201,7 +201,7 @@ class _Reply:
         if observers:
             slot.on_abandoned = self._abandoned
 
-    def send(self, response: object | None) -> None:
+    def send(self, response: object | None, *, mute: float = 0.0) -> None:
         if self._instead is not None:
             self._instead.send(response)
             return
@@ -210,7 +210,7 @@ class _Reply:
         parts = [] if response is None else framed(header.api, header.api_version, header.correlation_id, response)
         for observer in self._settled():
             observer.sent(response)
-        self._slot.fill(parts)
+        self._slot.fill(parts, mute=mute)
 
     def skip(self) -> None:
         self.send(None)

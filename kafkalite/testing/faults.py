@@ -106,7 +106,7 @@ class Faults:
         return self._add(which, corrupt=True)
 
     def throttle(self, api: Apis | None, seconds: float, **which: Unpack[Which]) -> InjectedFault:
-        """Tell clients in the reply to wait before they send more; whether they do is theirs."""
+        """Tell clients in the reply to wait before they send more, and do not look at what they send all the same."""
         return self._add(which, api=api, throttle=seconds)
 
     def add(self, **words: Unpack[Words]) -> InjectedFault:

@@ -13,7 +13,7 @@ from kafkalite.controls.shapes.table import SHAPES
 from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:
-    from kafkalite.controls.engine import Call, Owed, Proceed
+    from kafkalite.controls.engine import Call, Owed, OwedToClient, Proceed
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.controls.faults.fetched import FetchedPartitions
     from kafkalite.controls.faults.firings import Fired, Firings
@@ -57,14 +57,12 @@ class FaultRule:
         """Tell whether the fault acts on a call, or may do so when it sees the reply."""
         if self._turns.are_over or not self._is_time() or not self._matcher.matches(call):
             return False
-        if not self._can_be_done(call):
-            return False
         request = self._around.fetched.in_full(call)
         if self._matcher.looks_at_parts and not self._chosen(call, request):
             return self._is_told_by_reply(call, request)
         return self._is_told_by_reply(call, request) or self._turns.take()
 
-    def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
+    def act(self, call: Call, proceed: Proceed, owed: OwedToClient) -> None:
         """Let the call suffer what the fault says."""
         request = self._around.fetched.in_full(call)
         if self._is_told_by_reply(call, request):
@@ -109,10 +107,6 @@ class FaultRule:
     def _is_time(self) -> bool:
         return not self._has_ended and self.fault.since <= self._around.now() - self._added < self.fault.until
 
-    def _can_be_done(self, call: Call) -> bool:
-        """Tell whether there is a field for what is to be told."""
-        return self.fault.throttle is None or carries(call.api.response_type, "throttle_time_ms", call.api_version)
-
     def _chosen(self, call: Call, request: Any) -> list[Part]:
         return [part for part in SHAPES[call.api.key].parts(request, call.api_version) if self._matcher.chooses(part)]
 
@@ -127,7 +121,7 @@ class FaultRule:
             and not self._chosen(call, request)
         )
 
-    def _look_at_reply(self, call: Call, request: Any, response: Any, owed: Owed) -> None:
+    def _look_at_reply(self, call: Call, request: Any, response: Any, owed: OwedToClient) -> None:
         if response is None:
             owed.send(None)
             return
@@ -163,7 +157,7 @@ class FaultRule:
         else:
             go_on()
 
-    def _end_request(self, call: Call, request: Any, proceed: Proceed, owed: Owed) -> None:
+    def _end_request(self, call: Call, request: Any, proceed: Proceed, owed: OwedToClient) -> None:
         if self.fault.disconnect or self.fault.drop:
             self._cut_or_drop(owed)
             return
@@ -179,7 +173,7 @@ class FaultRule:
                 request=left,
             )
 
-    def _end_reply(self, call: Call, request: Any, response: Any, owed: Owed) -> None:
+    def _end_reply(self, call: Call, request: Any, response: Any, owed: OwedToClient) -> None:
         if self.fault.disconnect or self.fault.drop:
             self._cut_or_drop(owed)
         elif self.fault.error is None:
@@ -215,13 +209,16 @@ class FaultRule:
         parts = SHAPES[call.api.key].parts(request, call.api_version)
         return all(map(self._matcher.chooses, parts))
 
-    def _send(self, call: Call, response: Any, owed: Owed) -> None:
+    def _send(self, call: Call, response: Any, owed: OwedToClient) -> None:
         if self.fault.error is not None and call.api.key is ApiKey.PRODUCE and not call.request.acks:
             owed.fail(f"a produce request with acks=0 failed, as the fault {self.fault.name!r} says")
-        elif response is None or self.fault.throttle is None:
+        elif self.fault.throttle is None:
             owed.send(response)
         else:
-            owed.send(replace(response, throttle_time_ms=round(self.fault.throttle * 1000)))
+            # Versions without a field for it are muted as well, and so are clients that want no reply.
+            if response is not None and carries(call.api.response_type, "throttle_time_ms", call.api_version):
+                response = replace(response, throttle_time_ms=round(self.fault.throttle * 1000))
+            owed.send(response, mute=self.fault.throttle)
 
 
 class _Instead:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from kafkalite.clock import Clock
     from kafkalite.config import BrokerConfig
+    from kafkalite.unforeseen import Unforeseen
     from kafkalite_storage.filesystem import FileSystem
 
 log = getLogger("kafkalite.broker")
@@ -98,6 +99,11 @@ class Broker:
         """The state that clients share, for whoever looks in from outside; there is one once the broker is open."""
         assert self._node is not None, "the broker has not been opened"
         return self._node
+
+    @property
+    def unforeseen(self) -> Unforeseen:
+        """What becomes of errors that nobody foresaw."""
+        return self._deadlines.unforeseen
 
     @property
     def dispatch(self) -> Dispatch:

@@ -65,15 +65,15 @@ class Slot:
     def fail(self, reason: str) -> None:
         """End the connection: the reply cannot be given."""
         if self._connection is not None:
-            log.warning("closing %s: %s", self._connection, reason)
-            self._connection.close()
+            self._connection.fail(reason)
 
     def follow(self) -> None:
         """Tell whoever is to fill the slot that another request has come, whose reply must wait for this one."""
         self._is_followed = True
         if self._on_followed is not None:
             call, self._on_followed = self._on_followed, None
-            call()
+            if self._connection is not None:
+                self._connection.unforeseen.guard("a reply that had waited", call, self.fail)
 
     def when_followed(self, call: Callable[[], None]) -> None:
         """Have ``call`` called when another request has come; at once, if that was before anybody asked."""
@@ -113,6 +113,7 @@ class Connection:
         self._socket = connected
         self._dispatch = dispatch
         self._deadlines = deadlines
+        self.unforeseen = deadlines.unforeseen
         self._most_bytes = most_bytes
         self._nursery = nursery
         self._slots: deque[Slot] = deque()
@@ -237,7 +238,7 @@ class Connection:
             slot = self._slots.popleft()
             self._send(slot.parts or [])
             if slot.mute and not self._closed:
-                self._muted = self._deadlines.call_at(self._deadlines.now() + slot.mute, self._unmute)
+                self._muted = self._deadlines.call_at(self._deadlines.now() + slot.mute, self._unmute, self.fail)
         if self._resume is not None:
             self._resume.set()
 
@@ -282,6 +283,14 @@ class Connection:
         """Whether every reply that was given has left."""
         return not self._outbox
 
+    def fail(self, reason: str) -> None:
+        """End the connection and tell why in the log."""
+        log.warning("closing %s: %s", self, reason)
+        self.close()
+
+    def _note(self, problem: str) -> None:
+        log.warning("when %s left: %s", self, problem)
+
     def close(self) -> None:
         """End the connection from our side; what has arrived and was not begun is not done any more."""
         self._is_closing = True
@@ -301,7 +310,7 @@ class Connection:
             self._muted.cancel()
         slots, self._slots = self._slots, deque()
         for slot in slots:
-            slot.abandon()
+            self.unforeseen.guard("what waited for a reply", slot.abandon, self._note)
 
     def name_software(self, software: str) -> None:
         """Remember what the client calls itself, for log lines."""

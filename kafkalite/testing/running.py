@@ -127,7 +127,7 @@ class BrokerThread:
                     await serving.start(self._broker.run)
                     portal = Portal(calls)
                     backend = LocalBackend(self._broker, self._clock, portal)
-                    self._broker.dispatch.on_unexpected = self._failures.append
+                    self._broker.unforeseen.tell = self._failures.append
                     started.set_result((backend, portal))
                 calls.cancel_scope.cancel()
         except BaseException as error:

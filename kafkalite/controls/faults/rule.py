@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class CallAt(Protocol):
     """Has a function called at a time, which is told as ``now`` tells it."""
 
-    def __call__(self, when: float, callback: Callable[[], None], /) -> object:
-        """Arrange the call."""
+    def __call__(self, when: float, callback: Callable[[], None], fail: Callable[[str], None], /) -> object:
+        """Arrange the call; should it fail, ``fail`` is given the reason."""
         ...
 
 
@@ -70,13 +70,13 @@ class FaultRule:
             return
         fired = self._note(call, self._chosen(call, request))
         if self.fault.on == "request":
-            self._wait(fired, lambda: self._end_request(call, request, proceed, owed))
+            self._wait(fired, owed, lambda: self._end_request(call, request, proceed, owed))
         else:
-            proceed(
-                _Instead(
-                    lambda response: self._wait(fired, lambda: self._end_reply(call, request, response, owed)), owed
-                )
-            )
+
+            def end(response: Any) -> None:
+                self._wait(fired, owed, lambda: self._end_reply(call, request, response, owed))
+
+            proceed(_Instead(end, owed))
 
     # What others ask
 
@@ -134,7 +134,7 @@ class FaultRule:
             owed.send(response)
             return
         fired = self._note(call, chosen)
-        self._wait(fired, lambda: self._send(call, changed, owed))
+        self._wait(fired, owed, lambda: self._send(call, changed, owed))
 
     # Acting
 
@@ -149,11 +149,11 @@ class FaultRule:
         group = None if part.group is None else f"group {part.group}"
         return " of ".join(each for each in (place, group) if each)
 
-    def _wait(self, fired: Fired, go_on: Callable[[], None]) -> None:
+    def _wait(self, fired: Fired, owed: Owed, go_on: Callable[[], None]) -> None:
         if self.fault.hold and not self._has_ended:
             self._held.append((fired, go_on))
         elif self.fault.delay:
-            self._around.call_at(self._around.now() + self.fault.delay, go_on)
+            self._around.call_at(self._around.now() + self.fault.delay, go_on, owed.fail)
         else:
             go_on()
 

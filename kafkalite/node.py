@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from kafkalite.config import BrokerConfig
     from kafkalite.deadlines import Deadlines
+    from kafkalite.log_cleaner import LogCleaner
     from kafkalite_storage.data_directory import DataDirectory
     from kafkalite_storage.directory_image import DirectoryImage
     from kafkalite_storage.filesystem import FileSystem
@@ -84,6 +85,8 @@ class Node:
         self.pending_fetches = PendingFetches()
         self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
         self.commits = GroupCommit(deadlines)
+        self.log_cleaner: LogCleaner | None = None
+        """What compacts, once it has begun."""
         self._producer_ids = range(0)
         self._least_producer_id = least_producer_id
         try:

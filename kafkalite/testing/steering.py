@@ -116,10 +116,12 @@ class Steering:
             for _ in range(_TURNS):
                 await trio.lowlevel.checkpoint()
         self._coordinator.keep_alive(keep_alive, now=self._clock.now())
-        # Retention pauses between logs, by the machine's clock: whoever looks next shall not see it half done.
+        # Retention and compaction pause, by the machine's clock: whoever looks next shall not see them half done.
         for shortened in self._node.storage.delete_expired(self._clock.wall_ms()):
             if shortened is not None:
                 self._node.topic_changed(shortened)
+        if self._node.log_cleaner is not None:
+            await self._node.log_cleaner.catch_up()
         self._node.after_request()
         self._watch.check()
 

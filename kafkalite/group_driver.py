@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kafkalite.groups.effects import Client, Effects
     from kafkalite.groups.group import Group
     from kafkalite.groups.pinning import Overrule
-    from kafkalite.handlers.handling import Reply
+    from kafkalite.reply import Reply
     from kafkalite_storage.log import PartitionLog
     from kafkalite_storage.storage import Storage
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse

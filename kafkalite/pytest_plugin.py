@@ -14,7 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from kafkalite.testing import Handle
-    from kafkalite.testing.running import Value
+    from kafkalite.testing.defaults import Value
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

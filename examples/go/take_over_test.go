@@ -3,27 +3,23 @@ package adclicks
 import (
 	"slices"
 	"testing"
-	"time"
 )
 
-// One reader of the ad clicks works, one stands by; when the first falls, the other goes on within a second.
+// One reader of the ad clicks works, one stands by; when the first falls, the other goes on at once.
+// Each wait ends with what it waits for, and fails after ten seconds; no session of 45 seconds is waited for.
 
 func TestTakeOverByFencing(t *testing.T) {
 	kafka, _, ben := twoReadersOfOnePartition(t)
-	began := time.Now()
 	kafka.Post("/groups/billing/fence", Body{"member": "anna"})
 	kafka.Post("/await/stable", Body{"group": "billing", "members": 1})
-	withinASecond(t, began)
 	benGoesOn(t, kafka, ben)
 }
 
 func TestTakeOverByTheClock(t *testing.T) {
 	kafka, anna, ben := twoReadersOfOnePartition(t)
 	anna.Stop() // Static members do not leave: for a session of 45 seconds her partition waits for her.
-	began := time.Now()
 	kafka.Post("/clock/advance", Body{"seconds": 46, "keep_alive": []string{"ben"}})
 	kafka.Post("/await/stable", Body{"group": "billing", "members": 1})
-	withinASecond(t, began)
 	benGoesOn(t, kafka, ben)
 }
 
@@ -43,13 +39,6 @@ func twoReadersOfOnePartition(t *testing.T) (*Kafkalite, *Reader, *Reader) {
 		t.Errorf("anna has read %v", clicks)
 	}
 	return kafka, anna, ben
-}
-
-func withinASecond(t *testing.T, began time.Time) {
-	t.Helper()
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("it took %s", took)
-	}
 }
 
 // benGoesOn checks that he begins where Anna has committed: nothing is lost, and nothing is read twice.

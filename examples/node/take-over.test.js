@@ -1,4 +1,5 @@
-// One reader of the ad clicks works, one stands by; when the first falls, the other goes on within a second.
+// One reader of the ad clicks works, one stands by; when the first falls, the other goes on at once.
+// Each wait ends with what it waits for, and fails after ten seconds; no session of 30 seconds is waited for.
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -32,11 +33,9 @@ test('a standby goes on from the last committed offset when a reader is killed',
 
   readers[worker].kill('SIGKILL')
   await once(readers[worker], 'exit')
-  const began = performance.now()
   // Nobody has left: the session is 30 seconds, and this test takes none of them.
   await kafka.post('/clock/advance', { seconds: 31, keep_alive: [standby] })
   await kafka.post('/await/stable', { group: 'billing', members: 1 })
-  assert.ok(performance.now() - began < 1000)
 
   const read = once(readers[standby], 'message')
   await kafka.post('/produce', { topic: 'clicks', values: ['three'] })

@@ -23,6 +23,7 @@ class Reader(threading.Thread):
                 "group.instance.id": name,
                 "client.id": name,
                 "auto.offset.reset": "earliest",
+                "enable.auto.offset.store": False,
                 "auto.commit.interval.ms": 50,
                 "heartbeat.interval.ms": 100,
             }
@@ -35,6 +36,7 @@ class Reader(threading.Thread):
             message = self._consumer.poll(0.05)
             if message is not None and message.error() is None:
                 self.clicks.append(message.value().decode())
+                self._consumer.store_offsets(message)  # only now may it be committed
         self._consumer.close()
 
     def stop(self):

@@ -196,7 +196,7 @@ def _for_tests() -> Mapping[str, str]:
     if find_spec("h11") is None:
         raise click.ClickException("--controls needs h11, which is missing: run pip install 'kafkalite[controls]'")
 
-    from kafkalite.testing.running import DEFAULTS, text_of
+    from kafkalite.testing.defaults import DEFAULTS, text_of
 
     return {name: text_of(value) for name, value in DEFAULTS.items()}
 

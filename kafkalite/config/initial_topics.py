@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from kafkalite.config.property import ConfigError
 from kafkalite.config.setting import flatten, text_of
-from kafkalite.config.toml_file import TomlFile
+from kafkalite.toml_file import Place, TomlFile
 from kafkalite_storage.errors import InvalidConfig, InvalidTopic
 from kafkalite_storage.topic_config import TOPIC_CONFIGS, validate
 
@@ -30,7 +30,7 @@ class InitialTopic:
     """A topic to be created unless it exists; without a number of partitions it has ``num.partitions``."""
 
     name: str
-    origin: str
+    origin: str | Place
     partitions: int | None = None
     configs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     records: tuple[InitialRecord, ...] = ()
@@ -49,11 +49,11 @@ def from_file(file: TomlFile) -> Iterator[InitialTopic]:
     """Read the tables `[topics.NAME]` of a file; raises ConfigError with the line."""
     topics = file.values.get(TABLE, {})
     if not isinstance(topics, dict):
-        raise ConfigError(f"{file.origin(TABLE)}: {TABLE} must be tables: [{TABLE}.NAME]")
+        raise ConfigError(f"{file.place(TABLE)}: {TABLE} must be tables: [{TABLE}.NAME]")
     for name, description in cast("dict[str, object]", topics).items():
         path = f"{TABLE}.{name}"
         if not isinstance(description, dict):
-            raise ConfigError(f"{file.origin(path)}: {path} must be a table: [{path}]")
+            raise ConfigError(f"{file.place(TABLE, name)}: {path} must be a table: [{path}]")
         yield _described(file, name, dict(cast("dict[str, object]", description)))
 
 
@@ -68,25 +68,28 @@ def merged(topics: Iterable[InitialTopic]) -> tuple[InitialTopic, ...]:
 
 
 def _described(file: TomlFile, name: str, description: dict[str, object]) -> InitialTopic:
-    path = f"{TABLE}.{name}"
+    path, at = f"{TABLE}.{name}", file.place(TABLE, name)
     partitions = description.pop("partitions", None)
     if partitions is not None and (not isinstance(partitions, int) or isinstance(partitions, bool)):
-        raise ConfigError(f"{file.origin(path + '.partitions')}: {path}.partitions must be a whole number")
-    at = file.origin(f"{path}.records")
+        raise ConfigError(f"{file.place(TABLE, name, 'partitions')}: {path}.partitions must be a whole number")
     records = description.pop("records", [])
     if not isinstance(records, list):
-        raise ConfigError(f"{at}: {path}.records must be a list of tables")
+        raise ConfigError(f"{file.place(TABLE, name, 'records')}: {path}.records must be a list of tables")
+    given = {".".join(keys): (file.place(TABLE, name, *keys), value) for keys, value in flatten(description)}
     topic = InitialTopic(
         name=name,
-        origin=file.origin(path),
+        origin=at,
         partitions=partitions,
-        configs={key: text_of(value, key, file.origin(f"{path}.{key}")) for key, value in flatten(description)},
-        records=tuple(_record(record, f"{at}: {path}.records") for record in cast("list[object]", records)),
+        configs={key: text_of(value, key, origin) for key, (origin, value) in given.items()},
+        records=tuple(
+            _record(record, file.place(TABLE, name, "records", number), f"{path}.records")
+            for number, record in enumerate(cast("list[object]", records))
+        ),
     )
-    return _checked(topic, file)
+    return _checked(topic, {key: origin for key, (origin, _) in given.items()})
 
 
-def _checked(topic: InitialTopic, file: TomlFile | None = None) -> InitialTopic:
+def _checked(topic: InitialTopic, origins: Mapping[str, Place] | None = None) -> InitialTopic:
     from kafkalite_storage.topics import check_topic_name  # brings the codec, which most starts can put off
 
     try:
@@ -100,41 +103,42 @@ def _checked(topic: InitialTopic, file: TomlFile | None = None) -> InitialTopic:
             validate({name: value})
         except InvalidConfig as error:
             # The nearest reason for a name that nobody knows: [topics.a.b] is a table b in the topic a.
-            at = topic.origin if file is None else file.origin(f"{TABLE}.{topic.name}.{name}")
+            at = topic.origin if origins is None else origins[name]
             hint = "" if name in TOPIC_CONFIGS else "; the name of a topic that has dots needs quotes"
             raise ConfigError(f"{at}: topic {topic.name!r}: {error}{hint}") from None
     return topic
 
 
-def _record(described: object, where: str) -> InitialRecord:
+def _record(described: object, at: Place, path: str) -> InitialRecord:
+    def problem(what: object) -> ConfigError:
+        return ConfigError(f"{at}: {path}: {what}")
+
     if not isinstance(described, dict):
-        raise ConfigError(f"{where}: a record must be a table, such as {{ key = 'a', value = 'b' }}")
+        raise problem("a record must be a table, such as { key = 'a', value = 'b' }")
     record = cast("dict[str, object]", described)
     unknown = sorted(record.keys() - {"key", "value", "headers", "partition"})
     if unknown:
-        raise ConfigError(f"{where}: a record has key, value, headers and partition, and no {unknown[0]!r}")
+        raise problem(f"a record has key, value, headers and partition, and no {unknown[0]!r}")
     headers, partition = record.get("headers", {}), record.get("partition")
     if not isinstance(headers, dict):
-        raise ConfigError(f"{where}: headers must be a table of texts")
+        raise problem("headers must be a table of texts")
     if partition is not None and (not isinstance(partition, int) or isinstance(partition, bool)):
-        raise ConfigError(f"{where}: partition must be a whole number")
-    return InitialRecord(
-        key=_bytes(record.get("key"), where),
-        value=_bytes(record.get("value"), where),
-        headers=tuple(
-            (name, _bytes(value, where) or b"") for name, value in cast("dict[str, object]", headers).items()
-        ),
-        partition=partition,
-    )
+        raise problem("partition must be a whole number")
+    try:
+        return InitialRecord(
+            key=_bytes(record.get("key")),
+            value=_bytes(record.get("value")),
+            headers=tuple((name, _bytes(value) or b"") for name, value in cast("dict[str, object]", headers).items()),
+            partition=partition,
+        )
+    except TypeError as error:
+        raise problem(error) from None
 
 
-def _bytes(value: object, where: str) -> bytes | None:
-    """Encode text as it is, everything else as JSON; what is missing is null."""
+def _bytes(value: object) -> bytes | None:
+    """Encode text as it is, everything else as JSON; what is missing is null. Raises TypeError for what JSON lacks."""
     if value is None or isinstance(value, str):
         return value if value is None else value.encode()
     import json
 
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except TypeError as error:
-        raise ConfigError(f"{where}: {error}") from None
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

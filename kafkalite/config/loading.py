@@ -7,13 +7,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from kafkalite.config import initial_topics, toml_file
+from kafkalite import toml_file
+from kafkalite.config import initial_topics
 from kafkalite.config.address import HostPort
 from kafkalite.config.broker_config import BrokerConfig
 from kafkalite.config.initial_topics import TOPICS_VARIABLE, InitialTopic
 from kafkalite.config.property import ConfigError, Effect
 from kafkalite.config.setting import Setting, from_arguments, from_environment, from_file, meant_for_kafkas_image
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
+from kafkalite.toml_file import TomlError, TomlFile
 from kafkalite_storage.config_value import ConfigValue, format_value
 from kafkalite_storage.errors import InvalidConfig
 from kafkalite_storage.topic_config import broker_defaults
@@ -45,7 +47,7 @@ def load(
         Setting(ADVERTISED_OUTSIDE, advertise_outside or "", "--advertise-outside"),
         Setting("log.dirs", "" if data is None else str(data), "--data"),
     )
-    files = [] if file is None else toml_file.read(file)
+    files = [] if file is None else _read(file)
     environment = environment or {}
     given: dict[str, Setting] = {}
     for source in (
@@ -63,6 +65,14 @@ def load(
     ])  # fmt: skip
     config = _broker_config(given, described)
     return replace(config, warnings=(*config.warnings, *meant_for_kafkas_image(environment)))
+
+
+def _read(path: Path) -> list[TomlFile]:
+    """Read a file, or all of a folder in the order of their names."""
+    try:
+        return [toml_file.read(file) for file in (sorted(path.glob("*.toml")) if path.is_dir() else [path])]
+    except TomlError as error:
+        raise ConfigError(str(error)) from None
 
 
 class _Values:

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from kafkalite.config.property import ConfigError
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
-from kafkalite.config.toml_file import TomlFile
+from kafkalite.toml_file import Place, TomlFile
 from kafkalite_storage.topic_config import TOPIC_CONFIGS
 
 ENVIRONMENT_PREFIX: Final = "KAFKALITE_SET_"
@@ -21,11 +21,11 @@ _SHORT_VARIABLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A property that somebody set: its text as given, and where, in words."""
+    """A property that somebody set: its text as given, and where, in words or as a place that can be shown."""
 
     name: str
     text: str
-    origin: str
+    origin: str | Place
 
 
 def variable(name: str) -> str:
@@ -63,20 +63,21 @@ def from_arguments(arguments: Iterable[str]) -> Iterator[Setting]:
 
 def from_file(file: TomlFile) -> Iterator[Setting]:
     """Read the properties of a file, as dotted keys, quoted keys or tables; raises ConfigError with the line."""
-    for name, value in flatten({key: value for key, value in file.values.items() if key != "topics"}):
-        yield _known(Setting(name, text_of(value, name, file.origin(name)), file.origin(name)))
+    for keys, value in flatten({key: value for key, value in file.values.items() if key != "topics"}):
+        name, origin = ".".join(keys), file.place(*keys)
+        yield _known(Setting(name, text_of(value, name, origin), origin))
 
 
-def flatten(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Give the values of a table, and of the tables in it, under dotted names."""
+def flatten(table: Mapping[str, object], *keys: str) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Give the values of a table, and of the tables in it, each with the keys that lead to it."""
     for key, value in table.items():
         if isinstance(value, dict):
-            yield from flatten(cast("dict[str, object]", value), f"{prefix}{key}.")
+            yield from flatten(cast("dict[str, object]", value), *keys, key)
         else:
-            yield prefix + key, value
+            yield (*keys, key), value
 
 
-def text_of(value: object, name: str, origin: str) -> str:
+def text_of(value: object, name: str, origin: Place) -> str:
     """Give a value of TOML as Kafka would have it in a properties file; raises ConfigError."""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -49,6 +49,11 @@ class OwedToClient(Owed, Protocol):
         """
         ...
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the client's connection has ended, so that nobody will read the reply."""
+        ...
+
 
 class Proceed(Protocol):
     """Lets the handler run, now or later."""

@@ -7,14 +7,13 @@ request for more than 10,000 partitions fails as a whole.
 
 from __future__ import annotations
 
-from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers import topic_names
-from kafkalite.handlers.handling import Context, immediate
+from kafkalite.handlers.handling import Context, RefusedError, immediate
+from kafkalite.handlers.new_partitions import one_by_one
 from kafkalite.handlers.topic_configs import created_configs
-from kafkalite_storage.errors import StorageError
-from kafkalite_storage.topics import MOST_NEW_PARTITIONS
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_topics import (
     CreatableTopic,
@@ -30,31 +29,18 @@ if TYPE_CHECKING:
 _DEFAULT: Final = -1
 
 
-class _RefusedError(Exception):
-    def __init__(self, code: ErrorCode, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
 @immediate
 def handle(node: Node, request: CreateTopicsRequest, context: Context) -> CreateTopicsResponse:
     """Create each topic that may be created."""
     del context
-    if sum(_wanted(node, topic) for topic in request.topics) > MOST_NEW_PARTITIONS:
-        # All or nothing, as in Kafka's controller, whose record of one request has to stay small.
-        return CreateTopicsResponse(topics=tuple(_too_large(topic) for topic in request.topics))
-    times = Counter(topic.name for topic in request.topics)
-    results: list[CreatableTopicResult] = []
-    for topic in {topic.name: topic for topic in request.topics}.values():
-        try:
-            if times[topic.name] > 1:
-                raise _RefusedError(ErrorCode.INVALID_REQUEST, "Duplicate topic name.")
-            results.append(_create(node, topic, validate_only=request.validate_only))
-        except (_RefusedError, StorageError) as refusal:
-            results.append(
-                CreatableTopicResult(name=topic.name, error_code=refusal.code, error_message=str(refusal), configs=())
-            )
-    return CreateTopicsResponse(topics=tuple(results))
+    results = one_by_one(
+        request.topics,
+        wanted=partial(_wanted, node),
+        make=partial(_create, node, validate_only=request.validate_only),
+        refused=_refused,
+        called="partitions",
+    )
+    return CreateTopicsResponse(topics=results)
 
 
 def _wanted(node: Node, topic: CreatableTopic) -> int:
@@ -63,33 +49,26 @@ def _wanted(node: Node, topic: CreatableTopic) -> int:
     return node.config.num_partitions if topic.num_partitions == _DEFAULT else max(0, topic.num_partitions)
 
 
-def _too_large(topic: CreatableTopic) -> CreatableTopicResult:
-    return CreatableTopicResult(
-        name=topic.name,
-        error_code=ErrorCode.POLICY_VIOLATION,
-        error_message="Excessively large number of partitions per request.",
-        configs=(),
-    )
+def _refused(topic: CreatableTopic, code: ErrorCode, reason: str) -> CreatableTopicResult:
+    return CreatableTopicResult(name=topic.name, error_code=code, error_message=reason, configs=())
 
 
 def _create(node: Node, topic: CreatableTopic, *, validate_only: bool) -> CreatableTopicResult:
     partitions = _partitions(node, topic)
     reason = topic_names.why_invalid(topic.name)
     if reason is not None:
-        raise _RefusedError(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
+        raise RefusedError(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
     if topic.name in node.storage.topics:
-        raise _RefusedError(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{topic.name}' already exists.")
+        raise RefusedError(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{topic.name}' already exists.")
     twin = topic_names.colliding(topic.name, node.storage.topics)
     if twin is not None:
-        raise _RefusedError(
+        raise RefusedError(
             ErrorCode.INVALID_TOPIC_EXCEPTION, f"Topic '{topic.name}' collides with existing topic: {twin}"
         )
     configs = {config.name: config.value for config in topic.configs if config.value is not None}
     missing = [config.name for config in topic.configs if config.value is None]
     if missing:
-        raise _RefusedError(
-            ErrorCode.INVALID_CONFIG, f"Null value not supported for topic configs: {','.join(missing)}"
-        )
+        raise RefusedError(ErrorCode.INVALID_CONFIG, f"Null value not supported for topic configs: {','.join(missing)}")
     topic_id = ZERO_UUID
     if validate_only:
         node.storage.check_new_topic(topic.name, partitions, configs)
@@ -109,26 +88,26 @@ def _create(node: Node, topic: CreatableTopic, *, validate_only: bool) -> Creata
 def _partitions(node: Node, topic: CreatableTopic) -> int:
     if topic.assignments:
         if topic.replication_factor != _DEFAULT or topic.num_partitions != _DEFAULT:
-            raise _RefusedError(
+            raise RefusedError(
                 ErrorCode.INVALID_REQUEST,
                 "With manual assignments, the number of partitions and the replication factor must be -1.",
             )
         given = sorted((a.partition_index, a.broker_ids) for a in topic.assignments)
         if given != [(index, (node.node_id,)) for index in range(len(given))]:
-            raise _RefusedError(
+            raise RefusedError(
                 ErrorCode.INVALID_REPLICA_ASSIGNMENT,
                 f"Partitions must be numbered from 0 without gaps, each on broker {node.node_id} alone.",
             )
         return len(given)
     if topic.replication_factor not in (_DEFAULT, 1):
-        raise _RefusedError(
+        raise RefusedError(
             ErrorCode.INVALID_REPLICATION_FACTOR,
             f"Replication factor must be 1 (or -1 for the default): 1 broker, not {topic.replication_factor}.",
         )
     if topic.num_partitions == _DEFAULT:
         return node.config.num_partitions
     if topic.num_partitions < 1:
-        raise _RefusedError(
+        raise RefusedError(
             ErrorCode.INVALID_PARTITIONS,
             "Number of partitions must be larger than 0 (or -1 for the default).",
         )

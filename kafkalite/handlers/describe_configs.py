@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from kafkalite.config.description import describe, describe_dynamic_defaults
 from kafkalite.handlers import topic_names
-from kafkalite.handlers.handling import Context, immediate
+from kafkalite.handlers.handling import Context, RefusedError, immediate
 from kafkalite.handlers.topic_configs import broker_values, described
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.describe_configs import (
@@ -38,12 +38,6 @@ class ResourceType(IntEnum):
     BROKER = 4
 
 
-class _RefusedError(Exception):
-    def __init__(self, code: ErrorCode, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
 @immediate
 def handle(node: Node, request: DescribeConfigsRequest, context: Context) -> DescribeConfigsResponse:
     """Describe each resource, or say why not."""
@@ -57,7 +51,7 @@ def _result(node: Node, resource: DescribeConfigsResource, request: DescribeConf
     try:
         wanted = resource.configuration_keys
         configs = tuple(config for config in _configs(node, resource, request) if not wanted or config.name in wanted)
-    except _RefusedError as refusal:
+    except RefusedError as refusal:
         code, reason = refusal.code, str(refusal)
     return DescribeConfigsResult(
         error_code=code,
@@ -75,16 +69,16 @@ def _configs(
         return _topic(node, resource.resource_name, request)
     if resource.resource_type == ResourceType.BROKER:
         return _broker(node, resource.resource_name, request)
-    raise _RefusedError(ErrorCode.INVALID_REQUEST, f"Unsupported resource type {resource.resource_type}")
+    raise RefusedError(ErrorCode.INVALID_REQUEST, f"Unsupported resource type {resource.resource_type}")
 
 
 def _topic(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[DescribeConfigsResourceResult]:
     reason = topic_names.why_invalid(name)
     if reason is not None:
-        raise _RefusedError(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
+        raise RefusedError(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
     topic = node.storage.topics.get(name)
     if topic is None:
-        raise _RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.")
+        raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.")
     for entry in described(node, topic.configs):
         yield DescribeConfigsResourceResult(
             name=entry.config.name,
@@ -105,7 +99,7 @@ def _topic(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[D
 
 def _broker(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[DescribeConfigsResourceResult]:
     if name not in ("", str(node.node_id)):
-        raise _RefusedError(
+        raise RefusedError(
             ErrorCode.INVALID_REQUEST,
             f"Unexpected broker id, expected {node.node_id} or empty string, but received {name}",
         )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from kafkalite.handlers.authorized_operations import GROUP_OPERATIONS
 from kafkalite.handlers.group_client import client_of
-from kafkalite.handlers.handling import Context, Reply, deferred
+from kafkalite.handlers.handling import Context, deferred
+from kafkalite.reply import Reply
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest, DescribeGroupsResponse
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.fetches.sessions import FetchPartition, FetchPlan, TopicKey
-from kafkalite.handlers.handling import Context, Reply, deferred
+from kafkalite.handlers.handling import Context, deferred
 from kafkalite.handlers.leader_epochs import epoch_error
+from kafkalite.reply import Reply
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.fetch import (

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from kafkalite_wire.apis import Api
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.reply import Reply
+    from kafkalite_wire.error_codes import ErrorCode
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
-ResponseIn = TypeVar("ResponseIn", contravariant=True)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,28 +29,12 @@ class Context:
     software: Callable[[str], None]
 
 
-class Reply(Protocol[ResponseIn]):
-    """A reply that is owed. It is sent exactly once, now or later; its order among others is kept for it."""
+class RefusedError(Exception):
+    """A part of a request that is answered with an error of its own."""
 
-    def send(self, response: ResponseIn) -> None:
-        """Send the response."""
-        ...
-
-    def skip(self) -> None:
-        """Send nothing: this request has no response."""
-        ...
-
-    def fail(self, reason: str) -> None:
-        """End the connection instead: there is no response that would be true."""
-        ...
-
-    def on_followed(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called, once, when the client sends another request before the reply is sent."""
-        ...
-
-    def on_abandoned(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called if the client goes away before the reply is sent."""
-        ...
+    def __init__(self, code: ErrorCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalite.handlers.group_client import client_of
-from kafkalite.handlers.handling import Context, Reply, deferred
+from kafkalite.handlers.handling import Context, deferred
+from kafkalite.reply import Reply
 from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupResponse
 
 if TYPE_CHECKING:

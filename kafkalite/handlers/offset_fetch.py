@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers.group_client import client_of
-from kafkalite.handlers.handling import Context, Reply, deferred
+from kafkalite.handlers.handling import Context, deferred
+from kafkalite.reply import Reply
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequest,

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import RequestError
-from kafkalite.handlers.handling import Context, Reply, deferred
+from kafkalite.handlers.handling import Context, deferred
+from kafkalite.reply import Reply
 from kafkalite_storage.errors import InvalidTimestamp, StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.produce import (

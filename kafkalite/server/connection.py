@@ -82,6 +82,11 @@ class Slot:
         else:
             self._on_followed = call
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the connection has ended."""
+        return self._connection is None
+
     def abandon(self) -> None:
         """Tell whoever was to fill the slot that nobody will read the reply."""
         self._connection = None

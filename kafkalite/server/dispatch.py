@@ -221,6 +221,10 @@ class _Reply:
     def on_abandoned(self, call: Callable[[], None]) -> None:
         self._slot.on_abandoned = _both(self._slot.on_abandoned, call)
 
+    @property
+    def is_abandoned(self) -> bool:
+        return self._slot.is_abandoned
+
     def _abandoned(self) -> None:
         for observer in self._settled():
             observer.abandoned()

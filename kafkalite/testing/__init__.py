@@ -5,14 +5,12 @@ Broker and clients stay apart: the broker runs on its own thread, with its own e
 """
 
 from kafkalite.controls.faults.firings import Fired
-from kafkalite.testing.asynchronous import AsyncHandle
-from kafkalite.testing.errors import BrokerFailed, NotInTime, NotOnThisBroker
-from kafkalite.testing.external import connect
-from kafkalite.testing.faults import Faults, InjectedFault
-from kafkalite.testing.handle import Handle
+from kafkalite.testing.connecting import connect
+from kafkalite.testing.handles.faults import Faults, InjectedFault
+from kafkalite.testing.handles.handle import AsyncHandle, Handle, Snapshot
+from kafkalite.testing.model.errors import BrokerFailed, NotInTime, NotOnThisBroker
+from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition
 from kafkalite.testing.running import run
-from kafkalite.testing.snapshots import Snapshot
-from kafkalite.testing.views import Committed, Group, Member, Record, Topic, TopicPartition
 
 __all__ = [
     "AsyncHandle",

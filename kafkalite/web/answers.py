@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from kafkalite.testing.errors import BrokerFailed, NotInTime
+from kafkalite.testing.model.errors import BrokerFailed, NotInTime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from kafkalite.web.answers import BadInput, Refused
 from kafkalite.web.inputs import parse_object, read
 
 if TYPE_CHECKING:
-    from kafkalite.testing.handle import Handle
+    from kafkalite.testing import Handle
     from kafkalite.web.json_values import Json
 
 T = TypeVar("T")

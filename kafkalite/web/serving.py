@@ -15,10 +15,10 @@ from kafkalite import broker as programs
 from kafkalite.clock import SteerableClock
 from kafkalite.config.address import HostPort
 from kafkalite.server.listener import open_socket
-from kafkalite.testing.errors import BrokerFailed, NotInTime
-from kafkalite.testing.handle import Handle
-from kafkalite.testing.local import LocalBackend
-from kafkalite.testing.portal import Portal
+from kafkalite.testing import Handle
+from kafkalite.testing.in_process.backend import LocalBackend
+from kafkalite.testing.in_process.portal import Portal
+from kafkalite.testing.model.errors import BrokerFailed, NotInTime
 from kafkalite.web.answers import Answer, Refused, failure
 from kafkalite.web.connection import Asked, Connection
 from kafkalite.web.guard import check_content_type, check_host

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kafkalite.controls.faults.firings import Fired
-    from kafkalite.testing.faults import InjectedFault
-    from kafkalite.testing.views import Group, Member, Record, Topic
+    from kafkalite.testing.handles.faults import InjectedFault
+    from kafkalite.testing.model.views import Group, Member, Record, Topic
     from kafkalite.web.json_values import Json
 
 

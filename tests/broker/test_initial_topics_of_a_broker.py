@@ -11,7 +11,7 @@ from kafkalite.broker import Broker
 from kafkalite.config import BrokerConfig, load
 from kafkalite.errors import StartError
 from kafkalite.testing import connect
-from kafkalite.testing.views import Record
+from kafkalite.testing.model.views import Record
 
 SHOP = """
 num.partitions = 2

@@ -88,6 +88,8 @@ def test_a_topic_has_configurations_and_records_as_kafka_would_have_them(tmp_pat
         ("[topics.orders]\nrecords = 1\n", "2: topics.orders.records must be a list of tables"),
         ("[topics.orders]\nrecords = ['a']\n", "2: topics.orders.records: a record must be a table, such as "),
         ("[topics.orders]\nrecords = [{ vlaue = 1 }]\n", "2: topics.orders.records: a record has key, value, headers"),
+        ("[topics.orders]\nrecords = [\n  { value = 'a' },\n  'b',\n]", "4: topics.orders.records: a record must be a"),
+        ("[[topics.orders.records]]\n[[topics.orders.records]]\nx = 1", "2: topics.orders.records: a record has key"),
         ("[topics.orders]\nrecords = [{ value = { at = 1979-05-27 } }]\n", "2: topics.orders.records: Object of type"),
         ("[topic.orders]\npartitions = 3\n", "2: unknown property 'topic.orders.partitions'"),
     ],

@@ -70,7 +70,7 @@ def shell(engine: Engine, image: str, tmp_path: Path) -> Iterator[dict[str, str]
 
 def test_the_commands_do_what_they_show(shell: dict[str, str]) -> None:
     commands = "".join(blocks("console")).split("$ docker ")[1:]
-    # The image is there: CI builds it from wheels, because that needs neither a registry nor an index in the build.
+    # The image is there: CI builds it by this very line, with a base image of its own.
     build, *others = commands
     assert build.startswith("build --file docker/Dockerfile")
     for part in others:

@@ -84,6 +84,7 @@ class ConfluentMember(Member):
             "heartbeat.interval.ms": 100,
             # Who looks for the coordinator waits behind a fetch on the same connection.
             "fetch.wait.max.ms": 50,
+            "reconnect.backoff.max.ms": 100,
             "logger": _QUIET,
         }
         if "instance" in settings:

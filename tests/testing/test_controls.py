@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +10,7 @@ import confluent_kafka
 import pytest
 
 from kafkalite.testing import Handle, NotInTime, TopicPartition, run
-from members import BOTH, Join, Member
+from members import BOTH, Join
 
 ALL = {TopicPartition("clicks", index) for index in range(3)}
 
@@ -75,17 +74,16 @@ def test_a_century_passes_at_once_and_the_calendar_has_an_end(broker: Handle) ->
         broker.clock.advance(1e300)
 
 
-def test_a_standby_takes_over_within_a_second(broker: Handle, join: Join) -> None:
+def test_a_standby_takes_over_without_waiting_for_any_time_of_the_brokers(broker: Handle, join: Join) -> None:
     """The ad-click story: three partitions, four readers, and the idle one is there when another falls."""
     for number in range(4):
         join(f"reader-{number}", instance=f"reader-{number}")
     group = broker.await_stable("readers", members=4)
     standby = next(member for member in group.members if not member.assignment)
     fallen = next(member for member in group.members if member.assignment)
-    started = time.monotonic()
-    broker.groups.fence("readers", fallen.client_id)
-    taken_over = broker.await_stable("readers", members=3)
-    assert time.monotonic() - started < 1
+    with broker.clock.frozen():
+        broker.groups.fence("readers", fallen.client_id)
+        taken_over = broker.await_stable("readers", members=3)
     assert standby.client_id in {owner.client_id for owner in taken_over.owners.values()}
     assert set(taken_over.owners) == ALL
 
@@ -105,10 +103,12 @@ def test_a_delayed_fetch_is_answered_when_time_is_advanced(broker: Handle) -> No
         "fetch.min.bytes": 100_000,
         "fetch.wait.max.ms": 20_000,
     })  # fmt: skip
+    broker.requests.start()
     client.assign([confluent_kafka.TopicPartition("clicks", 0, 0)])
     broker.clock.freeze()
     broker.produce("clicks", "too little to be worth an answer", partition=0)
-    assert client.poll(0.3) is None
+    broker.await_request("Fetch", outcome="waiting")
+    assert client.poll(0) is None
     broker.clock.advance(20)
     message = client.poll(5)
     assert message is not None
@@ -212,16 +212,25 @@ def test_only_members_can_be_steered(broker: Handle, join: Join) -> None:
         broker.groups.rebalance("readers")
 
 
+def test_records_do_not_come_from_the_coordinator(broker: Handle, join: Join) -> None:
+    member = join("reader")
+    broker.await_positioned("readers")
+    with broker.coordinator.away():
+        broker.produce("clicks", "meanwhile", partition=0)
+        assert member.read.get(timeout=10) == (0, 0, b"meanwhile")
+
+
 @BOTH
-def test_members_find_their_coordinator_again(broker: Handle, join: Join, client: type[Member]) -> None:
+def test_members_find_their_coordinator_again(broker: Handle, join: Join) -> None:
     member = join("reader")
     before = broker.await_positioned("readers")
     with broker.coordinator.away():
         broker.produce("clicks", "meanwhile", partition=0)
-        assert member.read.get(timeout=10) == (0, 0, b"meanwhile"), "records do not come from the coordinator"
         with pytest.raises(NotInTime):
             broker.await_committed("readers", "clicks", timeout=0.5)
     after = broker.await_committed("readers", "clicks")
+    # Meanwhile or only now: kafka-python reads nothing while it looks for its coordinator.
+    assert member.read.get(timeout=10) == (0, 0, b"meanwhile")
     assert [m.member_id for m in after.members] == [m.member_id for m in before.members], "nobody had to leave"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import select
 
 import pytest
@@ -103,6 +104,43 @@ async def test_a_call_that_is_released_when_its_client_has_gone_is_still_done() 
         await (await broker.connect()).call(MetadataRequest(topics=()), 9)
         rule.release()
         assert broker.values("t") == 1
+
+
+async def test_replies_to_clients_that_have_gone_are_not_held() -> None:
+    async with faulty_broker(t=1) as (broker, client):
+        produced = broker.inject(api="Produce", hold=True, on="reply")
+        fetched = broker.inject(api="Fetch", hold=True, on="reply")
+        await client.send(produce(("t", 0)), 9)
+        other = await broker.connect()
+        await other.send(fetch(0, offset=1, max_wait_ms=1000), 12)
+        third = await broker.connect()
+        await third.call(MetadataRequest(topics=()), 9)
+        assert (produced.held, fetched.held, len(broker.fired)) == (1, 0, 2)
+        for gone in (client, other):
+            await gone.stream.aclose()
+        await (await broker.connect()).call(MetadataRequest(topics=()), 9)
+        assert (produced.held, produced.release()) == (0, 0)
+        await third.send(produce(("t", 0)), 9)
+        await (await broker.connect()).call(MetadataRequest(topics=()), 9)
+        assert (produced.held, fetched.held) == (1, 0)
+
+
+async def test_of_the_requests_of_clients_that_have_gone_the_last_hundred_are_still_done() -> None:
+    async with faulty_broker(t=1) as (broker, client):
+        rule = broker.inject(api="Produce", hold=True)
+        gone = await broker.connect()
+        for _ in range(101):
+            await gone.send(produce(("t", 0)), 9)
+        await client.send(produce(("t", 0)), 9)
+        other = await broker.connect()
+        await other.call(MetadataRequest(topics=()), 9)
+        assert rule.held == 102
+        await gone.stream.aclose()
+        await other.call(MetadataRequest(topics=()), 9)
+        assert rule.held == 101
+        rule.release()
+        assert broker.values("t") == 101
+        assert await base_offset(client) == 100
 
 
 async def test_what_is_held_later_because_its_reply_comes_later_is_not_held_when_the_fault_has_ended() -> None:
@@ -263,3 +301,22 @@ async def test_faults_of_one_name_are_told_apart() -> None:
         assert [rule.fault.name for rule in broker.injector.rules] == names
         broker.injector.clear()
         assert broker.injector.rules == ()
+
+
+async def test_a_name_is_free_again_when_nobody_knows_its_fault_and_the_log_does_not_show_it() -> None:
+    async with faulty_broker() as (broker, client):
+        first = broker.inject(name="n", drop=True)
+        broker.injector.remove(first)
+        second = broker.inject(name="n", disconnect=True)
+        assert second.fault.name == "n #2"
+        broker.injector.remove(second)
+        del first, second
+        gc.collect()
+        third = broker.inject(name="n", disconnect=True)
+        assert third.fault.name == "n"
+        await client.send(HEARTBEAT, 4)
+        assert await client.is_closed()
+        broker.injector.remove(third)
+        del third
+        gc.collect()
+        assert broker.inject(name="n", drop=True).fault.name == "n #2"

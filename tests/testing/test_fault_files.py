@@ -9,7 +9,6 @@ import pytest
 
 from kafkalite.controls.faults.fault import Fault
 from kafkalite.controls.faults.file import FaultFileError, read_faults
-from kafkalite.controls.faults.toml_lines import line_of
 from kafkalite_wire.apis import APIS, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import Versions
@@ -124,52 +123,3 @@ def test_a_file_that_is_no_toml_or_is_not_there_is_told(tmp_path: Path) -> None:
         read(tmp_path, "[[fault]]\napi = \n")
     with pytest.raises(FaultFileError, match=r"cannot read .*none\.toml: No such file"):
         read_faults(tmp_path / "none.toml")
-
-
-TRICKY = '''\
-# api = "in a comment", [[fault]]
-[[fault]]  # the first
-name = """
-[[fault]]
-api = "inside a text"
-"""
-api = [
-    "Produce",  # drop = true
-    "Fetch",
-]
-drop = true
-[[ "fault" ]]
-"api" = "Fetch"
-name = \'\'\'
-drop = 1\'\'\'
-x.y = 1
-[fault.z]
-w = 2
-'''
-
-
-@pytest.mark.parametrize(
-    ("path", "line"),
-    [
-        (("fault", 0), 2),
-        (("fault", 0, "name"), 3),
-        (("fault", 0, "api"), 7),
-        (("fault", 0, "drop"), 11),
-        (("fault", 1), 12),
-        (("fault", 1, "api"), 13),
-        (("fault", 1, "name"), 14),
-        (("fault", 1, "x"), 16),
-        (("fault", 1, "z"), 17),
-        (("fault", 1, "z", "w"), 18),
-        (("fault", 1, "drop"), None),
-        (("fault", 2), None),
-    ],
-)
-def test_lines_are_told_past_comments_and_texts_that_look_like_keys(path: tuple[str | int, ...], line: int) -> None:
-    assert line_of(TRICKY, path) == line
-
-
-def test_lines_are_told_in_tables_within_an_array() -> None:
-    source = 'fault = [\n  { api = "Fetch", drop = true },\n  # { x = 1 }\n  { api = "Fetch", x = 1 },\n]\n'
-    assert [line_of(source, ("fault", number, "api")) for number in (0, 1)] == [2, 4]
-    assert line_of(source, ("fault", 1, "x")) == 4

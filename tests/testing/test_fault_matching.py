@@ -9,6 +9,7 @@ import pytest
 
 from faulty import HEARTBEAT
 from kafkalite.controls.engine import Call
+from kafkalite.controls.faults.firings import Firings
 from kafkalite.controls.faults.matching import Matcher, Turns
 from kafkalite.controls.faults.words import fault_of
 from kafkalite.controls.shapes.part import Part
@@ -129,3 +130,16 @@ def test_chance_is_the_same_in_each_run_and_another_with_another_seed() -> None:
     assert turns(1000, probability=0) == []
     assert turns(5, probability=1) == [1, 2, 3, 4, 5]
     assert turns(1000, probability=0.25, times=3) == first[:3]
+
+
+# The log of what acted
+
+
+def test_the_log_of_faults_shows_a_rule_until_it_has_forgotten_all_that_it_did() -> None:
+    firings = Firings(lambda: 0.0)
+    heartbeat = call(HEARTBEAT, 4)
+    for rule in ("old", *["new"] * 9_999):
+        firings.note(rule, "nothing", heartbeat, (), held=False)
+    assert firings.shows("old")
+    firings.note("new", "nothing", heartbeat, (), held=False)
+    assert (firings.shows("old"), firings.shows("new"), len(firings)) == (False, True, 10_000)

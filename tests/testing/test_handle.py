@@ -29,6 +29,13 @@ def test_a_group_is_stable_when_all_have_their_partitions(broker: Handle, join: 
     assert set(group.owners) == {TopicPartition("clicks", index) for index in range(3)}
 
 
+def test_a_wait_for_records_that_was_given_up_leaves_nothing_behind(broker: Handle) -> None:
+    for topic in ("clicks", "no-such-topic"):
+        with pytest.raises(NotInTime):
+            broker.consume(topic, timeout=0)
+    assert len(broker._backend._node.pending_fetches) == 0  # type: ignore[attr-defined]
+
+
 @BOTH
 def test_what_has_been_committed_is_awaited(broker: Handle, join: Join) -> None:
     broker.produce("clicks", *map(str, range(10)), partition=0)

@@ -23,6 +23,7 @@ from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.messages.alter_configs import AlterableConfig, AlterConfigsRequest, AlterConfigsResource
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreatableTopicConfig, CreateTopicsRequest
+from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
 from kafkalite_wire.messages.fetch import FetchableTopicResponse, FetchResponse, PartitionData
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
@@ -214,6 +215,20 @@ def test_the_topics_partitions_and_errors_of_every_message_are_found(api: Api) -
         errors = [(error.path, error.error.name) for error in errors_in(response, names)]
         assert all(name == "LEADER_NOT_AVAILABLE" for _, name in errors)
         assert len(errors) == repr(response).count("error_code=5"), version
+
+
+def test_a_log_keeps_ten_thousand_names_of_topics_that_are_gone_and_all_of_those_that_are_there() -> None:
+    kept = log()
+    delete = APIS[ApiKey.DELETE_TOPICS]
+    version = delete.max_version
+    for number in range(10_002):
+        gone = DeleteTopicState(name=None, topic_id=number.to_bytes(16))
+        kept.observe(call(delete, version, DeleteTopicsRequest(topics=(gone,), timeout_ms=1)))
+    names = kept._topic_names
+    assert len(names) == 10_001
+    assert names[b"i" * 16] == "by-id"
+    assert (2).to_bytes(16) in names
+    assert (1).to_bytes(16) not in names
 
 
 # What must not be kept

@@ -10,7 +10,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kafkalite.testing import BrokerFailed
-from kafkalite.testing.portal import Portal
+from kafkalite.testing.in_process.portal import Portal
 
 
 async def test_a_call_that_is_on_its_way_when_the_way_closes_is_not_made(nursery: trio.Nursery) -> None:

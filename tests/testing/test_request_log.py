@@ -18,7 +18,7 @@ from blocking_client import BlockingClient
 from confluent_kafka.admin import AdminClient
 
 from kafkalite.testing import Handle, NotInTime, NotOnThisBroker, connect, run
-from kafkalite.testing.request_log import criteria
+from kafkalite.testing.handles.request_log import criteria
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from members import Join
 
@@ -45,6 +45,18 @@ def consumer(broker: Handle) -> Iterator[confluent_kafka.Consumer]:
     made.close()
 
 
+@pytest.fixture
+def patient(broker: Handle) -> Iterator[confluent_kafka.Consumer]:
+    """A reader of one partition, whose fetch waits until the test goes on, however slow the machine is."""
+    made = confluent_kafka.Consumer({
+        "bootstrap.servers": broker.bootstrap, "group.id": "g", "fetch.wait.max.ms": 20_000, **QUIET
+    })  # fmt: skip
+    broker.requests.start()
+    made.assign([confluent_kafka.TopicPartition("clicks", 0, 0)])
+    yield made
+    made.close()
+
+
 def test_a_call_of_an_earlier_log_that_ends_now_is_not_awaited_in_the_next_one(broker: Handle) -> None:
     with broker.faults.hold("Metadata") as fault, BlockingClient(int(broker.bootstrap.rpartition(":")[2])) as client:
         with broker.requests.recording():
@@ -63,7 +75,8 @@ def test_a_call_of_an_earlier_log_that_ends_now_is_not_awaited_in_the_next_one(b
 
 def test_a_producer_sends_one_batch_of_three_records(broker: Handle) -> None:
     with broker.requests.recording() as log:
-        shop = producer(broker, **{"client.id": "shop", "compression.type": "lz4", "linger.ms": 50})
+        # It lingers until it is flushed, however long it takes to hand the three over.
+        shop = producer(broker, **{"client.id": "shop", "compression.type": "lz4", "linger.ms": 60_000})
         for key in ("a", "b", "c"):
             shop.produce("clicks", TEXT, key=key, partition=1, headers={"from": "web"})
         assert shop.flush(10) == 0
@@ -148,23 +161,16 @@ def test_errors_are_found_wherever_they_stand(broker: Handle) -> None:
     assert deletion not in broker.requests.find(error="NONE")
 
 
-def test_a_topic_that_is_gone_keeps_its_name_in_the_log(broker: Handle) -> None:
-    broker.requests.start()
-    reader = confluent_kafka.Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "g", **QUIET})
-    reader.assign([confluent_kafka.TopicPartition("clicks", 0, 0)])
-    reader.poll(0.1)
+def test_a_topic_that_is_gone_keeps_its_name_in_the_log(broker: Handle, patient: confluent_kafka.Consumer) -> None:
     fetch = broker.await_request("Fetch", outcome="waiting")
     broker.topics.delete("clicks")
     assert broker.requests.find("Fetch", topic="clicks")[0].number == fetch.number
-    reader.close()
 
 
 # How requests end
 
 
-def test_a_fetch_that_waits_for_records_is_shown_as_waiting(broker: Handle, consumer: confluent_kafka.Consumer) -> None:
-    broker.requests.start()
-    consumer.assign([confluent_kafka.TopicPartition("clicks", 0, 0)])
+def test_a_fetch_that_waits_for_records_is_shown_as_waiting(broker: Handle, patient: confluent_kafka.Consumer) -> None:
     waiting = broker.await_request("Fetch", outcome="waiting")
     assert (waiting.response, waiting.latency) == (None, None)
     broker.produce("clicks", "one", partition=0)
@@ -174,12 +180,9 @@ def test_a_fetch_that_waits_for_records_is_shown_as_waiting(broker: Handle, cons
     assert answered.latency is not None
 
 
-def test_a_client_that_goes_leaves_its_fetch_disconnected(broker: Handle) -> None:
-    broker.requests.start()
-    reader = confluent_kafka.Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "g", **QUIET})
-    reader.assign([confluent_kafka.TopicPartition("clicks", 0, 0)])
+def test_a_client_that_goes_leaves_its_fetch_disconnected(broker: Handle, patient: confluent_kafka.Consumer) -> None:
     fetch = broker.await_request("Fetch", outcome="waiting")
-    reader.close()
+    patient.close()
     ended = broker.await_request("Fetch", outcome="disconnected")
     assert (ended.connection, ended.response) == (fetch.connection, None)
 
@@ -242,6 +245,7 @@ def test_latency_is_measured_by_the_brokers_clock(broker: Handle, consumer: conf
         fetch = broker.await_request("Fetch", since=waiting.number - 1)
         assert fetch.latency == pytest.approx(0.1)
         assert fetch.asked_ms == now
+        broker.await_request("Fetch", since=fetch.number, outcome="waiting")
         assert broker.requests.find(since_ms=now + 1, until_ms=now + 101) != []
         assert fetch not in broker.requests.find(since_ms=now + 1)
 

@@ -271,8 +271,10 @@ def test_a_restore_under_load_loses_nothing_that_is_acknowledged_afterwards(brok
 
 def test_a_consumer_that_waits_for_data_is_served_after_a_restore(broker: Handle) -> None:
     consumer = confluent_kafka.Consumer(settings(broker, **{"group.id": "none", "fetch.wait.max.ms": 30_000}))
+    broker.requests.start()
     consumer.assign([confluent_kafka.TopicPartition("clicks", 0, 0)])
-    assert consumer.poll(0.5) is None
+    broker.await_request("Fetch", outcome="waiting")
+    assert consumer.poll(0) is None
     broker.snapshots.restore(broker.snapshots.take())
     broker.produce("clicks", "after", partition=0)
     message = consumer.poll(20)

@@ -8,8 +8,8 @@ from typing import get_type_hints
 from kafkalite.controls.faults.fault import Fault
 from kafkalite.controls.faults.words import FaultError, fault_of
 from kafkalite.controls.request_log.criteria import Criteria
-from kafkalite.testing.faults import Words
-from kafkalite.testing.request_log import Filters
+from kafkalite.testing.handles.faults import Words
+from kafkalite.testing.handles.request_log import Filters
 from kafkalite.web.routes.faults import FaultWords
 from kafkalite.web.routes.requests import Chosen
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from kafkalite.controls.faults.toml_lines import line_of
+from kafkalite import toml_file
 from kafkalite.controls.faults.words import FaultError, fault_of
 
 if TYPE_CHECKING:
@@ -21,25 +21,18 @@ class FaultFileError(Exception):
 
 def read_faults(path: Path) -> list[Fault]:
     """Read a file. Raises FaultFileError."""
-    import tomllib
-
     try:
-        # The newlines are those that tomllib makes of others, so that lines are counted alike.
-        source = path.read_bytes().decode().replace("\r\n", "\n")
-        document = tomllib.loads(source)
-    except OSError as error:
-        raise FaultFileError(f"cannot read {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FaultFileError(f"cannot read {path}: {error}") from None
+        file = toml_file.read(path)
+    except toml_file.TomlError as error:
+        raise FaultFileError(str(error)) from None
 
-    def problem(what: str, *place: str | int) -> FaultFileError:
-        line = line_of(source, place) if place else None
-        return FaultFileError(f"{path}: {what}" if line is None else f"{path}:{line}: {what}")
+    def problem(what: str, *steps: str | int) -> FaultFileError:
+        return FaultFileError(f"{file.place(*steps) if steps else path}: {what}")
 
-    for key in document:
+    for key in file.values:
         if key != _TABLES:
             raise problem(f"{key}: no such key; faults are tables [[{_TABLES}]]", key)
-    tables = document.get(_TABLES)
+    tables = file.values.get(_TABLES)
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in cast("list[object]", tables)):
         if tables is None:
             raise problem(f"there is no table [[{_TABLES}]] in it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -50,7 +50,8 @@ class Firings:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._began = now()
-        self._fired: deque[Fired] = deque(maxlen=_KEPT)
+        self._fired: deque[Fired] = deque()
+        self._of_rules: Counter[str] = Counter()
         self._count = 0
         self.told: list[Callable[[Fired], None]] = []
 
@@ -60,6 +61,10 @@ class Firings:
     def all(self) -> tuple[Fired, ...]:
         """Give what fired, oldest first."""
         return tuple(self._fired)
+
+    def shows(self, rule: str) -> bool:
+        """Tell whether anything is kept that a rule of this name did."""
+        return rule in self._of_rules
 
     def note(self, rule: str, did: str, call: Call, about: tuple[str, ...], *, held: bool) -> Fired:
         """Write down that a rule acts on a call."""
@@ -78,6 +83,9 @@ class Firings:
             released=False if held else None,
         )
         self._fired.append(fired)
+        self._of_rules[rule] += 1
+        if len(self._fired) > _KEPT:
+            self._forget_oldest()
         for tell in self.told:
             tell(fired)
         return fired
@@ -88,3 +96,9 @@ class Firings:
             if kept.number == fired.number:
                 self._fired[index] = replace(kept, released=True)
                 break
+
+    def _forget_oldest(self) -> None:
+        rule = self._fired.popleft().rule
+        self._of_rules[rule] -= 1
+        if not self._of_rules[rule]:
+            del self._of_rules[rule]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from kafkalite.controls.faults.fetched import FetchedPartitions
 from kafkalite.controls.faults.firings import Firings
@@ -48,7 +49,7 @@ class Injector:
             firings=self.firings,
         )
         self._rules: list[FaultRule] = []
-        self._names: set[str] = set()
+        self._known: WeakValueDictionary[str, FaultRule] = WeakValueDictionary()  # by name
 
     @property
     def rules(self) -> tuple[FaultRule, ...]:
@@ -56,8 +57,12 @@ class Injector:
         return tuple(self._rules)
 
     def add(self, fault: Fault) -> FaultRule:
-        """Add a fault; one without a name, or with one that was used before, gets a name of its own."""
+        """Add a fault; one without a name, or with one that is taken, gets a name of its own.
+
+        A name is taken as long as anybody knows the fault that has it, or the log of faults shows it.
+        """
         rule = FaultRule(replace(fault, name=self._own_name(fault)), self._surroundings)
+        self._known[rule.fault.name] = rule
         self._rules.append(rule)
         self._engine.rules.append(rule)
         return rule
@@ -77,8 +82,7 @@ class Injector:
     def _own_name(self, fault: Fault) -> str:
         wanted = fault.name or f"{', '.join(api.name for api in fault.apis) or 'any request'}: {fault}"
         name, number = wanted, 1
-        while name in self._names:
+        while name in self._known or self.firings.shows(name):
             number += 1
             name = f"{wanted} #{number}"
-        self._names.add(name)
         return name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kafkalite.controls.faults.corruption import corrupted
 from kafkalite.controls.faults.matching import Matcher, TopicName, Turns
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.controls.faults.fetched import FetchedPartitions
     from kafkalite.controls.faults.firings import Fired, Firings
+
+
+_MOST_ABANDONED: Final = 100
+"""So many calls of clients that have gone are held to be done when they are released."""
 
 
 class CallAt(Protocol):
@@ -39,6 +43,16 @@ class Surroundings:
     firings: Firings
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """A call that is held: before it is done, or when only its reply is still to be sent."""
+
+    fired: Fired
+    owed: OwedToClient
+    is_done: bool
+    go_on: Callable[[], None]
+
+
 class FaultRule:
     """One fault, from when it is added until it is removed."""
 
@@ -48,7 +62,7 @@ class FaultRule:
         self._matcher = Matcher(fault, surroundings.topic_name)
         self._turns = Turns(fault, surroundings.chances(fault.seed))
         self._added = surroundings.now()
-        self._held: list[tuple[Fired, Callable[[], None]]] = []
+        self._held: list[_Held] = []
         self._has_ended = False
 
     # What an engine asks
@@ -70,11 +84,11 @@ class FaultRule:
             return
         fired = self._note(call, self._chosen(call, request))
         if self.fault.on == "request":
-            self._wait(fired, owed, lambda: self._end_request(call, request, proceed, owed))
+            self._wait(fired, owed, lambda: self._end_request(call, request, proceed, owed), is_done=False)
         else:
 
             def end(response: Any) -> None:
-                self._wait(fired, owed, lambda: self._end_reply(call, request, response, owed))
+                self._wait(fired, owed, lambda: self._end_reply(call, request, response, owed), is_done=True)
 
             proceed(_Instead(end, owed))
 
@@ -83,14 +97,16 @@ class FaultRule:
     @property
     def held(self) -> int:
         """How many calls are held now."""
+        self._forget_abandoned()
         return len(self._held)
 
     def release(self, count: int | None = None) -> int:
         """Let calls that are held go on, by default all, in the order in which they came; tells how many did."""
+        self._forget_abandoned()
         released, self._held = self._held[:count], self._held[len(self._held[:count]) :]
-        for fired, go_on in released:
-            self._around.firings.note_released(fired)
-            go_on()
+        for held in released:
+            self._around.firings.note_released(held.fired)
+            held.go_on()
         return len(released)
 
     def forget_held(self) -> None:
@@ -134,7 +150,7 @@ class FaultRule:
             owed.send(response)
             return
         fired = self._note(call, chosen)
-        self._wait(fired, owed, lambda: self._send(call, changed, owed))
+        self._wait(fired, owed, lambda: self._send(call, changed, owed), is_done=True)
 
     # Acting
 
@@ -149,13 +165,21 @@ class FaultRule:
         group = None if part.group is None else f"group {part.group}"
         return " of ".join(each for each in (place, group) if each)
 
-    def _wait(self, fired: Fired, owed: Owed, go_on: Callable[[], None]) -> None:
+    def _wait(self, fired: Fired, owed: OwedToClient, go_on: Callable[[], None], *, is_done: bool) -> None:
         if self.fault.hold and not self._has_ended:
-            self._held.append((fired, go_on))
+            self._held.append(_Held(fired, owed, is_done, go_on))
+            self._forget_abandoned()
         elif self.fault.delay:
             self._around.call_at(self._around.now() + self.fault.delay, go_on, owed.fail)
         else:
             go_on()
+
+    def _forget_abandoned(self) -> None:
+        """Hold no replies to clients that have gone; of their requests, which can still be done, the last ones."""
+        abandoned = [held for held in self._held if held.owed.is_abandoned]
+        if abandoned:
+            kept = [held for held in abandoned if not held.is_done][-_MOST_ABANDONED:]
+            self._held = [held for held in self._held if held in kept or not held.owed.is_abandoned]
 
     def _end_request(self, call: Call, request: Any, proceed: Proceed, owed: OwedToClient) -> None:
         if self.fault.disconnect or self.fault.drop:

@@ -24,6 +24,9 @@ _BY_TOPIC_ID: Final[Mapping[int, tuple[int, str]]] = {
 }
 """From which version on requests have topics by their ids, and where."""
 
+_GONE: Final = 10_000
+"""So many names are kept of topics that there are no more, and ids that never were any topic's."""
+
 CALLS: Final = 10_000
 SIZE_BYTES: Final = 64 << 20
 
@@ -141,8 +144,11 @@ class RequestLog:
             return
         for topic in getattr(call.request, field):
             if topic.topic_id not in self._topic_names:
-                self._topic_names.update(self._ask_topic_names())
+                there = self._ask_topic_names()
+                self._topic_names.update(there)
                 self._topic_names.setdefault(topic.topic_id, "")
+                if len(self._topic_names) > len(there) + _GONE:
+                    del self._topic_names[next(known for known in self._topic_names if known not in there)]
 
 
 class LoggedCall:

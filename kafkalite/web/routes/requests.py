@@ -6,16 +6,16 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, cast
 
 from kafkalite.controls.request_log.json_lines import as_json
-from kafkalite.testing.backend import PATIENCE
-from kafkalite.testing.request_log import criteria
+from kafkalite.testing.handles.request_log import criteria
+from kafkalite.testing.model.wait import PATIENCE
 from kafkalite.web.answers import BadInput
 from kafkalite.web.routes.taken import Nothing, check_timeout
 from kafkalite.web.routing import route
 
 if TYPE_CHECKING:
     from kafkalite.controls.request_log.exchange import Exchange
-    from kafkalite.testing.handle import Handle
-    from kafkalite.testing.request_log import Filters
+    from kafkalite.testing import Handle
+    from kafkalite.testing.handles.request_log import Filters
     from kafkalite.web.json_values import Json
 
 

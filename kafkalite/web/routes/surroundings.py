@@ -10,7 +10,7 @@ from kafkalite.web.routes.taken import Nothing
 from kafkalite.web.routing import route
 
 if TYPE_CHECKING:
-    from kafkalite.testing.handle import Handle
+    from kafkalite.testing import Handle
     from kafkalite.web.json_values import Json
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from kafkalite.testing.backend import PATIENCE
+from kafkalite.testing.model.wait import PATIENCE
 from kafkalite.web.answers import BadInput
 
 _LONGEST: Final = 600.0

@@ -14,8 +14,8 @@ from kafkalite.web.routes.taken import Nothing, Patient
 from kafkalite.web.routing import route
 
 if TYPE_CHECKING:
-    from kafkalite.testing.batches import Text
-    from kafkalite.testing.handle import Handle
+    from kafkalite.testing import Handle
+    from kafkalite.testing.model.batches import Text
     from kafkalite.web.json_values import Json
 
 

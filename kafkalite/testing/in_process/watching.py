@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kafkalite.testing.history import History
-from kafkalite.testing.looking import group_of
-from kafkalite.testing.positions import Positions
-from kafkalite.testing.views import Group, TopicPartition
-from kafkalite.testing.waits import Waits
+from kafkalite.testing.in_process.history import History
+from kafkalite.testing.in_process.looking import group_of
+from kafkalite.testing.in_process.positions import Positions
+from kafkalite.testing.in_process.waits import Waits
+from kafkalite.testing.model.views import Group, TopicPartition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from kafkalite.broker import Broker
     from kafkalite.controls.engine import Engine
     from kafkalite.groups.effects import Effects, Reply
     from kafkalite.node import Node
-    from kafkalite.testing.conditions import Condition
-    from kafkalite.testing.portal import Portal
+    from kafkalite.testing.in_process.portal import Portal
+    from kafkalite.testing.model.conditions import Condition
+    from kafkalite.testing.model.wait import Wait
 
 T = TypeVar("T")
 
 
 class Watch:
-    """Looks at a broker whenever something has changed in it. To be used in the broker's loop."""
+    """Looks at a broker whenever something has changed in it. To be used in the broker's loop, but for ``until``."""
 
     def __init__(self, broker: Broker, engine: Engine, portal: Portal) -> None:
         self._broker = broker
-        self._waits = Waits(portal)
+        self._waits: Waits[None] = Waits(portal)
         self._stable_since: dict[str, int] = {}
         self.history = History(self._node.now())
         self.positions = Positions(self._topic_id, self.check)
@@ -68,17 +68,16 @@ class Watch:
 
     # Waiting
 
-    def until(self, condition: Condition[T]) -> Future[T]:
-        """Give a future that is done as soon as the condition holds."""
-        return self._waits.until(lambda: condition.seen(self))
+    def until(self, condition: Condition[T]) -> Wait[T]:
+        """Wait until the condition holds. For all other threads."""
+        return self._waits.wait(lambda _: condition.seen(self), lambda: self._missing(condition))
 
     async def wait(self, is_so: Callable[[], bool], patience: float) -> None:
         """Wait until something is so, or the patience, in seconds of the machine's clock, has run out."""
         await self._waits.hold(is_so, patience)
 
-    def give_up(self, future: Future[T], condition: Condition[T]) -> str:
-        """Wait no longer; say in words what is missing, what there is and what happened."""
-        self._waits.forget(future)
+    def _missing(self, condition: Condition[T]) -> str:
+        """Say in words what is missing, what there is and what happened."""
         group_id = condition.group_id
         return (
             f"waited for {condition.missing(self)}\nnow: {self.group(group_id)}\n"
@@ -92,9 +91,12 @@ class Watch:
     def _performed(self, effects: Effects) -> None:
         if effects.replies and not effects.records and all(map(_is_heartbeat, effects.replies)):
             return  # most calls by far, and a heartbeat that is answered changes no group
-        for group in self._node.groups.coordinator.groups():
+        groups = {group.group_id: group for group in self._node.groups.coordinator.groups()}
+        for group_id in self._stable_since.keys() - groups.keys():
+            del self._stable_since[group_id]
+        for group_id, group in groups.items():
             if self.history.note(group, self._node.now()) and group.state.value == "Stable":
-                self._stable_since[group.group_id] = self.positions.fetches + 1
+                self._stable_since[group_id] = self.positions.fetches + 1
         self.check()
 
     def _topic_id(self, name: str) -> bytes | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.controls.request_log.exchange import Outcome
 from kafkalite.server.request_logging import request_log
-from kafkalite.testing.backend import Wait
-from kafkalite.testing.errors import BrokerFailed
+from kafkalite.testing.in_process.waits import Waits
+from kafkalite.testing.model.errors import BrokerFailed
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
     from kafkalite.controls.request_log.criteria import Criteria
     from kafkalite.controls.request_log.exchange import Exchange
     from kafkalite.controls.request_log.log import Bounds, LoggedCall, RequestLog
-    from kafkalite.testing.portal import Portal
+    from kafkalite.testing.in_process.portal import Portal
+    from kafkalite.testing.model.wait import Wait
 
 _SHOWN: Final = 10
 
@@ -31,7 +31,7 @@ class Recorder:
         self._portal = portal
         self._log: RequestLog | None = None
         self._is_on = False
-        self._waits: dict[Future[Exchange], Criteria] = {}
+        self._waits: Waits[Exchange] = Waits(portal)
 
     @property
     def is_on(self) -> bool:
@@ -94,31 +94,18 @@ class Recorder:
             raise ValueError(
                 "the request log is off, and would wait for ever: kafkalite.requests.start() switches it on"
             )
-        future: Future[Exchange] = Future()
 
-        def begin() -> None:
-            self._portal.owe(future)
-            for exchange in self.log.exchanges(since=criteria.since):
-                if _is_awaited(criteria, exchange):
-                    future.set_result(exchange)
-                    return
-            self._waits[future] = criteria
+        def seen(changed: Exchange | None) -> Exchange | None:
+            exchanges = self.log.exchanges(since=criteria.since) if changed is None else (changed,)
+            return next((exchange for exchange in exchanges if _is_awaited(criteria, exchange)), None)
 
-        self._portal.call(begin)
-        return Wait(future, lambda: self._portal.call(lambda: self._give_up(future, criteria)))
+        return self._waits.wait(seen, lambda: self._missing(criteria))
 
     def _changed(self, log: RequestLog, logged: LoggedCall) -> None:
-        if not self._waits or log is not self._log:  # a call may end when another log has been begun
-            return
-        exchange = log.exchange(logged)
-        for future, criteria in tuple(self._waits.items()):
-            if _is_awaited(criteria, exchange):
-                del self._waits[future]
-                if not future.done():
-                    future.set_result(exchange)
+        if self._waits and log is self._log:  # a call may end when another log has been begun
+            self._waits.check(log.exchange(logged))
 
-    def _give_up(self, future: Future[Exchange], criteria: Criteria) -> str:
-        self._waits.pop(future, None)
+    def _missing(self, criteria: Criteria) -> str:
         exchanges = list(self.log.exchanges(since=criteria.since))
         apis = ", ".join(f"{api} {count}" for api, count in Counter(e.api for e in exchanges).most_common())
         dropped = f", and {self.log.dropped} dropped before" if self.log.dropped else ""

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from kafkalite.partitioning import partition_for_key
-from kafkalite.testing.views import Header, Record
+from kafkalite.testing.model.views import Header, Record
 from kafkalite_wire import records as wire
-
-if TYPE_CHECKING:
-    from kafkalite.testing.backend import Batch
 
 _PREFIX: Final = 12
 """Bytes of a batch that tell how long it is."""
 
 Text = bytes | str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Records to be produced that differ in their values only."""
+
+    topic: str
+    partition: int | None
+    values: Sequence[Text]
+    key: Text
+    headers: Sequence[Header]
+    timestamp: int | None
 
 
 def as_bytes(text: Text) -> bytes | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
-from kafkalite.testing.errors import BrokerFailed
+from kafkalite.testing.model.errors import BrokerFailed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -98,22 +97,3 @@ class Portal:
         error = BrokerFailed(f"the broker failed: {self._failure!r}")
         error.__cause__ = self._failure
         return error
-
-
-async def completed(future: Future[T], timeout: float) -> T:
-    """Await a future in whichever event loop this is, asyncio's or trio's. Raises TimeoutError."""
-    if trio.lowlevel.in_trio_task():
-        done, token = trio.Event(), trio.lowlevel.current_trio_token()
-
-        def wake(_: Future[T]) -> None:
-            with suppress(trio.RunFinishedError):  # whoever waited has gone
-                token.run_sync_soon(done.set)
-
-        future.add_done_callback(wake)
-        with trio.move_on_after(timeout):
-            await done.wait()
-        return future.result(timeout=0)
-    import asyncio  # which takes long, and tests that are not its own need not wait for
-
-    # Shielded, because a wait that is over must not cancel what others may still look at.
-    return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), timeout)

@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from heapq import merge
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from kafkalite.config.address import HostPort
-from kafkalite.testing.backend import Batch, Wait
-from kafkalite.testing.batches import Turns, batch_of, produced, records_in
-from kafkalite.testing.cluster import ClusterConnections
-from kafkalite.testing.errors import NotOnThisBroker
-from kafkalite.testing.handle import Handle
-from kafkalite.testing.looking import assignment_in, subscription_in
-from kafkalite.testing.views import Committed, Group, Member, Record, Topic, TopicPartition
+from kafkalite.testing.external.cluster import ClusterConnections
+from kafkalite.testing.external.polling import polled
+from kafkalite.testing.model.batches import Batch, Turns, batch_of, produced, records_in
+from kafkalite.testing.model.errors import NotOnThisBroker
+from kafkalite.testing.model.memberships import assignment_in, subscription_in
+from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
-    from kafkalite.testing.conditions import Condition
-    from kafkalite.testing.snapshots import Snapshots
-    from kafkalite.testing.steering import Steering
+    from kafkalite.testing.model.conditions import Condition
+    from kafkalite.testing.model.wait import Wait
 
 T = TypeVar("T")
 
@@ -36,23 +32,6 @@ _MOST_BYTES: Final = 8 << 20
 _EARLIEST: Final = -2
 _LATEST: Final = -1
 _TIMEOUT_MS: Final = 30_000
-
-
-@contextmanager
-def connect(bootstrap: str) -> Generator[Handle]:
-    """Give a handle for a broker that runs already; topics that are created through it are deleted in the end.
-
-    ``bootstrap`` is ``HOST:PORT``. Raises OSError if nobody answers there.
-    """
-    backend = ExternalBackend(bootstrap)
-    handle = Handle(backend)
-    try:
-        yield handle
-    finally:
-        for topic in tuple(backend.created):
-            with suppress(LookupError):  # the test has deleted it by other means
-                handle.topics.delete(topic)
-        backend.close()
 
 
 class ExternalBackend:
@@ -76,14 +55,19 @@ class ExternalBackend:
         return self._bootstrap
 
     @property
-    def steering(self) -> Steering:
+    def steering(self) -> NoReturn:
         """Raise NotOnThisBroker: Kafka has no requests for that."""
-        return self._refuse("steering time, groups, faults and the broker itself, or logging its requests,")
+        self._refuse("steering time, groups, faults and the broker itself, or logging its requests,")
 
     @property
-    def snapshots(self) -> Snapshots:
+    def images(self) -> NoReturn:
         """Raise NotOnThisBroker, for the same reason."""
-        return self._refuse("taking snapshots")
+        self._refuse("taking snapshots")
+
+    def forked(self, image: object) -> NoReturn:
+        """Raise NotOnThisBroker, for the same reason."""
+        del image
+        self._refuse("taking snapshots")
 
     def _refuse(self, what: str) -> NoReturn:
         raise NotOnThisBroker(
@@ -214,7 +198,7 @@ class ExternalBackend:
                 return f"waited for {count} record(s): {error}"
             return f"waited for {count} record(s) of topic {topic!r}, and there are {there}"
 
-        return _polled(look, missing)
+        return polled(look, missing)
 
     # Groups
 
@@ -292,7 +276,7 @@ class ExternalBackend:
         def missing() -> str:
             return f"waited for {condition.missing(self)}\nnow: {self.group(condition.group_id)}"
 
-        return _polled(lambda: condition.seen(self), missing)
+        return polled(lambda: condition.seen(self), missing)
 
     def partitions(self, topic: str) -> int:
         """Tell how many partitions a topic has, 0 if there is no such topic."""
@@ -308,29 +292,6 @@ class ExternalBackend:
         """Raise NotOnThisBroker, as :meth:`position` does."""
         del group_id
         self._refuse("await_positioned")
-
-
-def _polled(look: Callable[[], T | None], missing: Callable[[], str]) -> Wait[T]:
-    future: Future[T] = Future()
-    given_up = threading.Event()
-
-    def poll() -> None:
-        try:
-            while not given_up.is_set():
-                seen = look()
-                if seen is not None:
-                    future.set_result(seen)
-                    return
-                given_up.wait(_POLL_EVERY)
-        except Exception as error:
-            future.set_exception(error)
-
-    def give_up() -> str:
-        given_up.set()
-        return missing()
-
-    threading.Thread(target=poll, name="kafkalite-poll", daemon=True).start()
-    return Wait(future, give_up)
 
 
 def _name(error_code: int) -> str:

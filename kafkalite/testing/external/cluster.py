@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from kafkalite.testing.protocol import Connection
+from kafkalite.testing.external.connection import Connection
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:

@@ -6,12 +6,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kafkalite.controls.faults.fetched import FetchedPartitions
-from kafkalite.testing.backend import Wait
-from kafkalite.testing.waits import Waits
+from kafkalite.testing.in_process.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from kafkalite.broker import Broker
     from kafkalite.controls.engine import Engine
@@ -19,7 +17,8 @@ if TYPE_CHECKING:
     from kafkalite.controls.faults.firings import Fired
     from kafkalite.controls.faults.injector import Injector
     from kafkalite.controls.faults.rule import FaultRule
-    from kafkalite.testing.portal import Portal
+    from kafkalite.testing.in_process.portal import Portal
+    from kafkalite.testing.model.wait import Wait
 
 
 class Injection:
@@ -29,7 +28,7 @@ class Injection:
         self._broker = broker
         self._engine = engine
         self._portal = portal
-        self._waits = Waits(portal)
+        self._waits: Waits[Fired] = Waits(portal)
         self._fetched = FetchedPartitions()
         engine.observers.append(self._fetched.observe)
         broker.on_restored.append(self._restored)
@@ -82,18 +81,17 @@ class Injection:
 
     def until(self, rule: FaultRule, count: int) -> Wait[tuple[Fired, ...]]:
         """Wait until a rule has fired so often."""
-        future = self._portal.call(lambda: self._waits.until(lambda: self._seen(rule, count)))
-        return Wait(future, lambda: self._portal.call(lambda: self._give_up(future, rule, count)))
+
+        def seen(_: Fired | None) -> tuple[Fired, ...] | None:
+            fired = self._fired(rule)
+            return fired if len(fired) >= count else None
+
+        return self._waits.wait(seen, lambda: self._missing(rule, count))
 
     def _fired(self, rule: FaultRule | None) -> tuple[Fired, ...]:
         return tuple(fired for fired in self._injector.firings.all() if rule is None or fired.rule == rule.fault.name)
 
-    def _seen(self, rule: FaultRule, count: int) -> tuple[Fired, ...] | None:
-        fired = self._fired(rule)
-        return fired if len(fired) >= count else None
-
-    def _give_up(self, future: Future[tuple[Fired, ...]], rule: FaultRule, count: int) -> str:
-        self._waits.forget(future)
+    def _missing(self, rule: FaultRule, count: int) -> str:
         lines = "\n".join(f"  {fired.at:+10.3f} s  {fired}" for fired in self._injector.firings.all())
         name, times = rule.fault.name, len(self._fired(rule))
         return (

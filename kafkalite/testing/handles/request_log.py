@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, TextIO, TypedDict
 from kafkalite.controls.request_log.criteria import Criteria, api_key, error_code
 from kafkalite.controls.request_log.exchange import Exchange, Outcome
 from kafkalite.controls.request_log.log import CALLS, SIZE_BYTES, Bounds
-from kafkalite.testing.backend import PATIENCE
+from kafkalite.testing.model.wait import PATIENCE
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from kafkalite.controls.request_log.log import RequestLog
-    from kafkalite.testing.backend import Backend
-    from kafkalite.testing.recorder import Recorder
+    from kafkalite.testing.handles.backend import Backend
+    from kafkalite.testing.in_process.recorder import Recorder
     from kafkalite_wire.apis import ApiKey
 
 

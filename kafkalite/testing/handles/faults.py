@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from kafkalite.testing.backend import PATIENCE
+from kafkalite.testing.model.wait import PATIENCE
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from kafkalite.controls.faults.fault import Fault, On
     from kafkalite.controls.faults.firings import Fired
     from kafkalite.controls.faults.rule import FaultRule
-    from kafkalite.testing.backend import Backend
-    from kafkalite.testing.injection import Injection
+    from kafkalite.testing.handles.backend import Backend
+    from kafkalite.testing.in_process.injection import Injection
     from kafkalite_wire.error_codes import ErrorCode
 
 Apis = str | Collection[str]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
-from kafkalite.testing.views import Group, TopicPartition
+from kafkalite.testing.model.views import Group, TopicPartition
 
 Seen = TypeVar("Seen", covariant=True)
 

@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from kafkalite.groups.views import GroupView
 
 _LINES: Final = 40
+_GROUPS: Final = 1000
 
 
 class History:
-    """The last changes of each group, with the broker's time since the history began."""
+    """The last changes of the groups that changed last, with the broker's time since the history began."""
 
     def __init__(self, began: float) -> None:
         self._began = began
@@ -33,12 +34,17 @@ class History:
 
     def tell(self, group_id: str, what: str, now: float) -> None:
         """Write down what was done to a group from outside."""
-        lines = self._lines.setdefault(group_id, deque(maxlen=_LINES))
+        lines = self._lines.pop(group_id, deque[str](maxlen=_LINES))
+        self._lines[group_id] = lines  # behind all others
         lines.append(f"  {now - self._began:+10.3f} s  {what}")
+        if len(self._lines) > _GROUPS:
+            oldest = next(iter(self._lines))
+            del self._lines[oldest]
+            self._last.pop(oldest, None)
 
     def tell_all(self, what: str, now: float) -> None:
         """Write down what was done to all groups; what comes next is written down whatever it is."""
-        for group_id in self._lines:
+        for group_id in tuple(self._lines):
             self.tell(group_id, what, now)
         self._last.clear()
 

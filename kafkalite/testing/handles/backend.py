@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from kafkalite.testing.batches import Text
-from kafkalite.testing.errors import NotInTime
-from kafkalite.testing.views import Group, Header, Record, Topic
+from kafkalite.testing.model.views import Group, Record, Topic
 
 if TYPE_CHECKING:
-    from kafkalite.testing.conditions import Condition
-    from kafkalite.testing.snapshots import Snapshots
-    from kafkalite.testing.steering import Steering
+    from contextlib import AbstractContextManager
+
+    from kafkalite.testing.in_process.images import Images
+    from kafkalite.testing.in_process.steering import Steering
+    from kafkalite.testing.model.batches import Batch
+    from kafkalite.testing.model.conditions import Condition
+    from kafkalite.testing.model.wait import Wait
+    from kafkalite_storage.directory_image import DirectoryImage
 
 T = TypeVar("T")
-
-PATIENCE: Final = 10.0
-"""Seconds, on the test's clock, that are waited for anything by default."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait(Generic[T]):
-    """Something that was asked for and comes later; whoever does not want it any more gives up, and hears why."""
-
-    future: Future[T]
-    give_up: Callable[[], str]
-
-    def result(self, timeout: float) -> T:
-        """Block until it has come. Raises NotInTime, which tells what there is instead."""
-        try:
-            return self.future.result(timeout)
-        except (TimeoutError, CancelledError):
-            pass
-        raise NotInTime(f"after {timeout:g} s: {self.give_up()}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Records to be produced that differ in their values only."""
-
-    topic: str
-    partition: int | None
-    values: Sequence[Text]
-    key: Text
-    headers: Sequence[Header]
-    timestamp: int | None
 
 
 class Backend(Protocol):
@@ -99,8 +69,12 @@ class Backend(Protocol):
         ...
 
     @property
-    def snapshots(self) -> Snapshots:
-        """The snapshots of a broker in this process. Raises NotOnThisBroker."""
+    def images(self) -> Images:
+        """What makes snapshots of a broker in this process. Raises NotOnThisBroker."""
+        ...
+
+    def forked(self, image: DirectoryImage) -> AbstractContextManager[Backend]:
+        """Run another broker that begins with an image, until the block ends. Raises NotOnThisBroker."""
         ...
 
     @property

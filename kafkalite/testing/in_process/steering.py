@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from kafkalite.controls.group_rules import CoordinatorAway, Fenced, Silence
-from kafkalite.testing.injection import Injection
-from kafkalite.testing.recorder import Recorder
+from kafkalite.testing.in_process.injection import Injection
+from kafkalite.testing.in_process.recorder import Recorder
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from kafkalite.groups.group import Group as GroupInCoordinator
     from kafkalite.groups.pinning import Pins
     from kafkalite.node import Node
-    from kafkalite.testing.portal import Portal
-    from kafkalite.testing.watching import Watch
+    from kafkalite.testing.in_process.portal import Portal
+    from kafkalite.testing.in_process.watching import Watch
 
 _LEAST_STEP: Final = 1e-6
 _LAST_SECOND: Final = 253_402_300_799

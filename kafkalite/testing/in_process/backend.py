@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from heapq import merge
 from typing import TYPE_CHECKING, TypeVar
 
-from kafkalite.testing import looking
-from kafkalite.testing.backend import Batch, Wait
-from kafkalite.testing.batches import Turns, batch_of, existing, produced
-from kafkalite.testing.snapshots import Snapshots
-from kafkalite.testing.steering import Steering
-from kafkalite.testing.views import Group, Record, Topic
-from kafkalite.testing.watching import Watch
+from kafkalite.testing.in_process import looking
+from kafkalite.testing.in_process.images import Images
+from kafkalite.testing.in_process.steering import Steering
+from kafkalite.testing.in_process.thread import on_a_thread
+from kafkalite.testing.in_process.watching import Watch
+from kafkalite.testing.model.batches import Batch, Turns, batch_of, existing, produced
+from kafkalite.testing.model.views import Group, Record, Topic
+from kafkalite.testing.model.wait import Wait
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.records import check_produced
@@ -21,11 +23,23 @@ from kafkalite_wire.records import check_produced
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.clock import SteerableClock
+    from kafkalite.fetches.waiting import PendingFetch
     from kafkalite.node import Node
-    from kafkalite.testing.conditions import Condition
-    from kafkalite.testing.portal import Portal
+    from kafkalite.testing.in_process.portal import Portal
+    from kafkalite.testing.model.conditions import Condition
+    from kafkalite_storage.directory_image import DirectoryImage
 
 T = TypeVar("T")
+
+
+@contextmanager
+def running(broker: Broker, clock: SteerableClock) -> Generator[LocalBackend]:
+    """Run a broker that goes by a clock on a thread of its own, until the block ends.
+
+    Raises StartError, and at the end BrokerFailed if it did not live so long or failed in a request.
+    """
+    with on_a_thread(broker, lambda portal: LocalBackend(broker, clock, portal)) as backend:
+        yield backend
 
 
 class LocalBackend:
@@ -38,7 +52,7 @@ class LocalBackend:
         engine = broker.dispatch.controlled()
         self._watch = Watch(broker, engine, portal)
         self._steering = Steering(broker, clock, engine, self._watch, portal)
-        self._snapshots = Snapshots(broker, clock, portal)
+        self._images = Images(broker, clock, portal)
         self._bootstrap = broker.bootstrap
         broker.on_restored.append(self._turns.forget)
 
@@ -57,9 +71,15 @@ class LocalBackend:
         return self._steering
 
     @property
-    def snapshots(self) -> Snapshots:
-        """Its snapshots."""
-        return self._snapshots
+    def images(self) -> Images:
+        """What makes snapshots."""
+        return self._images
+
+    @contextmanager
+    def forked(self, image: DirectoryImage) -> Generator[LocalBackend]:
+        """Run another broker that begins with an image, until the block ends."""
+        with self._images.forked(image) as (fork, clock), running(fork, clock) as backend:
+            yield backend
 
     # Topics
 
@@ -121,8 +141,10 @@ class LocalBackend:
     def arrival(self, topic: str, partition: int | None, offset: int, count: int) -> Wait[list[Record]]:
         """Wait until there are so many records; woken by whoever appends, as a waiting fetch is."""
         future: Future[list[Record]] = Future()
+        pending: PendingFetch | None = None
 
         def look() -> None:
+            nonlocal pending
             if future.done() or future.cancelled():
                 return
             if topic not in self._node.storage.topics:
@@ -134,7 +156,7 @@ class LocalBackend:
                     return
                 total = looking.topic_of(self._node, topic).partitions
                 partitions = [(topic, index) for index in (range(total) if partition is None else (partition,))]
-            self._node.pending_fetches.add(partitions, 1, look)
+            pending = self._node.pending_fetches.add(partitions, 1, look)
 
         def begin() -> None:
             self._portal.owe(future)
@@ -142,14 +164,16 @@ class LocalBackend:
 
         def give_up() -> str:
             future.cancel()
+            if pending is not None:
+                self._node.pending_fetches.remove(pending)
             try:
-                there = len(self.records(topic, partition, offset))
+                there = len(self._read(topic, partition, offset))
             except LookupError as error:
                 return f"waited for {count} record(s): {error}"
             return f"waited for {count} record(s) of topic {topic!r}, and there are {there}"
 
         self._portal.call(begin)
-        return Wait(future, give_up)
+        return Wait(future, lambda: self._portal.call(give_up))
 
     # Groups
 
@@ -182,8 +206,7 @@ class LocalBackend:
 
     def until(self, condition: Condition[T]) -> Wait[T]:
         """Wait until a condition holds."""
-        future = self._portal.call(lambda: self._watch.until(condition))
-        return Wait(future, lambda: self._portal.call(lambda: self._watch.give_up(future, condition)))
+        return self._watch.until(condition)
 
 
 def _synced(failed: Mapping[tuple[str, int], StorageError]) -> None:

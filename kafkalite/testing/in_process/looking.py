@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.testing.batches import records_in
-from kafkalite.testing.views import Committed, Group, Member, Record, Topic, TopicPartition
+from kafkalite.testing.model.batches import records_in
+from kafkalite.testing.model.memberships import assignment_in, subscription_in
+from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition
 from kafkalite_storage.topics import INTERNAL_TOPICS
-from kafkalite_wire.errors import WireError
-from kafkalite_wire.messages.consumer_protocol import decode_assignment, decode_subscription
 
 if TYPE_CHECKING:
     from kafkalite.groups.views import GroupView, MemberView
@@ -88,22 +87,3 @@ def _member(view: MemberView) -> Member:
         topics=subscription_in(view.metadata),
         assignment=assignment_in(view.assignment),
     )
-
-
-def subscription_in(data: bytes) -> frozenset[str]:
-    """Read which topics a consumer subscribes to; none where it cannot be read."""
-    try:
-        return frozenset(decode_subscription(data).topics)
-    except WireError:
-        return frozenset()
-
-
-def assignment_in(data: bytes) -> frozenset[TopicPartition]:
-    """Read what is assigned to a consumer; nothing where it cannot be read, for other protocols have other forms."""
-    if not data:
-        return frozenset()
-    try:
-        assigned = decode_assignment(data).assigned_partitions
-    except WireError:
-        return frozenset()
-    return frozenset(TopicPartition(topic.topic, index) for topic in assigned for index in topic.partitions)

@@ -1,0 +1,22 @@
+"""How brokers for tests are set up, on a thread or in a container, where nobody says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+Value = str | int | float | bool
+"""What a test may give for a broker property."""
+
+DEFAULTS: Final[Mapping[str, Value]] = {
+    "offsets.topic.num.partitions": 1,
+    # Members learn of a rebalance at once and not with their next heartbeat, so that tests need not wait for it.
+    "kafkalite.group.heartbeat.hold.ms": 3000,
+    "group.min.session.timeout.ms": 100,
+}
+"""Where brokers for tests differ from those of ``kafkalite serve``."""
+
+
+def text_of(value: Value) -> str:
+    """Write a value as in a properties file."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

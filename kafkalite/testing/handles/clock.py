@@ -1,0 +1,50 @@
+"""The broker's clock, as a test has it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kafkalite.testing.handles.backend import Backend
+
+
+class ClockControl:
+    """The broker's clock: sessions, rebalance time-outs, delayed fetches, retention and record times go by it.
+
+    Clients have clocks of their own, and time-outs of the handle are the test's.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def now_ms(self) -> int:
+        """Tell the broker's time: milliseconds since 1970."""
+        return self._backend.steering.now()[1]
+
+    def freeze(self) -> None:
+        """Let the broker's time stand still until it is resumed; it can be advanced meanwhile."""
+        self._backend.steering.freeze()
+
+    def resume(self) -> None:
+        """Let the broker's time run on from where it stands."""
+        self._backend.steering.resume()
+
+    @contextmanager
+    def frozen(self) -> Generator[None]:
+        """Let the broker's time stand still inside the block."""
+        self.freeze()
+        try:
+            yield
+        finally:
+            self.resume()
+
+    def advance(self, seconds: float, *, keep_alive: Collection[str] = ()) -> None:
+        """Move the broker's time; whatever is due on the way happens in its order.
+
+        ``keep_alive`` names members (by member, instance or client id) whose heartbeats are taken for granted.
+        All others are silent for ``seconds``, so that sessions shorter than that end. Raises ValueError for a way back,
+        and LookupError for a member that is in no group.
+        """
+        self._backend.steering.advance(seconds, keep_alive)

@@ -1,0 +1,62 @@
+"""Images of what a broker keeps: taken, restored, saved, and where another broker begins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from kafkalite.clock import MACHINE_CLOCK, SteerableClock
+from kafkalite_storage.directory_image import save_directory
+
+if TYPE_CHECKING:
+    from kafkalite.broker import Broker
+    from kafkalite.testing.in_process.portal import Portal
+    from kafkalite_storage.directory_image import DirectoryImage
+
+
+class Images:
+    """What can be done with the images of one broker. Safe to call from any other thread than the broker's."""
+
+    def __init__(self, broker: Broker, clock: SteerableClock, portal: Portal) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._portal = portal
+
+    def take(self) -> DirectoryImage:
+        """Take an image, between two requests; nothing changes by it. Raises StorageError."""
+        return self._portal.call(self._broker.take_snapshot)
+
+    def restore(self, image: DirectoryImage) -> None:
+        """Go back to an image, at the same address. Raises ValueError for one of another broker, and StorageError."""
+        self._portal.call_async(lambda: self._broker.restore(image))
+
+    @contextmanager
+    def forked(self, image: DirectoryImage) -> Generator[tuple[Broker, SteerableClock]]:
+        """Make a broker that begins with an image, and its clock; all that it keeps is gone when the block ends."""
+        ahead = self._portal.call(self._clock.wall_ms) - MACHINE_CLOCK.wall_ms()
+        clock = SteerableClock()
+        clock.advance(max(0, ahead) / 1000)
+        fork = self._portal.call(lambda: self._broker.fork(image, clock=clock))
+        try:
+            yield fork, clock
+        finally:
+            image.filesystem.remove_directory(str(fork.config.data_dir))
+
+    def save(self, image: DirectoryImage, path: str | os.PathLike[str]) -> None:
+        """Write an image as a data directory, without keeping the broker from its work.
+
+        It is on the disk when this returns. Raises FileExistsError if anything is there, and StorageError.
+        """
+        copy = f"{image.path}-saved-{uuid4().hex}"
+        self._portal.call(lambda: image.clone(copy))
+        try:
+            save_directory(image.filesystem, copy, path)
+        finally:
+            image.filesystem.remove_directory(copy)
+
+    def remove(self, image: DirectoryImage) -> None:
+        """Give back what an image takes; nothing happens if it is gone."""
+        self._portal.call(image.remove)

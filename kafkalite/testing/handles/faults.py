@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from kafkalite.testing.model.errors import NotThere
 from kafkalite.testing.model.wait import PATIENCE
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Faults:
             if fault.name == name:
                 return fault
         names = ", ".join(repr(fault.name) for fault in self) or "none"
-        raise LookupError(f"there is no fault {name!r}; faults: {names}")
+        raise NotThere(f"there is no fault {name!r}; faults: {names}")
 
     @property
     def fired(self) -> tuple[Fired, ...]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from kafkalite.testing.model.errors import NotThere
+
 Header = tuple[str, bytes | None]
 
 
@@ -115,7 +117,7 @@ class Group:
             return found[0]
         known = ", ".join(f"{member.client_id} ({member.member_id})" for member in self.members) or "none"
         many = f"{len(found)} members are" if found else "no member is"
-        raise LookupError(f"{many} called {name!r} in group {self.group_id!r}; its members: {known}")
+        raise NotThere(f"{many} called {name!r} in group {self.group_id!r}; its members: {known}")
 
     def __str__(self) -> str:
         """Describe the group for people, over several lines."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from kafkalite.clock import Clock
     from kafkalite.config import BrokerConfig
+    from kafkalite.unforeseen import Unforeseen
     from kafkalite_storage.filesystem import FileSystem
     from kafkalite_storage.handover import Handover
 
@@ -104,6 +105,11 @@ class Broker:
         return self._node
 
     @property
+    def unforeseen(self) -> Unforeseen:
+        """What becomes of errors that nobody foresaw."""
+        return self._deadlines.unforeseen
+
+    @property
     def dispatch(self) -> Dispatch:
         """What requests go through; there is one once the broker is open."""
         return self._dispatch
@@ -135,6 +141,7 @@ class Broker:
                 listener = Listener(
                     open_socket(address.host, address.port),
                     dispatch,
+                    self._deadlines,
                     most_bytes=config.socket_request_max_bytes,
                     most_connections=config.max_connections,
                     max_idle=config.connections_max_idle,

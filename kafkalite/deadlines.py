@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from kafkalite.clock import MACHINE_CLOCK
+from kafkalite.unforeseen import Unforeseen
 
 if TYPE_CHECKING:
     from kafkalite.clock import Clock
@@ -18,15 +19,26 @@ if TYPE_CHECKING:
 _SWEEP_ABOVE: Final = 1024
 
 
+def _end_nothing(_: str) -> None:
+    pass
+
+
 class Deadline:
     """A call that is due at a time unless it is cancelled first."""
 
-    __slots__ = ("_deadlines", "callback", "is_recurring", "when")
+    __slots__ = ("_deadlines", "callback", "fail", "is_recurring", "when")
 
     def __init__(
-        self, deadlines: Deadlines, when: float, callback: Callable[[], None], *, is_recurring: bool = False
+        self,
+        deadlines: Deadlines,
+        when: float,
+        callback: Callable[[], None],
+        fail: Callable[[str], None],
+        *,
+        is_recurring: bool = False,
     ) -> None:
         self._deadlines = deadlines
+        self.fail = fail
         self.is_recurring = is_recurring
         self.when = when
         self.callback: Callable[[], None] | None = callback
@@ -43,6 +55,8 @@ class Deadlines:
 
     def __init__(self, clock: Clock = MACHINE_CLOCK) -> None:
         self.clock = clock
+        self.unforeseen = Unforeseen()
+        """What becomes of errors that nobody foresaw, in calls that were due and in requests."""
         self.now: Callable[[], float] = clock.now
         """Tells the time that deadlines are measured in: monotonic seconds."""
         self._heap: list[tuple[float, int, Deadline]] = []
@@ -52,9 +66,14 @@ class Deadlines:
         self._earlier = trio.Event()
         clock.on_steered(self._steered)
 
-    def call_at(self, when: float, callback: Callable[[], None]) -> Deadline:
-        """Arrange for ``callback`` to be called, in the deadlines' task, once ``when`` has come."""
-        return self._arrange(Deadline(self, when, callback))
+    def call_at(
+        self, when: float, callback: Callable[[], None], fail: Callable[[str], None] = _end_nothing
+    ) -> Deadline:
+        """Arrange for ``callback`` to be called, in the deadlines' task, once ``when`` has come.
+
+        Should it fail, that is logged, and ``fail`` is given a reason to end what the call belongs to.
+        """
+        return self._arrange(Deadline(self, when, callback, fail))
 
     def _arrange(self, deadline: Deadline) -> Deadline:
         when = deadline.when
@@ -82,7 +101,7 @@ class Deadlines:
         Where time jumps, what is done every so often is done once, as after a machine's sleep.
         """
         woken = trio.Event()
-        deadline = self._arrange(Deadline(self, self.now() + seconds, woken.set, is_recurring=True))
+        deadline = self._arrange(Deadline(self, self.now() + seconds, woken.set, _end_nothing, is_recurring=True))
         try:
             await woken.wait()
         finally:
@@ -96,7 +115,7 @@ class Deadlines:
             if callback is None:
                 self._cancelled = max(0, self._cancelled - 1)
             else:
-                callback()
+                self.unforeseen.guard("what was due", callback, deadline.fail)
 
     async def run(self) -> None:
         """Make calls as they come due, until cancelled."""

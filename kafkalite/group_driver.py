@@ -114,12 +114,17 @@ class GroupDriver:
     def _start_over(self, effects: Effects, error: StorageError) -> None:
         """Read the groups from the log again, so that nobody was told what is not so."""
         log.error("cannot write to %s: %s; reading the groups again", OFFSETS_TOPIC, error)
-        owed = [reply.token for reply in effects.replies]
-        if self._loaded is not None:
-            owed += self._loaded.waiting_tokens()
-            self._loaded = None
-        for token in owed:
-            cast("Reply[Any]", token).fail(f"cannot write to {OFFSETS_TOPIC}")
+        reason = f"cannot write to {OFFSETS_TOPIC}"
+        for reply in effects.replies:
+            cast("Reply[Any]", reply.token).fail(reason)
+        self._forget(reason)
+
+    def _forget(self, reason: str) -> None:
+        """Cut off all clients that wait, and read the groups from the log the next time that anybody asks."""
+        loaded, self._loaded = self._loaded, None
+        self.retire()
+        for token in () if loaded is None else loaded.waiting_tokens():
+            cast("Reply[Any]", token).fail(reason)
 
     def heartbeat(self, request: HeartbeatRequest, client: Client, reply: Reply[HeartbeatResponse]) -> None:
         """Answer a heartbeat; at once if there is something to tell, else when there is, or a little later."""
@@ -226,7 +231,11 @@ class GroupDriver:
             if when == self._alarm.when and self._alarm.callback is not None:
                 return
             self._alarm.cancel()
-        self._alarm = None if when is None else self._deadlines.call_at(when, self._advance)
+        self._alarm = None if when is None else self._deadlines.call_at(when, self._advance, self._cannot_advance)
+
+    def _cannot_advance(self, reason: str) -> None:
+        log.error("%s; reading the groups again", reason)
+        self._forget(reason)
 
     def _advance(self) -> None:
         self.perform(self.coordinator.advance(self._deadlines.now(), self._wall_ms()))

@@ -23,6 +23,10 @@ beat several times a session."""
 class Holdable(Protocol):
     """What is asked of the reply to a heartbeat."""
 
+    def fail(self, reason: str) -> None:
+        """End the connection instead of an answer."""
+        ...
+
     def on_abandoned(self, call: Callable[[], None]) -> None:
         """Have ``call`` called if the client goes away."""
         ...
@@ -72,7 +76,7 @@ class HeldHeartbeats:
         def forget() -> None:
             self._remove(group_id, held)
 
-        held = _Held(release, self._deadlines.call_at(self._deadlines.now() + seconds, release))
+        held = _Held(release, self._deadlines.call_at(self._deadlines.now() + seconds, release, reply.fail))
         self._groups.setdefault(group_id, {})[held] = None
         reply.on_followed(release)
         reply.on_abandoned(forget)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from kafkalite.config import BrokerConfig
+    from kafkalite.deadlines import Deadlines
     from kafkalite_storage.storage import Storage
 
 _PAUSE: Final = 0.003
@@ -29,12 +30,16 @@ _LOOKED_AT_ONCE: Final = 100
 
 
 class LogCleaner:
-    """The task that compacts; its properties may change while it runs (KIP-226)."""
+    """The task that compacts; its properties may change while it runs (KIP-226).
+
+    When it looks goes by ``deadlines``, the broker's clock, and how fast it works by the machine's.
+    """
 
     def __init__(
         self,
         storage: Storage,
         config: BrokerConfig,
+        deadlines: Deadlines,
         wall_ms: Callable[[], int],
         *,
         in_thread: Callable[[Callable[[], None]], Awaitable[None]] = trio.to_thread.run_sync,
@@ -42,25 +47,53 @@ class LogCleaner:
         self.cleaner = Cleaner(storage, key_map_bytes=config.log_cleaner_dedupe_buffer_size)
         self._storage = storage
         self._config = config
+        self._deadlines = deadlines
         self._wall_ms = wall_ms
         self._in_thread = in_thread
+        self._sleep = trio.CancelScope()
+        self._waiting: list[trio.Event] = []
+        self._has_ended = False
 
     async def run(self) -> None:
         """Compact for ever; a cancellation between two steps leaves a log as it was or with what was finished."""
-        looked_at_all = trio.current_time()
+        try:
+            await self._run()
+        finally:
+            self._has_ended = True
+            self._tell(len(self._waiting))
+
+    async def catch_up(self) -> None:
+        """Have all logs looked at now, and return when none of them is due any more, or when nobody compacts."""
+        if not self._has_ended:
+            caught_up = trio.Event()
+            self._waiting.append(caught_up)
+            self._sleep.cancel()
+            await caught_up.wait()
+
+    async def _run(self) -> None:
+        looked_at_all = self._deadlines.now()
         while True:
             backoff = max(
                 self._number("log.cleaner.backoff.ms", self._config.log_cleaner_backoff * 1000) / 1000, _LEAST_PAUSE
             )
+            asked = len(self._waiting)
             cleaning = self.cleaner.next_cleaning_of_state(self._wall_ms())
-            if cleaning is None and trio.current_time() - looked_at_all >= backoff:
+            if cleaning is None and (asked or self._deadlines.now() - looked_at_all >= backoff):
                 cleaning = await self._survey()
                 if cleaning is None:
-                    looked_at_all = trio.current_time()
-            if cleaning is None:
-                await trio.sleep(min(_LOOK_AT_STATE, backoff))
-            else:
+                    looked_at_all = self._deadlines.now()
+            if cleaning is not None:
                 await self._clean(cleaning)
+                continue
+            self._tell(asked)
+            if not self._waiting:
+                with trio.CancelScope() as self._sleep:
+                    await self._deadlines.sleep(min(_LOOK_AT_STATE, backoff))
+
+    def _tell(self, count: int) -> None:
+        caught_up, self._waiting = self._waiting[:count], self._waiting[count:]
+        for event in caught_up:
+            event.set()
 
     async def _survey(self) -> Cleaning | None:
         found: list[Cleaning] = []

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from kafkalite.config import BrokerConfig
     from kafkalite.deadlines import Deadlines
+    from kafkalite.log_cleaner import LogCleaner
     from kafkalite_storage.directory_image import DirectoryImage
     from kafkalite_storage.filesystem import FileSystem
     from kafkalite_storage.handover import Handover
@@ -75,6 +76,7 @@ class Node:
         self.outside = config.advertise_outside
         """Where clients from outside of a container's network find this broker."""
         self.deadlines = deadlines
+        self.unforeseen = deadlines.unforeseen
         # The clock's own functions: every request asks for the time, and shall not pay for a call that passes on.
         self.now: Callable[[], float] = deadlines.now
         """Tells the time that sessions and waits are measured in: monotonic seconds."""
@@ -83,6 +85,8 @@ class Node:
         self.pending_fetches = PendingFetches()
         self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
         self.commits = GroupCommit(deadlines)
+        self.log_cleaner: LogCleaner | None = None
+        """What compacts, once it has begun."""
         self._producer_ids = range(0)
         self._least_producer_id = least_producer_id
         try:

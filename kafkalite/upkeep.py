@@ -80,7 +80,8 @@ async def _remove_retired(node: Node) -> None:
 
 async def _compact(node: Node, config: BrokerConfig) -> None:
     # Not imported earlier, because no client's first request shall wait for it.
-    await trio.sleep(_COMPACT_AFTER)
+    await node.deadlines.sleep(_COMPACT_AFTER)
     from kafkalite.log_cleaner import LogCleaner
 
-    await LogCleaner(node.storage, config, node.wall_ms).run()
+    node.log_cleaner = LogCleaner(node.storage, config, node.deadlines, node.wall_ms)
+    await node.log_cleaner.run()

@@ -42,6 +42,13 @@ class Owed(Protocol):
 class OwedToClient(Owed, Protocol):
     """The reply that the client itself is owed."""
 
+    def send(self, response: object | None, *, mute: float = 0.0) -> None:
+        """Send a response, as above; ``mute`` is for how many seconds the connection is muted afterwards (KIP-219).
+
+        They are the broker's. Nothing that the client sends meanwhile is looked at before they are over.
+        """
+        ...
+
     @property
     def is_abandoned(self) -> bool:
         """Whether the client's connection has ended, so that nobody will read the reply."""

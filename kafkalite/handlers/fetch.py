@@ -86,12 +86,13 @@ class _Fetch:
         known = [(name, index) for name, index in named if name is not None]
         self._pending = node.pending_fetches.add(known, missing, self._enough)
         until = node.deadlines.now() + self._request.max_wait_ms / 1000
-        self._deadline = node.deadlines.call_at(until, self._time_is_up)
+        self._deadline = node.deadlines.call_at(until, self._time_is_up, self._reply.fail)
         self._reply.on_abandoned(self._abandon)
 
     def _enough(self) -> None:
         self._deadline.cancel()
-        self.answer(self.read())
+        # In the turn of a request, or of something else, that has nothing to do with this one.
+        self._node.unforeseen.guard("a fetch that waited", lambda: self.answer(self.read()), self._reply.fail)
 
     def _time_is_up(self) -> None:
         self._node.pending_fetches.remove(self._pending)

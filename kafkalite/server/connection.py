@@ -2,7 +2,8 @@
 
 A small request costs one turn of the event loop: when the socket becomes readable the frames that have arrived are
 dispatched at once, and their replies are written straight away. Only when the socket takes no more does a task wait for
-it, and until it has drained no further request of this client is read: a slow client holds back itself alone.
+it, and until it has drained no further request of this client is read: a slow client holds back itself alone. So does
+one that is muted (KIP-219): until its time is over nothing is read from it, dispatched for it or sent to it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import struct
 from collections import deque
 from collections.abc import Callable
 from logging import getLogger
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
 from kafkalite.errors import RequestError
 from kafkalite.server.outbox import Outbox
 from kafkalite_wire.schema import Payload
+
+if TYPE_CHECKING:
+    from kafkalite.deadlines import Deadline, Deadlines
 
 log = getLogger("kafkalite.connection")
 
@@ -38,33 +42,38 @@ class Slot:
     (:meth:`when_followed`), and by ``on_abandoned`` that the connection has ended.
     """
 
-    __slots__ = ("_connection", "_is_followed", "_on_followed", "on_abandoned", "parts")
+    __slots__ = ("_connection", "_is_followed", "_on_followed", "mute", "on_abandoned", "parts")
 
     def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
         self.parts: list[Payload] | None = None
+        self.mute = 0.0
         self._is_followed = False
         self._on_followed: Callable[[], None] | None = None
         self.on_abandoned: Callable[[], None] | None = None
 
-    def fill(self, parts: list[Payload]) -> None:
-        """Give the reply; it leaves when all earlier ones have left. An empty one sends nothing."""
+    def fill(self, parts: list[Payload], *, mute: float = 0.0) -> None:
+        """Give the reply; it leaves when all earlier ones have left. An empty one sends nothing.
+
+        ``mute`` is for how long nothing more becomes of the connection once it has left.
+        """
         self.parts = parts
+        self.mute = mute
         if self._connection is not None:
             self._connection.slot_filled()
 
     def fail(self, reason: str) -> None:
         """End the connection: the reply cannot be given."""
         if self._connection is not None:
-            log.warning("closing %s: %s", self._connection, reason)
-            self._connection.close()
+            self._connection.fail(reason)
 
     def follow(self) -> None:
         """Tell whoever is to fill the slot that another request has come, whose reply must wait for this one."""
         self._is_followed = True
         if self._on_followed is not None:
             call, self._on_followed = self._on_followed, None
-            call()
+            if self._connection is not None:
+                self._connection.unforeseen.guard("a reply that had waited", call, self.fail)
 
     def when_followed(self, call: Callable[[], None]) -> None:
         """Have ``call`` called when another request has come; at once, if that was before anybody asked."""
@@ -100,6 +109,7 @@ class Connection:
         self,
         connected: socket.socket,
         dispatch: Dispatcher,
+        deadlines: Deadlines,
         *,
         most_bytes: int,
         nursery: trio.Nursery,
@@ -107,12 +117,15 @@ class Connection:
     ) -> None:
         self._socket = connected
         self._dispatch = dispatch
+        self._deadlines = deadlines
+        self.unforeseen = deadlines.unforeseen
         self._most_bytes = most_bytes
         self._nursery = nursery
         self._slots: deque[Slot] = deque()
         self._outbox = Outbox(connected)
         self._resume: trio.Event | None = None  # set when output has drained, or a reply has left
         self._draining = False
+        self._muted: Deadline | None = None  # when it ends
         self._is_closing = False
         self._closed = False
         self._scope = trio.CancelScope()
@@ -163,6 +176,8 @@ class Connection:
         return length
 
     async def _dispatch_frames(self) -> None:
+        if self._muted is not None:  # by a reply that left while this client had nothing to say
+            await self._until_it_may_go_on()
         view = memoryview(self._buffer)
         start = frames = 0
         while self._filled - start >= _LENGTH.size:
@@ -179,15 +194,19 @@ class Connection:
             frames += 1
             if frames % _FRAMES_A_TURN == 0:
                 await trio.lowlevel.checkpoint()
-            while self._draining or len(self._slots) >= _MOST_IN_FLIGHT:
-                self._resume = trio.Event()
-                await self._resume.wait()
+            if self._draining or self._muted is not None or len(self._slots) >= _MOST_IN_FLIGHT:
+                await self._until_it_may_go_on()
         left = self._filled - start
         if start and left:
             view[:left] = bytes(view[start : self._filled])
         self._filled = left
         if left >= _LENGTH.size:
             self._make_room(_LENGTH.size + self._frame_length(0))
+
+    async def _until_it_may_go_on(self) -> None:
+        while self._draining or self._muted is not None or len(self._slots) >= _MOST_IN_FLIGHT:
+            self._resume = trio.Event()
+            await self._resume.wait()
 
     def _make_room(self, needed: int) -> None:
         """Grow the buffer towards a frame that has been announced, as its bytes really arrive."""
@@ -220,10 +239,17 @@ class Connection:
 
     def slot_filled(self) -> None:
         """Send every reply whose turn has come."""
-        while self._slots and self._slots[0].parts is not None:
-            self._send(self._slots.popleft().parts or [])
+        while self._slots and self._slots[0].parts is not None and self._muted is None:
+            slot = self._slots.popleft()
+            self._send(slot.parts or [])
+            if slot.mute and not self._closed:
+                self._muted = self._deadlines.call_at(self._deadlines.now() + slot.mute, self._unmute, self.fail)
         if self._resume is not None:
             self._resume.set()
+
+    def _unmute(self) -> None:
+        self._muted = None
+        self.slot_filled()
 
     def _send(self, parts: list[Payload]) -> None:
         if self._closed:
@@ -262,6 +288,14 @@ class Connection:
         """Whether every reply that was given has left."""
         return not self._outbox
 
+    def fail(self, reason: str) -> None:
+        """End the connection and tell why in the log."""
+        log.warning("closing %s: %s", self, reason)
+        self.close()
+
+    def _note(self, problem: str) -> None:
+        log.warning("when %s left: %s", self, problem)
+
     def close(self) -> None:
         """End the connection from our side; what has arrived and was not begun is not done any more."""
         self._is_closing = True
@@ -277,9 +311,11 @@ class Connection:
         trio.lowlevel.notify_closing(self._socket)
         self._outbox.clear()
         self._socket.close()
+        if self._muted is not None:
+            self._muted.cancel()
         slots, self._slots = self._slots, deque()
         for slot in slots:
-            slot.abandon()
+            self.unforeseen.guard("what waited for a reply", slot.abandon, self._note)
 
     def name_software(self, software: str) -> None:
         """Remember what the client calls itself, for log lines."""

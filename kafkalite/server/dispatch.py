@@ -1,11 +1,10 @@
-"""From a frame to a handler, and from its response to a frame: the one place where anything unexpected is caught."""
+"""From a frame to a handler, and from its response to a frame; and whatever goes wrong on the way."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.controls.engine import Call
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from kafkalite.node import Node
     from kafkalite.server.connection import Connection, Slot
 
-log = getLogger("kafkalite.dispatch")
-
 _LENGTH: Final = struct.Struct(">i")
 
 
@@ -37,8 +34,6 @@ class Dispatch:
         self._handlers: dict[int, Handler] = {}
         self.engine: Engine | None = None
         """What sees each request, and may act in its handler's place; by default nothing."""
-        self.on_unexpected: Callable[[Exception], None] | None = None
-        """Told of errors that nobody foresaw, besides the log: tests shall fail of them."""
 
     def __call__(self, connection: Connection, frame: memoryview) -> None:
         """Start the request of one frame. Raises RequestError if the connection must end, as Kafka would end it."""
@@ -111,11 +106,8 @@ class Dispatch:
 
     def _unexpected(self, error: Exception, connection: Connection, header: RequestHeader) -> RequestError:
         """Tell of an error that nobody foresaw; gives what cuts the client off, while the broker lives."""
-        name, version = header.api.name, header.api_version
-        log.error("%s v%d from %s failed", name, version, connection, exc_info=error)
-        if self.on_unexpected is not None:
-            self.on_unexpected(error)
-        return RequestError(f"{name} v{version} failed here; the traceback is above")
+        what = f"{header.api.name} v{header.api_version} from {connection}"
+        return RequestError(self.node.unforeseen.note(what, error))
 
     def _controlled(
         self,
@@ -201,7 +193,7 @@ class _Reply:
         if observers:
             slot.on_abandoned = self._abandoned
 
-    def send(self, response: object | None) -> None:
+    def send(self, response: object | None, *, mute: float = 0.0) -> None:
         if self._instead is not None:
             self._instead.send(response)
             return
@@ -210,7 +202,7 @@ class _Reply:
         parts = [] if response is None else framed(header.api, header.api_version, header.correlation_id, response)
         for observer in self._settled():
             observer.sent(response)
-        self._slot.fill(parts)
+        self._slot.fill(parts, mute=mute)
 
     def skip(self) -> None:
         self.send(None)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import socket
 from logging import getLogger
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from kafkalite.errors import StartError
 from kafkalite.server.connection import Connection, Dispatcher
+
+if TYPE_CHECKING:
+    from kafkalite.deadlines import Deadlines
 
 log = getLogger("kafkalite.listener")
 
@@ -49,6 +52,7 @@ class Listener:
         self,
         listening: socket.socket,
         dispatch: Dispatcher,
+        deadlines: Deadlines,
         *,
         most_bytes: int,
         most_connections: int,
@@ -56,6 +60,7 @@ class Listener:
     ) -> None:
         self._listening = listening
         self._dispatch = dispatch
+        self._deadlines = deadlines
         self._most_bytes = most_bytes
         self._most_connections = most_connections
         self._max_idle = max_idle
@@ -99,6 +104,7 @@ class Listener:
         connection = Connection(
             connected,
             self._dispatch,
+            self._deadlines,
             most_bytes=self._most_bytes,
             nursery=nursery,
             started_at=trio.current_time(),

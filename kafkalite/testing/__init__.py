@@ -8,7 +8,7 @@ from kafkalite.controls.faults.firings import Fired
 from kafkalite.testing.connecting import connect
 from kafkalite.testing.handles.faults import Faults, InjectedFault
 from kafkalite.testing.handles.handle import AsyncHandle, Handle, Snapshot
-from kafkalite.testing.model.errors import BrokerFailed, NotInTime, NotOnThisBroker
+from kafkalite.testing.model.errors import BrokerFailed, NotInTime, NotOnThisBroker, NotPossible, NotThere
 from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition
 from kafkalite.testing.running import run
 
@@ -24,6 +24,8 @@ __all__ = [
     "Member",
     "NotInTime",
     "NotOnThisBroker",
+    "NotPossible",
+    "NotThere",
     "Record",
     "Snapshot",
     "Topic",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from kafkalite.testing.model.errors import BrokerFailed, NotInTime
+from kafkalite.testing.model.errors import BrokerFailed, NotInTime, NotPossible, NotThere
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,12 +39,12 @@ class BadInput(Refused):
         super().__init__(HTTPStatus.BAD_REQUEST, message)
 
 
-def failure(error: NotInTime | BrokerFailed | LookupError | ValueError | StorageError) -> Answer:
+def failure(error: NotInTime | BrokerFailed | NotThere | NotPossible | StorageError) -> Answer:
     """Say what the handle says: not in time, stopped, not there, or refused by the broker."""
     if isinstance(error, NotInTime):
         status = HTTPStatus.GATEWAY_TIMEOUT  # not 408, which some clients take as a reason to ask again
     elif isinstance(error, BrokerFailed):
         status = HTTPStatus.SERVICE_UNAVAILABLE
     else:
-        status = HTTPStatus.NOT_FOUND if isinstance(error, LookupError) else HTTPStatus.CONFLICT
+        status = HTTPStatus.NOT_FOUND if isinstance(error, NotThere) else HTTPStatus.CONFLICT
     return Answer(status=status, body={"error": str(error)})

@@ -18,7 +18,7 @@ from kafkalite.server.listener import open_socket
 from kafkalite.testing import Handle
 from kafkalite.testing.in_process.backend import LocalBackend
 from kafkalite.testing.in_process.portal import Portal
-from kafkalite.testing.model.errors import BrokerFailed, NotInTime
+from kafkalite.testing.model.errors import BrokerFailed, NotInTime, NotPossible, NotThere
 from kafkalite.web.answers import Answer, Refused, failure
 from kafkalite.web.connection import Asked, Connection
 from kafkalite.web.guard import check_content_type, check_host
@@ -126,8 +126,10 @@ class Controls:
             return Answer(body=ask(ROUTES, self._handle, asked.method, asked.target, asked.body))
         except Refused as refused:
             return refused.answer
-        except (NotInTime, BrokerFailed, LookupError, ValueError, StorageError) as error:
+        except (NotInTime, BrokerFailed, NotThere, NotPossible, StorageError) as error:
             return failure(error)
-        except Exception as error:
+        except Exception:
             log.exception("%s %s failed", asked.method, asked.target)
-            return Answer(status=HTTPStatus.INTERNAL_SERVER_ERROR, body={"error": f"a bug in kafkalite: {error!r}"})
+            return Answer(
+                status=HTTPStatus.INTERNAL_SERVER_ERROR, body={"error": "a bug in kafkalite: its log tells more"}
+            )

@@ -9,11 +9,11 @@ from kafkalite_storage.checkpoints import (
     PARTITION_METADATA,
     decode_partition_metadata,
     encode_partition_metadata,
-    format_topic_id,
 )
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.images import SNAPSHOTS, Images, PartitionImage
 from kafkalite_storage.log_image import size_of_logs
+from kafkalite_wire.uuid_text import format_uuid
 
 log = getLogger("kafkalite.storage")
 
@@ -84,8 +84,8 @@ class PartitionDirectories:
                 log.warning(
                     "%s belongs to a topic with id %s, not %s; it was moved to %s",
                     path,
-                    format_topic_id(found),
-                    format_topic_id(topic_id),
+                    format_uuid(found),
+                    format_uuid(topic_id),
                     aside,
                 )
         self._fs.make_directory(path)

@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 from kafkalite.config import BrokerConfig, load
+from kafkalite.deadlines import Deadlines
 from kafkalite.log_cleaner import LogCleaner
 from kafkalite_storage.log import AppendOrigin, PartitionLog
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
@@ -37,7 +38,9 @@ async def cleaning(storage: Storage, *settings: str) -> AsyncIterator[None]:
     """Run the cleaner under properties."""
     config: BrokerConfig = load(settings=settings)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(LogCleaner(storage, config, lambda: NOW, in_thread=at_once).run)
+        deadlines = Deadlines()
+        nursery.start_soon(deadlines.run)
+        nursery.start_soon(LogCleaner(storage, config, deadlines, lambda: NOW, in_thread=at_once).run)
         yield
         nursery.cancel_scope.cancel()
 

@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[2] / "docs"
     ("page", "tests"),
     [
         ("pytest.md", 4),
-        ("controls/clock.md", 2),
+        ("controls/clock.md", 3),
         ("controls/groups.md", 4),
         ("controls/request-log.md", 4),
         ("controls/snapshots.md", 5),

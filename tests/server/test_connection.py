@@ -4,11 +4,14 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from kafkalite.clock import SteerableClock
+from kafkalite.deadlines import Deadlines
 from kafkalite.errors import RequestError
 from kafkalite.server.connection import SMALL_BUFFER, Connection, Slot
 
@@ -54,10 +57,12 @@ class Pair:
         return data
 
 
-async def connect(server: Server, nursery: trio.Nursery) -> Pair:
+async def connect(server: Server, nursery: trio.Nursery, deadlines: Deadlines | None = None) -> Pair:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    connection = Connection(ours, server, most_bytes=MOST_BYTES, nursery=nursery, started_at=0.0)
+    connection = Connection(
+        ours, server, deadlines or Deadlines(), most_bytes=MOST_BYTES, nursery=nursery, started_at=0.0
+    )
     ended = trio.Event()
 
     async def serve() -> None:
@@ -166,6 +171,100 @@ async def test_a_client_that_does_not_read_is_not_read_from(nursery: trio.Nurser
                 assert await pair.read_frame() == big
     assert not scope.cancelled_caught
     assert len(server.frames) == 100
+
+
+# A client that is muted (KIP-219)
+
+
+@pytest.fixture
+async def clock() -> SteerableClock:
+    """A clock that stands still."""
+    made = SteerableClock()
+    made.freeze()
+    return made
+
+
+@pytest.fixture
+async def deadlines(clock: SteerableClock, nursery: trio.Nursery) -> Deadlines:
+    made = Deadlines(clock)
+    nursery.start_soon(made.run)
+    return made
+
+
+def mute(connection: Connection, body: bytes) -> None:
+    """Answer what begins with `mute`, and go on ten seconds later."""
+    connection.slot().fill([frame(body)], mute=10.0 if body.startswith(b"mute") else 0.0)
+
+
+async def test_a_muted_client_is_served_when_its_time_has_come(
+    clock: SteerableClock, deadlines: Deadlines, nursery: trio.Nursery
+) -> None:
+    server = Server(on_frame=mute)
+    pair = await connect(server, nursery, deadlines)
+    await pair.client.send_all(frame(b"1") + frame(b"mute 2") + frame(b"3") + frame(b"mute 4") + frame(b"5"))
+    assert [await pair.read_frame() for _ in range(2)] == [b"1", b"mute 2"]
+    await wait_all_tasks_blocked()
+    assert server.frames == [b"1", b"mute 2"]
+    clock.advance(10)
+    assert [await pair.read_frame() for _ in range(2)] == [b"3", b"mute 4"]
+    clock.advance(9)
+    await wait_all_tasks_blocked()
+    assert server.frames == [b"1", b"mute 2", b"3", b"mute 4"]
+    clock.advance(1)
+    assert await pair.read_frame() == b"5"
+
+
+async def test_a_client_that_was_answered_late_is_muted_from_then_on(
+    clock: SteerableClock, deadlines: Deadlines, nursery: trio.Nursery
+) -> None:
+    slots: list[Slot] = []
+    server = Server(on_frame=lambda connection, _: slots.append(connection.slot()))
+    pair = await connect(server, nursery, deadlines)
+    await pair.client.send_all(frame(b"1") + frame(b"2"))
+    await wait_all_tasks_blocked()
+    slots[1].fill([frame(b"second")])
+    slots[0].fill([frame(b"first")], mute=10.0)
+    assert await pair.read_frame() == b"first"
+    await pair.client.send_all(frame(b"3"))
+    await wait_all_tasks_blocked()
+    # What was done already is only answered later; Apache Kafka would not have begun it.
+    assert server.frames == [b"1", b"2"]
+    with pytest.raises(BlockingIOError):
+        pair.client.socket._sock.recv(1)
+    clock.advance(10)
+    assert await pair.read_frame() == b"second"
+    await wait_all_tasks_blocked()
+    assert server.frames == [b"1", b"2", b"3"]
+
+
+async def test_nothing_is_read_from_a_muted_client(
+    clock: SteerableClock, deadlines: Deadlines, nursery: trio.Nursery
+) -> None:
+    large = b"x" * 3_900_000
+    server = Server(on_frame=mute)
+    pair = await connect(server, nursery, deadlines)
+    await pair.client.send_all(frame(b"mute"))
+    assert await pair.read_frame() == b"mute"
+    nursery.start_soon(pair.client.send_all, frame(large))
+    await wait_all_tasks_blocked()
+    assert len(pair.connection._buffer) == SMALL_BUFFER
+    clock.advance(10)
+    assert await pair.read_frame() == large
+
+
+async def test_a_muted_client_can_be_cut_off(
+    clock: SteerableClock, deadlines: Deadlines, nursery: trio.Nursery
+) -> None:
+    pair = await connect(Server(on_frame=mute), nursery, deadlines)
+    await pair.client.send_all(frame(b"mute") + frame(b"2"))
+    await wait_all_tasks_blocked()
+    assert deadlines.next_due() == clock.now() + 10
+    pair.connection.close()
+    await pair.ended.wait()
+    assert deadlines.next_due() == inf
+
+
+# What closes a connection
 
 
 @pytest.mark.parametrize(

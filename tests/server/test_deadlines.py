@@ -1,5 +1,6 @@
 """Deadlines on a virtual clock."""
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -48,3 +49,21 @@ async def test_cancelled_calls_do_not_pile_up(autojump_clock: MockClock) -> None
     for _ in range(10_000):
         deadlines.call_at(1e9, lambda: None).cancel()
     assert len(deadlines._heap) < 2_500
+
+
+async def test_a_call_that_fails_ends_what_it_belongs_to_and_others_are_made(
+    autojump_clock: MockClock, nursery: trio.Nursery, caplog: pytest.LogCaptureFixture
+) -> None:
+    deadlines = Deadlines()
+    nursery.start_soon(deadlines.run)
+    seen: list[str] = []
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    deadlines.call_at(trio.current_time() + 1, fail, seen.append)
+    deadlines.call_at(trio.current_time() + 1, lambda: seen.append("next"))
+    await trio.sleep(2)
+    assert "failed" in seen[0]
+    assert seen[1:] == ["next"]
+    assert "ZeroDivisionError" in caplog.text

@@ -273,6 +273,42 @@ def test_a_client_tells_that_it_is_throttled(broker: Handle) -> None:
     assert told == [0.25]
 
 
+def test_a_client_that_only_tells_of_its_throttling_is_held_back_by_the_broker(broker: Handle) -> None:
+    producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap, "logger": _QUIET})
+    with broker.clock.frozen():
+        broker.faults.throttle("Produce", 60, times=1)
+        producer.produce("clicks", b"one", partition=0)
+        assert producer.flush(10) == 0
+        producer.produce("clicks", b"two", partition=0)
+        assert producer.flush(0.3) == 1, "it was sent at once, and not looked at"
+        produce_confluent(broker, b"of another client")
+        broker.clock.advance(60)
+        assert producer.flush(10) == 0
+    assert values(broker) == [b"one", b"of another client", b"two"]
+
+
+def test_a_client_that_waits_by_itself_goes_on(broker: Handle) -> None:
+    producer = kafka.KafkaProducer(bootstrap_servers=broker.bootstrap)
+    broker.faults.throttle("Produce", 0.1, times=1)
+    with broker.requests.recording() as log:
+        for value in (b"one", b"two"):
+            producer.send("clicks", value, partition=0).get(timeout=10)
+    producer.close()
+    first, second = log.find("Produce")
+    assert (first.response.throttle_time_ms, second.response.throttle_time_ms) == (100, 0)
+    assert second.asked_ms - first.asked_ms >= 100
+
+
+@BOTH
+def test_a_throttled_reader_reads_on(broker: Handle, join: Join) -> None:
+    fault = broker.faults.throttle("Fetch", 0.05)
+    reader = join("anna")
+    for number in range(3):
+        broker.produce("clicks", f"{number}", partition=0)
+        assert reader.read.get(timeout=10) == (0, number, f"{number}".encode())
+    assert len(fault.fired) >= 3
+
+
 # The log and its waits
 
 

@@ -194,7 +194,7 @@ async def test_a_rule_that_fails_cuts_its_client_off_and_no_other(caplog: pytest
 
     async with kafkalite.Broker() as broker:
         broker.dispatch.controlled().rules.append(HeartbeatRule(fail))
-        broker.dispatch.on_unexpected = unexpected.append
+        broker.unforeseen.tell = unexpected.append
         async with await trio.open_tcp_stream(*broker.addresses[0]) as stream:
             client = ProtocolClient(stream)
             await client.send(HEARTBEAT, 4)

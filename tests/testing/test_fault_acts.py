@@ -7,6 +7,7 @@ import select
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from faulty import HEARTBEAT, UNKNOWN_MEMBER, errors, faulty_broker, fetch, produce
 from kafkalite_wire.error_codes import ErrorCode
@@ -215,9 +216,39 @@ async def test_clients_are_asked_to_wait_where_the_reply_has_a_field_for_it() ->
         assert await client.call(HEARTBEAT, 4) == HeartbeatResponse(
             error_code=ErrorCode.UNKNOWN_MEMBER_ID, throttle_time_ms=1500
         )
+        broker.clock.advance(1.5)
         assert (await client.call(MetadataRequest(topics=()), 9)).throttle_time_ms == 1500
-        await client.call(HEARTBEAT, 0)  # this version has none
         assert len(broker.fired) == 2
+
+
+@pytest.mark.parametrize("version", [0, 4])
+async def test_a_client_that_does_not_wait_is_held_back_whether_or_not_it_was_asked(version: int) -> None:
+    async with faulty_broker(t=1) as (broker, client):
+        broker.inject(api="Heartbeat", throttle=1.5)
+        await client.send(HEARTBEAT, version)
+        await client.send(produce(("t", 0)), 9)
+        await client.receive(HeartbeatResponse, version)  # at once
+        for seconds in (0.0, 1.4):
+            broker.clock.advance(seconds)
+            other = await broker.connect()
+            assert (await other.call(MetadataRequest(topics=()), 9)).brokers, "others are served meanwhile"
+            assert broker.values("t") == 0
+        broker.clock.advance(0.1)
+        await client.receive(ProduceResponse, 9)
+        assert broker.values("t") == 1
+
+
+async def test_a_producer_that_wants_no_reply_is_held_back() -> None:
+    async with faulty_broker(t=1) as (broker, client):
+        broker.inject(api="Produce", throttle=60)
+        for _ in range(2):
+            await client.send(produce(("t", 0), acks=0), 9)
+        for written in (1, 2):
+            while len(broker.fired) < written:
+                await trio.lowlevel.checkpoint()
+            await wait_all_tasks_blocked()
+            assert broker.values("t") == written
+            broker.clock.advance(60)
 
 
 async def test_an_error_can_be_told_with_a_time_to_wait() -> None:

@@ -57,7 +57,7 @@ class Fault:
     drop: bool = False
     corrupt: bool = False
     throttle: float | None = None
-    """Seconds that the client is asked to wait."""
+    """Seconds that the client is asked to wait, and for which it is muted."""
 
     @property
     def chooses_parts(self) -> bool:

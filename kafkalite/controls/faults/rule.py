@@ -26,8 +26,8 @@ _MOST_ABANDONED: Final = 100
 class CallAt(Protocol):
     """Has a function called at a time, which is told as ``now`` tells it."""
 
-    def __call__(self, when: float, callback: Callable[[], None], /) -> object:
-        """Arrange the call."""
+    def __call__(self, when: float, callback: Callable[[], None], fail: Callable[[str], None], /) -> object:
+        """Arrange the call; should it fail, ``fail`` is given the reason."""
         ...
 
 
@@ -71,8 +71,6 @@ class FaultRule:
         """Tell whether the fault acts on a call, or may do so when it sees the reply."""
         if self._turns.are_over or not self._is_time() or not self._matcher.matches(call):
             return False
-        if not self._can_be_done(call):
-            return False
         request = self._around.fetched.in_full(call)
         if self._matcher.looks_at_parts and not self._chosen(call, request):
             return self._is_told_by_reply(call, request)
@@ -88,14 +86,11 @@ class FaultRule:
         if self.fault.on == "request":
             self._wait(fired, owed, lambda: self._end_request(call, request, proceed, owed), is_done=False)
         else:
-            proceed(
-                _Instead(
-                    lambda response: self._wait(
-                        fired, owed, lambda: self._end_reply(call, request, response, owed), is_done=True
-                    ),
-                    owed,
-                )
-            )
+
+            def end(response: Any) -> None:
+                self._wait(fired, owed, lambda: self._end_reply(call, request, response, owed), is_done=True)
+
+            proceed(_Instead(end, owed))
 
     # What others ask
 
@@ -127,10 +122,6 @@ class FaultRule:
 
     def _is_time(self) -> bool:
         return not self._has_ended and self.fault.since <= self._around.now() - self._added < self.fault.until
-
-    def _can_be_done(self, call: Call) -> bool:
-        """Tell whether there is a field for what is to be told."""
-        return self.fault.throttle is None or carries(call.api.response_type, "throttle_time_ms", call.api_version)
 
     def _chosen(self, call: Call, request: Any) -> list[Part]:
         return [part for part in SHAPES[call.api.key].parts(request, call.api_version) if self._matcher.chooses(part)]
@@ -179,7 +170,7 @@ class FaultRule:
             self._held.append(_Held(fired, owed, is_done, go_on))
             self._forget_abandoned()
         elif self.fault.delay:
-            self._around.call_at(self._around.now() + self.fault.delay, go_on)
+            self._around.call_at(self._around.now() + self.fault.delay, go_on, owed.fail)
         else:
             go_on()
 
@@ -190,7 +181,7 @@ class FaultRule:
             kept = [held for held in abandoned if not held.is_done][-_MOST_ABANDONED:]
             self._held = [held for held in self._held if held in kept or not held.owed.is_abandoned]
 
-    def _end_request(self, call: Call, request: Any, proceed: Proceed, owed: Owed) -> None:
+    def _end_request(self, call: Call, request: Any, proceed: Proceed, owed: OwedToClient) -> None:
         if self.fault.disconnect or self.fault.drop:
             self._cut_or_drop(owed)
             return
@@ -206,7 +197,7 @@ class FaultRule:
                 request=left,
             )
 
-    def _end_reply(self, call: Call, request: Any, response: Any, owed: Owed) -> None:
+    def _end_reply(self, call: Call, request: Any, response: Any, owed: OwedToClient) -> None:
         if self.fault.disconnect or self.fault.drop:
             self._cut_or_drop(owed)
         elif self.fault.error is None:
@@ -242,13 +233,16 @@ class FaultRule:
         parts = SHAPES[call.api.key].parts(request, call.api_version)
         return all(map(self._matcher.chooses, parts))
 
-    def _send(self, call: Call, response: Any, owed: Owed) -> None:
+    def _send(self, call: Call, response: Any, owed: OwedToClient) -> None:
         if self.fault.error is not None and call.api.key is ApiKey.PRODUCE and not call.request.acks:
             owed.fail(f"a produce request with acks=0 failed, as the fault {self.fault.name!r} says")
-        elif response is None or self.fault.throttle is None:
+        elif self.fault.throttle is None:
             owed.send(response)
         else:
-            owed.send(replace(response, throttle_time_ms=round(self.fault.throttle * 1000)))
+            # Versions without a field for it are muted as well, and so are clients that want no reply.
+            if response is not None and carries(call.api.response_type, "throttle_time_ms", call.api_version):
+                response = replace(response, throttle_time_ms=round(self.fault.throttle * 1000))
+            owed.send(response, mute=self.fault.throttle)
 
 
 class _Instead:

@@ -8,7 +8,6 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from kafkalite.controls.faults.fault import ON, Fault
-from kafkalite.controls.shapes.part import carries
 from kafkalite.controls.shapes.table import SHAPES
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 
 _ACTS: Final = ("error", "delay", "hold", "disconnect", "drop", "corrupt", "throttle")
 _ENDS: Final = ("error", "disconnect", "drop")
+"""Of these a call can suffer one only."""
 _LONGEST_THROTTLE: Final = 2_147_483
 """Seconds; the field has milliseconds in 32 bits."""
-"""Of these a call can suffer one only."""
 
 
 class FaultError(ValueError):
@@ -215,8 +214,6 @@ def _check_matching(fault: Fault) -> None:
         versions = fault.version
         if versions is not None and (versions.high < api.min_version or api.max_version < versions.low):
             raise FaultError("version", f"{api.name} has the versions {api.min_version} to {api.max_version}")
-        if fault.throttle is not None and not carries(api.response_type, "throttle_time_ms", api.max_version):
-            raise FaultError("throttle", f"no reply to {api.name} tells a time")
     for key, name in (("group", "group"), ("topic", "topic"), ("partition", "partition"), ("member", "group")):
         able = [api.name for api in APIS.values() if name in SHAPES[api.key].names]
         unable = [api.name for api in fault.apis if api.name not in able]

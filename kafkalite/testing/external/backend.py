@@ -16,9 +16,9 @@ from kafkalite.config.address import HostPort
 from kafkalite.testing.external.cluster import ClusterConnections
 from kafkalite.testing.external.polling import polled
 from kafkalite.testing.model.batches import Batch, Turns, batch_of, produced, records_in
-from kafkalite.testing.model.errors import NotOnThisBroker
+from kafkalite.testing.model.errors import NotOnThisBroker, NotPossible, NotThere
 from kafkalite.testing.model.memberships import assignment_in, subscription_in
-from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition
+from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition, no_topic
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class ExternalBackend:
             (result,) = self._cluster.any().call(request, 5).topics
             if result.error_code:
                 said = result.error_message or _name(result.error_code)
-                raise ValueError(f"topic {name!r} cannot be created: {said}")
+                raise NotPossible(f"topic {name!r} cannot be created: {said}")
             self.created[name] = None
             self._cluster.await_topic(name)
 
@@ -104,7 +104,7 @@ class ExternalBackend:
             (result,) = self._cluster.any().call(request, 5).responses
             if result.error_code:
                 known = ", ".join(self.topics()) or "none"
-                raise LookupError(f"topic {name!r} cannot be deleted: {_name(result.error_code)}; topics: {known}")
+                raise NotThere(f"topic {name!r} cannot be deleted: {_name(result.error_code)}; topics: {known}")
         self.created.pop(name, None)
 
     def topics(self) -> dict[str, Topic]:
@@ -143,7 +143,7 @@ class ExternalBackend:
                 batch.topic, partition, request, 9, lambda response: response.responses[0].partition_responses[0]
             )
         if result.error_code:
-            raise ValueError(f"cannot produce to {batch.topic}-{partition}: {_name(result.error_code)}")
+            raise NotPossible(f"cannot produce to {batch.topic}-{partition}: {_name(result.error_code)}")
         return produced(batch, partition, result.base_offset, timestamp)
 
     def records(self, topic: str, partition: int | None, offset: int) -> list[Record]:
@@ -151,7 +151,7 @@ class ExternalBackend:
         with self._lock:
             partitions = self._cluster.partitions()
             if topic not in partitions:
-                raise LookupError(f"there is no topic {topic!r}; topics: {', '.join(partitions) or 'none'}")
+                raise NotThere(no_topic(topic, partitions))
             chosen = range(partitions[topic]) if partition is None else (partition,)
             found = [self._read(topic, index, offset) for index in chosen]
         return list(merge(*found, key=lambda record: record.timestamp))
@@ -170,7 +170,7 @@ class ExternalBackend:
             response = self._cluster.leader(topic, partition).call(request, 12)
             (data,) = response.responses[0].partitions
             if data.error_code:
-                raise ValueError(f"cannot read {topic}-{partition}: {_name(data.error_code)}")
+                raise NotPossible(f"cannot read {topic}-{partition}: {_name(data.error_code)}")
             following = at
             for record, next_offset in records_in(topic, partition, bytes(data.records or b"")):
                 following = max(following, next_offset)
@@ -220,7 +220,7 @@ class ExternalBackend:
             response = self._cluster.ask_coordinator(group_id, request, 5, lambda answer: answer.groups[0].error_code)
             (found,) = response.groups
             if found.error_code:
-                raise ValueError(f"cannot describe group {group_id!r}: {_name(found.error_code)}")
+                raise NotPossible(f"cannot describe group {group_id!r}: {_name(found.error_code)}")
             return Group(
                 group_id=group_id,
                 state=found.group_state,
@@ -264,7 +264,7 @@ class ExternalBackend:
             response = self._cluster.ask_coordinator(group_id, request, 2, lambda answer: answer.results[0].error_code)
             (result,) = response.results
             if result.error_code:
-                raise ValueError(f"cannot delete ({_name(result.error_code)}): {self.group(group_id)}")
+                raise NotPossible(f"cannot delete ({_name(result.error_code)}): {self.group(group_id)}")
 
     # Waiting
 

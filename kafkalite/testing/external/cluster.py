@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.testing.external.connection import Connection
+from kafkalite.testing.model.errors import NotPossible
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class ClusterConnections:
         request = ListOffsetsRequest(replica_id=-1, topics=(asked,))
         answer = self.ask_leader(topic, partition, request, 5, lambda response: response.topics[0].partitions[0])
         if answer.error_code:
-            raise ValueError(f"no offsets of {topic}-{partition}: {ErrorCode(answer.error_code).name}")
+            raise NotPossible(f"no offsets of {topic}-{partition}: {ErrorCode(answer.error_code).name}")
         offset: int = answer.offset
         return offset
 
@@ -111,7 +112,7 @@ class ClusterConnections:
                 self._brokers[found.node_id] = (found.host, found.port)
                 return self._node(found.node_id)
             if found.error_code not in _NOT_YET or time.monotonic() > until:
-                raise ValueError(f"group {group_id!r} has no coordinator: {ErrorCode(found.error_code).name}")
+                raise NotPossible(f"group {group_id!r} has no coordinator: {ErrorCode(found.error_code).name}")
             time.sleep(_PAUSE)
 
     def ask_coordinator(self, group_id: str, request: object, most: int, error_of: Callable[[Any], int]) -> Any:

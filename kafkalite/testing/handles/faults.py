@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from kafkalite.testing.model.errors import NotThere
 from kafkalite.testing.model.wait import PATIENCE
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Faults:
         return self._add(which, corrupt=True)
 
     def throttle(self, api: Apis | None, seconds: float, **which: Unpack[Which]) -> InjectedFault:
-        """Tell clients in the reply to wait before they send more; whether they do is theirs."""
+        """Tell clients in the reply to wait before they send more, and do not look at what they send all the same."""
         return self._add(which, api=api, throttle=seconds)
 
     def add(self, **words: Unpack[Words]) -> InjectedFault:
@@ -134,7 +135,7 @@ class Faults:
             if fault.name == name:
                 return fault
         names = ", ".join(repr(fault.name) for fault in self) or "none"
-        raise LookupError(f"there is no fault {name!r}; faults: {names}")
+        raise NotThere(f"there is no fault {name!r}; faults: {names}")
 
     @property
     def fired(self) -> tuple[Fired, ...]:

@@ -20,7 +20,7 @@ from kafkalite.testing.handles.request_log import RequestLogControl
 from kafkalite.testing.handles.topics import Topics
 from kafkalite.testing.handles.waiting import AwaitedWaits, BlockingWaits
 from kafkalite.testing.model.batches import Batch
-from kafkalite.testing.model.errors import BrokerFailed
+from kafkalite.testing.model.errors import BrokerFailed, NotPossible, NotThere
 
 if TYPE_CHECKING:
     from kafkalite.testing.handles.backend import Backend
@@ -77,7 +77,7 @@ class Handle(BlockingWaits):
         partition's turn. A topic that is missing is created. Raises LookupError for a partition that is missing.
         """
         if not values:
-            raise ValueError("there is nothing to produce: give at least one value")
+            raise NotPossible("there is nothing to produce: give at least one value")
         batch = Batch(
             topic=topic, partition=partition, values=values, key=key, headers=tuple(headers), timestamp=timestamp
         )
@@ -167,7 +167,7 @@ class Snapshots:
             free = (number for number in map(str, self._numbers) if number not in self._taken)
             chosen = next(free) if name is None else name
             if chosen in self._taken:
-                raise ValueError(f"there is a snapshot {chosen!r} already")
+                raise NotPossible(f"there is a snapshot {chosen!r} already")
             taken = self._taken[chosen] = Snapshot(self, chosen, self._images.take())
             return taken
 
@@ -178,7 +178,7 @@ class Snapshots:
         """Find a snapshot that was taken and not discarded. Raises LookupError."""
         if name in self._taken:
             return self._taken[name]
-        raise LookupError(f"there is no snapshot {name!r}; snapshots: {', '.join(map(repr, self._taken)) or 'none'}")
+        raise NotThere(f"there is no snapshot {name!r}; snapshots: {', '.join(map(repr, self._taken)) or 'none'}")
 
     def restore(self, snapshot: Snapshot | str) -> None:
         """Go back to a snapshot, or to the one of a name, at the same address.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO, TypedDict
 from kafkalite.controls.request_log.criteria import Criteria, api_key, error_code
 from kafkalite.controls.request_log.exchange import Exchange, Outcome
 from kafkalite.controls.request_log.log import CALLS, SIZE_BYTES, Bounds
+from kafkalite.testing.model.errors import NotPossible, NotThere
 from kafkalite.testing.model.wait import PATIENCE
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _outcome(name: str) -> Outcome:
         return Outcome(name)
     except ValueError:
         known = ", ".join(map(repr, (each.value for each in Outcome)))
-        raise ValueError(f"there is no outcome {name!r}; outcomes: {known}") from None
+        raise NotPossible(f"there is no outcome {name!r}; outcomes: {known}") from None
 
 
 def criteria(api: str | ApiKey | None, filters: Filters, *, since: int = 0) -> Criteria:
@@ -100,7 +101,7 @@ class Requests:
         wanted = criteria(api, filters, since=self._since)
         lines = "".join(f"\n  {exchange}" for exchange in found or self._exchanges(wanted.since)[-10:])
         what = f"there are {len(found)} times {wanted}:" if found else f"there is no {wanted}; the last requests:"
-        raise LookupError(what + lines)
+        raise NotThere(what + lines)
 
     def __iter__(self) -> Iterator[Exchange]:
         return iter(self._exchanges(self._since))

@@ -14,6 +14,7 @@ from kafkalite.testing.in_process.steering import Steering
 from kafkalite.testing.in_process.thread import on_a_thread
 from kafkalite.testing.in_process.watching import Watch
 from kafkalite.testing.model.batches import Batch, Turns, batch_of, existing, produced
+from kafkalite.testing.model.errors import NotPossible
 from kafkalite.testing.model.views import Group, Record, Topic
 from kafkalite.testing.model.wait import Wait
 from kafkalite_storage.errors import StorageError
@@ -90,7 +91,7 @@ class LocalBackend:
             try:
                 self._node.create_topic(name, partitions, configs)
             except StorageError as error:
-                raise ValueError(f"topic {name!r} cannot be created: {error}") from None
+                raise NotPossible(f"topic {name!r} cannot be created: {error}") from None
 
         self._portal.call(create)
 
@@ -200,7 +201,7 @@ class LocalBackend:
             )
             if reply.error_code:
                 error = ErrorCode(reply.error_code).name
-                raise ValueError(f"cannot delete ({error}): {looking.group_of(self._node, group_id)}")
+                raise NotPossible(f"cannot delete ({error}): {looking.group_of(self._node, group_id)}")
 
         self._portal.call(delete)
 
@@ -226,4 +227,4 @@ class _Refusal:
         self.error_code = response.results[0].error_code
 
     def fail(self, reason: str) -> None:
-        raise ValueError(reason)
+        raise NotPossible(reason)

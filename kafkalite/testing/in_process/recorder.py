@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kafkalite.controls.request_log.exchange import Outcome
 from kafkalite.server.request_logging import request_log
 from kafkalite.testing.in_process.waits import Waits
-from kafkalite.testing.model.errors import BrokerFailed
+from kafkalite.testing.model.errors import BrokerFailed, NotPossible, NotThere
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
@@ -42,7 +42,7 @@ class Recorder:
     def log(self) -> RequestLog:
         """The log that records, or recorded last. Raises LookupError if there never was one."""
         if self._log is None:
-            raise LookupError(
+            raise NotThere(
                 "the request log is off and has recorded nothing: "
                 "use `with kafkalite.requests.recording() as log:` or kafkalite.requests.start()"
             )
@@ -53,7 +53,7 @@ class Recorder:
 
         def start() -> None:
             if self._is_on:
-                raise ValueError("the request log is on already")
+                raise NotPossible("the request log is on already")
             log = request_log(
                 lambda: self._broker.node, bounds=bounds, on_change=lambda logged: self._changed(log, logged)
             )
@@ -91,7 +91,7 @@ class Recorder:
     def until(self, criteria: Criteria) -> Wait[Exchange]:
         """Wait for an exchange that has ended; or, if its outcome is asked for, that has this one."""
         if not self._is_on:
-            raise ValueError(
+            raise NotPossible(
                 "the request log is off, and would wait for ever: kafkalite.requests.start() switches it on"
             )
 

@@ -12,6 +12,7 @@ import trio
 from kafkalite.controls.group_rules import CoordinatorAway, Fenced, Silence
 from kafkalite.testing.in_process.injection import Injection
 from kafkalite.testing.in_process.recorder import Recorder
+from kafkalite.testing.model.errors import NotPossible, NotThere
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
@@ -81,11 +82,11 @@ class Steering:
         and is in no group.
         """
         if isinstance(keep_alive, str):
-            raise ValueError(f"keep_alive takes several names: [{keep_alive!r}]")
+            raise NotPossible(f"keep_alive takes several names: [{keep_alive!r}]")
         if not 0 <= seconds < inf:
-            raise ValueError(f"time cannot be advanced by {seconds} s")
+            raise NotPossible(f"time cannot be advanced by {seconds} s")
         if self.now()[1] / 1000 + seconds > _LAST_SECOND:
-            raise ValueError(f"time cannot be advanced by {seconds} s: the calendar ends with the year 9999")
+            raise NotPossible(f"time cannot be advanced by {seconds} s: the calendar ends with the year 9999")
         self._portal.call_async(lambda: self._advance(seconds, frozenset(keep_alive)))
 
     async def _advance(self, seconds: float, keep_alive: frozenset[str]) -> None:
@@ -116,10 +117,12 @@ class Steering:
             for _ in range(_TURNS):
                 await trio.lowlevel.checkpoint()
         self._coordinator.keep_alive(keep_alive, now=self._clock.now())
-        # Retention pauses between logs, by the machine's clock: whoever looks next shall not see it half done.
+        # Retention and compaction pause, by the machine's clock: whoever looks next shall not see them half done.
         for shortened in self._node.storage.delete_expired(self._clock.wall_ms()):
             if shortened is not None:
                 self._node.topic_changed(shortened)
+        if self._node.log_cleaner is not None:
+            await self._node.log_cleaner.catch_up()
         self._node.after_request()
         self._watch.check()
 
@@ -146,7 +149,7 @@ class Steering:
         missing = ", ".join(map(repr, sorted(names - known)))
         if missing:
             clients = ", ".join(sorted({m.client_id for m in members})) or "none"
-            raise LookupError(f"cannot keep {missing} alive: in no group; clients that are members: {clients}")
+            raise NotThere(f"cannot keep {missing} alive: in no group; clients that are members: {clients}")
 
     # Groups
 
@@ -166,7 +169,7 @@ class Steering:
 
         def fence(member_id: str) -> Effects:
             if self._watch.group(group_id).member(member_id).group_instance_id is None:
-                raise ValueError(
+                raise NotPossible(
                     f"{member} has no group.instance.id, and only static members can be fenced (KIP-345): expire it, "
                     "and it is told UNKNOWN_MEMBER_ID"
                 )
@@ -184,7 +187,7 @@ class Steering:
 
         def rebalance() -> None:
             if not self._watch.group(group_id).members:
-                raise LookupError(f"{self._watch.group(group_id)}: there is nobody to rebalance")
+                raise NotThere(f"{self._watch.group(group_id)}: there is nobody to rebalance")
             self._rebalance_if_any(group_id, "a rebalance was forced")
 
         self._portal.call(rebalance)
@@ -272,9 +275,13 @@ def _owners(assignment: Mapping[str, Collection[tuple[str, int]]]) -> dict[tuple
     for member, partitions in assignment.items():
         for each in partitions:
             if isinstance(each, str) or len(each) != 2 or each[1] < 0:
-                raise ValueError(f"{member!r} gets pairs of a topic and a partition, [('clicks', 0)], and not {each!r}")
+                raise NotPossible(
+                    f"{member!r} gets pairs of a topic and a partition, [('clicks', 0)], and not {each!r}"
+                )
             topic, index = each
             other = owners.setdefault((topic, index), member)
             if other != member:
-                raise ValueError(f"{topic}-{index} cannot be pinned to both {other!r} and {member!r}: it has one owner")
+                raise NotPossible(
+                    f"{topic}-{index} cannot be pinned to both {other!r} and {member!r}: it has one owner"
+                )
     return owners

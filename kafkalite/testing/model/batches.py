@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kafkalite.partitioning import partition_for_key
+from kafkalite.testing.model.errors import NotThere
 from kafkalite.testing.model.views import Header, Record
 from kafkalite_wire import records as wire
 
@@ -62,7 +63,7 @@ class Turns:
 def existing(topic: str, partition: int, partitions: int) -> int:
     """Give a partition back that a topic has. Raises LookupError for any other."""
     if not 0 <= partition < partitions:
-        raise LookupError(f"topic {topic!r} has {partitions} partition(s), and no {partition}")
+        raise NotThere(f"topic {topic!r} has {partitions} partition(s), and no {partition}")
     return partition
 
 

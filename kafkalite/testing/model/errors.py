@@ -11,3 +11,11 @@ class NotOnThisBroker(Exception):  # noqa: N818
 
 class BrokerFailed(Exception):  # noqa: N818
     """The broker failed on its thread, or a request failed in it in a way that nobody foresaw; see the cause."""
+
+
+class NotThere(LookupError):  # noqa: N818
+    """Nothing is called so; the message tells what there is."""
+
+
+class NotPossible(ValueError):  # noqa: N818
+    """It cannot be done, as things are or as it was asked for; the message tells why."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from kafkalite.testing.model.errors import NotThere
 
 Header = tuple[str, bytes | None]
 
@@ -27,6 +29,11 @@ class Topic:
     partitions: int
     start_offsets: tuple[int, ...]
     end_offsets: tuple[int, ...]
+
+
+def no_topic(name: str, topics: Iterable[str]) -> str:
+    """Say that there is no topic of a name, and which there are."""
+    return f"there is no topic {name!r}; topics: {', '.join(topics) or 'none'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +117,7 @@ class Group:
             return found[0]
         known = ", ".join(f"{member.client_id} ({member.member_id})" for member in self.members) or "none"
         many = f"{len(found)} members are" if found else "no member is"
-        raise LookupError(f"{many} called {name!r} in group {self.group_id!r}; its members: {known}")
+        raise NotThere(f"{many} called {name!r} in group {self.group_id!r}; its members: {known}")
 
     def __str__(self) -> str:
         """Describe the group for people, over several lines."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.testing.model.errors import NotThere
 from kafkalite.web import shown
 from kafkalite.web.answers import BadInput
 from kafkalite.web.routes.taken import Nothing, Patient
@@ -76,7 +77,7 @@ def topics(handle: Handle, _: Nothing) -> Json:
 def topic(handle: Handle, asked: OneTopic) -> Json:
     """Show a topic: its partitions, their first and next offsets."""
     if asked.topic not in handle.topics:
-        raise LookupError(f"there is no topic {asked.topic!r}; topics: {', '.join(handle.topics) or 'none'}")
+        raise NotThere(f"there is no topic {asked.topic!r}; topics: {', '.join(handle.topics) or 'none'}")
     return shown.topic(handle.topics[asked.topic])
 
 

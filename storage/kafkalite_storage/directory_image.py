@@ -57,12 +57,11 @@ class DirectoryImage:
         for partition in self.partitions.values():
             images.use(partition)
 
-    def clone(self, path: str) -> None:
-        """Make a data directory of the same content, on the same file system, that may be opened."""
+    def again(self, path: str) -> "DirectoryImage":
+        """Make another image of the same content, which lasts when this one has been removed."""
         with storage_failures(path):
             self.clone_files(path)
-            for name in self.partitions:
-                self.clone_partition(name, path)
+            return DirectoryImage(self.filesystem, path, self.partitions, self._images, self.ends)
 
     def clone_files(self, path: str) -> None:
         """Put the files of the data directory itself into another one; raises OSError."""
@@ -84,25 +83,26 @@ class DirectoryImage:
             if self.filesystem.exists(self.path):
                 self.filesystem.remove_directory(self.path)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a data directory that nobody has open anywhere on the machine, and sync it; the copy shares no file.
 
-def save_directory(fs: FileSystem, source: str, path: str | os.PathLike[str]) -> None:
-    """Write a data directory that nobody has open anywhere on the machine, and sync it; the copy shares no file.
-
-    Raises FileExistsError if anything is there, and StorageFailure.
-    """
-    target, disk = os.fspath(path).rstrip("/"), OsFileSystem()
-    if disk.exists(target) and disk.list(target):
-        raise FileExistsError(f"{target} is not empty")
-    with storage_failures(target):
-        _save(fs, source, disk, target)
+        May run in another thread than everything else. Raises FileExistsError if anything is there, and StorageFailure.
+        """
+        target, disk = os.fspath(path).rstrip("/"), OsFileSystem()
+        if disk.exists(target) and disk.list(target):
+            raise FileExistsError(f"{target} is not empty")
+        with storage_failures(target):
+            for name, partition in self.partitions.items():
+                with partition.lock:
+                    _save(partition.fs, partition.path, disk, f"{target}/{name}")
+            _save(self.filesystem, self.path, disk, target)
 
 
 def _save(fs: FileSystem, source: str, disk: OsFileSystem, target: str) -> None:
+    """Write the files of one directory, and sync them."""
     disk.make_directory(target)
     for name in fs.list(source):
-        if is_of_partition(name):
-            _save(fs, f"{source}/{name}", disk, f"{target}/{name}")
-        elif isinstance(fs, OsFileSystem):
+        if isinstance(fs, OsFileSystem):
             disk.copy(f"{source}/{name}", f"{target}/{name}")
             disk.open(f"{target}/{name}").sync()
         else:

@@ -6,6 +6,7 @@ from typing import Any
 
 from kafkalite_storage import exchange
 from kafkalite_storage.directory_image import DirectoryImage
+from kafkalite_storage.directory_imaging import fork_directory
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch, iter_records, read_header
@@ -63,8 +64,7 @@ class Kept:
     def content_of_image(self, image: DirectoryImage) -> Content:
         """Look into an image as a fork would: in a clone of it."""
         path = f"{self.path}-looked-into"
-        image.clone(path)
-        storage = self.open(path)
+        storage = self.open(handover=fork_directory(image, path))
         assert storage.was_clean
         found = content_of(storage)
         assert all(not log.recovery.scanned_bytes for log in storage.open_logs.values()), "it need not be recovered"

@@ -8,7 +8,7 @@ import pytest
 from kafkalite_storage import log_image
 from kafkalite_storage.cleaner import Cleaner
 from kafkalite_storage.data_directory import DataDirectory
-from kafkalite_storage.directory_image import save_directory
+from kafkalite_storage.directory_imaging import fork_directory
 from kafkalite_storage.errors import DataDirectoryInUse, StorageFailure
 from kafkalite_storage.filesystem import OsFileSystem
 from kafkalite_storage.inspection import verify
@@ -225,20 +225,21 @@ def test_a_saved_image_is_a_data_directory_in_order(kept: Kept, tmp_path: Path) 
     fill(kept)
     before, image = kept.content(), kept.take()
     change(kept)
-    image.clone(f"{kept.path}/.snapshots/clone")
-    save_directory(kept.fs, f"{kept.path}/.snapshots/clone", tmp_path / "saved")
+    again = image.again(f"{kept.path}/.snapshots/again")
+    image.remove()
+    again.save(tmp_path / "saved")
     findings: list[Finding] = []
     verify(OsFileSystem(), str(tmp_path / "saved"), Report(findings.append))
     assert not findings
     with pytest.raises(FileExistsError, match="is not empty"):
-        save_directory(kept.fs, f"{kept.path}/.snapshots/clone", tmp_path / "saved")
+        again.save(tmp_path / "saved")
     other = Kept(OsFileSystem(), str(tmp_path / "saved"))
     assert other.storage.was_clean
     assert other.content() == before
     assert other.storage.cluster_id == kept.storage.cluster_id
     other.put(b"its own")
     other.storage.close()
-    assert kept.content_of_image(image) == before
+    assert kept.content_of_image(again) == before
 
 
 def test_what_is_not_the_brokers_is_left_alone(kept: Kept) -> None:
@@ -349,10 +350,7 @@ def test_two_directories_from_one_image_do_not_see_each_other(kept: Kept) -> Non
     fill(kept)
     before, image = kept.content(), kept.take()
     forks = [f"{kept.path}/.snapshots/fork-{number}" for number in range(2)]
-    storages = []
-    for fork in forks:
-        image.clone(fork)
-        storages.append(kept.open(fork))
+    storages = [kept.open(handover=fork_directory(image, fork)) for fork in forks]
     original, kept.storage = kept.storage, storages[0]
     change(kept)
     assert content_of(storages[1]) == before == content_of(original)

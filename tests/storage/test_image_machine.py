@@ -148,14 +148,10 @@ class ImageMachine(RuleBasedStateMachine):
         self.images.pop(number)[0].remove()
 
     @precondition(lambda self: self.images)
-    @rule(data=st.data(), forked=st.booleans())
-    def look_into(self, data: st.DataObject, forked: bool) -> None:
+    @rule(data=st.data())
+    def look_into(self, data: st.DataObject) -> None:
         image, model = data.draw(st.sampled_from(self.images))
-        if forked:
-            storage = self.kept.open(handover=fork_directory(image, "/looked-into"))
-        else:
-            image.clone("/looked-into")
-            storage = self.kept.open("/looked-into")
+        storage = self.kept.open(handover=fork_directory(image, "/looked-into"))
         assert storage.was_clean
         check(storage, model)
         storage.close()

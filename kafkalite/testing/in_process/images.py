@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from kafkalite.clock import MACHINE_CLOCK, SteerableClock
-from kafkalite_storage.directory_image import save_directory
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
@@ -50,12 +49,11 @@ class Images:
 
         It is on the disk when this returns. Raises FileExistsError if anything is there, and StorageError.
         """
-        copy = f"{image.path}-saved-{uuid4().hex}"
-        self._portal.call(lambda: image.clone(copy))
+        saved = self._portal.call(lambda: image.again(f"{image.path}-saved-{uuid4().hex}"))
         try:
-            save_directory(image.filesystem, copy, path)
+            saved.save(path)
         finally:
-            image.filesystem.remove_directory(copy)
+            self.remove(saved)
 
     def remove(self, image: DirectoryImage) -> None:
         """Give back what an image takes; nothing happens if it is gone."""

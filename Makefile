@@ -7,6 +7,9 @@ DATA = ./kafkalite-data
 BIN := $(VENV)/bin
 # Real clients, real sessions, a machine that may be busy: a wait that ran out is tried once more, and shown as a rerun.
 PATIENCE = --reruns 1 --only-rerun 'passed while waiting'
+# Much of the time passes in waiting for clients and processes, so one more than the processors share them well. Who is
+# done takes from the others: a few tests take minutes, and what stands behind them in a queue would wait.
+WORKERS = --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := kafkalite wire storage conformance_tests tests
 
@@ -25,7 +28,7 @@ demo: $(VENV)/.installed-demo ## watch consumer groups at work, with a broker of
 test: unit conformance ## run everything: the tests, and the conformance suite on kafkalite
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/pytest tests --numprocesses auto $(PATIENCE) $(ARGS)
+	$(BIN)/pytest tests $(WORKERS) $(PATIENCE) $(ARGS)
 
 conformance: $(VENV)/.installed-dev
 	$(BIN)/python -m kafkalite_conformance --broker kafkalite $(PATIENCE)

@@ -61,6 +61,7 @@ def measure(filling: Filling, data: Path | None, rounds: int) -> dict[str, list[
     with run(data=data) as broker:
         filling.fill(broker)
         times["start and fill"] = [(time.perf_counter() - started) * 1000]
+        timed("first take", broker.snapshots.take)
         for _ in range(rounds):
             snapshots = [broker.snapshots.take()]  # what was produced in the round before is in this one, unmeasured
             timed("take", lambda made=snapshots: made.append(broker.snapshots.take()))
@@ -83,12 +84,12 @@ def main(*, rounds: int, scratch: Path | None) -> None:
         folder = Path(name)
         print(this_machine(folder).described())
         print()
-        print("| kept | in | start and fill ms | take ms | restore ms | fork ms |")
-        print("| --- | --- | ---: | ---: | ---: | ---: |")
+        print("| kept | in | start and fill ms | first take ms | take ms | restore ms | fork ms |")
+        print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
         for number, filling in enumerate(FILLINGS):
             for place in ("memory", "disk"):
                 times = measure(filling, folder / f"{number}" if place == "disk" else None, rounds)
-                cells = [f"{times['start and fill'][0]:.0f}"]
+                cells = [f"{times['start and fill'][0]:.0f}", f"{times['first take'][0]:.1f}"]
                 cells += [f"{statistics.median(times[step]):.1f} ({max(times[step]):.1f})" for step in _STEPS]
                 print(f"| {filling.name} | {place} | {' | '.join(cells)} |", flush=True)
 

@@ -24,6 +24,7 @@ from kafkalite.server.listener import Listener, open_socket
 from kafkalite.tending import Tending
 from kafkalite_storage import exchange
 from kafkalite_storage.directory_image import DirectoryImage
+from kafkalite_storage.directory_imaging import fork_directory
 from kafkalite_storage.images import SNAPSHOTS
 from kafkalite_wire.apis import APIS
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from kafkalite.config import BrokerConfig
     from kafkalite.unforeseen import Unforeseen
     from kafkalite_storage.filesystem import FileSystem
+    from kafkalite_storage.handover import Handover
 
 log = getLogger("kafkalite.broker")
 
@@ -56,7 +58,7 @@ class Broker:
         addresses = await nursery.start(Broker(config).run)
 
     Without a configuration it listens on a free port of 127.0.0.1 and keeps everything in memory. ``file_system`` is
-    where the data directory lies, by default the machine's.
+    where the data directory lies, by default the machine's; with ``handover`` it is owned already.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Broker:
         *,
         clock: Clock = MACHINE_CLOCK,
         file_system: FileSystem | None = None,
+        handover: Handover | None = None,
     ) -> None:
         if config is None:
             from kafkalite.config import load
@@ -74,6 +77,7 @@ class Broker:
             file_system = MemoryFileSystem() if file_system is None else file_system
         self.config = config
         self._file_system = file_system
+        self._handover = handover
         self._node: Node | None = None
         self._deadlines = Deadlines(clock)
         self._listeners: tuple[Listener, ...] = ()
@@ -125,7 +129,7 @@ class Broker:
         Raises StartError when one of them cannot be had.
         """
         config = self.config
-        node = Node(config, self._deadlines, self._file_system)
+        node = Node(config, self._deadlines, self._file_system, handover=self._handover)
         dispatch = Dispatch(node)
         listeners: list[Listener] = []
         try:
@@ -259,10 +263,10 @@ class Broker:
         """
         self._images += 1
         path = self.config.data_dir / SNAPSHOTS / f"fork-{self._images}"
-        snapshot.clone(str(path))
+        handover = fork_directory(snapshot, str(path))
         listen = tuple(HostPort(address.host, 0) for address in self.config.listen)
         config = replace(self.config, data_dir=path, listen=listen, advertise=None, advertise_outside=None)
-        return Broker(config, clock=clock, file_system=snapshot.filesystem)
+        return Broker(config, clock=clock, file_system=snapshot.filesystem, handover=handover)
 
     async def __aenter__(self) -> Self:
         """Start, and return when clients can connect. Raises StartError."""
@@ -289,8 +293,8 @@ class Broker:
 def _successor(before: Node, snapshot: DirectoryImage) -> Node:
     """Exchange the content of the data directory, and open it again."""
     fs, least_producer_id = before.storage.filesystem, before.next_producer_ids
-    directory = before.exchange(snapshot)
-    node = Node(before.config, before.deadlines, fs, directory=directory, least_producer_id=least_producer_id)
+    handover = before.exchange(snapshot)
+    node = Node(before.config, before.deadlines, fs, handover=handover, least_producer_id=least_producer_id)
     node.succeed(before)
     return node
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from kafkalite.config import BrokerConfig
     from kafkalite.deadlines import Deadlines
     from kafkalite.log_cleaner import LogCleaner
-    from kafkalite_storage.data_directory import DataDirectory
     from kafkalite_storage.directory_image import DirectoryImage
     from kafkalite_storage.filesystem import FileSystem
+    from kafkalite_storage.handover import Handover
     from kafkalite_storage.log import AppendInfo, PartitionLog
     from kafkalite_storage.topics import Topic
     from kafkalite_wire.records import BatchHeader
@@ -63,13 +63,13 @@ class Node:
         deadlines: Deadlines,
         file_system: FileSystem | None = None,
         *,
-        directory: DataDirectory | None = None,
+        handover: Handover | None = None,
         least_producer_id: int = 0,
     ) -> None:
         """Open the data directory, by default on the machine's file system, and replay what it says.
 
-        ``directory`` is the same directory where another node had it before (:meth:`exchange`), and
-        ``least_producer_id`` what that one gives out no more. Raises StartError.
+        ``handover`` is what another node left of the same directory (:meth:`exchange`), and ``least_producer_id`` what
+        that one gives out no more. Raises StartError.
         """
         self.config = config
         self.node_id = config.node_id
@@ -97,7 +97,7 @@ class Node:
                 defaults=config.log_defaults,
                 new_uuid=_random_uuid,
                 now_ms=self.wall_ms(),
-                directory=directory,
+                handover=handover,
             )
         except (DataDirectoryInUse, DataDirectoryCorrupt, UnsupportedFormat) as error:
             raise StartError(str(error)) from None
@@ -268,15 +268,15 @@ class Node:
         self.pending_fetches.wake_all()
         self.pending_fetches.complete_ready()
 
-    def exchange(self, image: DirectoryImage) -> DataDirectory:
+    def exchange(self, image: DirectoryImage) -> Handover:
         """Do nothing any more, and put what an image holds into the place of what is kept, for the next node.
 
         Nothing has changed if it raises StorageError. Raises OSError, after which the next start completes it.
         """
-        directory = self.storage.exchange(image)
+        handover = self.storage.exchange(image)
         self.groups.retire()
         self.commits.retire()
-        return directory
+        return handover
 
     def succeed(self, before: Node) -> None:
         """Go on with what the node before was told and what is no state: the address for outside, who steers."""

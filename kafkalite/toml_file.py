@@ -135,17 +135,18 @@ def _statements(source: str) -> Iterator[_Statement]:
 
 def _opened(said: dict[str, object], numbers: dict[tuple[str | int, ...], int]) -> tuple[str | int, ...]:
     """Tell which table a header opens; in an array of tables a new one, or what is in the last."""
-    table: tuple[str | int, ...] = ()
+    table: list[str | int] = []
     while said:
         ((key, value),) = said.items()
-        table = (*table, key)
+        table.append(key)
+        place = tuple(table)
         if isinstance(value, list):
-            numbers[table] = numbers.get(table, -1) + 1
+            numbers[place] = numbers.get(place, -1) + 1
             (value,) = cast("list[object]", value)
-        if table in numbers:
-            table = (*table, numbers[table])
+        if place in numbers:
+            table.append(numbers[place])
         said = cast("dict[str, object]", value)
-    return table
+    return tuple(table)
 
 
 def _says(said: object, steps: tuple[str | int, ...]) -> bool:

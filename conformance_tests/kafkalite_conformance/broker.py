@@ -1,14 +1,18 @@
 """What the suite needs of a broker: an address, and for one that it started itself, a switch."""
 
+import random
 import socket
 import struct
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 # A Metadata request v1 for no topic, written by hand: size, key 3, version 1, correlation 7, client id "ready?".
 _METADATA_REQUEST = bytes.fromhex("00000014 0003 0001 00000007 0006 7265616479 3f 00000000".replace(" ", ""))
+
+_NOT_EPHEMERAL: Final = range(20_000, 32_000)
+"""Ports that nobody gets who asks for any port, or connects from one: these begin at 32768 or above."""
 
 
 class Broker(Protocol):
@@ -51,11 +55,13 @@ class BrokerStarter(Protocol):
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a loopback port that nobody listens on now, and that the system does not give to others meanwhile."""
+    while True:
+        # Not of `random` itself, which Hypothesis seeds alike in all processes.
+        port = random.SystemRandom().choice(_NOT_EPHEMERAL)
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def serves_metadata(bootstrap: str) -> bool:

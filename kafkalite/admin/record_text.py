@@ -7,13 +7,14 @@ bytes stand in base64 under `value_base64`, and null is null.
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import Formatter
 from typing import Any, Final, cast
 
 from kafkalite.admin.positions import written_time
+from kafkalite.record_json import bytes_of, member
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -74,7 +75,7 @@ def from_json(line: bytes | str) -> NewRecord:
     return NewRecord(
         value=_bytes_of(row, "value"),
         key=_bytes_of(row, "key"),
-        headers=tuple((name, _encoded(value)) for name, value in cast("dict[str, Any]", headers).items()),
+        headers=tuple((name, bytes_of(value)) for name, value in cast("dict[str, Any]", headers).items()),
         partition=row.get("partition"),
         timestamp=row.get("timestamp"),
     )
@@ -87,8 +88,8 @@ def to_json(record: StoredRecord) -> str:
         "partition": record.partition,
         "offset": record.offset,
         "timestamp": record.timestamp,
-        **_json_of("key", record.key),
-        **_json_of("value", record.value),
+        **member("key", record.key),
+        **member("value", record.value),
     }
     if record.headers:
         row["headers"] = {name: _shown(value, None) for name, value in record.headers}
@@ -127,22 +128,7 @@ def _bytes_of(row: Mapping[str, Any], name: str) -> bytes | None:
             return b64decode(row[f"{name}_base64"], validate=True)
         except (ValueError, TypeError):
             raise ValueError(f"{name}_base64 is not base64") from None
-    return _encoded(row.get(name))
-
-
-def _encoded(value: object) -> bytes | None:
-    if value is None:
-        return None
-    return value.encode() if isinstance(value, str) else json.dumps(value, separators=(",", ":")).encode()
-
-
-def _json_of(name: str, data: bytes | None) -> dict[str, str | None]:
-    if data is None:
-        return {name: None}
-    try:
-        return {name: data.decode()}
-    except UnicodeDecodeError:
-        return {f"{name}_base64": b64encode(data).decode()}
+    return bytes_of(row.get(name))
 
 
 def _shown(data: bytes | None, null: Any) -> Any:

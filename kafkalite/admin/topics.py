@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from kafkalite.admin.failures import AdminError, name_of, not_found, refused
+from kafkalite_wire.uuid_text import format_uuid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +153,6 @@ def _partition(topic: str, row: Mapping[str, Any], ranges: Mapping[tuple[str, in
 
 
 def _words(topic_id: object) -> str:
-    """Write a topic id as Kafka's tools do: the URL-safe base64 of its bytes."""
+    """Write a topic id as Kafka's tools do."""
     told = UUID(str(topic_id)) if topic_id else UUID(int=0)
-    if told.int == 0:
-        return ""
-    from base64 import urlsafe_b64encode
-
-    return urlsafe_b64encode(told.bytes).decode().rstrip("=")
+    return "" if told.int == 0 else format_uuid(told.bytes)

@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from kafkalite.config.property import ConfigError
 from kafkalite.config.setting import flatten, text_of
+from kafkalite.record_json import bytes_of
 from kafkalite.toml_file import Place, TomlFile
 from kafkalite_storage.errors import InvalidConfig, InvalidTopic
 from kafkalite_storage.topic_config import TOPIC_CONFIGS, validate
@@ -126,19 +127,10 @@ def _record(described: object, at: Place, path: str) -> InitialRecord:
         raise problem("partition must be a whole number")
     try:
         return InitialRecord(
-            key=_bytes(record.get("key")),
-            value=_bytes(record.get("value")),
-            headers=tuple((name, _bytes(value) or b"") for name, value in cast("dict[str, object]", headers).items()),
+            key=bytes_of(record.get("key")),
+            value=bytes_of(record.get("value")),
+            headers=tuple((name, bytes_of(value) or b"") for name, value in cast("dict[str, object]", headers).items()),
             partition=partition,
         )
     except TypeError as error:
         raise problem(error) from None
-
-
-def _bytes(value: object) -> bytes | None:
-    """Encode text as it is, everything else as JSON; what is missing is null. Raises TypeError for what JSON lacks."""
-    if value is None or isinstance(value, str):
-        return value if value is None else value.encode()
-    import json
-
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TYPE_CHECKING
+
+from kafkalite.record_json import member
 
 if TYPE_CHECKING:
     from kafkalite.controls.faults.firings import Fired
@@ -29,19 +30,10 @@ def record(view: Record) -> Json:
         "partition": view.partition,
         "offset": view.offset,
         "timestamp": view.timestamp,
-        **_text("key", view.key),
-        **_text("value", view.value),
-        "headers": [{"name": name, **_text("value", value)} for name, value in view.headers],
+        **member("key", view.key),
+        **member("value", view.value),
+        "headers": [{"name": name, **member("value", value)} for name, value in view.headers],
     }
-
-
-def _text(name: str, data: bytes | None) -> dict[str, Json]:
-    if data is None:
-        return {name: None}
-    try:
-        return {name: data.decode()}
-    except UnicodeDecodeError:
-        return {f"{name}_base64": b64encode(data).decode()}
 
 
 def group(view: Group) -> Json:

@@ -4,12 +4,12 @@ Each is replaced as a whole, so a reader sees the old or the new content. Reader
 that nobody could have written.
 """
 
-import base64
 import json
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from kafkalite_wire.crc import crc32c
+from kafkalite_wire.uuid_text import format_uuid, parse_uuid
 
 TopicPartition = tuple[str, int]
 
@@ -77,22 +77,9 @@ def _lines(content: bytes) -> list[str]:
     return entries
 
 
-def format_topic_id(topic_id: bytes) -> str:
-    """Write an id of 16 bytes as Kafka prints it: URL-safe base64 without padding."""
-    return base64.urlsafe_b64encode(topic_id).decode().rstrip("=")
-
-
-def parse_topic_id(text: str) -> bytes:
-    """Read an id that Kafka printed."""
-    topic_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if len(topic_id) != 16:  # the size of a UUID
-        raise ValueError(f"{text!r} is not the base64 of 16 bytes")
-    return topic_id
-
-
 def encode_partition_metadata(topic_id: bytes) -> bytes:
     """Write the id of the topic that a partition directory belongs to."""
-    return f"version: {_VERSION}\ntopic_id: {format_topic_id(topic_id)}".encode()
+    return f"version: {_VERSION}\ntopic_id: {format_uuid(topic_id)}".encode()
 
 
 def decode_partition_metadata(content: bytes) -> bytes:
@@ -100,7 +87,7 @@ def decode_partition_metadata(content: bytes) -> bytes:
     fields = dict(line.split(": ", 1) for line in content.decode().splitlines() if line)
     if "topic_id" not in fields:
         raise ValueError("partition.metadata has no topic_id")
-    return parse_topic_id(fields["topic_id"])
+    return parse_uuid(fields["topic_id"])
 
 
 def encode_properties(properties: Mapping[str, str]) -> bytes:

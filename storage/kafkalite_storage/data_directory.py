@@ -18,11 +18,11 @@ from kafkalite_storage.checkpoints import (
     encode_clean_shutdown,
     encode_offsets,
     encode_properties,
-    format_topic_id,
 )
 from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, UnsupportedFormat
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.images import Images
+from kafkalite_wire.uuid_text import format_uuid
 
 log = getLogger("kafkalite.storage")
 
@@ -74,10 +74,10 @@ class DataDirectory:
             if properties.get("node.id", str(node_id)) != str(node_id):
                 raise DataDirectoryCorrupt(f"{self.path} belongs to node {properties['node.id']}, not {node_id}")
             return known
-        made = format_topic_id(new_uuid()) if cluster_id is None else cluster_id
+        made = format_uuid(new_uuid()) if cluster_id is None else cluster_id
         properties = {
             "node.id": str(node_id),
-            "directory.id": format_topic_id(new_uuid()),
+            "directory.id": format_uuid(new_uuid()),
             "version": _VERSION,
             "cluster.id": made,
         }

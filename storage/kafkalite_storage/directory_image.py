@@ -14,11 +14,11 @@ from kafkalite_storage.checkpoints import (
     LOG_START_OFFSETS,
     META_PROPERTIES,
     RECOVERY_POINTS,
+    TopicPartition,
 )
 from kafkalite_storage.errors import storage_failures
 from kafkalite_storage.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.images import Images, PartitionImage
-from kafkalite_storage.log_image import image_closed_directory
 from kafkalite_storage.partition_directories import DELETED
 
 #: Checkpoints of Kafka's that it replaces as a whole, as all of these are: so they may be linked.
@@ -40,10 +40,19 @@ class DirectoryImage:
     Whoever made it removes it; until then all may be made from it that is wanted. Raises StorageFailure.
     """
 
-    def __init__(self, fs: FileSystem, path: str, partitions: Mapping[str, PartitionImage], images: Images) -> None:
+    def __init__(
+        self,
+        fs: FileSystem,
+        path: str,
+        partitions: Mapping[str, PartitionImage],
+        images: Images,
+        ends: Mapping[TopicPartition, int],
+    ) -> None:
         self.filesystem = fs
         self.path = path
         self.partitions = dict(partitions)
+        #: Where each partition of a topic ends.
+        self.ends = ends
         self._images = images
         for partition in self.partitions.values():
             images.use(partition)
@@ -64,8 +73,7 @@ class DirectoryImage:
 
     def clone_partition(self, name: str, path: str) -> None:
         """Put one partition into another data directory; raises OSError."""
-        self.filesystem.make_directory(f"{path}/{name}")
-        image_closed_directory(self.filesystem, self.partitions[name].path, f"{path}/{name}", quickly=False)
+        self.partitions[name].clone(self.filesystem, f"{path}/{name}")
 
     def remove(self) -> None:
         """Remove the image; nothing happens if it is gone."""

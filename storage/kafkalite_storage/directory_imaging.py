@@ -14,9 +14,12 @@ from kafkalite_storage.data_directory import DataDirectory
 from kafkalite_storage.directory_image import KEPT_FILES, DirectoryImage
 from kafkalite_storage.errors import storage_failures
 from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.handover import Handover
 from kafkalite_storage.images import SNAPSHOTS, Mark, PartitionImage
-from kafkalite_storage.log_image import write_new
+from kafkalite_storage.log import PartitionLog
+from kafkalite_storage.log_image import ImageTarget, write_new
 from kafkalite_storage.metadata_log import MetadataLog
+from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.partition_directories import partition_name
 from kafkalite_storage.partition_logs import PartitionLogs
 from kafkalite_storage.topics import METADATA_TOPIC
@@ -24,17 +27,38 @@ from kafkalite_storage.topics import METADATA_TOPIC
 METADATA_PARTITION: Final = partition_name(METADATA_TOPIC, 0)
 
 
+def fork_directory(image: DirectoryImage, path: str) -> Handover:
+    """Make and own a data directory that begins with what an image holds, on the same file system.
+
+    Partitions get their directories when they are first used, also when the image itself has been removed meanwhile; so
+    nobody else can open it. Raises StorageError.
+    """
+    with storage_failures(path):
+        image.clone_files(path)
+        image.clone_partition(METADATA_PARTITION, path)
+        directory = DataDirectory(image.filesystem, path)
+        directory.images.put_in_place(image.partitions)
+        return Handover(directory=directory)
+
+
 class DirectoryImaging:
     """The images of one data directory for as long as its logs are open. Raises StorageError."""
 
     def __init__(
-        self, fs: FileSystem, directory: DataDirectory, partitions: PartitionLogs, metadata: MetadataLog
+        self,
+        fs: FileSystem,
+        directory: DataDirectory,
+        partitions: PartitionLogs,
+        metadata: MetadataLog,
+        files: OpenFiles,
     ) -> None:
         self._fs = fs
+        self._directory = directory
         self._path = directory.path
         self._images = directory.images
         self._partitions = partitions
         self._metadata = metadata
+        self._files = files
 
     def take(self, name: str) -> DirectoryImage:
         """Make an image of all that is kept now; see `Storage.take_image`."""
@@ -42,7 +66,7 @@ class DirectoryImaging:
         taken = self._partitions.take_images()
         with storage_failures(path):
             taken.images[METADATA_PARTITION] = self._image_of_metadata()
-            image = DirectoryImage(fs, path, taken.images, self._images)
+            image = DirectoryImage(fs, path, taken.images, self._images, taken.ends)
         try:
             with storage_failures(path):
                 fs.make_directory(path)
@@ -60,24 +84,33 @@ class DirectoryImaging:
     def _image_of_metadata(self) -> PartitionImage:
         log, images = self._metadata.log, self._images
 
-        def write(path: str) -> Mark:
-            log.write_image(path)
+        def write(target: ImageTarget) -> Mark:
+            log.write_image(target)
             return log.mark()
 
         return images.current(METADATA_PARTITION, log.mark()) or images.make(METADATA_PARTITION, write)
 
-    def prepare_exchange(self, image: DirectoryImage) -> None:
-        """Make ready to put an image into the place of what is kept; partitions that are as in it stay."""
+    def prepare_exchange(self, image: DirectoryImage) -> Handover:
+        """Make ready to put an image into the place of what is kept; tell what is as in it, and stays as it is."""
         logs = {partition_name(*key): log for key, log in self._partitions.opened.items()}
         logs[METADATA_PARTITION] = self._metadata.log
-        staying: list[str] = []
-        for name, partition in image.partitions.items():
-            log = logs.get(name)
-            if self._images.current(name, None if log is None else log.mark()) is partition:
-                staying.append(name)
-                if log is not None:
-                    log.save_state()
-        exchange.prepare(image, self._path, staying)
+        names = {name for name, partition in image.partitions.items() if self._is(partition, name, logs.get(name))}
+        staying = {key: log for key, log in self._partitions.opened.items() if partition_name(*key) in names}
+        # A log that stays may not have saved its caches, and after a kill they must not be believed.
+        saved = {**image.ends, **{key: log.caches_point for key, log in staying.items()}}
+        exchange.prepare(image, self._path, names, saved)
+        return Handover(
+            directory=self._directory,
+            files=self._files,
+            logs=staying,
+            metadata=self._metadata if METADATA_PARTITION in names else None,
+        )
+
+    def _is(self, image: PartitionImage, name: str, log: PartitionLog | None) -> bool:
+        """Tell whether a partition, with its log if that is open, is now as in an image."""
+        if log is not None and log.failed:
+            return False
+        return self._images.current(name, None if log is None else log.mark()) is image
 
     def complete_exchange(self, image: DirectoryImage) -> None:
         """Make the exchange that was prepared, now that nothing is open any more; raises OSError."""

@@ -6,9 +6,10 @@ that came. Partitions that are as in the image stay in place, and so do the dire
 in it is not the broker's. Nothing is synced: this outlives a kill, not a power cut.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
+from kafkalite_storage.checkpoints import CLEAN_SHUTDOWN, RECOVERY_POINTS, TopicPartition, encode_offsets
 from kafkalite_storage.directory_image import ROOT_FILES, DirectoryImage, is_of_partition
 from kafkalite_storage.errors import storage_failures
 from kafkalite_storage.filesystem import FileSystem
@@ -23,10 +24,13 @@ _REPLACED: Final = "replaced"
 _STAYING: Final = "staying"
 
 
-def prepare(image: DirectoryImage, root: str, staying: Collection[str]) -> None:
+def prepare(
+    image: DirectoryImage, root: str, staying: Collection[str], recovery_points: Mapping[TopicPartition, int]
+) -> None:
     """Make ready what an exchange will move in; nothing has changed yet.
 
-    ``staying`` are partitions in place that are as in the image. Raises StorageFailure.
+    ``staying`` are partitions in place that are as in the image, ``recovery_points`` from where on all must be checked
+    if the process is killed after the exchange. Raises StorageFailure.
     """
     fs, below = image.filesystem, f"{root}/{SNAPSHOTS}"
     ready = f"{below}/{_READY}"
@@ -34,6 +38,8 @@ def prepare(image: DirectoryImage, root: str, staying: Collection[str]) -> None:
         if fs.exists(ready):
             fs.remove_directory(ready)
         image.clone_files(ready)
+        fs.replace(f"{ready}/{RECOVERY_POINTS}", encode_offsets(recovery_points), sync=False)
+        fs.remove(f"{ready}/{CLEAN_SHUTDOWN}")
         for name in image.partitions:
             if name not in staying:
                 image.clone_partition(name, ready)

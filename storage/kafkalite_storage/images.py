@@ -1,13 +1,17 @@
 """The images of partitions that a data directory has: of one that has not changed there is one, however many need it.
 
-So a snapshot costs what has changed since the one before, and to go back to it costs what has changed since then.
+So a snapshot costs what has changed since the one before, and to go back to it costs what has changed since then. A
+fork begins with images of the directory that it comes from, and makes of them what is used in it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Final
 
 from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.log_image import ImageTarget, image_closed_directory, is_small, size_of_logs
+from kafkalite_storage.memory_filesystem import MemoryFileSystem
 
 #: The directory below a data directory in which its images are. No partition can have such a name.
 SNAPSHOTS: Final = ".snapshots"
@@ -18,10 +22,38 @@ Mark = tuple[object, ...]
 
 @dataclass(slots=True, eq=False)
 class PartitionImage:
-    """The directory of a partition as it was at a moment; removed when nobody needs it any more."""
+    """The directory of a partition as it was at a moment; removed when nobody needs it any more.
 
+    That of a small partition is held in memory until it is needed, which most never are.
+    """
+
+    fs: FileSystem
     path: str
     users: int = 0
+    #: Whoever has it locks it, because forks run in threads of their own.
+    lock: Lock = field(default_factory=Lock)
+
+    def clone(self, fs: FileSystem, directory: str) -> None:
+        """Make a partition's directory of it, which may be opened; raises OSError."""
+        with self.lock:
+            if self.fs is not fs:
+                self._write_to(fs)
+            fs.make_directory(directory)
+            image_closed_directory(fs, self.path, ImageTarget(fs, fs, directory), quickly=False)
+
+    def size(self) -> int:
+        """Return the bytes of its records; raises OSError."""
+        with self.lock:
+            return size_of_logs(self.fs, self.path)
+
+    def _write_to(self, fs: FileSystem) -> None:
+        """Leave the memory: what is needed once is needed again, and then most of its files are only linked."""
+        if fs.exists(self.path):  # it could not be written as a whole
+            fs.remove_directory(self.path)
+        fs.make_directory(self.path)
+        image_closed_directory(self.fs, self.path, ImageTarget(self.fs, fs, self.path), quickly=False)
+        self.fs.remove_directory(self.path)
+        self.fs = fs
 
 
 class Images:
@@ -29,6 +61,8 @@ class Images:
 
     def __init__(self, fs: FileSystem, root: str) -> None:
         self._fs = fs
+        self._memory = MemoryFileSystem()
+        self._root = root
         self._path = f"{root}/{SNAPSHOTS}/partitions"
         self._made = 0
         #: The image that is as a partition was when it had a mark; without one, when it was put in place, or is still.
@@ -39,12 +73,14 @@ class Images:
         image, known = self._current.get(name, (None, None))
         return image if mark == known else None
 
-    def make(self, name: str, write: Callable[[str], Mark | None]) -> PartitionImage:
+    def make(self, name: str, write: Callable[[ImageTarget], Mark | None]) -> PartitionImage:
         """Make an image of a partition as it is now; ``write`` does it, and returns the mark."""
         self._made += 1
-        image = PartitionImage(f"{self._path}/{name}.{self._made}")
+        fs = self._memory if is_small(self._fs, f"{self._root}/{name}") else self._fs
+        image = PartitionImage(fs, f"{self._path}/{name}.{self._made}")
         try:
-            mark = write(image.path)
+            fs.make_directory(image.path)
+            mark = write(ImageTarget(self._fs, fs, image.path))
         except BaseException:
             self._remove(image)
             raise
@@ -64,7 +100,10 @@ class Images:
             self.release(known[0])
 
     def put_in_place(self, partitions: Mapping[str, PartitionImage]) -> None:
-        """Take note that the directory consists of what these images hold, and nobody has opened any of it."""
+        """Take note that the directory consists of what these images hold, and nobody has opened any of it.
+
+        A partition that has no directory there gets it from its image when it is first used.
+        """
         for name in tuple(self._current):
             if name not in partitions:
                 self.forget(name)
@@ -73,13 +112,21 @@ class Images:
 
     def use(self, image: PartitionImage) -> None:
         """Keep an image until it is released."""
-        image.users += 1
+        with image.lock:
+            image.users += 1
 
     def release(self, image: PartitionImage) -> None:
         """Need an image no more."""
-        image.users -= 1
-        if not image.users:
+        with image.lock:
+            image.users -= 1
+            is_needed = image.users > 0
+        if not is_needed:
             self._remove(image)
+
+    def close(self) -> None:
+        """Need no image any more."""
+        for name in tuple(self._current):
+            self.forget(name)
 
     def _set(self, name: str, image: PartitionImage, mark: Mark | None) -> None:
         self.use(image)
@@ -87,5 +134,5 @@ class Images:
         self._current[name] = image, mark
 
     def _remove(self, image: PartitionImage) -> None:
-        if self._fs.exists(image.path):
-            self._fs.remove_directory(image.path)
+        if image.fs.exists(image.path):
+            image.fs.remove_directory(image.path)

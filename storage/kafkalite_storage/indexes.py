@@ -18,19 +18,51 @@ OFFSET_ENTRY_SIZE: Final = _OFFSET_ENTRY.size
 TIME_ENTRY_SIZE: Final = _TIME_ENTRY.size
 
 
-class OffsetIndex:
-    """Entries of (relative offset, position of the batch that ends there), both int32 and increasing."""
+class _Index:
+    """The file of an index, and its two columns in memory."""
 
-    __slots__ = ("_file", "_fs", "_path", "offsets", "positions")
+    __slots__ = ("_columns", "_file", "_fs", "_path", "_size")
 
-    def __init__(self, fs: FileSystem, path: str) -> None:
+    def __init__(self, fs: FileSystem, path: str, entry_size: int, columns: "tuple[array[int], array[int]]") -> None:
         self._fs = fs
         self._path = path
+        self._size = entry_size
+        self._columns = columns
         self._file: File | None = None
-        self.offsets, self.positions = decode_offset_index(fs.read(path) if fs.exists(path) else b"")
 
     def __len__(self) -> int:
-        return len(self.offsets)
+        return len(self._columns[0])
+
+    def keep(self, entries: int) -> None:
+        """Drop all but the first entries."""
+        if entries >= len(self):
+            return  # a file that is not there need not be made, and a torn entry goes with the next one
+        self._open().truncate(entries * self._size)
+        for column in self._columns:
+            del column[entries:]
+
+    def make_file(self) -> None:
+        """Make the file if there is none."""
+        self._open()
+
+    def _open(self) -> File:
+        file = self._file
+        if file is None:
+            file = self._fs.open(self._path, create=True)
+            if file.size() != len(self) * self._size:
+                file.truncate(len(self) * self._size)
+            self._file = file
+        return file
+
+
+class OffsetIndex(_Index):
+    """Entries of (relative offset, position of the batch that ends there), both int32 and increasing."""
+
+    __slots__ = ("offsets", "positions")
+
+    def __init__(self, fs: FileSystem, path: str) -> None:
+        self.offsets, self.positions = decode_offset_index(fs.read(path) if fs.exists(path) else b"")
+        super().__init__(fs, path, OFFSET_ENTRY_SIZE, (self.offsets, self.positions))
 
     def entry_for(self, relative_offset: int) -> int:
         """Return the last entry that is not beyond an offset, -1 if there is none."""
@@ -47,14 +79,6 @@ class OffsetIndex:
         self.offsets.append(relative_offset)
         self.positions.append(position)
 
-    def keep(self, entries: int) -> None:
-        """Drop all but the first entries."""
-        if entries >= len(self):
-            return  # a file that is not there need not be made, and a torn entry goes with the next one
-        self._open().truncate(entries * OFFSET_ENTRY_SIZE)
-        del self.offsets[entries:]
-        del self.positions[entries:]
-
     def is_sound(self, size: int) -> bool:
         """Tell whether both columns increase and point into a segment of size bytes."""
         return (
@@ -63,36 +87,18 @@ class OffsetIndex:
             and (not self.positions or self.positions[-1] < size)
         )
 
-    def make_file(self) -> None:
-        """Make the file if there is none."""
-        self._open()
 
-    def _open(self) -> File:
-        file = self._file
-        if file is None:
-            file = self._fs.open(self._path, create=True)
-            if file.size() != len(self) * OFFSET_ENTRY_SIZE:
-                file.truncate(len(self) * OFFSET_ENTRY_SIZE)
-            self._file = file
-        return file
-
-
-class TimeIndex:
+class TimeIndex(_Index):
     """Entries of (timestamp int64 in milliseconds, relative offset int32), both increasing.
 
     An entry says that no record up to this offset is newer than the timestamp.
     """
 
-    __slots__ = ("_file", "_fs", "_path", "offsets", "timestamps")
+    __slots__ = ("offsets", "timestamps")
 
     def __init__(self, fs: FileSystem, path: str) -> None:
-        self._fs = fs
-        self._path = path
-        self._file: File | None = None
         self.timestamps, self.offsets = decode_time_index(fs.read(path) if fs.exists(path) else b"")
-
-    def __len__(self) -> int:
-        return len(self.offsets)
+        super().__init__(fs, path, TIME_ENTRY_SIZE, (self.timestamps, self.offsets))
 
     def entry_before(self, timestamp: int) -> int:
         """Return the last entry that is older than a time, -1 if there is none."""
@@ -106,14 +112,6 @@ class TimeIndex:
         self.timestamps.append(timestamp)
         self.offsets.append(relative_offset)
 
-    def keep(self, entries: int) -> None:
-        """Drop all but the first entries."""
-        if entries >= len(self):
-            return  # a file that is not there need not be made, and a torn entry goes with the next one
-        self._open().truncate(entries * TIME_ENTRY_SIZE)
-        del self.timestamps[entries:]
-        del self.offsets[entries:]
-
     def keep_before(self, relative_offset: int) -> None:
         """Drop the entries at and after an offset."""
         if self.offsets and self.offsets[-1] >= relative_offset:
@@ -122,19 +120,6 @@ class TimeIndex:
     def is_sound(self) -> bool:
         """Tell whether both columns increase."""
         return _increases(self.timestamps) and _increases(self.offsets)
-
-    def make_file(self) -> None:
-        """Make the file if there is none."""
-        self._open()
-
-    def _open(self) -> File:
-        file = self._file
-        if file is None:
-            file = self._fs.open(self._path, create=True)
-            if file.size() != len(self) * TIME_ENTRY_SIZE:
-                file.truncate(len(self) * TIME_ENTRY_SIZE)
-            self._file = file
-        return file
 
 
 _NATIVE_IS_LITTLE: Final = array("i", [1]).tobytes()[0] == 1

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
-from kafkalite_storage.checkpoints import format_topic_id
 from kafkalite_storage.topics import METADATA_TOPIC
 from kafkalite_wire.messages.coordinator_records import decode_key, decode_value
 from kafkalite_wire.messages.metadata_records import decode_metadata_record
@@ -15,6 +14,7 @@ from kafkalite_wire.messages.transaction_records import (
 )
 from kafkalite_wire.records import Record
 from kafkalite_wire.schema import FieldType, fields_of
+from kafkalite_wire.uuid_text import format_uuid
 
 #: What rows of a dump are made of.
 Plain: TypeAlias = "bool | int | float | str | bytes | list[Plain] | dict[str, Plain] | None"
@@ -93,7 +93,7 @@ def _plain(of: FieldType[Any], value: Any) -> Plain:
     if of.struct is not None:
         return _plain_message(value)
     if of.name == "uuid":
-        return format_topic_id(value)
+        return format_uuid(value)
     plain: Plain = bytes(value) if of.name in ("bytes", "records") else value
     return plain
 

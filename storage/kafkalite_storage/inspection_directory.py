@@ -17,7 +17,6 @@ from kafkalite_storage.checkpoints import (
     decode_properties,
     encode_clean_shutdown,
     encode_offsets,
-    parse_topic_id,
 )
 from kafkalite_storage.images import SNAPSHOTS
 from kafkalite_storage.inspection_files import ReadableFiles, is_directory, read_if_there
@@ -30,6 +29,7 @@ from kafkalite_storage.inspection_surroundings import (
     partition_of,
 )
 from kafkalite_storage.topics import METADATA_TOPIC
+from kafkalite_wire.uuid_text import parse_uuid
 
 _HIGH_WATERMARKS: Final = "replication-offset-checkpoint"
 _CHECKPOINTS: Final = (RECOVERY_POINTS, LOG_START_OFFSETS, _HIGH_WATERMARKS, CLEANER_OFFSETS)
@@ -148,7 +148,7 @@ def _check_properties(report: Report, path: str, content: bytes) -> None:
     if not 0 < len(properties.get("cluster.id", "x")) <= _LONGEST_CLUSTER_ID:
         report.damage(path, "cluster.id is no cluster's")
     try:
-        parse_topic_id(properties.get("directory.id", "A" * 22))
+        parse_uuid(properties.get("directory.id", "A" * 22))
     except ValueError as error:
         report.damage(path, f"directory.id: {error}")
 

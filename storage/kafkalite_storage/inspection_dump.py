@@ -15,7 +15,6 @@ from kafkalite_storage.checkpoints import (
     decode_offsets,
     decode_partition_metadata,
     decode_properties,
-    format_topic_id,
 )
 from kafkalite_storage.indexes import OFFSET_ENTRY_SIZE, TIME_ENTRY_SIZE, decode_offset_index, decode_time_index
 from kafkalite_storage.inspection_batches import Stretch, stretches
@@ -34,6 +33,7 @@ from kafkalite_wire.records import (
     iter_records,
     read_end_txn_marker,
 )
+from kafkalite_wire.uuid_text import format_uuid
 
 #: Endings that a deletion or a compaction puts behind a file's own.
 _LEFT_OVER: Final = (".deleted", ".cleaned", ".swap")
@@ -224,7 +224,7 @@ def _small_file(kind: str, name: str, content: bytes, options: DumpOptions) -> I
                 Row("leaderEpoch", {"epoch": epoch, "startOffset": start}) for epoch, start in decode_epochs(content)
             )
         case "partition.metadata":
-            return iter([Row("partition", {"topicId": format_topic_id(decode_partition_metadata(content))})])
+            return iter([Row("partition", {"topicId": format_uuid(decode_partition_metadata(content))})])
         case "meta.properties":
             return iter([Row("properties", dict(decode_properties(content)))])
         case _:

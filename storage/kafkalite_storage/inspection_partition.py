@@ -13,7 +13,6 @@ from kafkalite_storage.checkpoints import (
     decode_partition_metadata,
     encode_epochs,
     encode_partition_metadata,
-    format_topic_id,
 )
 from kafkalite_storage.filesystem import Readable
 from kafkalite_storage.inspection_batches import Stretch, stretches
@@ -35,6 +34,7 @@ from kafkalite_storage.segment_files import file_name
 from kafkalite_storage.topics import METADATA_TOPIC
 from kafkalite_storage.transaction_index import AbortedTransaction
 from kafkalite_wire.records import BatchHeader
+from kafkalite_wire.uuid_text import format_uuid
 
 #: Files of KRaft that Kafka keeps beside its metadata log, and that are looked at elsewhere or not at all.
 QUORUM_STATE: Final = "quorum-state"
@@ -406,11 +406,11 @@ class PartitionCheck:
         if topic is not None and topic.topic_id != topic_id:
             self._report.damage(
                 path,
-                f"belongs to a topic with id {format_topic_id(topic_id)}, "
-                f"but {topic.name} has {format_topic_id(topic.topic_id)}",
+                f"belongs to a topic with id {format_uuid(topic_id)}, "
+                f"but {topic.name} has {format_uuid(topic.topic_id)}",
             )
         elif self._is_metadata and topic_id != _METADATA_TOPIC_ID:
-            self._report.damage(path, f"{format_topic_id(topic_id)} is not the id of the metadata topic")
+            self._report.damage(path, f"{format_uuid(topic_id)} is not the id of the metadata topic")
 
     def _check_metadata_snapshot(self, name: str) -> None:
         """Check a KRaft snapshot: batches of its own, not those of the log."""

@@ -15,6 +15,7 @@ from kafkalite_storage.images import Mark
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.log_durability import SyncMark
 from kafkalite_storage.log_image import (
+    ImageTarget,
     image_active_segment,
     image_closed_segment,
     image_other_files,
@@ -322,14 +323,8 @@ class PartitionLog(LogWriter):
             self._epochs.entries,
         )
 
-    def save_state(self) -> None:
-        """Write what the next opening would have to find out, without syncing anything. Raises StorageFailure."""
-        self.save_caches()
-        with storage_failures(self.directory):
-            self._epochs.flush(sync=False)
-
-    def write_image(self, directory: str) -> None:
-        """Write what the log holds now into a new directory of the same file system, as if it were closed in order.
+    def write_image(self, target: ImageTarget) -> None:
+        """Write what the log holds now into a new directory, as if it were closed in order.
 
         Nothing changes in the log itself, except that a large active segment may be closed. Raises StorageFailure.
         """
@@ -337,14 +332,13 @@ class PartitionLog(LogWriter):
             self._repair()
         fs = self._fs
         with storage_failures(self.directory):
-            fs.make_directory(directory)
-            if not image_active_segment(fs, self._segments.active, directory):
+            if not image_active_segment(fs, self._segments.active, target):
                 self.roll()
-                image_active_segment(fs, self._segments.active, directory)
+                image_active_segment(fs, self._segments.active, target)
             for segment in self._segments.all[:-1]:
-                image_closed_segment(fs, segment, directory)
-            image_state(fs, self._epochs, self._producers, directory)
-            image_other_files(fs, self.directory, directory)
+                image_closed_segment(fs, segment, target)
+            image_state(self._epochs, self._producers, target)
+            image_other_files(fs, self.directory, target)
 
     def close(self, *, clean: bool = True) -> None:
         """Close the files; clean also saves all caches and syncs, so that the next start need not recover."""

@@ -18,7 +18,7 @@ from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.log_opening import OpenedLog, load_producers_again
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.producer_snapshot import save_snapshot
-from kafkalite_storage.recovery import Directory, read_directory
+from kafkalite_storage.recovery import Directory, Recovery, read_directory
 from kafkalite_storage.retired_files import RetiredFiles
 from kafkalite_storage.segment import Segment
 from kafkalite_storage.topic_config import FOREVER
@@ -152,6 +152,14 @@ class LogWriter:
     def failed(self) -> bool:
         """Whether a write failed in a way that could not be undone yet; the next append tries again."""
         return self._failure is not None
+
+    def resume(self, config: LogConfig, *, leader_epoch: int, may_have_gaps: bool) -> None:
+        """Go on as if the log had just been opened: it has stayed, but what is around it is as it was once."""
+        self._may_have_gaps = may_have_gaps
+        self.config = config
+        self.leader_epoch = max(self._epochs.latest, leader_epoch)
+        self._visible_end = self.log_end_offset
+        self.recovery = Recovery()
 
     def append(
         self,

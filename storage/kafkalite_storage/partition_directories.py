@@ -9,14 +9,17 @@ from kafkalite_storage.checkpoints import (
     PARTITION_METADATA,
     decode_partition_metadata,
     encode_partition_metadata,
-    format_topic_id,
 )
 from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.images import SNAPSHOTS, Images, PartitionImage
+from kafkalite_storage.log_image import size_of_logs
+from kafkalite_wire.uuid_text import format_uuid
 
 log = getLogger("kafkalite.storage")
 
 DELETED: Final = "-delete"
 STRAY: Final = "-stray"
+_MAKING: Final = "making"
 _LONGEST_NAME: Final = 255
 #: One damaged character of the base64 text changes no more than two of the sixteen bytes.
 _BYTES_OF_A_CHARACTER: Final = 2
@@ -30,9 +33,10 @@ def partition_name(topic: str, partition: int) -> str:
 class PartitionDirectories:
     """Finds, claims and removes directories; methods raise OSError."""
 
-    def __init__(self, fs: FileSystem, path: str, new_uuid: Callable[[], bytes]) -> None:
+    def __init__(self, fs: FileSystem, path: str, images: Images, new_uuid: Callable[[], bytes]) -> None:
         self._fs = fs
         self._path = path
+        self._images = images
         self._new_uuid = new_uuid
         self._doomed: deque[tuple[int, str]] = deque()
 
@@ -41,8 +45,20 @@ class PartitionDirectories:
         return f"{self._path}/{topic}-{partition}"
 
     def exists(self, topic: str, partition: int) -> bool:
-        """Tell whether a partition has a directory, which it gets when it is first used."""
-        return self._fs.exists(self.path_of(topic, partition))
+        """Tell whether a partition was ever used: it has a directory then, or an image that it gets one from."""
+        return self._fs.exists(self.path_of(topic, partition)) or self._beginning(topic, partition) is not None
+
+    def size(self, topic: str, partition: int) -> int:
+        """Return the bytes of a partition's records."""
+        path = self.path_of(topic, partition)
+        if self._fs.exists(path):
+            return size_of_logs(self._fs, path)
+        image = self._beginning(topic, partition)
+        return 0 if image is None else image.size()
+
+    def _beginning(self, topic: str, partition: int) -> PartitionImage | None:
+        """Return the image that a directory which is not there yet begins with, if there is one."""
+        return self._images.current(partition_name(topic, partition), None)
 
     def claim(self, topic: str, partition: int, topic_id: bytes, was_removed: Callable[[bytes], bool]) -> None:
         """Make a partition's directory, or see that the one that is there belongs to this very topic.
@@ -52,6 +68,9 @@ class PartitionDirectories:
         """
         path = self.path_of(topic, partition)
         metadata = f"{path}/{PARTITION_METADATA}"
+        beginning = self._beginning(topic, partition)
+        if beginning is not None and not self._fs.exists(path):
+            self._begin_with(beginning, path)
         if self._fs.exists(metadata):
             found = self._topic_id(metadata)
             if found == topic_id:
@@ -65,12 +84,20 @@ class PartitionDirectories:
                 log.warning(
                     "%s belongs to a topic with id %s, not %s; it was moved to %s",
                     path,
-                    format_topic_id(found),
-                    format_topic_id(topic_id),
+                    format_uuid(found),
+                    format_uuid(topic_id),
                     aside,
                 )
         self._fs.make_directory(path)
         self._fs.replace(metadata, encode_partition_metadata(topic_id), sync=False)
+
+    def _begin_with(self, image: PartitionImage, path: str) -> None:
+        """Make a directory of an image, all at once: one that lacks files would be taken for what was kept."""
+        making = f"{self._path}/{SNAPSHOTS}/{_MAKING}"
+        if self._fs.exists(making):
+            self._fs.remove_directory(making)
+        image.clone(self._fs, making)
+        self._fs.rename(making, path)
 
     def _topic_id(self, metadata: str) -> bytes | None:
         """Read whose a directory is; None if that is damaged."""
@@ -81,7 +108,7 @@ class PartitionDirectories:
 
     def remove(self, topic: str, partition: int, *, due_ms: int) -> None:
         """Take a partition's directory away by renaming it; `remove_due` deletes it when its time has come."""
-        if self.exists(topic, partition):
+        if self._fs.exists(self.path_of(topic, partition)):
             self._doomed.append((due_ms, self._renamed(topic, partition, DELETED)))
 
     def remove_due(self, now_ms: int) -> None:

@@ -3,7 +3,7 @@
 The checkpoints are what the next start knows of a log before it opens it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.images import Mark, PartitionImage
 from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.log_config import LogConfig
-from kafkalite_storage.log_image import image_closed_directory
+from kafkalite_storage.log_image import ImageTarget, image_closed_directory
 from kafkalite_storage.open_files import OpenFiles
 from kafkalite_storage.partition_directories import PartitionDirectories, partition_name
 from kafkalite_storage.recovery import Recovery
@@ -27,7 +27,6 @@ log = getLogger("kafkalite.storage")
 
 #: So many logs are synced with one call rather than with one for each.
 _MANY: Final = 64
-_LOG_SUFFIX: Final = ".log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,7 @@ class PartitionLogs:
         new_uuid: Callable[[], bytes],
         was_clean: bool,
         check_records: bool,
+        staying: Mapping[TopicPartition, PartitionLog],
     ) -> None:
         self._fs = fs
         self._directory = directory
@@ -62,7 +62,7 @@ class PartitionLogs:
         self._config_of = config_of
         self._was_clean = was_clean
         self._check_records = check_records
-        self._directories = PartitionDirectories(fs, directory.path, new_uuid)
+        self._directories = PartitionDirectories(fs, directory.path, directory.images, new_uuid)
         #: The logs that were opened so far.
         self.opened: dict[TopicPartition, PartitionLog] = {}
         self._recovery_points = directory.recovery_points()
@@ -76,6 +76,16 @@ class PartitionLogs:
         for key in self._stale_offsets:
             self._recovery_points.pop(key, None)
             self._log_start_offsets.pop(key, None)
+        for key, log in staying.items():
+            self._resume(key, log)
+
+    def _resume(self, key: TopicPartition, log: PartitionLog) -> None:
+        """Take over a log that has stayed open while everything around it was exchanged."""
+        name, partition = key
+        epoch = self._catalogue.topics[name].assignment[partition].leader_epoch
+        log.resume(self._config_of(name), leader_epoch=epoch, may_have_gaps=key in self._compacted)
+        self.opened[key] = log
+        self._images.opened(partition_name(*key), log.mark())
 
     def _is_known(self, name: str, partition: int) -> bool:
         topic = self._catalogue.topics.get(name)
@@ -125,13 +135,8 @@ class PartitionLogs:
         log = self.opened.get((name, partition))
         if log is not None:
             return log.size
-        path = self._directories.path_of(name, partition)
-        with storage_failures(path):
-            if not self._fs.exists(path):
-                return 0
-            return sum(
-                self._fs.open(f"{path}/{file}").size() for file in self._fs.list(path) if file.endswith(_LOG_SUFFIX)
-            )
+        with storage_failures(self._directories.path_of(name, partition)):
+            return self._directories.size(name, partition)
 
     def flush_topic(self, name: str) -> None:
         """Bring all logs of a topic to the disk, also those that were not opened since the start."""
@@ -225,8 +230,7 @@ class PartitionLogs:
         found = self._images.current(name, None if log is None else log.mark())
         return found or self._images.make(name, partial(self._write_image, key))
 
-    def _write_image(self, key: TopicPartition, target: str) -> Mark | None:
-        self._fs.make_directory(target)
+    def _write_image(self, key: TopicPartition, target: ImageTarget) -> Mark | None:
         is_closed = key not in self.opened and self._was_clean and key in self._recovery_points
         if is_closed and image_closed_directory(self._fs, self._directories.path_of(*key), target, quickly=True):
             return None
@@ -290,10 +294,11 @@ class PartitionLogs:
             for path in (self._directories.path_of(topic.name, number) for number in range(topic.partitions))
         )
 
-    def let_go(self) -> None:
-        """Let go of all logs without syncing or saving anything."""
-        for log in self.opened.values():
-            log.close(clean=False)
+    def let_go(self, staying: Mapping[TopicPartition, PartitionLog]) -> None:
+        """Let go of all logs without syncing or saving anything; those that stay remain open for whoever is next."""
+        for key, log in self.opened.items():
+            if key not in staying:
+                log.close(clean=False)
         self.opened.clear()
 
 

@@ -20,6 +20,7 @@ from kafkalite_storage.errors import (
     storage_failures,
 )
 from kafkalite_storage.filesystem import FileSystem, OsFileSystem
+from kafkalite_storage.handover import Handover
 from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.metadata_log import MetadataLog
@@ -77,7 +78,12 @@ class Storage:
         defaults: Mapping[str, str],
         new_uuid: Callable[[], bytes],
         check_records: bool,
+        staying: Mapping[TopicPartition, PartitionLog],
     ) -> None:
+        self.cluster_id = cluster_id
+        self.node_id = node_id
+        #: Whether the last owner closed in order; if not, logs are checked when they are first opened.
+        self.was_clean = clean
         self._fs = fs
         self._directory = directory
         self._metadata = metadata
@@ -95,13 +101,10 @@ class Storage:
             new_uuid=new_uuid,
             was_clean=clean,
             check_records=check_records,
+            staying=staying,
         )
         self._logs = self._partitions.opened
-        self._imaging = DirectoryImaging(fs, directory, self._partitions, metadata)
-        self.cluster_id = cluster_id
-        self.node_id = node_id
-        #: Whether the last owner closed in order; if not, logs are checked when they are first opened.
-        self.was_clean = clean
+        self._imaging = DirectoryImaging(fs, directory, self._partitions, metadata, files)
 
     @classmethod
     def open(
@@ -116,30 +119,34 @@ class Storage:
         now_ms: int,
         open_segments: int = 256,
         check_records: bool = False,
-        directory: DataDirectory | None = None,
+        handover: Handover | None = None,
     ) -> "Storage":
         """Own a data directory, making it if it is new, and read what topics there are.
 
         `defaults` are the broker's configurations by name (`log.segment.bytes`, …), `new_uuid` makes ids of
         16 bytes, `open_segments` bounds the descriptors, `check_records` makes appends look at every record.
-        Partitions are opened, and repaired, when they are first asked for. With `directory` it is owned already
-        (`exchange`), and its images are left; else they go, for whoever made them is gone.
+        Partitions are opened, and repaired, when they are first asked for. With `handover` it is owned already, and in
+        order (`exchange`, `fork_directory`), and its images are left; else they go, for whoever made them is gone.
 
         Raises DataDirectoryInUse, DataDirectoryCorrupt, UnsupportedFormat, InvalidConfig, StorageFailure.
         """
         fs = OsFileSystem() if fs is None else fs
         LogConfig.of({}, defaults or {})  # a bad default shall fail here, not at the first topic
         with storage_failures(str(path)):
-            is_owned = directory is not None
-            directory = directory or DataDirectory(fs, os.fspath(path).rstrip("/") or "/")
+            is_new_owner = handover is None
+            handover = handover or Handover(
+                directory=DataDirectory(fs, os.fspath(path).rstrip("/") or "/"), files=OpenFiles(open_segments)
+            )
+        directory, files = handover.directory, handover.files
         try:
             with storage_failures(str(path)):
-                if not is_owned:
+                if is_new_owner:
                     exchange.clear(fs, directory.path)
                 found_id = directory.identify(cluster_id, node_id, new_uuid)
-                clean = directory.has_clean_marker
-                files = OpenFiles(open_segments)
-                metadata = MetadataLog.open(fs, f"{directory.path}/{METADATA_PARTITION}", files, clean=clean)
+                clean = not is_new_owner or directory.has_clean_marker
+                metadata = handover.metadata or MetadataLog.open(
+                    fs, f"{directory.path}/{METADATA_PARTITION}", files, clean=clean
+                )
                 if metadata.recovery == Recovery():
                     directory.images.opened(METADATA_PARTITION, metadata.log.mark())
                 _check_features(metadata.catalogue.features, str(path))
@@ -154,9 +161,10 @@ class Storage:
                     defaults=defaults or {},
                     new_uuid=new_uuid,
                     check_records=check_records,
+                    staying=handover.logs,
                 )
                 # Not before it is sure that the directory can be used. What came from an image is not synced either.
-                directory.forget_clean_marker(sync=not is_owned)
+                directory.forget_clean_marker(sync=is_new_owner)
                 if metadata.is_new:
                     metadata.append(
                         [FeatureLevelRecord(name=name, feature_level=level) for name, level in FEATURES.items()],
@@ -441,6 +449,7 @@ class Storage:
                     self._directory.leave_clean_marker()
             with storage_failures(self.path):
                 exchange.clear(self._fs, self.path)
+                self._directory.images.close()
         finally:
             self._logs.clear()
             self._directory.release()
@@ -452,29 +461,27 @@ class Storage:
         """
         return self._imaging.take(name)
 
-    def exchange(self, image: DirectoryImage) -> DataDirectory:
-        """Let go of everything, and put what an image of this directory holds into its place; go on to own it.
+    def exchange(self, image: DirectoryImage) -> Handover:
+        """Put what an image of this directory holds into the place of what is kept, and let go, for another storage.
 
         Nothing has changed if it raises StorageFailure. After an OSError the next start completes the exchange.
         """
-        self._imaging.prepare_exchange(image)
-        directory = self.let_go()
+        handover = self._imaging.prepare_exchange(image)
+        self._partitions.let_go(handover.logs)
+        if handover.metadata is None:
+            self._metadata.close(clean=False)
         try:
             self._imaging.complete_exchange(image)
         except BaseException:
-            directory.release()
+            self._directory.release()
             raise
-        return directory
-
-    def let_go(self) -> DataDirectory:
-        """Let go of everything without syncing or saving anything, but go on to own the directory."""
-        self._partitions.let_go()
-        self._metadata.close(clean=False)
-        return self._directory
+        return handover
 
     def crash(self) -> None:
         """Let go of everything as a killed process would, for tests."""
-        self.let_go().release()
+        self._partitions.let_go({})
+        self._metadata.close(clean=False)
+        self._directory.release()
 
     def _elect_leaders(self, now_ms: int) -> None:
         """Lead what Kafka left without a leader when it shut down."""

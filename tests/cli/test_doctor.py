@@ -7,7 +7,6 @@ import socket
 import ssl
 import subprocess
 import sys
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from kafkalite.cli.commands import kafkalite
 from kafkalite.config import HostPort
 from kafkalite.doctor.diagnosis import diagnose
 from kafkalite.doctor.examination import examine
+from kafkalite_conformance.broker import free_port
 from tests.doctor.fake_servers import (
     Serve,
     broker,
@@ -43,12 +43,6 @@ def doctor(address: str, *options: str) -> tuple[int, dict[str, Any]]:
 
 def codes(told: dict[str, Any]) -> list[str]:
     return [finding["code"] for finding in told["findings"] if finding["severity"] != "note"]
-
-
-def closed_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as gone:
-        port: int = gone.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +75,14 @@ def test_people_are_told_in_words(bootstrap: str) -> None:
 
 
 def test_a_port_that_refuses_is_exit_code_3_with_what_to_change() -> None:
-    status, told = doctor(f"127.0.0.1:{closed_port()}")
+    status, told = doctor(f"127.0.0.1:{free_port()}")
     assert (status, codes(told)) == (3, ["refused"])
     assert "listeners=PLAINTEXT://0.0.0.0:PORT" in told["findings"][0]["change"]
     assert told["findings"][0]["clients_say"]["librdkafka"].endswith("Connection refused")
 
 
 def test_what_clients_say_is_shown_to_people() -> None:
-    result = CliRunner().invoke(kafkalite, ["doctor", f"127.0.0.1:{closed_port()}"])
+    result = CliRunner().invoke(kafkalite, ["doctor", f"127.0.0.1:{free_port()}"])
     assert "PROBLEM refused" in result.stdout
     assert "librdkafka says: Connect to ipv4" in result.stdout
     assert result.stdout.endswith("\nClients will fail.\n")
@@ -148,7 +142,7 @@ def test_a_broker_that_wants_a_login_tells_its_mechanisms() -> None:
 
 
 def test_an_advertised_address_that_refuses_is_exit_code_1_with_the_setting() -> None:
-    wrong = closed_port()
+    wrong = free_port()
     with serving(broker(lambda: ("127.0.0.1", wrong))) as port:
         status, told = doctor(f"127.0.0.1:{port}")
     assert (status, codes(told)) == (1, ["advertised-unreachable"])

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from kafkalite.cli.commands import kafkalite
 from kafkalite.testing import connect
+from kafkalite_conformance.broker import free_port
 
 
 def call(*arguments: str) -> Result:
@@ -23,8 +24,7 @@ def test_a_broker_that_answers_is_ready(bootstrap: str) -> None:
 
 
 def test_nobody_at_home_is_told_in_a_line() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     result = call("ready", f"127.0.0.1:{port}", "--timeout", "0")
     assert (result.exit_code, result.output) == (1, f"Error: no broker answers at 127.0.0.1:{port}, after 0 s\n")
 

@@ -16,6 +16,8 @@ import pytest
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
+from kafkalite_conformance.broker import free_port
+
 START = [sys.executable, "-m", "kafkalite", "serve", "--quiet"]
 WITHIN = 20  # seconds, on the busiest of machines
 
@@ -162,8 +164,7 @@ def test_a_full_disk_ends_the_request_log_and_not_the_broker(serve: Serve) -> No
 
 
 def test_a_reader_that_has_gone_does_not_stop_the_broker(serve: Serve) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     reading, writing = os.pipe()
     process = serve("--listen", f"127.0.0.1:{port}", stdout=writing)
     os.close(reading)

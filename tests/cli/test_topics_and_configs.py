@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from kafkalite_conformance.broker import free_port
+
 Run = Callable[..., Result]
 Told = Callable[..., Any]
 
@@ -113,8 +115,7 @@ def test_a_broker_is_configured_by_its_number(run: Run, told: Told) -> None:
 
 
 def test_a_broker_that_is_not_there_is_exit_code_3_at_once(run: Run) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as gone:
-        port = gone.getsockname()[1]
+    port = free_port()
     result = run("topics", "list", "-b", f"127.0.0.1:{port}")
     assert result.exit_code == 3
     assert result.stderr == (

@@ -7,9 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
-from socket import create_server
 
 import pytest
 
@@ -17,6 +15,7 @@ import kafkalite_conformance
 from container_engine import Engine, Run, Running
 from kafkalite.client.connection import open_connection
 from kafkalite.testing import connect
+from kafkalite_conformance.broker import free_port
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 
 ROOT = Path(__file__).parents[2]
@@ -135,8 +134,7 @@ def test_client_scenarios_hold_from_another_container(
 @pytest.fixture
 def composed(engine: Engine, image: str) -> Iterator[tuple[str, str]]:
     """The project of docker/compose.yaml, on a port that is free."""
-    with closing(create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, "KAFKALITE_IMAGE": image, "KAFKA_PORT": str(port)}
     program = ["docker", "compose"] if engine.program == "docker" else [sys.executable, "-m", "podman_compose"]
     project = f"kafkalite-test-{port}"

@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from kafkalite_storage.checkpoints import format_topic_id
 from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import check_batch, iter_records, read_header
+from kafkalite_wire.uuid_text import format_uuid
 
 
 def described(storage: Storage) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def described(storage: Storage) -> dict[str, Any]:
         "next producer id": storage.metadata.catalogue.next_producer_id,
         "topics": {
             name: {
-                "id": format_topic_id(topic.topic_id),
+                "id": format_uuid(topic.topic_id),
                 "configs": dict(sorted(topic.configs.items())),
                 "partitions": [_partition(storage.log(name, number)) for number in range(topic.partitions)],
             }

@@ -46,8 +46,8 @@ class Kept:
         return self.storage.take_image(str(self.images))
 
     def restore(self, image: DirectoryImage) -> None:
-        directory = self.storage.exchange(image)
-        self.storage = self.open(directory=directory)
+        handover = self.storage.exchange(image)
+        self.storage = self.open(handover=handover)
         exchange.remove_replaced(self.fs, self.path)
 
     def restart(self, *, crash: bool = False) -> None:

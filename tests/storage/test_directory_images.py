@@ -10,18 +10,28 @@ from kafkalite_storage.cleaner import Cleaner
 from kafkalite_storage.data_directory import DataDirectory
 from kafkalite_storage.directory_image import save_directory
 from kafkalite_storage.errors import DataDirectoryInUse, StorageFailure
-from kafkalite_storage.filesystem import FileSystem, OsFileSystem
+from kafkalite_storage.filesystem import OsFileSystem
 from kafkalite_storage.inspection import verify
 from kafkalite_storage.inspection_report import Finding, Report
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.recovery import Recovery
+from kafkalite_wire.records import Record, build_batch
+from tests.storage.crashing import CrashingFileSystem
 from tests.storage.imaging import NOW, SMALL, Kept, content_of
 
 
-@pytest.fixture(params=["memory", "os"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
-    fs: FileSystem = MemoryFileSystem() if request.param == "memory" else OsFileSystem()
-    return Kept(fs, "/data" if request.param == "memory" else str(tmp_path / "data"))
+@pytest.fixture(params=["memory", "os", "held"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
+    if request.param != "held":
+        hold_nothing(monkeypatch)
+    if request.param == "memory":
+        return Kept(MemoryFileSystem())
+    return Kept(OsFileSystem(), str(tmp_path / "data"))
+
+
+def hold_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let images of small partitions be files as well."""
+    monkeypatch.setattr(log_image, "MOST_HELD", -1)
 
 
 def fill(kept: Kept) -> None:
@@ -166,6 +176,7 @@ def test_images_in_the_middle_of_a_compaction_are_whole(kept: Kept) -> None:
 
 
 def test_a_large_active_segment_is_closed_and_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold_nothing(monkeypatch)
     monkeypatch.setattr(log_image, "MOST_COPIED", 1000)
     monkeypatch.setattr(OsFileSystem, "clone", lambda *_: False)
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
@@ -185,7 +196,12 @@ def test_a_large_active_segment_is_closed_and_linked(tmp_path: Path, monkeypatch
         assert kept.content() == before
 
 
-def test_no_file_that_two_directories_share_is_ever_written_to(tmp_path: Path) -> None:
+@pytest.mark.parametrize("held", [False, True])
+def test_no_file_that_two_directories_share_is_ever_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: bool
+) -> None:
+    if not held:
+        hold_nothing(monkeypatch)
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
     fill(kept)
     image = kept.take()
@@ -238,10 +254,10 @@ def test_what_is_not_the_brokers_is_left_alone(kept: Kept) -> None:
 
 def test_the_directory_is_owned_all_the_time(kept: Kept) -> None:
     fill(kept)
-    directory = kept.storage.exchange(kept.take())
+    handover = kept.storage.exchange(kept.take())
     with pytest.raises(DataDirectoryInUse):
         DataDirectory(kept.fs, kept.path)
-    kept.storage = kept.open(directory=directory)
+    kept.storage = kept.open(handover=handover)
     with pytest.raises(DataDirectoryInUse):
         DataDirectory(kept.fs, kept.path)
 
@@ -259,8 +275,13 @@ def test_what_has_not_changed_has_one_image(kept: Kept) -> None:
     assert {name: image for name, image in fourth.partitions.items() if name != "unused-0"} == first.partitions
     for image in (first, second, third):
         image.remove()
-    remade = [name for name in kept.fs.list(f"{kept.path}/.snapshots/partitions") if name.startswith("t-1.")]
-    assert [f"{kept.path}/.snapshots/partitions/{name}" for name in remade] == [fourth.partitions["t-1"].path]
+    remade = fourth.partitions["t-1"]
+    assert remade.fs.exists(remade.path)
+    for name in ("t-1", "t-0"):
+        for fs in (kept.fs, remade.fs):
+            below = f"{kept.path}/.snapshots/partitions"
+            left = [found for found in fs.list(below) if found.startswith(f"{name}.")] if fs.exists(below) else []
+            assert all(f"{below}/{found}" == fourth.partitions[name].path for found in left)
 
 
 def test_what_has_not_changed_stays_in_place(tmp_path: Path) -> None:
@@ -288,6 +309,7 @@ def test_what_has_not_changed_stays_in_place(tmp_path: Path) -> None:
 
 
 def test_an_image_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold_nothing(monkeypatch)
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
     fill(kept)
 
@@ -339,3 +361,78 @@ def test_two_directories_from_one_image_do_not_see_each_other(kept: Kept) -> Non
     assert content_of(storages[1]) == before
     for storage in storages:
         storage.close()
+
+
+def test_logs_that_have_not_changed_stay_open_and_what_is_around_them_goes_back(kept: Kept) -> None:
+    fill(kept)
+    stays, changes = (kept.storage.log("t", number) for number in (0, 1))
+    before, config, image = kept.content(), stays.config, kept.take()
+    kept.put(b"changed", partition=1)
+    kept.storage.move_leader("t", 0, 7, now_ms=NOW)
+    kept.storage.alter_configs("t", {"max.message.bytes": "1000"}, now_ms=NOW)
+    kept.storage.alter_configs("t", {"cleanup.policy": "compact"}, now_ms=NOW)
+    assert (stays.leader_epoch, stays.config == config) == (1, False)
+    kept.restore(image)
+    assert kept.storage.log("t", 0) is stays
+    assert kept.storage.log("t", 1) is not changes
+    assert (stays.leader_epoch, stays.config == config) == (0, True)
+    assert kept.content() == before
+    assert kept.put(b"goes on", producer_id=5, producer_epoch=0, base_sequence=9).base_offset == 9
+
+
+def test_a_log_that_stays_has_saved_nothing_that_a_kill_would_make_believed(kept: Kept) -> None:
+    kept.create("t", 2)
+    kept.put(b"first", producer_id=5, producer_epoch=0, base_sequence=0)
+    kept.storage.checkpoint()
+    kept.storage.move_leader("t", 0, 7, now_ms=NOW)
+    kept.put(b"second" * 5, b"third", producer_id=5, producer_epoch=0, base_sequence=1)
+    before, image = kept.content(), kept.take()
+    kept.put(b"changed", partition=1)
+    kept.restore(image)
+    kept.restart(crash=True)
+    assert not kept.storage.was_clean
+    assert kept.content() == before
+    assert [kept.storage.log("t", 0).end_offset_for_epoch(epoch) for epoch in (0, 1)] == [(0, 1), (1, 3)]
+
+
+def test_what_awaited_a_sync_counts_as_kept_when_the_directory_comes_back(kept: Kept) -> None:
+    kept.create("t", 1, {"flush.messages": "1"})
+    batch = build_batch([Record(None, b"unsynced", NOW)])
+    assert kept.storage.log("t", 0).append(batch, now_ms=NOW, sync=False).awaits_sync
+    image = kept.take()
+    kept.restore(image)
+    assert kept.storage.log("t", 0).high_watermark == 1
+
+
+def test_a_log_whose_end_cannot_be_repaired_is_exchanged_as_a_whole() -> None:
+    fs = CrashingFileSystem()
+    kept = Kept(fs)
+    kept.create("t")
+    kept.put(b"kept")
+    before, image = kept.content(), kept.take()
+    fs.fault = lambda kind, path, _: OSError(5, "I/O error") if path.startswith("/data/t-0/") else None
+    with pytest.raises(StorageFailure):
+        kept.put(b"lost")
+    fs.fault = None
+    failed = kept.storage.log("t", 0)
+    assert failed.failed
+    kept.restore(image)
+    assert kept.storage.log("t", 0) is not failed
+    assert kept.content() == before
+
+
+def test_the_image_of_a_small_partition_takes_no_files_before_it_is_needed(tmp_path: Path) -> None:
+    kept = Kept(OsFileSystem(), str(tmp_path / "data"))
+    kept.create("t", 2, {})
+    kept.put(b"small")
+    kept.put(b"large" * 10_000, partition=1)
+    kept.storage.close()
+    kept.storage = kept.open()
+    before, images = kept.content(), tmp_path / "data" / ".snapshots" / "partitions"
+    image = kept.take()
+    assert {path.name.partition(".")[0] for path in images.iterdir()} == {"t-1"}
+    for _ in range(2):
+        kept.put(b"noise")
+        kept.restore(image)
+        assert {path.name.partition(".")[0] for path in images.iterdir()} == {"t-0", "t-1"}
+        assert kept.content() == before

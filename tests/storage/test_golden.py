@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kafkalite_storage.checkpoints import format_topic_id
 from kafkalite_storage.storage import FEATURES, Storage
 from kafkalite_wire.records import check_batch, iter_records, read_header
+from kafkalite_wire.uuid_text import format_uuid
 
 NOW = 1_800_000_000_000
 T0 = 1_700_000_000_000
@@ -62,7 +62,7 @@ def test_topics_and_configurations_are_kafkas(storage):
         "__transaction_state": 2,
     }
     events = storage.topic("events")
-    assert format_topic_id(events.topic_id) == "Vwq2_DpBShGu4an4JuFrdw"
+    assert format_uuid(events.topic_id) == "Vwq2_DpBShGu4an4JuFrdw"
     assert dict(events.configs) == {"retention.ms": "86400000", "segment.bytes": "1048576"}
     assert storage.log("table", 0).config.is_compacted
     assert all(partition.leader == 1 for topic in storage.topics.values() for partition in topic.assignment)

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from kafkalite_storage import exchange
+from kafkalite_storage import exchange, log_image
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.storage import Storage
 from tests.storage.crashing import CrashingFileSystem, Operation
@@ -40,8 +40,10 @@ def kill_at(fs: CrashingFileSystem, number: int) -> list[Operation]:
     return done
 
 
-@pytest.fixture
-def kept() -> Kept:
+@pytest.fixture(params=["files", "held"])
+def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kept:
+    if request.param == "files":
+        monkeypatch.setattr(log_image, "MOST_HELD", -1)
     kept = Kept(CrashingFileSystem())
     kept.create("t", 2)
     for number in range(6):
@@ -116,7 +118,7 @@ def test_a_disk_that_fails_leaves_what_there_was(kept: Kept, what: str) -> None:
             if what == "take":
                 kept.take().remove()
             else:
-                exchange.prepare(image, kept.path, ())
+                exchange.prepare(image, kept.path, (), image.ends)
         except StorageFailure as error:
             errors.append(str(error))
         else:

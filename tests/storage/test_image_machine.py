@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from kafkalite_storage import log_image
 from kafkalite_storage.cleaner import Cleaner
 from kafkalite_storage.directory_image import DirectoryImage
+from kafkalite_storage.directory_imaging import fork_directory
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from tests.storage.imaging import NOW, SMALL, Kept, records_of
 
@@ -147,12 +148,14 @@ class ImageMachine(RuleBasedStateMachine):
         self.images.pop(number)[0].remove()
 
     @precondition(lambda self: self.images)
-    @rule(data=st.data())
-    def look_into(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), forked=st.booleans())
+    def look_into(self, data: st.DataObject, forked: bool) -> None:
         image, model = data.draw(st.sampled_from(self.images))
-        self.kept.fs.make_directory("/looked-into")
-        image.clone("/looked-into")
-        storage = self.kept.open("/looked-into")
+        if forked:
+            storage = self.kept.open(handover=fork_directory(image, "/looked-into"))
+        else:
+            image.clone("/looked-into")
+            storage = self.kept.open("/looked-into")
         assert storage.was_clean
         check(storage, model)
         storage.close()
@@ -190,3 +193,4 @@ class TestImageMachine(ImageMachine.TestCase):  # type: ignore[name-defined, mis
     @pytest.fixture(autouse=True)
     def take_small_segments_for_large_ones(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(log_image, "MOST_COPIED", 200)
+        monkeypatch.setattr(log_image, "MOST_HELD", 100)

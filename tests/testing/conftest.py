@@ -35,6 +35,15 @@ def join(broker: Handle, client: type[Member]) -> Iterator[Join]:
     yield join
     for member in members:
         member.ask_to_stop()
+    if members:
+        end_all_polls(broker)
     for member in members:
         member.join(20)
         assert not member.is_alive(), f"{member.client_id} does not end"
+
+
+def end_all_polls(broker: Handle) -> None:
+    """Give whoever has a partition something to read: a poll without an end in sight ends with that."""
+    for name in broker.topics:
+        for partition in range(len(broker.topics[name].end_offsets)):
+            broker.produce(name, "the end", partition=partition)

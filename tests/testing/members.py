@@ -63,8 +63,9 @@ class KafkaPythonMember(Member):
         )
 
     def poll(self) -> None:
-        # A long poll, because kafka-python 3.0 mostly does not recover when a poll's time ends within a rebalance.
-        for records in self._consumer.poll(timeout_ms=1000).values():
+        # A long poll, because kafka-python 3.0 sends no heartbeats any more, and does not join again, if a poll's time
+        # ends between the answer to SyncGroup and what the client does with it.
+        for records in self._consumer.poll(timeout_ms=5000).values():
             for record in records:
                 self.read.put((record.partition, record.offset, record.value))
 

@@ -111,6 +111,13 @@ KNOWN_DIFFERENCES: Final[Sequence[KnownDifference]] = (
         reason="it is of no use there",
     ),
     KnownDifference(
+        conversation="refusals.batches_that_are_refused",
+        path="*.log_start_offset",
+        kafka="0",
+        row="log start offset in the answer to a refused batch",
+        reason="it is of no use there",
+    ),
+    KnownDifference(
         conversation="producing.batches_that_are_damaged",
         asked="*(codec [57])",
         row="a compression type that does not exist",

@@ -39,6 +39,8 @@ _UNORDERED: Final[Mapping[str, tuple[str, ...]]] = {
     "OffsetFetchResponseTopics.partitions": ("partition_index",),
     "OffsetCommitResponse.topics": ("name", "topic_id"),
     "CreateTopicsResponse.topics": ("name",),
+    "DeleteRecordsResponse.topics": ("name",),
+    "DeleteRecordsTopicResult.partitions": ("partition_index",),
     "DeleteTopicsResponse.responses": ("name", "topic_id"),
     "ApiVersionsResponse.api_keys": ("api_key",),
     "ListOffsetsResponse.topics": ("name",),

@@ -88,6 +88,11 @@ async def _compare(conversation: Conversation, brokers: Brokers) -> Outcome:
 
 
 async def _transcript(conversation: Conversation, address: str, names: str, now: int) -> list[Step]:
+    return (await hold_with_one(conversation, address, names=names, now=now)).steps
+
+
+async def hold_with_one(conversation: Conversation, address: str, *, names: str, now: int) -> Talk:
+    """Hold a conversation with the broker at an address, and return what was said."""
     talk = Talk(address, names=names, now_ms=now)
     try:
         await conversation.script(talk)
@@ -96,7 +101,7 @@ async def _transcript(conversation: Conversation, address: str, names: str, now:
     finally:
         with trio.CancelScope(shield=True):
             await talk.close()
-    return talk.steps
+    return talk
 
 
 async def _settings(address: str, conversations: Sequence[Conversation]) -> Mapping[str, str | None]:

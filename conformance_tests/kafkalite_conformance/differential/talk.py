@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeVar
 
 import trio
 
@@ -29,6 +30,22 @@ _COORDINATOR_IS_COMING: Final = (14, 15, 16)
 _TIME_TO_SETTLE: Final = 20.0
 
 
+class _Asked(NamedTuple):
+    words: str
+    request: object
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A request as it was sent and the answer as it came, for whoever wants more than the transcript."""
+
+    asked: str
+    request: object
+    version: int
+    answer: object
+
+
 class Voice:
     """One connection in a conversation; whatever is heard on it is written down."""
 
@@ -36,7 +53,7 @@ class Voice:
         self._talk = talk
         self.name = name
         self._connection = connection
-        self._asked: list[str] = []
+        self._asked: list[_Asked] = []
 
     async def ask(self, request: object, version: int, note: str = "") -> None:
         """Send a request and write down the answer; a connection that the broker closes is opened again."""
@@ -59,11 +76,13 @@ class Voice:
     async def is_waiting(self) -> None:
         """Write down whether the answer to the last request is still to come."""
         waits = await self._connection.says_nothing(seconds=_LONG_ENOUGH)
-        self._talk.write(self._asked[-1] if self._asked else self.name, "waits" if waits else "is answered at once")
+        asked = self._asked[-1].words if self._asked else self.name
+        self._talk.write(asked, "waits" if waits else "is answered at once")
 
     async def send(self, request: object, version: int, note: str = "") -> None:
         """Send a request and do not wait for the answer."""
-        self._asked.append(f"{self.name}, {api_of(request).name} v{version}{f' ({note})' if note else ''}")
+        words = f"{self.name}, {api_of(request).name} v{version}{f' ({note})' if note else ''}"
+        self._asked.append(_Asked(words, request, version))
         await self._connection.send(request, version)
 
     async def send_frame(self, frame: bytes, note: str) -> None:
@@ -83,9 +102,12 @@ class Voice:
         try:
             answer = await self._connection.receive()
         except NoAnswerError as problem:
-            self._talk.write(asked, str(problem))
+            self._talk.write(asked.words, str(problem))
             raise
-        self._talk.write_answer(asked, answer)
+        self._talk.write_answer(asked.words, answer)
+        self._talk.exchanges.append(
+            Exchange(asked=asked.words, request=asked.request, version=asked.version, answer=answer)
+        )
         assert isinstance(answer, expected)
         return answer
 
@@ -114,6 +136,7 @@ class Talk:
         self.bootstrap: Final = bootstrap
         self.now_ms: Final = now_ms
         self.steps: Final[list[Step]] = []
+        self.exchanges: Final[list[Exchange]] = []
         self._names = names
         self._count = 0
         self._normaliser = Normaliser(own_names=names)

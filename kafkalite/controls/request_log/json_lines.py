@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from kafkalite.controls.request_log.batches import batches_in
 from kafkalite_wire.records import CorruptBatch
 from kafkalite_wire.schema import FieldType, fields_of
+from kafkalite_wire.uuid_text import format_uuid
 
 if TYPE_CHECKING:
     from kafkalite.controls.request_log.batches import RecordBatch
@@ -78,11 +79,6 @@ def as_json(exchange: Exchange, *, records: bool = False) -> dict[str, object]:
     }
 
 
-def uuid_text(uuid: bytes) -> str:
-    """Print a UUID as Kafka does: URL-safe base64 without padding."""
-    return base64.urlsafe_b64encode(uuid).rstrip(b"=").decode()
-
-
 def _struct(struct: object, version: int, records: bool) -> dict[str, object]:
     hidden = _holds_a_secret(struct)
     return {
@@ -102,7 +98,7 @@ def _value(of: FieldType[Any], value: Any, version: int, records: bool) -> objec
         return _struct(value, version, records)
     match of.name:
         case "uuid":
-            return uuid_text(value)
+            return format_uuid(value)
         case "bytes":
             return base64.b64encode(value).decode()
         case "records":

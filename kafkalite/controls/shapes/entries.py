@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,12 @@ class Entries:
     """What shapes of several parts have in common; subclasses take messages apart and put them together again."""
 
     api: Api
+    of_whole: Container[int] = ()
+    """The errors that are told once for the whole request, without any part, where there is a field for it."""
+    blank: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Fields that a refusal needs besides the error and what it is about."""
+    blank_by_error: Mapping[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
+    """Those of them that are otherwise with some errors."""
 
     def entries(self, request: Any, version: int) -> list[tuple[Part, Any]]:
         """Take a request apart."""
@@ -35,8 +41,8 @@ class Entries:
         """Put a response together; all else of it is as in ``response``."""
         raise NotImplementedError
 
-    def refusal(self, part: Part, version: int, error: int, handled: Any | None) -> Any:
-        """Make the answer that refuses a part; ``handled`` is what the handler said, if it was asked."""
+    def refusal(self, part: Part, version: int, error: int) -> Any:
+        """Make the answer that refuses a part."""
         raise NotImplementedError
 
     # What a shape does
@@ -72,14 +78,12 @@ class Entries:
             if handled is not None:
                 del left[id(handled)]
             if chosen(part):
-                answers.append((part, self.refusal(part, version, error, handled)))
+                answers.append((part, self.refusal(part, version, error)))
             elif handled is not None:
                 answers.append((part, handled))
         for ways, answer in left.values():
             refused = next(filter(chosen, ways), None)
-            answers.append(
-                (ways[0], answer) if refused is None else (ways[0], self.refusal(refused, version, error, answer))
-            )
+            answers.append((ways[0], answer if refused is None else self.refusal(refused, version, error)))
         return self.with_answers(version, response, answers)
 
     def left_of_refused(self, request: Any, version: int, error: int) -> Any | None:
@@ -88,9 +92,18 @@ class Entries:
         return None
 
     def refused(self, request: Any, version: int, error: int, response: Any | None = None) -> Any:
-        """Refuse every part, and the whole as well where there is a field for it."""
-        answer = self.answered(request, version, response, everything, error)
-        return replace(answer, error_code=error) if carries(self.api.response_type, "error_code", version) else answer
+        """Refuse the whole in one word, or else every part."""
+        if self.is_of_whole(version, error):
+            return replace(self.with_answers(version, None, []), error_code=error)
+        return self.answered(request, version, response, everything, error)
+
+    def is_of_whole(self, version: int, error: int) -> bool:
+        """Tell whether an error is told of the whole in a version."""
+        return error in self.of_whole and carries(self.api.response_type, "error_code", version)
+
+    def blank_with(self, error: int) -> Mapping[str, Any]:
+        """Give the fields that a refusal needs with an error."""
+        return {**self.blank, **self.blank_by_error.get(error, {})}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +111,7 @@ class Listed(Entries):
     """One list in the request, and one in the response.
 
     ``part`` tells what an item of a request is about, ``ways`` what one of a response answers, and ``identity`` gives
-    the fields that say so in a refusal; ``blank`` are the others that it needs.
+    the fields that say so in a refusal.
     """
 
     names: frozenset[str]
@@ -107,7 +120,6 @@ class Listed(Entries):
     part: Callable[[Any, Any], Part]
     ways: Callable[[Any, Any], tuple[Part, ...]]
     identity: Callable[[Part], Mapping[str, Any]]
-    blank: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def entries(self, request: Any, version: int) -> list[tuple[Part, Any]]:
         """Take a request apart."""
@@ -130,11 +142,11 @@ class Listed(Entries):
         told = {self.told: tuple(answer for _, answer in answers)}
         return self.api.response_type(**told) if response is None else replace(response, **told)
 
-    def refusal(self, part: Part, version: int, error: int, handled: Any | None) -> Any:
+    def refusal(self, part: Part, version: int, error: int) -> Any:
         """Make the answer that refuses a part."""
-        del version, handled
+        del version
         made = element_of(self.api.response_type, self.told)
-        return made(error_code=error, **self.identity(part), **self.blank)
+        return made(error_code=error, **self.identity(part), **self.blank_with(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +171,7 @@ class Fields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nested(Entries):
-    """Topics of partitions in the request, and likewise in the response; ``blank`` are fields that a refusal needs."""
+    """Topics of partitions in the request, and likewise in the response."""
 
     asked: Fields
     told: Fields
@@ -167,7 +179,6 @@ class Nested(Entries):
     """Whether it is about one group."""
     by_id_since: int = NEVER
     """The first version that says topic ids in place of names."""
-    blank: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def names(self) -> frozenset[str]:
@@ -217,11 +228,11 @@ class Nested(Entries):
         told = {self.told.topics: topics_of(self.api.response_type, self.told, answers)}
         return self.api.response_type(**told) if response is None else replace(response, **told)
 
-    def refusal(self, part: Part, version: int, error: int, handled: Any | None) -> Any:
+    def refusal(self, part: Part, version: int, error: int) -> Any:
         """Make the answer that refuses a partition."""
-        del version, handled
+        del version
         made = element_of(element_of(self.api.response_type, self.told.topics), self.told.partitions)
-        return made(error_code=error, **{self.told.index: part.partition}, **self.blank)
+        return made(error_code=error, **{self.told.index: part.partition}, **self.blank_with(error))
 
     def _group(self, request: Any) -> str | None:
         return request.group_id if self.grouped else None

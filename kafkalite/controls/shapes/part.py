@@ -28,6 +28,17 @@ Chosen = Callable[[Part], bool]
 """Tells whether a part is to be refused."""
 
 
+class AllBut:
+    """All errors but some, as a container of error codes."""
+
+    def __init__(self, *errors: int) -> None:
+        self._others = frozenset(errors)
+
+    def __contains__(self, error: object) -> bool:
+        """Tell whether an error is not one of the others."""
+        return error not in self._others
+
+
 def everything(part: Part) -> bool:
     """Choose every part."""
     del part

@@ -6,21 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.controls.shapes.entries import Entries, Fields, Listed, Nested, topics_of
-from kafkalite.controls.shapes.part import Chosen, Part, element_of
+from kafkalite.controls.shapes.part import Chosen, Part, element_of, everything
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
     from kafkalite.controls.shapes.part import Shape
     from kafkalite_wire.apis import Api
 
-SESSION_ERRORS: Final = frozenset((
-    ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
-    ErrorCode.INVALID_FETCH_SESSION_EPOCH,
-    ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR,
-))  # fmt: skip
-"""What Kafka says of a whole fetch; all else it says of partitions."""
-
-_SESSIONS_SINCE: Final = 7
 _EMPTY_MEANS_ALL: Final = 0
 _NAME_NULLABLE: Final = 12
 _NOWHERE: Final = -1
@@ -39,17 +31,10 @@ class Fetch(Nested):
 
     def left_of_refused(self, request: Any, version: int, error: int) -> Any | None:
         """Let the handler see all, except where the session itself is refused."""
-        if error in SESSION_ERRORS and version >= _SESSIONS_SINCE:
-            return None
-        return replace(request, max_wait_ms=0)
-
-    def refused(self, request: Any, version: int, error: int, response: Any | None = None) -> Any:
-        """Refuse the session, or else every partition."""
-        if error in SESSION_ERRORS and version >= _SESSIONS_SINCE:
-            return self.api.response_type(error_code=error, responses=())
-        return self.answered(request, version, response, lambda _: True, error)
+        return None if self.is_of_whole(version, error) else replace(request, max_wait_ms=0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata(Listed):
     """Metadata: which topics are answered is only known behind the handler, and brokers are told in any case."""
 
@@ -69,23 +54,37 @@ class Metadata(Listed):
         return self.with_entries(request, version, left)
 
     def answered(self, request: Any, version: int, response: Any | None, chosen: Chosen, error: int) -> Any:
-        """Refuse topics; of those that are not, refuse partitions, which have no leader then."""
-        if response is None:
-            response = self.api.response_type(brokers=(), topics=())
+        """Refuse topics; of those that are not, refuse partitions, which have no leader then.
+
+        Who asks for all topics is not told of those that are denied.
+        """
         answer = Listed.answered(self, request, version, response, chosen, error)
-        return replace(answer, topics=tuple(_without_leaders(topic, chosen, error) for topic in answer.topics))
+        topics = answer.topics
+        if error == ErrorCode.TOPIC_AUTHORIZATION_FAILED and not self.entries(request, version):
+            topics = [topic for topic in topics if topic.error_code != error]
+        return replace(answer, topics=tuple(_without_leaders(topic, chosen, error) for topic in topics))
 
     def left_of_refused(self, request: Any, version: int, error: int) -> Any | None:
         """Ask who the brokers are, and which topics there are if that was the question."""
         del error
         return self.left(request, version, lambda _: True)
 
-    def refusal(self, part: Part, version: int, error: int, handled: Any | None) -> Any:
-        """Make the answer for a topic without partitions, with its id if there is one."""
-        if handled is not None:
-            return replace(handled, error_code=error, partitions=())
-        refusal = Listed.refusal(self, part, version, error, handled)
+    def refused(self, request: Any, version: int, error: int, response: Any | None = None) -> Any:
+        """Refuse the whole or every topic, and tell the brokers in any case."""
+        if response is not None and self.is_of_whole(version, error):
+            return replace(response, error_code=error, topics=())
+        return Listed.refused(self, request, version, error, response)
+
+    def refusal(self, part: Part, version: int, error: int) -> Any:
+        """Make the answer for a topic, which is called as it was asked for: by its name or by its id."""
+        refusal = Listed.refusal(self, part, version, error)
         return replace(refusal, name="") if refusal.name is None and version < _NAME_NULLABLE else refusal
+
+    def with_answers(self, version: int, response: Any | None, answers: list[tuple[Part, Any]]) -> Any:
+        """Put a response together."""
+        return Listed.with_answers(
+            self, version, self.api.response_type(brokers=(), topics=()) if response is None else response, answers
+        )
 
 
 def _without_leaders(topic: Any, chosen: Chosen, error: int) -> Any:
@@ -184,18 +183,19 @@ class OffsetFetchOfGroups(Entries):
         )
         return self.api.response_type(groups=told) if response is None else replace(response, groups=told)
 
-    def refusal(self, part: Part, version: int, error: int, handled: Any | None) -> Any:
+    def refusal(self, part: Part, version: int, error: int) -> Any:
         """Make the answer that refuses a partition, or a whole group."""
-        del version, handled
+        del version
         made = element_of(self.api.response_type, "groups")
         if part.topic is None:
             return made(group_id=part.group, topics=(), error_code=error)
         partition = element_of(element_of(made, "topics"), "partitions")
-        return partition(partition_index=part.partition, committed_offset=-1, metadata="", error_code=error)
+        return partition(partition_index=part.partition, error_code=error, **self.blank_with(error))
 
     def refused(self, request: Any, version: int, error: int, response: Any | None = None) -> Any:
-        """Refuse each group as a whole."""
-        del version, response
+        """Refuse each group as a whole, or else every partition."""
+        if error not in self.of_whole:
+            return self.answered(request, version, response, everything, error)
         made = element_of(self.api.response_type, "groups")
         return self.api.response_type(
             groups=tuple(made(group_id=group.group_id, topics=(), error_code=error) for group in request.groups)
@@ -226,27 +226,28 @@ class Changed:
 
     def parts(self, request: Any, version: int) -> list[Part]:
         """List the parts that a request names."""
-        return self._at(version).parts(request, version)
+        return self.at(version).parts(request, version)
 
     def is_open(self, request: Any, version: int) -> bool:
         """Tell whether the response may be about parts that the request does not name."""
-        return self._at(version).is_open(request, version)
+        return self.at(version).is_open(request, version)
 
     def left(self, request: Any, version: int, chosen: Chosen) -> Any | None:
         """Give what is left for the handler."""
-        return self._at(version).left(request, version, chosen)
+        return self.at(version).left(request, version, chosen)
 
     def answered(self, request: Any, version: int, response: Any | None, chosen: Chosen, error: int) -> Any:
         """Put a response together."""
-        return self._at(version).answered(request, version, response, chosen, error)
+        return self.at(version).answered(request, version, response, chosen, error)
 
     def left_of_refused(self, request: Any, version: int, error: int) -> Any | None:
         """Give what is left for the handler of a request that is refused."""
-        return self._at(version).left_of_refused(request, version, error)
+        return self.at(version).left_of_refused(request, version, error)
 
     def refused(self, request: Any, version: int, error: int, response: Any | None = None) -> Any:
         """Make the response that refuses all of a request."""
-        return self._at(version).refused(request, version, error, response)
+        return self.at(version).refused(request, version, error, response)
 
-    def _at(self, version: int) -> Shape:
+    def at(self, version: int) -> Shape:
+        """Give the shape of a version."""
         return self.after if version >= self.since else self.before

@@ -7,10 +7,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.controls.shapes.entries import Fields, Listed, Nested
-from kafkalite.controls.shapes.part import Part
+from kafkalite.controls.shapes.part import AllBut, Part
 from kafkalite.controls.shapes.particular import Changed, Fetch, Metadata, OffsetFetchOfGroups
-from kafkalite.controls.shapes.whole import ApiVersions, JoinGroup, LogDirs, OneCoordinator, Whole
+from kafkalite.controls.shapes.whole import JoinGroup, LeaveGroup, LogDirs, Whole
 from kafkalite_wire.apis import APIS, ApiKey
+from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
@@ -27,6 +28,20 @@ _OF_A_GROUP: Final = 0
 _TOPIC_RESOURCE: Final = 2
 _NO_MESSAGE: Final[Mapping[str, Any]] = {"error_message": None}
 _NO_BROKER: Final[Mapping[str, Any]] = {"node_id": -1, "host": "", "port": -1, "error_message": None}
+_NO_OFFSET: Final[Mapping[str, Any]] = {"committed_offset": -1, "metadata": ""}
+
+# What Kafka finds out before it looks at the log, the group or the session.
+_NO_TOPIC: Final = (
+    ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+    ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+    ErrorCode.UNKNOWN_TOPIC_ID,
+)
+_OF_SESSION: Final = frozenset((
+    ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
+    ErrorCode.INVALID_FETCH_SESSION_EPOCH,
+    ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR,
+))  # fmt: skip
+_OF_FETCHED_GROUP: Final = AllBut(*_NO_TOPIC, ErrorCode.UNSTABLE_OFFSET_COMMIT)
 
 
 def _group(request: Any) -> Part:
@@ -71,7 +86,7 @@ def _topic_identity(part: Part) -> Mapping[str, Any]:
     return {"name": None, "topic_id": part.topic} if isinstance(part.topic, bytes) else {"name": part.topic}
 
 
-def _groups(key: ApiKey, asked: str, told: str) -> Listed:
+def _groups(key: ApiKey, asked: str, told: str, **others: Any) -> Listed:
     return Listed(
         api=APIS[key],
         names=_GROUP,
@@ -80,6 +95,7 @@ def _groups(key: ApiKey, asked: str, told: str) -> Listed:
         part=lambda _, group_id: Part(group=group_id),
         ways=lambda _, item: (Part(group=item.group_id),),
         identity=lambda part: {"group_id": part.group},
+        **others,
     )
 
 
@@ -96,7 +112,7 @@ def _topics(key: ApiKey, told: str) -> Listed:
     )
 
 
-def _resources(key: ApiKey, told: str) -> Listed:
+def _resources(key: ApiKey, told: str, **others: Any) -> Listed:
     return Listed(
         api=APIS[key],
         names=_TOPIC,
@@ -106,6 +122,7 @@ def _resources(key: ApiKey, told: str) -> Listed:
         ways=lambda _, item: (_resource(item),),
         identity=_resource_identity,
         blank=_NO_MESSAGE,
+        **others,
     )
 
 
@@ -142,7 +159,9 @@ SHAPES: Final[Mapping[ApiKey, Shape]] = MappingProxyType({
             asked=Fields(name="topic", index="partition"),
             told=Fields(topics="responses", name="topic"),
             by_id_since=_BY_TOPIC_ID,
+            of_whole=_OF_SESSION,
             blank={"high_watermark": -1, "aborted_transactions": None, "records": b""},
+            blank_by_error={error: {"aborted_transactions": ()} for error in _NO_TOPIC},
         ),
         _partitions(ApiKey.LIST_OFFSETS),
         Metadata(
@@ -153,6 +172,7 @@ SHAPES: Final[Mapping[ApiKey, Shape]] = MappingProxyType({
             part=lambda _, item: _named_or_identified(item),
             ways=lambda _, item: _named_and_identified(item),
             identity=_topic_identity,
+            of_whole=(ErrorCode.REBOOTSTRAP_REQUIRED,),
             blank={"partitions": ()},
         ),
         _partitions(ApiKey.OFFSET_COMMIT, grouped=True, by_id_since=_COMMITS_BY_TOPIC_ID),
@@ -162,14 +182,23 @@ SHAPES: Final[Mapping[ApiKey, Shape]] = MappingProxyType({
                 ApiKey.OFFSET_FETCH,
                 asked=Fields(partitions="partition_indexes", index=""),
                 grouped=True,
-                blank={"committed_offset": -1, "metadata": ""},
+                of_whole=_OF_FETCHED_GROUP,
+                blank=_NO_OFFSET,
             ),
-            OffsetFetchOfGroups(api=APIS[ApiKey.OFFSET_FETCH], by_id_since=_COMMITS_BY_TOPIC_ID),
+            OffsetFetchOfGroups(
+                api=APIS[ApiKey.OFFSET_FETCH],
+                by_id_since=_COMMITS_BY_TOPIC_ID,
+                of_whole=_OF_FETCHED_GROUP,
+                blank=_NO_OFFSET,
+            ),
         ),
         Changed(
             _SEVERAL_COORDINATORS,
-            OneCoordinator(
-                APIS[ApiKey.FIND_COORDINATOR], lambda request: _coordinated(request.key_type, request.key), _GROUP
+            Whole(
+                APIS[ApiKey.FIND_COORDINATOR],
+                lambda request: _coordinated(request.key_type, request.key),
+                _GROUP,
+                blank=_NO_BROKER,
             ),
             Listed(
                 api=APIS[ApiKey.FIND_COORDINATOR],
@@ -179,32 +208,45 @@ SHAPES: Final[Mapping[ApiKey, Shape]] = MappingProxyType({
                 part=lambda request, key: _coordinated(request.key_type, key),
                 ways=lambda request, item: (_coordinated(request.key_type, item.key),),
                 identity=_coordinated_key,
-                blank=_NO_BROKER,
+                blank={**_NO_BROKER, "error_message": ""},
             ),
         ),
         JoinGroup(APIS[ApiKey.JOIN_GROUP], _group, _GROUP),
         Whole(APIS[ApiKey.HEARTBEAT], _group, _GROUP),
-        Whole(APIS[ApiKey.LEAVE_GROUP], _group, _GROUP),
+        LeaveGroup(APIS[ApiKey.LEAVE_GROUP], _group, _GROUP),
         Whole(APIS[ApiKey.SYNC_GROUP], _group, _GROUP),
-        _groups(ApiKey.DESCRIBE_GROUPS, "groups", "groups"),
+        _groups(
+            ApiKey.DESCRIBE_GROUPS,
+            "groups",
+            "groups",
+            blank_by_error={ErrorCode.GROUP_ID_NOT_FOUND: {"group_state": "Dead"}},
+        ),
         Whole(APIS[ApiKey.LIST_GROUPS]),
-        ApiVersions(APIS[ApiKey.API_VERSIONS]),
+        Whole(APIS[ApiKey.API_VERSIONS], blank={"api_keys": ()}),
         _topics(ApiKey.CREATE_TOPICS, "topics"),
         Changed(_DELETED_BY_ID, _deleted_topics("topic_names"), _deleted_topics("topics")),
         _partitions(ApiKey.DELETE_RECORDS, blank={"low_watermark": -1}),
-        Whole(APIS[ApiKey.INIT_PRODUCER_ID]),
+        Whole(APIS[ApiKey.INIT_PRODUCER_ID], blank={"producer_epoch": -1}),
         _partitions(
             ApiKey.OFFSET_FOR_LEADER_EPOCH,
             asked=Fields(name="topic", index="partition"),
             told=Fields(name="topic", index="partition"),
         ),
-        _resources(ApiKey.DESCRIBE_CONFIGS, "results"),
+        _resources(
+            ApiKey.DESCRIBE_CONFIGS,
+            "results",
+            blank_by_error={ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: {"error_message": ""}},
+        ),
         _resources(ApiKey.ALTER_CONFIGS, "responses"),
         LogDirs(APIS[ApiKey.DESCRIBE_LOG_DIRS]),
         _topics(ApiKey.CREATE_PARTITIONS, "results"),
         _groups(ApiKey.DELETE_GROUPS, "groups_names", "results"),
         _resources(ApiKey.INCREMENTAL_ALTER_CONFIGS, "responses"),
-        _partitions(ApiKey.OFFSET_DELETE, grouped=True),
+        _partitions(
+            ApiKey.OFFSET_DELETE,
+            grouped=True,
+            of_whole=AllBut(*_NO_TOPIC, ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC),
+        ),
         Whole(APIS[ApiKey.DESCRIBE_CLUSTER]),
     )
 })  # fmt: skip

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.controls.shapes.part import Chosen, Part, carries, element_of
+from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
     from kafkalite_wire.apis import Api
 
+_MEMBER_ID_REQUIRED_SINCE: Final = 4
 _NULLABLE_PROTOCOL_NAME_SINCE: Final = 7
+_OF_LEAVING: Final = frozenset((ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.FENCED_INSTANCE_ID))
+_OF_MEMBER: Final = _OF_LEAVING | {
+    ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+    ErrorCode.INVALID_GROUP_ID,
+    ErrorCode.INVALID_SESSION_TIMEOUT,
+    ErrorCode.MEMBER_ID_REQUIRED,
+}
+"""With other errors nobody has looked at the member."""
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """One part, the request itself; ``part`` says what it is about."""
+    """One part, the request itself; ``part`` says what it is about, ``blank`` are fields that a refusal needs."""
 
     api: Api
     part: Callable[[Any], Part] = lambda _: Part()
     names: frozenset[str] = frozenset()
+    blank: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def parts(self, request: Any, version: int) -> list[Part]:
         """Give the only part."""
@@ -51,35 +62,42 @@ class Whole:
     def refused(self, request: Any, version: int, error: int, response: Any | None = None) -> Any:
         """Give the error."""
         del request, version, response
-        return self.api.response_type(error_code=error)
+        return self.api.response_type(error_code=error, **self.blank)
 
 
 class JoinGroup(Whole):
-    """JoinGroup, which tells the member its id even when it is refused."""
+    """JoinGroup, which tells the member its id where the coordinator has looked at it.
+
+    A member that is asked to come back with an id is given one (KIP-394): the handler knows it from then on.
+    """
+
+    def left_of_refused(self, request: Any, version: int, error: int) -> Any | None:
+        """Let the handler make an id."""
+        needs_id = not request.member_id and request.group_instance_id is None and version >= _MEMBER_ID_REQUIRED_SINCE
+        return request if error == ErrorCode.MEMBER_ID_REQUIRED and needs_id else None
 
     def refused(self, request: Any, version: int, error: int, response: Any | None = None) -> Any:
         """Give the error and the member id."""
-        del response
+        if response is not None and response.error_code == error:
+            return response
         name = None if version >= _NULLABLE_PROTOCOL_NAME_SINCE else ""
-        return self.api.response_type(error_code=error, member_id=request.member_id, protocol_name=name)
+        refusal = replace(self.api.response_type(error_code=error, member_id=""), protocol_name=name)
+        return replace(refusal, member_id=request.member_id) if error in _OF_MEMBER else refusal
 
 
-class OneCoordinator(Whole):
-    """FindCoordinator as long as it asked for one: a refusal names no broker."""
-
-    def refused(self, request: Any, version: int, error: int, response: Any | None = None) -> Any:
-        """Give the error."""
-        del request, version, response
-        return self.api.response_type(error_code=error, error_message=None, node_id=-1, host="", port=-1)
-
-
-class ApiVersions(Whole):
-    """ApiVersions, whose refusal names no versions."""
+class LeaveGroup(Whole):
+    """LeaveGroup, which tells of each member since it names several (KIP-345)."""
 
     def refused(self, request: Any, version: int, error: int, response: Any | None = None) -> Any:
-        """Give the error."""
-        del request, version, response
-        return self.api.response_type(error_code=error, api_keys=())
+        """Give the error, or one for each member."""
+        if error not in _OF_LEAVING or not request.members:
+            return Whole.refused(self, request, version, error, response)
+        made = element_of(self.api.response_type, "members")
+        members = (
+            made(member_id=member.member_id, group_instance_id=member.group_instance_id, error_code=error)
+            for member in request.members
+        )
+        return self.api.response_type(members=tuple(members))
 
 
 class LogDirs(Whole):

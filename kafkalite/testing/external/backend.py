@@ -18,7 +18,7 @@ from kafkalite.testing.external.polling import polled
 from kafkalite.testing.model.batches import Batch, Turns, batch_of, produced, records_in
 from kafkalite.testing.model.errors import NotOnThisBroker, NotPossible, NotThere
 from kafkalite.testing.model.memberships import assignment_in, subscription_in
-from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition
+from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition, no_topic
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class ExternalBackend:
         with self._lock:
             partitions = self._cluster.partitions()
             if topic not in partitions:
-                raise NotThere(f"there is no topic {topic!r}; topics: {', '.join(partitions) or 'none'}")
+                raise NotThere(no_topic(topic, partitions))
             chosen = range(partitions[topic]) if partition is None else (partition,)
             found = [self._read(topic, index, offset) for index in chosen]
         return list(merge(*found, key=lambda record: record.timestamp))

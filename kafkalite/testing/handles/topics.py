@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from kafkalite.testing.model.views import no_topic
+
 if TYPE_CHECKING:
     from kafkalite.testing.handles.backend import Backend
     from kafkalite.testing.model.views import Topic
@@ -34,5 +36,5 @@ class Topics:
         """Show a topic. Raises KeyError if there is none."""
         topics = self._backend.topics()
         if name not in topics:
-            raise KeyError(f"there is no topic {name!r}; topics: {', '.join(topics) or 'none'}")
+            raise KeyError(no_topic(name, topics))
         return topics[name]

@@ -12,7 +12,7 @@ from kafkalite.testing.handles.event_loops import completed
 from kafkalite.testing.handles.request_log import criteria
 from kafkalite.testing.model.conditions import HasCommitted, Positioned, Stable
 from kafkalite.testing.model.errors import NotThere
-from kafkalite.testing.model.views import TopicPartition
+from kafkalite.testing.model.views import TopicPartition, no_topic
 from kafkalite.testing.model.wait import PATIENCE
 
 if TYPE_CHECKING:
@@ -178,5 +178,5 @@ def _chosen(topic: str, partition: int | None, ends: tuple[int, ...]) -> Iterabl
 def _ends(backend: Backend, topic: str) -> tuple[int, ...]:
     topics = backend.topics()
     if topic not in topics:
-        raise NotThere(f"there is no topic {topic!r}; topics: {', '.join(topics) or 'none'}")
+        raise NotThere(no_topic(topic, topics))
     return topics[topic].end_offsets

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kafkalite.testing.model.batches import records_in
 from kafkalite.testing.model.errors import NotThere
 from kafkalite.testing.model.memberships import assignment_in, subscription_in
-from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition
+from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition, no_topic
 from kafkalite_storage.topics import INTERNAL_TOPICS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def topic_of(node: Node, name: str) -> Topic:
     """Show one topic. Raises LookupError if there is none."""
     topic = node.storage.topics.get(name)
     if topic is None:
-        raise NotThere(f"there is no topic {name!r}; topics: {', '.join(sorted(node.storage.topics)) or 'none'}")
+        raise NotThere(no_topic(name, sorted(node.storage.topics)))
     logs = [node.storage.log(name, index) for index in range(topic.partitions)]
     return Topic(
         name=name,

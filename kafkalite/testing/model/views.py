@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -29,6 +29,11 @@ class Topic:
     partitions: int
     start_offsets: tuple[int, ...]
     end_offsets: tuple[int, ...]
+
+
+def no_topic(name: str, topics: Iterable[str]) -> str:
+    """Say that there is no topic of a name, and which there are."""
+    return f"there is no topic {name!r}; topics: {', '.join(topics) or 'none'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ _MODULES: Final = (
     "metadata",
     "offsets",
     "producing",
+    "refusals",
 )
 
 

@@ -21,7 +21,8 @@ class InjectedErrorsTest {
     @BeforeEach
     void aProducerThatHasSentAClick() throws Exception {
         kafka.post("/topics", Map.of("name", "clicks"));
-        var settings = Map.<String, Object>of("bootstrap.servers", kafka.bootstrap, "retry.backoff.ms", 10);
+        var settings = Map.<String, Object>of(
+            "bootstrap.servers", kafka.bootstrap, "retry.backoff.ms", 10, "request.timeout.ms", 2000);
         producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer());
         assertEquals(0, send("first"));
     }
@@ -46,6 +47,27 @@ class InjectedErrorsTest {
         assertEquals(1, send("second"));
         assertEquals(1, kafka.get("/faults/lost").get("fired").size());
         assertEquals(List.of("first", "second"), clicks());
+    }
+
+    @Test
+    void aClickArrivesLateAndJustOnceWhenTheBrokerIsSlowOrSaysNothing() throws Exception {
+        for (var act : List.of(Map.entry("delay", 0.1), Map.entry("throttle", 0.1), Map.entry("drop", true))) {
+            String name = act.getKey();
+            kafka.post("/faults", Map.of("name", name, "api", "Produce", "times", 1, name, act.getValue()));
+            send(name);
+            assertEquals(1, kafka.get("/faults/" + name).get("fired").size());
+        }
+        assertEquals(List.of("first", "delay", "throttle", "drop"), clicks());
+    }
+
+    @Test
+    void aClickIsOnItsWayAsLongAsTheTestSays() throws Exception {
+        kafka.post("/faults", Map.of("name", "held", "api", "Produce", "hold", true, "times", 1));
+        var sent = producer.send(new ProducerRecord<>("clicks", "second"));
+        kafka.post("/await/fired", Map.of("fault", "held"));
+        assertEquals(List.of("first"), clicks());
+        kafka.post("/faults/held/release", Map.of());
+        assertEquals(1, sent.get().offset());
     }
 
     /** Sends a click; gives the offset at which it was delivered, once the producer knows. */

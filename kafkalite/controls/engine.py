@@ -27,6 +27,24 @@ class Call:
     """The whole request without its length; valid while the call is shown, so whoever wants it later copies it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Malformed:
+    """A frame that is no request, after which the connection is closed; what could not be read is -1, or empty."""
+
+    api: Api | None
+    """None if there is no such API, or none that is served."""
+    api_key: int = -1
+    api_version: int = -1
+    correlation_id: int = -1
+    client_id: str = ""
+    client_host: str
+    client_port: int
+    connection: object
+    size: int
+    """Bytes of the frame, without its length."""
+    reason: str
+
+
 class Owed(Protocol):
     """The reply that is owed for a call; exactly one of these is called, once, now or later."""
 
@@ -103,6 +121,8 @@ class Engine:
 
     def __init__(self) -> None:
         self.observers: list[Observer] = []
+        self.malformed_observers: list[Callable[[Malformed], None]] = []
+        """Shown what is no request, and so no call."""
         self.rules: list[Rule] = []
 
     def shown(self, call: Call) -> list[ReplyObserver]:

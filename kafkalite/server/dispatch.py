@@ -5,9 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from kafkalite.controls.engine import Call
+from kafkalite.controls.engine import Call, Malformed
 from kafkalite.errors import RequestError
 from kafkalite.handlers.handling import Context, Handler, Immediate, handler_of
 from kafkalite_wire.apis import APIS, Api, ApiKey
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from kafkalite.server.connection import Connection, Slot
 
 _LENGTH: Final = struct.Struct(">i")
+_INT16: Final = struct.Struct(">h")
 
 
 class Dispatch:
@@ -37,6 +39,7 @@ class Dispatch:
 
     def __call__(self, connection: Connection, frame: memoryview) -> None:
         """Start the request of one frame. Raises RequestError if the connection must end, as Kafka would end it."""
+        header = None
         try:
             header = read_request_header(frame)
             api, version = header.api, header.api_version
@@ -45,6 +48,9 @@ class Dispatch:
                 return
             request = decode(api.request_type, version, frame, header.body)
         except WireError as error:
+            if self.engine is not None and self.engine.malformed_observers:
+                show = partial(self._show_malformed, self.engine, connection, frame, header, str(error))
+                self.node.unforeseen.guard("an observer of malformed requests", show, connection.fail)
             raise RequestError(str(error)) from None
         handler = self._handlers.get(api.key)
         if handler is None:
@@ -162,6 +168,26 @@ class Dispatch:
         rule.act(call, proceed, to_client)
         self.node.after_request()
 
+    def _show_malformed(
+        self, engine: Engine, connection: Connection, frame: memoryview, header: RequestHeader | None, reason: str
+    ) -> None:
+        """Show what can be read of a frame that is no request."""
+        api_key = _readable(_INT16, frame, 0)
+        shown = Malformed(
+            api=APIS.get(api_key),
+            api_key=api_key,
+            api_version=_readable(_INT16, frame, 2),
+            correlation_id=_readable(_LENGTH, frame, 4),
+            client_id="" if header is None else header.client_id or "",
+            client_host=connection.host,
+            client_port=connection.peer[1],
+            connection=connection,
+            size=len(frame),
+            reason=reason,
+        )
+        for observe in engine.malformed_observers:
+            observe(shown)
+
     def _unsupported(self, connection: Connection, header: RequestHeader) -> None:
         if header.api.key is not ApiKey.API_VERSIONS:
             raise UnsupportedVersionError(
@@ -245,6 +271,14 @@ def _both(first: Callable[[], None] | None, second: Callable[[], None]) -> Calla
         second()
 
     return both
+
+
+def _readable(field: struct.Struct, frame: memoryview, offset: int) -> int:
+    if len(frame) < offset + field.size:
+        return -1
+    value: int
+    (value,) = field.unpack_from(frame, offset)
+    return value
 
 
 def framed(api: Api, version: int, correlation_id: int, response: Any) -> list[Payload]:

@@ -29,7 +29,7 @@ def request_log(
 ) -> RequestLog:
     """Make a log of what a broker is asked, whose ``node`` may be another one later.
 
-    It keeps nothing before its ``observe`` is among the engine's observers.
+    It keeps nothing before it is attached to the broker's engine.
     """
     return RequestLog(
         now=lambda: node().now(),
@@ -66,12 +66,11 @@ class RequestLogFile:
         self._path = path
         self._log = request_log(node, bounds=_JUST_THE_NEWEST, on_change=self._changed)
         self._engine = dispatch.controlled()
-        self._engine.observers.append(self._log.observe)
+        self._log.attach(self._engine)
 
     def close(self) -> None:
         """Write no more."""
-        if self._log.observe in self._engine.observers:
-            self._engine.observers.remove(self._log.observe)
+        self._log.detach(self._engine)
         with suppress(OSError):  # whatever could not be written has been told already
             self._file.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from logging import getLogger
 from typing import TYPE_CHECKING, Final, cast
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 import h11
 import trio
 
+from kafkalite.testing.model.wait import Asker
 from kafkalite.web.answers import Answer, Refused
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Asked:
     host: str
     content_type: str
     body: bytes
+    asker: Asker = field(default_factory=Asker, compare=False)
+    """Who asked, and has gone if it is seen to have closed the connection before there was an answer."""
 
 
 class Connection:
@@ -65,13 +68,33 @@ class Connection:
             asked = await self._read()
             if asked is None:
                 return False
-            answer = await self._answer(asked)
+            answer = await self._answered(asked)
         except h11.RemoteProtocolError as error:
             answer = Refused(HTTPStatus(error.error_status_hint), f"this is no HTTP: {error}").answer
         except Refused as refused:
             answer = refused.answer
         await self._send(answer)
         return self._http.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
+
+    async def _answered(self, asked: Asked) -> Answer:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._notice_end, asked.asker)
+            try:
+                return await self._answer(asked)
+            except Refused as refused:
+                return refused.answer
+            finally:
+                nursery.cancel_scope.cancel()
+
+    async def _notice_end(self, asker: Asker) -> None:
+        try:
+            received = await self._stream.receive_some(_PIECE)
+        except trio.BrokenResourceError:
+            received = b""
+        if received:
+            self._http.receive_data(bytes(received))  # of the next request, which waits for its turn
+        else:
+            asker.go()
 
     async def _read(self) -> Asked | None:
         """Read a request; None if the client has gone. Raises Refused and h11's RemoteProtocolError."""

@@ -19,6 +19,7 @@ from kafkalite.testing import Handle
 from kafkalite.testing.in_process.backend import LocalBackend
 from kafkalite.testing.in_process.portal import Portal
 from kafkalite.testing.model.errors import BrokerFailed, NotInTime, NotPossible, NotThere
+from kafkalite.testing.model.wait import ASKER
 from kafkalite.web.answers import Answer, Refused, failure
 from kafkalite.web.connection import Asked, Connection
 from kafkalite.web.guard import check_content_type, check_host
@@ -118,8 +119,12 @@ class Controls:
         """Answer a request. Raises Refused."""
         check_host(asked.host, self._own)
         check_content_type(asked.method, asked.content_type)
-        # A wait ends in its own time when its client has gone, and with the broker at the latest.
-        return await trio.to_thread.run_sync(self._call, asked, limiter=self._threads, abandon_on_cancel=True)
+        ASKER.set(asked.asker)  # the thread's, too
+        try:
+            return await trio.to_thread.run_sync(self._call, asked, limiter=self._threads, abandon_on_cancel=True)
+        except trio.Cancelled:
+            asked.asker.go()
+            raise
 
     def _call(self, asked: Asked) -> Answer:
         try:

@@ -21,7 +21,7 @@ DOCS = Path(__file__).parents[2] / "docs"
         ("pytest.md", 4),
         ("controls/clock.md", 3),
         ("controls/groups.md", 4),
-        ("controls/request-log.md", 4),
+        ("controls/request-log.md", 5),
         ("controls/snapshots.md", 5),
         ("controls/faults.md", 5),
     ],

@@ -207,6 +207,23 @@ def test_who_waits_does_not_keep_the_broker_from_stopping(served: Served) -> Non
     assert len(outcome) == 1
 
 
+def test_a_wait_whose_client_has_gone_is_given_up(served: Served) -> None:
+    address = (served.controls.removeprefix("http://").split(":")[0], int(served.controls.rpartition(":")[2]))
+    body = '{"group": "billing", "timeout": 600}'
+    asked = (
+        "POST /await/stable HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    )
+    with ExitStack() as stack:
+        for _ in range(MOST_CONNECTIONS):
+            stack.enter_context(socket.create_connection(address, timeout=10)).sendall(asked.encode())
+    for _ in range(100):  # its end of the connections may not have been seen yet
+        with suppress(OSError, HTTPException):
+            assert served.get("/groups") == {"groups": []}
+            return
+    raise AssertionError("nobody is let in")
+
+
 def test_connections_are_bounded(served: Served) -> None:
     address = (served.controls.removeprefix("http://").split(":")[0], int(served.controls.rpartition(":")[2]))
     with ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from http import HTTPStatus
 
 import pytest
@@ -124,6 +125,41 @@ async def test_a_client_that_takes_no_answer_is_given_up(autojump_clock: trio.te
         nursery.start_soon(Connection(theirs, answer).serve)
         await ours.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert trio.current_time() - began == pytest.approx(PATIENCE)
+
+
+async def test_who_waits_learns_that_the_client_has_gone() -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    waiting: Future[None] = Future()
+    given_up = trio.Event()
+    waiting.add_done_callback(lambda _: given_up.set())
+
+    async def answer(asked: Asked) -> Answer:
+        asked.asker.waits_for(waiting)
+        await given_up.wait()
+        return Answer(body={})
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Connection(theirs, answer).serve)
+        await ours.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await trio.testing.wait_all_tasks_blocked()
+        assert not waiting.cancelled()
+        await ours.aclose()
+    assert waiting.cancelled()
+
+
+async def test_who_says_that_no_more_comes_is_answered() -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+
+    async def answer(asked: Asked) -> Answer:
+        await trio.testing.wait_all_tasks_blocked()
+        return Answer(body={})
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Connection(theirs, answer).serve)
+        await ours.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await ours.send_eof()
+        assert (await ours.receive_some()).startswith(b"HTTP/1.1 200 ")
+        await ours.aclose()
 
 
 @pytest.mark.parametrize("part", ["", "GET /", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{"])

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from kafkalite.controls.refusals import groups_in
 from kafkalite.controls.request_log.batches import RecordBatch, batches_in
 from kafkalite.controls.request_log.contents import ResponseError, errors_in, partitions_in, records_in, topics_in
+from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:
     from kafkalite.controls.request_log.keeping import Kept
-    from kafkalite_wire.apis import Api, ApiKey
+    from kafkalite_wire.apis import Api
 
 
 class Outcome(StrEnum):
@@ -27,6 +28,8 @@ class Outcome(StrEnum):
     """No answer is sent: the client wants none (``acks=0``), or a rule dropped it."""
     CUT_OFF = "cut off"
     """The broker closed the connection instead of an answer; ``reason`` tells why."""
+    MALFORMED = "malformed"
+    """It was no request, and the broker closed the connection; ``reason`` tells what is wrong with it."""
     DISCONNECTED = "disconnected"
     """The connection ended before there was an answer."""
 
@@ -50,7 +53,7 @@ class Exchange:
 
     number: int
     """Its place in the log, counted from 1."""
-    api_key: ApiKey
+    api_key: int
     api: str
     """The name of the API as in Kafka's protocol guide: ``Produce``, ``OffsetCommit``."""
     api_version: int
@@ -66,12 +69,12 @@ class Exchange:
     """Seconds of the broker's clock between the request and its end; None while it is waiting."""
     outcome: Outcome
     reason: str
-    """Why the client was cut off, else empty."""
+    """Why the client was cut off, or what is malformed, else empty."""
     request_bytes: int
     """The size of the request, with its header."""
     response_bytes: int
     """The size of the response without its header; 0 if there was none."""
-    declared: Api = field(repr=False, compare=False)
+    declared: Api | None = field(repr=False, compare=False)
     kept_request: Kept = field(repr=False, compare=False)
     kept_response: Kept | None = field(repr=False, compare=False)
     topic_names: Mapping[bytes, str] = field(repr=False, compare=False)
@@ -79,13 +82,15 @@ class Exchange:
 
     @cached_property
     def request(self) -> Any:
-        """The request: a message of ``kafkalite_wire.messages``. None if it holds secrets."""
+        """The request: a message of ``kafkalite_wire.messages``. None if it holds secrets, or is malformed."""
+        if self.declared is None:
+            return None
         return self.kept_request.decoded(self.declared.request_type, self.api_version)
 
     @cached_property
     def response(self) -> Any:
         """The response that was sent, None if there was none, or if it holds secrets."""
-        if self.kept_response is None:
+        if self.kept_response is None or self.declared is None:
             return None
         return self.kept_response.decoded(self.declared.response_type, self.api_version)
 
@@ -93,7 +98,9 @@ class Exchange:
     def groups(self) -> frozenset[str]:
         """The consumer groups that the request is about."""
         return (
-            frozenset() if self.request is None else frozenset(groups_in(self.api_key, self.api_version, self.request))
+            frozenset()
+            if self.request is None
+            else frozenset(groups_in(ApiKey(self.api_key), self.api_version, self.request))
         )
 
     @cached_property

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
+from kafkalite.controls.engine import Malformed
 from kafkalite.controls.request_log.exchange import End, Exchange, Outcome
 from kafkalite.controls.request_log.keeping import BeginningOf, Kept, keep_request, keep_response
 from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:
-    from kafkalite.controls.engine import Call
+    from kafkalite.controls.engine import Call, Engine
     from kafkalite_wire.apis import Api
 
 _BY_TOPIC_ID: Final[Mapping[int, tuple[int, str]]] = {
@@ -79,13 +80,33 @@ class RequestLog:
         """Keep a call that is on its way, and learn how it ends."""
         self.seen += 1
         self._learn_topic_names(call)
-        kept = keep_request(call, self.bounds.records_bytes)
-        logged = LoggedCall(
-            self, call, self.seen, self._connection(call.connection), kept, self._now(), self._wall_ms()
-        )
+        logged = self._logged(call, keep_request(call, self.bounds.records_bytes))
+        self._changed(logged)
+        return logged
+
+    def observe_malformed(self, malformed: Malformed) -> None:
+        """Keep what is known of a frame that was no request, and none of its bytes."""
+        self.seen += 1
+        logged = self._logged(malformed, Kept(malformed.size))
+        logged.end = End(Outcome.MALFORMED, logged.asked, reason=malformed.reason)
+        self._changed(logged)
+
+    def attach(self, engine: Engine) -> None:
+        """Keep what passes an engine from now on."""
+        engine.observers.append(self.observe)
+        engine.malformed_observers.append(self.observe_malformed)
+
+    def detach(self, engine: Engine) -> None:
+        """Keep nothing more; calls that are kept still hear how they end. Nothing happens if it is not attached."""
+        if self.observe in engine.observers:
+            engine.observers.remove(self.observe)
+            engine.malformed_observers.remove(self.observe_malformed)
+
+    def _logged(self, came: Call | Malformed, kept: Kept) -> LoggedCall:
+        number = self._connection(came.connection)
+        logged = LoggedCall(self, came, self.seen, number, kept, self._now(), self._wall_ms())
         self._calls.append(logged)
         self._grown(kept.kept_size)
-        self._changed(logged)
         return logged
 
     def clear(self) -> None:
@@ -106,7 +127,7 @@ class RequestLog:
     def ended(self, logged: LoggedCall, outcome: Outcome, response: object | None = None, reason: str = "") -> None:
         """Note how a call ended, at once: what a response borrows is not there for long."""
         kept = None
-        if response is not None:
+        if response is not None and logged.api is not None:
             kept = keep_response(
                 logged.api, logged.api_version, response, self.bounds.records_bytes, self._beginning_of
             )
@@ -151,19 +172,33 @@ class RequestLog:
                     del self._topic_names[next(known for known in self._topic_names if known not in there)]
 
 
+def _name(api: Api | None, api_key: int) -> str:
+    if api is not None:
+        return api.name
+    return "unknown" if api_key < 0 else f"API {api_key}"
+
+
 class LoggedCall:
     """A call in the log, which hears how it ends."""
 
     __slots__ = (
-        "_log", "api", "api_version", "asked", "asked_ms", "client_host", "client_id", "client_port", "connection",
-        "correlation_id", "end", "is_kept", "number", "request",
+        "_log", "api", "api_key", "api_version", "asked", "asked_ms", "client_host", "client_id", "client_port",
+        "connection", "correlation_id", "end", "is_kept", "number", "request",
     )  # fmt: skip
 
     def __init__(
-        self, log: RequestLog, call: Call, number: int, connection: int, request: Kept, asked: float, asked_ms: int
+        self,
+        log: RequestLog,
+        call: Call | Malformed,
+        number: int,
+        connection: int,
+        request: Kept,
+        asked: float,
+        asked_ms: int,
     ) -> None:
         self._log = log
-        self.api: Api = call.api
+        self.api: Api | None = call.api
+        self.api_key = call.api_key if isinstance(call, Malformed) else int(call.api.key)
         self.api_version = call.api_version
         self.correlation_id = call.correlation_id
         self.client_id = call.client_id
@@ -201,8 +236,8 @@ class LoggedCall:
         response = None if end is None else end.response
         return Exchange(
             number=self.number,
-            api_key=self.api.key,
-            api=self.api.name,
+            api_key=self.api_key,
+            api=_name(self.api, self.api_key),
             api_version=self.api_version,
             correlation_id=self.correlation_id,
             client_id=self.client_id,

@@ -58,7 +58,7 @@ class Recorder:
                 lambda: self._broker.node, bounds=bounds, on_change=lambda logged: self._changed(log, logged)
             )
             self._log = log
-            self._engine.observers.append(log.observe)
+            log.attach(self._engine)
             self._is_on = True
 
         self._portal.call(start)
@@ -68,7 +68,7 @@ class Recorder:
 
         def stop() -> None:
             if self._is_on:
-                self._engine.observers.remove(self.log.observe)
+                self.log.detach(self._engine)
                 self._is_on = False
 
         self._portal.call(stop)

@@ -215,7 +215,7 @@ class Broker:
         StorageError; StartError and OSError end the broker as well.
         """
         async with self._restoring:
-            self._check_snapshot(snapshot)
+            self.check_snapshot(snapshot)
             storage = self.node.storage
             with trio.CancelScope(shield=True):
                 for listener in self._listeners:
@@ -239,9 +239,12 @@ class Broker:
             raise RuntimeError("the broker does not run")
         return self._tending
 
-    def _check_snapshot(self, snapshot: DirectoryImage) -> None:
+    def check_snapshot(self, snapshot: DirectoryImage) -> None:
+        """Raise ValueError unless it is a snapshot of this broker that has not been removed."""
         storage = self.node.storage
-        is_ours = snapshot.filesystem is storage.filesystem and snapshot.path.startswith(f"{storage.path}/{SNAPSHOTS}/")
+        # Those of a fork lie deeper in the same folder, and are the fork's.
+        folder = snapshot.path.rpartition("/")[0]
+        is_ours = snapshot.filesystem is storage.filesystem and folder == f"{storage.path}/{SNAPSHOTS}"
         if not is_ours or not snapshot.filesystem.exists(snapshot.path):
             raise ValueError("this is not a snapshot of this broker, or it has been removed")
 
@@ -259,8 +262,10 @@ class Broker:
     def fork(self, snapshot: DirectoryImage, *, clock: Clock = MACHINE_CLOCK) -> Broker:
         """Make another broker, to be run as any, which begins with a snapshot of this one and listens on a free port.
 
-        What becomes of one does not concern the other. What it keeps goes with this broker's snapshots.
+        What becomes of one does not concern the other. What it keeps goes with this broker's snapshots. Raises
+        ValueError where :meth:`restore` does.
         """
+        self.check_snapshot(snapshot)
         self._images += 1
         path = self.config.data_dir / SNAPSHOTS / f"fork-{self._images}"
         handover = fork_directory(snapshot, str(path))

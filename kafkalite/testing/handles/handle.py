@@ -133,7 +133,7 @@ class Snapshot:
         """Run a second broker that begins with the snapshot, on a port of its own, until the block ends.
 
         What becomes of one broker is never seen in the other. Their clocks tell the same time in the beginning. Raises
-        as :func:`kafkalite.testing.run` does.
+        as :func:`kafkalite.testing.run` does, and ValueError if it was discarded.
         """
         with self._snapshots.forked(self.image) as handle:
             yield handle
@@ -141,7 +141,8 @@ class Snapshot:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a data directory that `run(data=…)`, `kafkalite serve --data` and Apache Kafka can open.
 
-        It is on the disk when this returns. Raises FileExistsError if anything is there, and StorageError.
+        It is on the disk when this returns. Raises FileExistsError if anything is there, ValueError if it was discarded,
+        and StorageError.
         """
         self._snapshots.save(self.image, path)
 

@@ -76,7 +76,8 @@ class Handle(BlockingWaits):
         """Produce records to one partition, and give them as they lie there.
 
         Without ``partition`` the key chooses it, as Kafka's Java client lets it, and without a key it is each
-        partition's turn. A topic that is missing is created. Raises LookupError for a partition that is missing.
+        partition's turn. ``headers`` are pairs of a name and bytes, ``timestamp`` is in milliseconds. A topic that is
+        missing is created. Raises LookupError for a partition that is missing.
         """
         if not values:
             raise NotPossible("there is nothing to produce: give at least one value")
@@ -141,8 +142,8 @@ class Snapshot:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a data directory that `run(data=…)`, `kafkalite serve --data` and Apache Kafka can open.
 
-        It is on the disk when this returns. Raises FileExistsError if anything is there, ValueError if it was discarded,
-        and StorageError.
+        It is on the disk when this returns. Raises FileExistsError if anything is there, ValueError if it was
+        discarded, and StorageError.
         """
         self._snapshots.save(self.image, path)
 

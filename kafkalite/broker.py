@@ -6,7 +6,7 @@ A node may be exchanged for another one while the listeners stay (:meth:`Broker.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import replace
 from logging import getLogger
@@ -75,6 +75,8 @@ class Broker:
 
             config = load(listen=["127.0.0.1:0"], data="/kafkalite")
             file_system = MemoryFileSystem() if file_system is None else file_system
+        elif isinstance(config, Mapping):
+            raise TypeError("a broker takes what kafkalite.config.load() makes of properties, and not the properties")
         self.config = config
         self._file_system = file_system
         self._handover = handover

@@ -61,8 +61,8 @@ def from_line(line: bytes, *, key_separator: bytes | None = None) -> NewRecord:
 def from_json(line: bytes | str) -> NewRecord:
     """Read a JSON object with `value`, `key`, `headers`, `partition` and `timestamp`, of which each may be missing.
 
-    A value or key that is not a text becomes its JSON. The topic and the offset of a record that was consumed are passed
-    over, so that it can be produced again. Raises ValueError with a reason, also for a member that records do not have.
+    A value or key that is not a text becomes its JSON. `topic` and `offset` are passed over, so that what was consumed
+    can be produced again. Raises ValueError with a reason, also for a member that records do not have.
     """
     try:
         told: object = json.loads(line)

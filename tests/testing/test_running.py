@@ -75,11 +75,11 @@ def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
 def crash(broker: Handle) -> None:
     """Let a task of the broker fail, as a defect would."""
 
-    def fail() -> None:
+    async def fail() -> None:
         raise ZeroDivisionError("a defect")
 
-    node = broker._backend._node
-    broker._backend._portal.call(lambda: node.deadlines.call_at(node.now(), fail))
+    portal = broker._backend._portal
+    portal.call(lambda: portal._nursery.start_soon(fail))
 
 
 def test_a_crash_of_the_broker_reaches_whoever_waits() -> None:

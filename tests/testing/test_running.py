@@ -43,6 +43,12 @@ def test_a_handle_outlives_its_broker_and_says_so() -> None:
         broker.produce("t", "x")
 
 
+def test_a_handle_shows_in_failures_which_broker_it_is_of() -> None:
+    with run() as broker:
+        assert repr(broker) == f"<broker at {broker.bootstrap}>"
+    assert repr(broker) == f"<broker at {broker.bootstrap}>", "also when the broker is gone"
+
+
 def test_a_broker_stops_when_the_test_fails() -> None:
     with pytest.raises(ZeroDivisionError), run():
         raise ZeroDivisionError

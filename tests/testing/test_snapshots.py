@@ -470,6 +470,7 @@ def test_snapshots_are_found_by_their_names(broker: Handle) -> None:
     seed, first = broker.snapshots.take("seed"), broker.snapshots.take()
     assert broker.snapshots["seed"] is seed
     assert list(broker.snapshots) == [seed, first]
+    assert repr(seed) == "<snapshot 'seed'>"
     with pytest.raises(ValueError, match="there is a snapshot 'seed' already"):
         broker.snapshots.take("seed")
     seed.discard()

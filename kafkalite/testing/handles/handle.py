@@ -46,6 +46,9 @@ class Handle(BlockingWaits):
         self.requests = RequestLogControl(backend)
         self._snapshots = Snapshots(backend)
 
+    def __repr__(self) -> str:
+        return f"<broker at {self.bootstrap}>"
+
     @property
     def bootstrap(self) -> str:
         """Where clients find the broker, as their ``bootstrap.servers`` wants it."""
@@ -128,6 +131,9 @@ class Snapshot:
         self._snapshots = snapshots
         self.name = name
         self.image = image
+
+    def __repr__(self) -> str:
+        return f"<snapshot {self.name!r}>"
 
     @contextmanager
     def fork(self) -> Generator[Handle]:

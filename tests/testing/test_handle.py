@@ -29,6 +29,14 @@ def test_a_group_is_stable_when_all_have_their_partitions(broker: Handle, join: 
     assert set(group.owners) == {TopicPartition("clicks", index) for index in range(3)}
 
 
+@pytest.mark.parametrize(("partition", "offset"), [(3, None), (99, 1), (-1, None)])
+def test_commits_in_a_partition_that_is_not_there_are_not_waited_for(
+    broker: Handle, partition: int, offset: int | None
+) -> None:
+    with pytest.raises(LookupError, match=rf"topic 'clicks' has 3 partition\(s\), and no {partition}"):
+        broker.await_committed("readers", "clicks", partition=partition, offset=offset, timeout=0)
+
+
 def test_a_wait_for_records_that_was_given_up_leaves_nothing_behind(broker: Handle) -> None:
     for topic in ("clicks", "no-such-topic"):
         with pytest.raises(NotInTime):

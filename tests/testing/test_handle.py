@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
 
 from kafkalite.partitioning import partition_for_key
 from kafkalite.testing import Handle, NotInTime, TopicPartition, run
+from kafkalite.testing.in_process.backend import LocalBackend
 from members import BOTH, Join
 
 
@@ -42,6 +48,55 @@ def test_a_wait_for_records_that_was_given_up_leaves_nothing_behind(broker: Hand
         with pytest.raises(NotInTime):
             broker.consume(topic, timeout=0)
     assert len(broker._backend._node.pending_fetches) == 0  # type: ignore[attr-defined]
+
+
+def awaited(broker: Handle) -> list[Coroutine[Any, Any, object]]:
+    """Everything that can be awaited, and does not come."""
+    return [
+        broker.aio.consume("clicks"),
+        broker.aio.consume("no-such-topic"),
+        broker.aio.await_stable("readers"),
+        broker.aio.await_committed("readers", "clicks", offset=1),
+        broker.aio.await_fired(broker.faults.drop("Fetch")),
+        broker.aio.await_request("Fetch"),
+    ]
+
+
+def nothing_is_awaited(broker: Handle) -> bool:
+    backend: LocalBackend = broker._backend  # type: ignore[assignment]
+    steering = backend.steering
+    waits = (backend._watch._waits, steering.faults._waits, steering.recorder._waits)
+    return backend._portal.call(lambda: not any(waits) and not len(backend._node.pending_fetches))
+
+
+def test_a_wait_that_is_cancelled_in_asyncio_leaves_nothing_behind(broker: Handle) -> None:
+    async def cancel() -> None:
+        tasks = [asyncio.create_task(each) for each in awaited(broker)]
+        await asyncio.sleep(0)  # each has begun
+        assert not nothing_is_awaited(broker)
+        for task in tasks:
+            task.cancel()
+        assert all(
+            isinstance(each, asyncio.CancelledError) for each in await asyncio.gather(*tasks, return_exceptions=True)
+        )
+
+    broker.requests.start()
+    asyncio.run(cancel())
+    assert nothing_is_awaited(broker)
+
+
+async def test_a_wait_that_is_cancelled_in_trio_leaves_nothing_behind(broker: Handle) -> None:
+    async def wait(coroutine: Coroutine[Any, Any, object]) -> None:
+        await coroutine
+
+    broker.requests.start()
+    async with trio.open_nursery() as nursery:
+        for each in awaited(broker):
+            nursery.start_soon(wait, each)
+        await wait_all_tasks_blocked()
+        assert not nothing_is_awaited(broker)
+        nursery.cancel_scope.cancel()
+    assert nothing_is_awaited(broker)
 
 
 @BOTH

@@ -150,6 +150,9 @@ async def _awaited(wait: Wait[T], timeout: float) -> T:
         return await completed(wait.future, timeout)
     except (TimeoutError, CancelledError):
         pass
+    except BaseException:
+        wait.abandon()
+        raise
     raise wait.not_in_time(timeout)
 
 

@@ -163,10 +163,13 @@ class LocalBackend:
             self._portal.owe(future)
             look()
 
-        def give_up() -> str:
+        def forget() -> None:
             future.cancel()
             if pending is not None:
                 self._node.pending_fetches.remove(pending)
+
+        def give_up() -> str:
+            forget()
             try:
                 there = len(self._read(topic, partition, offset))
             except LookupError as error:
@@ -174,7 +177,7 @@ class LocalBackend:
             return f"waited for {count} record(s) of topic {topic!r}, and there are {there}"
 
         self._portal.call(begin)
-        return Wait(future, lambda: self._portal.call(give_up))
+        return Wait(future, lambda: self._portal.call(give_up), lambda: self._portal.begin(forget))
 
     # Groups
 

@@ -47,10 +47,14 @@ ASKER: Final[ContextVar[Asker | None]] = ContextVar("ASKER", default=None)
 
 @dataclass(frozen=True, slots=True)
 class Wait(Generic[T]):
-    """What comes later; whoever does not want it any more gives up, and hears why it has not come."""
+    """What comes later; whoever does not want it any more gives up, and hears why it has not come.
+
+    Whoever cannot wait for that, because it was cancelled itself, abandons it.
+    """
 
     future: Future[T]
     give_up: Callable[[], str]
+    abandon: Callable[[], None]
 
     def result(self, timeout: float) -> T:
         """Block until it has come. Raises NotInTime, which tells what there is instead."""

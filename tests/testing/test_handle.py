@@ -50,6 +50,14 @@ def test_a_wait_for_records_that_was_given_up_leaves_nothing_behind(broker: Hand
     assert len(broker._backend._node.pending_fetches) == 0  # type: ignore[attr-defined]
 
 
+def test_a_wait_for_records_of_a_partition_that_a_new_topic_lacks_ends_and_concerns_nobody_else(broker: Handle) -> None:
+    wait = broker._backend.arrival("later", 5, 0, 1)
+    broker.topics.create("later", 1)
+    broker.produce("later", "one")
+    with pytest.raises(LookupError, match=r"topic 'later' has 1 partition\(s\), and no 5"):
+        wait.result(timeout=10)
+
+
 def awaited(broker: Handle) -> list[Coroutine[Any, Any, object]]:
     """Everything that can be awaited, and does not come."""
     return [

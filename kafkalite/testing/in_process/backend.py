@@ -145,9 +145,14 @@ class LocalBackend:
         pending: PendingFetch | None = None
 
         def look() -> None:
+            if not future.done():
+                try:
+                    look_again()
+                except Exception as error:  # in the turn of whoever appends, who has nothing to do with it
+                    future.set_exception(error)
+
+        def look_again() -> None:
             nonlocal pending
-            if future.done() or future.cancelled():
-                return
             if topic not in self._node.storage.topics:
                 partitions = [(topic, 0)]  # its creation wakes whoever waits for any of its partitions
             else:

@@ -26,9 +26,9 @@ class Asker:
         self._has_gone = False
 
     def waits_for(self, future: Future[Any]) -> None:
-        """Wait for one thing after the other. Raises CancelledError if there is nobody to wait for any more."""
+        """Wait for one thing after the other. Raises CancelledError if that would be for nobody any more."""
         with self._lock:
-            if self._has_gone:
+            if self._has_gone and not future.done():
                 raise CancelledError
             self._awaited = future
 

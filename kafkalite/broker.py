@@ -6,7 +6,7 @@ A node may be exchanged for another one while the listeners stay (:meth:`Broker.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import replace
 from logging import getLogger
@@ -75,6 +75,8 @@ class Broker:
 
             config = load(listen=["127.0.0.1:0"], data="/kafkalite")
             file_system = MemoryFileSystem() if file_system is None else file_system
+        elif isinstance(config, Mapping):
+            raise TypeError("a broker takes what kafkalite.config.load() makes of properties, and not the properties")
         self.config = config
         self._file_system = file_system
         self._handover = handover
@@ -215,7 +217,7 @@ class Broker:
         StorageError; StartError and OSError end the broker as well.
         """
         async with self._restoring:
-            self._check_snapshot(snapshot)
+            self.check_snapshot(snapshot)
             storage = self.node.storage
             with trio.CancelScope(shield=True):
                 for listener in self._listeners:
@@ -239,9 +241,12 @@ class Broker:
             raise RuntimeError("the broker does not run")
         return self._tending
 
-    def _check_snapshot(self, snapshot: DirectoryImage) -> None:
+    def check_snapshot(self, snapshot: DirectoryImage) -> None:
+        """Raise ValueError unless it is a snapshot of this broker that has not been removed."""
         storage = self.node.storage
-        is_ours = snapshot.filesystem is storage.filesystem and snapshot.path.startswith(f"{storage.path}/{SNAPSHOTS}/")
+        # Those of a fork lie deeper in the same folder, and are the fork's.
+        folder = snapshot.path.rpartition("/")[0]
+        is_ours = snapshot.filesystem is storage.filesystem and folder == f"{storage.path}/{SNAPSHOTS}"
         if not is_ours or not snapshot.filesystem.exists(snapshot.path):
             raise ValueError("this is not a snapshot of this broker, or it has been removed")
 
@@ -259,8 +264,10 @@ class Broker:
     def fork(self, snapshot: DirectoryImage, *, clock: Clock = MACHINE_CLOCK) -> Broker:
         """Make another broker, to be run as any, which begins with a snapshot of this one and listens on a free port.
 
-        What becomes of one does not concern the other. What it keeps goes with this broker's snapshots.
+        What becomes of one does not concern the other. What it keeps goes with this broker's snapshots. Raises
+        ValueError where :meth:`restore` does.
         """
+        self.check_snapshot(snapshot)
         self._images += 1
         path = self.config.data_dir / SNAPSHOTS / f"fork-{self._images}"
         handover = fork_directory(snapshot, str(path))

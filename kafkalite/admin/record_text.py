@@ -18,6 +18,11 @@ from kafkalite.record_json import bytes_of, member
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
+_MEMBERS: Final = (
+    *("value", "value_base64", "key", "key_base64", "headers", "partition", "timestamp"),
+    *("topic", "offset"),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecord:
@@ -56,8 +61,8 @@ def from_line(line: bytes, *, key_separator: bytes | None = None) -> NewRecord:
 def from_json(line: bytes | str) -> NewRecord:
     """Read a JSON object with `value`, `key`, `headers`, `partition` and `timestamp`, of which each may be missing.
 
-    A value or key that is not a text becomes its JSON. Other members are passed over, so that what was consumed can be
-    produced again. Raises ValueError with a reason.
+    A value or key that is not a text becomes its JSON. `topic` and `offset` are passed over, so that what was consumed
+    can be produced again. Raises ValueError with a reason, also for a member that records do not have.
     """
     try:
         told: object = json.loads(line)
@@ -66,6 +71,8 @@ def from_json(line: bytes | str) -> NewRecord:
     if not isinstance(told, dict):
         raise ValueError("not a JSON object")
     row = cast("dict[str, Any]", told)
+    if unknown := [name for name in row if name not in _MEMBERS]:
+        raise ValueError(f"{unknown[0]!r} is unknown here; known: {', '.join(_MEMBERS)}")
     headers: object = row.get("headers") or {}
     if not isinstance(headers, dict):
         raise ValueError("headers is not a JSON object")

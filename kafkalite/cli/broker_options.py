@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
@@ -119,3 +119,9 @@ def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
             raise click.UsageError(f"{option}: {text!r} is not of the form KEY=VALUE.")
         read[key] = value
     return read
+
+
+def check_disjoint(changes: Collection[str], option: str, resets: Collection[str]) -> None:
+    """Check that no key is both set and set back; raises UsageError."""
+    if both := sorted(set(changes) & set(resets)):
+        raise click.UsageError(f"{option} and --reset exclude each other, and both name {both[0]}.")

@@ -6,7 +6,7 @@ import click
 
 from kafkalite.admin import configs as admin_configs
 from kafkalite.admin.access import Access, connect
-from kafkalite.cli.broker_options import AdminCommand, as_json_option, pairs, with_access
+from kafkalite.cli.broker_options import AdminCommand, as_json_option, check_disjoint, pairs, with_access
 from kafkalite.cli.printing import print_json, print_table
 
 
@@ -62,6 +62,7 @@ def alter(
     if not settings and not resets:
         raise click.UsageError("Nothing to change: give --set or --reset.")
     changes = pairs(settings, "--set")
+    check_disjoint(changes, "--set", resets)
     with connect(access) as admin:
         admin_configs.alter_configs(admin, kind, name, changes=changes, resets=resets, dry_run=dry_run)
     click.echo(f"The {kind} {name} could be changed." if dry_run else f"The {kind} {name} is changed.")

@@ -70,6 +70,8 @@ def dump(*, paths: tuple[str, ...], records: bool, start: int, limit: int | None
                     click.echo(row_as_json(row, file) if as_json else row_as_text(row))
             except UnknownFile as error:
                 raise click.UsageError(str(error)) from None
+            except BrokenPipeError:
+                raise
             except (OSError, ValueError) as error:
                 click.echo(f"{file} cannot be read: {error}", err=True)
                 failed = True
@@ -101,6 +103,8 @@ def verify(*, paths: tuple[str, ...], as_json: bool) -> None:
         for path in paths:
             try:
                 check(ReadOnlyFiles(), str(Path(path)), report)
+            except BrokenPipeError:
+                raise
             except OSError as error:
                 raise click.ClickException(f"{path} cannot be read: {error}") from None
         click.echo(summary_as_json(report) if as_json else summary_as_text(report))

@@ -9,7 +9,7 @@ import click
 from kafkalite.admin import configs as admin_configs
 from kafkalite.admin import topics as admin_topics
 from kafkalite.admin.access import Access, connect
-from kafkalite.cli.broker_options import AdminCommand, as_json_option, pairs, with_access
+from kafkalite.cli.broker_options import AdminCommand, as_json_option, check_disjoint, pairs, with_access
 from kafkalite.cli.completion import complete_topics
 from kafkalite.cli.printing import note, print_json, print_table
 
@@ -141,6 +141,7 @@ def alter(
     if partitions is None and not settings and not resets:
         raise click.UsageError("Nothing to change: give --partitions, --config or --reset.")
     changes = pairs(settings, "--config")
+    check_disjoint(changes, "--config", resets)
     with connect(access) as admin:
         if settings or resets:
             admin_configs.alter_configs(admin, "topic", name, changes=changes, resets=resets, dry_run=dry_run)

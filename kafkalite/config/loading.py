@@ -13,7 +13,14 @@ from kafkalite.config.address import HostPort
 from kafkalite.config.broker_config import BrokerConfig
 from kafkalite.config.initial_topics import TOPICS_VARIABLE, InitialTopic
 from kafkalite.config.property import ConfigError, Effect
-from kafkalite.config.setting import Setting, from_arguments, from_environment, from_file, meant_for_kafkas_image
+from kafkalite.config.setting import (
+    Setting,
+    from_arguments,
+    from_environment,
+    from_file,
+    from_program,
+    meant_for_kafkas_image,
+)
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
 from kafkalite.toml_file import TomlError, TomlFile
 from kafkalite_storage.config_value import ConfigValue, format_value
@@ -28,6 +35,7 @@ def load(
     file: Path | None = None,
     environment: Mapping[str, str] | None = None,
     settings: Iterable[str] = (),
+    properties: Mapping[str, str] | None = None,
     topics: Iterable[str] = (),
     listen: Iterable[str] = (),
     advertise: str | None = None,
@@ -38,8 +46,8 @@ def load(
     """Make the configuration of a broker; raises ConfigError, whose message names the setting and its source.
 
     The later one wins: Kafka's defaults, `defaults`, `file` (TOML, or a folder of such), `environment`, `settings`
-    (`key=value`), and then the other four, which are the options of the same names. Topics, from `file`, `environment`
-    and `topics` (`NAME:PARTITIONS`), are described once each. Without `environment` none is read.
+    (`key=value`), `properties`, and then the other four, which are the options of the same names. Topics, from `file`,
+    `environment` and `topics` (`NAME:PARTITIONS`), are described once each. Without `environment` none is read.
     """
     options = (
         Setting("listeners", ",".join(listen), "--listen"),
@@ -55,6 +63,7 @@ def load(
         *map(from_file, files),
         from_environment(environment),
         from_arguments(settings),
+        from_program(properties or {}),
         (option for option in options if option.text),
     ):
         given.update((setting.name, setting) for setting in source)

@@ -61,6 +61,11 @@ def from_arguments(arguments: Iterable[str]) -> Iterator[Setting]:
         yield _known(Setting(name.strip(), text, "--set"))
 
 
+def from_program(properties: Mapping[str, str]) -> Iterator[Setting]:
+    """Read the properties that a program gives; raises ConfigError."""
+    return (_known(Setting(name, text, "properties")) for name, text in properties.items())
+
+
 def from_file(file: TomlFile) -> Iterator[Setting]:
     """Read the properties of a file, as dotted keys, quoted keys or tables; raises ConfigError with the line."""
     for keys, value in flatten({key: value for key, value in file.values.items() if key != "topics"}):

@@ -40,5 +40,5 @@ def run(
 
 
 def _configuration(properties: Mapping[str, Value], *, data: str | Path | None, listen: str) -> BrokerConfig:
-    settings = [f"{name}={text_of(value)}" for name, value in {**DEFAULTS, **properties}.items()]
-    return load(listen=[listen], data="/kafkalite" if data is None else data, settings=settings)
+    texts = {name: text_of(value) for name, value in {**DEFAULTS, **properties}.items()}
+    return load(listen=[listen], data="/kafkalite" if data is None else data, properties=texts)

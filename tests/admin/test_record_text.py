@@ -54,6 +54,7 @@ def test_a_record_without_a_value_is_a_tombstone() -> None:
         ('{"partition": "1"}', "partition is not a number"),
         ('{"timestamp": true}', "timestamp is not a number"),
         ('{"value_base64": "?"}', "value_base64 is not base64"),
+        ('{"val": "x"}', "'val' is unknown here; known: value, value_base64, key, "),
         ('{"value_base64": 3}', "value_base64 is not base64"),
     ],
 )

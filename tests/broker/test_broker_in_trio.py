@@ -55,6 +55,11 @@ async def test_a_broker_that_cannot_start_says_why() -> None:
                 pass
 
 
+def test_properties_are_no_configuration_yet() -> None:
+    with pytest.raises(TypeError, match=r"what kafkalite\.config\.load\(\) makes of properties"):
+        Broker({"num.partitions": 2})  # type: ignore[arg-type]
+
+
 def test_importing_kafkalite_imports_nothing_heavy() -> None:
     code = "import sys, kafkalite; print(sorted({'trio', 'kafkalite.broker'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

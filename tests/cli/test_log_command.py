@@ -1,6 +1,9 @@
 """`kafkalite log`: what its users see, and the exit codes that scripts go by."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -113,3 +116,16 @@ def test_what_cannot_be_read_exits_with_1(data):
 )
 def test_mistakes_of_usage_exit_with_2(arguments):
     assert run(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("command", [("dump", "--json"), ("verify",)])
+def test_a_reader_that_has_seen_enough_is_no_damage(data, command):
+    (data / "lost-0").mkdir()  # verify has something to say before its end, too
+    reading, writing = os.pipe()
+    os.close(reading)
+    arguments = [sys.executable, "-u", "-m", "kafkalite", "log", *command, str(data)]
+    try:
+        done = subprocess.run(arguments, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")

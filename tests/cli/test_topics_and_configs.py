@@ -142,6 +142,8 @@ def test_a_server_that_is_no_broker_is_exit_code_3_within_the_timeout(run: Run) 
         (["topics", "create", "t", "-c", "retention.ms"], "'retention.ms' is not of the form KEY=VALUE"),
         (["topics", "alter", "t"], "Nothing to change"),
         (["configs", "alter", "topic", "t"], "Nothing to change"),
+        (["topics", "alter", "t", "-c", "a=1", "--reset", "a"], "--config and --reset exclude each other"),
+        (["configs", "alter", "topic", "t", "-s", "a=1", "--reset", "a"], "exclude each other, and both name a."),
         (["configs", "describe", "tpoic", "t"], "'tpoic' is not one of"),
     ],
 )

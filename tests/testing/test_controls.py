@@ -337,6 +337,12 @@ def test_a_partition_is_pinned_to_one_member_only(broker: Handle) -> None:
         broker.groups.pin("readers", {"a": [("clicks", 1)], "b": [("clicks", 1)]})
 
 
+def test_what_is_pinned_exists_or_is_of_a_topic_to_come(broker: Handle) -> None:
+    with pytest.raises(LookupError, match=r"topic 'clicks' has 3 partition\(s\), and no 3"):
+        broker.groups.pin("readers", {"a": [("clicks", 3)]})
+    broker.groups.pin("readers", {"a": [("to come", 3)]})
+
+
 def test_a_commit_waits_for_its_coordinator(broker: Handle, consumer: confluent_kafka.Consumer) -> None:
     consumer.commit(offsets=[confluent_kafka.TopicPartition("clicks", 0, 1)], asynchronous=False)
     broker.coordinator.move_away()

@@ -55,6 +55,11 @@ def test_waits_in_vain_say_what_there_is(outside: Handle) -> None:
         outside.consume("clicks", timeout=0.1)
 
 
+def test_a_broker_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConnectionError, match=r"nobody answers at 127\.0\.0\.1:1: "), connect("127.0.0.1:1"):
+        pass
+
+
 def test_refusals_are_told(outside: Handle) -> None:
     with pytest.raises(ValueError, match="already exists"):
         outside.topics.create("clicks")

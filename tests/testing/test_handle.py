@@ -207,6 +207,10 @@ def test_topics_are_created_shown_and_deleted(broker: Handle) -> None:
         broker.topics["odrers"]
     with pytest.raises(TypeError, match="str, bytes or None, not int: 5"):
         broker.produce("orders", 5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="headers are pairs of a str and bytes or None, not 'trace'"):
+        broker.produce("orders", "x", headers={"trace": b"1"})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"timestamps are whole milliseconds since 1970, not 0\.5"):
+        broker.produce("orders", "x", timestamp=0.5)  # type: ignore[arg-type]
     broker.topics.delete("orders")
     assert "orders" not in broker.topics
     with pytest.raises(LookupError, match="there is no topic 'orders'; topics: clicks"):
@@ -217,6 +221,21 @@ def test_topics_are_created_shown_and_deleted(broker: Handle) -> None:
         broker.produce("clicks", "x", partition=7)
     with pytest.raises(ValueError, match="at least one value"):
         broker.produce("clicks")
+
+
+def test_configurations_of_topics_may_be_numbers(broker: Handle) -> None:
+    broker.topics.create(
+        "users", configs={"retention.ms": 60000, "min.cleanable.dirty.ratio": 0.5, "preallocate": False}
+    )
+    with pytest.raises(ValueError, match=r"Invalid value -5 for configuration retention\.ms"):
+        broker.topics.create("orders", configs={"retention.ms": -5})
+
+
+def test_fewer_records_than_none_are_not_awaited(broker: Handle) -> None:
+    broker.produce("clicks", "one", "two")
+    assert broker.consume("clicks", 0) == []
+    with pytest.raises(ValueError, match="there cannot be -1 records"):
+        broker.consume("clicks", -1)
 
 
 def test_groups_are_listed_and_deleted(broker: Handle, join: Join) -> None:

@@ -60,7 +60,10 @@ def test_properties_are_kafkas(tmp_path: Path) -> None:
     with run({"num.partitions": 5, "auto.create.topics.enable": True}) as broker:
         broker.produce("t", "x")
         assert broker.topics["t"].partitions == 5
-    with pytest.raises(ConfigError, match=r"num\.partitons.*did you mean num\.partitions"), run({"num.partitons": 5}):
+    with (
+        pytest.raises(ConfigError, match=r"^properties: .*num\.partitons.*did you mean num\.partitions"),
+        run({"num.partitons": 5}),
+    ):
         pass
 
 

@@ -465,13 +465,17 @@ def test_a_directory_that_came_back_is_one_as_any_other(tmp_path: Path) -> None:
         assert texts(broker) == ["a", "b"]
 
 
-def test_a_snapshot_that_was_discarded_cannot_be_used(broker: Handle) -> None:
+def test_a_snapshot_that_was_discarded_cannot_be_used(broker: Handle, tmp_path: Path) -> None:
     broker.produce("clicks", "a")
     snapshot = broker.snapshots.take()
     snapshot.discard()
     snapshot.discard()
     with pytest.raises(ValueError, match="it has been removed"):
         broker.snapshots.restore(snapshot)
+    with pytest.raises(ValueError, match="it has been removed"), snapshot.fork():
+        pass
+    with pytest.raises(ValueError, match="it has been removed"):
+        snapshot.save(tmp_path / "saved")
     assert texts(broker) == ["a"]
 
 
@@ -489,6 +493,8 @@ def test_snapshots_are_found_by_their_names(broker: Handle) -> None:
 def test_a_snapshot_of_another_broker_is_refused(broker: Handle) -> None:
     with run() as other, pytest.raises(ValueError, match="not a snapshot of this broker"):
         broker.snapshots.restore(other.snapshots.take())
+    with broker.snapshots.take().fork() as fork, pytest.raises(ValueError, match="not a snapshot of this broker"):
+        broker.snapshots.restore(fork.snapshots.take())
 
 
 def test_a_broker_elsewhere_has_no_snapshots(broker: Handle) -> None:

@@ -159,6 +159,7 @@ def test_refusals_say_what_is_wrong(served: Served) -> None:
         ("POST", "/groups/billing/fence", {"member": "anna"}, 404, "no member is called 'anna' in group 'billing'"),
         ("POST", "/groups/billing/pin", {"assignment": {"a": ["clicks"]}}, 400, "'clicks' names no partition"),
         ("POST", "/clock/advance", {"seconds": -1}, 400, "'seconds' must not be negative"),
+        ("POST", "/consume", {"topic": "clicks", "count": -1}, 400, "'count' must not be negative"),
         ("POST", "/await/stable", {"group": "billing", "timeout": 601}, 400, "'timeout' must be from 0 to 600 seconds"),
         (
             "POST",

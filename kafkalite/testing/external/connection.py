@@ -16,7 +16,10 @@ class Connection:
     """One blocking connection, one request at a time. Methods raise OSError and NotKafkaError."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._connection = open_connection((host, port), timeout=_TIMEOUT)
+        try:
+            self._connection = open_connection((host, port), timeout=_TIMEOUT)
+        except OSError as error:
+            raise ConnectionError(f"nobody answers at {host}:{port}: {error}") from None
         answer = self._connection.call(ApiVersionsRequest(), 0, ApiVersionsResponse)
         self._newest = {api.api_key: api.max_version for api in answer.api_keys}
 

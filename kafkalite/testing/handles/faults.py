@@ -79,7 +79,13 @@ class Faults:
         self._backend = backend
 
     def error(
-        self, api: Apis, error: str | ErrorCode, *, on: On = "request", delay: float = 0.0, **which: Unpack[Which]
+        self,
+        api: Apis | None,
+        error: str | ErrorCode,
+        *,
+        on: On = "request",
+        delay: float = 0.0,
+        **which: Unpack[Which],
     ) -> InjectedFault:
         """Answer with an error; with ``topic`` or ``partition`` for those only, while the others are really handled."""
         return self._add(which, api=api, error=error, on=on, delay=delay)

@@ -56,7 +56,8 @@ class Groups:
         ``assignment`` gives to each member, as it is called, its pairs of topic and partition. Other partitions go
         where the leader puts them, and so do those of members that are not there. Whoever is in the group joins again
         at once; a member of a cooperative group gets what another owns when that one has let it go. Pinned anew, only
-        the last word counts. Raises ValueError for a partition with two owners.
+        the last word counts. Raises ValueError for a partition with two owners, and LookupError for one that its topic
+        does not have.
         """
         self._backend.steering.pin(group, assignment)
 

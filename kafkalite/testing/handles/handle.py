@@ -76,7 +76,8 @@ class Handle(BlockingWaits):
         """Produce records to one partition, and give them as they lie there.
 
         Without ``partition`` the key chooses it, as Kafka's Java client lets it, and without a key it is each
-        partition's turn. A topic that is missing is created. Raises LookupError for a partition that is missing.
+        partition's turn. ``headers`` are pairs of a name and bytes, ``timestamp`` is in milliseconds. A topic that is
+        missing is created. Raises LookupError for a partition that is missing.
         """
         if not values:
             raise NotPossible("there is nothing to produce: give at least one value")
@@ -132,8 +133,9 @@ class Snapshot:
     def fork(self) -> Generator[Handle]:
         """Run a second broker that begins with the snapshot, on a port of its own, until the block ends.
 
-        It ends with the broker that it comes from, should that be before. What becomes of one broker is never seen in the other. Their clocks tell the same time in the beginning. Raises
-        as :func:`kafkalite.testing.run` does.
+        What becomes of one broker is never seen in the other. Their clocks tell the same time in the beginning. It ends
+        with the broker that it comes from, should that be before. Raises as :func:`kafkalite.testing.run` does, and
+        ValueError if the snapshot was discarded.
         """
         with self._snapshots.forked(self.image) as handle:
             yield handle
@@ -141,7 +143,8 @@ class Snapshot:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a data directory that `run(data=…)`, `kafkalite serve --data` and Apache Kafka can open.
 
-        It is on the disk when this returns. Raises FileExistsError if anything is there, and StorageError.
+        It is on the disk when this returns. Raises FileExistsError if anything is there, ValueError if it was
+        discarded, and StorageError.
         """
         self._snapshots.save(self.image, path)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from kafkalite.testing.defaults import text_of
 from kafkalite.testing.model.views import no_topic
 
 if TYPE_CHECKING:
+    from kafkalite.testing.defaults import Value
     from kafkalite.testing.handles.backend import Backend
     from kafkalite.testing.model.views import Topic
 
@@ -18,9 +20,9 @@ class Topics:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    def create(self, name: str, partitions: int = 1, configs: Mapping[str, str] | None = None) -> None:
-        """Create a topic. Raises ValueError where the broker refuses."""
-        self._backend.create_topic(name, partitions, configs or {})
+    def create(self, name: str, partitions: int = 1, configs: Mapping[str, Value] | None = None) -> None:
+        """Create a topic, with configurations under Kafka's names. Raises ValueError where the broker refuses."""
+        self._backend.create_topic(name, partitions, {key: text_of(value) for key, value in (configs or {}).items()})
 
     def delete(self, name: str) -> None:
         """Delete a topic, and the offsets committed for it. Raises LookupError if there is none."""

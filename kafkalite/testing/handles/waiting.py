@@ -12,7 +12,7 @@ from kafkalite.testing.handles.event_loops import completed
 from kafkalite.testing.handles.request_log import criteria
 from kafkalite.testing.model.batches import existing
 from kafkalite.testing.model.conditions import HasCommitted, Positioned, Stable
-from kafkalite.testing.model.errors import NotThere
+from kafkalite.testing.model.errors import NotPossible, NotThere
 from kafkalite.testing.model.views import TopicPartition, no_topic
 from kafkalite.testing.model.wait import PATIENCE
 
@@ -42,7 +42,7 @@ class BlockingWaits:
         self, topic: str, count: int = 1, *, partition: int | None = None, offset: int = 0, timeout: float = PATIENCE
     ) -> list[Record]:
         """Wait until a topic has ``count`` records, and give the first ones; no group is involved. Raises NotInTime."""
-        return self._backend.arrival(topic, partition, offset, count).result(timeout)
+        return _arrival(self._backend, topic, count, partition, offset).result(timeout)
 
     def await_stable(self, group: str, *, members: int | None = None, timeout: float = PATIENCE) -> Group:
         """Wait until a group is stable, with just so many members if ``members`` is given. Raises NotInTime."""
@@ -96,7 +96,7 @@ class AwaitedWaits:
         self, topic: str, count: int = 1, *, partition: int | None = None, offset: int = 0, timeout: float = PATIENCE
     ) -> list[Record]:
         """Wait until a topic has ``count`` records, and give the first ones. Raises NotInTime."""
-        return await _awaited(self._backend.arrival(topic, partition, offset, count), timeout)
+        return await _awaited(_arrival(self._backend, topic, count, partition, offset), timeout)
 
     async def await_stable(self, group: str, *, members: int | None = None, timeout: float = PATIENCE) -> Group:
         """Wait until a group is stable, with just so many members if ``members`` is given. Raises NotInTime."""
@@ -154,6 +154,12 @@ async def _awaited(wait: Wait[T], timeout: float) -> T:
         wait.abandon()
         raise
     raise wait.not_in_time(timeout)
+
+
+def _arrival(backend: Backend, topic: str, count: int, partition: int | None, offset: int) -> Wait[list[Record]]:
+    if count < 0:
+        raise NotPossible(f"there cannot be {count} records")
+    return backend.arrival(topic, partition, offset, count)
 
 
 def _committed(backend: Backend, group: str, topic: str, partition: int | None, offset: int | None) -> HasCommitted:

@@ -47,9 +47,15 @@ class Images:
     def save(self, image: DirectoryImage, path: str | os.PathLike[str]) -> None:
         """Write an image as a data directory, without keeping the broker from its work.
 
-        It is on the disk when this returns. Raises FileExistsError if anything is there, and StorageError.
+        It is on the disk when this returns. Raises FileExistsError if anything is there, ValueError for an image of
+        another broker or one that was removed, and StorageError.
         """
-        saved = self._portal.call(lambda: image.again(f"{image.path}-saved-{uuid4().hex}"))
+
+        def again() -> DirectoryImage:
+            self._broker.check_snapshot(image)
+            return image.again(f"{image.path}-saved-{uuid4().hex}")
+
+        saved = self._portal.call(again)
         try:
             saved.save(path)
         finally:

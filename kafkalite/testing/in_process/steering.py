@@ -12,6 +12,7 @@ import trio
 from kafkalite.controls.group_rules import CoordinatorAway, Fenced, Silence
 from kafkalite.testing.in_process.injection import Injection
 from kafkalite.testing.in_process.recorder import Recorder
+from kafkalite.testing.model.batches import existing
 from kafkalite.testing.model.errors import NotPossible, NotThere
 
 if TYPE_CHECKING:
@@ -199,12 +200,19 @@ class Steering:
         self._portal.call(rebalance)
 
     def pin(self, group_id: str, assignment: Mapping[str, Collection[tuple[str, int]]]) -> None:
-        """Give partitions to members for good. Raises ValueError where a partition is given to two."""
+        """Give partitions to members for good.
+
+        Raises ValueError where a partition is given to two, and LookupError where its topic has no such partition.
+        """
         owners = _owners(assignment)
 
         def pin() -> None:
             from kafkalite.groups.pinning import Pins
 
+            topics = self._node.storage.topics
+            for topic, partition in owners:
+                if topic in topics:  # others may be created later
+                    existing(topic, partition, topics[topic].partitions)
             if self._pins is None:
                 self._pins = Pins()
             self._pins.pin(group_id, owners)

@@ -19,7 +19,7 @@ Text = bytes | str | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Records to be produced that differ in their values only."""
+    """Records to be produced that differ in their values only. Raises TypeError."""
 
     topic: str
     partition: int | None
@@ -27,6 +27,17 @@ class Batch:
     key: Text
     headers: Sequence[Header]
     timestamp: int | None
+
+    def __post_init__(self) -> None:
+        # Tests are seldom typed.
+        for header in self.headers:
+            match header:
+                case (str(), bytes() | None):
+                    pass
+                case _:
+                    raise TypeError(f"headers are pairs of a str and bytes or None, not {header!r}")
+        if not isinstance(self.timestamp, int | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"timestamps are whole milliseconds since 1970, not {self.timestamp!r}")
 
 
 def as_bytes(text: Text) -> bytes | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from kafkalite.testing.model.errors import NotThere
 from kafkalite.web import shown
 from kafkalite.web.answers import BadInput
-from kafkalite.web.routes.taken import Nothing, Patient
+from kafkalite.web.routes.taken import Nothing, Patient, check_timeout
 from kafkalite.web.routing import route
 
 if TYPE_CHECKING:
@@ -67,6 +67,11 @@ class Consume(Patient):
     count: int = 1
     partition: int | None = None
     offset: int = 0
+
+    def __post_init__(self) -> None:
+        check_timeout(self.timeout)
+        if self.count < 0:
+            raise BadInput("'count' must not be negative")
 
 
 def topics(handle: Handle, _: Nothing) -> Json:

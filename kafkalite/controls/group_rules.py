@@ -37,22 +37,21 @@ class CoordinatorAway:
 
 
 class Fenced:
-    """A static member that has lost its place to another (KIP-345).
+    """Static members that have lost their places to others (KIP-345).
 
-    Whatever it asks with its member id is answered FENCED_INSTANCE_ID.
+    Whatever one of them asks with its member id is answered FENCED_INSTANCE_ID.
     """
 
-    def __init__(self, group_id: str, member_id: str) -> None:
-        self.group_id = group_id
-        self.member_id = member_id
+    def __init__(self) -> None:
+        self._members: set[tuple[str, str]] = set()
+
+    def fence(self, group_id: str, member_id: str) -> None:
+        """Take a member in."""
+        self._members.add((group_id, member_id))
 
     def concerns(self, call: Call) -> bool:
-        """Tell whether the call comes from the member, within its group."""
-        return (
-            call.api.key in _WITH_MEMBER_ID
-            and call.request.group_id == self.group_id
-            and call.request.member_id == self.member_id
-        )
+        """Tell whether the call comes from one of the members, within its group."""
+        return call.api.key in _WITH_MEMBER_ID and (call.request.group_id, call.request.member_id) in self._members
 
     def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
         """Refuse; ``proceed`` is never called."""

@@ -93,8 +93,8 @@ class DirectoryImage:
             raise FileExistsError(f"{target} is not empty")
         with storage_failures(target):
             for name, partition in self.partitions.items():
-                with partition.lock:
-                    _save(partition.fs, partition.path, disk, f"{target}/{name}")
+                with partition.files() as fs:
+                    _save(fs, partition.path, disk, f"{target}/{name}")
             _save(self.filesystem, self.path, disk, target)
 
 

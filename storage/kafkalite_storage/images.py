@@ -4,12 +4,13 @@ So a snapshot costs what has changed since the one before, and to go back to it 
 fork begins with images of the directory that it comes from, and makes of them what is used in it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 
-from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.log_image import ImageTarget, image_closed_directory, is_small, size_of_logs
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 
@@ -29,22 +30,45 @@ class PartitionImage:
 
     fs: FileSystem
     path: str
-    users: int = 0
-    #: Whoever has it locks it, because forks run in threads of their own.
-    lock: Lock = field(default_factory=Lock)
+    # Forks run in threads of their own. That somebody reads its files for long keeps nobody from being counted.
+    _users: int = 0
+    _counting: Lock = field(default_factory=Lock)
+    _reading: Lock = field(default_factory=Lock)
+
+    def use(self) -> None:
+        """Count somebody who needs it."""
+        with self._counting:
+            self._users += 1
+
+    def release(self) -> bool:
+        """Count somebody no more; tells whether nobody needs it now."""
+        with self._counting:
+            self._users -= 1
+            return self._users <= 0
+
+    @contextmanager
+    def files(self) -> Generator[FileSystem]:
+        """Tell where its files are, to be read until the block ends."""
+        with self._reading:
+            fs = self.fs
+            if not isinstance(fs, OsFileSystem):
+                yield fs
+                return
+        yield fs  # nothing becomes of files on a disk as long as they are needed, and to copy them may take long
 
     def clone(self, fs: FileSystem, directory: str) -> None:
         """Make a partition's directory of it, which may be opened; raises OSError."""
-        with self.lock:
+        with self._reading:
             if self.fs is not fs:
                 self._write_to(fs)
+        with self.files():
             fs.make_directory(directory)
             image_closed_directory(fs, self.path, ImageTarget(fs, fs, directory), quickly=False)
 
     def size(self) -> int:
         """Return the bytes of its records; raises OSError."""
-        with self.lock:
-            return size_of_logs(self.fs, self.path)
+        with self.files() as fs:
+            return size_of_logs(fs, self.path)
 
     def _write_to(self, fs: FileSystem) -> None:
         """Leave the memory: what is needed once is needed again, and then most of its files are only linked."""
@@ -112,15 +136,11 @@ class Images:
 
     def use(self, image: PartitionImage) -> None:
         """Keep an image until it is released."""
-        with image.lock:
-            image.users += 1
+        image.use()
 
     def release(self, image: PartitionImage) -> None:
         """Need an image no more."""
-        with image.lock:
-            image.users -= 1
-            is_needed = image.users > 0
-        if not is_needed:
+        if image.release():
             self._remove(image)
 
     def close(self) -> None:

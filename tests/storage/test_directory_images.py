@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -376,6 +377,37 @@ def test_logs_that_have_not_changed_stay_open_and_what_is_around_them_goes_back(
     assert (stays.leader_epoch, stays.config == config) == (0, True)
     assert kept.content() == before
     assert kept.put(b"goes on", producer_id=5, producer_epoch=0, base_sequence=9).base_offset == 9
+
+
+def test_what_is_saved_for_long_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold_nothing(monkeypatch)
+    kept = Kept(OsFileSystem(), str(tmp_path / "data"))
+    fill(kept)
+    image, done = kept.take(), Event()
+
+    def work() -> None:
+        kept.take()
+        kept.put(b"more")
+        kept.take()
+        kept.restore(image)
+        done.set()
+
+    copy = OsFileSystem.copy
+    working: list[Thread] = []
+    is_kept_waiting: list[bool] = []
+
+    def copy_slowly(fs: OsFileSystem, old: str, new: str) -> None:
+        if new.startswith(str(tmp_path / "saved")) and old.endswith(".log") and not working:
+            working.append(Thread(target=work, daemon=True))
+            working[0].start()
+            is_kept_waiting.append(not done.wait(5))
+        copy(fs, old, new)
+
+    monkeypatch.setattr(OsFileSystem, "copy", copy_slowly)
+    image.save(tmp_path / "saved")
+    working[0].join()
+    assert is_kept_waiting == [False]
+    kept.storage.close()
 
 
 def test_a_log_that_stays_has_saved_nothing_that_a_kill_would_make_believed(kept: Kept) -> None:

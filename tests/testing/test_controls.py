@@ -168,6 +168,17 @@ def test_a_fenced_member_ends_with_the_error(broker: Handle, join: Join) -> None
     assert {owner.client_id for owner in group.owners.values()} == {"other"}
 
 
+def test_requests_pass_by_one_rule_however_many_members_are_fenced(broker: Handle, join: Join) -> None:
+    fenced = [join(instance, instance=instance) for instance in ("first", "second")]
+    broker.await_positioned("readers")
+    for member in fenced:
+        broker.groups.fence("readers", member.client_id)
+    for member in fenced:
+        assert member.has_ended.wait(5)
+        assert "fenced" in str(member.failure).lower()
+    assert len(broker._backend.steering._engine.rules) == 1
+
+
 @BOTH
 def test_an_expired_member_joins_again(broker: Handle, join: Join) -> None:
     join("reader")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
 
 from kafkalite.partitioning import partition_for_key
 from kafkalite.testing import Handle, NotInTime, TopicPartition, run
+from kafkalite.testing.in_process.backend import LocalBackend
 from members import BOTH, Join
 
 
@@ -29,11 +35,76 @@ def test_a_group_is_stable_when_all_have_their_partitions(broker: Handle, join: 
     assert set(group.owners) == {TopicPartition("clicks", index) for index in range(3)}
 
 
+@pytest.mark.parametrize(("partition", "offset"), [(3, None), (99, 1), (-1, None)])
+def test_commits_in_a_partition_that_is_not_there_are_not_waited_for(
+    broker: Handle, partition: int, offset: int | None
+) -> None:
+    with pytest.raises(LookupError, match=rf"topic 'clicks' has 3 partition\(s\), and no {partition}"):
+        broker.await_committed("readers", "clicks", partition=partition, offset=offset, timeout=0)
+
+
 def test_a_wait_for_records_that_was_given_up_leaves_nothing_behind(broker: Handle) -> None:
     for topic in ("clicks", "no-such-topic"):
         with pytest.raises(NotInTime):
             broker.consume(topic, timeout=0)
     assert len(broker._backend._node.pending_fetches) == 0  # type: ignore[attr-defined]
+
+
+def test_a_wait_for_records_of_a_partition_that_a_new_topic_lacks_ends_and_concerns_nobody_else(broker: Handle) -> None:
+    wait = broker._backend.arrival("later", 5, 0, 1)
+    broker.topics.create("later", 1)
+    broker.produce("later", "one")
+    with pytest.raises(LookupError, match=r"topic 'later' has 1 partition\(s\), and no 5"):
+        wait.result(timeout=10)
+
+
+def awaited(broker: Handle) -> list[Coroutine[Any, Any, object]]:
+    """Everything that can be awaited, and does not come."""
+    return [
+        broker.aio.consume("clicks"),
+        broker.aio.consume("no-such-topic"),
+        broker.aio.await_stable("readers"),
+        broker.aio.await_committed("readers", "clicks", offset=1),
+        broker.aio.await_fired(broker.faults.drop("Fetch")),
+        broker.aio.await_request("Fetch"),
+    ]
+
+
+def nothing_is_awaited(broker: Handle) -> bool:
+    backend: LocalBackend = broker._backend  # type: ignore[assignment]
+    steering = backend.steering
+    waits = (backend._watch._waits, steering.faults._waits, steering.recorder._waits)
+    return backend._portal.call(lambda: not any(waits) and not len(backend._node.pending_fetches))
+
+
+def test_a_wait_that_is_cancelled_in_asyncio_leaves_nothing_behind(broker: Handle) -> None:
+    async def cancel() -> None:
+        tasks = [asyncio.create_task(each) for each in awaited(broker)]
+        await asyncio.sleep(0)  # each has begun
+        assert not nothing_is_awaited(broker)
+        for task in tasks:
+            task.cancel()
+        assert all(
+            isinstance(each, asyncio.CancelledError) for each in await asyncio.gather(*tasks, return_exceptions=True)
+        )
+
+    broker.requests.start()
+    asyncio.run(cancel())
+    assert nothing_is_awaited(broker)
+
+
+async def test_a_wait_that_is_cancelled_in_trio_leaves_nothing_behind(broker: Handle) -> None:
+    async def wait(coroutine: Coroutine[Any, Any, object]) -> None:
+        await coroutine
+
+    broker.requests.start()
+    async with trio.open_nursery() as nursery:
+        for each in awaited(broker):
+            nursery.start_soon(wait, each)
+        await wait_all_tasks_blocked()
+        assert not nothing_is_awaited(broker)
+        nursery.cancel_scope.cancel()
+    assert nothing_is_awaited(broker)
 
 
 @BOTH

@@ -14,6 +14,7 @@ from kafkalite.controls.shapes.table import SHAPES
 from kafkalite.controls.shapes.whole import Whole
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode
+from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import ZERO_UUID, FieldType, declaration_of, fields_of, implied_default
 
 REFUSED = 117
@@ -50,8 +51,14 @@ def test_there_is_a_shape_for_each_api_that_is_served() -> None:
     ],
 )
 def test_every_request_can_be_refused_as_a_whole_in_every_version(api: Api, version: int) -> None:
-    request = sample(api.request_type, version)
-    assert told(api, version, SHAPES[api.key].refused(request, version, REFUSED), REFUSED) >= 1
+    shape, request = SHAPES[api.key], sample(api.request_type, version)
+    handled = sample(api.response_type, version)
+    for error in (REFUSED, *set(ErrorCode) - {ErrorCode.NONE}):
+        left = shape.left_of_refused(request, version, error)
+        if left is not None:
+            encode(left, version)
+        for response in (handled, None) if left is None else (handled,):
+            assert told(api, version, shape.refused(request, version, error, response), error) >= 1
 
 
 def sample(declared: type[Any], version: int) -> Any:

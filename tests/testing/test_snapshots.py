@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from confluent_kafka.admin import (
 )
 
 from kafkalite.errors import StartError
-from kafkalite.testing import Handle, NotOnThisBroker, connect, run
+from kafkalite.testing import BrokerFailed, Handle, NotOnThisBroker, connect, run
 from members import BOTH, Join
 
 
@@ -402,6 +403,18 @@ def test_a_fork_begins_with_the_snapshot_and_goes_its_own_way(broker: Handle) ->
         fork.snapshots.restore(inner)
         assert texts(fork) == ["a", "b", "in the fork"]
     assert texts(broker) == ["a", "b", "again"]
+
+
+@pytest.mark.parametrize("is_on_disk", [False, True])
+def test_a_fork_ends_with_its_broker_though_it_was_to_end_later(tmp_path: Path, *, is_on_disk: bool) -> None:
+    with ExitStack() as later:
+        with run(topics={"clicks": 2}, data=tmp_path / "data" if is_on_disk else None) as broker:
+            fork = later.enter_context(broker.snapshots.take().fork())
+            inner = later.enter_context(fork.snapshots.take().fork())
+            inner.produce("clicks", "a", partition=1)
+        for ended in (fork, inner):
+            with pytest.raises(BrokerFailed, match="stopped"):
+                ended.produce("clicks", "b", partition=0)
 
 
 def test_a_forks_clock_begins_with_its_brokers_time(broker: Handle) -> None:

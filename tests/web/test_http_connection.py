@@ -150,8 +150,12 @@ async def test_who_waits_learns_that_the_client_has_gone() -> None:
 async def test_who_says_that_no_more_comes_is_answered() -> None:
     ours, theirs = trio.testing.memory_stream_pair()
 
+    has_come: Future[None] = Future()
+    has_come.set_result(None)
+
     async def answer(asked: Asked) -> Answer:
         await trio.testing.wait_all_tasks_blocked()
+        asked.asker.waits_for(has_come)
         return Answer(body={})
 
     async with trio.open_nursery() as nursery:

@@ -35,4 +35,4 @@ def polled(look: Callable[[], T | None], missing: Callable[[], str]) -> Wait[T]:
         return missing()
 
     threading.Thread(target=poll, name="kafkalite-poll", daemon=True).start()
-    return Wait(future, give_up)
+    return Wait(future, give_up, given_up.set)

@@ -26,5 +26,14 @@ async def completed(future: Future[T], timeout: float) -> T:
         return future.result(timeout=0)
     import asyncio  # which takes long, and tests that are not its own need not wait for
 
-    # Shielded, because a wait that is over must not cancel what others may still look at.
-    return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), timeout)
+    has_come, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def tell(_: Future[T]) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(has_come.set)
+
+    # Not wrapped in a future of the loop's, whose cancellation would reach this one at a time that suits nobody.
+    future.add_done_callback(tell)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(has_come.wait(), timeout)
+    return future.result(timeout=0)

@@ -139,8 +139,9 @@ class Snapshot:
     def fork(self) -> Generator[Handle]:
         """Run a second broker that begins with the snapshot, on a port of its own, until the block ends.
 
-        What becomes of one broker is never seen in the other. Their clocks tell the same time in the beginning. Raises
-        as :func:`kafkalite.testing.run` does, and ValueError if it was discarded.
+        What becomes of one broker is never seen in the other. Their clocks tell the same time in the beginning. It ends
+        with the broker that it comes from, should that be before. Raises as :func:`kafkalite.testing.run` does, and
+        ValueError if the snapshot was discarded.
         """
         with self._snapshots.forked(self.image) as handle:
             yield handle

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kafkalite.testing.handles.event_loops import completed
 from kafkalite.testing.handles.request_log import criteria
+from kafkalite.testing.model.batches import existing
 from kafkalite.testing.model.conditions import HasCommitted, Positioned, Stable
 from kafkalite.testing.model.errors import NotPossible, NotThere
 from kafkalite.testing.model.views import TopicPartition, no_topic
@@ -149,6 +150,9 @@ async def _awaited(wait: Wait[T], timeout: float) -> T:
         return await completed(wait.future, timeout)
     except (TimeoutError, CancelledError):
         pass
+    except BaseException:
+        wait.abandon()
+        raise
     raise wait.not_in_time(timeout)
 
 
@@ -159,8 +163,13 @@ def _arrival(backend: Backend, topic: str, count: int, partition: int | None, of
 
 
 def _committed(backend: Backend, group: str, topic: str, partition: int | None, offset: int | None) -> HasCommitted:
-    """Ask for commits: by default of all that is in the topic now. Raises LookupError if there is no such topic."""
+    """Ask for commits: by default of all that is in the topic now.
+
+    Raises LookupError if there is no such topic, or no such partition.
+    """
     ends = _ends(backend, topic)
+    if partition is not None:
+        existing(topic, partition, len(ends))
     wanted = {at: ends[at.partition] if offset is None else offset for at in _chosen(topic, partition, ends)}
     # Nobody commits what was never there to be read.
     return HasCommitted(

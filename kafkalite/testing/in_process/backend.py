@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from heapq import merge
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,12 +35,15 @@ T = TypeVar("T")
 
 @contextmanager
 def running(broker: Broker, clock: SteerableClock) -> Generator[LocalBackend]:
-    """Run a broker that goes by a clock on a thread of its own, until the block ends.
+    """Run a broker that goes by a clock on a thread of its own, until the block ends; its forks end with it.
 
     Raises StartError, and at the end BrokerFailed if it did not live so long or failed in a request.
     """
     with on_a_thread(broker, lambda portal: LocalBackend(broker, clock, portal)) as backend:
-        yield backend
+        try:
+            yield backend
+        finally:
+            backend.end_forks()
 
 
 class LocalBackend:
@@ -54,6 +57,7 @@ class LocalBackend:
         self._watch = Watch(broker, engine, portal)
         self._steering = Steering(broker, clock, engine, self._watch, portal)
         self._images = Images(broker, clock, portal)
+        self._forks: set[ExitStack] = set()
         self._bootstrap = broker.bootstrap
         broker.on_restored.append(self._turns.forget)
 
@@ -78,9 +82,20 @@ class LocalBackend:
 
     @contextmanager
     def forked(self, image: DirectoryImage) -> Generator[LocalBackend]:
-        """Run another broker that begins with an image, until the block ends."""
-        with self._images.forked(image) as (fork, clock), running(fork, clock) as backend:
-            yield backend
+        """Run another broker that begins with an image, until the block ends, or this broker does."""
+        with ExitStack() as running_fork:
+            fork, clock = running_fork.enter_context(self._images.forked(image))
+            backend = running_fork.enter_context(running(fork, clock))
+            self._forks.add(running_fork)
+            try:
+                yield backend
+            finally:
+                self._forks.discard(running_fork)
+
+    def end_forks(self) -> None:
+        """End the forks that still run: what they keep lies in this broker's data directory."""
+        while self._forks:
+            self._forks.pop().close()
 
     # Topics
 
@@ -145,9 +160,14 @@ class LocalBackend:
         pending: PendingFetch | None = None
 
         def look() -> None:
+            if not future.done():
+                try:
+                    look_again()
+                except Exception as error:  # in the turn of whoever appends, who has nothing to do with it
+                    future.set_exception(error)
+
+        def look_again() -> None:
             nonlocal pending
-            if future.done() or future.cancelled():
-                return
             if topic not in self._node.storage.topics:
                 partitions = [(topic, 0)]  # its creation wakes whoever waits for any of its partitions
             else:
@@ -163,10 +183,13 @@ class LocalBackend:
             self._portal.owe(future)
             look()
 
-        def give_up() -> str:
+        def forget() -> None:
             future.cancel()
             if pending is not None:
                 self._node.pending_fetches.remove(pending)
+
+        def give_up() -> str:
+            forget()
             try:
                 there = len(self._read(topic, partition, offset))
             except LookupError as error:
@@ -174,7 +197,7 @@ class LocalBackend:
             return f"waited for {count} record(s) of topic {topic!r}, and there are {there}"
 
         self._portal.call(begin)
-        return Wait(future, lambda: self._portal.call(give_up))
+        return Wait(future, lambda: self._portal.call(give_up), lambda: self._portal.begin(forget))
 
     # Groups
 

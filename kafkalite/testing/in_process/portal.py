@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
@@ -49,6 +50,11 @@ class Portal:
 
         self._enter(future, run)
         return future
+
+    def begin(self, function: Callable[[], object]) -> None:
+        """Have a function run in the loop, without hearing of it; nothing happens if that has ended."""
+        with suppress(BrokerFailed):
+            self.submit(function)
 
     def call_async(self, function: Callable[[], Awaitable[T]]) -> T:
         """Run an async function in the loop, and give back what it returns or raises."""

@@ -48,6 +48,7 @@ class Steering:
         self._watch = watch
         self._portal = portal
         self._away: dict[str | None, CoordinatorAway] = {}
+        self._fenced: Fenced | None = None
         self._pins: Pins | None = None
         self._node.groups.overrule = self._overrule
         self.faults = Injection(broker, engine, portal)
@@ -60,7 +61,9 @@ class Steering:
 
     def _restored(self) -> None:
         # Who was fenced is a part of what the groups are, and goes with it; all other rules stay.
-        self._engine.rules[:] = [rule for rule in self._engine.rules if not isinstance(rule, Fenced)]
+        if self._fenced is not None:
+            self._engine.rules.remove(self._fenced)
+            self._fenced = None
 
     # Time
 
@@ -178,7 +181,10 @@ class Steering:
             nobody, effects = groups.coordinator.displace_member(group_id, member_id, now=now)
             # Now, while its place is taken, whatever of it waits for an answer is told so, and later the rule tells it.
             groups.steer(group_id, effects)
-            self._engine.rules.append(Fenced(group_id, member_id))
+            if self._fenced is None:
+                self._fenced = Fenced()
+                self._engine.rules.append(self._fenced)
+            self._fenced.fence(group_id, member_id)
             return groups.coordinator.expire_member(group_id, nobody, now=now)
 
         self._portal.call(lambda: self._steer_member(group_id, member, "fenced", fence))

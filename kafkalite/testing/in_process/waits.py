@@ -40,7 +40,9 @@ class Waits(Generic[Change]):
             return missing()
 
         future = self._portal.call(lambda: self._until(seen))
-        return Wait(future, lambda: self._portal.call(give_up))
+        return Wait(
+            future, lambda: self._portal.call(give_up), lambda: self._portal.begin(lambda: self._forget(future))
+        )
 
     async def hold(self, is_so: Callable[[], bool], patience: float) -> None:
         """Wait until something is so, or the patience, in seconds of the machine's clock, has run out."""

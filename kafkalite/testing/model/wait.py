@@ -26,9 +26,9 @@ class Asker:
         self._has_gone = False
 
     def waits_for(self, future: Future[Any]) -> None:
-        """Wait for one thing after the other. Raises CancelledError if there is nobody to wait for any more."""
+        """Wait for one thing after the other. Raises CancelledError if that would be for nobody any more."""
         with self._lock:
-            if self._has_gone:
+            if self._has_gone and not future.done():
                 raise CancelledError
             self._awaited = future
 
@@ -47,10 +47,14 @@ ASKER: Final[ContextVar[Asker | None]] = ContextVar("ASKER", default=None)
 
 @dataclass(frozen=True, slots=True)
 class Wait(Generic[T]):
-    """What comes later; whoever does not want it any more gives up, and hears why it has not come."""
+    """What comes later; whoever does not want it any more gives up, and hears why it has not come.
+
+    Whoever cannot wait for that, because it was cancelled itself, abandons it.
+    """
 
     future: Future[T]
     give_up: Callable[[], str]
+    abandon: Callable[[], None]
 
     def result(self, timeout: float) -> T:
         """Block until it has come. Raises NotInTime, which tells what there is instead."""

@@ -60,7 +60,7 @@ def greet(host: str, ip: str, port: int, *, timeout: float) -> Greeting:
         return plain
     tls = _look_for_tls(host, ip, port, timeout)
     if tls is None:
-        return plain
+        return _as_browser(ip, port, timeout) or plain if plain.answer is Answer.SILENCE else plain
     if tls.refused:
         return Greeting(answer=Answer.CLOSED, tls=tls)
 
@@ -114,6 +114,17 @@ def _versions(connect: Callable[[], socket.socket]) -> Greeting:
         answer=Answer.KAFKA,
         versions={row.api_key: (row.min_version, row.max_version) for row in response.api_keys},
     )
+
+
+def _as_browser(ip: str, port: int, timeout: float) -> Greeting | None:
+    """Ask as a browser does: some web servers wait for the end of a line, which no request of Kafka's has."""
+    try:
+        with _connect(ip, port, timeout) as stream:
+            stream.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
+            greeting = _what_came(stream.recv(256))
+    except OSError:
+        return None
+    return greeting if greeting.answer is Answer.HTTP else None
 
 
 def _what_came(received: bytes) -> Greeting:

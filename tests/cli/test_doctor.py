@@ -23,6 +23,7 @@ from tests.doctor.fake_servers import (
     broker,
     close_at_once,
     over_tls,
+    patient_web_server,
     say_nothing,
     serving,
     ssh_server,
@@ -90,7 +91,13 @@ def test_what_clients_say_is_shown_to_people() -> None:
 
 @pytest.mark.parametrize(
     ("serve", "found"),
-    [(close_at_once, ["closed"]), (say_nothing, ["silent"]), (web_server, ["not-kafka"]), (ssh_server, ["not-kafka"])],
+    [
+        (close_at_once, ["closed"]),
+        (say_nothing, ["silent"]),
+        (web_server, ["not-kafka"]),
+        (patient_web_server, ["not-kafka"]),
+        (ssh_server, ["not-kafka"]),
+    ],
 )
 def test_what_is_no_broker_is_exit_code_3(serve: Serve, found: list[str]) -> None:
     with serving(serve) as port:

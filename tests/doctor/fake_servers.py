@@ -64,6 +64,17 @@ def web_server(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
 
 
+def patient_web_server(connection: socket.socket) -> None:
+    """Answer as a web server does that reads whole lines."""
+    received = b""
+    while not received.endswith(b"\r\n\r\n"):
+        piece = connection.recv(1024)
+        if not piece:
+            return
+        received += piece
+    connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+
+
 def ssh_server(connection: socket.socket) -> None:
     """Introduce itself before the client has said anything."""
     connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")

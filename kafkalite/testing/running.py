@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
-from kafkalite.config import BrokerConfig, load
+from kafkalite.config import BrokerConfig, ConfigError, load
 from kafkalite.testing.defaults import DEFAULTS, Value, text_of
 from kafkalite.testing.handles.handle import Handle
 from kafkalite.testing.in_process.backend import running
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
+
+_PARAMETERS: Final = {"listeners": "listen", "log.dirs": "data", "log.dir": "data"}
+"""Properties that are parameters of :func:`run`, which would prevail without a word."""
 
 
 @contextmanager
@@ -40,5 +44,7 @@ def run(
 
 
 def _configuration(properties: Mapping[str, Value], *, data: str | Path | None, listen: str) -> BrokerConfig:
+    for name in _PARAMETERS.keys() & properties.keys():
+        raise ConfigError(f"properties: {name}: a broker beside a test has it from run({_PARAMETERS[name]}=…)")
     texts = {name: text_of(value) for name, value in {**DEFAULTS, **properties}.items()}
     return load(listen=[listen], data="/kafkalite" if data is None else data, properties=texts)

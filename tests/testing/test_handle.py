@@ -217,6 +217,8 @@ def test_topics_are_created_shown_and_deleted(broker: Handle) -> None:
         broker.topics.delete("orders")
     with pytest.raises(ValueError, match="cannot be created"):
         broker.topics.create("clicks")
+    with pytest.raises(ValueError, match="topic '' cannot be created"):
+        broker.produce("", "x")
     with pytest.raises(LookupError, match=r"3 partition\(s\), and no 7"):
         broker.produce("clicks", "x", partition=7)
     with pytest.raises(ValueError, match="at least one value"):

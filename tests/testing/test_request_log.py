@@ -347,8 +347,10 @@ def test_names_that_kafka_does_not_have_are_refused(broker: Handle) -> None:
         broker.requests.find(error="NOT_COORDINATR")
     with pytest.raises(ValueError, match=r"no outcome .lost.; outcomes: .waiting., .answered."):
         broker.requests.find(outcome="lost")
-    with pytest.raises(TypeError, match="cannot be chosen by gruop"):
+    with pytest.raises(TypeError, match="cannot be chosen by gruop, but by client_id, connection, group"):
         broker.requests.find(gruop="readers")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="partition='1': a filter of another type would find nothing"):
+        broker.requests.find(partition="1")  # type: ignore[arg-type]
     assert broker.requests.find("offsetcommit") == []
 
 

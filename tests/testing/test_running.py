@@ -73,6 +73,15 @@ def test_properties_are_kafkas(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize(("name", "parameter"), [("listeners", "listen"), ("log.dirs", "data"), ("log.dir", "data")])
+def test_properties_that_are_parameters_are_refused(name: str, parameter: str) -> None:
+    with (
+        pytest.raises(ConfigError, match=rf"^properties: {name}: .*run\({parameter}="),
+        run({name: "somewhere"}),
+    ):
+        pass
+
+
 def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
     with run(data=tmp_path), pytest.raises(StartError, match="in use by another broker"), run(data=tmp_path):
         pass

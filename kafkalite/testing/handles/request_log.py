@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, TypedDict
+from typing import TYPE_CHECKING, TextIO, TypedDict, get_type_hints
 
 from kafkalite.controls.request_log.criteria import Criteria, api_key, error_code
 from kafkalite.controls.request_log.exchange import Exchange, Outcome
@@ -53,9 +53,12 @@ def criteria(api: str | ApiKey | None, filters: Filters, *, since: int = 0) -> C
     """Make what is looked for of what was asked for. Raises ValueError for names that Kafka does not have."""
     error = filters.get("error")
     outcome = filters.get("outcome")
-    unknown = filters.keys() - Filters.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"requests cannot be chosen by {', '.join(sorted(unknown))}")
+    types = get_type_hints(Filters)
+    for name, value in filters.items():
+        if name not in types:
+            raise TypeError(f"requests cannot be chosen by {name}, but by {', '.join(types)}")
+        if not isinstance(value, types[name]):
+            raise TypeError(f"{name}={value!r}: a filter of another type would find nothing")
     return Criteria(
         api=None if api is None else api_key(api),
         client_id=filters.get("client_id"),

@@ -106,7 +106,7 @@ class LocalBackend:
             try:
                 self._node.create_topic(name, partitions, configs)
             except StorageError as error:
-                raise NotPossible(f"topic {name!r} cannot be created: {error}") from None
+                raise _not_created(name, error) from None
 
         self._portal.call(create)
 
@@ -134,7 +134,10 @@ class LocalBackend:
         node = self._node
         topic = node.storage.topics.get(batch.topic)
         if topic is None:
-            topic = node.auto_create_topic(batch.topic)
+            try:
+                topic = node.auto_create_topic(batch.topic)
+            except StorageError as error:
+                raise _not_created(batch.topic, error) from None
         partition = self._turns.choose(batch, topic.partitions)
         timestamp = node.wall_ms() if batch.timestamp is None else batch.timestamp
         data = memoryview(bytearray(batch_of(batch.values, key=batch.key, headers=batch.headers, timestamp=timestamp)))
@@ -231,6 +234,10 @@ class LocalBackend:
     def until(self, condition: Condition[T]) -> Wait[T]:
         """Wait until a condition holds."""
         return self._watch.until(condition)
+
+
+def _not_created(name: str, error: StorageError) -> NotPossible:
+    return NotPossible(f"topic {name!r} cannot be created: {error}")
 
 
 def _synced(failed: Mapping[tuple[str, int], StorageError]) -> None:

@@ -55,7 +55,7 @@ class DirectoryImage:
         self.ends = ends
         self._images = images
         for partition in self.partitions.values():
-            images.use(partition)
+            partition.use()
 
     def again(self, path: str) -> "DirectoryImage":
         """Make another image of the same content, which lasts when this one has been removed."""

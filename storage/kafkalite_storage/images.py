@@ -36,7 +36,7 @@ class PartitionImage:
     _reading: Lock = field(default_factory=Lock)
 
     def use(self) -> None:
-        """Count somebody who needs it."""
+        """Count somebody who needs it, until `Images.release`."""
         with self._counting:
             self._users += 1
 
@@ -134,10 +134,6 @@ class Images:
         for name, image in partitions.items():
             self._set(name, image, None)
 
-    def use(self, image: PartitionImage) -> None:
-        """Keep an image until it is released."""
-        image.use()
-
     def release(self, image: PartitionImage) -> None:
         """Need an image no more."""
         if image.release():
@@ -149,7 +145,7 @@ class Images:
             self.forget(name)
 
     def _set(self, name: str, image: PartitionImage, mark: Mark | None) -> None:
-        self.use(image)
+        image.use()
         self.forget(name)
         self._current[name] = image, mark
 

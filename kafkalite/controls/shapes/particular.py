@@ -196,10 +196,8 @@ class OffsetFetchOfGroups(Entries):
         """Refuse each group as a whole, or else every partition."""
         if error not in self.of_whole:
             return self.answered(request, version, response, everything, error)
-        made = element_of(self.api.response_type, "groups")
-        return self.api.response_type(
-            groups=tuple(made(group_id=group.group_id, topics=(), error_code=error) for group in request.groups)
-        )
+        groups = (self.refusal(Part(group=group.group_id), version, error) for group in request.groups)
+        return self.api.response_type(groups=tuple(groups))
 
     def _part(self, group: Any, topic: Any, index: int, version: int) -> Part:
         key = topic.topic_id if version >= self.by_id_since else topic.name

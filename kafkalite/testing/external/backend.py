@@ -16,6 +16,7 @@ from kafkalite.config.address import HostPort
 from kafkalite.testing.external.cluster import ClusterConnections
 from kafkalite.testing.external.polling import polled
 from kafkalite.testing.model.batches import Batch, Turns, batch_of, produced, records_in
+from kafkalite.testing.model.conditions import missing_records
 from kafkalite.testing.model.errors import NotOnThisBroker, NotPossible, NotThere
 from kafkalite.testing.model.memberships import assignment_in, subscription_in
 from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition, no_topic
@@ -190,14 +191,7 @@ class ExternalBackend:
                 return None
             return found[:count] if len(found) >= count else None
 
-        def missing() -> str:
-            try:
-                there = len(self.records(topic, partition, offset))
-            except LookupError as error:
-                return f"waited for {count} record(s): {error}"
-            return f"waited for {count} record(s) of topic {topic!r}, and there are {there}"
-
-        return polled(look, missing)
+        return polled(look, lambda: missing_records(topic, count, lambda: self.records(topic, partition, offset)))
 
     # Groups
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, TypedDict, get_type_hints
+from typing import TYPE_CHECKING, Final, TextIO, TypedDict, get_type_hints
 
 from kafkalite.controls.request_log.criteria import Criteria, api_key, error_code
 from kafkalite.controls.request_log.exchange import Exchange, Outcome
@@ -41,6 +41,9 @@ class Filters(TypedDict, total=False):
     """The broker's time, milliseconds since 1970, at which the request came."""
 
 
+_TYPES: Final = get_type_hints(Filters)
+
+
 def _outcome(name: str) -> Outcome:
     try:
         return Outcome(name)
@@ -53,11 +56,10 @@ def criteria(api: str | ApiKey | None, filters: Filters, *, since: int = 0) -> C
     """Make what is looked for of what was asked for. Raises ValueError for names that Kafka does not have."""
     error = filters.get("error")
     outcome = filters.get("outcome")
-    types = get_type_hints(Filters)
     for name, value in filters.items():
-        if name not in types:
-            raise TypeError(f"requests cannot be chosen by {name}, but by {', '.join(types)}")
-        if not isinstance(value, types[name]):
+        if name not in _TYPES:
+            raise TypeError(f"requests cannot be chosen by {name}, but by {', '.join(_TYPES)}")
+        if not isinstance(value, _TYPES[name]):
             raise TypeError(f"{name}={value!r}: a filter of another type would find nothing")
     return Criteria(
         api=None if api is None else api_key(api),

@@ -14,6 +14,7 @@ from kafkalite.testing.in_process.steering import Steering
 from kafkalite.testing.in_process.thread import on_a_thread
 from kafkalite.testing.in_process.watching import Watch
 from kafkalite.testing.model.batches import Batch, Turns, batch_of, existing, produced
+from kafkalite.testing.model.conditions import missing_records
 from kafkalite.testing.model.errors import NotPossible
 from kafkalite.testing.model.views import Group, Record, Topic
 from kafkalite.testing.model.wait import Wait
@@ -193,11 +194,7 @@ class LocalBackend:
 
         def give_up() -> str:
             forget()
-            try:
-                there = len(self._read(topic, partition, offset))
-            except LookupError as error:
-                return f"waited for {count} record(s): {error}"
-            return f"waited for {count} record(s) of topic {topic!r}, and there are {there}"
+            return missing_records(topic, count, lambda: self._read(topic, partition, offset))
 
         self._portal.call(begin)
         return Wait(future, lambda: self._portal.call(give_up), lambda: self._portal.begin(forget))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
-from kafkalite.testing.model.views import Group, TopicPartition
+from kafkalite.testing.model.views import Group, Record, TopicPartition
 
 Seen = TypeVar("Seen", covariant=True)
 
@@ -148,3 +148,12 @@ def _ownerless(group: Group, look: Look) -> list[TopicPartition]:
     subscribed = sorted({topic for member in group.members for topic in member.topics})
     every = (TopicPartition(topic, index) for topic in subscribed for index in range(look.partitions(topic)))
     return [partition for partition in every if partition not in owners]
+
+
+def missing_records(topic: str, count: int, read: Callable[[], Sequence[Record]]) -> str:
+    """Say how many records were awaited, and how many there are to ``read``."""
+    try:
+        there = len(read())
+    except LookupError as error:
+        return f"waited for {count} record(s): {error}"
+    return f"waited for {count} record(s) of topic {topic!r}, and there are {there}"

@@ -18,9 +18,13 @@ class Ownership:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What the broker said at one time about who owns which partition of a group."""
+    """What the broker said about who owns which partition of a group.
 
-    at: float
+    It was so at some time between two monotonic seconds: when it was asked, and when it had answered.
+    """
+
+    asked_at: float
+    answered_at: float
     stable: bool
     owners: Mapping[str, frozenset[int]]
 

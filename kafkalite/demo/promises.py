@@ -79,13 +79,15 @@ def _standby(evidence: Evidence) -> tuple[bool, str]:
     owned_early = [
         period
         for period in evidence.ownerships
-        if period.member == crash.standby and period.since < crash.taken_over_at
+        if period.member == crash.standby and crash.killed_at is not None and period.since < crash.killed_at
     ]
     billed_early = sum(charge.at < crash.taken_over_at for charge in evidence.ledgers.get(crash.standby, ()))
+    # As the broker sees it, the take-over is when the victim is no member any more. The standby's process hears of it
+    # later, and a look in between would already name the standby.
     looks = [
         look
         for look in evidence.looks
-        if crash.standby_joined_at <= look.at < crash.taken_over_at and look.stable and crash.standby in look.owners
+        if look.asked_at >= crash.standby_joined_at and look.stable and {crash.victim, crash.standby} <= set(look.owners)
     ]
     idle = sum(not look.owners[crash.standby] for look in looks)
     numbers = (
@@ -112,7 +114,10 @@ def _stays(evidence: Evidence) -> tuple[bool, str]:
     looks = [
         look
         for look in evidence.looks
-        if crash.killed_at <= look.at < crash.killed_at + least and look.stable and look.owners
+        if crash.killed_at <= look.asked_at
+        and look.answered_at < crash.killed_at + least
+        and look.stable
+        and look.owners
     ]
     named = sum(crash.partition in look.owners.get(crash.victim, frozenset()) for look in looks)
     numbers = (

@@ -142,7 +142,8 @@ class Story:
         )
         self._tell("D has joined and owns nothing: a hot standby")
         await self._until(
-            lambda: any(look.at > joined_at and look.stable for look in self.evidence.looks), "the broker shows D idle"
+            lambda: any(look.asked_at > joined_at and look.stable for look in self.evidence.looks),
+            "the broker shows D idle",
         )
         await trio.sleep(self.pace.scene)
 

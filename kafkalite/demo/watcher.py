@@ -37,12 +37,14 @@ class Watcher:
 
     def look(self, group: str) -> Look:
         """Tell who owns which partition of a group, by client id."""
-        at = time.monotonic()
+        asked_at = time.monotonic()
         described = self._admin.describe_groups([group])[group]
+        answered_at = time.monotonic()
         owners: dict[str, frozenset[int]] = {}
         for member in cast("list[Mapping[str, object]]", described["members"]):
             owners[str(member["client_id"])] = self._owned(member["member_assignment"])
-        return Look(at=at, stable=described["group_state"] == "Stable", owners=owners)
+        stable = described["group_state"] == "Stable"
+        return Look(asked_at=asked_at, answered_at=answered_at, stable=stable, owners=owners)
 
     def _owned(self, assignment: object) -> frozenset[int]:
         if not isinstance(assignment, Mapping):

@@ -21,7 +21,7 @@ ALL = {ONE_OWNER, STANDBY, STAYS, RESUMES, TAIL, BILLED, GROUPS, REPLAY}
 
 
 def look(at: float, **owners: set[int]) -> Look:
-    return Look(at=at, stable=True, owners={name: frozenset(owned) for name, owned in owners.items()})
+    return Look(asked_at=at, answered_at=at + 0.01, stable=True, owners={name: frozenset(owned) for name, owned in owners.items()})
 
 
 def a_story_that_went_well() -> Evidence:
@@ -79,6 +79,18 @@ def test_every_promise_holds_in_a_story_that_went_well() -> None:
     assert [verdict for verdict in verdicts if not verdict.held] == []
 
 
+def test_what_the_broker_says_before_the_standby_has_heard_of_its_partition_breaks_nothing() -> None:
+    evidence = a_story_that_went_well()
+    evidence.looks.append(look(12.9, B={1}, D={0}))
+    assert broken(evidence) == set()
+
+
+def test_an_answer_that_took_until_after_the_take_over_breaks_nothing() -> None:
+    evidence = a_story_that_went_well()
+    evidence.looks.append(replace(look(12.0, B={1}, D={0}), answered_at=13.5))
+    assert broken(evidence) == set()
+
+
 def test_the_numbers_behind_a_verdict_are_told() -> None:
     evidence = a_story_that_went_well()
     assert numbers(evidence, RESUMES) == "partition 0: A had committed 1, D began at 1"
@@ -125,6 +137,10 @@ def taken_over_at_once(evidence: Evidence) -> None:
 
 
 def broker_names_another_owner(evidence: Evidence) -> None:
+    evidence.looks.append(look(11.0, A=set(), B={1}, D={0}))
+
+
+def broker_drops_the_dead_too_early(evidence: Evidence) -> None:
     evidence.looks.append(look(11.0, B={1}, D={0}))
 
 
@@ -183,6 +199,7 @@ def the_replay_differs(evidence: Evidence) -> None:
         (broker_never_shows_the_standby, {STANDBY}),
         (taken_over_at_once, {STAYS}),
         (broker_names_another_owner, {STANDBY, STAYS}),
+        (broker_drops_the_dead_too_early, {STAYS}),
         (resumes_too_late, {RESUMES, TAIL}),
         (resumes_at_the_beginning, {RESUMES, TAIL}),
         (another_click_is_billed_twice, {TAIL}),

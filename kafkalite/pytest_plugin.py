@@ -6,15 +6,42 @@ It is loaded by every pytest where kafkalite is installed, so it imports nothing
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Mapping
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from kafkalite.testing import Handle
     from kafkalite.testing.defaults import Value
+
+_PACKAGES: Final = frozenset({"kafkalite", "kafkalite_wire", "kafkalite_storage"})
+
+
+class _AsTheyAre(MetaPathFinder):
+    """Finds kafkalite's modules before pytest does, which would rewrite the assertions of every plugin's package.
+
+    A broker has none that a test's report could explain. Rewriting makes the first start slower, and is not safe where
+    two threads import at once, as the broker's and the test's do: CPython 3.11 can raise SystemError then ("AST
+    constructor recursion depth mismatch").
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Leave all other modules to the finders behind this one."""
+        if fullname.partition(".")[0] not in _PACKAGES:
+            return None
+        return PathFinder.find_spec(fullname, path, target)
+
+
+_as_they_are: Final = _AsTheyAre()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,9 +63,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to serve two masters."""
+    """Refuse to serve two masters, and have kafkalite's modules imported as they are."""
+    sys.meta_path.insert(0, _as_they_are)
     if config.getoption("kafka_container") and config.getoption("kafka_bootstrap") is not None:
         raise pytest.UsageError("--kafka-container and --kafka-bootstrap exclude each other")
+
+
+def pytest_unconfigure() -> None:
+    """Leave the imports of the process as they were."""
+    with suppress(ValueError):
+        sys.meta_path.remove(_as_they_are)
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,21 @@ def test_a_stranger_has_kafka_in_three_lines(pytester: pytest.Pytester) -> None:
     result(pytester).assert_outcomes(passed=1)
 
 
+def test_a_brokers_modules_are_not_rewritten_but_a_tests_are(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import sys
+
+        def test_loaders(kafkalite):
+            kafkalite.topics.create("orders")
+            ours = [module for name, module in sys.modules.items() if name.split(".")[0].startswith("kafkalite")]
+            rewritten = {module.__name__ for module in ours if "rewrite" in type(module.__loader__).__module__}
+            assert len(ours) > 50
+            assert rewritten <= {"kafkalite", "kafkalite.pytest_plugin"}  # what pytest imports to load the plugin
+            assert "rewrite" in type(__loader__).__module__
+    """)
+    result(pytester).assert_outcomes(passed=1)
+
+
 def test_twenty_tests_each_have_a_clean_broker(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TWENTY_TESTS)
     result(pytester).assert_outcomes(passed=20)

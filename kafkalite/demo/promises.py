@@ -84,10 +84,11 @@ def _standby(evidence: Evidence) -> tuple[bool, str]:
     billed_early = sum(charge.at < crash.taken_over_at for charge in evidence.ledgers.get(crash.standby, ()))
     # As the broker sees it, the take-over is when the victim is no member any more. The standby's process hears of it
     # later, and a look in between would already name the standby.
+    both = {crash.victim, crash.standby}
     looks = [
         look
         for look in evidence.looks
-        if look.asked_at >= crash.standby_joined_at and look.stable and {crash.victim, crash.standby} <= set(look.owners)
+        if look.asked_at >= crash.standby_joined_at and look.stable and both <= look.owners.keys()
     ]
     idle = sum(not look.owners[crash.standby] for look in looks)
     numbers = (

@@ -21,7 +21,8 @@ ALL = {ONE_OWNER, STANDBY, STAYS, RESUMES, TAIL, BILLED, GROUPS, REPLAY}
 
 
 def look(at: float, **owners: set[int]) -> Look:
-    return Look(asked_at=at, answered_at=at + 0.01, stable=True, owners={name: frozenset(owned) for name, owned in owners.items()})
+    named = {name: frozenset(owned) for name, owned in owners.items()}
+    return Look(asked_at=at, answered_at=at + 0.01, stable=True, owners=named)
 
 
 def a_story_that_went_well() -> Evidence:

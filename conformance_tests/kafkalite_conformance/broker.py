@@ -3,8 +3,9 @@
 import random
 import socket
 import struct
+import sys
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -13,6 +14,9 @@ _METADATA_REQUEST = bytes.fromhex("00000014 0003 0001 00000007 0006 7265616479 3
 
 _NOT_EPHEMERAL: Final = range(20_000, 32_000)
 """Ports that nobody gets who asks for any port, or connects from one: these begin at 32768 or above."""
+
+_held: Final[list[socket.socket]] = []
+"""What keeps the ports that were given out from others, until this process ends."""
 
 
 class Broker(Protocol):
@@ -55,13 +59,26 @@ class BrokerStarter(Protocol):
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now, and that the system does not give to others meanwhile."""
+    """Return a loopback port that nobody listens on, and that nobody else is given until this process ends.
+
+    Who listens there needs SO_REUSEADDR, as brokers have it to start again; until then connections are refused.
+    """
     while True:
         # Not of `random` itself, which Hypothesis seeds alike in all processes.
         port = random.SystemRandom().choice(_NOT_EPHEMERAL)
-        with closing(socket.socket()) as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+        holding = socket.socket()
+        try:
+            holding.bind(("127.0.0.1", port))
+        except OSError:
+            holding.close()
+            continue
+        if sys.platform == "linux":
+            # Bound alone, so that it is ours; shared from now on with whoever listens, because this one does not.
+            holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _held.append(holding)
+        else:
+            holding.close()
+        return port
 
 
 def serves_metadata(bootstrap: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from kafkalite_conformance.broker import wait_until_ready
+from kafkalite_conformance.broker import free_port, wait_until_ready
 from kafkalite_conformance.leash import LeashedProcess
 
 _READY_LINE: Final = re.compile(rb"listening on (127\.0\.0\.1:\d+)")
@@ -21,7 +21,7 @@ class Kafkalite:
     def __init__(self, data_dir: Path, settings: Mapping[str, str]) -> None:
         self._data_dir = data_dir
         self._settings = settings
-        self._process, self.bootstrap = self._spawn("127.0.0.1:0")
+        self._process, self.bootstrap = self._spawn(f"127.0.0.1:{free_port()}")
 
     @property
     def pid(self) -> int:

@@ -19,6 +19,7 @@ from kafkalite.doctor.diagnosis import diagnose
 from kafkalite.doctor.examination import examine
 from kafkalite_conformance.broker import free_port
 from tests.doctor.fake_servers import (
+    WITHIN,
     Serve,
     broker,
     close_at_once,
@@ -35,9 +36,9 @@ KAFKA_0_10 = {0: (0, 2), 1: (0, 3), 2: (0, 1), 3: (0, 2), 8: (0, 2), 9: (0, 2), 
               13: (0, 0), 14: (0, 0), 18: (0, 0)}  # fmt: skip
 
 
-def doctor(address: str, *options: str) -> tuple[int, dict[str, Any]]:
+def doctor(address: str, *options: str, timeout: float = WITHIN) -> tuple[int, dict[str, Any]]:
     result = CliRunner().invoke(
-        kafkalite, ["doctor", address, "--json", "--timeout", "1", *options], catch_exceptions=False
+        kafkalite, ["doctor", address, "--json", "--timeout", str(timeout), *options], catch_exceptions=False
     )
     return result.exit_code, json.loads(result.stdout)
 
@@ -67,7 +68,7 @@ def test_a_good_broker_is_exit_code_0(bootstrap: str) -> None:
 
 
 def test_people_are_told_in_words(bootstrap: str) -> None:
-    result = CliRunner().invoke(kafkalite, ["doctor", bootstrap, "--client", "java"])
+    result = CliRunner().invoke(kafkalite, ["doctor", bootstrap, "--client", "java", "--timeout", str(WITHIN)])
     assert result.stdout.startswith(f"{bootstrap}\n  127.0.0.1: connected\n  a Kafka broker with ")
     assert "\n  Java kafka-clients 4.4  produce ok, read ok, group ok, transactions no, admin ok\n" in result.stdout
     assert "NOTE advertised-loopback" in result.stdout
@@ -90,18 +91,18 @@ def test_what_clients_say_is_shown_to_people() -> None:
 
 
 @pytest.mark.parametrize(
-    ("serve", "found"),
+    ("serve", "timeout", "found"),
     [
-        (close_at_once, ["closed"]),
-        (say_nothing, ["silent"]),
-        (web_server, ["not-kafka"]),
-        (patient_web_server, ["not-kafka"]),
-        (ssh_server, ["not-kafka"]),
+        (close_at_once, WITHIN, ["closed"]),
+        (say_nothing, 0.3, ["silent"]),
+        (web_server, WITHIN, ["not-kafka"]),
+        (patient_web_server, 3, ["not-kafka"]),  # says nothing twice, and then has so long to answer
+        (ssh_server, WITHIN, ["not-kafka"]),
     ],
 )
-def test_what_is_no_broker_is_exit_code_3(serve: Serve, found: list[str]) -> None:
+def test_what_is_no_broker_is_exit_code_3(serve: Serve, timeout: float, found: list[str]) -> None:
     with serving(serve) as port:
-        status, told = doctor(f"127.0.0.1:{port}", "--timeout", "0.3")
+        status, told = doctor(f"127.0.0.1:{port}", timeout=timeout)
     assert (status, codes(told)) == (3, found)
 
 
@@ -172,13 +173,13 @@ def test_an_advertised_name_that_does_not_resolve_is_a_problem() -> None:
         return [host]
 
     with serving(broker(lambda: ("kafka", 9092))) as port:
-        word = diagnose(examine(HostPort("127.0.0.1", port), timeout=1, resolve=resolve))
+        word = diagnose(examine(HostPort("127.0.0.1", port), timeout=WITHIN, resolve=resolve))
     assert [finding.code for finding in word.findings] == ["advertised-unresolved"]
 
 
 def test_a_name_with_one_good_address_is_reached_through_it() -> None:
     with serving(broker(lambda: ("name.test", 1))) as port:
-        seen = examine(HostPort("name.test", port), timeout=1, resolve=lambda _host, _port: ["127.0.0.2", "127.0.0.1"])
+        seen = examine(HostPort("name.test", port), timeout=WITHIN, resolve=lambda _host, _port: ["127.0.0.2", "127.0.0.1"])
     assert [attempt.contact.value for attempt in seen.reach.attempts] == ["refused", "connected"]
     assert seen.cluster is not None
 

@@ -16,6 +16,7 @@ from kafkalite_wire.messages.api_versions import ApiVersion, ApiVersionsResponse
 from kafkalite_wire.messages.metadata import MetadataResponse, MetadataResponseBroker
 
 MOST_CONNECTIONS = 100
+WITHIN = 60  # seconds, on the busiest of machines
 Serve = Callable[[socket.socket], None]
 
 
@@ -31,7 +32,7 @@ def serving(serve: Serve) -> Iterator[int]:
                 with connection:
                     if ended.is_set():
                         return
-                    connection.settimeout(5)
+                    connection.settimeout(WITHIN)
                     try:
                         serve(connection)
                     except OSError:
@@ -44,8 +45,8 @@ def serving(serve: Serve) -> Iterator[int]:
             yield port
         finally:
             ended.set()
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-            thread.join(10)
+            socket.create_connection(("127.0.0.1", port), timeout=WITHIN).close()
+            thread.join(WITHIN)
 
 
 def close_at_once(_connection: socket.socket) -> None:

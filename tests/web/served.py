@@ -7,15 +7,15 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
-PATIENCE = 20
-
+PATIENCE = 60  # seconds, on the busiest of machines
 
 Start = Callable[..., "Served"]
 
@@ -27,12 +27,16 @@ class Served:
     bootstrap: str
     controls: str
     process: subprocess.Popen[str]
+    log: IO[str]
+    """A file, because a pipe that nobody reads would stop the broker when it is full."""
 
     def stop(self) -> str:
         """Stop the broker, as whoever started it does, and wait for it; gives what it has logged."""
         if self.process.poll() is None:
             self.process.terminate()
-        _, errors = self.process.communicate(timeout=PATIENCE)
+        self.process.wait(PATIENCE)
+        self.log.seek(0)
+        errors = self.log.read()
         assert self.process.returncode == 0, errors
         assert "ERROR" not in errors, errors
         return errors
@@ -41,6 +45,8 @@ class Served:
         return self.ask("GET", path)[1]
 
     def post(self, path: str, **body: object) -> Any:
+        if path.startswith("/await/"):
+            body = {"timeout": PATIENCE, **body}
         status, answer = self.ask("POST", path, json.dumps(body).encode())
         assert status == 200, answer
         return answer
@@ -61,7 +67,7 @@ class Served:
             headers={"Content-Type": "application/json", **(headers or {})},
         )
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            with urllib.request.urlopen(request, timeout=2 * PATIENCE) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -73,16 +79,15 @@ def serving(*options: str) -> Iterator[Served]:
     """Run a broker with its controls, on free ports and in memory; one that has not been stopped is killed."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("KAFKALITE_")}
     command = [sys.executable, "-m", "kafkalite", "serve", "--quiet", "--in-memory", *options]
-    process = subprocess.Popen(
-        [*command, "--listen", "127.0.0.1:0", "--controls", "127.0.0.1:0"],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        said = "".join(process.stdout.readline() for _ in range(3))
-        listening = re.search(r"listening on (\S+), data in memory\nControls are at (\S+)\n", said)
-        assert listening is not None, said
-        yield Served(listening.group(1), listening.group(2), process)
-    finally:
-        process.kill()
-        process.communicate()
+    command += ["--listen", "127.0.0.1:0", "--controls", "127.0.0.1:0"]
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            assert process.stdout is not None
+            said = "".join(process.stdout.readline() for _ in range(3))
+            listening = re.search(r"listening on (\S+), data in memory\nControls are at (\S+)\n", said)
+            assert listening is not None, said
+            yield Served(listening.group(1), listening.group(2), process, log)
+        finally:
+            process.kill()
+            process.communicate()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Message, Producer
 
-from served import Served, Start
+from served import PATIENCE, Served, Start
 
 
 def deliver(served: Served, value: str) -> Message:
@@ -15,7 +15,7 @@ def deliver(served: Served, value: str) -> Message:
     producer = Producer({"bootstrap.servers": served.bootstrap, "retry.backoff.ms": 10, "linger.ms": 0})
     delivered: list[Message] = []
     producer.produce("clicks", value, on_delivery=lambda _, message: delivered.append(message))
-    assert producer.flush(20) == 0
+    assert producer.flush(PATIENCE) == 0
     return delivered[0]
 
 
@@ -38,7 +38,7 @@ def test_what_is_held_is_released(served: Served) -> None:
     assert served.post("/await/fired", fault="stuck")["held"] == 1
     assert served.get("/topics/clicks/records") == {"records": []}
     assert served.post("/faults/stuck/release") == {"released": 1}
-    assert producer.flush(20) == 0
+    assert producer.flush(PATIENCE) == 0
     assert served.get("/faults/stuck")["held"] == 0
 
 

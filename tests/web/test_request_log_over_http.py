@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from confluent_kafka import Producer
 
-from served import Served
+from served import PATIENCE, Served
 
 
 def send(served: Served, order: str) -> None:
     producer = Producer({"bootstrap.servers": served.bootstrap, "client.id": "shop"})
     producer.produce("orders", order)
-    assert producer.flush(20) == 0
+    assert producer.flush(PATIENCE) == 0
 
 
 def test_what_was_asked_is_shown_with_its_records(served: Served) -> None:

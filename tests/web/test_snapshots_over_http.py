@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import Consumer, Producer
 
-from served import Served
+from served import PATIENCE, Served
 
 
 def test_a_broker_goes_back_between_tests(served: Served) -> None:
@@ -14,13 +14,13 @@ def test_a_broker_goes_back_between_tests(served: Served) -> None:
     for number in range(2):
         producer = Producer({"bootstrap.servers": served.bootstrap})
         producer.produce("clicks", f"test {number}")
-        assert producer.flush(20) == 0
+        assert producer.flush(PATIENCE) == 0
         values = [record["value"] for record in served.get("/topics/clicks/records")["records"]]
         assert values == ["seed", f"test {number}"]
         assert served.post("/snapshots/seeded/restore") == {"name": "seeded"}
     consumer = Consumer({"bootstrap.servers": served.bootstrap, "group.id": "g", "auto.offset.reset": "earliest"})
     consumer.subscribe(["clicks"])
-    message = consumer.poll(20)
+    message = consumer.poll(PATIENCE)
     assert message is not None
     assert message.value() == b"seed"
     assert consumer.poll(0.2) is None

@@ -21,12 +21,12 @@ KAFKA_SETTINGS: Final = {
     **COMMON_SETTINGS,
     "group.consumer.min.session.timeout.ms": "1000",
     "group.consumer.min.heartbeat.interval.ms": "100",
-    "group.consumer.session.timeout.ms": "3000",
+    "group.consumer.session.timeout.ms": "6000",
     "group.consumer.heartbeat.interval.ms": "300",
     "offsets.topic.num.partitions": "1",
     "transaction.state.log.num.partitions": "1",
     # After a crash the controller refuses the node's return until its old session is over.
-    "broker.session.timeout.ms": "2000",
+    "broker.session.timeout.ms": "5000",
     "broker.heartbeat.interval.ms": "200",
     "log.initial.task.delay.ms": "500",
 }

@@ -118,7 +118,7 @@ class Crew:
     def __init__(self, stage: Stage, client: str) -> None:
         self._stage = stage
         self._topic, self._group = stage.topic(2), stage.group()
-        self._members = [stage.member(client, self._group, [self._topic], session_timeout_ms=10_000) for _ in range(2)]
+        self._members = [stage.member(client, self._group, [self._topic]) for _ in range(2)]
 
     def _values(self) -> set[bytes | None]:
         return {value for member in self._members for value in member.values}

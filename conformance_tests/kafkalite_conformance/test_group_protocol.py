@@ -1,5 +1,6 @@
 """The classic group protocol by hand: answers to what real clients send only when things go wrong."""
 
+import time
 from collections.abc import Callable, Generator
 
 import pytest
@@ -226,10 +227,15 @@ def test_a_heartbeat_is_answered_at_once(new_member: NewMember) -> None:
     joined = member.join(session_timeout_ms=30_000)
     member.sync(1, joined.member_id, {joined.member_id: b"all"})
     beat = string(member.group) + int32(1) + string(joined.member_id)
-    member.connection.start(API_HEARTBEAT, 1, beat)
-    member.connection.receive(within=1)
+    took: list[float] = []
+    for _ in range(3):
+        started = time.monotonic()
+        member.connection.start(API_HEARTBEAT, 1, beat)
+        member.connection.receive()
+        took.append(time.monotonic() - started)
+    assert min(took) < 1, "a busy machine may hold one up, and a broker that keeps it keeps each"
     sent = [member.connection.start(API_HEARTBEAT, 1, beat), member.connection.start(API_METADATA, 1, array([]))]
-    assert [member.connection.receive(within=1)[0] for _ in sent] == sent
+    assert [member.connection.receive()[0] for _ in sent] == sent
 
 
 def test_leaving_is_at_once_and_once(new_member: NewMember) -> None:

@@ -8,7 +8,7 @@ from kafkalite_conformance.assignment import range_assignment, round_robin_assig
 from kafkalite_conformance.drivers.catalogue import CLIENTS
 from kafkalite_conformance.drivers.events import TopicPartition
 from kafkalite_conformance.drivers.process import DriverProcess
-from kafkalite_conformance.stage import SESSION_TIMEOUT_MS, Stage
+from kafkalite_conformance.stage import CRASH_TIMEOUT_MS, Stage
 
 
 def numbered(prefix: str, count: int) -> list[bytes]:
@@ -99,17 +99,17 @@ def test_a_crash_hands_the_partition_to_the_standby(stage: Stage, client: str) -
     topic, group = stage.topic(), stage.group()
     values = numbered("v", 10)
     stage.fill(topic, values)
-    owner = stage.member(client, group, [topic])
+    owner = stage.member(client, group, [topic], session_timeout_ms=CRASH_TIMEOUT_MS)
     stage.await_values(owner, values)
     owner.commit({TopicPartition(topic, 0): 6})
-    standby = stage.member(client, group, [topic])
+    standby = stage.member(client, group, [topic], session_timeout_ms=CRASH_TIMEOUT_MS)
     members = [owner, standby]
     stage.await_ownership(members, {topic: 1})
     if standby.owned:
         owner, standby = standby, owner
     seen = len(standby.records)
     owner.crash()
-    stage.await_ownership([standby], {topic: 1}, timeout=SESSION_TIMEOUT_MS / 1000 + 15)
+    stage.await_ownership([standby], {topic: 1}, timeout=CRASH_TIMEOUT_MS / 1000 + 15)
     stage.wait(lambda: len(standby.records) >= seen + 4, "the uncommitted tail")
     assert standby.values[seen:] == values[6:]
 

@@ -6,7 +6,7 @@ from kafkalite_conformance.drivers.catalogue import CLIENTS
 from kafkalite_conformance.drivers.events import Record, TopicPartition
 from kafkalite_conformance.drivers.process import DriverProcess
 from kafkalite_conformance.mixed_company import company
-from kafkalite_conformance.stage import SESSION_TIMEOUT_MS, Stage
+from kafkalite_conformance.stage import CRASH_TIMEOUT_MS, Stage
 
 
 def read_once_each(stage: Stage, members: list[DriverProcess], topic: str, partitions: int, round_name: bytes) -> None:
@@ -37,7 +37,10 @@ def test_all_languages_share_one_group(stage: Stage, assignor: str) -> None:
     present = company(names)
     partitions = len(present) + 2
     topic, group = stage.topic(partitions), stage.group()
-    members = [stage.member(name, group, [topic], assignor=assignor, auto_commit=True) for name in present]
+    members = [
+        stage.member(name, group, [topic], assignor=assignor, auto_commit=True, session_timeout_ms=CRASH_TIMEOUT_MS)
+        for name in present
+    ]
     # A leader that has not met the topic yet assigns nothing of it, and joins again as soon as it has.
     fair = [1] * (len(present) - 2) + [2, 2]
     stage.wait(lambda: sorted(len(member.owned) for member in members) == fair, f"shares of {fair}", timeout=40)
@@ -45,7 +48,7 @@ def test_all_languages_share_one_group(stage: Stage, assignor: str) -> None:
     read_once_each(stage, members, topic, partitions, b"first")
     victim = members.pop(0)
     victim.crash()
-    stage.await_ownership(members, {topic: partitions}, timeout=SESSION_TIMEOUT_MS / 1000 + 30)
+    stage.await_ownership(members, {topic: partitions}, timeout=CRASH_TIMEOUT_MS / 1000 + 30)
     read_once_each(stage, members, topic, partitions, b"second")
 
 
@@ -55,11 +58,11 @@ def test_the_lead_passes_from_language_to_language(stage: Stage) -> None:
     topic, group = stage.topic(4), stage.group()
     members: list[DriverProcess] = []
     for name in present:
-        members.append(stage.member(name, group, [topic], assignor="range"))
+        members.append(stage.member(name, group, [topic], assignor="range", session_timeout_ms=CRASH_TIMEOUT_MS))
         stage.await_ownership(members, {topic: 4}, timeout=30)
     while len(members) > 1:
         members.pop(0).crash()
-        stage.await_ownership(members, {topic: 4}, timeout=SESSION_TIMEOUT_MS / 1000 + 20)
+        stage.await_ownership(members, {topic: 4}, timeout=CRASH_TIMEOUT_MS / 1000 + 20)
 
 
 def test_a_client_without_a_common_assignor_is_refused_and_disturbs_nobody(stage: Stage) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from kafkalite_conformance.drivers.events import Failed, Record, TopicPartition
 from kafkalite_conformance.drivers.process import DriverProcess, offset_rows
-from kafkalite_conformance.stage import SESSION_TIMEOUT_MS, Stage
+from kafkalite_conformance.stage import CRASH_TIMEOUT_MS, Stage
 
 
 def owner_of(members: list[DriverProcess], partition: TopicPartition) -> DriverProcess:
@@ -17,7 +17,7 @@ def owner_of(members: list[DriverProcess], partition: TopicPartition) -> DriverP
 def test_the_fourth_member_takes_over_from_a_crashed_owner(stage: Stage, client: str) -> None:
     """Three partitions, four members: the standby is the heir, and nobody reads what another has committed."""
     topic, group = stage.topic(3), stage.group()
-    members = [stage.member(client, group, [topic]) for _ in range(4)]
+    members = [stage.member(client, group, [topic], session_timeout_ms=CRASH_TIMEOUT_MS) for _ in range(4)]
     stage.await_ownership(members, {topic: 3})
     for partition in range(3):
         stage.fill(topic, [b"%d-%d" % (partition, number) for number in range(6)], partition=partition)
@@ -29,7 +29,7 @@ def test_the_fourth_member_takes_over_from_a_crashed_owner(stage: Stage, client:
     (lost,) = victim.owned
     seen = {member: len(member.records) for member in members}
     victim.crash()
-    stage.await_ownership(members, {topic: 3}, timeout=SESSION_TIMEOUT_MS / 1000 + 15)
+    stage.await_ownership(members, {topic: 3}, timeout=CRASH_TIMEOUT_MS / 1000 + 15)
     heir = owner_of(members, lost)
     stage.wait(
         lambda: len([record for record in heir.records[seen[heir] :] if record.topic_partition == lost]) >= 2,
@@ -61,14 +61,14 @@ def test_a_static_member_returns_to_its_partition_without_a_rebalance(stage: Sta
     """KIP-345: within its session the same `group.instance.id` gets the same partitions, and others notice nothing."""
     topic, group = stage.topic(2), stage.group()
     members = [
-        stage.member(client, group, [topic], instance_id=f"seat-{number}", session_timeout_ms=10_000)
+        stage.member(client, group, [topic], instance_id=f"seat-{number}")
         for number in range(2)
     ]
     stage.await_ownership(members, {topic: 2})
     stayer, goer = members
     had, notices = goer.owned, len(stayer.ownership)
     goer.crash()
-    returned = stage.member(client, group, [topic], instance_id="seat-1", session_timeout_ms=10_000)
+    returned = stage.member(client, group, [topic], instance_id="seat-1")
     returned.wait_until(lambda: returned.owned == had, "its own partition")
     (kept,) = stayer.owned
     stage.fill(topic, [b"after"], partition=kept.partition)
@@ -116,14 +116,16 @@ def test_a_zombie_cannot_commit(stage: Stage, client: str) -> None:
     """A member that slept through its session is told so, and the new owner's progress stays."""
     topic, group = stage.topic(), stage.group()
     stage.fill(topic, [b"%d" % number for number in range(5)])
-    zombie = stage.member(client, group, [topic])
+    zombie = stage.member(client, group, [topic], session_timeout_ms=CRASH_TIMEOUT_MS)
     zombie.wait_until(lambda: len(zombie.records) == 5, "five records")
     zombie.freeze()
     heir = stage.member(client, group, [topic])
     stage.wait(
-        lambda: len(heir.records) == 5, "the partition of the frozen member", timeout=SESSION_TIMEOUT_MS / 1000 + 15
+        lambda: len(heir.records) == 5, "the partition of the frozen member", timeout=CRASH_TIMEOUT_MS / 1000 + 15
     )
     heir.commit({TopicPartition(topic, 0): 5})
+    # The zombie joins again when it wakes; without its heir no generation comes about in which it could commit.
+    heir.freeze()
     late = zombie.send("commit", offsets=offset_rows({TopicPartition(topic, 0): 2}))
     zombie.thaw()
     assert isinstance(zombie.outcome(late), Failed)
@@ -147,11 +149,11 @@ def test_a_paused_consumer_keeps_its_partition(stage: Stage, client: str) -> Non
     """Pausing stops fetching, not membership: it outlasts the session, and goes on where it was."""
     topic, group = stage.topic(), stage.group()
     stage.fill(topic, [b"before"])
-    member = stage.member(client, group, [topic])
+    member = stage.member(client, group, [topic], session_timeout_ms=CRASH_TIMEOUT_MS)
     stage.await_values(member, [b"before"])
     member.call("pause", partitions=[TopicPartition(topic, 0).as_json()])
     stage.fill(topic, [b"meanwhile"])
-    seconds = 1.5 * SESSION_TIMEOUT_MS / 1000
+    seconds = 1.5 * CRASH_TIMEOUT_MS / 1000
     stage.hold(
         lambda: len(stage.hand.call("describe_group", name=group).rows("members")) == 1, "membership", seconds=seconds
     )

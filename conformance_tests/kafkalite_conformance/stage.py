@@ -15,7 +15,7 @@ from kafkalite_conformance.drivers.process import DriverProcess, wait_for_events
 
 T = TypeVar("T")
 
-SESSION_TIMEOUT_MS = 30_000
+SESSION_TIMEOUT_MS = 10_000
 """Of members that nobody ends: a machine that stalls for a while must not end them either."""
 
 CRASH_TIMEOUT_MS = 4000

@@ -61,14 +61,14 @@ def test_a_static_member_returns_to_its_partition_without_a_rebalance(stage: Sta
     """KIP-345: within its session the same `group.instance.id` gets the same partitions, and others notice nothing."""
     topic, group = stage.topic(2), stage.group()
     members = [
-        stage.member(client, group, [topic], instance_id=f"seat-{number}")
+        stage.member(client, group, [topic], instance_id=f"seat-{number}", session_timeout_ms=60_000)
         for number in range(2)
     ]
     stage.await_ownership(members, {topic: 2})
     stayer, goer = members
     had, notices = goer.owned, len(stayer.ownership)
     goer.crash()
-    returned = stage.member(client, group, [topic], instance_id="seat-1")
+    returned = stage.member(client, group, [topic], instance_id="seat-1", session_timeout_ms=60_000)
     returned.wait_until(lambda: returned.owned == had, "its own partition")
     (kept,) = stayer.owned
     stage.fill(topic, [b"after"], partition=kept.partition)

@@ -20,6 +20,7 @@ from kafkalite_wire.messages.describe_configs import (
 )
 
 _AT_A_TIME: Final = 6
+_MORE_TIMES: Final = 3
 _BROKER_RESOURCE: Final = 4
 
 
@@ -36,7 +37,8 @@ class Outcome:
 def hold(conversations: Sequence[Conversation], brokers: Brokers) -> list[Outcome]:
     """Hold conversations, several at a time.
 
-    One that differs unexpectedly is held once more alone, for a busy machine is slow to answer.
+    One that differs unexpectedly is held again alone, a few times if need be: a busy machine is slow to answer, and
+    what brokers do differently they do each time.
     """
     return trio.run(_hold, conversations, brokers)
 
@@ -64,7 +66,9 @@ async def _hold(conversations: Sequence[Conversation], brokers: Brokers) -> list
             else:
                 nursery.start_soon(one, conversation)
     for conversation in conversations:
-        if any(reason_for(difference) is None for difference in outcomes[conversation.name].differences):
+        for _ in range(_MORE_TIMES):
+            if all(reason_for(difference) for difference in outcomes[conversation.name].differences):
+                break
             outcomes[conversation.name] = await _compare(conversation, brokers)
     return [outcomes[conversation.name] for conversation in conversations]
 

@@ -3,6 +3,8 @@
 # reach there. What is there is left alone, so it may be run at any time. To be sourced: it exports CONTAINERS_CONF, and
 # BASE_IMAGE with its name. Needs root.
 
+source "$(dirname "${BASH_SOURCE[0]}")/again.sh"
+
 BASE_IMAGE=localhost/kafkalite-base
 _containers="${XDG_CACHE_HOME:-$HOME/.cache}/kafkalite/containers"
 export BASE_IMAGE CONTAINERS_CONF="$_containers/containers.conf"
@@ -13,8 +15,8 @@ _install_engine() {
         command -v "$tool" >/dev/null || missing+=("$tool")
     done
     ((${#missing[@]})) || return 0
-    apt-get update -qq &&
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    again apt-get "${APT_PATIENCE[@]}" update -qq &&
+        again env DEBIAN_FRONTEND=noninteractive apt-get "${APT_PATIENCE[@]}" install -y -qq --no-install-recommends \
             "${missing[@]}" netavark aardvark-dns iptables >/dev/null
 }
 
@@ -29,13 +31,19 @@ cgroup_manager = "cgroupfs"
 CONF
 }
 
+# In an empty folder, for one that failed half-way is no place to begin.
+_bootstrap() {
+    rm -rf "$2" &&
+        debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$1" "$2" "$3"
+}
+
 # Debian with Python, from where this machine has its own packages. About a minute, once.
 _make_base_image() {
     podman image exists "$BASE_IMAGE" && return
     local root suite mirror
     root="$(mktemp -d)" && suite="$(. /etc/os-release && echo "$VERSION_CODENAME")" || return
     mirror="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $suite" 'Component: main' | head -n 1)"
-    debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$suite" "$root" "$mirror" >"$root.log" &&
+    again _bootstrap "$suite" "$root" "$mirror" >"$root.log" &&
         rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* &&
         tar -C "$root" -c . | podman import - "$BASE_IMAGE" >/dev/null || { tail "$root.log" >&2; return 1; }
     rm -rf "$root" "$root.log"

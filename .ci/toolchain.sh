@@ -3,6 +3,8 @@
 # What is there is left alone, so it may be run at any time. Sourced, it also puts what it installs on PATH.
 # The suite itself fetches the rest (jars, modules, packages) into the user's cache folder on first use.
 
+source "$(dirname "${BASH_SOURCE[0]}")/again.sh"
+
 GO_VERSION=1.26.0     # what go.mod of the Go drivers asks for
 NODE_MAJOR=18
 
@@ -16,8 +18,9 @@ _install_packages() {
     done
     ((${#missing[@]})) || return 0
     ((EUID == 0)) || sudo=(sudo)
-    "${sudo[@]}" apt-get update -qq &&
-        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    again "${sudo[@]}" apt-get "${APT_PATIENCE[@]}" update -qq &&
+        again "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+            apt-get "${APT_PATIENCE[@]}" install -y -qq --no-install-recommends "${missing[@]}"
 }
 
 # From 1.21 on, go fetches the toolchain that a go.mod asks for by itself. An older one can still download it as the
@@ -26,7 +29,7 @@ _install_newer_go() {
     local version folder
     version="$(go env GOVERSION)"
     _older "${version#go}" 1.21 || return 0
-    folder="$(go mod download -json "golang.org/toolchain@v0.0.1-go$GO_VERSION.$(go env GOOS)-$(go env GOARCH)" |
+    folder="$(again go mod download -json "golang.org/toolchain@v0.0.1-go$GO_VERSION.$(go env GOOS)-$(go env GOARCH)" |
         sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" || return 1
     chmod -R u+w "$folder" && chmod u+x "$folder"/bin/* "$folder"/pkg/tool/*/* || return 1
     export PATH="$folder/bin:$PATH" GOTOOLCHAIN=local

@@ -15,6 +15,7 @@ from typing import Final
 
 from kafkalite_conformance.broker import free_port, wait_until_ready
 from kafkalite_conformance.cache_folder import cache_folder, one_at_a_time
+from kafkalite_conformance.downloading import download
 from kafkalite_conformance.leash import LeashedProcess
 
 KAFKA_VERSION: Final = "4.4.0"
@@ -91,8 +92,8 @@ class Kafka:
         return self._folder / "kafka.log"
 
     def stop(self) -> int:
-        """Stop the node with SIGTERM; killed after 20 s."""
-        return self._process.terminate(timeout=20)
+        """Stop the node with SIGTERM; killed after 60 s."""
+        return self._process.terminate(timeout=60)
 
     def kill(self) -> None:
         """End the node with SIGKILL."""
@@ -106,7 +107,7 @@ class Kafka:
     def wait_until_ready(self) -> None:
         """Wait until Metadata is answered with a broker."""
         try:
-            wait_until_ready(self.bootstrap, timeout=60, alive=self._process)
+            wait_until_ready(self.bootstrap, timeout=120, alive=self._process)
         except Exception as problem:
             self.kill()
             tail = self.log_file.read_text(errors="replace")[-3000:]
@@ -201,7 +202,7 @@ def maven_jars(name: str, *artifacts: tuple[str, str, str]) -> Path:
             return jars
         partial = home / "libs.partial"
         (home / "pom.xml").write_text(_pom(artifacts))
-        subprocess.run(
+        download(
             [
                 "mvn",
                 "-q",
@@ -210,9 +211,8 @@ def maven_jars(name: str, *artifacts: tuple[str, str, str]) -> Path:
                 "-DincludeScope=runtime",
                 f"-DoutputDirectory={partial}",
             ],
-            cwd=home,
-            check=True,
-        )
+            folder=home,
+        ).check_returncode()
         partial.rename(jars)
     return jars
 
@@ -229,7 +229,10 @@ def class_data_archive() -> Path:
     if archive.exists():
         return archive
     kafka_jars()
-    with tempfile.TemporaryDirectory(prefix="kafka-") as temporary:
+    # A lock of its own: starting Kafka takes the one of its home.
+    with one_at_a_time(home / "class-data"), tempfile.TemporaryDirectory(prefix="kafka-") as temporary:
+        if archive.exists():
+            return archive
         partial = Path(temporary) / "kafka.jsa"
         flags = (*CONFORMANCE_JVM_FLAGS, f"-XX:ArchiveClassesAtExit={partial}")
         kafka = Kafka({}, flags, Path(temporary) / "node")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from kafkalite_conformance.cache_folder import cache_folder, one_at_a_time
+from kafkalite_conformance.downloading import download
 from kafkalite_conformance.reference_broker import class_path, java_build, kafka_jars
 
 SOURCES: Final = Path(__file__).parent
@@ -58,7 +59,7 @@ def java() -> Program:
                 "127.0.0.1:9",
                 "--train",
             ]
-            subprocess.run(training, input=b"", capture_output=True, check=False, timeout=60)
+            subprocess.run(training, input=b"", capture_output=True, check=False, timeout=300)
     if archive.exists():
         flags.append(f"-XX:SharedArchiveFile={archive}")
     return Program(["java", *flags, "-cp", path, "Driver"])
@@ -108,7 +109,8 @@ def kafkajs() -> Program:
         if not (folder / "installed").exists():
             for source in sources:
                 shutil.copy(source, folder)
-            _run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], folder=folder)
+            install = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+            _check(install, download(install, folder=folder))
             (folder / "installed").touch()
     return Program(["node", str(folder / "driver.js")], {"KAFKAJS_NO_PARTITIONER_WARNING": "1"})
 
@@ -126,7 +128,8 @@ def _go_driver(name: str) -> Program:
             # Built from a copy: the package may be installed where nothing can be written.
             for source in sources:
                 shutil.copy(source, folder)
-            _run(["go", "build", "-o", str(folder / "driver.partial"), "."], folder=folder)
+            build = ["go", "build", "-o", str(folder / "driver.partial"), "."]
+            _check(build, download(build, folder=folder))
             (folder / "driver.partial").rename(program)
     return Program([str(program)])
 
@@ -155,6 +158,9 @@ def _folder(name: str, sources: Sequence[Path], key: str) -> Path:
 
 
 def _run(command: Sequence[str], *, folder: Path | None = None) -> None:
-    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    _check(command, subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False))
+
+
+def _check(command: Sequence[str], finished: "subprocess.CompletedProcess[str]") -> None:
     if finished.returncode != 0:
         raise MissingToolError(f"`{' '.join(command)}` failed:\n{finished.stdout[-2000:]}{finished.stderr[-2000:]}")

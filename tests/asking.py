@@ -47,7 +47,7 @@ def create_topic(client: BlockingClient, name: str, partitions: int = 1, **confi
     )
     [result] = client.call(CreateTopicsRequest(topics=(topic,)), 7).topics
     assert result.error_code == 0, result
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not is_served(client, name, range(partitions)):
         assert time.monotonic() < deadline
     topic_id: bytes = result.topic_id
@@ -56,7 +56,7 @@ def create_topic(client: BlockingClient, name: str, partitions: int = 1, **confi
 
 def new_producer_id(client: BlockingClient) -> int:
     """Ask for a producer id; Kafka says for a moment after its start that it has none yet."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     request = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=0)
     while (answer := client.call(request, 4)).error_code == ErrorCode.COORDINATOR_LOAD_IN_PROGRESS:
         assert time.monotonic() < deadline

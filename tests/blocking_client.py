@@ -17,7 +17,7 @@ T = TypeVar("T")
 class BlockingClient:
     """One connection; every wait ends after `within` seconds. OSError or EOFError when the broker goes away."""
 
-    def __init__(self, port: int, *, within: float = 30) -> None:
+    def __init__(self, port: int, *, within: float = 60) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=within)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = self._socket.makefile("rb")

@@ -7,11 +7,15 @@ import select
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from kafkalite_conformance.broker import free_port
 from kafkalite_conformance.leash import LeashedProcess
+
+
+WITHIN = 60  # seconds, on the busiest of machines
 
 
 class KillableBroker:
@@ -52,6 +56,13 @@ class KillableBroker:
         if wait_for_exit(self._process, seconds):
             raise RuntimeError(f"kafkalite ended by itself with status {self._process.exit_status}")
 
+    def await_recovery(self) -> None:
+        """Wait for the line that a start after a kill writes once it has looked at everything."""
+        until = time.monotonic() + WITHIN
+        while not self._errors.read_text().endswith("\n"):
+            assert time.monotonic() < until, "nothing is said of what the kill left"
+            self.leave_alone(0.01)
+
     def kill(self) -> None:
         """End the process with SIGKILL, at whatever it is."""
         assert self._process is not None
@@ -63,7 +74,7 @@ class KillableBroker:
         """End the process in order and return its exit status."""
         assert self._process is not None
         self.up.clear()
-        status = self._process.terminate(timeout=20)
+        status = self._process.terminate(timeout=WITHIN)
         self.complaints.append(self._errors.read_text())
         return status
 

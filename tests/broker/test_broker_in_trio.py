@@ -82,7 +82,7 @@ def test_no_client_is_served_before_what_runs_beside_the_broker_is_ready() -> No
                 await trio.lowlevel.checkpoint()
             served_before.append(bool(select.select([stream.socket], [], [], 0)[0]))
             task_status.started()
-            with trio.fail_after(10):
+            with trio.fail_after(60):
                 assert (await client.receive(MetadataResponse, 9))[0] == number
         broker.stop()
 

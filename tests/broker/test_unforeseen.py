@@ -52,7 +52,7 @@ async def broker(clock: SteerableClock, unforeseen: list[Exception]) -> AsyncIte
     async with Broker(config, clock=clock, file_system=MemoryFileSystem()) as made:
         made.node.create_topic("t", 1, {})
         made.unforeseen.tell = unforeseen.append
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             yield made
 
 

@@ -20,7 +20,7 @@ def call(*arguments: str) -> Result:
 
 
 def test_a_broker_that_answers_is_ready(bootstrap: str) -> None:
-    assert call("ready", bootstrap, "--timeout", "10").exit_code == 0
+    assert call("ready", bootstrap, "--timeout", "60").exit_code == 0
 
 
 def test_nobody_at_home_is_told_in_a_line() -> None:

@@ -39,9 +39,9 @@ def test_a_fault_of_a_file_fires_and_is_logged_in_a_line(tmp_path: Path) -> None
         assert found is not None
         producer = Producer({"bootstrap.servers": found.group(1), "retry.backoff.ms": 10, "client.id": "shop"})
         producer.produce("orders", b"one", partition=0)
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
         process.terminate()
-        _, logged = process.communicate(timeout=20)
+        _, logged = process.communicate(timeout=60)
     assert "WARNING kafkalite.serve: requests will fail on purpose: 1 fault(s) from faults.toml" in logged
     (line,) = [line for line in logged.splitlines() if "INFO kafkalite.faults" in line]
     assert re.search(
@@ -70,7 +70,7 @@ def test_a_broker_stops_cleanly_while_requests_are_held(tmp_path: Path) -> None:
         while "held" not in process.stderr.readline():
             pass
         process.terminate()
-        _, logged = process.communicate(timeout=20)
+        _, logged = process.communicate(timeout=60)
         producer.purge()
     assert process.returncode == 0
     assert "Traceback" not in logged

@@ -114,7 +114,7 @@ class RawWriter(Writer):
 
     def work(self) -> None:
         while not (self.stopping.is_set() and not self._pending):
-            if not self.broker.up.wait(60):
+            if not self.broker.up.wait(120):
                 raise TimeoutError("the broker stays away")
             try:
                 with BlockingClient(self.broker.port) as client:
@@ -200,7 +200,7 @@ class LibrdkafkaWriter(Writer):
                     written[partition] += 1
             producer.poll(0.005)
             assert not self._refused, self._refused
-        assert producer.flush(60) == 0
+        assert producer.flush(100) == 0
         assert not self._refused, self._refused
         assert {partition: len(offsets) for partition, offsets in self.acked.items()} == written
 

@@ -143,7 +143,7 @@ def test_a_hundred_kills_lose_and_double_nothing(tmp_path: Path) -> None:
                     judge.read_on(client)
         for writer in writers:
             finish(writer)
-        wait_until(lambda: reached(member, writers), workers, "the member to read everything", within=60)
+        wait_until(lambda: reached(member, writers), workers, "the member to read everything")
         finish(member)
         judge.note_promises()
         with BlockingClient(broker.port) as client:
@@ -152,6 +152,7 @@ def test_a_hundred_kills_lose_and_double_nothing(tmp_path: Path) -> None:
             look_at_every_log(client)
         judge.check_acknowledged()
         report(broker, writers, member)
+        broker.await_recovery()
         assert broker.stop() == 0
         assert broker.complaints[-1].count("\n") == 1, "a start after a kill says so in one line"
     finally:
@@ -192,13 +193,13 @@ def reached(member: Member, writers: Sequence[Writer]) -> bool:
 
 def finish(worker: Worker) -> None:
     worker.stopping.set()
-    worker.join(60)
+    worker.join(120)
     assert not worker.is_alive(), f"{worker} does not end"
     if worker.failure is not None:
         raise worker.failure
 
 
-def wait_until(true: Callable[[], bool], workers: Sequence[Worker], what: str, *, within: float = 30) -> None:
+def wait_until(true: Callable[[], bool], workers: Sequence[Worker], what: str, *, within: float = 120) -> None:
     """Wait for what other threads do; AssertionError when it takes too long or one of them has failed."""
     deadline = time.monotonic() + within
     while not true():

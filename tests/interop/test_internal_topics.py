@@ -44,7 +44,7 @@ def shown_by(formatter: str, port: int, counts: dict[int, int]) -> list[Any]:
     consumers = [console_consumer(formatter, port, partition, count) for partition, count in counts.items() if count]
     shown: list[Any] = []
     for consumer in consumers:
-        out, err = consumer.communicate(timeout=60)
+        out, err = consumer.communicate(timeout=300)
         assert consumer.returncode == 0, err
         assert "Processed a total of" in err
         shown += values_of(out)
@@ -64,7 +64,7 @@ def console_consumer(formatter: str, port: int, partition: int, count: int) -> s
     command = [java(), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{kafka_tools_libs()}/*"]
     command += ["org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", f"127.0.0.1:{port}"]
     command += ["--topic", OFFSETS, "--partition", str(partition), "--offset", "earliest"]
-    command += ["--max-messages", str(count), "--timeout-ms", "30000"]
+    command += ["--max-messages", str(count), "--timeout-ms", "60000"]
     command += ["--formatter", f"org.apache.kafka.tools.consumer.{formatter}"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

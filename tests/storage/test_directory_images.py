@@ -400,7 +400,7 @@ def test_what_is_saved_for_long_keeps_nobody_waiting(tmp_path: Path, monkeypatch
         if new.startswith(str(tmp_path / "saved")) and old.endswith(".log") and not working:
             working.append(Thread(target=work, daemon=True))
             working[0].start()
-            is_kept_waiting.append(not done.wait(5))
+            is_kept_waiting.append(not done.wait(60))
         copy(fs, old, new)
 
     monkeypatch.setattr(OsFileSystem, "copy", copy_slowly)

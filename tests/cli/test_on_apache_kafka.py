@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,8 @@ from kafkalite_conformance import reference_broker
 from kafkalite_conformance.broker import free_port
 from tests.reference import java, kafka_libs
 
-POLLS = 100
+WITHIN = 60  # seconds, on the busiest of machines
+PATIENTLY = ("--json", "--timeout", str(WITHIN))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,9 +130,13 @@ def test_groups_of_both_protocols_are_shown(
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": protocol, "client.id": "reader",
                          "group.protocol": protocol, "auto.offset.reset": "earliest"})  # fmt: skip
     consumer.subscribe([topic])
-    read = next(message for _ in range(POLLS) if (message := consumer.poll(0.2)) is not None)
+    read = consumer.poll(WITHIN)
+    assert read is not None
+    assert read.error() is None
     consumer.commit(read, asynchronous=False)
-    [group] = told(run("groups", "describe", protocol, "--json"))
+    until = time.monotonic() + WITHIN
+    while (group := told(run("groups", "describe", protocol, "--json"))[0])["state"] == "Reconciling":
+        assert time.monotonic() < until, "the member has not acknowledged its assignment"
     assert (group["state"], group["lag"], len(group["members"])) == ("Stable", 2, members)
     assert [row["committed"] for row in group["partitions"]] == [1]
     assert {"group": protocol, "state": "Stable", "type": protocol, "protocol_type": "consumer"} in told(
@@ -153,7 +159,7 @@ def test_reading_ends_behind_the_markers_of_transactions(run: Callable[..., Resu
 
 
 def test_the_doctor_finds_nothing_wrong(run: Callable[..., Result], kafka: str) -> None:
-    result = told(run("doctor", kafka, "--json"))
+    result = told(run("doctor", kafka, *PATIENTLY))
     assert [finding["code"] for finding in result["findings"]] == ["advertised-loopback"]
     assert all(job["works"] for client in result["clients"] for job in client["jobs"].values())
 
@@ -163,17 +169,17 @@ def findings(result: Result) -> list[str]:
 
 
 def test_the_doctor_knows_a_listener_that_wants_a_login(run: Callable[..., Result], listeners: Kafka) -> None:
-    result = run("doctor", listeners.login, "--json")
+    result = run("doctor", listeners.login, *PATIENTLY)
     assert (result.exit_code, findings(result)) == (3, ["sasl-expected"])
     assert "mechanisms: PLAIN" in json.loads(result.stdout)["findings"][0]["what"]
-    result = run("doctor", listeners.login, "--json", "--security-protocol", "sasl_plaintext")
+    result = run("doctor", listeners.login, *PATIENTLY, "--security-protocol", "sasl_plaintext")
     assert (result.exit_code, findings(result)) == (0, [])
 
 
 def test_the_doctor_knows_a_listener_that_speaks_tls(run: Callable[..., Result], listeners: Kafka) -> None:
-    result = run("doctor", listeners.secure, "--json")
+    result = run("doctor", listeners.secure, *PATIENTLY)
     assert (result.exit_code, findings(result)) == (1, ["tls-expected", "tls-untrusted"])
-    result = run("doctor", listeners.secure, "--json", "--security-protocol", "ssl")
+    result = run("doctor", listeners.secure, *PATIENTLY, "--security-protocol", "ssl")
     assert (result.exit_code, findings(result)) == (0, ["tls-untrusted"])
 
 

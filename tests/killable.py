@@ -14,7 +14,6 @@ from pathlib import Path
 from kafkalite_conformance.broker import free_port
 from kafkalite_conformance.leash import LeashedProcess
 
-
 WITHIN = 60  # seconds, on the busiest of machines
 
 

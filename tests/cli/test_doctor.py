@@ -179,7 +179,8 @@ def test_an_advertised_name_that_does_not_resolve_is_a_problem() -> None:
 
 def test_a_name_with_one_good_address_is_reached_through_it() -> None:
     with serving(broker(lambda: ("name.test", 1))) as port:
-        seen = examine(HostPort("name.test", port), timeout=WITHIN, resolve=lambda _host, _port: ["127.0.0.2", "127.0.0.1"])
+        addresses = ["127.0.0.2", "127.0.0.1"]
+        seen = examine(HostPort("name.test", port), timeout=WITHIN, resolve=lambda _host, _port: addresses)
     assert [attempt.contact.value for attempt in seen.reach.attempts] == ["refused", "connected"]
     assert seen.cluster is not None
 

@@ -25,7 +25,7 @@ class Engine:
 
     program: str
 
-    def __call__(self, *arguments: str, check: bool = True, timeout: float = 120) -> str:
+    def __call__(self, *arguments: str, check: bool = True, timeout: float = 300) -> str:
         """Run a command and return what it printed on both streams, without Podman's complaints of systemd."""
         done = subprocess.run(
             [self.program, *arguments],
@@ -41,7 +41,7 @@ class Engine:
 
     def status(self, *arguments: str) -> int:
         """Run a command and return its exit status."""
-        done = subprocess.run([self.program, *arguments], capture_output=True, timeout=60, check=False)
+        done = subprocess.run([self.program, *arguments], capture_output=True, timeout=120, check=False)
         return done.returncode
 
     def inspect(self, name: str, kind: str = "container") -> Any:
@@ -99,6 +99,12 @@ class Running:
 
     def exec(self, *command: str, check: bool = True) -> str:
         return self.engine("exec", self.name, *command, check=check)
+
+    def await_handler(self, number: int) -> None:
+        """Wait until the broker handles a signal: the first process of a container gets no other."""
+        until = time.monotonic() + WITHIN
+        while not int(self.exec("grep", "SigCgt", "/proc/1/status").split()[1], 16) >> (number - 1) & 1:
+            assert time.monotonic() < until
 
     def advertise(self) -> str:
         """Tell the broker where its published port is, as people would; return the address."""

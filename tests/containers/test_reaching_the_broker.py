@@ -28,7 +28,7 @@ TALK = """
 import sys
 from kafka import KafkaConsumer, KafkaProducer
 producer = KafkaProducer(bootstrap_servers=sys.argv[1])
-producer.send("orders", b"from a container").get(10)
+producer.send("orders", b"from a container").get(60)
 consumer = KafkaConsumer("orders", bootstrap_servers=sys.argv[1], group_id="g", auto_offset_reset="earliest")
 print(next(iter(consumer)).value.decode(), sorted((b.host, b.port) for b in consumer._manager.cluster.brokers()))
 """
@@ -36,7 +36,7 @@ print(next(iter(consumer)).value.decode(), sorted((b.host, b.port) for b in cons
 
 def told(address: tuple[str, int]) -> str:
     """Ask a broker where it is, as a client does."""
-    with open_connection(address, timeout=10) as connection:
+    with open_connection(address, timeout=60) as connection:
         (broker,) = connection.call(MetadataRequest(topics=()), 1, MetadataResponse).brokers
     return f"{broker.host}:{broker.port}"
 
@@ -99,7 +99,7 @@ def test_client_scenarios_hold_from_this_machine(networked: Running) -> None:
         + [str(folder / name) for name in SCENARIOS],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout
 
@@ -111,7 +111,7 @@ def libraries(engine: Engine, image: str, tmp_path_factory: pytest.TempPathFacto
     tell = "import sys; print('%d.%d' % sys.version_info[:2])"
     version = engine("run", "--rm", "--entrypoint", "python3", image, "-c", tell).strip()
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--target", str(folder)]
-    subprocess.run([*pip, "--only-binary", ":all:", "--python-version", version, *LIBRARIES], check=True, timeout=240)
+    subprocess.run([*pip, "--only-binary", ":all:", "--python-version", version, *LIBRARIES], check=True, timeout=600)
     folder.chmod(0o755)
     return folder
 
@@ -126,7 +126,7 @@ def test_client_scenarios_hold_from_another_container(
         *("--env", "PYTHONPATH=/libraries", "--env", "HOME=/tmp", "--env", "CI=true"),
         *("--entrypoint", "python3", image, *SUITE, "kafka:9092", "--clients", "librdkafka", "-k", "not java"),
         *(f"{folder}/{name}" for name in SCENARIOS),
-        timeout=240,
+        timeout=600,
     )
     assert re.search(r"^[.] [+] [.] [.] .* a crash hands the partition to the standby$", played, re.MULTILINE), played
 
@@ -139,9 +139,9 @@ def composed(engine: Engine, image: str) -> Iterator[tuple[str, str]]:
     program = ["docker", "compose"] if engine.program == "docker" else [sys.executable, "-m", "podman_compose"]
     project = f"kafkalite-test-{port}"
     compose = [*program, "--project-name", project, "--file", str(ROOT / "docker" / "compose.yaml")]
-    subprocess.run([*compose, "up", "--detach"], env=environment, check=True, timeout=120, capture_output=True)
+    subprocess.run([*compose, "up", "--detach"], env=environment, check=True, timeout=300, capture_output=True)
     yield f"127.0.0.1:{port}", project
-    subprocess.run([*compose, "down", "--volumes"], env=environment, check=True, timeout=120, capture_output=True)
+    subprocess.run([*compose, "down", "--volumes"], env=environment, check=True, timeout=300, capture_output=True)
 
 
 def test_compose_serves_this_machine_and_its_services(composed: tuple[str, str], talk: Callable[[str], str]) -> None:

@@ -18,7 +18,7 @@ def python(*arguments: str, settings: dict[str, str], cwd: Path) -> str:
     """Run Python as a stranger's project does, with the engine in the environment; return what it prints."""
     environment = {**os.environ, **settings}
     done = subprocess.run(
-        [sys.executable, *arguments], env=environment, cwd=cwd, capture_output=True, text=True, timeout=240
+        [sys.executable, *arguments], env=environment, cwd=cwd, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -74,11 +74,11 @@ def test_each_test_finds_the_broker_empty(kafkalite, kafka_bootstrap, number):
     assert list(kafkalite.topics) == list(kafkalite.groups) == []
     producer = Producer({"bootstrap.servers": kafka_bootstrap})
     producer.produce("orders", str(number).encode())
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     assert kafkalite.topics["orders"].partitions == 2
     consumer = Consumer({"bootstrap.servers": kafka_bootstrap, "group.id": "g", "auto.offset.reset": "earliest"})
     consumer.subscribe(["orders"])
-    assert consumer.poll(10).value() == str(number).encode()
+    assert consumer.poll(60).value() == str(number).encode()
     consumer.close()
 
 def test_the_server_of_the_session_is_another_one(kafkalite_server, kafkalite):

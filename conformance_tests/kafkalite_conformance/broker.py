@@ -85,7 +85,7 @@ def serves_metadata(bootstrap: str) -> bool:
     """Tell whether a Metadata request is answered with at least one broker; an open port alone is not enough."""
     host, _, port = bootstrap.rpartition(":")
     try:
-        with closing(socket.create_connection((host, int(port)), timeout=2)) as connection:
+        with closing(socket.create_connection((host, int(port)), timeout=10)) as connection:
             connection.sendall(_METADATA_REQUEST)
             answer = b""
             while len(answer) < 12:

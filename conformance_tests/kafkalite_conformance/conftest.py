@@ -172,7 +172,7 @@ def pool(request: pytest.FixtureRequest) -> Generator[DriverPool]:
 
 def warm_up(connection: RawConnection) -> None:
     """Wait for the broker's coordinators: internal topics are made on first use, and some clients do not try twice."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     member = RawMember(connection, "warm-up")
     while not member.coordinator_is_there():
         assert time.monotonic() < deadline, "no group coordinator"

@@ -34,8 +34,8 @@ class Kafkalite:
         return self._data_dir / "kafkalite.log"
 
     def stop(self) -> int:
-        """Stop it with SIGTERM; killed after 10 s."""
-        return self._process.terminate(timeout=10)
+        """Stop it with SIGTERM; killed after 60 s."""
+        return self._process.terminate(timeout=60)
 
     def kill(self) -> None:
         """End it with SIGKILL."""
@@ -75,7 +75,7 @@ class Kafkalite:
             raise RuntimeError(f"kafkalite ended before it was ready\n{printed.decode(errors='replace')}{tail}")
         threading.Thread(target=_drain, args=(process,), daemon=True).start()
         bootstrap = ready.group(1).decode()
-        wait_until_ready(bootstrap, timeout=20, alive=process)
+        wait_until_ready(bootstrap, timeout=60, alive=process)
         return process, bootstrap
 
 

@@ -109,7 +109,7 @@ class RawConnection:
 
     def __init__(self, bootstrap: str) -> None:
         host, _, port = bootstrap.rpartition(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=20)
+        self._socket = socket.create_connection((host, int(port)), timeout=60)
         self._correlation = 100
 
     def __enter__(self) -> "RawConnection":
@@ -137,7 +137,7 @@ class RawConnection:
         self.send(int32(len(header + body)) + header + body)
         return self._correlation
 
-    def receive(self, *, within: float = 20) -> tuple[int, Reader]:
+    def receive(self, *, within: float = 60) -> tuple[int, Reader]:
         """Read one response and return its correlation id and what follows it. TimeoutError after `within` seconds."""
         self._socket.settimeout(within)
         (size,) = struct.unpack(">i", self._exactly(4))
@@ -161,7 +161,7 @@ class RawConnection:
             answer.take(4)
         return offered
 
-    def is_closed_by_the_broker(self, *, within: float = 10) -> bool:
+    def is_closed_by_the_broker(self, *, within: float = 60) -> bool:
         """Tell whether the broker ends the connection; bytes that it still sends make no difference."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
@@ -183,7 +183,7 @@ class RawConnection:
         except TimeoutError:
             return True
         finally:
-            self._socket.settimeout(20)
+            self._socket.settimeout(60)
 
     def _exactly(self, count: int) -> bytes:
         parts = b""

@@ -201,7 +201,7 @@ class Stage:
 
     # ------------------------------------------------------------ the waiting
 
-    def wait(self, probe: Callable[[], T], what: str, *, timeout: float = 20) -> T:
+    def wait(self, probe: Callable[[], T], what: str, *, timeout: float = 40) -> T:
         """Wait until `probe` returns something true, looking again at each event of any client."""
         return wait_for_events(self._pool.bell, self._drivers, probe, what, timeout=timeout)
 
@@ -224,7 +224,7 @@ class Stage:
             time.sleep(0.05)
 
     def await_ownership(
-        self, members: Iterable[DriverProcess], topics: Mapping[str, int], *, timeout: float = 20
+        self, members: Iterable[DriverProcess], topics: Mapping[str, int], *, timeout: float = 40
     ) -> None:
         """Wait until all members have joined, and each partition of `topics` has exactly one owner among them."""
         everyone = list(members)
@@ -238,11 +238,11 @@ class Stage:
         self.wait(settled, f"one owner for each of {len(wanted)} partitions", timeout=timeout)
 
     @staticmethod
-    def await_count(reader: DriverProcess, count: int, *, timeout: float = 20) -> None:
+    def await_count(reader: DriverProcess, count: int, *, timeout: float = 40) -> None:
         """Wait until a consumer has been given that many records."""
         reader.wait_until(lambda: len(reader.records) >= count, f"{count} records", timeout=timeout)
 
-    def await_values(self, reader: DriverProcess, values: Iterable[bytes], *, timeout: float = 20) -> None:
+    def await_values(self, reader: DriverProcess, values: Iterable[bytes], *, timeout: float = 40) -> None:
         """Wait until a consumer has been given these values, in this order, and nothing else."""
         wanted = list(values)
         reader.wait_until(lambda: len(reader.values) >= len(wanted), f"{len(wanted)} records", timeout=timeout)

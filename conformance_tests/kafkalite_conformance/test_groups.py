@@ -109,19 +109,19 @@ def test_a_crash_hands_the_partition_to_the_standby(stage: Stage, client: str) -
         owner, standby = standby, owner
     seen = len(standby.records)
     owner.crash()
-    stage.await_ownership([standby], {topic: 1}, timeout=CRASH_TIMEOUT_MS / 1000 + 15)
+    stage.await_ownership([standby], {topic: 1}, timeout=CRASH_TIMEOUT_MS / 1000 + 40)
     stage.wait(lambda: len(standby.records) >= seen + 4, "the uncommitted tail")
     assert standby.values[seen:] == values[6:]
 
 
 def test_a_clean_leave_hands_over_at_once(stage: Stage, client: str) -> None:
-    """A member that says goodbye is not waited for: its session of half a minute does not matter."""
+    """A member that says goodbye is not waited for: its session of two minutes does not matter."""
     topic, group = stage.topic(2), stage.group()
-    members = [stage.member(client, group, [topic], session_timeout_ms=30_000) for _ in range(2)]
+    members = [stage.member(client, group, [topic], session_timeout_ms=120_000) for _ in range(2)]
     stage.await_ownership(members, {topic: 2})
     leaver, heir = members
-    leaver.call("leave", timeout=8)
-    stage.await_ownership([heir], {topic: 2}, timeout=15)
+    leaver.call("leave")
+    stage.await_ownership([heir], {topic: 2})
 
 
 def test_two_groups_read_everything_each(stage: Stage, client: str) -> None:

@@ -23,7 +23,7 @@ def read_once_each(stage: Stage, members: list[DriverProcess], topic: str, parti
             if (record.value or b"").startswith(round_name)
         )
 
-    stage.wait(lambda: len(new_records()) >= 10 * partitions, f"{10 * partitions} records", timeout=30)
+    stage.wait(lambda: len(new_records()) >= 10 * partitions, f"{10 * partitions} records")
     wanted = [(partition, round_name + b"-%d" % number) for partition in range(partitions) for number in range(10)]
     assert new_records() == wanted
     for member in members:
@@ -43,12 +43,12 @@ def test_all_languages_share_one_group(stage: Stage, assignor: str) -> None:
     ]
     # A leader that has not met the topic yet assigns nothing of it, and joins again as soon as it has.
     fair = [1] * (len(present) - 2) + [2, 2]
-    stage.wait(lambda: sorted(len(member.owned) for member in members) == fair, f"shares of {fair}", timeout=40)
+    stage.wait(lambda: sorted(len(member.owned) for member in members) == fair, f"shares of {fair}", timeout=60)
     stage.await_ownership(members, {topic: partitions})
     read_once_each(stage, members, topic, partitions, b"first")
     victim = members.pop(0)
     victim.crash()
-    stage.await_ownership(members, {topic: partitions}, timeout=CRASH_TIMEOUT_MS / 1000 + 30)
+    stage.await_ownership(members, {topic: partitions}, timeout=CRASH_TIMEOUT_MS / 1000 + 40)
     read_once_each(stage, members, topic, partitions, b"second")
 
 
@@ -59,10 +59,10 @@ def test_the_lead_passes_from_language_to_language(stage: Stage) -> None:
     members: list[DriverProcess] = []
     for name in present:
         members.append(stage.member(name, group, [topic], assignor="range", session_timeout_ms=CRASH_TIMEOUT_MS))
-        stage.await_ownership(members, {topic: 4}, timeout=30)
+        stage.await_ownership(members, {topic: 4})
     while len(members) > 1:
         members.pop(0).crash()
-        stage.await_ownership(members, {topic: 4}, timeout=CRASH_TIMEOUT_MS / 1000 + 20)
+        stage.await_ownership(members, {topic: 4}, timeout=CRASH_TIMEOUT_MS / 1000 + 40)
 
 
 def test_a_client_without_a_common_assignor_is_refused_and_disturbs_nobody(stage: Stage) -> None:
@@ -73,7 +73,7 @@ def test_a_client_without_a_common_assignor_is_refused_and_disturbs_nobody(stage
     stage.await_ownership([member], {topic: 1})
     told = len(member.ownership)
     stranger = stage.member("kafkajs", group, [topic], assignor="roundrobin")
-    complaint = stage.wait(lambda: stranger.complaints, "the refusal", timeout=40)[0]
+    complaint = stage.wait(lambda: stranger.complaints, "the refusal", timeout=60)[0]
     assert "INCONSISTENT_GROUP_PROTOCOL" in complaint.error
     stage.fill(topic, [b"undisturbed"])
     stage.wait(lambda: b"undisturbed" in member.values, "the record")

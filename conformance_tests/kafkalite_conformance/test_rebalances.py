@@ -29,7 +29,7 @@ def test_the_fourth_member_takes_over_from_a_crashed_owner(stage: Stage, client:
     (lost,) = victim.owned
     seen = {member: len(member.records) for member in members}
     victim.crash()
-    stage.await_ownership(members, {topic: 3}, timeout=CRASH_TIMEOUT_MS / 1000 + 15)
+    stage.await_ownership(members, {topic: 3}, timeout=CRASH_TIMEOUT_MS / 1000 + 40)
     heir = owner_of(members, lost)
     stage.wait(
         lambda: len([record for record in heir.records[seen[heir] :] if record.topic_partition == lost]) >= 2,
@@ -121,7 +121,7 @@ def test_a_zombie_cannot_commit(stage: Stage, client: str) -> None:
     zombie.freeze()
     heir = stage.member(client, group, [topic])
     stage.wait(
-        lambda: len(heir.records) == 5, "the partition of the frozen member", timeout=CRASH_TIMEOUT_MS / 1000 + 15
+        lambda: len(heir.records) == 5, "the partition of the frozen member", timeout=CRASH_TIMEOUT_MS / 1000 + 40
     )
     heir.commit({TopicPartition(topic, 0): 5})
     # The zombie joins again when it wakes; without its heir no generation comes about in which it could commit.
@@ -140,7 +140,7 @@ def test_added_partitions_reach_running_consumers(stage: Stage, client: str) -> 
     stage.hand.call("create_partitions", name=topic, total=3)
     stage.await_partitions(topic, 3)
     stage.fill(topic, [b"new"], partition=2)
-    stage.await_ownership([member], {topic: 3}, timeout=30)
+    stage.await_ownership([member], {topic: 3})
     member.wait_until(lambda: b"new" in member.values, "the record in the new partition")
 
 
@@ -186,7 +186,7 @@ def test_the_consumer_protocol_shares_partitions_and_hands_over(stage: Stage, cl
     owner.commit({TopicPartition(topic, 0): 2})
     (heir,) = [member for member in members if member is not owner]
     owner.crash()
-    stage.await_ownership([heir], {topic: 4}, timeout=25)
+    stage.await_ownership([heir], {topic: 4}, timeout=40)
     heir.wait_until(lambda: heir.values == [b"2"], "the uncommitted record")
     third = stage.member(client, group, [topic], protocol="consumer")
     stage.await_ownership([heir, third], {topic: 4})
@@ -199,7 +199,7 @@ def test_a_subscription_finds_a_topic_that_is_created_later(stage: Stage, client
     """Subscribed first, created afterwards: the next refresh of metadata brings the partitions."""
     present, later, group = stage.topic(), stage.name("topic"), stage.group()
     member = stage.member(client, group, [present, later], auto_commit=True)
-    member.wait_until(lambda: TopicPartition(present, 0) in member.owned, "the present topic", timeout=30)
+    member.wait_until(lambda: TopicPartition(present, 0) in member.owned, "the present topic")
     (sent,) = stage.hand.produce(later, [Record(value=b"late")])
-    member.wait_until(lambda: b"late" in member.values, "the later topic's record", timeout=30)
+    member.wait_until(lambda: b"late" in member.values, "the later topic's record")
     assert sent.index == 0

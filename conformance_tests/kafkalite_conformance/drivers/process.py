@@ -141,7 +141,7 @@ class DriverProcess:
             raise AssertionError(f"the driver has ended\n{self.history()}") from problem
         return number
 
-    def outcome(self, command: int, *, timeout: float = 20) -> Done | Failed:
+    def outcome(self, command: int, *, timeout: float = 40) -> Done | Failed:
         """Wait until the command number `command` has succeeded or failed."""
 
         def find() -> Done | Failed | None:
@@ -154,11 +154,11 @@ class DriverProcess:
         assert found is not None
         return found
 
-    def attempt(self, operation: str, *, timeout: float = 20, **fields: Sendable) -> Done | Failed:
+    def attempt(self, operation: str, *, timeout: float = 40, **fields: Sendable) -> Done | Failed:
         """Send a command and wait for its outcome, whatever it is."""
         return self.outcome(self.send(operation, **fields), timeout=timeout)
 
-    def call(self, operation: str, *, timeout: float = 20, **fields: Sendable) -> Fields:
+    def call(self, operation: str, *, timeout: float = 40, **fields: Sendable) -> Fields:
         """Send a command and wait for its success. CommandFailedError if it fails."""
         outcome = self.attempt(operation, timeout=timeout, **fields)
         if isinstance(outcome, Failed):
@@ -173,7 +173,7 @@ class DriverProcess:
         compression: str = "none",
         acks: str = "all",
         idempotence: bool = False,
-        timeout: float = 30,
+        timeout: float = 60,
     ) -> list[Acknowledged | Refused]:
         """Produce records and return what became of each, in the order of the records."""
         command = self.send(
@@ -228,7 +228,7 @@ class DriverProcess:
 
     # ------------------------------------------------------------ waiting
 
-    def wait_until(self, probe: Callable[[], T], what: str, *, timeout: float = 20) -> T:
+    def wait_until(self, probe: Callable[[], T], what: str, *, timeout: float = 40) -> T:
         """Wait until `probe` returns something true, looking again at each event.
 
         AssertionError after `timeout` seconds.

@@ -71,7 +71,7 @@ class Producing:
     def transaction(self, command: Fields) -> None:
         """Produce in a transaction and end it as told."""
         producer = self._producer(command)
-        producer.init_transactions(20)
+        producer.init_transactions(60)
         producer.begin_transaction()
         self._send(producer, command)
         producer.flush()
@@ -264,10 +264,10 @@ class Consuming:
                 partition.offset = -2
             case "latest":
                 # Looked up now: what is produced after this command has to arrive.
-                partition.offset = consumer.get_watermark_offsets(partition, timeout=10)[1]
+                partition.offset = consumer.get_watermark_offsets(partition, timeout=60)[1]
             case "timestamp":
                 partition.offset = row.number("at")
-                return consumer.offsets_for_times([partition], timeout=10)[0]
+                return consumer.offsets_for_times([partition], timeout=60)[0]
             case _:
                 partition.offset = row.number("at")
         return partition
@@ -312,7 +312,7 @@ def _administer(client: Any, command: Fields) -> Mapping[str, Json]:
             partition.offset = command.number("offset")
             return {"offset": _one(client.delete_records([partition])).low_watermark}
         case "list_topics":
-            return {"names": list(client.list_topics(timeout=10).topics)}
+            return {"names": list(client.list_topics(timeout=60).topics)}
         case "describe_topic":
             described = _one(client.describe_topics(TopicCollection([name])))
             return {"partitions": len(described.partitions)}
@@ -350,7 +350,7 @@ def _administer(client: Any, command: Fields) -> Mapping[str, Json]:
             ]
             return {"state": group.state.name, "protocol": group.partition_assignor, "members": members}
         case "list_groups":
-            return {"names": [group.group_id for group in client.list_consumer_groups().result(10).valid]}
+            return {"names": [group.group_id for group in client.list_consumer_groups().result(60).valid]}
         case "delete_group":
             _one(client.delete_consumer_groups([name]))
         case "committed":
@@ -362,7 +362,7 @@ def _administer(client: Any, command: Fields) -> Mapping[str, Json]:
                 ]
             }
         case "describe_cluster":
-            cluster = client.describe_cluster().result(10)
+            cluster = client.describe_cluster().result(60)
             return {
                 "cluster_id": cluster.cluster_id,
                 "controller": cluster.controller.id,
@@ -375,7 +375,7 @@ def _administer(client: Any, command: Fields) -> Mapping[str, Json]:
 
 def _one(futures: Mapping[object, Future[Any]]) -> Any:
     (future,) = futures.values()
-    return future.result(20)
+    return future.result(60)
 
 
 def _partition(row: Fields) -> TopicPartition:

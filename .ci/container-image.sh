@@ -5,6 +5,7 @@
 # `.ci/container-image.sh TAG...`
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source .ci/again.sh
 
 # The format is Docker's, because OCI's has no place for a health check. No daemon isolates this build from its machine.
 docker() { podman "$1" --format docker --isolation=chroot --build-arg BASE_IMAGE="$BASE_IMAGE" "${mounts[@]}" "${@:2}"; }
@@ -15,8 +16,8 @@ python="$(podman run --rm "$BASE_IMAGE" python3 -c 'import sys; print("%d.%d" % 
 mkdir -p "$wheels"
 rm -f "$wheels"/kafkalite-*.whl
 pip=(.venv/bin/python -m pip --disable-pip-version-check --quiet)
-"${pip[@]}" wheel --no-deps --wheel-dir "$wheels" .
-"${pip[@]}" download --only-binary :all: --python-version "$python" --dest "$wheels" --find-links "$wheels" \
+again "${pip[@]}" wheel --no-deps --wheel-dir "$wheels" .
+again "${pip[@]}" download --only-binary :all: --python-version "$python" --dest "$wheels" --find-links "$wheels" \
     "kafkalite[cli,controls] @ file://$(echo "$wheels"/kafkalite-*.whl)"
 docker build --tag kafkalite-of-wheels --file docker/Dockerfile "$wheels/.."
 podman run --rm --no-healthcheck kafkalite-of-wheels --version
@@ -27,6 +28,6 @@ for file in /etc/pip.conf /etc/ssl/certs; do
 done
 line="$(sed -n 's/^\$ \(docker build .*\)/\1/p' docs/containers.md)"
 echo "$line"
-eval "$line"
+eval "again $line"
 built="$(sed 's/.* --tag \([^ ]*\).*/\1/' <<<"$line")"
 for tag in "$@"; do podman tag "$built" "$tag"; done

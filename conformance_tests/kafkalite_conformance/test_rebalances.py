@@ -119,7 +119,7 @@ def test_a_zombie_cannot_commit(stage: Stage, client: str) -> None:
     zombie = stage.member(client, group, [topic], session_timeout_ms=CRASH_TIMEOUT_MS)
     zombie.wait_until(lambda: len(zombie.records) == 5, "five records")
     zombie.freeze()
-    heir = stage.member(client, group, [topic])
+    heir = stage.member(client, group, [topic], session_timeout_ms=60_000)
     stage.wait(
         lambda: len(heir.records) == 5, "the partition of the frozen member", timeout=CRASH_TIMEOUT_MS / 1000 + 40
     )

@@ -23,10 +23,9 @@ from kafkalite.testing.model.errors import BrokerFailed, NotPossible, NotThere
 
 if TYPE_CHECKING:
     from kafkalite.testing.handles.backend import Backend
-    from kafkalite.testing.in_process.images import Images
+    from kafkalite.testing.handles.steering import Images
     from kafkalite.testing.model.batches import Text
     from kafkalite.testing.model.views import Header, Record
-    from kafkalite_storage.directory_image import DirectoryImage
 
 
 class Handle(BlockingWaits):
@@ -109,7 +108,11 @@ class Handle(BlockingWaits):
             self.set_available(True)
 
     def let_go(self) -> None:
-        """Undo what controls do now: no faults, no pins, time runs, and the coordinator and the broker are here."""
+        """Undo what controls do now: no faults, no pins, the coordinator and the broker are here, and time runs.
+
+        The date is the machine's again; sessions that were ended by the clock stay ended. The log of faults is empty
+        afterwards, and the request log off.
+        """
         self._backend.steering.let_go()
 
 
@@ -127,7 +130,7 @@ class Snapshot:
     It holds no time: the broker's clock goes on, whatever is restored. It goes with its broker.
     """
 
-    def __init__(self, snapshots: Snapshots, name: str, image: DirectoryImage) -> None:
+    def __init__(self, snapshots: Snapshots, name: str, image: object) -> None:
         self._snapshots = snapshots
         self.name = name
         self.image = image
@@ -220,12 +223,12 @@ class Snapshots:
                 snapshot.discard()
 
     @contextmanager
-    def forked(self, image: DirectoryImage) -> Generator[Handle]:
+    def forked(self, image: object) -> Generator[Handle]:
         """Run a broker that begins with an image; see :meth:`Snapshot.fork`."""
         with self._backend.forked(image) as backend:
             yield Handle(backend)
 
-    def save(self, image: DirectoryImage, path: str | os.PathLike[str]) -> None:
+    def save(self, image: object, path: str | os.PathLike[str]) -> None:
         """Save an image without keeping the broker from its work; see :meth:`Snapshot.save`."""
         self._images.save(image, path)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from kafkalite.testing.external.backend import ExternalBackend
 from kafkalite.testing.handles.handle import Handle
-from kafkalite.testing.over_http.backend import HttpBackend
+
+if TYPE_CHECKING:
+    from kafkalite.testing.over_http.backend import HttpBackend
 
 
 @contextmanager
@@ -18,7 +21,13 @@ def connect(bootstrap: str, *, controls: str | None = None) -> Generator[Handle]
     with it the handle waits and steers as with a broker in the test's process, and what is steered is undone in the
     end. Raises OSError if nobody answers there.
     """
-    backend = ExternalBackend(bootstrap) if controls is None else HttpBackend(bootstrap, controls)
+    backend: ExternalBackend | HttpBackend
+    if controls is None:
+        backend = ExternalBackend(bootstrap)
+    else:
+        from kafkalite.testing.over_http.backend import HttpBackend  # brings a client of HTTP, which few tests need
+
+        backend = HttpBackend(bootstrap, controls)
     handle = Handle(backend)
     try:
         yield handle

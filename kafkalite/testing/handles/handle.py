@@ -138,6 +138,10 @@ class Snapshot:
     def __repr__(self) -> str:
         return f"<snapshot {self.name!r}>"
 
+    def is_of(self, snapshots: Snapshots) -> bool:
+        """Tell whether it is one of these."""
+        return self._snapshots is snapshots
+
     @contextmanager
     def fork(self) -> Generator[Handle]:
         """Run a second broker that begins with the snapshot, on a port of its own, until the block ends.
@@ -208,7 +212,11 @@ class Snapshots:
         go on. May be done any number of times. Raises ValueError for a snapshot of another broker, or one that was
         discarded, LookupError for a name that none has, and StorageError.
         """
-        self._images.restore((self[snapshot] if isinstance(snapshot, str) else snapshot).image)
+        if isinstance(snapshot, str):
+            snapshot = self[snapshot]
+        if not snapshot.is_of(self):
+            raise NotPossible(f"snapshot {snapshot.name!r} is of another broker")
+        self._images.restore(snapshot.image)
 
     @contextmanager
     def scratch(self) -> Generator[Snapshot]:

@@ -62,9 +62,7 @@ class HttpLog:
 
     def _ours(self, told: Told) -> Told:
         if told["begun"] != self.begun:
-            raise NotThere(
-                "that request log is gone: another was begun, and a broker elsewhere keeps the last one only"
-            )
+            raise NotThere("that request log is gone: somebody else has begun another, and a broker keeps the last")
         return told
 
 

@@ -94,7 +94,7 @@ def test_controls_act_on_the_broker_and_end_with_the_test(kafkalite, kafka_boots
     with kafkalite.requests.recording() as log:
         producer = Producer({"bootstrap.servers": kafka_bootstrap, "retry.backoff.ms": 10})
         producer.produce("orders", b"one")
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
     assert len(fault.fired) == 1
     assert log.one("Produce", error="NOT_LEADER_OR_FOLLOWER").topics == {"orders"}
     assert kafkalite.consume("orders")[0].value == b"one"

@@ -124,6 +124,11 @@ class SteerableClock:
             self._frozen = None
             self._steered()
 
+    def return_to_date(self) -> None:
+        """Tell the underlying clock's date again, and run; monotonic seconds have no way back and go on from here."""
+        self.resume()
+        self._ahead_of_wall = 0.0
+
     def _steered(self) -> None:
         for call in self._calls:
             call()

@@ -55,6 +55,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "Also the environment variable KAFKALITE_TEST_BOOTSTRAP.",
     )
     group.addoption(
+        "--kafka-controls",
+        metavar="URL",
+        default=os.environ.get("KAFKALITE_TEST_CONTROLS"),
+        help="Where the controls of that broker are, if it is a kafkalite that serves them: http://127.0.0.1:9093. "
+        "Also the environment variable KAFKALITE_TEST_CONTROLS.",
+    )
+    group.addoption(
         "--kafka-container",
         action="store_true",
         help="Run the tests on kafkalite in a container, with testcontainers. The environment variable KAFKALITE_IMAGE "
@@ -67,6 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.meta_path.insert(0, _as_they_are)
     if config.getoption("kafka_container") and config.getoption("kafka_bootstrap") is not None:
         raise pytest.UsageError("--kafka-container and --kafka-bootstrap exclude each other")
+    if config.getoption("kafka_controls") is not None and config.getoption("kafka_bootstrap") is None:
+        raise pytest.UsageError("--kafka-controls are those of a broker that --kafka-bootstrap names")
 
 
 def pytest_unconfigure() -> None:
@@ -93,7 +102,7 @@ def kafkalite(request: pytest.FixtureRequest, kafkalite_config: Mapping[str, Val
 
     It starts in milliseconds, and clients that other tests have left behind cannot find it. With --kafka-bootstrap it
     is the broker that runs already, and only the topics that were created through the handle go with the test. With
-    --kafka-container tests share one that is emptied after each.
+    --kafka-container tests share one, which forgets after each what it did.
     """
     yield from _broker(request, kafkalite_config)
 
@@ -103,13 +112,9 @@ def kafkalite_scratch(kafkalite_server: Handle) -> Generator[Handle]:
     """Give the session's broker, which forgets in milliseconds what the test has done when the test is over.
 
     Controls end with the test, too: faults go, and time runs on. Clients that are still connected then are cut off.
-    With --kafka-bootstrap it raises NotOnThisBroker.
+    With --kafka-bootstrap and without --kafka-controls it raises NotOnThisBroker.
     """
-    with kafkalite_server.snapshots.scratch():
-        try:
-            yield kafkalite_server
-        finally:
-            kafkalite_server.let_go()
+    yield from _scratch(kafkalite_server)
 
 
 @pytest.fixture
@@ -119,45 +124,47 @@ def kafka_bootstrap(kafkalite: Handle) -> str:
 
 
 @pytest.fixture(scope="session")
-def kafkalite_containers() -> Generator[Callable[[str, Mapping[str, Value]], str]]:
-    """Give what starts a container for a use and for properties, once a session, and tells its address."""
+def kafkalite_containers() -> Generator[Callable[[str, Mapping[str, Value]], tuple[str, str]]]:
+    """Give what starts a container for a use and for properties, once a session; tells its address and controls."""
     try:
         from kafkalite.testing.container import KafkaliteContainer
     except ModuleNotFoundError as error:
         raise pytest.UsageError(f"--kafka-container: {error}; run pip install 'kafkalite[testcontainers]'") from None
 
-    running: dict[tuple[str, str], str] = {}
+    running: dict[tuple[str, str], tuple[str, str]] = {}
     with ExitStack() as stack:
 
-        def bootstrap_of(use: str, properties: Mapping[str, Value]) -> str:
+        def start(use: str, properties: Mapping[str, Value]) -> tuple[str, str]:
             key = (use, repr(sorted(properties.items())))
             if key not in running:
-                container = stack.enter_context(KafkaliteContainer().with_properties(properties))
-                running[key] = container.get_bootstrap_server()
+                container = stack.enter_context(KafkaliteContainer().with_controls().with_properties(properties))
+                running[key] = (container.get_bootstrap_server(), container.get_controls_url())
             return running[key]
 
-        yield bootstrap_of
+        yield start
 
 
 def _broker(request: pytest.FixtureRequest, properties: Mapping[str, Value]) -> Generator[Handle]:
     from kafkalite.testing import connect, run
 
-    bootstrap = request.config.getoption("kafka_bootstrap")
     if request.config.getoption("kafka_container"):
-        containers: Callable[[str, Mapping[str, Value]], str] = request.getfixturevalue("kafkalite_containers")
-        with connect(containers(request.scope, properties)) as handle:
-            yield handle
+        bootstrap, controls = request.getfixturevalue("kafkalite_containers")(request.scope, properties)
+        with connect(bootstrap, controls=controls) as handle:
             if request.scope == "function":
-                _empty(handle)
+                yield from _scratch(handle)
+            else:
+                yield handle
         return
-    with run(properties) if bootstrap is None else connect(bootstrap) as handle:
+    bootstrap = request.config.getoption("kafka_bootstrap")
+    controls = request.config.getoption("kafka_controls")
+    with run(properties) if bootstrap is None else connect(bootstrap, controls=controls) as handle:
         yield handle
 
 
-def _empty(handle: Handle) -> None:
-    """Delete all topics and groups, so that the next test finds none; only what still has members cannot go."""
-    for topic in handle.topics:
-        handle.topics.delete(topic)
-    for group in handle.groups:
-        with suppress(ValueError):
-            handle.groups.delete(group)
+def _scratch(handle: Handle) -> Generator[Handle]:
+    """Have a broker that others share forget what a test does with it."""
+    with handle.snapshots.scratch():
+        try:
+            yield handle
+        finally:
+            handle.let_go()

@@ -16,6 +16,7 @@ import click
 from kafkalite import __version__
 from kafkalite.cli.logs import log_to_stderr
 from kafkalite.config import BrokerConfig, ConfigError, HostPort, load
+from kafkalite.config.setting import CONTROLS_VARIABLE
 from kafkalite.errors import StartError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ log = logging.getLogger("kafkalite.serve")
 @click.option(
     "--controls",
     metavar="HOST:PORT",
-    envvar="KAFKALITE_CONTROLS",
+    envvar=CONTROLS_VARIABLE,
     help="Let tests look at the broker and steer it over HTTP, at this address; whoever reaches it may do so. "
     "The broker then has the properties of a broker for tests where none are set.",
 )

@@ -9,6 +9,8 @@ from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
 from kafkalite.toml_file import Place, TomlFile
 from kafkalite_storage.topic_config import TOPIC_CONFIGS
 
+CONTROLS_VARIABLE: Final = "KAFKALITE_CONTROLS"
+"""The environment variable that says where the controls over HTTP listen."""
 ENVIRONMENT_PREFIX: Final = "KAFKALITE_SET_"
 _KAFKAS_PREFIX: Final = "KAFKA_"
 _SHORT_VARIABLES: Final = {

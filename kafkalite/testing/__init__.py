@@ -2,7 +2,8 @@
 
 Near the top: may import everything below; only the pytest plugin, `kafkalite.web` and the command line may import it.
 Broker and clients stay apart: the broker runs on its own thread, with its own event loop. `handles` are what a test
-holds, `in_process` and `external` the two kinds of broker that they stand on, `model` what all of these speak in.
+holds; `in_process`, `external` and `over_http` the kinds of broker that they stand on; `model` what all of these
+speak in.
 """
 
 from kafkalite.controls.faults.firings import Fired

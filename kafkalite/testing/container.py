@@ -15,7 +15,7 @@ from kafkalite.client.advertising import advertise_outside
 from kafkalite.client.readiness import answers
 from kafkalite.config.address import HostPort
 from kafkalite.config.initial_topics import TOPICS_VARIABLE
-from kafkalite.config.setting import variable
+from kafkalite.config.setting import CONTROLS_VARIABLE, variable
 from kafkalite.testing.defaults import DEFAULTS, Value, text_of
 from kafkalite.testing.model.errors import BrokerFailed
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 IMAGE_VARIABLE: Final = "KAFKALITE_IMAGE"
 DEFAULT_IMAGE: Final = f"kafkalite:{__version__}"
 _PORT: Final = 9092
+_CONTROLS_PORT: Final = 9093
 _INIT: Final = "/etc/kafkalite/init.d"
 _STARTING: Final = 60.0
 _PAUSE: Final = 0.05
@@ -58,6 +59,10 @@ class KafkaliteContainer(DockerContainer):
             self.with_env(variable(name), text_of(value))
         return self
 
+    def with_controls(self) -> Self:
+        """Have the broker looked at and steered by whoever reaches it, at :meth:`get_controls_url`."""
+        return self.with_env(CONTROLS_VARIABLE, f"0.0.0.0:{_CONTROLS_PORT}").with_exposed_ports(_CONTROLS_PORT)
+
     def with_init_folder(self, folder: Path | str) -> Self:
         """Have the broker read the TOML files of a folder at its start: properties, topics, records."""
         return self.with_volume_mapping(str(Path(folder).absolute()), _INIT)
@@ -90,8 +95,12 @@ class KafkaliteContainer(DockerContainer):
         """Give the broker's address as clients on this machine want it."""
         return str(self._address())
 
-    def _address(self) -> HostPort:
-        return HostPort(self.get_container_host_ip(), int(self.get_exposed_port(_PORT)))
+    def get_controls_url(self) -> str:
+        """Give the URL of the controls, for `connect(…, controls=…)` and any client of HTTP."""
+        return f"http://{self._address(_CONTROLS_PORT)}"
+
+    def _address(self, port: int = _PORT) -> HostPort:
+        return HostPort(self.get_container_host_ip(), int(self.get_exposed_port(port)))
 
     def _fail_if_over(self, until: float) -> None:
         container = self.get_wrapped_container()

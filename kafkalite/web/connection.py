@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 log = getLogger("kafkalite.controls")
 
-MOST_BYTES: Final = 1 << 20
-"""The largest body."""
+MOST_BYTES: Final = 8 << 20
+"""The largest body: a record of the largest size that Kafka takes by default is half again as long in base64."""
 IDLE: Final = 120.0
 """Seconds for which a connection may have nothing to ask."""
 PATIENCE: Final = 10.0

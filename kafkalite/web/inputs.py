@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from math import isfinite
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from kafkalite.web.answers import BadInput
@@ -21,7 +21,10 @@ _WORDS: Final[Mapping[object, str]] = {
     bool: "true or false",
     NoneType: "null",
     tuple[str, ...]: "a list of texts",
+    tuple[str | None, ...]: "a list of texts or null",
+    tuple[Mapping[str, str | None], ...]: "a list of objects of texts or null",
     Mapping[str, str]: "an object of texts",
+    Mapping[str, int]: "an object of whole numbers",
     Mapping[str, tuple[str, ...]]: "an object of lists of texts",
 }
 
@@ -104,7 +107,7 @@ def _checked(name: str, hint: object, value: object) -> object:
     if not any(_is(option, value) for option in options):
         words = " or ".join(_WORDS[option] for option in options)
         raise BadInput(f"{name!r} must be {words}, not {_shown(value)}")
-    return tuple(cast("list[str]", value)) if isinstance(value, list) else value
+    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
 
 
 def _is(option: object, value: object) -> bool:
@@ -116,12 +119,14 @@ def _is(option: object, value: object) -> bool:
     if option is float:
         # Beyond 64 bits an integer may be more than a float can be.
         return (type(value) is int and abs(value) < 2**63) or (type(value) is float and isfinite(value))
-    if option == tuple[str, ...]:
-        return isinstance(value, list) and all(_is(str, each) for each in cast("list[object]", value))
-    if get_origin(option) is Mapping:
+    origin, arguments = get_origin(option), get_args(option)
+    if origin is UnionType:
+        return any(_is(each, value) for each in arguments)
+    if origin is tuple:
+        return isinstance(value, list) and all(_is(arguments[0], each) for each in cast("list[object]", value))
+    if origin is Mapping:
         items = cast("dict[str, object]", value).items() if isinstance(value, dict) else None
-        kind = get_args(option)[1]
-        return items is not None and all(_is(str, name) and _is(kind, each) for name, each in items)
+        return items is not None and all(_is(str, name) and _is(arguments[1], each) for name, each in items)
     return isinstance(value, cast("type", option))
 
 

@@ -59,21 +59,25 @@ def run(
             clock=clock,
             file_system=file_system,
             attachments=attachments,
-            beside=partial(_serve, clock=clock, listening=listening, own=controls.host, faults=faults),
+            beside=partial(serve, clock=clock, listening=listening, own=controls.host, faults=faults),
         )
     finally:
         listening.close()
 
 
-async def _serve(
+async def serve(
     broker: Broker,
     *,
     clock: SteerableClock,
     listening: socket.socket,
     own: str,
-    faults: Sequence[Fault],
+    faults: Sequence[Fault] = (),
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
+    """Serve the controls of an open broker, which goes by ``clock``, at a socket that listens, until cancelled.
+
+    ``own`` is the host that the socket was told to listen at; ``faults`` are injected before anybody is served.
+    """
     async with trio.open_nursery() as nursery:
         portal = Portal(nursery)
         handle = Handle(LocalBackend(broker, clock, portal))

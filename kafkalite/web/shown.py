@@ -73,15 +73,17 @@ def fault(injected: InjectedFault) -> Json:
     """Show a fault, and what it has done so far."""
     return {
         "name": injected.name,
-        "does": str(injected.rule.fault),
+        "does": injected.at_work.does,
         "held": injected.held,
-        "fired": [_fired(fired) for fired in injected.fired],
+        "fired": [fired(each) for each in injected.fired],
     }
 
 
-def _fired(view: Fired) -> Json:
+def fired(view: Fired) -> Json:
+    """Show what a fault did to a request."""
     return {
         "number": view.number,
+        "rule": view.rule,
         "did": view.did,
         "api": view.api,
         "api_version": view.api_version,

@@ -24,6 +24,7 @@ DOCS = Path(__file__).parents[2] / "docs"
         ("controls/request-log.md", 5),
         ("controls/snapshots.md", 5),
         ("controls/faults.md", 5),
+        ("controls/http.md", 1),
     ],
 )
 def test_a_pages_code_runs(pytester: pytest.Pytester, page: str, tests: int) -> None:

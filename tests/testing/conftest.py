@@ -6,14 +6,30 @@ from collections.abc import Iterator
 
 import pytest
 
-from kafkalite.testing import Handle, run
+from elsewhere import broker_elsewhere
+from kafkalite.testing import Handle, connect, run
 from members import ConfluentMember, Join, Member
+
+IN_PROCESS, OVER_HTTP = "in process", "over HTTP"
 
 
 @pytest.fixture
-def broker() -> Iterator[Handle]:
-    with run(topics={"clicks": 3}) as handle:
-        yield handle
+def broker(request: pytest.FixtureRequest) -> Iterator[Handle]:
+    """Give a broker of the test's own: in this process, or for tests that are marked so also one elsewhere."""
+    if getattr(request, "param", IN_PROCESS) == IN_PROCESS:
+        with run(topics={"clicks": 3}) as handle:
+            yield handle
+    else:
+        with broker_elsewhere() as (bootstrap, controls), connect(bootstrap, controls=controls) as handle:
+            handle.topics.create("clicks", 3)
+            yield handle
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have tests that are marked `also_over_http` play on either kind of broker."""
+    marked = metafunc.definition.get_closest_marker
+    if "broker" in metafunc.fixturenames and marked("also_over_http") and not marked("in_process"):
+        metafunc.parametrize("broker", [IN_PROCESS, OVER_HTTP], indirect=True)
 
 
 @pytest.fixture

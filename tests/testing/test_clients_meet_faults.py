@@ -48,6 +48,8 @@ PRODUCERS = pytest.mark.parametrize(
     ids=["confluent", "kafka-python", "aiokafka"],
 )
 
+pytestmark = pytest.mark.also_over_http
+
 
 def values(broker: Handle) -> list[bytes | None]:
     return [record.value for record in broker.records("clicks")]

@@ -12,6 +12,8 @@ import pytest
 from kafkalite.testing import Handle, NotInTime, TopicPartition, run
 from members import BOTH, Join
 
+pytestmark = pytest.mark.also_over_http
+
 ALL = {TopicPartition("clicks", index) for index in range(3)}
 
 
@@ -169,6 +171,7 @@ def test_a_fenced_member_ends_with_the_error(broker: Handle, join: Join) -> None
     assert {owner.client_id for owner in group.owners.values()} == {"other"}
 
 
+@pytest.mark.in_process
 def test_requests_pass_by_one_rule_however_many_members_are_fenced(broker: Handle, join: Join) -> None:
     fenced = [join(instance, instance=instance) for instance in ("first", "second")]
     broker.await_stable("readers", members=2)

@@ -17,6 +17,8 @@ from kafkalite.testing import Handle, NotInTime, TopicPartition, run
 from kafkalite.testing.in_process.backend import LocalBackend
 from members import BOTH, Join
 
+pytestmark = pytest.mark.also_over_http
+
 
 @BOTH
 def test_a_member_reads_what_the_handle_produced(broker: Handle, join: Join) -> None:
@@ -43,6 +45,7 @@ def test_commits_in_a_partition_that_is_not_there_are_not_waited_for(
         broker.await_committed("readers", "clicks", partition=partition, offset=offset, timeout=0)
 
 
+@pytest.mark.in_process
 def test_a_wait_for_records_that_was_given_up_leaves_nothing_behind(broker: Handle) -> None:
     for topic in ("clicks", "no-such-topic"):
         with pytest.raises(NotInTime):
@@ -77,6 +80,7 @@ def nothing_is_awaited(broker: Handle) -> bool:
     return backend._portal.call(lambda: not any(waits) and not len(backend._node.pending_fetches))
 
 
+@pytest.mark.in_process
 def test_a_wait_that_is_cancelled_in_asyncio_leaves_nothing_behind(broker: Handle) -> None:
     async def cancel() -> None:
         tasks = [asyncio.create_task(each) for each in awaited(broker)]
@@ -93,6 +97,7 @@ def test_a_wait_that_is_cancelled_in_asyncio_leaves_nothing_behind(broker: Handl
     assert nothing_is_awaited(broker)
 
 
+@pytest.mark.in_process
 async def test_a_wait_that_is_cancelled_in_trio_leaves_nothing_behind(broker: Handle) -> None:
     async def wait(coroutine: Coroutine[Any, Any, object]) -> None:
         await coroutine

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from elsewhere import broker_elsewhere
 from kafkalite.testing import run
 
 pytest_plugins = ["pytester"]
@@ -194,6 +195,24 @@ def test_the_same_tests_run_on_a_broker_that_is_there(pytester: pytest.Pytester)
         outcome.assert_outcomes(passed=1)
         outcome.stdout.fnmatch_lines([f"*ON {broker.bootstrap}*"])
         assert list(broker.topics) == ["mine"], "what the test created has gone, and nothing else"
+
+
+def test_the_same_tests_steer_a_broker_whose_controls_are_named(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        def test_a_day_in_a_scratch(kafkalite_scratch):
+            kafkalite_scratch.produce("orders", "one")
+            kafkalite_scratch.clock.advance(86_400)
+            kafkalite_scratch.faults.drop("Fetch")
+
+        def test_nothing_is_left_of_it(kafkalite):
+            assert list(kafkalite.topics) == list(kafkalite.faults) == []
+    """)
+    with broker_elsewhere() as (bootstrap, controls):
+        there = (f"--kafka-bootstrap={bootstrap}", f"--kafka-controls={controls}")
+        result(pytester, *there).assert_outcomes(passed=2)
+    outcome = result(pytester, f"--kafka-controls={controls}")
+    assert outcome.ret == pytest.ExitCode.USAGE_ERROR
+    outcome.stderr.fnmatch_lines(["*--kafka-controls are those of a broker that --kafka-bootstrap names*"])
 
 
 def test_the_plugin_imports_nothing_heavy() -> None:

@@ -22,6 +22,8 @@ from kafkalite.testing.handles.request_log import criteria
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from members import Join
 
+pytestmark = pytest.mark.also_over_http
+
 QUIET = {"log_level": 0}
 TEXT = b"the same words again and again " * 20
 
@@ -255,6 +257,7 @@ def test_latency_is_measured_by_the_brokers_clock(broker: Handle, consumer: conf
 # The log itself
 
 
+@pytest.mark.in_process
 def test_the_log_is_off_until_it_is_switched_on_and_then_nobody_observes(broker: Handle) -> None:
     observers = broker._backend.steering._engine.observers  # type: ignore[attr-defined]
     before = list(observers)

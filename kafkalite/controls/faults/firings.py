@@ -97,6 +97,11 @@ class Firings:
                 self._fired[index] = replace(kept, released=True)
                 break
 
+    def forget(self) -> None:
+        """Forget what fired so far; numbers go on."""
+        self._fired.clear()
+        self._of_rules.clear()
+
     def _forget_oldest(self) -> None:
         rule = self._fired.popleft().rule
         self._of_rules[rule] -= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
 from difflib import get_close_matches
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -46,6 +47,22 @@ def fault_of(words: Mapping[str, object]) -> Fault:
     _check_acts(fault, words)
     _check_matching(fault)
     return fault
+
+
+def words_of(fault: Fault) -> dict[str, Any]:
+    """Give the words that make a fault, as JSON has them."""
+    by_default = Fault(name="")
+    said = {field.name: getattr(fault, field.name) for field in fields(Fault)}
+    words = {name: value for name, value in said.items() if value != getattr(by_default, name)}
+    apis, version, error = words.pop("apis", ()), words.get("version"), words.get("error")
+    words["on"] = fault.on  # what is left out depends on what is done
+    if apis:
+        words["api"] = [api.name for api in apis]
+    if version is not None:
+        words["version"] = str(version)
+    if error is not None:
+        words["error"] = error.name
+    return words
 
 
 # The values of words

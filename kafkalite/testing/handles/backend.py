@@ -1,21 +1,19 @@
-"""What a handle stands on: a broker in this process, or one elsewhere that is asked through the protocol."""
+"""What a handle stands on: a broker in this process, or one elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from kafkalite.testing.model.views import Group, Record, Topic
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from kafkalite.testing.in_process.images import Images
-    from kafkalite.testing.in_process.steering import Steering
+    from kafkalite.testing.handles.steering import Images, Steering
     from kafkalite.testing.model.batches import Batch
     from kafkalite.testing.model.conditions import Condition
     from kafkalite.testing.model.wait import Wait
-    from kafkalite_storage.directory_image import DirectoryImage
 
 T = TypeVar("T")
 
@@ -70,14 +68,14 @@ class Backend(Protocol):
 
     @property
     def images(self) -> Images:
-        """What makes snapshots of a broker in this process. Raises NotOnThisBroker."""
+        """What makes snapshots. Raises NotOnThisBroker."""
         ...
 
-    def forked(self, image: DirectoryImage) -> AbstractContextManager[Backend]:
+    def forked(self, image: Any) -> AbstractContextManager[Backend]:
         """Run another broker that begins with an image, until the block ends. Raises NotOnThisBroker."""
         ...
 
     @property
     def steering(self) -> Steering:
-        """The controls of a broker in this process. Raises NotOnThisBroker."""
+        """The controls. Raises NotOnThisBroker."""
         ...

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
+from math import inf
 from typing import TYPE_CHECKING
+
+from kafkalite.testing.model.errors import NotPossible
 
 if TYPE_CHECKING:
     from kafkalite.testing.handles.backend import Backend
@@ -21,7 +24,7 @@ class ClockControl:
 
     def now_ms(self) -> int:
         """Tell the broker's time: milliseconds since 1970."""
-        return self._backend.steering.now()[1]
+        return self._backend.steering.now_ms()
 
     def freeze(self) -> None:
         """Let the broker's time stand still until it is resumed; it can be advanced meanwhile."""
@@ -47,4 +50,8 @@ class ClockControl:
         All others are silent for ``seconds``, so that sessions shorter than that end. Raises ValueError for a way back,
         and LookupError for a member that is in no group.
         """
+        if isinstance(keep_alive, str):
+            raise NotPossible(f"keep_alive takes several names: [{keep_alive!r}]")
+        if not 0 <= seconds < inf:
+            raise NotPossible(f"time cannot be advanced by {seconds} s")
         self._backend.steering.advance(seconds, keep_alive)

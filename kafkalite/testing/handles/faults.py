@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
     from kafkalite.controls.faults.fault import Fault, On
     from kafkalite.controls.faults.firings import Fired
-    from kafkalite.controls.faults.rule import FaultRule
     from kafkalite.testing.handles.backend import Backend
-    from kafkalite.testing.in_process.injection import Injection
+    from kafkalite.testing.handles.steering import FaultAtWork
     from kafkalite_wire.error_codes import ErrorCode
 
 Apis = str | Collection[str]
@@ -127,13 +126,11 @@ class Faults:
 
     def inject(self, fault: Fault) -> InjectedFault:
         """Add a fault that has been made already, as by reading a file."""
-        injection = self._backend.steering.faults
-        return InjectedFault(injection, injection.add(fault))
+        return InjectedFault(self._backend.steering.faults.add(fault))
 
     def __iter__(self) -> Iterator[InjectedFault]:
         """Go through the faults that are there now, in the order in which they were added."""
-        injection = self._backend.steering.faults
-        return (InjectedFault(injection, rule) for rule in injection.rules())
+        return map(InjectedFault, self._backend.steering.faults.at_work())
 
     def __getitem__(self, name: str) -> InjectedFault:
         """Find a fault that is there now. Raises LookupError."""
@@ -160,36 +157,35 @@ class Faults:
 class InjectedFault:
     """A fault at work. As a context manager it is removed at the end of the block."""
 
-    def __init__(self, injection: Injection, rule: FaultRule) -> None:
-        self.injection = injection
-        self.rule = rule
+    def __init__(self, at_work: FaultAtWork) -> None:
+        self.at_work = at_work
 
     @property
     def name(self) -> str:
         """What it is called in the log."""
-        return self.rule.fault.name
+        return self.at_work.name
 
     @property
     def fired(self) -> tuple[Fired, ...]:
         """The requests that it acted on so far, oldest first."""
-        return self.injection.fired(self.rule)
+        return self.at_work.fired()
 
     @property
     def held(self) -> int:
         """How many requests it holds now."""
-        return self.rule.held
+        return self.at_work.held
 
     def await_fired(self, count: int = 1, *, timeout: float = PATIENCE) -> tuple[Fired, ...]:
         """Wait until it has acted on ``count`` requests. Raises NotInTime, which shows all that fired."""
-        return self.injection.until(self.rule, count).result(timeout)
+        return self.at_work.until(count).result(timeout)
 
     def release(self, count: int | None = None) -> int:
         """Let requests go on that it holds, by default all; tells how many did."""
-        return self.injection.release(self.rule, count)
+        return self.at_work.release(count)
 
     def remove(self) -> None:
         """Remove it, and release what it holds; nothing happens if it has been removed."""
-        self.injection.remove(self.rule)
+        self.at_work.remove()
 
     def __enter__(self) -> Self:
         return self

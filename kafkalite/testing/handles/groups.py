@@ -6,6 +6,8 @@ from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kafkalite.testing.model.errors import NotPossible
+
 if TYPE_CHECKING:
     from kafkalite.testing.handles.backend import Backend
     from kafkalite.testing.model.views import Group
@@ -59,7 +61,7 @@ class Groups:
         the last word counts. Raises ValueError for a partition with two owners, and LookupError for one that its topic
         does not have.
         """
-        self._backend.steering.pin(group, assignment)
+        self._backend.steering.pin(group, _owners(assignment))
 
     def unpin(self, group: str) -> None:
         """Let the group's leader assign again, at once; nothing happens if nothing is pinned."""
@@ -100,3 +102,20 @@ class CoordinatorControl:
             yield
         finally:
             self.move_back(group)
+
+
+def _owners(assignment: Mapping[str, Collection[tuple[str, int]]]) -> dict[tuple[str, int], str]:
+    owners: dict[tuple[str, int], str] = {}
+    for member, partitions in assignment.items():
+        for each in partitions:
+            if isinstance(each, str) or len(each) != 2 or each[1] < 0:
+                raise NotPossible(
+                    f"{member!r} gets pairs of a topic and a partition, [('clicks', 0)], and not {each!r}"
+                )
+            topic, index = each
+            other = owners.setdefault((topic, index), member)
+            if other != member:
+                raise NotPossible(
+                    f"{topic}-{index} cannot be pinned to both {other!r} and {member!r}: it has one owner"
+                )
+    return owners

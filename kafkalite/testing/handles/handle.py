@@ -23,10 +23,9 @@ from kafkalite.testing.model.errors import BrokerFailed, NotPossible, NotThere
 
 if TYPE_CHECKING:
     from kafkalite.testing.handles.backend import Backend
-    from kafkalite.testing.in_process.images import Images
+    from kafkalite.testing.handles.steering import Images
     from kafkalite.testing.model.batches import Text
     from kafkalite.testing.model.views import Header, Record
-    from kafkalite_storage.directory_image import DirectoryImage
 
 
 class Handle(BlockingWaits):
@@ -109,7 +108,11 @@ class Handle(BlockingWaits):
             self.set_available(True)
 
     def let_go(self) -> None:
-        """Undo what controls do now: no faults, no pins, time runs, and the coordinator and the broker are here."""
+        """Undo what controls do now: no faults, no pins, the coordinator and the broker are here, and time runs.
+
+        The date is the machine's again; sessions that were ended by the clock stay ended. The log of faults is empty
+        afterwards, and the request log off.
+        """
         self._backend.steering.let_go()
 
 
@@ -127,13 +130,17 @@ class Snapshot:
     It holds no time: the broker's clock goes on, whatever is restored. It goes with its broker.
     """
 
-    def __init__(self, snapshots: Snapshots, name: str, image: DirectoryImage) -> None:
+    def __init__(self, snapshots: Snapshots, name: str, image: object) -> None:
         self._snapshots = snapshots
         self.name = name
         self.image = image
 
     def __repr__(self) -> str:
         return f"<snapshot {self.name!r}>"
+
+    def is_of(self, snapshots: Snapshots) -> bool:
+        """Tell whether it is one of these."""
+        return self._snapshots is snapshots
 
     @contextmanager
     def fork(self) -> Generator[Handle]:
@@ -205,7 +212,11 @@ class Snapshots:
         go on. May be done any number of times. Raises ValueError for a snapshot of another broker, or one that was
         discarded, LookupError for a name that none has, and StorageError.
         """
-        self._images.restore((self[snapshot] if isinstance(snapshot, str) else snapshot).image)
+        if isinstance(snapshot, str):
+            snapshot = self[snapshot]
+        if not snapshot.is_of(self):
+            raise NotPossible(f"snapshot {snapshot.name!r} is of another broker")
+        self._images.restore(snapshot.image)
 
     @contextmanager
     def scratch(self) -> Generator[Snapshot]:
@@ -220,12 +231,12 @@ class Snapshots:
                 snapshot.discard()
 
     @contextmanager
-    def forked(self, image: DirectoryImage) -> Generator[Handle]:
+    def forked(self, image: object) -> Generator[Handle]:
         """Run a broker that begins with an image; see :meth:`Snapshot.fork`."""
         with self._backend.forked(image) as backend:
             yield Handle(backend)
 
-    def save(self, image: DirectoryImage, path: str | os.PathLike[str]) -> None:
+    def save(self, image: object, path: str | os.PathLike[str]) -> None:
         """Save an image without keeping the broker from its work; see :meth:`Snapshot.save`."""
         self._images.save(image, path)
 

@@ -16,9 +16,8 @@ from kafkalite.testing.model.wait import PATIENCE
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from kafkalite.controls.request_log.log import RequestLog
     from kafkalite.testing.handles.backend import Backend
-    from kafkalite.testing.in_process.recorder import Recorder
+    from kafkalite.testing.handles.steering import RecordedLog, Recorder
     from kafkalite_wire.apis import ApiKey
 
 
@@ -79,7 +78,7 @@ def criteria(api: str | ApiKey | None, filters: Filters, *, since: int = 0) -> C
 class Requests:
     """Requests that were recorded, in the order in which they came."""
 
-    def __init__(self, backend: Backend, log: RequestLog | None = None, since: int = 0) -> None:
+    def __init__(self, backend: Backend, log: RecordedLog | None = None, since: int = 0) -> None:
         self._backend = backend
         self._recorded = log
         self._since = since
@@ -90,7 +89,7 @@ class Requests:
         return self._backend.steering.recorder
 
     @property
-    def _log(self) -> RequestLog:
+    def _log(self) -> RecordedLog:
         return self._recorder.log if self._recorded is None else self._recorded
 
     def find(self, api: str | ApiKey | None = None, **filters: Unpack[Filters]) -> list[Exchange]:
@@ -157,6 +156,16 @@ class Requests:
 
 class RequestLogControl(Requests):
     """The request log of a broker. It is off, and costs nothing, until it is switched on."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether requests are being recorded."""
+        return self._recorder.is_on
+
+    @property
+    def begun(self) -> int:
+        """How many logs have been begun so far."""
+        return self._recorder.begun
 
     def start(self, *, calls: int = CALLS, size_bytes: int = SIZE_BYTES) -> None:
         """Begin to record, with an empty log. The oldest requests go when there are too many, or too many bytes."""

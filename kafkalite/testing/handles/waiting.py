@@ -5,6 +5,7 @@ Either way a wait ends with the very event that it waits for, so no test needs t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, TypeVar
 
@@ -54,10 +55,13 @@ class BlockingWaits:
         topic: str,
         *,
         partition: int | None = None,
-        offset: int | None = None,
+        offset: int | Mapping[int, int] | None = None,
         timeout: float = PATIENCE,
     ) -> Group:
-        """Wait until a group has committed ``offset``, by default all that the topic has now. Raises NotInTime."""
+        """Wait until a group has committed ``offset``, by default all that the topic has now. Raises NotInTime.
+
+        ``offset`` is one for all partitions, or one for each that matters: ``{0: 5, 2: 3}``.
+        """
         return self._backend.until(_committed(self._backend, group, topic, partition, offset)).result(timeout)
 
     def await_positioned(
@@ -108,7 +112,7 @@ class AwaitedWaits:
         topic: str,
         *,
         partition: int | None = None,
-        offset: int | None = None,
+        offset: int | Mapping[int, int] | None = None,
         timeout: float = PATIENCE,
     ) -> Group:
         """Wait until a group has committed ``offset``, by default all that the topic has now. Raises NotInTime."""
@@ -133,7 +137,7 @@ class AwaitedWaits:
         self, fault: InjectedFault, count: int = 1, *, timeout: float = PATIENCE
     ) -> tuple[Fired, ...]:
         """Wait until a fault has acted on ``count`` requests. Raises NotInTime, which shows all that fired."""
-        return await _awaited(fault.injection.until(fault.rule, count), timeout)
+        return await _awaited(fault.at_work.until(count), timeout)
 
     async def await_request(
         self, api: str | ApiKey | None = None, *, timeout: float = PATIENCE, **filters: Unpack[Filters]
@@ -162,12 +166,20 @@ def _arrival(backend: Backend, topic: str, count: int, partition: int | None, of
     return backend.arrival(topic, partition, offset, count)
 
 
-def _committed(backend: Backend, group: str, topic: str, partition: int | None, offset: int | None) -> HasCommitted:
+def _committed(
+    backend: Backend, group: str, topic: str, partition: int | None, offset: int | Mapping[int, int] | None
+) -> HasCommitted:
     """Ask for commits: by default of all that is in the topic now.
 
     Raises LookupError if there is no such topic, or no such partition.
     """
     ends = _ends(backend, topic)
+    if isinstance(offset, Mapping):
+        if partition is not None:
+            raise NotPossible("offset names the partitions already: leave partition out")
+        return HasCommitted(
+            group, {TopicPartition(topic, existing(topic, each, len(ends))): at for each, at in offset.items()}
+        )
     if partition is not None:
         existing(topic, partition, len(ends))
     wanted = {at: ends[at.partition] if offset is None else offset for at in _chosen(topic, partition, ends)}

@@ -31,12 +31,18 @@ class Recorder:
         self._portal = portal
         self._log: RequestLog | None = None
         self._is_on = False
+        self._begun = 0
         self._waits: Waits[Exchange] = Waits(portal)
 
     @property
     def is_on(self) -> bool:
         """Whether requests are being recorded."""
         return self._is_on
+
+    @property
+    def begun(self) -> int:
+        """How many logs have been begun."""
+        return self._begun
 
     @property
     def log(self) -> RequestLog:
@@ -58,6 +64,7 @@ class Recorder:
                 lambda: self._broker.node, bounds=bounds, on_change=lambda logged: self._changed(log, logged)
             )
             self._log = log
+            self._begun += 1
             log.attach(self._engine)
             self._is_on = True
 

@@ -67,9 +67,9 @@ class Steering:
 
     # Time
 
-    def now(self) -> tuple[float, int]:
-        """Tell the broker's time: monotonic seconds, and milliseconds since 1970."""
-        return self._portal.call(lambda: (self._clock.now(), self._clock.wall_ms()))
+    def now_ms(self) -> int:
+        """Tell the broker's time: milliseconds since 1970."""
+        return self._portal.call(self._clock.wall_ms)
 
     def freeze(self) -> None:
         """Let the broker's time stand still."""
@@ -82,14 +82,10 @@ class Steering:
     def advance(self, seconds: float, keep_alive: Collection[str]) -> None:
         """Move the broker's time, through everything that is due on the way, in its order.
 
-        Raises ValueError for a way back or out of the calendar, and LookupError for a member that is to be kept alive
-        and is in no group.
+        Raises ValueError for a way out of the calendar, and LookupError for a member that is to be kept alive and is in
+        no group.
         """
-        if isinstance(keep_alive, str):
-            raise NotPossible(f"keep_alive takes several names: [{keep_alive!r}]")
-        if not 0 <= seconds < inf:
-            raise NotPossible(f"time cannot be advanced by {seconds} s")
-        if self.now()[1] / 1000 + seconds > _LAST_SECOND:
+        if self.now_ms() / 1000 + seconds > _LAST_SECOND:
             raise NotPossible(f"time cannot be advanced by {seconds} s: the calendar ends with the year 9999")
         self._portal.call_async(lambda: self._advance(seconds, frozenset(keep_alive)))
 
@@ -199,12 +195,8 @@ class Steering:
 
         self._portal.call(rebalance)
 
-    def pin(self, group_id: str, assignment: Mapping[str, Collection[tuple[str, int]]]) -> None:
-        """Give partitions to members for good.
-
-        Raises ValueError where a partition is given to two, and LookupError where its topic has no such partition.
-        """
-        owners = _owners(assignment)
+    def pin(self, group_id: str, owners: Mapping[tuple[str, int], str]) -> None:
+        """Give partitions to members for good. Raises LookupError where a topic has no such partition."""
 
         def pin() -> None:
             from kafkalite.groups.pinning import Pins
@@ -269,10 +261,10 @@ class Steering:
         self._portal.call(move)
 
     def let_go(self) -> None:
-        """Undo what is steered now; what the broker keeps, and the time that it has come to, stay as they are."""
-        self.faults.clear()
+        """Undo what is steered now, to the date; what the broker keeps stays as it is."""
+        self.faults.forget()
         self.recorder.stop()
-        self.resume()
+        self._portal.call(self._clock.return_to_date)
         self.set_available(True)
         for group_id in tuple(self._away):
             self.move_coordinator_back(group_id)
@@ -282,20 +274,3 @@ class Steering:
     def set_available(self, available: bool) -> None:
         """Cut all clients off and let none in, or let them in again."""
         self._portal.call(lambda: self._broker.set_available(available))
-
-
-def _owners(assignment: Mapping[str, Collection[tuple[str, int]]]) -> dict[tuple[str, int], str]:
-    owners: dict[tuple[str, int], str] = {}
-    for member, partitions in assignment.items():
-        for each in partitions:
-            if isinstance(each, str) or len(each) != 2 or each[1] < 0:
-                raise NotPossible(
-                    f"{member!r} gets pairs of a topic and a partition, [('clicks', 0)], and not {each!r}"
-                )
-            topic, index = each
-            other = owners.setdefault((topic, index), member)
-            if other != member:
-                raise NotPossible(
-                    f"{topic}-{index} cannot be pinned to both {other!r} and {member!r}: it has one owner"
-                )
-    return owners

@@ -103,6 +103,11 @@ def clear_faults(handle: Handle, _: Nothing) -> Json:
     return {}
 
 
+def fired(handle: Handle, _: Nothing) -> Json:
+    """Show what all faults have done so far, those that were removed as well, oldest first."""
+    return {"fired": [shown.fired(each) for each in handle.faults.fired]}
+
+
 def release(handle: Handle, asked: Release) -> Json:
     """Let requests go on that a fault holds, by default all of them; tells how many did."""
     return {"released": handle.faults[asked.fault].release(asked.count)}
@@ -122,5 +127,6 @@ ROUTES: Final = (
     route("GET", "/faults/{fault}", OneFault, fault),
     route("DELETE", "/faults/{fault}", OneFault, remove_fault),
     route("POST", "/faults/{fault}/release", Release, release),
+    route("GET", "/fired", Nothing, fired),
     route("POST", "/await/fired", HasFired, await_fired),
 )

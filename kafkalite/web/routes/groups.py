@@ -54,7 +54,7 @@ class Committed(Patient):
     group: str
     topic: str
     partition: int | None = None
-    offset: int | None = None
+    offset: int | Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,10 +121,11 @@ def await_stable(handle: Handle, asked: Stable) -> Json:
 
 
 def await_committed(handle: Handle, asked: Committed) -> Json:
-    """Wait until a group has committed `offset`, by default all that the topic has now."""
+    """Wait until a group has committed `offset`, one for all partitions or `{"0": 5}`, by default all there is now."""
+    offset = asked.offset if isinstance(asked.offset, int | None) else _by_partition(asked.offset)
     return shown.group(
         handle.await_committed(
-            asked.group, asked.topic, partition=asked.partition, offset=asked.offset, timeout=asked.timeout
+            asked.group, asked.topic, partition=asked.partition, offset=offset, timeout=asked.timeout
         )
     )
 
@@ -136,6 +137,13 @@ def await_positioned(handle: Handle, asked: Positioned) -> Json:
             asked.group, asked.topic, partition=asked.partition, offset=asked.offset, timeout=asked.timeout
         )
     )
+
+
+def _by_partition(offsets: Mapping[str, int]) -> dict[int, int]:
+    try:
+        return {int(partition): offset for partition, offset in offsets.items()}
+    except ValueError:
+        raise BadInput("'offset' has partitions as its names, as {\"0\": 5}") from None
 
 
 def _partition(name: str) -> tuple[str, int]:

@@ -81,6 +81,12 @@ def availability(handle: Handle, asked: Availability) -> Json:
     return {"available": asked.available}
 
 
+def let_go(handle: Handle, _: Nothing) -> Json:
+    """Undo what controls do now: no faults, no pins, time runs, the coordinator and the broker are here."""
+    handle.let_go()
+    return {}
+
+
 ROUTES: Final = (
     route("GET", "/clock", Nothing, clock),
     route("POST", "/clock/advance", Advance, advance),
@@ -89,4 +95,5 @@ ROUTES: Final = (
     route("POST", "/coordinator/away", SomeGroups, away),
     route("POST", "/coordinator/back", SomeGroups, back),
     route("POST", "/availability", Availability, availability),
+    route("POST", "/let-go", Nothing, let_go),
 )

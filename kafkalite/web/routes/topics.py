@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.record_json import bytes_in, decoded
 from kafkalite.testing.model.errors import NotThere
 from kafkalite.web import shown
 from kafkalite.web.answers import BadInput
@@ -17,6 +16,7 @@ from kafkalite.web.routing import route
 if TYPE_CHECKING:
     from kafkalite.testing import Handle
     from kafkalite.testing.model.batches import Text
+    from kafkalite.testing.model.views import Header
     from kafkalite.web.json_values import Json
 
 
@@ -41,12 +41,12 @@ class Produced:
     """Records that differ in their values only."""
 
     topic: str
-    values: tuple[str, ...] = ()
-    values_base64: tuple[str, ...] = ()
+    values: tuple[str | None, ...] = ()
+    values_base64: tuple[str | None, ...] = ()
     key: str | None = None
     key_base64: str | None = None
     partition: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] | tuple[Mapping[str, str | None], ...] = ()
     timestamp: int | None = None
 
 
@@ -108,7 +108,7 @@ def produce(handle: Handle, asked: Produced) -> Json:
         *values,
         key=asked.key if asked.key_base64 is None else _decoded("key_base64", asked.key_base64),
         partition=asked.partition,
-        headers=[(name, value.encode()) for name, value in asked.headers.items()],
+        headers=_headers(asked.headers),
         timestamp=asked.timestamp,
     )
     return {"records": [shown.record(record) for record in records]}
@@ -128,11 +128,26 @@ def consume(handle: Handle, asked: Consume) -> Json:
     return {"records": [shown.record(record) for record in found]}
 
 
-def _decoded(name: str, text: str) -> bytes:
+def _decoded(name: str, text: str | None) -> bytes | None:
     try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+        return decoded(text)
+    except ValueError as error:
         raise BadInput(f"{name!r} is no base64: {error}") from None
+
+
+def _headers(given: Mapping[str, str] | tuple[Mapping[str, str | None], ...]) -> list[Header]:
+    if isinstance(given, Mapping):
+        return [(name, value.encode()) for name, value in given.items()]
+    headers: list[Header] = []
+    for each in given:
+        name = each.get("name")
+        if name is None or not each.keys() <= {"name", "value", "value_base64"}:
+            raise BadInput(f"'headers' has {dict(each)}: each has a name, and a value or value_base64")
+        try:
+            headers.append((name, bytes_in(each, "value")))
+        except ValueError as error:
+            raise BadInput(f"the header {name!r} has no base64: {error}") from None
+    return headers
 
 
 ROUTES: Final = (

@@ -1,0 +1,58 @@
+"""A broker of a test's own that is seen and steered over HTTP only, as if it were in another process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
+
+import trio
+
+from kafkalite import Broker
+from kafkalite.clock import SteerableClock
+from kafkalite.config import load
+from kafkalite.server.listener import open_socket
+from kafkalite.testing.defaults import DEFAULTS, text_of
+from kafkalite.web.serving import serve
+from kafkalite_storage.memory_filesystem import MemoryFileSystem
+
+
+@contextmanager
+def broker_elsewhere() -> Iterator[tuple[str, str]]:
+    """Run a broker and its controls on a thread; gives its address and their URL."""
+    ready: Future[tuple[str, str]] = Future()
+    stopped = trio.Event()
+    token: list[trio.lowlevel.TrioToken] = []
+
+    async def main() -> None:
+        clock = SteerableClock()
+        properties = {name: text_of(value) for name, value in DEFAULTS.items()}
+        config = load(listen=["127.0.0.1:0"], data="/kafkalite", properties=properties)
+        broker = Broker(config, clock=clock, file_system=MemoryFileSystem())
+        with open_socket("127.0.0.1", 0) as listening:
+            async with broker, trio.open_nursery() as nursery:
+                await nursery.start(partial(serve, broker, clock=clock, listening=listening, own="127.0.0.1"))
+                token.append(trio.lowlevel.current_trio_token())
+                ready.set_result((broker.bootstrap, f"http://127.0.0.1:{listening.getsockname()[1]}"))
+                await stopped.wait()
+                nursery.cancel_scope.cancel()
+
+    def run() -> None:
+        try:
+            trio.run(main)
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    thread = threading.Thread(target=run, name="broker elsewhere")
+    thread.start()
+    try:
+        yield ready.result(20)
+    finally:
+        if token:
+            token[0].run_sync_soon(stopped.set)
+        thread.join(20)
+        assert not thread.is_alive(), "the broker does not end"

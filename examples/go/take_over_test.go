@@ -6,7 +6,7 @@ import (
 )
 
 // One reader of the ad clicks works, one stands by; when the first falls, the other goes on at once.
-// Each wait ends with what it waits for, and fails after ten seconds; no session of 45 seconds is waited for.
+// Each wait ends with what it waits for, and fails after half a minute; no session of 45 seconds is waited for.
 
 func TestTakeOverByFencing(t *testing.T) {
 	kafka, _, ben := twoReadersOfOnePartition(t)

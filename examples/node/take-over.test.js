@@ -1,5 +1,5 @@
 // One reader of the ad clicks works, one stands by; when the first falls, the other goes on at once.
-// Each wait ends with what it waits for, and fails after ten seconds; no session of 30 seconds is waited for.
+// Each wait ends with what it waits for, and fails after half a minute; no session of 30 seconds is waited for.
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'

@@ -30,10 +30,10 @@ def start_consumer(kafkalite):
 def test_a_click_whose_commit_fails_is_read_again(kafkalite, start_consumer):
     kafkalite.produce("clicks", "one")
     anna = start_consumer("anna")
-    hers = anna.poll(10)
+    hers = anna.poll(30)
     kafkalite.groups.fence("billing", "anna")
     ben = start_consumer("ben")
-    his = ben.poll(10)
+    his = ben.poll(30)
     assert hers.value() == his.value() == b"one"
 
     with pytest.raises(KafkaException) as failed:

@@ -12,7 +12,7 @@ def send(kafkalite):
 
     def send(click):
         producer.produce("clicks", click, on_delivery=lambda error, message: outcomes.append((error, message.offset())))
-        assert producer.flush(20) == 0
+        assert producer.flush(30) == 0
         return outcomes[-1]
 
     kafkalite.topics.create("clicks")

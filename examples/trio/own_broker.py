@@ -9,13 +9,13 @@ import kafkalite
 def produce(bootstrap: str) -> None:
     producer = Producer({"bootstrap.servers": bootstrap})
     producer.produce("greetings", b"hello from trio")
-    producer.flush(10)
+    producer.flush(30)
 
 
 def consume(bootstrap: str) -> str:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "g", "auto.offset.reset": "earliest"})
     consumer.subscribe(["greetings"])
-    message = consumer.poll(10)
+    message = consumer.poll(30)
     consumer.close()
     return message.value().decode()
 

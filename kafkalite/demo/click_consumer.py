@@ -13,7 +13,7 @@ from kafkalite.demo.reports import STOP, Commands, report
 
 _PREFIX: Final = len(b'{"click":')
 _CHUNK: Final = 500
-_COMMIT_TIMEOUT_MS: Final = 5000
+_COMMIT_TIMEOUT_MS: Final = 30_000
 _POLL_MS: Final = 1000
 """Records end a poll at once. A shorter one may end within a rebalance, and there kafka-python 3.0 can stall."""
 
@@ -42,6 +42,7 @@ class Biller:
         if not self._uncommitted:
             return
         offsets = dict(self._uncommitted)
+        asked_at = time.monotonic()
         try:
             self._consumer.commit(_commits(offsets), timeout_ms=_COMMIT_TIMEOUT_MS)
         except clients.kafka_error() as error:
@@ -49,7 +50,7 @@ class Biller:
             report("commit_refused", reason=repr(error))
             return
         self._uncommitted.clear()
-        report("committed", offsets={key.partition: offset for key, offset in offsets.items()})
+        report("committed", asked_at=asked_at, offsets={key.partition: offset for key, offset in offsets.items()})
 
     def leave(self) -> None:
         """Commit and leave the group."""

@@ -20,12 +20,13 @@ _USERS = 300
 @click.option("--rate", type=int, required=True)
 @click.option("--seconds", type=float, required=True)
 def main(*, bootstrap: str, topic: str, partitions: int, rate: int, seconds: float) -> None:
-    """Write clicks 0, 1, 2, … for some seconds; a user's clicks stay in order, on one partition."""
+    """Write clicks 0, 1, 2, … for some seconds at least, until told to stop; a user's clicks stay on one partition."""
     commands = Commands()
     producer = clients.producer(bootstrap_servers=bootstrap, linger_ms=20, batch_size=64 * 1024)
     users = [(f"user-{number}".encode(), number % partitions) for number in range(_USERS)]
     waiting: deque[clients.Delivery] = deque()
     acknowledged = failed = sent = 0
+    may_stop = False
 
     def count_answers() -> None:
         nonlocal acknowledged, failed
@@ -36,7 +37,8 @@ def main(*, bootstrap: str, topic: str, partitions: int, rate: int, seconds: flo
                 acknowledged += 1
 
     began = reported = time.monotonic()
-    while (elapsed := time.monotonic() - began) < seconds and STOP not in commands.received():
+    while (elapsed := time.monotonic() - began) < seconds or not may_stop:
+        may_stop = may_stop or STOP in commands.received()
         due = min(int(rate * elapsed), sent + max(1, int(rate * _REPORT_EVERY)))
         for number in range(sent, due):
             key, partition = users[number % _USERS]

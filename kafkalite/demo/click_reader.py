@@ -13,7 +13,7 @@ from kafkalite.demo.reports import STOP, Commands, report
 
 _CHUNK: Final = 2000
 _REPORT_EVERY: Final = 0.25
-_COMMIT_TIMEOUT_MS: Final = 5000
+_COMMIT_TIMEOUT_MS: Final = 30_000
 _POLL_MS: Final = 1000
 """Records end a poll at once. A shorter one may end within a rebalance, and there kafka-python 3.0 can stall."""
 

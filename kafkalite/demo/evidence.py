@@ -18,7 +18,7 @@ class Ownership:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What the broker said about who owns which partition of a group.
+    """What the broker said about who owns which partition of a group, and what the group has committed.
 
     It was so at some time between two monotonic seconds: when it was asked, and when it had answered.
     """
@@ -27,6 +27,7 @@ class Look:
     answered_at: float
     stable: bool
     owners: Mapping[str, frozenset[int]]
+    committed: Mapping[int, int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,11 +38,10 @@ class Crash:
     standby: str
     partition: int
     session_timeout: float
-    heartbeat_interval: float
     standby_joined_at: float
+    heard_at: float | None = None
+    """When the victim asked for the last commit that is known to have been made; its session began anew with it."""
     killed_at: float | None = None
-    committed: int | None = None
-    """What the broker held as the victim's last commit, asked for after its death and before anybody took over."""
     taken_over_at: float | None = None
 
 

@@ -15,12 +15,11 @@ _STOP_WITHIN = 5.0
 
 
 @asynccontextmanager
-async def own_broker(folder: Path, *, least_session_timeout: float) -> AsyncGenerator[str]:
+async def own_broker(folder: Path) -> AsyncGenerator[str]:
     """Run a broker until the block ends, and give its address; raises ActorFailedError if it does not start."""
     command = [
         sys.executable, "-m", "kafkalite.demo.leash",
         "serve", "--quiet", "--listen=127.0.0.1:0", f"--data={folder / 'data'}",
-        f"--set=group.min.session.timeout.ms={round(least_session_timeout * 1000)}",
     ]  # fmt: skip
     errors = folder / "broker.stderr"
     with errors.open("wb") as stderr:

@@ -35,7 +35,7 @@ class Pace:
     rate: int
     """Clicks a second that the producer asks for."""
     seconds: float
-    """How long it writes at least."""
+    """How long it writes at least; it goes on until the standby has taken over."""
     throttle: int
     """Clicks a second that each consumer of `billing` takes at most."""
     session_timeout: float
@@ -67,6 +67,7 @@ class Story:
         self._changed = trio.Event()
         self._billed: dict[str, int] = {}
         self._committed: dict[str, tuple[int, float]] = {}
+        self._asked_at: dict[str, float] = {}
         self._generation: dict[str, int] = {}
         self._heard: set[tuple[str, str]] = set()
         self.progress: dict[str, int] = {}
@@ -137,7 +138,6 @@ class Story:
             standby=STANDBY,
             partition=partition,
             session_timeout=self.pace.session_timeout,
-            heartbeat_interval=self.pace.heartbeat,
             standby_joined_at=joined_at,
         )
         self._tell("D has joined and owns nothing: a hot standby")
@@ -153,15 +153,15 @@ class Story:
         await self._until(self._victim_is_between_commits, "A has billed more than it has committed")
         await self._actors[VICTIM].kill()
         crash.killed_at = time.monotonic()
+        crash.heard_at = self._asked_at[VICTIM]
         self.evidence.revoked(VICTIM, None, crash.killed_at)
         self._tell(f"A is dead (SIGKILL); the broker waits for its session of {self.pace.session_timeout:g} s")
-        committed = await self._committed_by(GROUP)
-        crash.committed = committed.get(crash.partition, 0)
         await self._until(lambda: crash.partition in self.evidence.owned_by(STANDBY), "D owns A's partition")
         crash.taken_over_at = next(period.since for period in self.evidence.ownerships if period.member == STANDBY)
         waited = crash.taken_over_at - crash.killed_at
         self._tell(f"D owns partition {crash.partition}, {waited:.1f} s later")
         await self._until(lambda: (STANDBY, "began") in self._heard, "D reads A's partition")
+        await self._actors["producer"].tell(STOP)
 
     async def _two_other_groups_begin(self) -> None:
         for name in READERS:
@@ -230,6 +230,7 @@ class Story:
             self._billed[name] = report.integer("next")
         elif report.kind == "committed":
             self._committed[name] = max(report.offsets("offsets").values()), report.at
+            self._asked_at[name] = report.number("asked_at")
         elif report.kind in ("produced", "finished"):
             self.progress[name] = evidence.sent = report.integer("sent")
             evidence.acknowledged = report.integer("acknowledged")
@@ -253,9 +254,11 @@ class Story:
     async def _watch(self) -> None:
         while True:
             self.evidence.ends = await self._ask(self._watcher.ends)
-            for group in (GROUP, *READERS):
+            look = await self._ask(self._watcher.look, GROUP + self._suffix)
+            self.evidence.looks.append(look)
+            self.evidence.committed[GROUP] = dict(look.committed)
+            for group in READERS:
                 self.evidence.committed[group] = await self._committed_by(group)
-            self.evidence.looks.append(await self._ask(self._watcher.look, GROUP + self._suffix))
             self._notify()
             await trio.sleep(self.pace.look_every)
 

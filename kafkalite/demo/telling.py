@@ -54,8 +54,7 @@ async def _told(pace: Pace, bootstrap: str | None, as_program: bool) -> bool:
         try:
             async with AsyncExitStack() as stack:
                 if bootstrap is None:
-                    broker = own_broker(folder, least_session_timeout=pace.session_timeout)
-                    address = await stack.enter_async_context(broker)
+                    address = await stack.enter_async_context(own_broker(folder))
                     screen.tell(f"a broker of the demo's own listens on {address}")
                 else:
                     address = bootstrap

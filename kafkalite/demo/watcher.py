@@ -7,7 +7,7 @@ from typing import Final, cast
 from kafkalite.demo import clients
 from kafkalite.demo.evidence import Look
 
-_TIMEOUT_MS: Final = 5_000
+_TIMEOUT_MS: Final = 10_000
 
 
 class Watcher:
@@ -36,15 +36,16 @@ class Watcher:
         return {key.partition: offset.offset for key, offset in found.items() if offset.offset >= 0}
 
     def look(self, group: str) -> Look:
-        """Tell who owns which partition of a group, by client id."""
+        """Tell who owns which partition of a group, by client id, and what it has committed."""
         asked_at = time.monotonic()
+        committed = self.committed(group)
         described = self._admin.describe_groups([group])[group]
         answered_at = time.monotonic()
         owners: dict[str, frozenset[int]] = {}
         for member in cast("list[Mapping[str, object]]", described["members"]):
             owners[str(member["client_id"])] = self._owned(member["member_assignment"])
         stable = described["group_state"] == "Stable"
-        return Look(asked_at=asked_at, answered_at=answered_at, stable=stable, owners=owners)
+        return Look(asked_at=asked_at, answered_at=answered_at, stable=stable, owners=owners, committed=committed)
 
     def _owned(self, assignment: object) -> frozenset[int]:
         if not isinstance(assignment, Mapping):

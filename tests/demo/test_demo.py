@@ -4,9 +4,9 @@ import importlib.util
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from kafkalite.cli import demo as demo_command
 from kafkalite.cli.commands import kafkalite
 
-WITHIN = 60  # seconds, on the busiest of machines; the command itself aims at less than 20
+WITHIN = 300  # seconds, on the busiest of machines; the command itself aims at less than 30
 
 
 def test_the_fast_story_keeps_every_promise(tmp_path: Path) -> None:
@@ -52,14 +52,23 @@ def test_an_interrupted_story_leaves_nothing_behind(tmp_path: Path, number: sign
     assert process.stderr is not None
     first = process.stderr.readline()
     assert "a broker of the demo's own listens on" in first
-    host, _, port = first.split()[-1].rpartition(":")
+    assert len(still_running(tmp_path)) > 1, "it, and its broker"
     process.send_signal(number)
     output, errors = process.communicate(timeout=WITHIN)
     assert (process.returncode, output) == (130, "")
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((host, int(port)), timeout=WITHIN)
+    assert still_running(tmp_path) == []
+
+
+def still_running(temporary: Path) -> list[str]:
+    """Name the processes that put their temporary files there; the broker's port may be somebody else's by now."""
+    found: list[str] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"TMPDIR={temporary}\0".encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text())
+    return found
 
 
 def test_missing_packages_are_one_line_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ ALL = {ONE_OWNER, STANDBY, STAYS, RESUMES, TAIL, BILLED, GROUPS, REPLAY}
 
 def look(at: float, **owners: set[int]) -> Look:
     named = {name: frozenset(owned) for name, owned in owners.items()}
-    return Look(asked_at=at, answered_at=at + 0.01, stable=True, owners=named)
+    return Look(asked_at=at, answered_at=at + 0.01, stable=True, owners=named, committed={0: 1, 1: 1})
 
 
 def a_story_that_went_well() -> Evidence:
@@ -40,10 +40,9 @@ def a_story_that_went_well() -> Evidence:
             standby="D",
             partition=0,
             session_timeout=3.0,
-            heartbeat_interval=0.5,
             standby_joined_at=5.0,
+            heard_at=9.8,
             killed_at=10.0,
-            committed=1,
             taken_over_at=13.0,
         ),
         sent=10,
@@ -92,6 +91,25 @@ def test_an_answer_that_took_until_after_the_take_over_breaks_nothing() -> None:
     assert broken(evidence) == set()
 
 
+def test_a_heartbeat_that_was_late_before_the_end_breaks_nothing() -> None:
+    evidence = a_story_that_went_well()
+    taken_over(evidence, at=12.81)
+    evidence.looks.append(look(12.8, B={1}, D={0}))
+    assert broken(evidence) == set()
+
+
+def test_a_commit_that_was_on_its_way_when_its_process_died_is_the_last() -> None:
+    evidence = a_story_that_went_well()
+    evidence.looks.insert(1, replace(look(10.1, A={0}, B={1}, D=set()), committed={0: 0, 1: 1}))
+    assert broken(evidence) == set()
+
+
+def test_what_was_committed_after_the_take_over_is_not_the_victims() -> None:
+    evidence = a_story_that_went_well()
+    evidence.looks.append(replace(look(12.9, B={1}, D={0}), answered_at=13.1, committed={0: 5, 1: 5}))
+    assert broken(evidence) == set()
+
+
 def test_the_numbers_behind_a_verdict_are_told() -> None:
     evidence = a_story_that_went_well()
     assert numbers(evidence, RESUMES) == "partition 0: A had committed 1, D began at 1"
@@ -131,10 +149,14 @@ def broker_never_shows_the_standby(evidence: Evidence) -> None:
     evidence.looks[:] = [look(6.0, A={0}, B={1}), look(10.5, A={0}, B={1})]
 
 
-def taken_over_at_once(evidence: Evidence) -> None:
+def taken_over(evidence: Evidence, *, at: float) -> None:
     assert evidence.crash is not None
-    evidence.crash.taken_over_at = 11.0
-    evidence.ownerships[2].since = 11.0
+    evidence.crash.taken_over_at = at
+    evidence.ownerships[2].since = at
+
+
+def taken_over_too_early(evidence: Evidence) -> None:
+    taken_over(evidence, at=12.7)
 
 
 def broker_names_another_owner(evidence: Evidence) -> None:
@@ -198,7 +220,7 @@ def the_replay_differs(evidence: Evidence) -> None:
         (standby_owns_early, {STANDBY}),
         (broker_shows_standby_with_a_partition, {STANDBY}),
         (broker_never_shows_the_standby, {STANDBY}),
-        (taken_over_at_once, {STAYS}),
+        (taken_over_too_early, {STAYS}),
         (broker_names_another_owner, {STANDBY, STAYS}),
         (broker_drops_the_dead_too_early, {STAYS}),
         (resumes_too_late, {RESUMES, TAIL}),
@@ -219,6 +241,13 @@ def test_a_breach_is_found_by_the_promise_it_breaks(breach: Callable[[Evidence],
     evidence = a_story_that_went_well()
     breach(evidence)
     assert broken(evidence) == promises
+
+
+def test_what_was_committed_is_not_guessed() -> None:
+    evidence = a_story_that_went_well()
+    evidence.looks[:] = [look for look in evidence.looks if look.asked_at < 10 or look.asked_at > 13]
+    assert broken(evidence) == {STAYS, RESUMES, TAIL}
+    assert numbers(evidence, RESUMES) == "no evidence: nothing is known of the last commit of A"
 
 
 def test_a_verdict_says_what_has_not_happened() -> None:

@@ -43,19 +43,22 @@ def addresses(tmp_path: Path) -> Iterator[dict[str, str]]:
 def test_the_blocks_print_what_they_show(addresses: dict[str, str]) -> None:
     stopping = threading.Event()
     threads = [threading.Thread(target=read, args=[addresses, name, stopping]) for name in ("anna", "ben")]
-    for command, expected in shown()[1:]:
-        if "await/stable" in command and not threads[0].is_alive():
-            for thread in threads:
-                thread.start()
-        for stands, real in addresses.items():
-            command = command.replace(stands, real)
-        curl = [program("curl"), "--silent", "--show-error", *shlex.split(command)[1:]]
-        printed = subprocess.run(curl, capture_output=True, text=True, check=True).stdout
-        pattern = re.escape(expected).replace(re.escape("..."), ".*")
-        assert re.fullmatch(pattern, printed), f"{command}\n{printed}"
-    stopping.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for command, expected in shown()[1:]:
+            if "await/stable" in command and threads[0].ident is None:
+                for thread in threads:
+                    thread.start()
+            for stands, real in addresses.items():
+                command = command.replace(stands, real)
+            curl = [program("curl"), "--silent", "--show-error", *shlex.split(command)[1:]]
+            printed = subprocess.run(curl, capture_output=True, text=True, check=True).stdout
+            pattern = re.escape(expected).replace(re.escape("..."), ".*")
+            assert re.fullmatch(pattern, printed), f"{command}\n{printed}"
+    finally:
+        stopping.set()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
 
 
 def shown() -> list[tuple[str, str]]:

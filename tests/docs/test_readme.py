@@ -29,7 +29,7 @@ def test_the_test_of_the_readme_passes(pytester: pytest.Pytester) -> None:
 def test_the_trio_program_of_the_readme_runs(tmp_path: Path) -> None:
     [_, program] = python_blocks()
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"bootstrap\.servers=127\.0\.0\.1:\d+\n", done.stdout)

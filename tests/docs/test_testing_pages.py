@@ -44,9 +44,9 @@ def test_the_file_of_faults_works(tmp_path: Path) -> None:
         assert found is not None
         producer = Producer({"bootstrap.servers": found.group(1), "retry.backoff.ms": 10})
         producer.produce("orders", b"one")
-        assert producer.flush(10) == 0
+        assert producer.flush(30) == 0
         broker.terminate()
-        _, logged = broker.communicate(timeout=20)
+        _, logged = broker.communicate(timeout=60)
     assert logged.count("answered NOT_LEADER_OR_FOLLOWER [the leader has moved]") == 2
 
 

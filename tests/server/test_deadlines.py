@@ -1,10 +1,12 @@
 """Deadlines on a virtual clock."""
 
+import socket
+
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
-from kafkalite.deadlines import Deadlines
+from kafkalite.deadlines import Deadline, Deadlines
 
 
 async def test_calls_are_made_in_the_order_in_which_they_are_due(
@@ -42,6 +44,29 @@ async def test_a_cancelled_call_is_not_made(autojump_clock: MockClock, nursery: 
     await trio.sleep(2)
     kept.cancel()  # too late, and harmless
     assert seen == ["kept"]
+
+
+async def test_what_came_while_the_loop_stood_still_is_heard_before_anything_is_due(
+    mock_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines = Deadlines()
+    nursery.start_soon(deadlines.run)
+    ended: list[int] = []
+    for number in range(20):  # trio wakes tasks in an order of its own
+        here, there = socket.socketpair()
+        with here, there:
+            session = deadlines.call_at(trio.current_time() + 10, lambda number=number: ended.append(number))
+
+            async def hear(here: socket.socket = here, session: Deadline = session) -> None:
+                await trio.lowlevel.wait_readable(here)
+                session.cancel()
+
+            nursery.start_soon(hear)
+            await wait_all_tasks_blocked()
+            there.send(b"a heartbeat")
+            mock_clock.jump(11)
+            await wait_all_tasks_blocked()
+    assert ended == []
 
 
 async def test_cancelled_calls_do_not_pile_up(autojump_clock: MockClock) -> None:

@@ -54,7 +54,7 @@ def join(broker: Handle, client: type[Member]) -> Iterator[Join]:
     if members:
         end_all_polls(broker)
     for member in members:
-        member.join(20)
+        member.join(30)
         assert not member.is_alive(), f"{member.client_id} does not end"
 
 

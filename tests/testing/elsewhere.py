@@ -50,9 +50,9 @@ def broker_elsewhere() -> Iterator[tuple[str, str]]:
     thread = threading.Thread(target=run, name="broker elsewhere")
     thread.start()
     try:
-        yield ready.result(20)
+        yield ready.result(60)
     finally:
         if token:
             token[0].run_sync_soon(stopped.set)
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive(), "the broker does not end"

@@ -75,7 +75,7 @@ async def faulty_broker(**topics: int) -> AsyncIterator[tuple[Faulty, ProtocolCl
             return ProtocolClient(streams[-1])
 
         clock.freeze()
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             yield Faulty(broker, clock, connect), await connect()
         for stream in streams:
             await trio.aclose_forcefully(stream)

@@ -23,12 +23,12 @@ def produce_confluent(broker: Handle, value: bytes, **settings: Any) -> None:
     config = {"bootstrap.servers": broker.bootstrap, "retry.backoff.ms": 10, "logger": _QUIET, **settings}
     producer = confluent_kafka.Producer(config)
     producer.produce("clicks", value, partition=0)
-    assert producer.flush(10) == 0
+    assert producer.flush(30) == 0
 
 
 def produce_kafka_python(broker: Handle, value: bytes, **settings: Any) -> None:
     producer = kafka.KafkaProducer(bootstrap_servers=broker.bootstrap, retry_backoff_ms=10, **settings)
-    producer.send("clicks", value, partition=0).get(timeout=10)
+    producer.send("clicks", value, partition=0).get(timeout=30)
     producer.close()
 
 
@@ -101,8 +101,7 @@ def test_a_commit_of_kafka_python_fails(broker: Handle) -> None:
         "clicks", bootstrap_servers=broker.bootstrap, group_id="readers", auto_offset_reset="earliest"
     )
     made.config["enable_auto_commit"] = False
-    while not made.poll(timeout_ms=1000):
-        pass
+    assert made.poll(timeout_ms=30_000)
     with (
         broker.faults.error("OffsetCommit", "ILLEGAL_GENERATION"),
         pytest.raises(kafka.errors.CommitFailedError),
@@ -117,9 +116,9 @@ def test_a_reader_goes_on_where_only_the_others_partition_fails(broker: Handle, 
     broker.produce("clicks", "read", partition=1)
     with broker.faults.error("Fetch", "KAFKA_STORAGE_ERROR", topic="clicks", partition=0) as fault:
         reader = join("anna")
-        assert reader.read.get(timeout=10) == (1, 0, b"read")
+        assert reader.read.get(timeout=30) == (1, 0, b"read")
         fault.await_fired()
-    assert reader.read.get(timeout=10) == (0, 0, b"never read")
+    assert reader.read.get(timeout=30) == (0, 0, b"never read")
 
 
 # Delays and holds
@@ -131,10 +130,10 @@ def test_a_delayed_fetch_delays_nobody_else(broker: Handle, join: Join) -> None:
         delay.await_fired()
         fast = join("fast", group="b")
         broker.produce("clicks", "one", partition=2)
-        assert fast.read.get(timeout=10) == (2, 0, b"one")
+        assert fast.read.get(timeout=30) == (2, 0, b"one")
         assert slow.read.empty()
     broker.clock.advance(3600, keep_alive=["slow", "fast"])
-    assert slow.read.get(timeout=10) == (2, 0, b"one")
+    assert slow.read.get(timeout=30) == (2, 0, b"one")
 
 
 def test_a_request_is_held_until_it_is_released(broker: Handle) -> None:
@@ -145,7 +144,7 @@ def test_a_request_is_held_until_it_is_released(broker: Handle) -> None:
         assert (producer.flush(0.1), hold.held, fired.released) == (1, 1, False)
         assert values(broker) == []
         assert hold.release() == 1
-        assert producer.flush(10) == 0
+        assert producer.flush(30) == 0
     assert values(broker) == [b"one"]
     assert hold.fired[0].released
 
@@ -157,7 +156,7 @@ def test_what_is_held_goes_on_when_the_fault_ends(broker: Handle) -> None:
         hold.await_fired()
         broker.consume("clicks")  # it is written
         assert producer.flush(0.1) == 1
-    assert producer.flush(10) == 0
+    assert producer.flush(30) == 0
 
 
 def test_a_held_call_is_awaited_from_asyncio(broker: Handle) -> None:
@@ -232,12 +231,12 @@ def test_confluent_finds_the_corruption(broker: Handle, consumer: confluent_kafk
     broker.produce("clicks", "one", partition=0)
     with broker.faults.corrupt(topic="clicks", times=1) as fault:
         consumer.assign([confluent_kafka.TopicPartition("clicks", 0, 0)])
-        damaged = consumer.poll(10)
+        damaged = consumer.poll(30)
         assert damaged.error().code() == confluent_kafka.KafkaError._BAD_MSG
         fault.await_fired()
     assert broker.records("clicks")[0].text == "one"
     consumer.assign([confluent_kafka.TopicPartition("clicks", 0, 0)])
-    assert consumer.poll(10).value() == b"one"
+    assert consumer.poll(30).value() == b"one"
 
 
 def test_kafka_python_finds_the_corruption(broker: Handle) -> None:
@@ -245,7 +244,7 @@ def test_kafka_python_finds_the_corruption(broker: Handle) -> None:
     reader = kafka.KafkaConsumer(bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest", check_crcs=True)
     reader.assign([kafka.TopicPartition("clicks", 0)])
     with broker.faults.corrupt(), pytest.raises(kafka.errors.CorruptRecordError):
-        reader.poll(timeout_ms=10_000)
+        reader.poll(timeout_ms=30_000)
     reader.close()
 
 
@@ -270,7 +269,7 @@ def test_a_client_tells_that_it_is_throttled(broker: Handle) -> None:
     )
     with broker.faults.throttle("Produce", 0.25):
         producer.produce("clicks", b"one", partition=0)
-        assert producer.flush(10) == 0
+        assert producer.flush(30) == 0
     producer.poll(0)
     assert told == [0.25]
 
@@ -280,12 +279,12 @@ def test_a_client_that_only_tells_of_its_throttling_is_held_back_by_the_broker(b
     with broker.clock.frozen():
         broker.faults.throttle("Produce", 60, times=1)
         producer.produce("clicks", b"one", partition=0)
-        assert producer.flush(10) == 0
+        assert producer.flush(30) == 0
         producer.produce("clicks", b"two", partition=0)
         assert producer.flush(0.3) == 1, "it was sent at once, and not looked at"
         produce_confluent(broker, b"of another client")
         broker.clock.advance(60)
-        assert producer.flush(10) == 0
+        assert producer.flush(30) == 0
     assert values(broker) == [b"one", b"of another client", b"two"]
 
 
@@ -294,7 +293,7 @@ def test_a_client_that_waits_by_itself_goes_on(broker: Handle) -> None:
     broker.faults.throttle("Produce", 0.1, times=1)
     with broker.requests.recording() as log:
         for value in (b"one", b"two"):
-            producer.send("clicks", value, partition=0).get(timeout=10)
+            producer.send("clicks", value, partition=0).get(timeout=30)
     producer.close()
     first, second = log.find("Produce")
     assert (first.response.throttle_time_ms, second.response.throttle_time_ms) == (100, 0)
@@ -307,7 +306,7 @@ def test_a_throttled_reader_reads_on(broker: Handle, join: Join) -> None:
     reader = join("anna")
     for number in range(3):
         broker.produce("clicks", f"{number}", partition=0)
-        assert reader.read.get(timeout=10) == (0, number, f"{number}".encode())
+        assert reader.read.get(timeout=30) == (0, number, f"{number}".encode())
     assert len(fault.fired) >= 3
 
 

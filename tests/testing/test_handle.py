@@ -24,7 +24,7 @@ pytestmark = pytest.mark.also_over_http
 def test_a_member_reads_what_the_handle_produced(broker: Handle, join: Join) -> None:
     broker.produce("clicks", "one", "two", partition=1)
     member = join("reader")
-    assert [member.read.get(timeout=10) for _ in range(2)] == [(1, 0, b"one"), (1, 1, b"two")]
+    assert [member.read.get(timeout=30) for _ in range(2)] == [(1, 0, b"one"), (1, 1, b"two")]
 
 
 @BOTH
@@ -58,7 +58,7 @@ def test_a_wait_for_records_of_a_partition_that_a_new_topic_lacks_ends_and_conce
     broker.topics.create("later", 1)
     broker.produce("later", "one")
     with pytest.raises(LookupError, match=r"topic 'later' has 1 partition\(s\), and no 5"):
-        wait.result(timeout=10)
+        wait.result(timeout=30)
 
 
 def awaited(broker: Handle) -> list[Coroutine[Any, Any, object]]:
@@ -133,7 +133,7 @@ def test_a_reader_of_the_latest_misses_nothing_once_it_is_positioned(broker: Han
     member = join("reader", reset="latest")
     broker.await_positioned("readers")
     broker.produce("clicks", "after", partition=0)
-    assert member.read.get(timeout=10) == (0, 1, b"after")
+    assert member.read.get(timeout=30) == (0, 1, b"after")
 
 
 def test_a_position_is_awaited(broker: Handle, join: Join) -> None:
@@ -253,7 +253,7 @@ def test_groups_are_listed_and_deleted(broker: Handle, join: Join) -> None:
     with pytest.raises(ValueError, match="NON_EMPTY_GROUP"):
         broker.groups.delete("readers")
     member.ask_to_stop()
-    assert member.has_ended.wait(10)
+    assert member.has_ended.wait(30)
     broker.groups.delete("readers")
     assert broker.groups["readers"].state == "Dead"
     with pytest.raises(ValueError, match="GROUP_ID_NOT_FOUND"):
@@ -262,7 +262,7 @@ def test_groups_are_listed_and_deleted(broker: Handle, join: Join) -> None:
 
 def test_large_records_leave_a_broker_in_memory(broker: Handle, join: Join) -> None:
     broker.produce("clicks", b"x" * 900_000, partition=0)
-    assert len(join("reader").read.get(timeout=10)[2] or b"") == 900_000
+    assert len(join("reader").read.get(timeout=30)[2] or b"") == 900_000
 
 
 def test_brokers_know_nothing_of_each_other() -> None:

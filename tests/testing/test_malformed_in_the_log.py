@@ -16,7 +16,7 @@ from kafkalite.testing.handles.request_log import Requests
 def send(broker: Handle, frame: bytes) -> None:
     """Send a frame and wait for the broker to close the connection."""
     host, _, port = broker.bootstrap.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(struct.pack(">i", len(frame)) + frame)
         assert connection.recv(1) == b""
 

@@ -40,13 +40,13 @@ async def test_an_async_call_that_ends_after_the_way_was_closed_harms_nobody(nur
 
     caller = threading.Thread(target=call)
     caller.start()
-    with trio.fail_after(10):
+    with trio.fail_after(30):
         while not goes_on.statistics().tasks_waiting:
             await trio.lowlevel.checkpoint()
     portal.close()
     goes_on.set()
     await wait_all_tasks_blocked()
-    caller.join(10)
+    caller.join(30)
     assert len(failures) == 1
 
 

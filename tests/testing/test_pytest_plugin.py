@@ -21,10 +21,10 @@ TWENTY_TESTS = """
         assert list(kafkalite.topics) == []
         producer = Producer({"bootstrap.servers": kafka_bootstrap})
         producer.produce("orders", str(number).encode())
-        assert producer.flush(10) == 0
+        assert producer.flush(30) == 0
         consumer = Consumer({"bootstrap.servers": kafka_bootstrap, "group.id": "g", "auto.offset.reset": "earliest"})
         consumer.subscribe(["orders"])
-        message = consumer.poll(10)
+        message = consumer.poll(30)
         assert message.value() == str(number).encode()
         consumer.close()
 """
@@ -98,12 +98,12 @@ def test_controls_end_with_a_scratch(pytester: pytest.Pytester) -> None:
         def test_finds_none(kafkalite_scratch):
             producer = Producer({"bootstrap.servers": kafkalite_scratch.bootstrap})
             producer.produce("t", "one")
-            assert producer.flush(10) == 0
+            assert producer.flush(30) == 0
             consumer = Consumer({
                 "bootstrap.servers": kafkalite_scratch.bootstrap, "group.id": "g", "auto.offset.reset": "earliest"
             })
             consumer.subscribe(["t"])
-            assert consumer.poll(10).value() == b"one"
+            assert consumer.poll(30).value() == b"one"
             consumer.close()
     """)
     result(pytester).assert_outcomes(passed=2)

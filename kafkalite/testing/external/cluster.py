@@ -13,7 +13,7 @@ from kafkalite_wire.error_codes import ErrorCode
 if TYPE_CHECKING:
     from kafkalite.config.address import HostPort
 
-_SETTLING: Final = 10.0
+_SETTLING: Final = 30.0
 _PAUSE: Final = 0.05
 _NOT_YET: Final = (
     ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,

@@ -32,8 +32,8 @@ _LAST_SECOND: Final = 253_402_300_799
 """The last second of the year 9999, since 1970: no date that is shown can be later."""
 _SHARE_OF_SESSION: Final = 3
 """Members that are kept alive beat this many times a session, as clients do by default."""
-_PATIENCE: Final = 4.0
-"""Seconds of the machine's clock in which a live client surely answers: it beats every three by default."""
+_PATIENCE: Final = 10.0
+"""Seconds of the machine's clock in which a live client answers, busy as it may be: it beats every three by default."""
 _TURNS: Final = 3
 """Turns of the loop in which tasks that have been woken do their work and sleep again."""
 

@@ -13,7 +13,7 @@ from kafkalite.testing.model.errors import NotInTime
 
 T = TypeVar("T")
 
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0
 """Seconds, on the test's clock, that are waited for anything by default."""
 
 

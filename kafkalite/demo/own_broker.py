@@ -20,6 +20,7 @@ async def own_broker(folder: Path) -> AsyncGenerator[str]:
     command = [
         sys.executable, "-m", "kafkalite.demo.leash",
         "serve", "--quiet", "--listen=127.0.0.1:0", f"--data={folder / 'data'}",
+        "--set=group.min.session.timeout.ms=1000",
     ]  # fmt: skip
     errors = folder / "broker.stderr"
     with errors.open("wb") as stderr:

@@ -9,7 +9,7 @@ _FASTEST_RATE = 33_000
 
 
 @click.command()
-@click.option("--fast", is_flag=True, help="Tell it in under 20 seconds: lower rate, shorter session timeout and scenes.")
+@click.option("--fast", is_flag=True, help="Tell it in under 20 seconds: lower rate, shorter session timeout.")
 @click.option(
     "--rate",
     type=click.IntRange(30, 1_000_000),

@@ -88,6 +88,7 @@ class HttpRecorder:
     @property
     def log(self) -> HttpLog:
         """The log that records, or recorded last. Raises LookupError if there never was one."""
+        # Unlike `/requests/log` this refuses where there is none, in the broker's words.
         begun: int = self._controls.get("/requests/raw", since=_NONE_OF_THEM)["begun"]
         return self._logs.setdefault(begun, HttpLog(self._controls, begun))
 

@@ -7,13 +7,22 @@ Must not hold logic of its own: a command turns options into a call, and its res
 
 def main() -> None:
     """Run the command line of this process; never returns."""
+    import errno
     import os
+    import sys
 
     if os.getpid() == 1:
         _end_when_told()
     from kafkalite.cli.commands import kafkalite
 
-    kafkalite()
+    try:
+        kafkalite()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        # What waits in the buffer of the output would fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(f"Error: cannot write: {error.strerror}")
 
 
 def _end_when_told() -> None:

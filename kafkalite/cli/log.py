@@ -1,5 +1,6 @@
 """`kafkalite log`: look into the files of a data directory, without Java and without a broker."""
 
+import errno
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,9 +71,8 @@ def dump(*, paths: tuple[str, ...], records: bool, start: int, limit: int | None
                     click.echo(row_as_json(row, file) if as_json else row_as_text(row))
             except UnknownFile as error:
                 raise click.UsageError(str(error)) from None
-            except BrokenPipeError:
-                raise
             except (OSError, ValueError) as error:
+                _raise_if_of_output(error)
                 click.echo(f"{file} cannot be read: {error}", err=True)
                 failed = True
     if failed:
@@ -103,13 +103,18 @@ def verify(*, paths: tuple[str, ...], as_json: bool) -> None:
         for path in paths:
             try:
                 check(ReadOnlyFiles(), str(Path(path)), report)
-            except BrokenPipeError:
-                raise
             except OSError as error:
+                _raise_if_of_output(error)
                 raise click.ClickException(f"{path} cannot be read: {error}") from None
         click.echo(summary_as_json(report) if as_json else summary_as_text(report))
     if not report.is_sound:
         raise SystemExit(_FAILED)
+
+
+def _raise_if_of_output(error: Exception) -> None:
+    """Raise an error of writing, which says nothing of the file that is read."""
+    if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC):
+        raise error
 
 
 @contextmanager

@@ -22,6 +22,7 @@ def injector(node: Callable[[], Node], engine: Engine, *, fetched: FetchedPartit
         engine,
         now=deadlines.now,
         call_at=deadlines.call_at,
+        guard=deadlines.unforeseen.guard,
         topic_name=lambda key: node().topic_name(key),
         chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
         fetched=fetched,

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +14,17 @@ from kafkalite.cli.commands import COMMANDS, kafkalite
 def test_version_is_the_packages() -> None:
     result = CliRunner().invoke(kafkalite, ["--version"])
     assert (result.exit_code, result.output) == (0, f"kafkalite {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["groups", "assign", "--strategy=range", "--members=A", "--topic=t:3"], ["log", "verify", "docs"]],
+)
+def test_output_that_does_not_fit_on_a_disk_is_told_in_words(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "kafkalite", *arguments]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "Error: cannot write: No space left on device\n")
 
 
 def test_help_lists_every_command_without_importing_it() -> None:

@@ -129,6 +129,10 @@ def test_a_group_with_members_is_not_reset(run: Run, bootstrap: str) -> None:
 def test_a_group_forgets_and_is_deleted(run: Run, told: Told) -> None:
     filled(run, "past", partitions=2)
     reset_to(told, "forgetful", "earliest", "-t", "past", "--execute")
+    nothing = run("groups", "delete-offsets", "forgetful", "-t", "pasta")
+    assert nothing.exit_code == 4
+    assert "there is no offset of group 'forgetful' for topic 'pasta'" in nothing.output
+    assert "Did you mean past?" in nothing.output
     assert run("groups", "delete-offsets", "forgetful", "-t", "past:1").output == "forgetful has forgotten 1 offset.\n"
     assert [row["partition"] for row in told("groups", "describe", "forgetful")[0]["partitions"]] == [0]
     assert told("groups", "delete", "forgetful", "--yes") == [{"group": "forgetful", "error": None}]

@@ -40,6 +40,7 @@ class Faulty:
             engine,
             now=node.now,
             call_at=node.deadlines.call_at,
+            guard=node.unforeseen.guard,
             topic_name=node.topic_name,
             chances=lambda seed: Random(seed).random,
         )

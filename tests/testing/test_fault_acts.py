@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import select
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import trio
@@ -93,6 +95,32 @@ async def test_calls_are_held_until_they_are_released_in_the_order_in_which_they
                 0
             ].base_offset == offset
         assert [fired.released for fired in broker.fired] == [True, True, True]
+
+
+async def test_a_call_that_fails_when_it_is_released_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with faulty_broker(t=1) as (broker, client):
+        rule = broker.inject(api="Produce", hold=True)
+        other = await broker.connect()
+        for producer in (client, other):
+            await producer.send(produce(("t", 0)), 9)
+            await (await broker.connect()).call(MetadataRequest(topics=()), 9)
+        with monkeypatch.context() as patched:
+            patched.setattr(type(broker.node), "append", fail_once(type(broker.node).append))
+            assert rule.release() == 2
+        assert await client.is_closed()
+        assert await base_offset(other) == 0
+
+
+def fail_once(append: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function that fails at its first call, and then is the one that was given."""
+    failures = iter([RuntimeError("a bug")])
+
+    def append_or_fail(*arguments: Any, **options: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return append(*arguments, **options)
+
+    return append_or_fail
 
 
 async def test_a_call_that_is_released_when_its_client_has_gone_is_still_done() -> None:

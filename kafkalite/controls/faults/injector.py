@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from kafkalite.controls.faults.fetched import FetchedPartitions
 from kafkalite.controls.faults.firings import Firings
-from kafkalite.controls.faults.rule import CallAt, FaultRule, Surroundings
+from kafkalite.controls.faults.rule import CallAt, FaultRule, Guard, Surroundings
 
 if TYPE_CHECKING:
     from kafkalite.controls.engine import Engine
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 class Injector:
     """The faults of one engine; of those that match a call, the one that was added first acts.
 
-    ``now`` and ``call_at`` tell the time that delays and windows go by; ``chances`` makes a source of numbers in [0, 1)
-    of a seed. ``fetched`` has observed the engine since before the first client was there, because fetch sessions say
-    only once what they are about; without it, the injector itself must be as early.
+    ``now`` and ``call_at`` tell the time that delays and windows go by; ``guard`` makes the calls that are released;
+    ``chances`` makes a source of numbers in [0, 1) of a seed. ``fetched`` has observed the engine since before the
+    first client was there, because fetch sessions say only once what they are about; without it, the injector itself
+    must be as early.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Injector:
         *,
         now: Callable[[], float],
         call_at: CallAt,
+        guard: Guard,
         topic_name: TopicName,
         chances: Callable[[int], Callable[[], float]],
         fetched: FetchedPartitions | None = None,
@@ -43,6 +45,7 @@ class Injector:
         self._surroundings = Surroundings(
             now=now,
             call_at=call_at,
+            guard=guard,
             topic_name=topic_name,
             chances=chances,
             fetched=fetched,

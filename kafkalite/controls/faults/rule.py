@@ -31,12 +31,21 @@ class CallAt(Protocol):
         ...
 
 
+class Guard(Protocol):
+    """Makes a call for somebody who does not ask at the moment."""
+
+    def __call__(self, what: str, call: Callable[[], None], fail: Callable[[str], None], /) -> None:
+        """Make the call, which is ``what``; should it fail, ``fail`` is given the reason."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What faults need of whoever has the engine. ``chances`` makes a source of numbers in [0, 1) of a seed."""
 
     now: Callable[[], float]
     call_at: CallAt
+    guard: Guard
     topic_name: TopicName
     chances: Callable[[int], Callable[[], float]]
     fetched: FetchedPartitions
@@ -106,7 +115,7 @@ class FaultRule:
         released, self._held = self._held[:count], self._held[len(self._held[:count]) :]
         for held in released:
             self._around.firings.note_released(held.fired)
-            held.go_on()
+            self._around.guard("a call that was held", held.go_on, held.owed.fail)
         return len(released)
 
     def forget_held(self) -> None:

@@ -6,7 +6,7 @@ LISTEN = 127.0.0.1:9092
 DATA = ./kafkalite-data
 BIN := $(VENV)/bin
 # Real clients, real sessions, a machine that may be busy: a wait that ran out is tried once more, and shown as a rerun.
-PATIENCE = --reruns 1 --only-rerun 'passed while waiting'
+PATIENCE = --reruns 1 --only-rerun 'passed while waiting' -r aR
 # Much of the time passes in waiting for clients and processes, so one more than the processors share them well. Who is
 # done takes from the others: a few tests take minutes, and what stands behind them in a queue would wait.
 WORKERS = --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist worksteal

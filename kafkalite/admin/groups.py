@@ -194,10 +194,13 @@ def apply_reset(admin: Any, name: str, plan: Sequence[Reset]) -> None:
 def delete_offsets(admin: Any, name: str, scopes: Sequence[tuple[str, Sequence[int] | None]]) -> list[TopicPartition]:
     """Forget what a group has committed for topics; returns the partitions concerned."""
     committed = committed_offsets(admin, name)
+    chosen: set[TopicPartition] = set()
     for scope in scopes:
-        if not any(_within(key, scope) for key in committed):
+        within = {key for key in committed if _within(key, scope)}
+        if not within:
             raise not_found(f"offset of group {name!r} for topic", scope[0], {topic for topic, _ in committed})
-    keys = [key for key in sorted(committed) if any(_within(key, scope) for scope in scopes)]
+        chosen |= within
+    keys = sorted(chosen)
     kafka = import_module("kafka")
     answer = admin.delete_group_offsets(name, [kafka.TopicPartition(*key) for key in keys])
     _raise_for_any(f"offsets of group {name!r} are not deleted", answer)

@@ -73,13 +73,11 @@ def _count_strays(periods: Iterable[Ownership], charges: Iterable[tuple[str, Cha
 
 def _standby(evidence: Evidence) -> tuple[bool, str]:
     crash = _crash(evidence)
-    if crash.taken_over_at is None:
+    if crash.killed_at is None or crash.taken_over_at is None:
         raise _MissingError(f"{crash.standby} never took over")
     waited = crash.taken_over_at - crash.standby_joined_at
     owned_early = [
-        period
-        for period in evidence.ownerships
-        if period.member == crash.standby and crash.killed_at is not None and period.since < crash.killed_at
+        period for period in evidence.ownerships if period.member == crash.standby and period.since < crash.killed_at
     ]
     billed_early = sum(charge.at < crash.taken_over_at for charge in evidence.ledgers.get(crash.standby, ()))
     # As the broker sees it, the take-over is when the victim is no member any more. The standby's process hears of it

@@ -18,10 +18,6 @@ from members import Join
 DAY = 86_400
 
 
-def url_of(broker: Handle) -> str:
-    return broker._backend._controls.url  # type: ignore[attr-defined, no-any-return]
-
-
 @pytest.fixture
 def broker() -> Iterator[Handle]:
     with broker_elsewhere() as (bootstrap, controls), connect(bootstrap, controls=controls) as handle:
@@ -149,15 +145,19 @@ def test_a_fault_that_was_removed_still_tells_what_it_did(broker: Handle) -> Non
     assert fault.fired == broker.faults.fired
 
 
-def test_a_log_that_somebody_else_replaced_is_gone(broker: Handle) -> None:
-    with broker.requests.recording() as log:
-        confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=30)
-    assert len(log) > 0
-    with connect(broker.bootstrap, controls=url_of(broker)) as other:
+def test_a_log_that_somebody_else_replaced_is_gone() -> None:
+    with (
+        broker_elsewhere() as (bootstrap, controls),
+        connect(bootstrap, controls=controls) as broker,
+        connect(bootstrap, controls=controls) as other,
+    ):
+        with broker.requests.recording() as log:
+            confluent_kafka.Producer({"bootstrap.servers": bootstrap}).list_topics(timeout=30)
+        assert len(log) > 0
         other.requests.start()
-    with pytest.raises(LookupError, match="somebody else has begun another"):
-        len(log)
-    assert broker.requests.begun == 2
+        with pytest.raises(LookupError, match="somebody else has begun another"):
+            len(log)
+        assert broker.requests.begun == 2
 
 
 def test_records_that_the_log_cut_short_are_the_same_from_here(broker: Handle) -> None:

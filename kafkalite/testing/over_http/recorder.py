@@ -94,7 +94,8 @@ class HttpRecorder:
 
     def start(self, bounds: Bounds) -> None:
         """Begin an empty log. Raises ValueError if one is being recorded."""
-        if not self.is_on and (last := self._logs.get(self.begun)) is not None:
+        about = self._controls.get("/requests/log")
+        if not about["is_on"] and (last := self._logs.get(about["begun"])) is not None:
             last.keep()
         self._controls.post("/requests/start", calls=bounds.calls, size_bytes=bounds.size_bytes)
 

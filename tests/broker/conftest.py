@@ -10,7 +10,7 @@ import trio
 
 from kafkalite.broker import Broker
 from kafkalite.config import BrokerConfig, load
-from protocol_client import ProtocolClient
+from tests.support.protocol_client import ProtocolClient
 
 Connect = Callable[[], Awaitable[ProtocolClient]]
 

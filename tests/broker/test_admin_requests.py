@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+from test_requests import batch, create, fetch, produce
 from trio.testing import wait_all_tasks_blocked
 
 import kafkalite_wire.messages.alter_configs as replacing
@@ -34,8 +35,7 @@ from kafkalite_wire.messages.offset_delete import (
     OffsetDeleteRequestPartition,
     OffsetDeleteRequestTopic,
 )
-from protocol_client import ProtocolClient
-from test_requests import batch, create, fetch, produce
+from tests.support.protocol_client import ProtocolClient
 
 Connect = Callable[[], Awaitable[ProtocolClient]]
 

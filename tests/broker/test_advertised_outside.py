@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from test_admin_requests import BROKER, DELETE, SET, alter, value
 
 from kafkalite.broker import Broker
 from kafkalite.neighbours import Routes
 from kafkalite_wire.error_codes import ErrorCode
-from protocol_client import ProtocolClient
-from test_admin_requests import BROKER, DELETE, SET, alter, value
+from tests.support.protocol_client import ProtocolClient
 
 # What /proc/net/route shows in a container with two networks, 10.88.0.0/16 and 172.20.0.0/16.
 ROUTES = """\

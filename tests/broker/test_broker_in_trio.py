@@ -15,7 +15,7 @@ from kafkalite.config import HostPort, load
 from kafkalite.errors import StartError
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
-from protocol_client import ProtocolClient
+from tests.support.protocol_client import ProtocolClient
 
 
 async def ask_for_metadata(bootstrap: str) -> MetadataResponse:

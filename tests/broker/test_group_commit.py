@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from test_requests import batch, create, fetch, produce
 from trio.testing import wait_all_tasks_blocked
 
 from kafkalite.broker import Broker
@@ -22,8 +23,7 @@ from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequestTopic,
 )
 from kafkalite_wire.messages.produce import ProduceResponse
-from protocol_client import ProtocolClient
-from test_requests import batch, create, fetch, produce
+from tests.support.protocol_client import ProtocolClient
 
 Connect = Callable[[], Awaitable[ProtocolClient]]
 

@@ -10,7 +10,7 @@ from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequestPartition,
     OffsetCommitRequestTopic,
 )
-from protocol_client import ProtocolClient
+from tests.support.protocol_client import ProtocolClient
 
 # READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS, as Apache Kafka answers without an authorizer.
 EVERYTHING = 3400

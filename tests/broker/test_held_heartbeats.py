@@ -13,7 +13,7 @@ from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatRespons
 from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse
 from kafkalite_wire.messages.leave_group import LeaveGroupRequest, LeaveGroupResponse
 from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupRequestAssignment
-from protocol_client import ProtocolClient
+from tests.support.protocol_client import ProtocolClient
 
 Connect = Callable[[], Awaitable[ProtocolClient]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from test_requests import batch, create, produce
 
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
@@ -11,8 +12,7 @@ from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTop
 from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest
 from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic
-from protocol_client import ProtocolClient
-from test_requests import batch, create, produce
+from tests.support.protocol_client import ProtocolClient
 
 
 def wanted(partition: int = 0, *, max_bytes: int = 1 << 20, epoch: int = -1) -> FetchPartition:

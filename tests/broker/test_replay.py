@@ -6,7 +6,7 @@ import pytest
 
 from kafkalite.replay import keys_and_values
 from kafkalite_wire.records import Compression
-from tests.storage.compacting import NOW, Topic
+from tests.support.storage.compaction import NOW, Topic
 
 
 @pytest.mark.parametrize("codec", list(Compression))

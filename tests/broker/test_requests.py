@@ -44,7 +44,7 @@ from kafkalite_wire.messages.produce import (
     TopicProduceData,
 )
 from kafkalite_wire.records import Record, build_batch, iter_records
-from protocol_client import ProtocolClient
+from tests.support.protocol_client import ProtocolClient
 
 Connect = Callable[[], Awaitable[ProtocolClient]]
 

@@ -19,7 +19,7 @@ from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from kafkalite_wire.records import Record, build_batch, check_produced
-from protocol_client import ProtocolClient
+from tests.support.protocol_client import ProtocolClient
 
 Connect = Callable[[], Awaitable[ProtocolClient]]
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import trio
 
-from faulty import fetch, produce
 from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
 from kafkalite.config import load
@@ -20,7 +19,8 @@ from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse
 from kafkalite_wire.messages.metadata import MetadataRequest
-from protocol_client import ProtocolClient
+from tests.support.broker_with_faults import fetch, produce
+from tests.support.protocol_client import ProtocolClient
 
 Connect = Callable[[], Awaitable[ProtocolClient]]
 

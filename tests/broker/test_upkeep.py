@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from test_requests import batch, create, fetch, produce
 
 from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
@@ -15,8 +16,7 @@ from kafkalite.config import load
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
-from protocol_client import ProtocolClient
-from test_requests import batch, create, fetch, produce
+from tests.support.protocol_client import ProtocolClient
 
 EARLIEST = -2
 NOW = 4_000_000_000_000

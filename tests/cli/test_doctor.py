@@ -18,7 +18,7 @@ from kafkalite.config import HostPort
 from kafkalite.doctor.diagnosis import diagnose
 from kafkalite.doctor.examination import examine
 from kafkalite_conformance.broker import free_port
-from tests.doctor.fake_servers import (
+from tests.support.fake_servers import (
     WITHIN,
     Serve,
     broker,

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from kafkalite.cli.commands import kafkalite
 from kafkalite_storage.filesystem import OsFileSystem
-from tests.storage.well_used import fill
+from tests.support.storage.used_directory import fill
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from kafkalite.cli.commands import kafkalite
 from kafkalite_conformance import reference_broker
 from kafkalite_conformance.broker import free_port
-from tests.reference import java, kafka_libs
+from tests.support.reference_kafka import java, kafka_libs
 
 WITHIN = 60  # seconds, on the busiest of machines
 PATIENTLY = ("--json", "--timeout", str(WITHIN))

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from container_engine import IMAGE, WITHIN, Engine, Run, Running, find_engine, unavailable
 from kafkalite.client.readiness import wait_until_ready
+from tests.support.container_engine import IMAGE, WITHIN, Engine, Run, Running, find_engine, unavailable
 
 
 @pytest.fixture(scope="session")

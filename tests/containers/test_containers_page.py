@@ -15,10 +15,10 @@ from socket import create_server
 
 import pytest
 
-from container_engine import Engine, unavailable
 from kafkalite import __version__
 from kafkalite.testing import connect
 from kafkalite_conformance.downloading import download
+from tests.support.container_engine import Engine, unavailable
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "containers.md").read_text()

@@ -10,9 +10,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from container_engine import IMAGE, WITHIN, Engine, Run, unavailable
 from kafkalite import __version__
 from kafkalite.testing import connect
+from tests.support.container_engine import IMAGE, WITHIN, Engine, Run, unavailable
 
 _MEGABYTE = 1_000_000
 

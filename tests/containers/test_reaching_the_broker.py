@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import kafkalite_conformance
-from container_engine import Engine, Run, Running
 from kafkalite.client.connection import open_connection
 from kafkalite.testing import connect
 from kafkalite_conformance.broker import free_port
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
+from tests.support.container_engine import Engine, Run, Running
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ("test_records.py", "test_groups.py")

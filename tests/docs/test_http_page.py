@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka import Consumer
 
 from kafkalite.web.reference import with_reference
-from tests.toolchains import program
+from tests.support.toolchains import program
 
 PAGE = Path(__file__).parents[2] / "docs" / "controls" / "http.md"
 

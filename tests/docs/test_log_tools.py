@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from kafkalite_storage.filesystem import OsFileSystem
-from tests.storage.well_used import fill
+from tests.support.storage.used_directory import fill
 
 PAGE = Path(__file__).parents[2] / "docs" / "log-tools.md"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
-from served import Served, serving
+from tests.support.controls_process import Served, serving
 
 pytest_plugins = ["pytester"]
 

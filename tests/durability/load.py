@@ -15,9 +15,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData
 from kafkalite_wire.records import Record, build_batch
-from tests import asking
-from tests.blocking_client import BlockingClient
-from tests.killable import KillableBroker
+from tests.support import requests
+from tests.support.blocking_client import BlockingClient
+from tests.support.broker_process import KillableBroker
 
 _IN_FLIGHT = 5  # as many as Kafka remembers of a producer
 _LARGE = 120_000  # several pages, so that a kill may meet a write half done
@@ -124,7 +124,7 @@ class RawWriter(Writer):
 
     def _talk(self, client: BlockingClient) -> None:
         if self._producer_id < 0:
-            self._producer_id = asking.new_producer_id(client)
+            self._producer_id = requests.new_producer_id(client)
         for each in self._pending:
             self._send(client, each)
         self.repeated += len(self._pending)

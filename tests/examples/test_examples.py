@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.toolchains import program
+from tests.support.toolchains import program
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -13,7 +13,7 @@ from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequestTopic,
     OffsetFetchRequestTopics,
 )
-from tests.groups.bench import GROUP, Bench
+from tests.support.group_harness import GROUP, Bench
 
 TOPIC_ID = bytes(range(16))
 OTHER_ID = bytes(range(16, 32))

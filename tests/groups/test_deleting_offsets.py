@@ -13,7 +13,7 @@ from kafkalite_wire.messages.offset_delete import (
     OffsetDeleteRequestTopic,
     OffsetDeleteResponse,
 )
-from tests.groups.bench import GROUP, Bench, Call, subscription
+from tests.support.group_harness import GROUP, Bench, Call, subscription
 
 REFUSED = ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC
 

@@ -18,7 +18,7 @@ from kafkalite.groups.config import GroupConfig
 from kafkalite.groups.group import GroupState
 from kafkalite.groups.views import GroupView
 from kafkalite_wire.error_codes import ErrorCode
-from tests.groups.bench import GROUP, REBALANCE, Bench, Call
+from tests.support.group_harness import GROUP, REBALANCE, Bench, Call
 
 PARTITIONS = 4
 CLIENTS = 5

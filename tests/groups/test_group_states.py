@@ -11,7 +11,7 @@ import pytest
 
 from kafkalite.groups.group import PREVIOUS_STATES, GroupState
 from kafkalite_wire.error_codes import ErrorCode
-from tests.groups.bench import Bench, subscription
+from tests.support.group_harness import Bench, subscription
 
 NONE = ErrorCode.NONE
 UNKNOWN = ErrorCode.UNKNOWN_MEMBER_ID

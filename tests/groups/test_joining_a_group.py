@@ -8,7 +8,7 @@ from kafkalite.groups.config import GroupConfig
 from kafkalite.groups.group import GroupState
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
-from tests.groups.bench import GROUP, Bench, Call, subscription
+from tests.support.group_harness import GROUP, Bench, Call, subscription
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from kafkalite.groups.group import GroupState
 from kafkalite_wire.error_codes import ErrorCode
-from tests.groups.bench import Bench
+from tests.support.group_harness import Bench
 
 
 @pytest.fixture

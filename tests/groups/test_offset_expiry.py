@@ -6,7 +6,7 @@ import pytest
 
 from kafkalite.groups.config import GroupConfig
 from kafkalite.groups.group import GroupState
-from tests.groups.bench import Bench, subscription
+from tests.support.group_harness import Bench, subscription
 
 HOUR = 3600.0
 DAY = 24 * HOUR

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.interop.used_directory import Used, make
+from tests.support.directory_with_history import Used, make
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ import pytest
 
 from kafkalite_storage.checkpoints import decode_epochs
 from kafkalite_storage.storage import Storage
-from tests.dumping import complaints, dump
-from tests.interop.used_directory import ABORTER, COMMITTER, Used
+from tests.support.directory_with_history import ABORTER, COMMITTER, Used
+from tests.support.dump_log_segments import complaints, dump
 
 READ_BY_THE_TOOL = {".log", ".index", ".timeindex", ".txnindex", ".snapshot"}
 TEXTS = {

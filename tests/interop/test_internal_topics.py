@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from kafkalite_wire.messages.coordinator_records import GroupMetadataKey, OffsetCommitKey, decode_key
-from tests import asking
-from tests.blocking_client import BlockingClient
-from tests.interop.used_directory import SETTINGS, Used
-from tests.killable import KillableBroker
-from tests.reference import java, kafka_tools_libs
+from tests.support import requests
+from tests.support.blocking_client import BlockingClient
+from tests.support.broker_process import KillableBroker
+from tests.support.directory_with_history import SETTINGS, Used
+from tests.support.reference_kafka import java, kafka_tools_libs
 
 OFFSETS = "__consumer_offsets"
 
@@ -36,7 +36,7 @@ def port(used: Used, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 def counts(port: int) -> dict[int, int]:
     """How many records each partition of the topic has."""
     with BlockingClient(port) as client:
-        return asking.offsets(client, OFFSETS, (0, 1), asking.LATEST)
+        return requests.offsets(client, OFFSETS, (0, 1), requests.LATEST)
 
 
 def shown_by(formatter: str, port: int, counts: dict[int, int]) -> list[Any]:

@@ -17,17 +17,17 @@ from kafkalite_storage.cleaner import Cleaner
 from kafkalite_storage.filesystem import OsFileSystem
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
-from tests.storage import well_used
-from tests.storage.described import described
+from tests.support.storage import used_directory
+from tests.support.storage.description import described
 
 GOLDEN: Final = Path(__file__).parent / "golden"
-NOW: Final = well_used.NOW
+NOW: Final = used_directory.NOW
 _SMALL: Final = {"internal.segment.bytes": "600", "index.interval.bytes": "150"}
 
 
 def write(path: Path) -> None:
-    """Make the directory, the same in every run: what `well_used` does, then compaction and retention."""
-    well_used.fill(OsFileSystem(), str(path))
+    """Make the directory, the same in every run: what `used_directory` does, then compaction and retention."""
+    used_directory.fill(OsFileSystem(), str(path))
     with closing(open_storage(path)) as storage:
         for topic in tuple(storage.topics.values()):
             for number in range(topic.partitions):

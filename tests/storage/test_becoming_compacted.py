@@ -8,7 +8,7 @@ import pytest
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch, iter_records
-from tests.storage.crashing import CrashingFileSystem, Operation
+from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operation
 
 NOW = 1_700_000_000_000
 RECORDS = 12

@@ -13,7 +13,7 @@ from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.storage import Storage
 from kafkalite_storage.transaction_index import AbortedTransaction
 from kafkalite_wire.records import CorruptBatch, Record, iter_records, read_header
-from tests.storage.well_used import DATA, NOW, all_records, fill
+from tests.support.storage.used_directory import DATA, NOW, all_records, fill
 
 DIRECTORIES = (
     "",

@@ -12,7 +12,7 @@ from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.scan import iter_headers
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
-from tests.storage.compacting import NOW, Topic
+from tests.support.storage.compaction import NOW, Topic
 
 CHECKPOINT = "/data/cleaner-offset-checkpoint"
 

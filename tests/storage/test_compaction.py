@@ -5,7 +5,7 @@ import pytest
 from kafkalite_storage.compaction import CompactionAbandonedError
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_wire.records import Compression, CorruptBatch, read_header
-from tests.storage.compacting import DAY, NOW, Topic
+from tests.support.storage.compaction import DAY, NOW, Topic
 
 A, B, C = b"a", b"b", b"c"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
-from tests.storage.compacting import Topic
 from tests.storage.compaction_golden import CONFIGS, GOLDEN
+from tests.support.storage.compaction import Topic
 
 
 def load(name: str) -> Topic:

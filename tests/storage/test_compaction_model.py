@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.storage.compacting import NOW, Topic
+from tests.support.storage.compaction import NOW, Topic
 
 KEYS = (b"a", b"b", b"c", b"d")
 PRODUCERS = (1, 2)

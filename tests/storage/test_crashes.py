@@ -8,8 +8,8 @@ import pytest
 from kafkalite_storage.log import AppendOrigin, PartitionLog
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker
-from tests.storage.crashing import CrashingFileSystem, Operation
-from tests.storage.surviving import NOW, Promise, check_goes_on, check_log, placed
+from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operation
+from tests.support.storage.promises import NOW, Promise, check_goes_on, check_log, placed
 
 PATH = "/data/t-0"
 SMALL = {"internal.segment.bytes": "420", "index.interval.bytes": "100"}

@@ -9,7 +9,7 @@ from kafkalite_storage.inspection import verify
 from kafkalite_storage.inspection_report import Report
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.storage import Storage
-from tests.storage.well_used import DATA, NOW, ORDERS_START, all_records, fill, uuids
+from tests.support.storage.used_directory import DATA, NOW, ORDERS_START, all_records, fill, uuids
 
 FORMAT = Path(__file__).parents[2] / "storage" / "FORMAT.md"
 #: What a row of the table means; the files that hold the truth have rows too, and are not deleted here.

@@ -17,8 +17,8 @@ from kafkalite_storage.inspection_report import Finding, Report
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.recovery import Recovery
 from kafkalite_wire.records import Record, build_batch
-from tests.storage.crashing import CrashingFileSystem
-from tests.storage.imaging import NOW, SMALL, Kept, content_of
+from tests.support.storage.crashing_filesystem import CrashingFileSystem
+from tests.support.storage.snapshots import NOW, SMALL, Kept, content_of
 
 
 @pytest.fixture(params=["memory", "os", "held"])

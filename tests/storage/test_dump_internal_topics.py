@@ -9,9 +9,9 @@ import pytest
 
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import build_batch
-from tests.dumping import complaints, dump
-from tests.reference import java, kafka_tools_libs
-from tests.storage.well_used import NOW, group_records, transaction_records
+from tests.support.dump_log_segments import complaints, dump
+from tests.support.reference_kafka import java, kafka_tools_libs
+from tests.support.storage.used_directory import NOW, group_records, transaction_records
 
 #: Lets one of Kafka's formatters for the console consumer print a record whose key and value are given in hexadecimal.
 FORMAT_ONE = """

@@ -11,7 +11,7 @@ import pytest
 from kafkalite_storage.log import AppendOrigin
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker
-from tests.dumping import complaints, dump
+from tests.support.dump_log_segments import complaints, dump
 
 NOW = 1_700_000_000_000
 

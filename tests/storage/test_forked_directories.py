@@ -10,8 +10,8 @@ from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.filesystem import OsFileSystem
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.storage import Storage
-from tests.storage.crashing import CrashingFileSystem
-from tests.storage.imaging import NOW, Content, Kept
+from tests.support.storage.crashing_filesystem import CrashingFileSystem
+from tests.support.storage.snapshots import NOW, Content, Kept
 
 
 @pytest.fixture(params=["memory", "os", "held"])

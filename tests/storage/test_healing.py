@@ -8,7 +8,7 @@ from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.transaction_index import AbortedTransaction
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker, iter_records, read_header
-from tests.storage.compacting import Topic
+from tests.support.storage.compaction import Topic
 
 NOW = 1_700_000_000_000
 PARTITION = "/data/t-0"

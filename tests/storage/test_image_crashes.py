@@ -7,8 +7,8 @@ import pytest
 from kafkalite_storage import exchange, log_image
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.storage import Storage
-from tests.storage.crashing import CrashingFileSystem, Operation
-from tests.storage.imaging import NOW, Content, Kept, content_of
+from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operation
+from tests.support.storage.snapshots import NOW, Content, Kept, content_of
 
 
 class KilledError(Exception):

@@ -14,7 +14,7 @@ from kafkalite_storage.cleaner import Cleaner
 from kafkalite_storage.directory_image import DirectoryImage
 from kafkalite_storage.directory_imaging import fork_directory
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
-from tests.storage.imaging import NOW, SMALL, Kept, records_of
+from tests.support.storage.snapshots import NOW, SMALL, Kept, records_of
 
 PLAIN, COMPACTED = "plain", "compacted"
 CONFIGS = {PLAIN: SMALL, COMPACTED: {**SMALL, "cleanup.policy": "compact"}}

@@ -14,8 +14,8 @@ from kafkalite_storage.inspection_text import printable
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
-from tests.storage.compacting import Topic
-from tests.storage.well_used import DATA, NOW, fill, uuids
+from tests.support.storage.compaction import Topic
+from tests.support.storage.used_directory import DATA, NOW, fill, uuids
 
 GOLDEN = str(Path(__file__).parent / "golden" / "kafka-4.4.0")
 ORDERS = f"{DATA}/orders-1"

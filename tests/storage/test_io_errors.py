@@ -11,8 +11,8 @@ from kafkalite_storage.log import AppendOrigin, PartitionLog
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker
-from tests.storage.crashing import CrashingFileSystem
-from tests.storage.surviving import NOW, Written, check_goes_on, check_log, placed
+from tests.support.storage.crashing_filesystem import CrashingFileSystem
+from tests.support.storage.promises import NOW, Written, check_goes_on, check_log, placed
 
 PATH = "/data/t-0"
 SMALL = {"internal.segment.bytes": "420", "index.interval.bytes": "100"}

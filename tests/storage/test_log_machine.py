@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from kafkalite_storage.log import AppendOrigin, PartitionLog
 from kafkalite_storage.log_config import LogConfig
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker
-from tests.storage.crashing import CrashingFileSystem, Operation
-from tests.storage.surviving import NOW, History, Promise, Written, check_log, replayed
+from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operation
+from tests.support.storage.promises import NOW, History, Promise, Written, check_log, replayed
 
 PATH = "/data/t-0"
 

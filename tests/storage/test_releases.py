@@ -10,7 +10,7 @@ import pytest
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
 from tests.storage import release_golden
-from tests.storage.described import described
+from tests.support.storage.description import described
 
 FROZEN = sorted(release_golden.GOLDEN.glob("*.json"))
 THIS = "this one"

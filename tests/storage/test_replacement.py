@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
-from tests.storage.compacting import NOW, Topic
-from tests.storage.crashing import CrashingFileSystem as PowerCutFileSystem
+from tests.support.storage.compaction import NOW, Topic
+from tests.support.storage.crashing_filesystem import CrashingFileSystem as PowerCutFileSystem
 
 
 class CrashError(Exception):

@@ -8,8 +8,8 @@ import pytest
 from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
-from tests.storage.crashing import CrashingFileSystem, Operation
-from tests.storage.surviving import NOW, Promise, check_goes_on, check_log, placed
+from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operation
+from tests.support.storage.promises import NOW, Promise, check_goes_on, check_log, placed
 
 PATH = "/var/data"
 OUTCOMES = 3

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from elsewhere import broker_elsewhere
 from kafkalite.testing import Handle, connect, run
-from members import ConfluentMember, Join, Member
+from tests.support.group_members import ConfluentMember, Join, Member
+from tests.support.remote_broker import broker_elsewhere
 
 IN_PROCESS, OVER_HTTP = "in process", "over HTTP"
 

@@ -14,7 +14,7 @@ import kafka.errors
 import pytest
 
 from kafkalite.testing import Handle, NotInTime
-from members import _QUIET, BOTH, Join
+from tests.support.group_members import _QUIET, BOTH, Join
 
 Produce = Callable[[Handle, bytes], None]
 

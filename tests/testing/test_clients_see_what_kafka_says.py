@@ -9,8 +9,8 @@ import pytest
 from kafkalite.testing import Handle, run
 from kafkalite_conformance.differential.denying import READABLE, SECRET, VISIBLE
 from kafkalite_conformance.drivers.building import MissingToolError
+from tests.support.toolchains import missing
 from tests.testing.reactions_golden import GOLDEN, JUDGES, reactions
-from tests.toolchains import missing
 
 OF_TOPICS = [
     "AlterConfigs",

@@ -10,7 +10,7 @@ import confluent_kafka
 import pytest
 
 from kafkalite.testing import Handle, NotInTime, TopicPartition, run
-from members import BOTH, Join
+from tests.support.group_members import BOTH, Join
 
 pytestmark = pytest.mark.also_over_http
 

@@ -31,7 +31,7 @@ from kafkalite_wire.messages.offset_commit import (
 from kafkalite_wire.messages.offset_delete import OffsetDeleteRequest
 from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic
 from kafkalite_wire.messages.sync_group import SyncGroupRequest
-from protocol_client import ProtocolClient
+from tests.support.protocol_client import ProtocolClient
 
 HEARTBEAT = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
 REFUSED = HeartbeatResponse(error_code=ErrorCode.FENCED_INSTANCE_ID)

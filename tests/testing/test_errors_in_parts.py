@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from faulty import batch, errors, faulty_broker, fetch, produce
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from kafkalite_wire.messages.delete_records import DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic
@@ -27,6 +26,7 @@ from kafkalite_wire.messages.produce import (
     ProduceRequest,
     TopicProduceData,
 )
+from tests.support.broker_with_faults import batch, errors, faulty_broker, fetch, produce
 
 # Errors for some partitions, while the others are really handled
 

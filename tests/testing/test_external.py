@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from kafkalite.testing import Handle, NotInTime, NotOnThisBroker, connect
-from members import Join
+from tests.support.group_members import Join
 
 
 @pytest.fixture

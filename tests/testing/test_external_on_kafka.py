@@ -9,8 +9,8 @@ import pytest
 
 from kafkalite.testing import NotInTime, TopicPartition, connect
 from kafkalite_conformance import reference_broker
-from members import ConfluentMember
-from tests.reference import java, kafka_libs
+from tests.support.group_members import ConfluentMember
+from tests.support.reference_kafka import java, kafka_libs
 
 pytest_plugins = ["pytester"]
 

@@ -11,7 +11,6 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from faulty import HEARTBEAT, UNKNOWN_MEMBER, errors, faulty_broker, fetch, produce
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from kafkalite_wire.messages.fetch import FetchResponse
@@ -21,7 +20,8 @@ from kafkalite_wire.messages.produce import (
     ProduceResponse,
 )
 from kafkalite_wire.records import CorruptBatch, check_batch
-from protocol_client import ProtocolClient
+from tests.support.broker_with_faults import HEARTBEAT, UNKNOWN_MEMBER, errors, faulty_broker, fetch, produce
+from tests.support.protocol_client import ProtocolClient
 
 # Delays and holds
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from faulty import HEARTBEAT
 from kafkalite.controls.engine import Call
 from kafkalite.controls.faults.firings import Firings
 from kafkalite.controls.faults.matching import Matcher, Turns
@@ -19,6 +18,7 @@ from kafkalite_wire.messages.leave_group import LeaveGroupRequest, MemberIdentit
 from kafkalite_wire.messages.metadata import MetadataRequest
 from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchRequestGroup
 from kafkalite_wire.schema import declaration_of
+from tests.support.broker_with_faults import HEARTBEAT
 
 TOPIC_ID = bytes(range(16))
 

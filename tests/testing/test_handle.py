@@ -15,7 +15,7 @@ from trio.testing import wait_all_tasks_blocked
 from kafkalite.partitioning import partition_for_key
 from kafkalite.testing import Handle, NotInTime, TopicPartition, run
 from kafkalite.testing.in_process.backend import LocalBackend
-from members import BOTH, Join
+from tests.support.group_members import BOTH, Join
 
 pytestmark = pytest.mark.also_over_http
 

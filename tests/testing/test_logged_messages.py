@@ -29,7 +29,7 @@ from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatRespons
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from kafkalite_wire.records import Record, build_batch
 from kafkalite_wire.schema import fields_of
-from tests.wire.catalogue import messages, versions_of
+from tests.support.messages import messages, versions_of
 
 EVERY_API = pytest.mark.parametrize("api", APIS.values(), ids=lambda api: api.name)
 

@@ -10,10 +10,10 @@ from typing import Any
 import confluent_kafka
 import pytest
 
-from elsewhere import broker_elsewhere
 from kafkalite.controls.faults.words import fault_of, words_of
 from kafkalite.testing import BrokerFailed, Handle, NotInTime, NotOnThisBroker, connect, run
-from members import Join
+from tests.support.group_members import Join
+from tests.support.remote_broker import broker_elsewhere
 
 DAY = 86_400
 

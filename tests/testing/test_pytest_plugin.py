@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from elsewhere import broker_elsewhere
 from kafkalite.testing import run
+from tests.support.remote_broker import broker_elsewhere
 
 pytest_plugins = ["pytester"]
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import pytest
 
-from faulty import Faulty, faulty_broker
 from kafkalite.controls.shapes.entries import Entries
 from kafkalite.controls.shapes.particular import Changed
 from kafkalite.controls.shapes.table import SHAPES
@@ -20,7 +19,8 @@ from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
 from kafkalite_wire.messages.metadata import MetadataRequest
-from protocol_client import ProtocolClient
+from tests.support.broker_with_faults import Faulty, faulty_broker
+from tests.support.protocol_client import ProtocolClient
 from tests.testing.refusals_golden import Refusal, errors_in, refusals
 
 REFUSALS: Final[dict[Api, list[Refusal]]] = defaultdict(list)

@@ -14,13 +14,13 @@ import aiokafka
 import confluent_kafka
 import kafka
 import pytest
-from blocking_client import BlockingClient
 from confluent_kafka.admin import AdminClient
 
 from kafkalite.testing import Handle, NotInTime, NotOnThisBroker, connect, run
 from kafkalite.testing.handles.request_log import criteria
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
-from members import Join
+from tests.support.blocking_client import BlockingClient
+from tests.support.group_members import Join
 
 pytestmark = pytest.mark.also_over_http
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from catalogue import messages
 from kafkalite.controls.shapes.part import Part
 from kafkalite.controls.shapes.table import SHAPES
 from kafkalite.controls.shapes.whole import Whole
@@ -16,6 +15,7 @@ from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import ZERO_UUID, FieldType, declaration_of, fields_of, implied_default
+from tests.support.messages import messages
 
 REFUSED = 117
 HANDLED = 118

@@ -24,7 +24,7 @@ from confluent_kafka.admin import (
 
 from kafkalite.errors import StartError
 from kafkalite.testing import BrokerFailed, Handle, NotOnThisBroker, connect, run
-from members import BOTH, Join
+from tests.support.group_members import BOTH, Join
 
 
 @pytest.fixture(params=["memory", "disk"])

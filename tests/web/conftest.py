@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from served import Served, Start, serving
+from tests.support.controls_process import Served, Start, serving
 
 
 @pytest.fixture

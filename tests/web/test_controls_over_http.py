@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka import Consumer
 
 from kafkalite.web.serving import MOST_CONNECTIONS
-from served import PATIENCE, Served
+from tests.support.controls_process import PATIENCE, Served
 
 Join = Callable[[str], None]
 

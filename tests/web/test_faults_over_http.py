@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Message, Producer
 
-from served import PATIENCE, Served, Start
+from tests.support.controls_process import PATIENCE, Served, Start
 
 
 def deliver(served: Served, value: str) -> Message:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import Producer
 
-from served import PATIENCE, Served
+from tests.support.controls_process import PATIENCE, Served
 
 
 def send(served: Served, order: str) -> None:

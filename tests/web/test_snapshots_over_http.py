@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import Consumer, Producer
 
-from served import PATIENCE, Served
+from tests.support.controls_process import PATIENCE, Served
 
 
 def test_a_broker_goes_back_between_tests(served: Served) -> None:

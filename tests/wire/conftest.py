@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reference import kafka_libs
+from tests.support.reference_kafka import kafka_libs
 
 
 @pytest.fixture(scope="session")

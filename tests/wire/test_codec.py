@@ -11,7 +11,7 @@ from kafkalite_wire.messages.join_group import JoinGroupResponse
 from kafkalite_wire.messages.leave_group import LeaveGroupRequest
 from kafkalite_wire.messages.metadata import MetadataRequest
 from kafkalite_wire.messages.produce import ProduceRequest
-from tests.wire.checking import check
+from tests.support.wire_check import check
 
 HEARTBEAT_V0 = bytes.fromhex("0001 67 ffffffff 0001 6d")
 

@@ -17,7 +17,7 @@ from kafkalite_wire.schema import (
     declaration_of,
     fields_of,
 )
-from tests.wire.catalogue import declared_in, declared_messages, top_level_messages
+from tests.support.messages import declared_in, declared_messages, top_level_messages
 
 MODULES = [f"kafkalite_wire.messages.{m.name}" for m in pkgutil.iter_modules(kafkalite_wire.messages.__path__)]
 PYTHON_TYPES: dict[str, Any] = {"bool": bool, "string": str, "bytes": bytes, "uuid": bytes, "float64": float}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kafkalite_wire.schema import Field, FieldType, Versions, declaration_of, fields_of
-from tests.wire.catalogue import declared_messages
+from tests.support.messages import declared_messages
 
 DECLARED = declared_messages()
 JARS = ("kafka-clients", "kafka-group-coordinator", "kafka-transaction-coordinator", "kafka-metadata")

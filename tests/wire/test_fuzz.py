@@ -10,7 +10,7 @@ from kafkalite_wire.apis import APIS, Api
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.errors import WireError
 from kafkalite_wire.layout import layout_of
-from tests.wire.catalogue import declared_messages, messages, versions_of
+from tests.support.messages import declared_messages, messages, versions_of
 
 DECLARED = declared_messages()
 EACH_API = pytest.mark.parametrize("api", APIS.values(), ids=lambda api: api.name)

@@ -17,8 +17,8 @@ from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.errors import WireError
 from kafkalite_wire.layout import layout_of
 from kafkalite_wire.schema import FieldType, fields_of
-from tests.wire.catalogue import declared_messages, versions_of
-from tests.wire.checking import check_ends
+from tests.support.messages import declared_messages, versions_of
+from tests.support.wire_check import check_ends
 from tests.wire.test_declarations_match_the_jar import snake
 
 GOLDEN = Path(__file__).parent / "golden"

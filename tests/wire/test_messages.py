@@ -43,7 +43,7 @@ from kafkalite_wire.messages.offset_commit import (
 from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchRequestGroup
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupRequestAssignment, SyncGroupResponse
-from tests.wire.checking import check
+from tests.support.wire_check import check
 
 
 def test_api_versions_request_is_empty_before_version_3() -> None:

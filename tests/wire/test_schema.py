@@ -24,7 +24,7 @@ from kafkalite_wire.schema import (
     struct,
     struct_of,
 )
-from tests.wire.checking import check
+from tests.support.wire_check import check
 
 
 @struct

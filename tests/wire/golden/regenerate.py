@@ -1,14 +1,14 @@
 """Write the golden files anew: `python -m tests.wire.golden.regenerate` from the root of the checkout.
 
-Needs a JDK of 17 or newer and Kafka's jars (see tests/reference.py).
+Needs a JDK of 17 or newer and Kafka's jars (see tests/support/reference_kafka.py).
 """
 
 import subprocess
 from pathlib import Path
 
 from kafkalite_wire.schema import declaration_of
-from tests.reference import java, kafka_libs
-from tests.wire.catalogue import declared_messages
+from tests.support.messages import declared_messages
+from tests.support.reference_kafka import java, kafka_libs
 
 FOLDER = Path(__file__).parent
 KINDS = ("messages", "damaged", "errors")

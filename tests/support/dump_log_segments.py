@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.reference import java, kafka_tools_libs
+from tests.support.reference_kafka import java, kafka_tools_libs
 
 _COMPLAINTS = re.compile(
     r"mismatch|out of order|non-consecutive|found|isvalid: false|exception|corrupt|could not", re.IGNORECASE

@@ -7,8 +7,8 @@ from typing import Any
 
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
 from kafkalite_wire.records import check_batch
-from tests import asking
-from tests.blocking_client import BlockingClient
+from tests.support import requests
+from tests.support.blocking_client import BlockingClient
 
 GROUPS = ("bystander", "crew")
 
@@ -40,7 +40,7 @@ class Served:
 
 def everything(client: BlockingClient, times: tuple[int, ...]) -> Served:
     """Ask for everything; `times` are looked up in every partition."""
-    metadata = asking.metadata(client)
+    metadata = requests.metadata(client)
     topics = {topic.name: topic for topic in metadata.topics if topic.name is not None}
     assert all(topic.error_code == 0 for topic in topics.values()), topics
     described = client.call(DescribeGroupsRequest(groups=GROUPS), 4)
@@ -48,7 +48,7 @@ def everything(client: BlockingClient, times: tuple[int, ...]) -> Served:
     return Served(
         cluster_id=metadata.cluster_id,
         topics={name: (topic.topic_id, counts[name]) for name, topic in topics.items()},
-        overrides={name: asking.topic_overrides(client, name) for name in topics if not name.startswith("__")},
+        overrides={name: requests.topic_overrides(client, name) for name in topics if not name.startswith("__")},
         partitions={
             (name, number): partition(client, name, number, times)
             for name, count in counts.items()
@@ -58,7 +58,7 @@ def everything(client: BlockingClient, times: tuple[int, ...]) -> Served:
             (group, name, number): offset
             for group in GROUPS
             for name in ("codecs", "timed")
-            for number, offset in asking.committed(client, group, name, range(counts[name])).items()
+            for number, offset in requests.committed(client, group, name, range(counts[name])).items()
         },
         groups={group.group_id: group for group in described.groups},
     )
@@ -66,13 +66,13 @@ def everything(client: BlockingClient, times: tuple[int, ...]) -> Served:
 
 def partition(client: BlockingClient, topic: str, number: int, times: tuple[int, ...]) -> Partition:
     def at(time: int) -> int:
-        return asking.offsets(client, topic, (number,), time)[number]
+        return requests.offsets(client, topic, (number,), time)[number]
 
-    start, end = at(asking.EARLIEST), at(asking.LATEST)
+    start, end = at(requests.EARLIEST), at(requests.LATEST)
     batches, offset, stable = b"", start, end
     while offset < end:
-        data = asking.fetch(client, topic, number, offset)
-        records = asking.whole_batches(memoryview(data.records or b""))
+        data = requests.fetch(client, topic, number, offset)
+        records = requests.whole_batches(memoryview(data.records or b""))
         batches += records
         offset = end_of(records)
         stable = data.last_stable_offset
@@ -80,10 +80,10 @@ def partition(client: BlockingClient, topic: str, number: int, times: tuple[int,
     offset = start
     while offset < stable:
         # Kafka reads one segment at a time, and names the aborted transactions of that one.
-        data = asking.fetch(client, topic, number, offset, committed=True)
+        data = requests.fetch(client, topic, number, offset, committed=True)
         aborted |= {(each.producer_id, each.first_offset) for each in data.aborted_transactions or ()}
-        offset = end_of(asking.whole_batches(memoryview(data.records or b"")))
-    return Partition(start, end, stable, at(asking.NEWEST), tuple(map(at, times)), aborted, batches)
+        offset = end_of(requests.whole_batches(memoryview(data.records or b"")))
+    return Partition(start, end, stable, at(requests.NEWEST), tuple(map(at, times)), aborted, batches)
 
 
 def end_of(records: memoryview) -> int:

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.toolchains import missing, program
+from tests.support.toolchains import missing, program
 
 
 def kafka_libs() -> Path:

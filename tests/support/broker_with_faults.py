@@ -21,7 +21,7 @@ from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTop
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 from kafkalite_wire.records import Record, build_batch
-from protocol_client import ProtocolClient
+from tests.support.protocol_client import ProtocolClient
 
 HEARTBEAT = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
 UNKNOWN_MEMBER = HeartbeatResponse(error_code=ErrorCode.UNKNOWN_MEMBER_ID)

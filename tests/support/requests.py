@@ -29,7 +29,7 @@ from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequestTopics,
 )
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
-from tests.blocking_client import BlockingClient
+from tests.support.blocking_client import BlockingClient
 
 LATEST, EARLIEST, NEWEST = -1, -2, -3
 TOPIC = 2

@@ -30,9 +30,9 @@ from kafkalite_wire.messages.incremental_alter_configs import (
 from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
 from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupRequestAssignment
 from kafkalite_wire.records import Compression, Record, build_batch, build_end_txn_marker
-from tests import asking
-from tests.blocking_client import BlockingClient
-from tests.killable import KillableBroker
+from tests.support import requests
+from tests.support.blocking_client import BlockingClient
+from tests.support.broker_process import KillableBroker
 
 SETTINGS: Final = ("offsets.topic.num.partitions=2", "auto.create.topics.enable=false")
 #: The transactions' producers; the broker has given out ids below a thousand.
@@ -85,24 +85,24 @@ def make(path: Path) -> Used:
 
 
 def _make_topics(client: BlockingClient) -> None:
-    asking.create_topic(client, "codecs", 2, index_interval_bytes="300")
-    asking.create_topic(client, "timed", 1, segment_ms="1000", index_interval_bytes="200", retention_ms="123456789")
-    asking.create_topic(client, "sized", 1, segment_bytes="1048576", max_message_bytes="3000000")
-    asking.create_topic(client, "stamped", 1, message_timestamp_type="LogAppendTime")
-    asking.create_topic(client, "table", 1, cleanup_policy="compact", segment_ms="1000", index_interval_bytes="200")
-    asking.create_topic(client, "tx", 1, segment_ms="1000", index_interval_bytes="200")
-    asking.create_topic(client, "moved", 1)
-    asking.create_topic(client, "empty", 1)
+    requests.create_topic(client, "codecs", 2, index_interval_bytes="300")
+    requests.create_topic(client, "timed", 1, segment_ms="1000", index_interval_bytes="200", retention_ms="123456789")
+    requests.create_topic(client, "sized", 1, segment_bytes="1048576", max_message_bytes="3000000")
+    requests.create_topic(client, "stamped", 1, message_timestamp_type="LogAppendTime")
+    requests.create_topic(client, "table", 1, cleanup_policy="compact", segment_ms="1000", index_interval_bytes="200")
+    requests.create_topic(client, "tx", 1, segment_ms="1000", index_interval_bytes="200")
+    requests.create_topic(client, "moved", 1)
+    requests.create_topic(client, "empty", 1)
     for name in ("gone", "again"):
-        asking.create_topic(client, name, 2)
-        asking.produce(client, name, 0, build_batch([Record(None, b"old", 1)]))
+        requests.create_topic(client, name, 2)
+        requests.produce(client, name, 0, build_batch([Record(None, b"old", 1)]))
     answer = client.call(DeleteTopicsRequest(topic_names=("gone", "again"), timeout_ms=1000), 4)
     assert [each.error_code for each in answer.responses] == [0, 0]
-    asking.create_topic(client, "again", 1)
+    requests.create_topic(client, "again", 1)
 
 
 def _write(client: BlockingClient, used: Used, now: int) -> None:
-    used.producer_id = asking.new_producer_id(client)
+    used.producer_id = requests.new_producer_id(client)
     chance = random.Random(1)
     for number in range(60):
         at = now - 60_000 + number * 100
@@ -111,15 +111,15 @@ def _write(client: BlockingClient, used: Used, now: int) -> None:
             for i in range(chance.randint(1, 4))
         ]
         batch = used.batch("codecs", number % 2, records, compression=tuple(Compression)[number % 5])
-        asking.produce(client, "codecs", number % 2, batch)
-        asking.produce(client, "timed", 0, used.batch("timed", 0, records))
+        requests.produce(client, "codecs", number % 2, batch)
+        requests.produce(client, "timed", 0, used.batch("timed", 0, records))
         key = b"key-%d" % (number % 7 if number % 10 else number)
         value = b"%d" % number if number % 4 else None
-        asking.produce(client, "table", 0, build_batch([Record(key, value, at)]))
+        requests.produce(client, "table", 0, build_batch([Record(key, value, at)]))
     for _ in range(25):
-        asking.produce(client, "sized", 0, build_batch([Record(None, chance.randbytes(100_000), now)]))
-    asking.produce(client, "stamped", 0, build_batch([Record(None, b"when?", 12345)]))
-    asking.produce(client, "again", 0, build_batch([Record(None, b"new", now)]))
+        requests.produce(client, "sized", 0, build_batch([Record(None, chance.randbytes(100_000), now)]))
+    requests.produce(client, "stamped", 0, build_batch([Record(None, b"when?", 12345)]))
+    requests.produce(client, "again", 0, build_batch([Record(None, b"new", now)]))
 
 
 def _write_more(client: BlockingClient, used: Used, now: int) -> None:
@@ -137,20 +137,20 @@ def _write_more(client: BlockingClient, used: Used, now: int) -> None:
         AlterableConfig(name="retention.bytes", config_operation=0, value="1500000"),
         AlterableConfig(name="max.message.bytes", config_operation=1, value=None),
     )
-    resource = AlterConfigsResource(resource_type=asking.TOPIC, resource_name="sized", configs=changes)
+    resource = AlterConfigsResource(resource_type=requests.TOPIC, resource_name="sized", configs=changes)
     answer = client.call(IncrementalAlterConfigsRequest(resources=(resource,), validate_only=False), 1)
     assert answer.responses[0].error_code == 0
-    asking.produce(client, "again", 2, build_batch([Record(b"k", None, now)]))
+    requests.produce(client, "again", 2, build_batch([Record(b"k", None, now)]))
     for number in range(3):
         used.last_batch = used.batch("codecs", 0, [Record(None, b"after the kill %d" % number, now)])
-        used.last_offset = asking.produce(client, "codecs", 0, used.last_batch)
+        used.last_offset = requests.produce(client, "codecs", 0, used.last_batch)
 
 
 def _form_groups(client: BlockingClient) -> None:
     """Leave offsets without a group, and a group with a member that has committed."""
-    asking.commit(client, "bystander", "codecs", {0: 5, 1: 7}, metadata="as far as this")
-    asking.commit(client, "bystander", "timed", {0: 100})
-    asking.commit(client, "bystander", "codecs", {1: 9})
+    requests.commit(client, "bystander", "codecs", {0: 5, 1: 7}, metadata="as far as this")
+    requests.commit(client, "bystander", "timed", {0: 100})
+    requests.commit(client, "bystander", "codecs", {1: 9})
     topics = ConsumerProtocolSubscription(topics=("codecs",))
     subscription = b"\0\1" + encode(topics, 1)
     protocol = JoinGroupRequestProtocol(name="range", metadata=subscription)
@@ -172,7 +172,7 @@ def _form_groups(client: BlockingClient) -> None:
         group_id="crew", generation_id=joined.generation_id, member_id=joined.member_id, assignments=(assignment,)
     )
     assert client.call(request, 3).error_code == 0
-    asking.commit(client, "crew", "codecs", {0: 11}, member=joined.member_id, generation=joined.generation_id)
+    requests.commit(client, "crew", "codecs", {0: 11}, member=joined.member_id, generation=joined.generation_id)
 
 
 def _through_the_storage(path: Path, now: int) -> None:

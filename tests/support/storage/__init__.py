@@ -1,0 +1,1 @@
+"""Support for the tests of the log: crashing file systems, used directories, and what a log promises."""

@@ -1,6 +1,6 @@
 """Run the command line as `python -m kafkalite`."""
 
-from kafkalite.cli import main
+from kafkalite.tools.cli import main
 
 if __name__ == "__main__":
     main()

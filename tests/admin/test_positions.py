@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kafkalite.admin.positions import (
+from kafkalite.tools.admin.positions import (
     BEGINNING,
     END,
     Kind,

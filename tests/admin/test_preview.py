@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kafkalite.admin.preview import Move, preview, share_of_keys
+from kafkalite.tools.admin.preview import Move, preview, share_of_keys
 
 
 def test_three_members_share_three_partitions_and_a_fourth_would_stand_by() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkalite.admin.record_text import NewRecord, StoredRecord, formatter, from_json, from_line, to_json
+from kafkalite.tools.admin.record_text import NewRecord, StoredRecord, formatter, from_json, from_line, to_json
 
 
 def stored(**changes: object) -> StoredRecord:

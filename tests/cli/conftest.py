@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from kafkalite.cli.commands import kafkalite
+from kafkalite.tools.cli.commands import kafkalite
 
 
 @pytest.fixture(scope="session")

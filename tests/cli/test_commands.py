@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from kafkalite import __version__
-from kafkalite.cli.commands import COMMANDS, kafkalite
+from kafkalite.tools.cli.commands import COMMANDS, kafkalite
 
 
 def test_version_is_the_packages() -> None:
@@ -30,7 +30,7 @@ def test_output_that_does_not_fit_on_a_disk_is_told_in_words(arguments: list[str
 def test_help_lists_every_command_without_importing_it() -> None:
     # In a process of its own, because this one may have imported the commands already.
     program = (
-        "import sys; from kafkalite.cli.commands import COMMANDS, kafkalite\n"
+        "import sys; from kafkalite.tools.cli.commands import COMMANDS, kafkalite\n"
         "kafkalite(['--help'], standalone_mode=False)\n"
         "assert not {module for module, _ in COMMANDS.values()} & set(sys.modules)"
     )
@@ -54,7 +54,7 @@ def test_an_unknown_command_is_a_mistake_of_usage() -> None:
 
 
 def test_serve_imports_nothing_that_only_other_commands_need() -> None:
-    program = "import sys, kafkalite.cli.serve; print(*sys.modules)"
+    program = "import sys, kafkalite.tools.cli.serve; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    for heavy in ("rich", "kafka", "construct", "cramjam", "tomllib", "difflib", "kafkalite.demo"):
+    for heavy in ("rich", "kafka", "construct", "cramjam", "tomllib", "difflib", "kafkalite.tools.demo"):
         assert heavy not in result.stdout.split()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner, Result
 
-from kafkalite.cli.commands import kafkalite
+from kafkalite.tools.cli.commands import kafkalite
 
 
 def complete(line: str, bootstrap: str) -> list[str]:

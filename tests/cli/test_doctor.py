@@ -13,10 +13,10 @@ import pytest
 import trustme
 from click.testing import CliRunner
 
-from kafkalite.cli.commands import kafkalite
 from kafkalite.config import HostPort
-from kafkalite.doctor.diagnosis import diagnose
-from kafkalite.doctor.examination import examine
+from kafkalite.tools.cli.commands import kafkalite
+from kafkalite.tools.doctor.diagnosis import diagnose
+from kafkalite.tools.doctor.examination import examine
 from kafkalite_conformance.broker import free_port
 from tests.support.fake_servers import (
     WITHIN,
@@ -207,7 +207,7 @@ def test_what_is_no_address_is_a_mistake_of_usage() -> None:
 def test_the_doctor_needs_no_extra() -> None:
     program = (
         "import sys; sys.modules.update(dict.fromkeys(('kafka', 'rich', 'trio')))\n"
-        "from kafkalite.cli.commands import kafkalite; kafkalite(['doctor', '127.0.0.1:1'])"
+        "from kafkalite.tools.cli.commands import kafkalite; kafkalite(['doctor', '127.0.0.1:1'])"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (3, "")

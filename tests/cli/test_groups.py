@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from kafkalite.cli.commands import kafkalite
+from kafkalite.tools.cli.commands import kafkalite
 
 Run = Callable[..., Result]
 Told = Callable[..., Any]
@@ -80,7 +80,7 @@ def test_an_interrupted_watch_ends_well(run: Run, monkeypatch: pytest.MonkeyPatc
 
     filled(run, "interrupted")
     run("groups", "reset", "leaving", "--to", "earliest", "-t", "interrupted", "--execute")
-    monkeypatch.setattr("kafkalite.cli.groups.time.sleep", interrupt)
+    monkeypatch.setattr("kafkalite.tools.cli.groups.time.sleep", interrupt)
     result = run("groups", "describe", "leaving", "--watch", "--json")
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1)
 

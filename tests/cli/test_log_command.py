@@ -8,7 +8,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from kafkalite.cli.commands import kafkalite
+from kafkalite.tools.cli.commands import kafkalite
 from kafkalite_storage.filesystem import OsFileSystem
 from tests.support.storage.used_directory import fill
 

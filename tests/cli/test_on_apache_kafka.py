@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from kafkalite.cli.commands import kafkalite
+from kafkalite.tools.cli.commands import kafkalite
 from kafkalite_conformance import reference_broker
 from kafkalite_conformance.broker import free_port
 from tests.support.reference_kafka import java, kafka_libs

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from kafkalite.cli.progress import progress
+from kafkalite.tools.cli.progress import progress
 
 Run = Callable[..., Result]
 Told = Callable[..., Any]

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kafkalite import __version__
-from kafkalite.cli.commands import kafkalite
-from kafkalite.cli.logs import OneLine
 from kafkalite.config import BrokerConfig, HostPort
 from kafkalite.errors import StartError
+from kafkalite.tools.cli.commands import kafkalite
+from kafkalite.tools.cli.logs import OneLine
 from kafkalite_storage.filesystem import FileSystem
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 

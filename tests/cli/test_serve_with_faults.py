@@ -10,7 +10,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from confluent_kafka import Producer
 
-from kafkalite.cli.commands import kafkalite
+from kafkalite.tools.cli.commands import kafkalite
 
 FAULTS = """
 [[fault]]
@@ -52,7 +52,7 @@ def test_a_fault_of_a_file_fires_and_is_logged_in_a_line(tmp_path: Path) -> None
 
 
 def test_a_broker_without_faults_does_not_import_them() -> None:
-    source = "import sys, kafkalite.broker, kafkalite.cli.serve; print([m for m in sys.modules if 'faults' in m])"
+    source = "import sys, kafkalite.broker, kafkalite.tools.cli.serve; print([m for m in sys.modules if 'faults' in m])"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 

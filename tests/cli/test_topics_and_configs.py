@@ -154,7 +154,7 @@ def test_a_mistake_of_usage_is_exit_code_2(run: Run, arguments: list[str], messa
 
 
 def test_a_missing_extra_is_said_with_the_command_that_installs_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kafkalite.cli.broker_options.find_spec", lambda module: module != "kafka" or None)
+    monkeypatch.setattr("kafkalite.tools.cli.broker_options.find_spec", lambda module: module != "kafka" or None)
     monkeypatch.setitem(sys.modules, "kafka", None)
     result = run("topics", "list")
     assert result.exit_code == 1

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kafkalite.cli import demo as demo_command
-from kafkalite.cli.commands import kafkalite
+from kafkalite.tools.cli import demo as demo_command
+from kafkalite.tools.cli.commands import kafkalite
 
 WITHIN = 300  # seconds, on the busiest of machines; the command itself aims at less than 30
 

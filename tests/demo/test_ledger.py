@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kafkalite.demo.ledger import Charge, LedgerWriter, read_ledger
+from kafkalite.tools.demo.ledger import Charge, LedgerWriter, read_ledger
 
 CHARGES = [Charge(0, 7, 21, 1.5), Charge(2, 1 << 40, 22, 2.5)]
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from kafkalite.demo.evidence import Crash, Evidence, Look, Ownership, Pass
-from kafkalite.demo.ledger import Charge
-from kafkalite.demo.promises import Verdict, judge
+from kafkalite.tools.demo.evidence import Crash, Evidence, Look, Ownership, Pass
+from kafkalite.tools.demo.ledger import Charge
+from kafkalite.tools.demo.promises import Verdict, judge
 
 ONE_OWNER = "A partition has exactly one owner in a group, at any time"
 STANDBY = "A member without a partition is a hot standby"

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from kafkalite.cli.commands import kafkalite
-from kafkalite.cli.reference import with_reference
+from kafkalite.tools.cli.commands import kafkalite
+from kafkalite.tools.cli.reference import with_reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
-DIAGNOSIS = Path(__file__).parents[2] / "kafkalite" / "doctor" / "diagnosis.py"
+DIAGNOSIS = Path(__file__).parents[2] / "kafkalite" / "tools" / "doctor" / "diagnosis.py"
 
 
 def test_the_reference_is_current() -> None:
     page = PAGE.read_text()
-    assert page == with_reference(page), "run: python -m kafkalite.cli.reference docs/command-line.md"
+    assert page == with_reference(page), "run: python -m kafkalite.tools.cli.reference docs/command-line.md"
 
 
 def test_every_finding_of_the_doctor_stands_on_the_page() -> None:

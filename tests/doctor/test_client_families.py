@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kafkalite.cli.doctor import CLIENTS
-from kafkalite.doctor.client_families import ESSENTIAL, FAMILIES, Job, api_name, judge
+from kafkalite.tools.cli.doctor import CLIENTS
+from kafkalite.tools.doctor.client_families import ESSENTIAL, FAMILIES, Job, api_name, judge
 from kafkalite_wire.apis import APIS
 
 KAFKALITE = {key: (api.min_version, api.max_version) for key, api in APIS.items()}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kafkalite.doctor.diagnosis import Diagnosis, Finding, Protocol, Severity, diagnose
-from kafkalite.doctor.observations import (
+from kafkalite.tools.doctor.diagnosis import Diagnosis, Finding, Protocol, Severity, diagnose
+from kafkalite.tools.doctor.observations import (
     Advertised,
     Answer,
     Attempt,

@@ -1,0 +1,231 @@
+"""`kafkalite serve`: run a broker until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kafkalite import __version__
+from kafkalite.config import BrokerConfig, ConfigError, HostPort, load
+from kafkalite.config.setting import CONTROLS_VARIABLE
+from kafkalite.errors import StartError
+from kafkalite.tools.cli.logs import log_to_stderr
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from kafkalite.broker import Attachment, Broker
+    from kafkalite.controls.faults.fault import Fault
+    from kafkalite_storage.filesystem import FileSystem
+
+log = logging.getLogger("kafkalite.serve")
+
+
+@click.command()
+@click.option(
+    "--listen",
+    multiple=True,
+    metavar="HOST:PORT",
+    help="Address to listen on; port 0 picks a free one. May be repeated.  [default: 127.0.0.1:9092]",
+)
+@click.option(
+    "--advertise",
+    metavar="HOST:PORT",
+    help="Address that clients are told to connect to.  [default: the one through which they came]",
+)
+@click.option(
+    "--advertise-outside",
+    metavar="HOST:PORT",
+    help="In a container: address for clients that do not come from a network of the container.  [default: as others]",
+)
+@click.option("--data", metavar="DIR", help="Data directory, made if it does not exist.  [default: ./kafkalite-data]")
+@click.option("--in-memory", is_flag=True, help="Keep all data in memory, and none when the broker ends.")
+@click.option(
+    "--controls",
+    metavar="HOST:PORT",
+    envvar=CONTROLS_VARIABLE,
+    help="Let tests look at the broker and steer it over HTTP, at this address; whoever reaches it may do so. "
+    "The broker then has the properties of a broker for tests where none are set.",
+)
+@click.option(
+    "--config",
+    "file",
+    metavar="FILE",
+    envvar="KAFKALITE_CONFIG",
+    type=click.Path(path_type=Path),
+    help="TOML file of broker properties and topics, or a folder of such files.",
+)
+@click.option(
+    "--topics",
+    multiple=True,
+    metavar="NAME:PARTITIONS",
+    help="Topics to create unless they exist, with commas; may be repeated. Also the environment variable "
+    "KAFKALITE_TOPICS.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set a broker property under Kafka's name. May be repeated.",
+)
+@click.option(
+    "--faults",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="TOML file of faults to be injected; each that fires is logged.",
+)
+@click.option(
+    "--request-log",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append each request and its answer to a file, as JSON lines. It grows without bound.  [default: off]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
+@click.option("-v", "--verbose", is_flag=True, help="Log debugging details as well.")
+def serve(
+    *,
+    listen: tuple[str, ...],
+    advertise: str | None,
+    advertise_outside: str | None,
+    data: str | None,
+    in_memory: bool,
+    controls: str | None,
+    file: Path | None,
+    topics: tuple[str, ...],
+    settings: tuple[str, ...],
+    faults: Path | None,
+    request_log: Path | None,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Run a broker; Ctrl-C or SIGTERM stops it cleanly.
+
+    Properties are Kafka's own. The later source wins: defaults, --config FILE, environment variables
+    (KAFKALITE_SET_NUM_PARTITIONS=3 sets num.partitions), --set, and the other options.
+
+    The exit code is 0 after a clean stop, 1 if the broker cannot start or fails, 2 for a mistake in the
+    options or properties.
+    """
+    if quiet and verbose:
+        raise click.UsageError("--quiet and --verbose exclude each other.")
+    if in_memory and data is not None:
+        raise click.UsageError("--in-memory and --data exclude each other.")
+    try:
+        controls_at = None if controls is None else HostPort.parse(controls)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--controls") from None
+    try:
+        config = load(
+            file=file,
+            environment=os.environ,
+            settings=settings,
+            topics=topics,
+            listen=listen,
+            advertise=advertise,
+            advertise_outside=advertise_outside,
+            data="/kafkalite" if in_memory else data,
+            defaults={} if controls_at is None else _for_tests(),
+        )
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+    injected: tuple[Fault, ...] = ()
+    if faults is not None:
+        from kafkalite.tools.cli.faults import read
+
+        injected = read(faults)
+    attachments: list[Attachment] = []
+    if request_log is not None:
+        attachments.append(partial(_logging_requests, request_log))
+    log_to_stderr(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+    for warning in config.warnings:
+        log.warning("%s", warning)
+    if injected:
+        log.warning("requests will fail on purpose: %d fault(s) from %s", len(injected), faults)
+    if controls_at is not None and not controls_at.is_loopback:
+        log.warning("the controls listen on %s: whoever reaches it can look at the broker and steer it", controls_at)
+
+    def announce(addresses: tuple[tuple[str, int], ...], controls: HostPort | None = None) -> None:
+        _announce(config, addresses, "memory" if in_memory else _shown(config.data_dir), controls)
+
+    file_system = _memory() if in_memory else None
+    try:
+        if controls_at is None:
+            from kafkalite import broker
+
+            if injected:
+                attachments.append(partial(_injecting, injected))
+            broker.run(config, on_ready=announce, file_system=file_system, attachments=attachments)
+        else:
+            from kafkalite.web import serving
+
+            serving.run(
+                config,
+                controls_at,
+                on_ready=announce,
+                file_system=file_system,
+                faults=injected,
+                attachments=attachments,
+            )
+    except StartError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _logging_requests(path: Path, broker: Broker) -> AbstractContextManager[object]:
+    from kafkalite.server.request_logging import RequestLogFile
+
+    return closing(RequestLogFile(path, lambda: broker.node, broker.dispatch))
+
+
+def _injecting(faults: tuple[Fault, ...], broker: Broker) -> AbstractContextManager[object]:
+    from kafkalite.tools.cli.faults import injected
+
+    return injected(faults, broker)
+
+
+def _for_tests() -> Mapping[str, str]:
+    from importlib.util import find_spec
+
+    if find_spec("h11") is None:
+        raise click.ClickException("--controls needs h11, which is missing: run pip install 'kafkalite[controls]'")
+
+    from kafkalite.testing.defaults import DEFAULTS, text_of
+
+    return {name: text_of(value) for name, value in DEFAULTS.items()}
+
+
+def _memory() -> FileSystem:
+    from kafkalite_storage.memory_filesystem import MemoryFileSystem
+
+    return MemoryFileSystem()
+
+
+def _announce(
+    config: BrokerConfig, addresses: tuple[tuple[str, int], ...], data: str, controls: HostPort | None
+) -> None:
+    listening = tuple(HostPort(host, port) for host, port in addresses)
+    reachable = config.advertise or config.advertise_outside or _reachable(listening[0])
+    try:
+        click.echo(f"kafkalite {__version__} is listening on {', '.join(map(str, listening))}, data in {data}")
+        if controls is not None:
+            click.echo(f"Controls are at http://{_reachable(controls)}")
+        click.echo(f"Connect clients with bootstrap.servers={reachable}; stop with Ctrl-C.")
+    except OSError:
+        # Whoever started the broker has stopped reading, which is no reason for clients to lose it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _shown(directory: Path) -> str:
+    return str(directory) if directory.is_absolute() else f"./{directory}"
+
+
+def _reachable(address: HostPort) -> HostPort:
+    return HostPort("127.0.0.1", address.port) if address.is_wildcard else address

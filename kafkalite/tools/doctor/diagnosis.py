@@ -1,0 +1,434 @@
+"""What follows from what was seen: which clients can do what, where they fail, and the setting to change. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Final
+
+from kafkalite.config.address import HostPort
+from kafkalite.tools.doctor.client_families import ESSENTIAL, FAMILIES, Job, Verdict, judge
+from kafkalite.tools.doctor.client_messages import MESSAGES, Symptom
+from kafkalite.tools.doctor.observations import Advertised, Answer, Contact, Examination, Greeting, Reach
+
+
+class Protocol(Enum):
+    """What clients are configured with, by Kafka's names for security.protocol."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+    @property
+    def tls(self) -> bool:
+        """Whether clients speak TLS."""
+        return self in (Protocol.SSL, Protocol.SASL_SSL)
+
+    @property
+    def sasl(self) -> bool:
+        """Whether clients log in."""
+        return self in (Protocol.SASL_PLAINTEXT, Protocol.SASL_SSL)
+
+
+class Severity(Enum):
+    """How bad it is."""
+
+    PROBLEM = "problem"
+    """Clients fail."""
+    WARNING = "warning"
+    """Some fail, or will elsewhere."""
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was found; `code` is for scripts and stays the same from release to release."""
+
+    severity: Severity
+    code: str
+    what: str
+    change: str
+    clients_say: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What people read in their client's log when they have met this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientVerdict:
+    """What one client library can do with this broker."""
+
+    key: str
+    name: str
+    jobs: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """The doctor's word."""
+
+    findings: tuple[Finding, ...]
+    clients: tuple[ClientVerdict, ...]
+    """Empty where no broker told its versions."""
+    usable: bool
+    """Whether a client gets as far as to the list of brokers."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is a problem."""
+        return not any(finding.severity is Severity.PROBLEM for finding in self.findings)
+
+
+def diagnose(
+    seen: Examination, *, families: Collection[str] = (), protocol: Protocol = Protocol.PLAINTEXT
+) -> Diagnosis:
+    """Judge what was seen, for clients with that security.protocol; only for some families if they are named."""
+    findings = _of_reach(seen.reach)
+    clients: tuple[ClientVerdict, ...] = ()
+    if seen.greeting is not None:
+        findings += _of_greeting(seen.greeting, seen.reach, protocol)
+        if seen.greeting.versions:
+            clients = tuple(
+                ClientVerdict(key=family.key, name=family.name, jobs=judge(family, seen.greeting.versions))
+                for family in FAMILIES
+                if not families or family.key in families
+            )
+            findings += _of_versions(clients, seen.greeting)
+            if seen.cluster is None and seen.greeting.sasl_mechanisms is None:
+                findings.append(_no_metadata(seen.reach))
+    if seen.cluster is not None:
+        if not seen.cluster.brokers:
+            findings.append(_no_brokers())
+        for broker in seen.cluster.brokers:
+            findings += _of_advertised(broker, seen)
+    login_expected = protocol.sasl and seen.greeting is not None and seen.greeting.sasl_mechanisms is not None
+    told = tuple(_for_families(finding, families) for finding in findings) if families else tuple(findings)
+    return Diagnosis(findings=told, clients=clients, usable=seen.cluster is not None or login_expected)
+
+
+def _for_families(finding: Finding, families: Collection[str]) -> Finding:
+    messages = {family: message for family, message in finding.clients_say.items() if family in families}
+    return replace(finding, clients_say=messages)
+
+
+def _of_reach(reach: Reach) -> list[Finding]:
+    if reach.unresolved:
+        return [
+            Finding(
+                severity=Severity.PROBLEM,
+                code="name-unresolved",
+                what=f"The name {reach.host} does not resolve here: {reach.unresolved}.",
+                change="Correct bootstrap.servers, or make the name known where clients run (DNS, /etc/hosts, or the"
+                " network of the containers: a container's name resolves only inside it).",
+                clients_say=MESSAGES[Symptom.UNRESOLVED],
+            )
+        ]
+    if reach.connected is None:
+        return [_unreachable(reach, code="", what=f"Nobody can connect to {reach.address}")]
+    failed = [attempt for attempt in reach.attempts if attempt.contact is not Contact.CONNECTED]
+    if not failed:
+        return []
+    ways = ", ".join(f"{attempt.ip} {attempt.contact.value}" for attempt in failed)
+    port = reach.port
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            code="name-partly",
+            what=f"The name {reach.host} stands for several addresses, and not all of them answer: {ways}. Clients that"
+            " try only the first, or that pick one by chance, fail now and then; others log an error and go on.",
+            change=f"Use {reach.connected.ip}:{port} in bootstrap.servers, or let the broker listen on all of them"
+            f" (listeners=PLAINTEXT://0.0.0.0:{port},PLAINTEXT://[::]:{port}; kafkalite serve: --listen twice).",
+            clients_say=MESSAGES[Symptom.REFUSED],
+        )
+    ]
+
+
+def _unreachable(reach: Reach, *, code: str, what: str) -> Finding:
+    contacts = {attempt.contact for attempt in reach.attempts}
+    tried = ", ".join(attempt.ip for attempt in reach.attempts)
+    if contacts == {Contact.REFUSED}:
+        kind, symptom = "refused", Symptom.REFUSED
+        why = f"the connection is refused ({tried}): no process listens there"
+        change = (
+            "Start the broker, correct the port, or let it listen on that interface: listeners=PLAINTEXT://0.0.0.0:PORT"
+            " (kafkalite serve: --listen 0.0.0.0:PORT). Of a container, publish the port."
+        )
+    else:
+        kind, symptom = "no-answer", Symptom.TIMED_OUT
+        why = f"no answer comes back ({tried}): a firewall drops it, or the host is off or elsewhere"
+        change = "Open the port in the firewall or security group, or correct the address."
+    return Finding(
+        severity=Severity.PROBLEM,
+        code=f"{code}{kind}",
+        what=f"{what}: {why}.",
+        change=change,
+        clients_say=MESSAGES[symptom],
+    )
+
+
+def _of_greeting(greeting: Greeting, reach: Reach, protocol: Protocol) -> list[Finding]:
+    findings: list[Finding] = []
+    if greeting.tls is not None:
+        if not protocol.tls:
+            findings.append(_tls_expected(reach))
+        if greeting.tls.distrust:
+            findings.append(_distrusted(greeting.tls.distrust))
+        if greeting.tls.refused:
+            findings.append(_handshake_refused(greeting.tls.refused))
+            return findings
+        if greeting.tls.wants_client_certificate:
+            findings.append(_client_certificate())
+            return findings
+    match greeting.answer:
+        case Answer.KAFKA:
+            if protocol.tls and greeting.tls is None:
+                findings.append(_not_spoken("TLS", "tls-not-spoken", reach, protocol))
+            if greeting.sasl_mechanisms is None and protocol.sasl:
+                findings.append(_not_spoken("SASL", "sasl-not-spoken", reach, protocol))
+            if greeting.sasl_mechanisms is not None:
+                findings.append(_login(greeting.sasl_mechanisms, tls=greeting.tls is not None, expected=protocol.sasl))
+        case Answer.HTTP:
+            findings.append(_not_kafka(reach, f"a web server answers ({greeting.received})"))
+        case Answer.OTHER:
+            findings.append(_not_kafka(reach, f"what answers is not Kafka: {greeting.received}"))
+        case Answer.SILENCE:
+            findings.append(_silent(reach))
+        case Answer.CLOSED:
+            findings.append(_closed(reach))
+    return findings
+
+
+def _tls_expected(reach: Reach) -> Finding:
+    return Finding(
+        severity=Severity.PROBLEM,
+        code="tls-expected",
+        what=f"{reach.address} speaks TLS. A client without it is cut off, or waits until its time is up.",
+        change="security.protocol=SSL (or SASL_SSL with a login), and where the certificate is not of a public"
+        " authority, ssl.truststore.location (Java), ssl.ca.location (librdkafka), ssl_cafile (kafka-python).",
+        clients_say=MESSAGES[Symptom.TLS_EXPECTED],
+    )
+
+
+def _distrusted(reason: str) -> Finding:
+    return Finding(
+        severity=Severity.WARNING,
+        code="tls-untrusted",
+        what=f"Its certificate is not trusted here: {reason}.",
+        change="Give clients the authority that signed it (ssl.truststore.location, ssl.ca.location, ssl_cafile). If it"
+        " is for another name, use that name, or ssl.endpoint.identification.algorithm= (empty) in a test.",
+    )
+
+
+def _handshake_refused(alert: str) -> Finding:
+    return Finding(
+        severity=Severity.PROBLEM,
+        code="tls-refused",
+        what=f"It refuses the TLS handshake ({alert}): it wants a certificate of the client, or another version.",
+        change="ssl.keystore.location (Java), ssl.certificate.location (librdkafka) or ssl_certfile (kafka-python) for"
+        " the first; on the broker, ssl.enabled.protocols=TLSv1.2,TLSv1.3.",
+    )
+
+
+def _client_certificate() -> Finding:
+    return Finding(
+        severity=Severity.PROBLEM,
+        code="client-certificate",
+        what="It wants a certificate of the client (ssl.client.auth=required).",
+        change="ssl.keystore.location (Java), or ssl.certificate.location and ssl.key.location (librdkafka), or"
+        " ssl_certfile and ssl_keyfile (kafka-python).",
+    )
+
+
+def _not_spoken(what: str, code: str, reach: Reach, protocol: Protocol) -> Finding:
+    return Finding(
+        severity=Severity.PROBLEM,
+        code=code,
+        what=f"{reach.address} does not speak {what}, and clients with security.protocol={protocol.value} do.",
+        change="Use the port of the listener that does, or another security.protocol.",
+    )
+
+
+def _login(mechanisms: tuple[str, ...], *, tls: bool, expected: bool) -> Finding:
+    protocol = "SASL_SSL" if tls else "SASL_PLAINTEXT"
+    listed = ", ".join(mechanisms) or "none"
+    return Finding(
+        severity=Severity.NOTE if expected else Severity.PROBLEM,
+        code="sasl-expected",
+        what=f"It wants a login (SASL; mechanisms: {listed}), and cuts clients off that ask for anything before.",
+        change=f"security.protocol={protocol}, sasl.mechanism={mechanisms[0] if mechanisms else '…'}, and the login:"
+        " sasl.jaas.config (Java), sasl.username and sasl.password (librdkafka), sasl_plain_username and"
+        " sasl_plain_password (kafka-python). What lies behind the login was not looked at.",
+    )
+
+
+def _not_kafka(reach: Reach, what: str) -> Finding:
+    return Finding(
+        severity=Severity.PROBLEM,
+        code="not-kafka",
+        what=f"{reach.address} is not a broker: {what}.",
+        change="Correct the port in bootstrap.servers; a broker's is the one in its listeners, 9092 by custom.",
+        clients_say=MESSAGES[Symptom.NOT_KAFKA],
+    )
+
+
+def _silent(reach: Reach) -> Finding:
+    return Finding(
+        severity=Severity.PROBLEM,
+        code="silent",
+        what=f"{reach.address} takes connections and says nothing: a broker that is starting or stuck, a port that is"
+        " forwarded to nowhere, or a listener for something else.",
+        change="Look into the broker's log; check the port forwarding (the port of the container, not of the host).",
+        clients_say=MESSAGES[Symptom.TIMED_OUT],
+    )
+
+
+def _closed(reach: Reach) -> Finding:
+    return Finding(
+        severity=Severity.PROBLEM,
+        code="closed",
+        what=f"{reach.address} takes connections and closes them at the first request, with and without TLS. Behind it"
+        " may be a forwarded port where nobody listens, a proxy that wants its own protocol, a broker that has reached"
+        " its limit of connections, or one older than 0.10, which answers no ApiVersions.",
+        change="Look into the broker's log, which names the reason; check the port forwarding; with a broker so old,"
+        " only clients that can be told its version work (librdkafka: broker.version.fallback and"
+        " api.version.request=false).",
+        clients_say=MESSAGES[Symptom.CLOSED],
+    )
+
+
+def _of_versions(clients: tuple[ClientVerdict, ...], greeting: Greeting) -> list[Finding]:
+    findings: list[Finding] = []
+    for client in clients:
+        failing = [verdict for verdict in client.jobs if not verdict.works and verdict.job in ESSENTIAL]
+        if failing:
+            jobs = " and ".join(_JOB_WORDS[verdict.job] for verdict in failing)
+            reasons = "; ".join(dict.fromkeys(reason for verdict in failing for reason in verdict.reason.split("; ")))
+            change = (
+                "Use an older release of the client, or a newer broker."
+                if "too old" in reasons or "has no" in reasons
+                else "Use a newer release of the client."
+            )
+            findings.append(
+                Finding(
+                    severity=Severity.PROBLEM,
+                    code="versions",
+                    what=f"{client.name} cannot {jobs}: {reasons}.",
+                    change=change,
+                )
+            )
+    if clients and any(client.key == "librdkafka" for client in clients):
+        findings += _of_older_librdkafka(greeting)
+    return findings
+
+
+def _of_older_librdkafka(greeting: Greeting) -> list[Finding]:
+    produce, join = greeting.versions.get(0), greeting.versions.get(11)
+    findings: list[Finding] = []
+    if produce is not None and produce[0] > 0:
+        findings.append(
+            Finding(
+                severity=Severity.WARNING,
+                code="librdkafka-compression",
+                what="The broker does not offer Produce 0: older releases of librdkafka then send gzip, snappy and lz4"
+                " uncompressed, without a word.",
+                change="Use a current librdkafka; Apache Kafka offers version 0 for this very reason.",
+            )
+        )
+    if join is not None and join[0] > 0:
+        findings.append(
+            Finding(
+                severity=Severity.WARNING,
+                code="librdkafka-groups",
+                what="The broker does not offer JoinGroup 0: older releases of librdkafka then do not form groups.",
+                change="Use a current librdkafka.",
+            )
+        )
+    return findings
+
+
+def _no_metadata(reach: Reach) -> Finding:
+    return Finding(
+        severity=Severity.PROBLEM,
+        code="no-metadata",
+        what=f"{reach.address} tells its versions, and does not answer Metadata, with which every client begins.",
+        change="Look into the broker's log.",
+    )
+
+
+def _no_brokers() -> Finding:
+    return Finding(
+        severity=Severity.PROBLEM,
+        code="no-brokers",
+        what="The cluster names no brokers: it is still starting, or none has registered.",
+        change="Wait until it has started; look into the broker's log.",
+    )
+
+
+def _of_advertised(broker: Advertised, seen: Examination) -> list[Finding]:
+    assert seen.cluster is not None
+    there, asked = broker.reach, seen.reach
+    who = f"Broker {broker.node_id} tells clients to connect to {there.address}"
+    if HostPort(there.host, there.port).is_wildcard:
+        return [_advertised_problem("advertised-wildcard", f"{who}, which is no address but every one.", asked)]
+    if there.unresolved:
+        what = f"{who}, and the name does not resolve here: {there.unresolved}. Clients connect once, then no more."
+        return [_advertised_problem("advertised-unresolved", what, asked, Symptom.UNRESOLVED)]
+    if there.connected is None:
+        ways = ", ".join(f"{attempt.ip} {attempt.contact.value}" for attempt in there.attempts)
+        local = " Every client looks for it on its own machine." if _is_loopback(there) else ""
+        what = f"{who}, where nobody can: {ways}.{local} Clients connect once, then no more."
+        symptom = Symptom.REFUSED if "refused" in ways else Symptom.TIMED_OUT
+        return [_advertised_problem("advertised-unreachable", what, asked, symptom)]
+    if broker.greeting is None or broker.greeting.answer is not Answer.KAFKA:
+        said = "nothing" if broker.greeting is None else broker.greeting.received or broker.greeting.answer.value
+        what = f"{who}, where no broker answers ({said})."
+        return [_advertised_problem("advertised-not-kafka", what, asked, Symptom.CLOSED)]
+    if broker.cluster_id and seen.cluster.cluster_id and broker.cluster_id != seen.cluster.cluster_id:
+        what = (
+            f"{who}, where a broker of another cluster answers ({broker.cluster_id} instead of"
+            f" {seen.cluster.cluster_id}). Clients write to the wrong one, or say that topics are missing."
+        )
+        return [_advertised_problem("advertised-other-cluster", what, asked)]
+    if broker.greeting.tls is not None and seen.greeting is not None and seen.greeting.tls is None:
+        what = f"{who}, which speaks TLS, while {asked.address} does not; a client speaks one or the other."
+        return [_advertised_problem("advertised-other-protocol", what, asked, Symptom.TLS_EXPECTED)]
+    findings = _of_reach(there) if there != asked else []
+    if _is_loopback(there):
+        findings.append(_only_here(who, there, asked))
+    return findings
+
+
+def _only_here(who: str, there: Reach, asked: Reach) -> Finding:
+    elsewhere = not _is_loopback(asked)
+    return Finding(
+        severity=Severity.WARNING if elsewhere else Severity.NOTE,
+        code="advertised-loopback",
+        what=f"{who}: only programs on this machine can, not those in containers or on other machines.",
+        change=f"For others: advertised.listeners=PLAINTEXT://NAME:{there.port} with a name that they can reach"
+        f" (kafkalite serve: --listen 0.0.0.0:{there.port} --advertise NAME:{there.port}).",
+    )
+
+
+def _advertised_problem(code: str, what: str, asked: Reach, symptom: Symptom | None = None) -> Finding:
+    return Finding(
+        severity=Severity.PROBLEM,
+        code=code,
+        what=what,
+        change=f"Set on the broker advertised.listeners=PLAINTEXT://{asked.address} (kafkalite serve: --advertise"
+        f" {asked.address}), or whatever name and port reach it from where the clients run. Clients inside and outside"
+        " of containers may need a listener each.",
+        clients_say=MESSAGES[symptom] if symptom else {},
+    )
+
+
+def _is_loopback(reach: Reach) -> bool:
+    return HostPort(reach.host, reach.port).is_loopback
+
+
+_JOB_WORDS: Final[Mapping[Job, str]] = {
+    Job.PRODUCE: "produce",
+    Job.READ: "read",
+    Job.GROUP: "use groups",
+    Job.TRANSACTIONS: "use transactions",
+    Job.ADMIN: "create topics",
+}

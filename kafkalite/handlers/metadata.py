@@ -2,7 +2,7 @@
 
 A topic that is asked for by name and does not exist is created when both the request and
 ``auto.create.topics.enable`` allow it, and is ready in the same answer.
-Every partition is led by this node.
+Leaders and leader epochs are those of the catalogue; a leader that is not this broker is not available.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
-    from kafkalite_storage.topics import Topic
+    from kafkalite_storage.topics import Partition, Topic
 
 _EMPTY_MEANS_ALL: Final = 0
+_NO_LEADER: Final = -1
 
 
 @immediate
@@ -83,21 +84,25 @@ def _missing(name: str | None, topic_id: bytes, error_code: int) -> MetadataResp
 
 
 def _described(node: Node, topic: Topic, operations: int) -> MetadataResponseTopic:
-    this = (node.node_id,)
     return MetadataResponseTopic(
         name=topic.name,
         topic_id=topic.topic_id,
         is_internal=topic.is_internal,
         partitions=tuple(
-            MetadataResponsePartition(
-                partition_index=index,
-                leader_id=node.node_id,
-                leader_epoch=0,
-                replica_nodes=this,
-                isr_nodes=this,
-                offline_replicas=(),
-            )
-            for index in range(topic.partitions)
+            _partition(node.node_id, index, partition) for index, partition in enumerate(topic.assignment)
         ),
         topic_authorized_operations=operations,
+    )
+
+
+def _partition(broker: int, index: int, partition: Partition) -> MetadataResponsePartition:
+    is_online = partition.leader == broker
+    return MetadataResponsePartition(
+        error_code=ErrorCode.NONE if is_online else ErrorCode.LEADER_NOT_AVAILABLE,
+        partition_index=index,
+        leader_id=partition.leader if is_online else _NO_LEADER,
+        leader_epoch=partition.leader_epoch,
+        replica_nodes=partition.replicas,
+        isr_nodes=tuple(replica for replica in partition.replicas if replica == broker),
+        offline_replicas=tuple(replica for replica in partition.replicas if replica != broker),
     )

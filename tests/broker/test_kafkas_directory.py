@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,9 @@ from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic
 from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
 from kafkalite_wire.messages.metadata import MetadataRequest
-from protocol_client import ProtocolClient
-from tests.storage.release_golden import GOLDEN
+from tests.support.protocol_client import ProtocolClient
 
-Connect = Callable[[], Awaitable[ProtocolClient]]
+GOLDEN = Path(__file__).parents[1] / "storage" / "golden"
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
+from kafkalite.background.maintenance import Tending
+from kafkalite.background.timers import Deadlines
 from kafkalite.clock import MACHINE_CLOCK
 from kafkalite.config.address import HostPort
-from kafkalite.deadlines import Deadlines
 from kafkalite.errors import StartError
 from kafkalite.node import Node
 from kafkalite.server.dispatch import Dispatch
 from kafkalite.server.listener import Listener, open_socket
-from kafkalite.tending import Tending
 from kafkalite_storage import exchange
 from kafkalite_storage.directory_image import DirectoryImage
 from kafkalite_storage.directory_imaging import fork_directory

@@ -11,22 +11,22 @@ from functools import partial
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.background.flusher import GroupCommit
 from kafkalite.config.address import HostPort
 from kafkalite.config.table import ADVERTISED_OUTSIDE
+from kafkalite.coordinators.service import GroupDriver
 from kafkalite.errors import StartError
 from kafkalite.fetches.sessions import FetchSessions, TopicKey
 from kafkalite.fetches.waiting import PendingFetches
-from kafkalite.group_commit import GroupCommit
-from kafkalite.group_driver import GroupDriver
 from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, StorageError, UnsupportedFormat
 from kafkalite_storage.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from kafkalite.background.cleaner import LogCleaner
+    from kafkalite.background.timers import Deadlines
     from kafkalite.config import BrokerConfig
-    from kafkalite.deadlines import Deadlines
-    from kafkalite.log_cleaner import LogCleaner
     from kafkalite_storage.directory_image import DirectoryImage
     from kafkalite_storage.filesystem import FileSystem
     from kafkalite_storage.handover import Handover

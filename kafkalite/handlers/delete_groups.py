@@ -1,6 +1,6 @@
 """DeleteGroups, versions 0-3: delete groups that have no members, with their committed offsets.
 
-The rules are those of :mod:`kafkalite.groups`; this hands the request to them.
+The group coordinator decides.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """DescribeGroups, versions 0-6: describe classic groups: their state, members and assignments.
 
-The rules are those of :mod:`kafkalite.groups`; this hands the request to them, and adds what may be done with a group,
-if that is asked for (KIP-430).
+The group coordinator decides; the authorized operations are added here, if asked for (KIP-430).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kafkalite.groups.effects import Client
+from kafkalite.coordinators.results import Client
 from kafkalite.handlers.handling import Context
 
 

@@ -1,7 +1,7 @@
 """Heartbeat, versions 0-4: say that a member lives, and learn whether it must rejoin.
 
 An answer that has nothing to tell may wait for news of a rebalance (``kafkalite.group.heartbeat.hold.ms``). The rules
-are those of :mod:`kafkalite.groups`; this hands the request to them.
+are those of :mod:`kafkalite.coordinators.groups`; this hands the request to them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """JoinGroup, versions 0-9: join a group, or rejoin it for its next generation.
 
-The reply waits until all members have joined. The rules are those of :mod:`kafkalite.groups`; this hands the request to
-them.
+The reply waits until all members have joined. The group coordinator decides.
 """
 
 from __future__ import annotations

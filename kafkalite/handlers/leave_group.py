@@ -1,6 +1,6 @@
 """LeaveGroup, versions 0-5: leave a group at once; from version 3 on for several members, also by their instance ids.
 
-The rules are those of :mod:`kafkalite.groups`; this hands the request to them.
+The group coordinator decides.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """ListGroups, versions 0-5: list the groups, filtered by state from version 4 on and by type from 5 on.
 
-The rules are those of :mod:`kafkalite.groups`; this hands the request to them.
+The group coordinator decides.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """OffsetDelete, version 0: a group forgets how far it came, except in topics that its members may be reading (KIP-496).
 
-The rules are those of :mod:`kafkalite.groups`; partitions that do not exist are answered for here.
+The rules are those of :mod:`kafkalite.coordinators.groups`; partitions that do not exist are answered for here.
 """
 
 from __future__ import annotations

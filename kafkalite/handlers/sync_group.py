@@ -1,6 +1,6 @@
 """SyncGroup, versions 0-5: bring (as leader) or fetch (as follower) the assignment of a generation.
 
-Followers wait for the leader. The rules are those of :mod:`kafkalite.groups`; this hands the request to them.
+Followers wait for the leader. The group coordinator decides.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from kafkalite.server.outbox import Outbox
 from kafkalite_wire.schema import Payload
 
 if TYPE_CHECKING:
-    from kafkalite.deadlines import Deadline, Deadlines
+    from kafkalite.background.timers import Deadline, Deadlines
 
 log = getLogger("kafkalite.connection")
 

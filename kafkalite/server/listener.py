@@ -13,7 +13,7 @@ from kafkalite.errors import StartError
 from kafkalite.server.connection import Connection, Dispatcher
 
 if TYPE_CHECKING:
-    from kafkalite.deadlines import Deadlines
+    from kafkalite.background.timers import Deadlines
 
 log = getLogger("kafkalite.listener")
 

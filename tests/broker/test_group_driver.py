@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import trio
 
+from kafkalite.background.timers import Deadlines
 from kafkalite.config import load
-from kafkalite.deadlines import Deadlines
-from kafkalite.group_driver import OFFSETS_TOPIC, GroupDriver
-from kafkalite.groups.effects import Client
+from kafkalite.coordinators.results import Client
+from kafkalite.coordinators.service import OFFSETS_TOPIC, GroupDriver
 from kafkalite.node import Node
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.log import PartitionLog

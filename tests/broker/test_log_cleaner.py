@@ -10,9 +10,9 @@ import pytest
 import trio
 import trio.testing
 
+from kafkalite.background.cleaner import LogCleaner
+from kafkalite.background.timers import Deadlines
 from kafkalite.config import BrokerConfig, load
-from kafkalite.deadlines import Deadlines
-from kafkalite.log_cleaner import LogCleaner
 from kafkalite_storage.log import AppendOrigin, PartitionLog
 from kafkalite_storage.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.storage import Storage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kafkalite.replay import keys_and_values
+from kafkalite.coordinators.replay import keys_and_values
 from kafkalite_wire.records import Compression
 from tests.support.storage.compaction import NOW, Topic
 

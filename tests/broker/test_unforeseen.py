@@ -11,8 +11,8 @@ import trio
 from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
 from kafkalite.config import load
-from kafkalite.groups.coordinator import GroupCoordinator
-from kafkalite.groups.effects import Effects
+from kafkalite.coordinators.groups.coordinator import GroupCoordinator
+from kafkalite.coordinators.results import Effects
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.log import PartitionLog
 from kafkalite_storage.memory_filesystem import MemoryFileSystem

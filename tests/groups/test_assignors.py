@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkalite.groups.assignors import ASSIGNORS, Assignment, Subscription, TopicPartition, assign
+from kafkalite.coordinators.assignors import ASSIGNORS, Assignment, Subscription, TopicPartition, assign
 from tests.groups.golden import cases
 
 with warnings.catch_warnings():

@@ -13,10 +13,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from kafkalite.groups.assignors import Subscription, TopicPartition, assign
-from kafkalite.groups.config import GroupConfig
-from kafkalite.groups.group import GroupState
-from kafkalite.groups.views import GroupView
+from kafkalite.coordinators.assignors import Subscription, TopicPartition, assign
+from kafkalite.coordinators.groups.classic.group import GroupState
+from kafkalite.coordinators.groups.config import GroupConfig
+from kafkalite.coordinators.groups.views import GroupView
 from kafkalite_wire.error_codes import ErrorCode
 from tests.support.group_harness import GROUP, REBALANCE, Bench, Call
 

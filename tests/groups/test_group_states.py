@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from kafkalite.groups.group import PREVIOUS_STATES, GroupState
+from kafkalite.coordinators.groups.classic.group import PREVIOUS_STATES, GroupState
 from kafkalite_wire.error_codes import ErrorCode
 from tests.support.group_harness import Bench, subscription
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkalite.groups.timers import Timer, Timers
+from kafkalite.coordinators.timers import Timer, Timers
 
 
 def nothing(turn: object) -> None:

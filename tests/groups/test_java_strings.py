@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kafkalite.groups.coordinator import partition_for
-from kafkalite.groups.java_strings import hash_map_order, string_hash, utf16_length
+from kafkalite.coordinators.groups.coordinator import partition_for
+from kafkalite.coordinators.java_strings import hash_map_order, string_hash, utf16_length
 from tests.groups.golden import cases
 
 

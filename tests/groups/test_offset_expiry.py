@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kafkalite.groups.config import GroupConfig
-from kafkalite.groups.group import GroupState
+from kafkalite.coordinators.groups.classic.group import GroupState
+from kafkalite.coordinators.groups.config import GroupConfig
 from tests.support.group_harness import Bench, subscription
 
 HOUR = 3600.0

@@ -6,8 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from kafkalite.background.timers import Deadlines
 from kafkalite.clock import MACHINE_CLOCK, SteerableClock
-from kafkalite.deadlines import Deadlines
 
 
 class StillClock:

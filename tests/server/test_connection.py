@@ -10,8 +10,8 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from kafkalite.background.timers import Deadlines
 from kafkalite.clock import SteerableClock
-from kafkalite.deadlines import Deadlines
 from kafkalite.errors import RequestError
 from kafkalite.server.connection import SMALL_BUFFER, Connection, Slot
 

@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from kafkalite.deadlines import Deadline, Deadlines
+from kafkalite.background.timers import Deadline, Deadlines
 
 
 async def test_calls_are_made_in_the_order_in_which_they_are_due(

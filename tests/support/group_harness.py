@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
 
-from kafkalite.groups.config import GroupConfig
-from kafkalite.groups.coordinator import GroupCoordinator
-from kafkalite.groups.effects import Client, Effects
-from kafkalite.groups.group import GroupState
-from kafkalite.groups.views import GroupView
+from kafkalite.coordinators.groups.classic.group import GroupState
+from kafkalite.coordinators.groups.config import GroupConfig
+from kafkalite.coordinators.groups.coordinator import GroupCoordinator
+from kafkalite.coordinators.groups.views import GroupView
+from kafkalite.coordinators.results import Client, Effects
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.consumer_protocol import ConsumerProtocolSubscription, encode_consumer_protocol
 from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest, DeleteGroupsResponse

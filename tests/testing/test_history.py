@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kafkalite.groups.group import GroupState
-from kafkalite.groups.views import GroupView
+from kafkalite.coordinators.groups.classic.group import GroupState
+from kafkalite.coordinators.groups.views import GroupView
 from kafkalite.testing.in_process.history import History
 
 

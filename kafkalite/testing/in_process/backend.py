@@ -213,7 +213,7 @@ class LocalBackend:
         """Delete a group without members. Raises ValueError where the broker refuses."""
 
         def delete() -> None:
-            from kafkalite.groups.effects import Client
+            from kafkalite.coordinators.results import Client
             from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
 
             reply = _Refusal()

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from kafkalite.groups.views import GroupView
+    from kafkalite.coordinators.groups.views import GroupView
 
 _LINES: Final = 40
 _GROUPS: Final = 1000

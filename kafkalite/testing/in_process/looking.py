@@ -12,7 +12,7 @@ from kafkalite.testing.model.views import Committed, Group, Member, Record, Topi
 from kafkalite_storage.topics import INTERNAL_TOPICS
 
 if TYPE_CHECKING:
-    from kafkalite.groups.views import GroupView, MemberView
+    from kafkalite.coordinators.groups.views import GroupView, MemberView
     from kafkalite.node import Node
 
 _PIECE: Final = 1 << 20

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.clock import SteerableClock
     from kafkalite.controls.engine import Engine
-    from kafkalite.groups.coordinator import GroupCoordinator
-    from kafkalite.groups.effects import Effects
-    from kafkalite.groups.group import Group as GroupInCoordinator
-    from kafkalite.groups.pinning import Pins
+    from kafkalite.coordinators.groups.classic.group import Group as GroupInCoordinator
+    from kafkalite.coordinators.groups.classic.pinning import Pins
+    from kafkalite.coordinators.groups.coordinator import GroupCoordinator
+    from kafkalite.coordinators.results import Effects
     from kafkalite.node import Node
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.in_process.watching import Watch
@@ -199,7 +199,7 @@ class Steering:
         """Give partitions to members for good. Raises LookupError where a topic has no such partition."""
 
         def pin() -> None:
-            from kafkalite.groups.pinning import Pins
+            from kafkalite.coordinators.groups.classic.pinning import Pins
 
             topics = self._node.storage.topics
             for topic, partition in owners:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from kafkalite.broker import Broker
     from kafkalite.controls.engine import Engine
-    from kafkalite.groups.effects import Effects, Reply
+    from kafkalite.coordinators.results import Effects, Reply
     from kafkalite.node import Node
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.model.conditions import Condition

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kafkalite.groups.assignors import Subscription, assign
+from kafkalite.coordinators.assignors import Subscription, assign
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

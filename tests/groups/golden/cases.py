@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kafkalite.groups.assignors import Subscription
+from kafkalite.coordinators.assignors import Subscription
 
 _FILE = Path(__file__).with_name("group_cases.jsonl")
 

@@ -17,9 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kafkalite.groups.coordinator import GroupConfig, GroupCoordinator
-from kafkalite.groups.effects import Client, Effects, Turn
-from kafkalite.groups.java_strings import hash_map_order
+from kafkalite.coordinators.groups.coordinator import GroupConfig, GroupCoordinator
+from kafkalite.coordinators.java_strings import hash_map_order
+from kafkalite.coordinators.results import Client, Effects, Turn
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.coordinator_records import GroupMetadataValue, decode_key, decode_value

@@ -16,8 +16,8 @@ from kafkalite_storage.cleaner import Cleaner, Cleaning, dirtiest
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from kafkalite.background.timers import Deadlines
     from kafkalite.config import BrokerConfig
-    from kafkalite.deadlines import Deadlines
     from kafkalite_storage.storage import Storage
 
 _PAUSE: Final = 0.003

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from kafkalite.groups.group import GroupState
+from kafkalite.coordinators.groups.classic.group import GroupState
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
-    from kafkalite.groups.effects import Turn
-    from kafkalite.groups.group import Group, Member
-    from kafkalite.groups.rebalance import Rebalances
-    from kafkalite.groups.registry import Groups
-    from kafkalite.groups.timers import Timer
+    from kafkalite.coordinators.groups.classic.group import Group, Member
+    from kafkalite.coordinators.groups.classic.rebalance import Rebalances
+    from kafkalite.coordinators.groups.classic.registry import Groups
+    from kafkalite.coordinators.results import Turn
+    from kafkalite.coordinators.timers import Timer
 
 
 def keep_alive(names: Collection[str], groups: Groups, rebalances: Rebalances, turn: Turn) -> float | None:

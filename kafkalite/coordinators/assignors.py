@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from kafkalite.groups.java_strings import utf16_order
+from kafkalite.coordinators.java_strings import utf16_order
 
 
 class TopicPartition(NamedTuple):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from kafkalite.deadlines import Deadline, Deadlines
+    from kafkalite.background.timers import Deadline, Deadlines
 
 _SHARE_OF_SESSION: Final = 6
 """A heartbeat is kept for at most this share of the session, so that clients which only pause after an answer still

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from kafkalite.groups.group import CONSUMER
+from kafkalite.coordinators.groups.classic.group import CONSUMER
 from kafkalite_wire.errors import WireError
 from kafkalite_wire.messages.consumer_protocol import (
     ConsumerProtocolAssignment,
@@ -20,7 +20,7 @@ from kafkalite_wire.messages.consumer_protocol import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.groups.group import Group, Member
+    from kafkalite.coordinators.groups.classic.group import Group, Member
 
 Partition = tuple[str, int]
 Overrule = Callable[["Group", dict[str, bytes]], dict[str, bytes]]

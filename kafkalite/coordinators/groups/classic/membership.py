@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.groups.group import Group, GroupState, Member
-from kafkalite.groups.rebalance import NEW_MEMBER_JOIN_TIMEOUT
-from kafkalite.groups.records import write_group, write_new_group
-from kafkalite.groups.responses import join_refused, joined, sync_refused, synced
+from kafkalite.coordinators.groups.classic.group import Group, GroupState, Member
+from kafkalite.coordinators.groups.classic.rebalance import NEW_MEMBER_JOIN_TIMEOUT
+from kafkalite.coordinators.groups.classic.records import write_group, write_new_group
+from kafkalite.coordinators.groups.classic.responses import join_refused, joined, sync_refused, synced
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from kafkalite_wire.messages.leave_group import (
@@ -21,11 +21,11 @@ from kafkalite_wire.messages.leave_group import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kafkalite.groups.config import GroupConfig
-    from kafkalite.groups.effects import Client, Turn
-    from kafkalite.groups.rebalance import Rebalances
-    from kafkalite.groups.registry import Groups
-    from kafkalite.groups.waiting import Waiting
+    from kafkalite.coordinators.groups.classic.rebalance import Rebalances
+    from kafkalite.coordinators.groups.classic.registry import Groups
+    from kafkalite.coordinators.groups.classic.waiting import Waiting
+    from kafkalite.coordinators.groups.config import GroupConfig
+    from kafkalite.coordinators.results import Client, Turn
     from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupResponse
     from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupResponse
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.groups.group import Group, GroupState
+from kafkalite.coordinators.groups.classic.group import Group, GroupState
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.delete_groups import (
     DeletableGroupResult,
@@ -20,9 +20,9 @@ from kafkalite_wire.messages.describe_groups import (
 from kafkalite_wire.messages.list_groups import ListedGroup, ListGroupsRequest, ListGroupsResponse
 
 if TYPE_CHECKING:
-    from kafkalite.groups.effects import Turn
-    from kafkalite.groups.offsets import Offsets
-    from kafkalite.groups.registry import Groups
+    from kafkalite.coordinators.groups.classic.registry import Groups
+    from kafkalite.coordinators.groups.offsets import Offsets
+    from kafkalite.coordinators.results import Turn
 
 CLASSIC: Final = "classic"
 """The type of groups whose members assign among themselves, in distinction to those of KIP-848 and KIP-932."""

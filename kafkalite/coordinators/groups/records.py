@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.groups.offset_table import NO_EXPIRY, CommittedOffset
+from kafkalite.coordinators.groups.offset_table import NO_EXPIRY, CommittedOffset
 from kafkalite_wire.messages.coordinator_records import (
-    GROUP_METADATA_VALUE_VERSION,
     OFFSET_COMMIT_VALUE_VERSION,
-    GroupMetadataKey,
-    GroupMetadataValue,
     Key,
     LegacyOffsetCommitValue,
-    MemberMetadata,
     OffsetCommitKey,
     OffsetCommitValue,
     Value,
@@ -24,57 +20,12 @@ from kafkalite_wire.messages.coordinator_records import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.groups.effects import Turn
-    from kafkalite.groups.group import Group
+    from kafkalite.coordinators.results import Turn
 
 NO_TIMESTAMP: Final = -1
 
 _EXPIRING_VERSION: Final = 1
 """The only version that can hold an expiry of its own."""
-
-
-def write_group(group: Group, turn: Turn) -> None:
-    """Keep a group with its members and their assignments."""
-    members = tuple(
-        MemberMetadata(
-            member_id=member.member_id,
-            group_instance_id=member.group_instance_id,
-            client_id=member.client_id,
-            client_host=member.client_host,
-            rebalance_timeout=round(member.rebalance_timeout * 1000),
-            session_timeout=round(member.session_timeout * 1000),
-            subscription=member.metadata(group.protocol_name),
-            assignment=member.assignment,
-        )
-        for member in group.members.values()
-    )
-    value = GroupMetadataValue(
-        protocol_type=group.protocol_type or "",
-        generation=group.generation,
-        protocol=group.protocol_name,
-        leader=group.leader,
-        current_state_timestamp=_timestamp(group),
-        members=members,
-    )
-    _write_group(group.group_id, value, turn)
-
-
-def write_new_group(group: Group, turn: Turn) -> None:
-    """Keep a group that somebody has just asked to join, as one without members and protocol."""
-    value = GroupMetadataValue(
-        protocol_type="",
-        generation=0,
-        protocol=None,
-        leader=None,
-        current_state_timestamp=_timestamp(group),
-        members=(),
-    )
-    _write_group(group.group_id, value, turn)
-
-
-def write_deleted_group(group_id: str, turn: Turn) -> None:
-    """Keep that a group is no more."""
-    turn.record(group_id, encode_key(GroupMetadataKey(group=group_id)), None)
 
 
 def write_offset(group_id: str, topic: str, partition: int, committed: CommittedOffset, turn: Turn) -> None:
@@ -127,12 +78,3 @@ def committed_offset(value: OffsetCommitValue | LegacyOffsetCommitValue) -> Comm
 
 def _offset_key(group_id: str, topic: str, partition: int) -> bytes:
     return encode_key(OffsetCommitKey(group=group_id, topic=topic, partition=partition))
-
-
-def _write_group(group_id: str, value: GroupMetadataValue, turn: Turn) -> None:
-    key = encode_key(GroupMetadataKey(group=group_id))
-    turn.record(group_id, key, encode_value(value, GROUP_METADATA_VALUE_VERSION))
-
-
-def _timestamp(group: Group) -> int:
-    return NO_TIMESTAMP if group.state_timestamp is None else group.state_timestamp

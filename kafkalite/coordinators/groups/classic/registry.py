@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from kafkalite.groups.records import write_deleted_group
+from kafkalite.coordinators.groups.classic.records import write_deleted_group
 
 if TYPE_CHECKING:
-    from kafkalite.groups.effects import Turn
-    from kafkalite.groups.group import Group
-    from kafkalite.groups.rebalance import Rebalances
+    from kafkalite.coordinators.groups.classic.group import Group
+    from kafkalite.coordinators.groups.classic.rebalance import Rebalances
+    from kafkalite.coordinators.results import Turn
 
 
 class Groups:

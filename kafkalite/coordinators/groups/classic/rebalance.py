@@ -5,18 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.groups.group import Group, GroupState
-from kafkalite.groups.records import write_group
-from kafkalite.groups.responses import join_refused, joined, sync_refused, synced
+from kafkalite.coordinators.groups.classic.group import Group, GroupState
+from kafkalite.coordinators.groups.classic.records import write_group
+from kafkalite.coordinators.groups.classic.responses import join_refused, joined, sync_refused, synced
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
-    from kafkalite.groups.config import GroupConfig
-    from kafkalite.groups.effects import Turn
-    from kafkalite.groups.group import Member
-    from kafkalite.groups.pinning import Overrule
-    from kafkalite.groups.timers import Timer, Timers
-    from kafkalite.groups.waiting import Waiting
+    from kafkalite.coordinators.groups.classic.group import Member
+    from kafkalite.coordinators.groups.classic.pinning import Overrule
+    from kafkalite.coordinators.groups.classic.waiting import Waiting
+    from kafkalite.coordinators.groups.config import GroupConfig
+    from kafkalite.coordinators.results import Turn
+    from kafkalite.coordinators.timers import Timer, Timers
     from kafkalite_wire.messages.join_group import JoinGroupResponse
     from kafkalite_wire.messages.sync_group import SyncGroupResponse
 

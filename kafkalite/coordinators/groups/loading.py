@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalite.groups.group import GroupState, Member
-from kafkalite.groups.records import NO_TIMESTAMP, committed_offset, live
+from kafkalite.coordinators.groups.classic.group import GroupState, Member
+from kafkalite.coordinators.groups.records import NO_TIMESTAMP, committed_offset, live
 from kafkalite_wire.messages.coordinator_records import (
     GroupMetadataKey,
     GroupMetadataValue,
@@ -17,11 +17,11 @@ from kafkalite_wire.messages.join_group import JoinGroupRequestProtocol
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kafkalite.groups.config import GroupConfig
-    from kafkalite.groups.effects import Turn
-    from kafkalite.groups.offset_table import OffsetTable
-    from kafkalite.groups.rebalance import Rebalances
-    from kafkalite.groups.registry import Groups
+    from kafkalite.coordinators.groups.classic.rebalance import Rebalances
+    from kafkalite.coordinators.groups.classic.registry import Groups
+    from kafkalite.coordinators.groups.config import GroupConfig
+    from kafkalite.coordinators.groups.offset_table import OffsetTable
+    from kafkalite.coordinators.results import Turn
 
 
 def load(

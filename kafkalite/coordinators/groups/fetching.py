@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.groups.offset_table import NO_EPOCH, CommittedOffset, OffsetTable, TopicOffsets
+from kafkalite.coordinators.groups.offset_table import NO_EPOCH, CommittedOffset, OffsetTable, TopicOffsets
 from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequest,
     OffsetFetchRequestGroup,
@@ -18,7 +18,7 @@ from kafkalite_wire.messages.offset_fetch import (
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
-    from kafkalite.groups.registry import Groups
+    from kafkalite.coordinators.groups.classic.registry import Groups
 
 NO_OFFSET: Final = -1
 _SEVERAL_GROUPS_SINCE: Final = 8

@@ -6,15 +6,20 @@ All of it on the broker's clock, so that whoever advances the clock need not wai
 from __future__ import annotations
 
 from logging import getLogger
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
 from kafkalite_storage.errors import StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kafkalite.background.cleaner import LogCleaner
+    from kafkalite.background.flusher import GroupCommit
+    from kafkalite.background.timers import Deadlines
     from kafkalite.config import BrokerConfig
-    from kafkalite.node import Node
+    from kafkalite_storage.storage import Storage
 
 log = getLogger("kafkalite.log")
 
@@ -25,6 +30,66 @@ _FIRST_RETENTION: Final = 30.0
 _REMOVE_EVERY: Final = 5.0
 _COMPACT_AFTER: Final = 0.5
 _PAUSE: Final = 0.001
+
+
+class Node(Protocol):
+    """The parts of a broker's state that maintenance works on."""
+
+    @property
+    def storage(self) -> Storage:
+        """The data directory."""
+        ...
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """The broker's timer queue."""
+        ...
+
+    @property
+    def commits(self) -> GroupCommit:
+        """What syncs logs."""
+        ...
+
+    log_cleaner: LogCleaner | None
+    wall_ms: Callable[[], int]
+
+    def checkpoint(self) -> None:
+        """Sync the logs and write the checkpoint files."""
+        ...
+
+    def expire_producers(self) -> None:
+        """Remove the state of idle producers."""
+        ...
+
+    def topic_changed(self, topic: str) -> None:
+        """Complete the fetches that wait for a topic."""
+        ...
+
+
+class Tending:
+    """The tasks of one node; they can be stopped without the broker's."""
+
+    def __init__(self, node: Node, config: BrokerConfig) -> None:
+        self._node = node
+        self._config = config
+        self._scope = trio.CancelScope()
+        self._ended = trio.Event()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Sync what is to be on disk, and keep the data directory in order, until stopped or cancelled."""
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(self._node.commits.run)
+                    nursery.start_soon(run, self._node, self._config)
+                    task_status.started()
+        finally:
+            self._ended.set()
+
+    async def stop(self) -> None:
+        """Return when the tasks have ended, those in threads too."""
+        self._scope.cancel()
+        await self._ended.wait()
 
 
 async def run(node: Node, config: BrokerConfig) -> None:
@@ -81,7 +146,7 @@ async def _remove_retired(node: Node) -> None:
 async def _compact(node: Node, config: BrokerConfig) -> None:
     # Not imported earlier, because no client's first request shall wait for it.
     await node.deadlines.sleep(_COMPACT_AFTER)
-    from kafkalite.log_cleaner import LogCleaner
+    from kafkalite.background.cleaner import LogCleaner
 
     node.log_cleaner = LogCleaner(node.storage, config, node.deadlines, node.wall_ms)
     await node.log_cleaner.run()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kafkalite.groups.group import Group, GroupState
+from kafkalite.coordinators.groups.classic.group import Group, GroupState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kafkalite.groups.offset_table import CommittedOffset, OffsetTable
+    from kafkalite.coordinators.groups.offset_table import CommittedOffset, OffsetTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

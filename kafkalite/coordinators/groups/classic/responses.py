@@ -9,7 +9,7 @@ from kafkalite_wire.messages.join_group import JoinGroupResponse, JoinGroupRespo
 from kafkalite_wire.messages.sync_group import SyncGroupResponse
 
 if TYPE_CHECKING:
-    from kafkalite.groups.group import Group, Member
+    from kafkalite.coordinators.groups.classic.group import Group, Member
 
 _NULLABLE_PROTOCOL_NAME: Final = 7
 """The version of JoinGroup since which a protocol without a name is null; before, it is empty."""

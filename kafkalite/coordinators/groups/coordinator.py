@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalite.groups import steering
-from kafkalite.groups.administration import delete_groups, describe_groups, list_groups
-from kafkalite.groups.config import GroupConfig
-from kafkalite.groups.effects import NO_EFFECTS, Client, Effects, Turn, WallTime
-from kafkalite.groups.fetching import fetch_offsets
-from kafkalite.groups.group import GroupState
-from kafkalite.groups.java_strings import string_hash
-from kafkalite.groups.loading import load
-from kafkalite.groups.membership import Membership
-from kafkalite.groups.offset_table import OffsetTable
-from kafkalite.groups.offsets import Offsets
-from kafkalite.groups.rebalance import Rebalances
-from kafkalite.groups.registry import Groups
-from kafkalite.groups.timers import Timers
-from kafkalite.groups.views import GroupView, view
-from kafkalite.groups.waiting import Waiting
+from kafkalite.coordinators.groups.administration import delete_groups, describe_groups, list_groups
+from kafkalite.coordinators.groups.classic import steering
+from kafkalite.coordinators.groups.classic.group import GroupState
+from kafkalite.coordinators.groups.classic.membership import Membership
+from kafkalite.coordinators.groups.classic.rebalance import Rebalances
+from kafkalite.coordinators.groups.classic.registry import Groups
+from kafkalite.coordinators.groups.classic.waiting import Waiting
+from kafkalite.coordinators.groups.config import GroupConfig
+from kafkalite.coordinators.groups.fetching import fetch_offsets
+from kafkalite.coordinators.groups.loading import load
+from kafkalite.coordinators.groups.offset_table import OffsetTable
+from kafkalite.coordinators.groups.offsets import Offsets
+from kafkalite.coordinators.groups.views import GroupView, view
+from kafkalite.coordinators.java_strings import string_hash
+from kafkalite.coordinators.results import NO_EFFECTS, Client, Effects, Turn, WallTime
+from kafkalite.coordinators.timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from kafkalite.groups.group import Group
-    from kafkalite.groups.pinning import Overrule
+    from kafkalite.coordinators.groups.classic.group import Group
+    from kafkalite.coordinators.groups.classic.pinning import Overrule
     from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
     from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest

@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from kafkalite.groups.effects import Turn
+    from kafkalite.coordinators.results import Turn
 
 _SWEEP_ABOVE: Final = 256
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.groups.java_strings import hash_map_order
+from kafkalite.coordinators.java_strings import hash_map_order
 from kafkalite_wire.codec import decode
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.errors import WireError
@@ -16,8 +16,8 @@ from kafkalite_wire.messages.consumer_protocol import ConsumerProtocolSubscripti
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from kafkalite.groups.timers import Timer
-    from kafkalite.groups.waiting import Waiter
+    from kafkalite.coordinators.groups.classic.waiting import Waiter
+    from kafkalite.coordinators.timers import Timer
     from kafkalite_wire.messages.join_group import JoinGroupRequestProtocol
 
 CONSUMER: Final = "consumer"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from kafkalite.groups.effects import Turn
+    from kafkalite.coordinators.results import Turn
     from kafkalite_wire.messages.join_group import JoinGroupResponse
     from kafkalite_wire.messages.sync_group import SyncGroupResponse
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.groups.group import CONSUMER, Group, GroupState
-from kafkalite.groups.java_strings import utf16_length
-from kafkalite.groups.offset_table import NO_EXPIRY, CommittedOffset, OffsetTable
-from kafkalite.groups.records import write_deleted_offset, write_offset
+from kafkalite.coordinators.groups.classic.group import CONSUMER, Group, GroupState
+from kafkalite.coordinators.groups.offset_table import NO_EXPIRY, CommittedOffset, OffsetTable
+from kafkalite.coordinators.groups.records import write_deleted_offset, write_offset
+from kafkalite.coordinators.java_strings import utf16_length
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequest,
@@ -27,10 +27,10 @@ from kafkalite_wire.messages.offset_delete import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from kafkalite.groups.config import GroupConfig
-    from kafkalite.groups.effects import Client, Turn
-    from kafkalite.groups.rebalance import Rebalances
-    from kafkalite.groups.registry import Groups
+    from kafkalite.coordinators.groups.classic.rebalance import Rebalances
+    from kafkalite.coordinators.groups.classic.registry import Groups
+    from kafkalite.coordinators.groups.config import GroupConfig
+    from kafkalite.coordinators.results import Client, Turn
 
 _GROUP_ID_NOT_FOUND_SINCE: Final = 9
 _NO_RETENTION: Final = -1

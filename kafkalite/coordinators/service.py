@@ -12,21 +12,21 @@ from collections.abc import Callable, Iterator
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from kafkalite.coordinators.delayed_heartbeats import HeldHeartbeats
+from kafkalite.coordinators.replay import keys_and_values
 from kafkalite.errors import RequestError
-from kafkalite.held_heartbeats import HeldHeartbeats
-from kafkalite.replay import keys_and_values
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.log import AppendOrigin
 from kafkalite_wire.records import Record, build_batch
 
 if TYPE_CHECKING:
+    from kafkalite.background.flusher import GroupCommit
+    from kafkalite.background.timers import Deadline, Deadlines
     from kafkalite.config import BrokerConfig
-    from kafkalite.deadlines import Deadline, Deadlines
-    from kafkalite.group_commit import GroupCommit
-    from kafkalite.groups.coordinator import GroupCoordinator
-    from kafkalite.groups.effects import Client, Effects
-    from kafkalite.groups.group import Group
-    from kafkalite.groups.pinning import Overrule
+    from kafkalite.coordinators.groups.classic.group import Group
+    from kafkalite.coordinators.groups.classic.pinning import Overrule
+    from kafkalite.coordinators.groups.coordinator import GroupCoordinator
+    from kafkalite.coordinators.results import Client, Effects
     from kafkalite.reply import Reply
     from kafkalite_storage.log import PartitionLog
     from kafkalite_storage.storage import Storage
@@ -201,7 +201,7 @@ class GroupDriver:
 
     def _keep(self, effects: Effects) -> list[PartitionLog]:
         """Append the records; return the logs that must be synced before anybody is told."""
-        from kafkalite.groups.coordinator import partition_for
+        from kafkalite.coordinators.groups.coordinator import partition_for
 
         self.prepare()
         partitions = self._storage.topics[OFFSETS_TOPIC].partitions
@@ -250,8 +250,8 @@ def _send(effects: Effects) -> None:
 
 def _new_coordinator(config: BrokerConfig, overrule: Overrule) -> GroupCoordinator:
     # Imported here because a broker shall be up before the first member of a group needs all of this.
-    from kafkalite.groups.config import GroupConfig
-    from kafkalite.groups.coordinator import GroupCoordinator
+    from kafkalite.coordinators.groups.config import GroupConfig
+    from kafkalite.coordinators.groups.coordinator import GroupCoordinator
 
     groups = GroupConfig(
         group_min_session_timeout=config.group_min_session_timeout,

@@ -15,7 +15,7 @@ import trio
 from kafkalite_storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from kafkalite.deadlines import Deadline, Deadlines
+    from kafkalite.background.timers import Deadline, Deadlines
     from kafkalite_storage.log import PartitionLog
 
 log = getLogger("kafkalite.log")

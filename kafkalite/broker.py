@@ -22,10 +22,10 @@ from kafkalite.errors import StartError
 from kafkalite.node import Node
 from kafkalite.server.dispatch import Dispatch
 from kafkalite.server.listener import Listener, open_socket
-from kafkalite_storage import exchange
-from kafkalite_storage.directory_image import DirectoryImage
-from kafkalite_storage.directory_imaging import fork_directory
-from kafkalite_storage.images import SNAPSHOTS
+from kafkalite_storage.snapshots import directory_swap as exchange
+from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
+from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS
+from kafkalite_storage.snapshots.taking import fork_directory
 from kafkalite_wire.apis import APIS
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from kafkalite.clock import Clock
     from kafkalite.config import BrokerConfig
     from kafkalite.unforeseen import Unforeseen
-    from kafkalite_storage.filesystem import FileSystem
-    from kafkalite_storage.handover import Handover
+    from kafkalite_storage.files.filesystem import FileSystem
+    from kafkalite_storage.snapshots.retained_logs import Handover
 
 log = getLogger("kafkalite.broker")
 
@@ -71,7 +71,7 @@ class Broker:
     ) -> None:
         if config is None:
             from kafkalite.config import load
-            from kafkalite_storage.memory_filesystem import MemoryFileSystem
+            from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 
             config = load(listen=["127.0.0.1:0"], data="/kafkalite")
             file_system = MemoryFileSystem() if file_system is None else file_system

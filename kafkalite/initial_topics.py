@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kafkalite.config.initial_topics import InitialRecord, InitialTopic
     from kafkalite.node import Node
-    from kafkalite_storage.topics import Topic
+    from kafkalite_storage.metadata.topics import Topic
 
 log = getLogger("kafkalite.topics")
 

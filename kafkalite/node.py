@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from kafkalite.background.cleaner import LogCleaner
     from kafkalite.background.timers import Deadlines
     from kafkalite.config import BrokerConfig
-    from kafkalite_storage.directory_image import DirectoryImage
-    from kafkalite_storage.filesystem import FileSystem
-    from kafkalite_storage.handover import Handover
-    from kafkalite_storage.log import AppendInfo, PartitionLog
-    from kafkalite_storage.topics import Topic
+    from kafkalite_storage.files.filesystem import FileSystem
+    from kafkalite_storage.log.log import AppendInfo, PartitionLog
+    from kafkalite_storage.metadata.topics import Topic
+    from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
+    from kafkalite_storage.snapshots.retained_logs import Handover
     from kafkalite_wire.records import BatchHeader
 
 

@@ -13,9 +13,9 @@ from benchmarks.storage.appending import NOW_MS, batch_of
 from benchmarks.storage.bench import Bench, settle
 from benchmarks.storage.lines import Line, median
 from kafkalite_conformance.leash import LeashedProcess
-from kafkalite_storage.filesystem import OsFileSystem
-from kafkalite_storage.log import PartitionLog
-from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.files.filesystem import OsFileSystem
+from kafkalite_storage.log.log import PartitionLog
+from kafkalite_storage.configs.log_config import LogConfig
 
 _RECORDS: Final = 15
 """Of 1 KiB in a batch: the 16 KB that producers fill by default."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from kafkalite.config.table import PROPERTIES
-from kafkalite_storage.cleaner import Cleaner, Cleaning, dirtiest
+from kafkalite_storage.compaction.cleaner import Cleaner, Cleaning, dirtiest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

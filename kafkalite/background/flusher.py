@@ -16,7 +16,7 @@ from kafkalite_storage.errors import StorageError
 
 if TYPE_CHECKING:
     from kafkalite.background.timers import Deadline, Deadlines
-    from kafkalite_storage.log import PartitionLog
+    from kafkalite_storage.log.log import PartitionLog
 
 log = getLogger("kafkalite.log")
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from kafkalite_storage.config_value import ConfigValue
+from kafkalite_storage.configs.values import ConfigValue
 
 _LARGEST_PORT: Final = 65535
 _LOOPBACK: Final = ("localhost", "::1")

@@ -9,7 +9,7 @@ from kafkalite.config.broker_config import BrokerConfig
 from kafkalite.config.dynamic import is_dynamic, rivals_of
 from kafkalite.config.property import Property
 from kafkalite.config.table import PROPERTIES
-from kafkalite_storage.config_value import ConfigType, format_value
+from kafkalite_storage.configs.values import ConfigType, format_value
 
 
 class ConfigSource(IntEnum):

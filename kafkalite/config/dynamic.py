@@ -5,9 +5,9 @@ from typing import Final
 
 from kafkalite.config.property import Property
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
-from kafkalite_storage.config_value import parse_value
+from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS
+from kafkalite_storage.configs.values import parse_value
 from kafkalite_storage.errors import InvalidConfig
-from kafkalite_storage.topic_config import TOPIC_CONFIGS
 
 _OF_THE_CLEANER: Final = frozenset((
     "log.cleaner.backoff.ms",

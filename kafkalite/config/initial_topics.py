@@ -9,8 +9,8 @@ from kafkalite.config.property import ConfigError
 from kafkalite.config.setting import flatten, text_of
 from kafkalite.record_json import bytes_of
 from kafkalite.toml_file import Place, TomlFile
+from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS, validate
 from kafkalite_storage.errors import InvalidConfig, InvalidTopic
-from kafkalite_storage.topic_config import TOPIC_CONFIGS, validate
 
 TOPICS_VARIABLE: Final = "KAFKALITE_TOPICS"
 TABLE: Final = "topics"
@@ -91,7 +91,7 @@ def _described(file: TomlFile, name: str, description: dict[str, object]) -> Ini
 
 
 def _checked(topic: InitialTopic, origins: Mapping[str, Place] | None = None) -> InitialTopic:
-    from kafkalite_storage.topics import check_topic_name  # brings the codec, which most starts can put off
+    from kafkalite_storage.metadata.topics import check_topic_name  # brings the codec, which most starts can put off
 
     try:
         check_topic_name(topic.name)

@@ -23,9 +23,9 @@ from kafkalite.config.setting import (
 )
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
 from kafkalite.toml_file import TomlError, TomlFile
-from kafkalite_storage.config_value import ConfigValue, format_value
+from kafkalite_storage.configs.topic_config import broker_defaults
+from kafkalite_storage.configs.values import ConfigValue, format_value
 from kafkalite_storage.errors import InvalidConfig
-from kafkalite_storage.topic_config import broker_defaults
 
 _SECONDS: Final = {"ms": 0.001, "minutes": 60.0}
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from kafkalite_storage.config_value import ConfigType, ConfigValue, Rule, any_value, parse_value
+from kafkalite_storage.configs.values import ConfigType, ConfigValue, Rule, any_value, parse_value
 from kafkalite_storage.errors import InvalidConfig
 
 

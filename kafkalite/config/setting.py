@@ -7,7 +7,7 @@ from typing import Final, cast
 from kafkalite.config.property import ConfigError
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
 from kafkalite.toml_file import Place, TomlFile
-from kafkalite_storage.topic_config import TOPIC_CONFIGS
+from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS
 
 CONTROLS_VARIABLE: Final = "KAFKALITE_CONTROLS"
 """The environment variable that says where the controls over HTTP listen."""

@@ -7,8 +7,8 @@ from typing import Final
 
 from kafkalite.config.address import address_for_clients
 from kafkalite.config.property import Effect, Property
-from kafkalite_storage.config_value import Between, ConfigType, ConfigValue, OneOf, Rule, any_value
-from kafkalite_storage.topic_config import TOPIC_CONFIGS
+from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS
+from kafkalite_storage.configs.values import Between, ConfigType, ConfigValue, OneOf, Rule, any_value
 
 DEFAULT_DATA_DIR: Final = "./kafkalite-data"
 ADVERTISED_OUTSIDE: Final = "kafkalite.advertised.outside"

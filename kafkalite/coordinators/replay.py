@@ -10,7 +10,7 @@ from kafkalite_wire.record_scan import Span, records_of, scan_records
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalite_storage.log import PartitionLog
+    from kafkalite_storage.log.log import PartitionLog
 
 _PIECE: Final = 1 << 20
 

@@ -16,7 +16,7 @@ from kafkalite.coordinators.delayed_heartbeats import HeldHeartbeats
 from kafkalite.coordinators.replay import keys_and_values
 from kafkalite.errors import RequestError
 from kafkalite_storage.errors import StorageError
-from kafkalite_storage.log import AppendOrigin
+from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_wire.records import Record, build_batch
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.coordinator import GroupCoordinator
     from kafkalite.coordinators.results import Client, Effects
     from kafkalite.reply import Reply
-    from kafkalite_storage.log import PartitionLog
+    from kafkalite_storage.log.log import PartitionLog
     from kafkalite_storage.storage import Storage
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 

@@ -12,15 +12,15 @@ from kafkalite.config.dynamic import check_changes
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
 from kafkalite.handlers import topic_names
 from kafkalite.handlers.describe_configs import ResourceType
-from kafkalite_storage.config_value import ConfigType, format_value
+from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS
+from kafkalite_storage.configs.values import ConfigType, format_value
 from kafkalite_storage.errors import InvalidConfig, StorageError
-from kafkalite_storage.topic_config import TOPIC_CONFIGS
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
     from kafkalite.config.property import Property
     from kafkalite.node import Node
-    from kafkalite_storage.topic_config import TopicConfig
+    from kafkalite_storage.configs.topic_config import TopicConfig
 
 Changes = dict[str, str | None]
 """New values by name; None goes back to the default."""

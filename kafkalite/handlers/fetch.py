@@ -29,7 +29,7 @@ from kafkalite_wire.schema import NO_PAYLOAD, ZERO_UUID, Payload
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
-    from kafkalite_storage.log import PartitionLog
+    from kafkalite_storage.log.log import PartitionLog
 
 _BY_TOPIC_ID: Final = 13
 _READ_COMMITTED: Final = 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
-    from kafkalite_storage.log import PartitionLog
+    from kafkalite_storage.log.log import PartitionLog
 
 _UNKNOWN: Final = -1
 

@@ -24,7 +24,7 @@ from kafkalite_wire.messages.list_offsets import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
-    from kafkalite_storage.log import PartitionLog
+    from kafkalite_storage.log.log import PartitionLog
 
 _READ_COMMITTED: Final = 1
 

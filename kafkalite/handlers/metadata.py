@@ -25,7 +25,7 @@ from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
-    from kafkalite_storage.topics import Partition, Topic
+    from kafkalite_storage.metadata.topics import Partition, Topic
 
 _EMPTY_MEANS_ALL: Final = 0
 _NO_LEADER: Final = -1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from kafkalite.handlers.handling import RefusedError
 from kafkalite_storage.errors import StorageError
-from kafkalite_storage.topics import MOST_NEW_PARTITIONS
+from kafkalite_storage.metadata.topics import MOST_NEW_PARTITIONS
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from kafkalite_wire.records import CorruptBatch, InvalidRecord, check_produced
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
-    from kafkalite_storage.topics import Topic
+    from kafkalite_storage.metadata.topics import Topic
 
 _BY_TOPIC_ID: Final = 13
 _ALLOWS_ZSTD: Final = 7

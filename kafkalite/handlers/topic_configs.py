@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from kafkalite.config.description import BrokerValues, ConfigSource, ConfigSynonym, synonyms_of
 from kafkalite.config.table import PROPERTIES
-from kafkalite_storage.config_value import format_value
-from kafkalite_storage.topic_config import TOPIC_CONFIGS, TopicConfig, effective
+from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS, TopicConfig, effective
+from kafkalite_storage.configs.values import format_value
 from kafkalite_wire.messages.create_topics import CreatableTopicConfigs
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final, cast
 
-from kafkalite_storage.segment import FetchSlice
+from kafkalite_storage.segment.segment import FetchSlice
 from kafkalite_wire.schema import Buffer, Payload
 
 _MOST_BUFFERS: Final = 64

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from kafkalite.controls.request_log.json_lines import line_of
 from kafkalite.controls.request_log.log import Bounds, LoggedCall, RequestLog
 from kafkalite.errors import StartError
-from kafkalite_storage.segment import FetchSlice
+from kafkalite_storage.segment.segment import FetchSlice
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from kafkalite.config import BrokerConfig, ConfigError, load
 from kafkalite.testing.defaults import DEFAULTS, Value, text_of
 from kafkalite.testing.handles.handle import Handle
 from kafkalite.testing.in_process.backend import running
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 
 _PARAMETERS: Final = {"listeners": "listen", "log.dirs": "data", "log.dir": "data"}
 """Properties that are parameters of :func:`run`, which would prevail without a word."""

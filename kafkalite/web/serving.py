@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.config import BrokerConfig
     from kafkalite.controls.faults.fault import Fault
-    from kafkalite_storage.filesystem import FileSystem
+    from kafkalite_storage.files.filesystem import FileSystem
 
 log = getLogger("kafkalite.controls")
 

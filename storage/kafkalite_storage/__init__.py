@@ -1,5 +1,5 @@
-"""The file-backed log: partitions with segments and indexes, and the catalogue of topics, in Kafka's files.
+"""The file-backed log of a broker, in Kafka's own files: `Storage` is the entry, storage/README.md the map.
 
-May import kafkalite_wire and use the file system it is given (`filesystem`).
-Must not import trio, sockets or kafkalite, nor read a clock: `now_ms` is always passed in.
+May import `kafkalite_wire` and use the file system it is given. Must not import trio, sockets or `kafkalite`, nor read
+a clock: `now_ms` is a parameter.
 """

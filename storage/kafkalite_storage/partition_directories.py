@@ -5,14 +5,14 @@ from collections.abc import Callable
 from logging import getLogger
 from typing import Final
 
-from kafkalite_storage.checkpoints import (
+from kafkalite_storage.files.checkpoints import (
     PARTITION_METADATA,
     decode_partition_metadata,
     encode_partition_metadata,
 )
-from kafkalite_storage.filesystem import FileSystem
-from kafkalite_storage.images import SNAPSHOTS, Images, PartitionImage
-from kafkalite_storage.log_image import size_of_logs
+from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.snapshots.log_snapshot import size_of_logs
+from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS, Images, PartitionImage
 from kafkalite_wire.uuid_text import format_uuid
 
 log = getLogger("kafkalite.storage")

@@ -10,18 +10,18 @@ from functools import partial
 from logging import getLogger
 from typing import Final
 
-from kafkalite_storage.checkpoints import TopicPartition
-from kafkalite_storage.data_directory import DataDirectory
+from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.errors import StorageError, StorageFailure, UnknownTopicOrPartition, storage_failures
-from kafkalite_storage.filesystem import FileSystem
-from kafkalite_storage.images import Mark, PartitionImage
-from kafkalite_storage.log import PartitionLog
-from kafkalite_storage.log_config import LogConfig
-from kafkalite_storage.log_image import ImageTarget, image_closed_directory
-from kafkalite_storage.open_files import OpenFiles
+from kafkalite_storage.files.checkpoints import TopicPartition
+from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.log.log import PartitionLog
+from kafkalite_storage.metadata.data_directory import DataDirectory
+from kafkalite_storage.metadata.topics import Catalogue
 from kafkalite_storage.partition_directories import PartitionDirectories, partition_name
-from kafkalite_storage.recovery import Recovery
-from kafkalite_storage.topics import Catalogue
+from kafkalite_storage.recovery.recovery import Recovery
+from kafkalite_storage.snapshots.log_snapshot import ImageTarget, image_closed_directory
+from kafkalite_storage.snapshots.partition_snapshots import Mark, PartitionImage
 
 log = getLogger("kafkalite.storage")
 

@@ -5,11 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from kafkalite_storage import exchange
-from kafkalite_storage.checkpoints import TopicPartition
-from kafkalite_storage.data_directory import DataDirectory
-from kafkalite_storage.directory_image import DirectoryImage
-from kafkalite_storage.directory_imaging import METADATA_PARTITION, DirectoryImaging
+from kafkalite_storage.configs.log_config import LogConfig
+from kafkalite_storage.configs.topic_config import validate
 from kafkalite_storage.errors import (
     InvalidPartitions,
     PolicyViolation,
@@ -19,17 +16,14 @@ from kafkalite_storage.errors import (
     UnsupportedFormat,
     storage_failures,
 )
-from kafkalite_storage.filesystem import FileSystem, OsFileSystem
-from kafkalite_storage.handover import Handover
-from kafkalite_storage.log import PartitionLog
-from kafkalite_storage.log_config import LogConfig
-from kafkalite_storage.metadata_log import MetadataLog
-from kafkalite_storage.open_files import OpenFiles
-from kafkalite_storage.partition_logs import PartitionLogs
-from kafkalite_storage.recovery import Recovery, summary
-from kafkalite_storage.topic_changes import config_records, election_records, partition_records
-from kafkalite_storage.topic_config import validate
-from kafkalite_storage.topics import (
+from kafkalite_storage.files.checkpoints import TopicPartition
+from kafkalite_storage.files.filesystem import FileSystem, OsFileSystem
+from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.log.log import PartitionLog
+from kafkalite_storage.metadata.data_directory import DataDirectory
+from kafkalite_storage.metadata.metadata_log import MetadataLog
+from kafkalite_storage.metadata.metadata_records import config_records, election_records, partition_records
+from kafkalite_storage.metadata.topics import (
     BROKER_RESOURCE,
     METADATA_TOPIC,
     MOST_NEW_PARTITIONS,
@@ -37,6 +31,12 @@ from kafkalite_storage.topics import (
     Topic,
     check_topic_name,
 )
+from kafkalite_storage.partition_logs import PartitionLogs
+from kafkalite_storage.recovery.recovery import Recovery, summary
+from kafkalite_storage.snapshots import directory_swap as exchange
+from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
+from kafkalite_storage.snapshots.retained_logs import Handover
+from kafkalite_storage.snapshots.taking import METADATA_PARTITION, DirectoryImaging
 from kafkalite_wire.messages.metadata_records import (
     ConfigRecord,
     FeatureLevelRecord,

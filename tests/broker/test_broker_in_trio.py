@@ -13,7 +13,7 @@ import kafkalite
 from kafkalite.broker import Broker, run
 from kafkalite.config import HostPort, load
 from kafkalite.errors import StartError
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from tests.support.protocol_client import ProtocolClient
 

@@ -15,7 +15,7 @@ from trio.testing import wait_all_tasks_blocked
 from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
 from kafkalite.config import load
-from kafkalite_storage import filesystem
+from kafkalite_storage.files import filesystem
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequest,

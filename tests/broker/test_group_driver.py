@@ -15,7 +15,7 @@ from kafkalite.coordinators.results import Client
 from kafkalite.coordinators.service import OFFSETS_TOPIC, GroupDriver
 from kafkalite.node import Node
 from kafkalite_storage.errors import StorageFailure
-from kafkalite_storage.log import PartitionLog
+from kafkalite_storage.log.log import PartitionLog
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequest,

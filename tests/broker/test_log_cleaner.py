@@ -13,8 +13,8 @@ import trio.testing
 from kafkalite.background.cleaner import LogCleaner
 from kafkalite.background.timers import Deadlines
 from kafkalite.config import BrokerConfig, load
-from kafkalite_storage.log import AppendOrigin, PartitionLog
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.log.log import AppendOrigin, PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
 

@@ -13,8 +13,8 @@ from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
 from kafkalite.config import load
 from kafkalite.controls.engine import Call, Engine, Owed, Proceed
-from kafkalite_storage import exchange
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.snapshots import directory_swap as exchange
 from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse

@@ -14,8 +14,8 @@ from kafkalite.config import load
 from kafkalite.coordinators.groups.coordinator import GroupCoordinator
 from kafkalite.coordinators.results import Effects
 from kafkalite_storage.errors import StorageFailure
-from kafkalite_storage.log import PartitionLog
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.log.log import PartitionLog
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse
 from kafkalite_wire.messages.metadata import MetadataRequest

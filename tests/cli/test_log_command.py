@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from kafkalite.tools.cli.commands import kafkalite
-from kafkalite_storage.filesystem import OsFileSystem
+from kafkalite_storage.files.filesystem import OsFileSystem
 from tests.support.storage.used_directory import fill
 
 

@@ -14,8 +14,8 @@ from kafkalite.config import BrokerConfig, HostPort
 from kafkalite.errors import StartError
 from kafkalite.tools.cli.commands import kafkalite
 from kafkalite.tools.cli.logs import OneLine
-from kafkalite_storage.filesystem import FileSystem
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 
 OnReady = Callable[[tuple[tuple[str, int], ...]], None]
 

@@ -3,7 +3,7 @@
 from kafkalite.config import BrokerConfig, load
 from kafkalite.config.description import BrokerValues, ConfigDescription, ConfigSource, ConfigSynonym, describe
 from kafkalite.config.table import PROPERTIES
-from kafkalite_storage.config_value import ConfigType
+from kafkalite_storage.configs.values import ConfigType
 
 
 def described(config: BrokerConfig) -> dict[str, ConfigDescription]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kafkalite.config import ConfigError, HostPort, load
-from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.configs.log_config import LogConfig
 
 
 def problem(**sources: object) -> str:

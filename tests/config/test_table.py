@@ -9,7 +9,7 @@ from kafkalite.config import BrokerConfig, load
 from kafkalite.config.property import Effect
 from kafkalite.config.setting import variable
 from kafkalite.config.table import PROPERTIES
-from kafkalite_storage.config_value import format_value
+from kafkalite_storage.configs.values import format_value
 
 GOLDEN = Path(__file__).parent / "golden" / "kafka_broker_properties.tsv"
 KAFKA = {

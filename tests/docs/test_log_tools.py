@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kafkalite_storage.filesystem import OsFileSystem
+from kafkalite_storage.files.filesystem import OsFileSystem
 from tests.support.storage.used_directory import fill
 
 PAGE = Path(__file__).parents[2] / "docs" / "log-tools.md"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kafkalite_storage.checkpoints import decode_epochs
+from kafkalite_storage.files.checkpoints import decode_epochs
 from kafkalite_storage.storage import Storage
 from tests.support.directory_with_history import ABORTER, COMMITTER, Used
 from tests.support.dump_log_segments import complaints, dump

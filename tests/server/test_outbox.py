@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from kafkalite.server.outbox import Outbox
-from kafkalite_storage.filesystem import OsFileSystem
-from kafkalite_storage.memory_filesystem import MemoryFile
-from kafkalite_storage.segment import FetchSlice
+from kafkalite_storage.files.filesystem import OsFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFile
+from kafkalite_storage.segment.segment import FetchSlice
 
 LARGE = 3_000_000
 

@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 
 from kafkalite_conformance.reference_broker import CONFORMANCE_JVM_FLAGS, start_kafka
-from kafkalite_storage.log import AppendOrigin, PartitionLog
+from kafkalite_storage.log.log import AppendOrigin, PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker
 

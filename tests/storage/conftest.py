@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from kafkalite_storage.log import PartitionLog
-from kafkalite_storage.log_config import LogConfig
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.configs.log_config import LogConfig
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.log.log import PartitionLog
 from kafkalite_wire.records import Record, build_batch, iter_records, read_header
 
 NOW = 1_700_000_000_000

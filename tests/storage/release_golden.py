@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from kafkalite import __version__
-from kafkalite_storage.cleaner import Cleaner
-from kafkalite_storage.filesystem import OsFileSystem
+from kafkalite_storage.compaction.cleaner import Cleaner
+from kafkalite_storage.files.filesystem import OsFileSystem
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
 from tests.support.storage import used_directory

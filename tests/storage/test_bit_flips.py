@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pytest
 
 from kafkalite_storage.errors import StorageError
-from kafkalite_storage.inspection import verify
-from kafkalite_storage.inspection_report import Report, Severity
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.inspection.report import Report, Severity
+from kafkalite_storage.inspection.verify import verify
+from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.storage import Storage
-from kafkalite_storage.transaction_index import AbortedTransaction
 from kafkalite_wire.records import CorruptBatch, Record, iter_records, read_header
 from tests.support.storage.used_directory import DATA, NOW, all_records, fill
 

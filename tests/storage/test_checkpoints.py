@@ -2,7 +2,7 @@
 
 import pytest
 
-from kafkalite_storage import checkpoints
+from kafkalite_storage.files import checkpoints
 
 
 def test_offset_checkpoints():

@@ -4,12 +4,12 @@ import uuid
 
 import pytest
 
-from kafkalite_storage.checkpoints import decode_offsets
-from kafkalite_storage.cleanable import find_cleanable
-from kafkalite_storage.cleaner import STATE_BYTES, Cleaner
-from kafkalite_storage.log import AppendOrigin
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
-from kafkalite_storage.scan import iter_headers
+from kafkalite_storage.compaction.cleaner import STATE_BYTES, Cleaner
+from kafkalite_storage.compaction.log_to_clean import find_cleanable
+from kafkalite_storage.files.checkpoints import decode_offsets
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.log.log import AppendOrigin
+from kafkalite_storage.segment.scan import iter_headers
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
 from tests.support.storage.compaction import NOW, Topic

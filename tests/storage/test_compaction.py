@@ -2,8 +2,8 @@
 
 import pytest
 
-from kafkalite_storage.compaction import CompactionAbandonedError
-from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.compaction.compaction import CompactionAbandonedError
+from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_wire.records import Compression, CorruptBatch, read_header
 from tests.support.storage.compaction import DAY, NOW, Topic
 
@@ -404,7 +404,7 @@ def test_a_step_of_a_large_batch_reads_a_part_of_its_records_only():
 def test_the_estimate_of_the_maps_memory_is_not_too_low():
     import tracemalloc
 
-    from kafkalite_storage.key_map import KeyMap
+    from kafkalite_storage.compaction.offset_map import KeyMap
     from kafkalite_wire.records import HEADER_SIZE, Record, build_batch
 
     batch = build_batch([Record(b"key-%010d" % number, b"") for number in range(30_000)])

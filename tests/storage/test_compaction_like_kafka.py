@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from tests.storage.compaction_golden import CONFIGS, GOLDEN
 from tests.support.storage.compaction import Topic
 

@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from kafkalite_storage.log import AppendOrigin, PartitionLog
-from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.configs.log_config import LogConfig
+from kafkalite_storage.log.log import AppendOrigin, PartitionLog
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker
 from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operation
 from tests.support.storage.promises import NOW, Promise, check_goes_on, check_log, placed

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from kafkalite_storage.inspection import verify
-from kafkalite_storage.inspection_report import Report
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.inspection.report import Report
+from kafkalite_storage.inspection.verify import verify
 from kafkalite_storage.storage import Storage
 from tests.support.storage.used_directory import DATA, NOW, ORDERS_START, all_records, fill, uuids
 

@@ -3,7 +3,7 @@
 import pytest
 
 from kafkalite_storage.errors import OffsetOutOfRange, PolicyViolation
-from kafkalite_storage.leader_epochs import LeaderEpochs
+from kafkalite_storage.state.leader_epochs import LeaderEpochs
 from kafkalite_storage.storage import Storage
 
 NOW = 1_700_000_000_000

@@ -6,16 +6,16 @@ from threading import Event, Thread
 
 import pytest
 
-from kafkalite_storage import log_image
-from kafkalite_storage.cleaner import Cleaner
-from kafkalite_storage.data_directory import DataDirectory
-from kafkalite_storage.directory_imaging import fork_directory
+from kafkalite_storage.compaction.cleaner import Cleaner
 from kafkalite_storage.errors import DataDirectoryInUse, StorageFailure
-from kafkalite_storage.filesystem import OsFileSystem
-from kafkalite_storage.inspection import verify
-from kafkalite_storage.inspection_report import Finding, Report
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
-from kafkalite_storage.recovery import Recovery
+from kafkalite_storage.files.filesystem import OsFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.inspection.report import Finding, Report
+from kafkalite_storage.inspection.verify import verify
+from kafkalite_storage.metadata.data_directory import DataDirectory
+from kafkalite_storage.recovery.recovery import Recovery
+from kafkalite_storage.snapshots import log_snapshot as log_image
+from kafkalite_storage.snapshots.taking import fork_directory
 from kafkalite_wire.records import Record, build_batch
 from tests.support.storage.crashing_filesystem import CrashingFileSystem
 from tests.support.storage.snapshots import NOW, SMALL, Kept, content_of

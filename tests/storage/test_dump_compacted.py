@@ -4,8 +4,8 @@ import random
 import re
 import uuid
 
-from kafkalite_storage.cleaner import Cleaner
-from kafkalite_storage.log import AppendOrigin
+from kafkalite_storage.compaction.cleaner import Cleaner
+from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
 from tests.storage.compaction_golden import write_first

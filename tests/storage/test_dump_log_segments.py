@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from kafkalite_storage.log import AppendOrigin
+from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker
 from tests.support.dump_log_segments import complaints, dump

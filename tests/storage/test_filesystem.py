@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafkalite_storage.filesystem import OsFileSystem
-from kafkalite_storage.memory_filesystem import MemoryFile, MemoryFileSystem
+from kafkalite_storage.files.filesystem import OsFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFile, MemoryFileSystem
 
 
 @pytest.fixture(params=["os", "memory"])

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from kafkalite_storage import log_image
-from kafkalite_storage.directory_imaging import fork_directory
 from kafkalite_storage.errors import StorageFailure
-from kafkalite_storage.filesystem import OsFileSystem
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.filesystem import OsFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.snapshots import log_snapshot as log_image
+from kafkalite_storage.snapshots.taking import fork_directory
 from kafkalite_storage.storage import Storage
 from tests.support.storage.crashing_filesystem import CrashingFileSystem
 from tests.support.storage.snapshots import NOW, Content, Kept

@@ -2,11 +2,11 @@
 
 import pytest
 
+from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.errors import DamagedLog
-from kafkalite_storage.log import AppendOrigin, PartitionLog
-from kafkalite_storage.log_config import LogConfig
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
-from kafkalite_storage.transaction_index import AbortedTransaction
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.log.log import AppendOrigin, PartitionLog
+from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker, iter_records, read_header
 from tests.support.storage.compaction import Topic
 
@@ -124,7 +124,7 @@ def test_a_log_without_transactions_is_not_read_for_them(open_log, fs, monkeypat
         write(log, -1, -1)
     log.close()
     log = open_log(clean=True, recovery_point=30)
-    monkeypatch.setattr("kafkalite_storage.transaction_evidence.iter_headers", None)
+    monkeypatch.setattr("kafkalite_storage.log.transaction_verifier.iter_headers", None)
     for offset in range(30):
         assert log.read(offset, max_bytes=1)
         assert log.aborted_transactions(offset, log.end_of_piece(offset)) == []

@@ -4,8 +4,9 @@ from contextlib import suppress
 
 import pytest
 
-from kafkalite_storage import exchange, log_image
 from kafkalite_storage.errors import StorageFailure
+from kafkalite_storage.snapshots import directory_swap as exchange
+from kafkalite_storage.snapshots import log_snapshot as log_image
 from kafkalite_storage.storage import Storage
 from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operation
 from tests.support.storage.snapshots import NOW, Content, Kept, content_of

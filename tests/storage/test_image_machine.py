@@ -9,11 +9,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from kafkalite_storage import log_image
-from kafkalite_storage.cleaner import Cleaner
-from kafkalite_storage.directory_image import DirectoryImage
-from kafkalite_storage.directory_imaging import fork_directory
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.compaction.cleaner import Cleaner
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.snapshots import log_snapshot as log_image
+from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
+from kafkalite_storage.snapshots.taking import fork_directory
 from tests.support.storage.snapshots import NOW, SMALL, Kept, records_of
 
 PLAIN, COMPACTED = "plain", "compacted"

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from kafkalite_storage.inspection import verify
-from kafkalite_storage.inspection_batches import stretches
-from kafkalite_storage.inspection_dump import DumpOptions, UnknownFile, dump, files_of
-from kafkalite_storage.inspection_files import ReadOnlyFiles
-from kafkalite_storage.inspection_report import Report, Severity
-from kafkalite_storage.inspection_text import printable
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.inspection.dump import DumpOptions, UnknownFile, dump, files_of
+from kafkalite_storage.inspection.files import ReadOnlyFiles
+from kafkalite_storage.inspection.report import Report, Severity
+from kafkalite_storage.inspection.text import printable
+from kafkalite_storage.inspection.verify import verify
+from kafkalite_storage.segment.stretches import stretches
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
 from tests.support.storage.compaction import Topic
@@ -172,7 +172,7 @@ def test_a_single_file_is_checked_against_what_lies_beside_it(used):
 
 
 def test_a_real_directory_is_read_without_a_trace(tmp_path):
-    from kafkalite_storage.filesystem import OsFileSystem
+    from kafkalite_storage.files.filesystem import OsFileSystem
 
     fill(OsFileSystem(), str(tmp_path))
     storage = Storage.open(tmp_path, new_uuid=uuids(), now_ms=NOW)  # a broker that holds the lock

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
+from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.errors import StorageFailure
-from kafkalite_storage.log import AppendOrigin, PartitionLog
-from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.log.log import AppendOrigin, PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker
 from tests.support.storage.crashing_filesystem import CrashingFileSystem

@@ -3,6 +3,7 @@
 import google_crc32c
 import pytest
 
+from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.errors import (
     InvalidTimestamp,
     MessageTooLarge,
@@ -10,9 +11,8 @@ from kafkalite_storage.errors import (
     RecordListTooLarge,
     StorageFailure,
 )
-from kafkalite_storage.log import AppendOrigin
-from kafkalite_storage.log_config import LogConfig
-from kafkalite_storage.scan import whole_batches
+from kafkalite_storage.log.log import AppendOrigin
+from kafkalite_storage.segment.scan import whole_batches
 from kafkalite_wire.records import (
     CorruptBatch,
     InvalidRecord,

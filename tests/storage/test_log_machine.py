@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from kafkalite_storage.log import AppendOrigin, PartitionLog
-from kafkalite_storage.log_config import LogConfig
+from kafkalite_storage.configs.log_config import LogConfig
+from kafkalite_storage.log.log import AppendOrigin, PartitionLog
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker
 from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operation
 from tests.support.storage.promises import NOW, History, Promise, Written, check_log, replayed

@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from kafkalite_storage.checkpoints import encode_partition_metadata
 from kafkalite_storage.errors import UnsupportedFormat
-from kafkalite_storage.log import PartitionLog
+from kafkalite_storage.files.checkpoints import encode_partition_metadata
+from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import iter_records
 

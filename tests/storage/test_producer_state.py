@@ -8,9 +8,9 @@ from kafkalite_storage.errors import (
     OutOfOrderSequence,
     TransactionCoordinatorFenced,
 )
-from kafkalite_storage.log import AppendOrigin
-from kafkalite_storage.producer_snapshot import decode_snapshot, encode_snapshot
-from kafkalite_storage.producer_state import Producer, ProducerStates, SequencedBatch
+from kafkalite_storage.log.log import AppendOrigin
+from kafkalite_storage.state.producer_snapshot import decode_snapshot, encode_snapshot
+from kafkalite_storage.state.producer_state import Producer, ProducerStates, SequencedBatch
 from kafkalite_wire.records import build_end_txn_marker
 
 NOW = 1_700_000_000_000

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kafkalite_storage.log import AppendOrigin
-from kafkalite_storage.memory_filesystem import MemoryFile, MemoryFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFile, MemoryFileSystem
+from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_wire.records import build_end_txn_marker, read_header
 
 NOW = 1_700_000_000_000

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from tests.support.storage.compaction import NOW, Topic
 from tests.support.storage.crashing_filesystem import CrashingFileSystem as PowerCutFileSystem
 

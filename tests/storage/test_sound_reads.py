@@ -6,7 +6,7 @@ import re
 import pytest
 
 from kafkalite_storage.errors import DamagedLog
-from kafkalite_storage.sound_ranges import SoundRanges
+from kafkalite_storage.segment.verified_ranges import SoundRanges
 from kafkalite_wire.records import check_batch, iter_records, read_header
 
 NOW = 1_700_000_000_000
@@ -80,7 +80,7 @@ def test_a_flipped_bit_in_an_index_is_named_and_changes_no_answer(reopened, fs, 
 def test_what_was_checked_is_not_read_twice(reopened, fs, monkeypatch):
     log = reopened(f"{FIRST}.log", 0, 0)
     log.read(0, max_bytes=10_000)
-    monkeypatch.setattr("kafkalite_storage.log.sound_part", None)
+    monkeypatch.setattr("kafkalite_storage.log.log.sound_part", None)
     assert read_header(log.read(0, max_bytes=10_000).read()).base_offset == 0
 
 

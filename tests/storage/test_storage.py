@@ -15,9 +15,9 @@ from kafkalite_storage.errors import (
     UnknownTopicId,
     UnknownTopicOrPartition,
 )
-from kafkalite_storage.filesystem import OsFileSystem
+from kafkalite_storage.files.filesystem import OsFileSystem
+from kafkalite_storage.metadata.topics import Catalogue
 from kafkalite_storage.storage import Storage
-from kafkalite_storage.topics import Catalogue
 from kafkalite_wire.crc import crc32c
 from kafkalite_wire.messages.metadata_records import PartitionRecord, TopicRecord
 from kafkalite_wire.records import iter_records

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from kafkalite_storage.log import PartitionLog
+from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
 from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operation

@@ -2,10 +2,10 @@
 
 import pytest
 
-from kafkalite_storage.config_value import ConfigType, format_value
+from kafkalite_storage.configs.log_config import LogConfig
+from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS, broker_defaults, validate
+from kafkalite_storage.configs.values import ConfigType, format_value
 from kafkalite_storage.errors import InvalidConfig
-from kafkalite_storage.log_config import LogConfig
-from kafkalite_storage.topic_config import TOPIC_CONFIGS, broker_defaults, validate
 
 # Name, type and default as `LogConfig` of Kafka 4.4.0 lists them.
 KAFKA = """\

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from kafkalite_storage.cleaner import Cleaner
-from kafkalite_storage.log import AppendOrigin
+from kafkalite_storage.compaction.cleaner import Cleaner
+from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.codec import encode
 from kafkalite_wire.messages.consumer_protocol import ConsumerProtocolAssignment, ConsumerProtocolSubscription

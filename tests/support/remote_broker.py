@@ -16,7 +16,7 @@ from kafkalite.config import load
 from kafkalite.server.listener import open_socket
 from kafkalite.testing.defaults import DEFAULTS, text_of
 from kafkalite.web.serving import serve
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from kafkalite.controls.request_log.json_lines import line_of
 from kafkalite.controls.request_log.keeping import keep_response
 from kafkalite.controls.request_log.log import Bounds, RequestLog
 from kafkalite.server.request_logging import beginning_of
-from kafkalite_storage.segment import FetchSlice
+from kafkalite_storage.segment.segment import FetchSlice
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.messages.alter_configs import AlterableConfig, AlterConfigsRequest, AlterConfigsResource

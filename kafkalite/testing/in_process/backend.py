@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kafkalite.node import Node
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.model.conditions import Condition
-    from kafkalite_storage.directory_image import DirectoryImage
+    from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from kafkalite.clock import MACHINE_CLOCK, SteerableClock
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.testing.in_process.portal import Portal
-    from kafkalite_storage.directory_image import DirectoryImage
+    from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
 
 
 class Images:

@@ -9,7 +9,7 @@ from kafkalite.testing.model.batches import records_in
 from kafkalite.testing.model.errors import NotThere
 from kafkalite.testing.model.memberships import assignment_in, subscription_in
 from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition, no_topic
-from kafkalite_storage.topics import INTERNAL_TOPICS
+from kafkalite_storage.metadata.topics import INTERNAL_TOPICS
 
 if TYPE_CHECKING:
     from kafkalite.coordinators.groups.views import GroupView, MemberView

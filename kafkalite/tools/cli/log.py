@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 if TYPE_CHECKING:
-    from kafkalite_storage.inspection_report import Finding
+    from kafkalite_storage.inspection.report import Finding
 
 #: The choices of `--decode`, and the topic whose records each stands for.
 _DECODERS: Final = {
@@ -54,10 +54,10 @@ def dump(*, paths: tuple[str, ...], records: bool, start: int, limit: int | None
     Batches are shown as Kafka's DumpLogSegments does. The exit code is 0, 1 if a file cannot be read, and 2
     for a mistake in the options.
     """
-    from kafkalite_storage.inspection_dump import DumpOptions, UnknownFile, files_of
-    from kafkalite_storage.inspection_dump import dump as rows_of
-    from kafkalite_storage.inspection_files import ReadOnlyFiles
-    from kafkalite_storage.inspection_text import printable, row_as_json, row_as_text
+    from kafkalite_storage.inspection.dump import DumpOptions, UnknownFile, files_of
+    from kafkalite_storage.inspection.dump import dump as rows_of
+    from kafkalite_storage.inspection.files import ReadOnlyFiles
+    from kafkalite_storage.inspection.text import printable, row_as_json, row_as_text
 
     files = ReadOnlyFiles()
     options = DumpOptions(records=records, start=start, limit=limit, topic=_DECODERS[decode])
@@ -89,10 +89,10 @@ def verify(*, paths: tuple[str, ...], as_json: bool) -> None:
     start), or note. The exit code is 0 if all is sound, 1 if there is damage or a wrong cache, and 2 for a
     mistake in the options.
     """
-    from kafkalite_storage.inspection import verify as check
-    from kafkalite_storage.inspection_files import ReadOnlyFiles
-    from kafkalite_storage.inspection_report import Report
-    from kafkalite_storage.inspection_text import finding_as_json, printable, summary_as_json, summary_as_text
+    from kafkalite_storage.inspection.files import ReadOnlyFiles
+    from kafkalite_storage.inspection.report import Report
+    from kafkalite_storage.inspection.text import finding_as_json, printable, summary_as_json, summary_as_text
+    from kafkalite_storage.inspection.verify import verify as check
 
     def as_text(finding: "Finding") -> str:
         return printable(str(finding))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from kafkalite.broker import Attachment, Broker
     from kafkalite.controls.faults.fault import Fault
-    from kafkalite_storage.filesystem import FileSystem
+    from kafkalite_storage.files.filesystem import FileSystem
 
 log = logging.getLogger("kafkalite.serve")
 
@@ -203,7 +203,7 @@ def _for_tests() -> Mapping[str, str]:
 
 
 def _memory() -> FileSystem:
-    from kafkalite_storage.memory_filesystem import MemoryFileSystem
+    from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 
     return MemoryFileSystem()
 

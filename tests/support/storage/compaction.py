@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from kafkalite_storage.cleanable import find_cleanable
-from kafkalite_storage.compaction import Compaction
-from kafkalite_storage.log import AppendOrigin, PartitionLog
-from kafkalite_storage.log_config import LogConfig
-from kafkalite_storage.memory_filesystem import MemoryFileSystem
-from kafkalite_storage.scan import iter_batches
+from kafkalite_storage.compaction.compaction import Compaction
+from kafkalite_storage.compaction.log_to_clean import find_cleanable
+from kafkalite_storage.configs.log_config import LogConfig
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.log.log import AppendOrigin, PartitionLog
+from kafkalite_storage.segment.scan import iter_batches
 from kafkalite_wire.records import BatchHeader, Record, build_batch, build_end_txn_marker, check_batch, iter_records
 
 NOW = 1_700_000_000_000

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from kafkalite_storage.log import PartitionLog
+from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import check_batch, iter_records, read_header
 from kafkalite_wire.uuid_text import format_uuid

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from kafkalite_storage.errors import StorageError
-from kafkalite_storage.log import AppendOrigin, PartitionLog
-from kafkalite_storage.scan import whole_batches
+from kafkalite_storage.log.log import AppendOrigin, PartitionLog
+from kafkalite_storage.segment.scan import whole_batches
 from kafkalite_wire.records import (
     BatchHeader,
     Record,

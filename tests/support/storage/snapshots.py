@@ -4,10 +4,10 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from kafkalite_storage import exchange
-from kafkalite_storage.directory_image import DirectoryImage
-from kafkalite_storage.directory_imaging import fork_directory
-from kafkalite_storage.filesystem import FileSystem
+from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.snapshots import directory_swap as exchange
+from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
+from kafkalite_storage.snapshots.taking import fork_directory
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch, iter_records, read_header
 

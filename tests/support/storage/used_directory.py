@@ -1,7 +1,7 @@
 """A small data directory in which everything has happened, for tests that damage it or look into it."""
 
-from kafkalite_storage.filesystem import FileSystem
-from kafkalite_storage.log import AppendOrigin
+from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.messages.coordinator_records import (
     GroupMetadataKey,

@@ -1,0 +1,193 @@
+"""Chooses which log to compact next, and remembers how far each one is (`cleaner-offset-checkpoint`).
+
+Only logs that were opened since the start are looked at: the others got nothing new.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from logging import getLogger
+from typing import Final
+
+from kafkalite_storage.compaction.compaction import Compaction, CompactionAbandonedError, CompactionStats, Step
+from kafkalite_storage.compaction.log_to_clean import Cleanable, find_cleanable, find_log_to_roll
+from kafkalite_storage.errors import StorageError
+from kafkalite_storage.files.checkpoints import CLEANER_OFFSETS, TopicPartition, decode_offsets, encode_offsets
+from kafkalite_storage.log.log import PartitionLog
+from kafkalite_storage.storage import Storage
+from kafkalite_wire.records import CorruptBatch
+
+log = getLogger("kafkalite.storage.cleaner")
+
+#: The topics in which the broker keeps its own state, and which it reads as a whole when it starts.
+STATE_TOPICS: Final = frozenset(("__consumer_offsets", "__transaction_state"))
+#: What a start may have to read of them beside a multiple of what is live: about a third of a second.
+STATE_BYTES: Final = 4 * 1024 * 1024
+STATE_FACTOR: Final = 2.0
+
+DEFAULT_KEY_MAP_BYTES: Final = 128 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """A log that is to be cleaned now."""
+
+    key: TopicPartition
+    log: PartitionLog
+    part: Cleanable
+
+
+def dirtiest(found: Iterable[Cleaning | None]) -> Cleaning | None:
+    """Choose the cleaning with the largest share of new bytes."""
+    return max(filter(None, found), key=lambda cleaning: cleaning.part.ratio, default=None)
+
+
+class Cleaner:
+    """Compacts the logs of a storage, one after the other. Times are milliseconds."""
+
+    def __init__(self, storage: Storage, *, key_map_bytes: int = DEFAULT_KEY_MAP_BYTES) -> None:
+        self._storage = storage
+        self._fs = storage.filesystem
+        self._path = f"{storage.path}/{CLEANER_OFFSETS}"
+        self.key_map_bytes = key_map_bytes
+        self._offsets = self._read_offsets()
+        #: For which log each offset is, so that one of a topic that was deleted and made again is not believed.
+        self._owners: dict[TopicPartition, PartitionLog] = {}
+        #: Logs that failed, by partition; nobody tries again before the next start, as in Kafka.
+        self.uncleanable: dict[TopicPartition, str] = {}
+
+    def clean_offset(self, topic: str, partition: int) -> int | None:
+        """Return the offset up to which a partition was cleaned, None if it never was."""
+        return self._offsets.get((topic, partition))
+
+    def next_cleaning(self, now_ms: int) -> Cleaning | None:
+        """Choose the log with the largest share of new bytes among those that are due."""
+        return dirtiest(self.survey(now_ms))
+
+    def survey(self, now_ms: int) -> Iterator[Cleaning | None]:
+        """Look at one log after the other, which may take long where there are many; yield those that are due.
+
+        None stands for one that is not.
+        """
+        for key, log_, part in self._measured(now_ms):
+            yield Cleaning(key, log_, part) if part.is_due(log_.config) else None
+
+    def next_cleaning_of_state(self, now_ms: int) -> Cleaning | None:
+        """Choose one of the broker's own logs if a start would have to read too much, and close its active segment.
+
+        Kafka waits until the active segment is full (100 MB) and reads as much at its start.
+        """
+        found = list(self._measured(now_ms, of_state=True))
+        chosen = find_log_to_roll([(log_, part) for _, log_, part in found], STATE_BYTES, STATE_FACTOR)
+        for key, log_, _ in found:
+            if log_ is chosen:
+                try:
+                    log_.roll()
+                    part = find_cleanable(log_, self._offsets.get(key), now_ms)
+                except (OSError, StorageError) as error:
+                    self._give_up(key, error)
+                    return None
+                return Cleaning(key, log_, part) if part.cleanable_bytes else None
+        return None
+
+    def clean(self, cleaning: Cleaning, now_ms: int) -> Iterator[Step]:
+        """Clean a log in short steps, note how far it came, and return what was done.
+
+        A log that changes meanwhile is left for the next time; one that is damaged is not tried again.
+        """
+        key, part = cleaning.key, cleaning.part
+        compaction = Compaction(
+            self._fs,
+            cleaning.log,
+            first_dirty_offset=part.first_dirty_offset,
+            first_uncleanable_offset=part.first_uncleanable_offset,
+            now_ms=now_ms,
+            key_map_bytes=self.key_map_bytes,
+            is_wanted=lambda: self._storage.open_logs.get(key) is cleaning.log,
+        )
+        self.running = compaction.stats
+        if key not in self._offsets:
+            # A log with an entry is known to have gaps, from before the first one is made.
+            self._offsets[key] = part.first_dirty_offset
+            yield self._checkpoint()
+        try:
+            yield from compaction.steps()
+        except CompactionAbandonedError as reason:
+            log.info("compaction of %s-%d was given up: %s", *key, reason)
+            return
+        except (OSError, StorageError, CorruptBatch) as error:
+            self._give_up(key, error)
+            return
+        if not compaction.is_wanted():
+            return
+        self._offsets[key] = compaction.end_offset
+        yield self._checkpoint()
+        done = compaction.stats
+        log.info(
+            "compacted %s-%d up to offset %d: %d segments of %d bytes became %d of %d bytes",
+            *key,
+            compaction.end_offset,
+            done.segments_before,
+            done.bytes_before,
+            done.segments_after,
+            done.bytes_after,
+        )
+
+    running = CompactionStats()
+    """What the cleaning in progress, or the last one, has done."""
+
+    def _measured(
+        self, now_ms: int, *, of_state: bool = False
+    ) -> Iterator[tuple[TopicPartition, PartitionLog, Cleanable]]:
+        logs = self._storage.open_logs
+        self._forget_deleted()
+        for key, log_ in tuple(logs.items()):
+            if (of_state and key[0] not in STATE_TOPICS) or not log_.config.is_compacted:
+                continue
+            if logs.get(key) is not log_ or key in self.uncleanable or log_.failed:
+                continue
+            self._owners[key] = log_
+            try:
+                part = find_cleanable(log_, self._offsets.get(key), now_ms)
+            except (OSError, StorageError) as error:
+                self._give_up(key, error)
+                continue
+            if part.was_reset:
+                log.info("%s-%d is compacted from its start again: it was clean up to %d", *key, self._offsets[key])
+                self._offsets[key] = part.first_dirty_offset
+            yield key, log_, part
+
+    def _forget_deleted(self) -> None:
+        """Forget what was noted for topics that were deleted, also if others have taken their names since."""
+        logs = self._storage.open_logs
+        for key in [key for key, owner in self._owners.items() if logs.get(key) is not owner]:
+            del self._owners[key]
+            self._offsets.pop(key, None)
+            self.uncleanable.pop(key, None)
+
+    def _give_up(self, key: TopicPartition, error: Exception) -> None:
+        log.error("cannot compact %s-%d, and will not before the next start: %s", *key, error)
+        self.uncleanable[key] = str(error)
+
+    def _read_offsets(self) -> dict[TopicPartition, int]:
+        try:
+            return decode_offsets(self._fs.read(self._path)) if self._fs.exists(self._path) else {}
+        except (ValueError, OSError):  # a cache: logs are then cleaned from their start
+            return {}
+
+    def _checkpoint(self) -> Step:
+        topics = self._storage.topics
+        content = encode_offsets(
+            {
+                (topic, partition): offset
+                for (topic, partition), offset in self._offsets.items()
+                if topic in topics and partition < topics[topic].partitions
+            }
+        )
+
+        def write() -> None:
+            try:
+                self._fs.replace(self._path, content)
+            except OSError as error:
+                log.error("cannot write %s: %s; logs may be cleaned once more after a start", self._path, error)
+
+        return write

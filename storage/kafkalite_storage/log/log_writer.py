@@ -1,0 +1,385 @@
+"""The end of a log: batches are appended to it, segments rolled, and writes that failed undone."""
+
+from dataclasses import dataclass
+from enum import Enum
+from struct import Struct
+from typing import Final
+
+from kafkalite_storage.configs.log_config import LogConfig
+from kafkalite_storage.configs.topic_config import FOREVER
+from kafkalite_storage.errors import (
+    MessageTooLarge,
+    RecordListTooLarge,
+    StorageError,
+    StorageFailure,
+    storage_failures,
+)
+from kafkalite_storage.files.delayed_deletes import RetiredFiles
+from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.log.append_checks import prepare_batch
+from kafkalite_storage.log.opening import OpenedLog, load_producers_again
+from kafkalite_storage.log.transaction_verifier import TransactionEvidence
+from kafkalite_storage.recovery.recovery import Directory, Recovery, read_directory
+from kafkalite_storage.segment.segment import Segment
+from kafkalite_storage.state.producer_snapshot import save_snapshot
+from kafkalite_wire.records import (
+    BatchHeader,
+    Buffer,
+    EndTxnMarker,
+    check_batches,
+    check_produced,
+    iter_records,
+    read_end_txn_marker,
+)
+
+#: Base offset, batch length and leader epoch: the part of a batch that its place in the log decides.
+_PLACE: Final = Struct(">qii")
+
+
+class AppendOrigin(Enum):
+    """Who made a batch: a client, whose batches are checked in full, or this broker."""
+
+    CLIENT = 1
+    BROKER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class AppendInfo:
+    """Where a batch went, for a duplicate the original; `log_append_time` is -1 under CreateTime.
+
+    What `awaits_sync` must not be acknowledged, and is not read, before `flush` has returned.
+    """
+
+    base_offset: int
+    last_offset: int
+    log_append_time: int
+    log_start_offset: int
+    is_duplicate: bool = False
+    awaits_sync: bool = False
+
+
+class LogWriter:
+    """The part of a `PartitionLog` that writes, with the state that its other parts share."""
+
+    def __init__(
+        self,
+        fs: FileSystem,
+        files: OpenFiles,
+        directory: str,
+        config: LogConfig,
+        opened: OpenedLog,
+        *,
+        check_records: bool,
+        may_have_gaps: bool,
+    ) -> None:
+        self._fs = fs
+        self._files = files
+        self.directory = directory
+        self._segments = opened.segments
+        self._producers = opened.producers
+        self._epochs = opened.epochs
+        self._durability = opened.durability
+        self._retired = RetiredFiles(fs)
+        self.recovery = opened.recovery
+        self.log_start_offset = opened.log_start_offset
+        self.log_end_offset = self._visible_end = opened.producers.end_offset
+        self.leader_epoch = max(self._epochs.latest, 0)
+        self._epoch_written = self._epochs.latest
+        #: Why the files may hold more than they should, so that nothing may be appended before that is repaired.
+        self._failure: Exception | None = None
+        #: Whether it was a compaction that failed half-way, which only a new start completes.
+        self._needs_start = False
+        self._producers_stale = False
+        self._lacks_indexes = opened.lacks_indexes
+        self._check_records = check_records
+        self._may_have_gaps = may_have_gaps
+        self._transactions = TransactionEvidence(opened.producers)
+        self.config = config
+
+    @property
+    def config(self) -> LogConfig:
+        """The topic's configuration; may be replaced at any time."""
+        return self._config
+
+    @config.setter
+    def config(self, config: LogConfig) -> None:
+        self._config = config
+        if config.is_compacted:
+            # For good: what compaction took away does not come back. A topic becomes compacted only when its logs are
+            # on disk (`Storage.alter_configs`), or a start would take what a power cut took away for compaction's.
+            self._may_have_gaps = True
+        # Attributes of their own, because an append looks at each of them.
+        self._max_message_bytes = config.max_message_bytes
+        self._segment_bytes = config.segment_bytes
+        self._segment_ms = (
+            min(config.segment_ms, config.max_compaction_lag_ms) if config.is_compacted else config.segment_ms
+        )
+        self._index_bytes = config.segment_index_bytes
+        self._index_interval = config.index_interval_bytes
+        self._after_max_ms = config.message_timestamp_after_max_ms
+        self._flush_messages = config.flush_messages
+        #: Seconds after which what was appended shall be on disk (`flush.ms`); None: the system decides.
+        self.flush_within = None if config.flush_ms >= FOREVER else config.flush_ms / 1000
+        self._log_append_time = config.uses_log_append_time
+        self._looks_inside = (
+            self._check_records
+            or config.is_compacted
+            or config.uses_log_append_time
+            or config.target_compression is not None
+            or config.message_timestamp_before_max_ms < FOREVER
+        )
+
+    @property
+    def recovery_point(self) -> int:
+        """The offset below which everything is on disk."""
+        return self._durability.recovery_point
+
+    @property
+    def caches_point(self) -> int:
+        """The same for a log together with its indexes and epochs: from here on a recovery must look."""
+        return self._durability.caches_point
+
+    @property
+    def high_watermark(self) -> int:
+        """End of what consumers may read: all but what awaits the sync that `flush.messages` asks for."""
+        end = self.log_end_offset
+        if end - self._durability.recovery_point < self._flush_messages:
+            return end
+        return max(self._visible_end, min(self._durability.recovery_point, end))
+
+    @property
+    def failed(self) -> bool:
+        """Whether a write failed in a way that could not be undone yet; the next append tries again."""
+        return self._failure is not None
+
+    def resume(self, config: LogConfig, *, leader_epoch: int, may_have_gaps: bool) -> None:
+        """Go on as if the log had just been opened: it has stayed, but what is around it is as it was once."""
+        self._may_have_gaps = may_have_gaps
+        self.config = config
+        self.leader_epoch = max(self._epochs.latest, leader_epoch)
+        self._visible_end = self.log_end_offset
+        self.recovery = Recovery()
+
+    def append(
+        self,
+        batch: Buffer,
+        *,
+        now_ms: int,
+        origin: AppendOrigin = AppendOrigin.CLIENT,
+        header: BatchHeader | None = None,
+        sync: bool = True,
+    ) -> AppendInfo:
+        """Append the one batch of a client, or the batches that this broker built.
+
+        The buffer is not changed: offset and leader epoch are written in front of the rest in one gathered
+        write. With header, the caller vouches that `check_produced` returned it for this very batch. Where
+        `flush.messages` asks for a sync it is made before this returns; without sync it is the caller's to make, if
+        the result says so.
+
+        Raises CorruptBatch and its kinds, MessageTooLarge, RecordListTooLarge, InvalidTimestamp,
+        OutOfOrderSequence, InvalidProducerEpoch, InvalidTxnState and StorageFailure. Nothing is appended
+        then.
+        """
+        if self._failure is not None:
+            self._repair()
+        if origin is AppendOrigin.BROKER:
+            return self._append_own(batch, sync=sync)
+        if header is None:
+            header = check_produced(batch)
+        if header.size > self._max_message_bytes:
+            raise self._too_large(header)
+        if (
+            self._looks_inside
+            or header.max_timestamp > now_ms + self._after_max_ms
+            or header.attributes & 8  # a timestamp type that only brokers set
+        ):
+            batch, header = prepare_batch(batch, header, self._config, now_ms, check_records=self._check_records)
+            if header.size > self._max_message_bytes:
+                raise self._too_large(header)
+        if header.producer_id >= 0:
+            duplicate = self._producers.find_duplicate(header)
+            if duplicate is not None:
+                return AppendInfo(
+                    duplicate.first_offset,
+                    duplicate.last_offset,
+                    duplicate.timestamp,
+                    self.log_start_offset,
+                    True,
+                    self._await_sync(duplicate.last_offset, sync=sync),
+                )
+            self._producers.check(header)
+        offset = self._write(batch, header)
+        if header.producer_id >= 0:
+            self._producers.record_batch(header, offset)
+        try:
+            awaits_sync = self._await_sync(offset, sync=sync)
+        except StorageFailure:
+            self._producers_stale = header.producer_id >= 0
+            self._undo(offset)
+            raise
+        return AppendInfo(
+            offset,
+            offset + header.last_offset_delta,
+            now_ms if self._log_append_time else -1,
+            self.log_start_offset,
+            False,
+            awaits_sync,
+        )
+
+    def _await_sync(self, offset: int, *, sync: bool) -> bool:
+        """Make the sync that `flush.messages` asks for before an offset is acknowledged, or tell that it is due."""
+        end = self.log_end_offset
+        if end - self._durability.recovery_point < self._flush_messages:
+            self._visible_end = end
+            return False
+        if offset < self.high_watermark:
+            return False
+        if sync:
+            self.flush(caches=False)
+            self._visible_end = end
+        return not sync
+
+    def _append_own(self, batches: Buffer, *, sync: bool) -> AppendInfo:
+        base_offset = self.log_end_offset
+        try:
+            return self._append_all(batches, base_offset, sync=sync)
+        except StorageError:
+            if self.log_end_offset > base_offset:  # all of them or none
+                self._producers_stale = True
+                self._undo(base_offset)
+            raise
+
+    def _append_all(self, batches: Buffer, base_offset: int, *, sync: bool) -> AppendInfo:
+        view = memoryview(batches)
+        for position, header in check_batches(batches):
+            batch = view[position : position + header.size]
+            if not header.is_control:
+                offset = self._write(batch, header)
+                if header.producer_id >= 0:
+                    self._producers.record_batch(header, offset)
+                continue
+            markers = [marker for marker in map(read_end_txn_marker, iter_records(batch)) if marker is not None]
+            for marker in markers:
+                self._producers.check_marker(header, marker)
+            offset = self._write(batch, header)
+            for marker in markers:
+                self._end_transaction(header, marker, offset)
+        awaits_sync = self._await_sync(self.log_end_offset - 1, sync=sync)
+        return AppendInfo(base_offset, self.log_end_offset - 1, -1, self.log_start_offset, False, awaits_sync)
+
+    def _end_transaction(self, header: BatchHeader, marker: EndTxnMarker, offset: int) -> None:
+        aborted = self._producers.record_marker(header, marker, offset)
+        if aborted is not None:
+            with storage_failures(self.directory):
+                self._segments.active.transaction_index.append(aborted)
+
+    def _write(self, batch: Buffer, header: BatchHeader) -> int:
+        size = header.batch_length + 12
+        if size > self._segment_bytes:
+            raise RecordListTooLarge(
+                f"a batch of {size} bytes does not fit into a segment of {self._segment_bytes} bytes"
+            )
+        offset = self.log_end_offset
+        last_offset = offset + header.last_offset_delta
+        max_timestamp = header.max_timestamp
+        segment = self._segments.active
+        first_timestamp = segment.first_timestamp
+        try:
+            if (first_timestamp is not None and max_timestamp - first_timestamp > self._segment_ms) or segment.is_full(
+                size, last_offset, segment_bytes=self._segment_bytes, index_bytes=self._index_bytes
+            ):
+                segment = self._roll()
+            epoch = self.leader_epoch
+            if epoch > self._epoch_written:
+                self._epochs.assign(epoch, offset)
+                self._epoch_written = epoch
+            segment.append(
+                (_PLACE.pack(offset, header.batch_length, epoch), memoryview(batch)[16:size]),
+                size,
+                offset,
+                last_offset,
+                max_timestamp,
+                self._index_interval,
+            )
+        except OSError as error:
+            self._undo(offset)
+            raise StorageFailure(f"{segment.name}: {error}") from error
+        self.log_end_offset = last_offset + 1
+        self._producers.end_offset = last_offset + 1
+        return offset
+
+    def _too_large(self, header: BatchHeader) -> MessageTooLarge:
+        return MessageTooLarge(f"a batch of {header.size} bytes exceeds max.message.bytes {self._max_message_bytes}")
+
+    def roll(self) -> None:
+        """Begin a new active segment unless the present one is empty, so that compaction may look at it."""
+        if self._failure is not None or not self._segments.active.size:
+            return
+        try:
+            self._roll()
+        except OSError as error:
+            self._undo(self.log_end_offset)
+            raise StorageFailure(f"{self.directory}: {error}") from error
+
+    def _roll(self) -> Segment:
+        """Close the active segment and begin the next one at the end offset.
+
+        The old one's name is on disk first, so that no power cut takes it and leaves the next one. Where compaction may
+        make gaps its records are, too: no recovery could tell the gap that they would leave from the others.
+        """
+        durability, segments = self._durability, self._segments
+        if self._may_have_gaps:
+            self.flush(caches=False)
+        else:
+            durability.sync_names()
+        closed = segments.active
+        closed.seal()
+        save_snapshot(self._fs, self.directory, self._producers)
+        segment = segments.begin(self.log_end_offset)
+        durability.note_sealed(closed)
+        durability.names_unsynced = True
+        return segment
+
+    def _repair(self) -> None:
+        """Try once more to undo a failed write; raises StorageFailure while that is impossible."""
+        if not self._needs_start:
+            self._undo(self.log_end_offset)
+        if self._failure is not None:
+            raise StorageFailure(
+                f"{self.directory} cannot be written to until its end is repaired: {self._failure}"
+            ) from self._failure
+
+    def _undo(self, end: int) -> None:
+        """Let the log end where it did before a failed write; if that fails too, refuse writes until it succeeds.
+
+        Readers see nothing past that end from the first moment on.
+        """
+        self.log_end_offset = self._producers.end_offset = end
+        self._visible_end = min(self._visible_end, end)
+        self._durability.begin_cut()
+        self._transactions.forget()
+        try:
+            self._segments.cut_to(end)
+            self._durability.end_cut(end)
+            if self._producers_stale:
+                self._load_producers(read_directory(self._fs, self._files, self.directory))
+                self._producers_stale = False
+        except (OSError, ValueError, StorageError) as error:
+            self._failure = error
+        else:
+            self._failure = None
+
+    def _load_producers(self, found: Directory) -> None:
+        self._producers = load_producers_again(
+            self._fs, self.directory, found, self._segments.all, self.log_start_offset, self.log_end_offset
+        )
+        self._durability.names_unsynced = True  # snapshots that do not count any more are not to come back
+
+    def flush(self, *, caches: bool = True) -> None:
+        """Return when everything appended so far is on disk; indexes too, unless caches is False.
+
+        May run in another thread than appends and reads.
+        """
+        with storage_failures(self.directory):
+            self._durability.flush(self.log_end_offset, caches=caches)

@@ -1,0 +1,133 @@
+"""The segments of a log, oldest first: looked up by offset, begun and taken away at either end, and exchanged."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+
+from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.segment.segment import Segment
+
+
+class LogSegments:
+    """An ordered collection that always has an active segment, its last.
+
+    One thread changes it, others may walk along `all` meanwhile: a new segment is added at the end of that list, and
+    every other change puts another list into its place. Methods that touch files raise OSError, and DamagedLog where
+    a file is not what was written.
+    """
+
+    __slots__ = ("_directory", "_files", "_fs", "_half_made", "active", "all", "bases")
+
+    def __init__(self, fs: FileSystem, files: OpenFiles, directory: str, segments: list[Segment]) -> None:
+        self._fs = fs
+        self._files = files
+        self._directory = directory
+        #: A segment whose making failed half-way.
+        self._half_made: Segment | None = None
+        self._put(segments)
+
+    def _put(self, segments: list[Segment]) -> None:
+        #: To be read only, as the two that follow.
+        self.all = segments
+        self.bases = [segment.base_offset for segment in segments]
+        self.active = segments[-1]
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return iter(self.all)
+
+    def __contains__(self, segment: object) -> bool:
+        return segment in self.all
+
+    @property
+    def size(self) -> int:
+        """Bytes of all log files."""
+        return sum(segment.size for segment in self.all)
+
+    def number_at(self, offset: int) -> int:
+        """Return the place of the segment that an offset belongs to; of the first one for what lies before it."""
+        return max(bisect_right(self.bases, offset) - 1, 0)
+
+    def since(self, offset: int) -> Sequence[Segment]:
+        """Return the segments from the one that an offset belongs to on; may be called in any thread."""
+        segments = self.all
+        return segments[max(bisect_right(segments, offset, key=_base_offset) - 1, 0) :]
+
+    def begin(self, offset: int) -> Segment:
+        """Add a new active segment; what is left of one that cannot be made goes with the next `cut_to`."""
+        segment = self._half_made = Segment(self._fs, self._files, self._directory, offset)
+        segment.create()
+        self._half_made = None
+        self.all.append(segment)
+        self.bases.append(offset)
+        self.active = segment
+        return segment
+
+    def take_before(self, offset: int) -> Sequence[Segment]:
+        """Take out the segments that lie below an offset as a whole, never the active one."""
+        count = self.number_at(offset)
+        taken = self.all[:count]
+        self._put(self.all[count:])
+        return taken
+
+    def cut_to(self, end: int) -> None:
+        """Cut off whatever a failed write left past an end, and learn the tail anew from the files.
+
+        Raises ValueError if the log cannot be made to end there.
+        """
+        if self._half_made is not None:
+            self._half_made.delete()
+            self._half_made = None
+        while len(self.all) > 1 and self.active.base_offset > end:
+            self._drop_active()
+        segment = self.active
+        segment.forget_indexes()
+        located = segment.locate(end)
+        segment.cut(segment.size if located is None else located[0])
+        segment.keep_indexes_before(end)
+        found_end = segment.load_tail()
+        if found_end != end:
+            raise ValueError(f"{segment.name} ends at offset {found_end}, not at {end}")
+
+    def truncate_to(self, offset: int) -> int:
+        """Remove what lies at and after an offset, and the batch that holds it, from the disk; return the new end."""
+        while len(self.all) > 1 and self.active.base_offset >= offset:
+            self._drop_active()
+        segment = self.active
+        located = segment.locate(offset)
+        if located is not None:
+            segment.cut(located[0])
+            # Else a power cut could join what is written next to what was cut off.
+            segment.sync(indexes=False)
+            segment.keep_indexes_before(offset)
+        return segment.load_tail()
+
+    def _drop_active(self) -> None:
+        self.active.delete()
+        self._put(self.all[:-1])
+
+    def replace(self, old: Sequence[Segment]) -> Segment:
+        """Put the `.swap` files with the offset of the first one into the place of neighbours that are closed."""
+        new = Segment(self._fs, self._files, self._directory, old[0].base_offset, is_swap=True)
+        for segment in old:
+            self._close(segment)
+        first = self.all.index(old[0])
+        segments = list(self.all)
+        segments[first : first + len(old)] = [new]
+        self._put(segments)
+        return new
+
+    def close(self) -> None:
+        """Close all files for good."""
+        for segment in self.all:
+            self._close(segment)
+
+    def _close(self, segment: Segment) -> None:
+        self._files.forget(segment)
+        segment.release()
+
+
+def _base_offset(segment: Segment) -> int:
+    return segment.base_offset

@@ -1,0 +1,91 @@
+"""Replace the files of segments by those of one cleaned segment, so that a crash leaves the old ones or the new one.
+
+As Kafka does it: the new files are written as `.cleaned` and become `.swap`; with the name of the log file the
+replacement is decided. Then the old files become `.deleted`, in the order of their offsets, and `.swap` goes from the
+new names. The caller syncs the directory after each of these, because names that are changed without a sync may reach
+the disk in any order.
+
+Within a segment the log file is renamed last each time. So at a start, as long as the old log file is there its
+indexes are the old ones, and afterwards they are the new ones.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.segment.scan import iter_headers
+from kafkalite_storage.segment.segment_files import DELETED, file_name
+
+CLEANED: Final = ".cleaned"
+SWAP: Final = ".swap"
+#: All files of a segment, the one that decides last.
+SUFFIXES: Final = (".index", ".timeindex", ".txnindex", ".log")
+
+_LOG_SWAP: Final = ".log" + SWAP
+
+
+def decide(fs: FileSystem, directory: str, base_offset: int) -> None:
+    """Let the `.cleaned` files of a segment, which were synced, become `.swap`."""
+    _rename(fs, directory, base_offset, CLEANED, SWAP)
+
+
+def retire(fs: FileSystem, directory: str, old: Sequence[int]) -> list[str]:
+    """Take the names off the files of the segments old, in ascending order; return those that are to be removed."""
+    doomed: list[str] = []
+    for base in old:
+        for suffix in SUFFIXES:
+            path = f"{directory}/{file_name(base, suffix)}"
+            if fs.exists(path):
+                fs.rename(path, path + DELETED)
+                doomed.append(path + DELETED)
+    return doomed
+
+
+def settle(fs: FileSystem, directory: str, base_offset: int) -> None:
+    """Give the `.swap` files of a segment their names."""
+    _rename(fs, directory, base_offset, SWAP, "")
+
+
+def undo(fs: FileSystem, directory: str, base_offset: int) -> None:
+    """Remove what was written of a cleaned segment that is not wanted after all."""
+    for suffix in reversed(SUFFIXES):
+        for state in (SWAP, CLEANED):
+            fs.remove(f"{directory}/{file_name(base_offset, suffix + state)}")
+
+
+def finish_replacements(fs: FileSystem, directory: str) -> None:
+    """Complete at a start what a crash interrupted; `.cleaned` and `.deleted` files are the caller's to remove."""
+    names = fs.list(directory)
+    if not any(name.endswith(SWAP) for name in names):
+        return
+    decided = sorted(int(name.removesuffix(_LOG_SWAP)) for name in names if name.endswith(_LOG_SWAP))
+    for base_offset in decided:
+        end_offset = _end_offset(fs, f"{directory}/{file_name(base_offset, _LOG_SWAP)}", base_offset)
+        logs = sorted(int(name.removesuffix(".log")) for name in names if name.endswith(".log"))
+        for base in logs:
+            # What lies behind the last batch that was kept holds nothing that is needed, and may stay for the next
+            # cleaning: nobody knows any more where the replaced segments ended.
+            if base == base_offset or base_offset < base < end_offset:
+                for suffix in SUFFIXES:
+                    fs.remove(f"{directory}/{file_name(base, suffix)}")
+        fs.sync_directory(directory)
+        settle(fs, directory, base_offset)
+        fs.sync_directory(directory)
+    for name in names:
+        if name.endswith(SWAP) and int(name.partition(".")[0]) not in decided:
+            fs.remove(f"{directory}/{name}")
+
+
+def _end_offset(fs: FileSystem, path: str, base_offset: int) -> int:
+    file = fs.open(path)
+    end_offset = base_offset
+    for _, header in iter_headers(file, 0, file.size()):
+        end_offset = header.next_offset
+    return end_offset
+
+
+def _rename(fs: FileSystem, directory: str, base_offset: int, old: str, new: str) -> None:
+    for suffix in SUFFIXES:
+        path = f"{directory}/{file_name(base_offset, suffix)}"
+        if fs.exists(path + old):
+            fs.rename(path + old, path + new)

@@ -1,0 +1,148 @@
+"""The files of one segment: opened when they are first used, synced, and removed in an order that survives a crash."""
+
+from typing import Final
+
+from kafkalite_storage.files.filesystem import File, FileSystem
+from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.segment.fsync_retry import write_cache_again, write_log_again
+
+#: What is added to the names of files that are to be removed soon.
+DELETED: Final = ".deleted"
+SWAP: Final = ".swap"
+_SUFFIXES: Final = (".log", ".index", ".timeindex", ".txnindex")
+_COPIED: Final = 1024 * 1024
+
+
+def file_name(offset: int, suffix: str) -> str:
+    """Name a file of the segment that starts at an offset, as Kafka does."""
+    return f"{offset:020d}{suffix}"
+
+
+class SegmentFiles:
+    """The `.log` file and the indexes beside it, by name. Methods raise OSError."""
+
+    __slots__ = ("_directory", "_files", "_fs", "_log", "_size", "_state", "base_offset", "used")
+
+    def __init__(
+        self, fs: FileSystem, files: OpenFiles, directory: str, base_offset: int, *, is_swap: bool = False
+    ) -> None:
+        self._fs = fs
+        self._files = files
+        self._directory = directory
+        #: What its files' names end with while it replaces others.
+        self._state = SWAP if is_swap else ""
+        self.base_offset = base_offset
+        self.used = False
+        self._log: File | None = None
+        self._size = -1
+
+    def __repr__(self) -> str:
+        return f"<Segment {self.path_of('.log')}>"
+
+    @property
+    def name(self) -> str:
+        """Path of the log file, for messages."""
+        return self.path_of(".log")
+
+    @property
+    def size(self) -> int:
+        """Bytes of the log file."""
+        if self._size < 0:
+            self._size = self.log_file().size()
+        return self._size
+
+    def path_of(self, suffix: str) -> str:
+        """Name one of its files as it is called now."""
+        return f"{self._directory}/{file_name(self.base_offset, suffix)}{self._state}"
+
+    def log_file(self) -> File:
+        """Return the open log file."""
+        self.used = True
+        file = self._log
+        if file is None:
+            self._files.opened(self)
+            file = self._log = self._fs.open(self.path_of(".log"), create=True)
+        return file
+
+    def release(self) -> None:
+        """Close the files; the next use opens them again."""
+        self._log = None
+
+    def make(self) -> None:
+        """Make an empty log file without indexes, whatever a crash may have left."""
+        self.log_file().truncate(0)
+        self._size = 0
+        for suffix in _SUFFIXES[1:]:
+            self._fs.remove(self.path_of(suffix))
+
+    def sync(self, *, indexes: bool) -> None:
+        """Return when the segment is on disk; a cache such as an index may follow later.
+
+        May run in another thread than appends and reads: it opens nothing that they would see.
+        """
+        (self._log or self._fs.open(self.path_of(".log"))).sync()
+        if indexes:
+            for suffix in _SUFFIXES[1:]:
+                path = self.path_of(suffix)
+                if self._fs.exists(path):
+                    self._fs.open(path).sync()
+
+    def write_log_again(self, start: int, end: int) -> None:
+        """Write over the batches from offset start to before end, so that `sync` brings them to the disk after all.
+
+        May run in another thread than appends and reads.
+        """
+        write_log_again(self._fs, self.path_of(".log"), start, end)
+
+    def write_indexes_again(self) -> None:
+        """Do the same with the indexes."""
+        for suffix in _SUFFIXES[1:]:
+            write_cache_again(self._fs, self.path_of(suffix))
+
+    def set_aside(self, position: int) -> None:
+        """Copy the log file from a position on into a file of its own, which nobody ever reads or removes by itself."""
+        path = f"{self.path_of('.log')}.{position}.damaged"
+        file = self.log_file()
+        self._fs.remove(path)
+        copy = self._fs.open(path, create=True)
+        while piece := file.read_at(position, _COPIED):
+            copy.append((piece,), len(piece))
+            position += len(piece)
+        copy.sync()
+        self._fs.sync_directory(self._directory)
+
+    def retire(self) -> list[str]:
+        """Take the files out of the log by renaming them; return what they are called until they are removed.
+
+        The log file's name is gone for good when this returns, as in `delete`.
+        """
+        self._files.forget(self)
+        self.release()
+        retired: list[str] = []
+        for suffix in _SUFFIXES:
+            path = self.path_of(suffix)
+            if self._fs.exists(path):
+                self._fs.rename(path, path + DELETED)
+                retired.append(path + DELETED)
+            if suffix == ".log":
+                self._fs.sync_directory(self._directory)
+        return retired
+
+    def settled(self) -> None:
+        """Take note that the files have got their names, after it has replaced others."""
+        self._files.forget(self)
+        self.release()
+        self._state = ""
+
+    def delete(self) -> None:
+        """Remove the files; slices that were handed out stay readable.
+
+        The log file is gone for good when this returns. Of several segments that are removed in their order, a power
+        cut could otherwise bring back any, and leave a gap.
+        """
+        self._files.forget(self)
+        self.release()
+        self._fs.remove(self.path_of(".log"))
+        self._fs.sync_directory(self._directory)
+        for suffix in _SUFFIXES[1:]:
+            self._fs.remove(self.path_of(suffix))

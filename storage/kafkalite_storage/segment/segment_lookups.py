@@ -1,0 +1,249 @@
+"""Find batches in a segment through its indexes, which are caches.
+
+Where they contradict the batches, or are lost, they are not believed but made anew.
+"""
+
+from logging import getLogger
+from typing import Final
+
+from kafkalite_storage.errors import DamagedLog
+from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.segment.indexes import OffsetIndex, TimeIndex
+from kafkalite_storage.segment.passed_batch import check_passed
+from kafkalite_storage.segment.scan import LENGTH_PREFIX, SMALLEST_LENGTH, WALK, iter_headers
+from kafkalite_storage.segment.segment_files import SegmentFiles
+from kafkalite_storage.segment.transaction_index import TransactionIndex
+from kafkalite_storage.segment.verified_ranges import SoundRanges
+from kafkalite_wire.records import HEADER_SIZE, MAGIC, NO_TIMESTAMP, BatchHeader, read_header
+
+log = getLogger("kafkalite.storage")
+
+# An index points at most `index.interval.bytes` before a batch; one read of twice the default finds most.
+_SEARCH_PIECE: Final = 8192
+# A segment larger than this has lost its index if it has no entry; Kafka's largest default interval between
+# two entries is a batch of `max.message.bytes`.
+_UNINDEXED: Final = 4 * 1024 * 1024
+_REBUILD_INTERVAL: Final = 4096
+
+
+class SegmentLookups(SegmentFiles):
+    """The part of a `Segment` that finds batches by offset and by time."""
+
+    __slots__ = (
+        "_offset_index",
+        "_time_index",
+        "last_batch_offset",
+        "last_batch_position",
+        "max_timestamp",
+        "max_timestamp_offset",
+        "sound",
+    )
+
+    def __init__(
+        self, fs: FileSystem, files: OpenFiles, directory: str, base_offset: int, *, is_swap: bool = False
+    ) -> None:
+        super().__init__(fs, files, directory, base_offset, is_swap=is_swap)
+        self._offset_index: OffsetIndex | None = None
+        self._time_index: TimeIndex | None = None
+        #: Where the newest batch starts, so that a consumer at the tail needs no search; -1: not known.
+        self.last_batch_offset = -1
+        self.last_batch_position = -1
+        #: The newest timestamp and the last offset of its batch; None: ask the time index.
+        self.max_timestamp: int | None = None
+        self.max_timestamp_offset = base_offset
+        #: What of the log file was written or checked by this process.
+        self.sound = SoundRanges()
+
+    @property
+    def offset_index(self) -> OffsetIndex:
+        """The index by offset, read on first use."""
+        index = self._offset_index
+        if index is None:
+            self.log_file()
+            index = self._offset_index = OffsetIndex(self._fs, self.path_of(".index"))
+            if not index.is_sound(self.size) or not (len(index) or self._size <= _UNINDEXED):
+                self.remake_indexes()
+        return index
+
+    @property
+    def time_index(self) -> TimeIndex:
+        """The index by timestamp, read on first use."""
+        index = self._time_index
+        if index is None:
+            self.log_file()
+            index = self._time_index = TimeIndex(self._fs, self.path_of(".timeindex"))
+            if not index.is_sound():
+                self.remake_indexes()
+        return index
+
+    @property
+    def transaction_index(self) -> TransactionIndex:
+        """The aborted transactions."""
+        return TransactionIndex(self._fs, self.path_of(".txnindex"))
+
+    def release(self) -> None:
+        """Close the files; the next use opens them again, and reads the indexes again."""
+        self._log = None
+        self.forget_indexes()
+
+    def forget_indexes(self) -> None:
+        """Read both indexes again at the next use, because a failed write may have left anything behind the entries."""
+        self._offset_index = None
+        self._time_index = None
+
+    def locate(self, offset: int) -> tuple[int, int] | None:
+        """Return position and size of the first batch that ends at or after offset, if there is one.
+
+        Raises DamagedLog where the batches on the way to it do not follow each other.
+        """
+        if offset >= self.last_batch_offset >= 0:
+            return self._walk_to(offset, self.last_batch_position)
+        index = self.offset_index
+        entry = index.entry_for(offset - self.base_offset)
+        first = entry
+        while entry >= 0 and not self._is_true(entry):
+            entry -= 1
+        found = self._walk_to(offset, index.positions[entry] if entry >= 0 else 0)
+        if entry < first and found is not None and self._holds(found[0], offset):
+            # The batches follow each other up to the right one, so it is the index that is wrong.
+            log.warning("%s is damaged at entry %d; it is made anew", self.path_of(".index"), first)
+            self._fill_indexes(index, None)
+        return found
+
+    def _is_true(self, entry: int) -> bool:
+        """Tell whether an index entry points at a batch that may hold its offset."""
+        index = self.offset_index
+        position = index.positions[entry]
+        if not 0 <= position <= self.size - HEADER_SIZE:
+            return False
+        header = read_header(self.log_file().read_at(position, HEADER_SIZE))
+        before = index.offsets[entry - 1] if entry else -1
+        relative = header.base_offset - self.base_offset
+        return header.magic == MAGIC and before < relative <= index.offsets[entry]
+
+    def _holds(self, position: int, offset: int) -> bool:
+        header = read_header(self.log_file().read_at(position, HEADER_SIZE))
+        return header.base_offset <= offset <= header.last_offset
+
+    def _walk_to(self, offset: int, position: int) -> tuple[int, int] | None:
+        file = self.log_file()
+        size = self.size
+        following = self.base_offset
+        passed = position
+        while position < size:
+            piece = file.read_at(position, min(_SEARCH_PIECE, size - position))
+            at = 0
+            while at + HEADER_SIZE <= len(piece):
+                base_offset, length, last_offset_delta = WALK.unpack_from(piece, at)
+                if length < SMALLEST_LENGTH or base_offset < following or last_offset_delta < 0:
+                    raise DamagedLog(f"{self.name} is damaged at byte {position + at}: there is no batch")
+                following = base_offset + last_offset_delta + 1
+                if following > offset:
+                    if base_offset > offset:
+                        check_passed(self, passed, position + at)
+                    return position + at, length + LENGTH_PREFIX
+                passed = position + at
+                at += length + LENGTH_PREFIX
+            if at == 0:
+                raise DamagedLog(f"{self.name} is damaged at byte {position}: there is no whole batch")
+            position += at
+        if position > size:
+            raise DamagedLog(f"{self.name} is damaged before byte {size}: its last batch is not whole")
+        check_passed(self, passed, size)
+        return None
+
+    def newest(self) -> tuple[int, int]:
+        """Return the newest timestamp and the last offset of its batch; (-1, base offset) when empty."""
+        if self.max_timestamp is None:
+            self.max_timestamp, self.max_timestamp_offset = self._newest_indexed() or self._newest_of_all()
+        return self.max_timestamp, self.max_timestamp_offset
+
+    def _newest_indexed(self) -> tuple[int, int] | None:
+        """Return what the time index says, None if it says nothing."""
+        times = self.time_index
+        if len(times) and not self.time_entry_is_true(len(times) - 1):
+            times = self.remake_time_index(len(times) - 1)
+        return (times.timestamps[-1], self.base_offset + times.offsets[-1]) if len(times) else None
+
+    def _newest_of_all(self) -> tuple[int, int]:
+        newest = NO_TIMESTAMP, self.base_offset
+        for _, header in iter_headers(self.log_file(), 0, self.size):
+            if header.max_timestamp > newest[0]:
+                newest = header.max_timestamp, header.last_offset
+        return newest
+
+    def time_entry_is_true(self, entry: int) -> bool:
+        """Tell whether an entry of the time index names the newest time of the batch that it points at."""
+        times = self.time_index
+        located = self.locate(self.base_offset + times.offsets[entry])
+        if located is None:
+            return False
+        header = read_header(self.log_file().read_at(located[0], HEADER_SIZE))
+        return header.max_timestamp == times.timestamps[entry]
+
+    def remake_time_index(self, entry: int) -> TimeIndex:
+        """Make the indexes anew, because an entry of the time index is not true; return the time index."""
+        log.warning("%s is damaged at entry %d; it is made anew", self.path_of(".timeindex"), entry)
+        self.remake_indexes()
+        return self.time_index
+
+    def remake_indexes(self) -> None:
+        """Make both indexes anew from the batches, after they were lost or damaged."""
+        try:
+            self._fill_indexes(self.offset_index, self.time_index)
+        except OSError:
+            self.forget_indexes()
+            raise
+
+    def _fill_indexes(self, offsets: OffsetIndex, times: TimeIndex | None) -> None:
+        offsets.keep(0)
+        if times is not None:
+            times.keep(0)
+        newest, newest_offset = NO_TIMESTAMP, self.base_offset
+        since_index = 0
+        for at, header in iter_headers(self.log_file(), 0, self.size):
+            if header.max_timestamp > newest:
+                newest, newest_offset = header.max_timestamp, header.last_offset
+            if since_index > _REBUILD_INTERVAL:
+                offsets.append(header.last_offset - self.base_offset, at)
+                if times is not None:
+                    times.maybe_append(newest, newest_offset - self.base_offset)
+                since_index = 0
+            since_index += header.size
+        if times is not None:
+            times.maybe_append(newest, newest_offset - self.base_offset)
+
+    def check_last_entries(self) -> None:
+        """Raise ValueError unless the last entry of each index fits its batch, as one that was torn would not.
+
+        Of the transaction index, which is small and not sparse, every entry.
+        """
+        offsets, times = self.offset_index, self.time_index
+        if len(offsets):
+            header = self._header_at(offsets.positions[-1])
+            if header is None or header.last_offset != self.base_offset + offsets.offsets[-1]:
+                raise ValueError(f"{self.name}: the last entry of its offset index is damaged")
+        if len(times):
+            offset = self.base_offset + times.offsets[-1]
+            located = self.locate(offset)
+            header = None if located is None else self._header_at(located[0])
+            if header is None or (header.last_offset, header.max_timestamp) != (offset, times.timestamps[-1]):
+                raise ValueError(f"{self.name}: the last entry of its time index is damaged")
+        ended = -1
+        for aborted in self.transaction_index:
+            located = self.locate(aborted.last_offset)
+            header = None if located is None else self._header_at(located[0])
+            if (
+                aborted.last_offset <= ended
+                or header is None
+                or not header.is_control
+                or (header.producer_id, header.last_offset) != (aborted.producer_id, aborted.last_offset)
+            ):
+                raise ValueError(f"{self.name}: an entry of its transaction index is damaged")
+            ended = aborted.last_offset
+
+    def _header_at(self, position: int) -> BatchHeader | None:
+        for _, header in iter_headers(self.log_file(), position, self.size):
+            return header
+        return None

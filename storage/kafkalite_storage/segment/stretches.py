@@ -1,0 +1,152 @@
+"""Walk a file of batches as it is, damage included, in bounded memory.
+
+Unlike `scan`, which stops at the first thing that is no batch, this says what is wrong there and looks for the
+next sound batch behind it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from kafkalite_storage.files.filesystem import Readable
+from kafkalite_storage.segment.scan import LENGTH_PREFIX, SMALLEST_LENGTH
+from kafkalite_wire.crc import extend_crc32c
+from kafkalite_wire.records import HEADER_SIZE, BatchHeader, CorruptBatch, check_batch, read_header
+
+_PIECE: Final = 1024 * 1024
+#: A batch beyond this is checksummed piece by piece and not looked into.
+LARGEST_BATCH: Final = 64 * 1024 * 1024
+_MAGIC_AT: Final = 16
+_MAGIC: Final = b"\x02"
+_CHECKSUMMED_AT: Final = 21
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Bytes of a file that are one batch, or that are not.
+
+    `error` says what is wrong with it; `header` is what stands there, None where there is no room for one. `data` is
+    the whole batch if it is sound, save for one beyond LARGEST_BATCH.
+    """
+
+    position: int
+    size: int
+    header: BatchHeader | None
+    data: bytes | None = None
+    error: str = ""
+    #: Whether nothing sound follows: a write that was not finished ends like this.
+    is_torn_end: bool = False
+
+
+def stretches(file: Readable, end: int) -> Iterator[Stretch]:
+    """Yield every byte of a file before end, as sound batches and as what lies between them."""
+    window = _Window(file, end)
+    position = 0
+    while position < end:
+        stretch = _at(window, position)
+        yield stretch
+        position += stretch.size
+
+
+class _Window:
+    """Reads ahead, so that a walk costs one read for each megabyte."""
+
+    def __init__(self, file: Readable, end: int) -> None:
+        self._file = file
+        self.end = end
+        self._data = b""
+        self._at = 0
+
+    def read(self, position: int, size: int) -> bytes:
+        start = position - self._at
+        if start < 0 or start + size > len(self._data):
+            self._data = self._file.read_at(position, min(max(size, _PIECE), self.end - position))
+            self._at = position
+            start = 0
+        return self._data[start : start + size]
+
+
+def _at(window: _Window, position: int) -> Stretch:
+    left = window.end - position
+    if left < HEADER_SIZE:
+        return Stretch(position, left, None, error=f"{left} bytes are too few for a batch", is_torn_end=True)
+    head = window.read(position, HEADER_SIZE)
+    if len(head) < HEADER_SIZE:  # the file has become shorter meanwhile
+        return Stretch(position, left, None, error="the file ends here", is_torn_end=True)
+    header = read_header(head)
+    if header.batch_length < SMALLEST_LENGTH:
+        return _unsound(window, position, header, f"a batch of {header.size} bytes is smaller than its header")
+    if header.size > left:
+        return _unsound(window, position, header, f"a batch of {header.size} bytes where {left} bytes are left")
+    if header.size > LARGEST_BATCH:
+        return _large(window, position, header)
+    data = window.read(position, header.size)
+    try:
+        check_batch(data)
+    except CorruptBatch as error:
+        return _unsound(window, position, header, str(error))
+    return Stretch(position, header.size, header, data)
+
+
+def _large(window: _Window, position: int, header: BatchHeader) -> Stretch:
+    """Check a batch without holding it."""
+    crc = 0
+    at, end = position + _CHECKSUMMED_AT, position + header.size
+    while at < end:
+        piece = window.read(at, min(_PIECE, end - at))
+        if not piece:
+            break
+        crc = extend_crc32c(crc, piece)
+        at += len(piece)
+    if crc != header.crc:
+        return _unsound(window, position, header, f"CRC is {crc:#010x}, the batch says {header.crc:#010x}")
+    return Stretch(position, header.size, header)
+
+
+def _unsound(window: _Window, position: int, header: BatchHeader, error: str) -> Stretch:
+    """Take what lies before the next sound batch as one stretch."""
+    following = position + header.size
+    if header.batch_length >= SMALLEST_LENGTH:
+        is_end = following == window.end
+        if is_end or _is_sound(window, following):
+            return Stretch(position, header.size, header, error=error, is_torn_end=is_end)
+    found = _search(window, position + 1)
+    end = window.end if found is None else found
+    return Stretch(position, end - position, header, error=error, is_torn_end=found is None)
+
+
+def _search(window: _Window, position: int) -> int | None:
+    """Return where the next sound batch begins."""
+    while window.end - position >= HEADER_SIZE:
+        piece = window.read(position, min(_PIECE, window.end - position))
+        at = piece.find(_MAGIC, _MAGIC_AT)
+        while at >= 0:
+            start = position + at - _MAGIC_AT
+            if _is_sound(window, start):
+                return start
+            at = piece.find(_MAGIC, at + 1)
+        if len(piece) <= _MAGIC_AT:
+            return None
+        position += len(piece) - _MAGIC_AT
+    return None
+
+
+def _is_sound(window: _Window, position: int) -> bool:
+    if window.end - position < HEADER_SIZE:
+        return False
+    header = read_header(window.read(position, HEADER_SIZE))
+    if not (
+        # Most bytes of value 2 are no magic; this much of a header leaves few to checksum.
+        header.magic == _MAGIC[0]
+        and header.base_offset >= 0
+        and 0 <= header.attributes < 1 << 7
+        and header.last_offset_delta >= 0
+        and 0 <= header.records_count <= header.last_offset_delta + 1
+        and SMALLEST_LENGTH <= header.batch_length <= min(LARGEST_BATCH, window.end - position - LENGTH_PREFIX)
+    ):
+        return False
+    try:
+        check_batch(window.read(position, header.size))
+    except CorruptBatch:
+        return False
+    return True

@@ -1,0 +1,115 @@
+"""Images of data directories: what is kept, as it is at one moment, to come back to or to start another broker from.
+
+They lie below the directory itself, so that they are on the same file system. While one is there, Apache Kafka refuses
+the directory, and our own next start removes what a killed process left.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from kafkalite_storage.errors import storage_failures
+from kafkalite_storage.files.checkpoints import (
+    CLEAN_SHUTDOWN,
+    CLEANER_OFFSETS,
+    LOG_START_OFFSETS,
+    META_PROPERTIES,
+    RECOVERY_POINTS,
+    TopicPartition,
+)
+from kafkalite_storage.files.filesystem import FileSystem, OsFileSystem
+from kafkalite_storage.partition_directories import DELETED
+from kafkalite_storage.snapshots.partition_snapshots import Images, PartitionImage
+
+#: Checkpoints of Kafka's that it replaces as a whole, as all of these are: so they may be linked.
+KEPT_FILES: Final = (META_PROPERTIES, CLEANER_OFFSETS, "replication-offset-checkpoint", "bootstrap.checkpoint")
+#: All files of a data directory that belong to what is kept in it.
+ROOT_FILES: Final = (*KEPT_FILES, RECOVERY_POINTS, LOG_START_OFFSETS, CLEAN_SHUTDOWN)
+
+_PIECE: Final = 1024 * 1024
+
+
+def is_of_partition(name: str) -> bool:
+    """Tell whether a name in a data directory is that of a partition's directory, be it one that is being deleted."""
+    return name.rpartition("-")[2].isdecimal() or name.endswith(DELETED)
+
+
+class DirectoryImage:
+    """A data directory as if it had been closed in order at one moment: its own files, and images of its partitions.
+
+    Whoever made it removes it; until then all may be made from it that is wanted. Raises StorageFailure.
+    """
+
+    def __init__(
+        self,
+        fs: FileSystem,
+        path: str,
+        partitions: Mapping[str, PartitionImage],
+        images: Images,
+        ends: Mapping[TopicPartition, int],
+    ) -> None:
+        self.filesystem = fs
+        self.path = path
+        self.partitions = dict(partitions)
+        #: Where each partition of a topic ends.
+        self.ends = ends
+        self._images = images
+        for partition in self.partitions.values():
+            partition.use()
+
+    def again(self, path: str) -> "DirectoryImage":
+        """Make another image of the same content, which lasts when this one has been removed."""
+        with storage_failures(path):
+            self.clone_files(path)
+            return DirectoryImage(self.filesystem, path, self.partitions, self._images, self.ends)
+
+    def clone_files(self, path: str) -> None:
+        """Put the files of the data directory itself into another one; raises OSError."""
+        fs = self.filesystem
+        fs.make_directory(path)
+        for name in fs.list(self.path):
+            fs.link(f"{self.path}/{name}", f"{path}/{name}")
+
+    def clone_partition(self, name: str, path: str) -> None:
+        """Put one partition into another data directory; raises OSError."""
+        self.partitions[name].clone(self.filesystem, f"{path}/{name}")
+
+    def remove(self) -> None:
+        """Remove the image; nothing happens if it is gone."""
+        with storage_failures(self.path):
+            for partition in self.partitions.values():
+                self._images.release(partition)
+            self.partitions.clear()
+            if self.filesystem.exists(self.path):
+                self.filesystem.remove_directory(self.path)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a data directory that nobody has open anywhere on the machine, and sync it; the copy shares no file.
+
+        May run in another thread than everything else. Raises FileExistsError if anything is there, and StorageFailure.
+        """
+        target, disk = os.fspath(path).rstrip("/"), OsFileSystem()
+        if disk.exists(target) and disk.list(target):
+            raise FileExistsError(f"{target} is not empty")
+        with storage_failures(target):
+            for name, partition in self.partitions.items():
+                with partition.files() as fs:
+                    _save(fs, partition.path, disk, f"{target}/{name}")
+            _save(self.filesystem, self.path, disk, target)
+
+
+def _save(fs: FileSystem, source: str, disk: OsFileSystem, target: str) -> None:
+    """Write the files of one directory, and sync them."""
+    disk.make_directory(target)
+    for name in fs.list(source):
+        if isinstance(fs, OsFileSystem):
+            disk.copy(f"{source}/{name}", f"{target}/{name}")
+            disk.open(f"{target}/{name}").sync()
+        else:
+            file, copy = fs.open(f"{source}/{name}"), disk.open(f"{target}/{name}", create=True)
+            position = 0
+            while piece := file.read_at(position, _PIECE):
+                copy.append((piece,), len(piece))
+                position += len(piece)
+            copy.sync()
+    disk.sync_directory(target)

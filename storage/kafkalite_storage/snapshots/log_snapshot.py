@@ -1,0 +1,152 @@
+"""Images of partitions: copies that are as a log would be if it had been closed in order just now.
+
+Nothing is changed in the log itself, which may go on at once. A file that nobody will ever write to again, as the log
+file of a closed segment, is linked; whatever may grow or be cut is copied, so that no two directories share it.
+"""
+
+from typing import Final
+
+from kafkalite_storage.files.checkpoints import LEADER_EPOCHS, PARTITION_METADATA, encode_epochs
+from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.segment.indexes import OffsetIndex, TimeIndex
+from kafkalite_storage.segment.segment import Segment
+from kafkalite_storage.segment.segment_files import file_name
+from kafkalite_storage.state.leader_epochs import LeaderEpochs
+from kafkalite_storage.state.producer_snapshot import encode_snapshot
+from kafkalite_storage.state.producer_state import ProducerStates
+
+#: A log file that may grow and is larger is not copied where that takes time: its segment is closed, and then linked.
+#: A roll waits for the disk to write a name, which takes about as long as copying this much.
+MOST_COPIED: Final = 8 * 1024 * 1024
+
+#: A log that is not larger is not worth the files that an image of it would take: making them costs far more.
+MOST_HELD: Final = 16 * 1024
+
+_LOG: Final = ".log"
+_INDEXES: Final = (".index", ".timeindex", ".txnindex")
+_SNAPSHOT: Final = ".snapshot"
+#: Files that are on their way to somewhere else.
+_PASSING: Final = (".tmp", ".cleaned", ".swap", ".deleted")
+
+
+def is_small(fs: FileSystem, directory: str) -> bool:
+    """Tell whether all that a partition's directory holds is so little that an image of it may be held in memory."""
+    logs: list[str] = []
+    for name in fs.list(directory):
+        if name.endswith(_LOG):
+            logs.append(name)
+        elif name not in (LEADER_EPOCHS, PARTITION_METADATA) and not name.endswith((*_INDEXES, _SNAPSHOT, *_PASSING)):
+            return False
+    return len(logs) == 1 and fs.open(f"{directory}/{logs[0]}").size() <= MOST_HELD
+
+
+def size_of_logs(fs: FileSystem, directory: str) -> int:
+    """Return the bytes of all records in a partition's directory."""
+    return sum(fs.open(f"{directory}/{name}").size() for name in fs.list(directory) if name.endswith(_LOG))
+
+
+class ImageTarget:
+    """The directory that an image is made in, on the file system of what it is made of, or in memory."""
+
+    def __init__(self, source: FileSystem, fs: FileSystem, path: str) -> None:
+        self._source = source
+        self.fs = fs
+        self.path = path
+
+    def link(self, path: str, name: str) -> None:
+        """Put in a file that nobody writes to any more."""
+        if self.fs is self._source:
+            self.fs.link(path, f"{self.path}/{name}")
+        else:
+            self._read_and_write(path, name)
+
+    def copy(self, path: str, name: str) -> None:
+        """Put in a copy of a file."""
+        if self.fs is self._source:
+            self.fs.copy(path, f"{self.path}/{name}")
+        else:
+            self._read_and_write(path, name)
+
+    def copy_quickly(self, path: str, size: int, name: str) -> bool:
+        """Put in a copy of a file; False, and nothing is made, where that would take long."""
+        if size > MOST_COPIED and self.fs is self._source:
+            return self.fs.clone(path, f"{self.path}/{name}")
+        self.copy(path, name)
+        return True
+
+    def _read_and_write(self, path: str, name: str) -> None:
+        write_new(self.fs, f"{self.path}/{name}", self._source.read(path))
+
+
+def image_closed_segment(fs: FileSystem, segment: Segment, target: ImageTarget) -> None:
+    """Make the image of a segment that is not written to any more."""
+    target.link(segment.name, file_name(segment.base_offset, _LOG))
+    _copy_indexes(fs, segment, target)
+
+
+def image_active_segment(fs: FileSystem, segment: Segment, target: ImageTarget) -> bool:
+    """Make the image of a segment that is written to; False, and nothing is made, where copying it would take long."""
+    if not target.copy_quickly(segment.name, segment.size, file_name(segment.base_offset, _LOG)):
+        return False
+    _copy_indexes(fs, segment, target)
+    _seal(target.fs, segment, target.path)
+    return True
+
+
+def _copy_indexes(fs: FileSystem, segment: Segment, target: ImageTarget) -> None:
+    # Those of closed segments are not linked either: one that turns out to be damaged is made anew in its place.
+    for suffix in _INDEXES:
+        source = segment.path_of(suffix)
+        if fs.exists(source):
+            target.copy(source, file_name(segment.base_offset, suffix))
+
+
+def _seal(fs: FileSystem, segment: Segment, directory: str) -> None:
+    """Complete the image's indexes as :meth:`Segment.seal` does those of a segment that is closed."""
+    OffsetIndex(fs, f"{directory}/{file_name(segment.base_offset, '.index')}").make_file()
+    times = TimeIndex(fs, f"{directory}/{file_name(segment.base_offset, '.timeindex')}")
+    times.make_file()
+    if segment.size > 0 and segment.max_timestamp is not None:
+        times.maybe_append(segment.max_timestamp, segment.max_timestamp_offset - segment.base_offset)
+
+
+def image_state(epochs: LeaderEpochs, producers: ProducerStates, target: ImageTarget) -> None:
+    """Write what a log knows in memory: its leader epochs, and its producers at its end."""
+    write_new(target.fs, f"{target.path}/{LEADER_EPOCHS}", encode_epochs(epochs.entries))
+    if producers.end_offset:
+        name = file_name(producers.end_offset, _SNAPSHOT)
+        write_new(target.fs, f"{target.path}/{name}", encode_snapshot(producers))
+
+
+def image_other_files(fs: FileSystem, source: str, target: ImageTarget) -> None:
+    """Link what is beside the segments: the topic's id, snapshots of metadata, what a recovery set aside."""
+    for name in fs.list(source):
+        is_made_anew = name == LEADER_EPOCHS or name.endswith((_LOG, *_INDEXES, _SNAPSHOT))
+        if not is_made_anew and not name.endswith(_PASSING):
+            target.link(f"{source}/{name}", name)
+
+
+def image_closed_directory(fs: FileSystem, source: str, target: ImageTarget, *, quickly: bool) -> bool:
+    """Make the image of a log that was closed in order and not opened since.
+
+    If it is to be made quickly and copying the last segment would take long, nothing is made: False.
+    """
+    names = sorted(name for name in fs.list(source) if not name.endswith(_PASSING))
+    last = max((name for name in names if name.endswith(_LOG)), default=None)
+    if last is not None:
+        size = fs.open(f"{source}/{last}").size() if quickly else 0
+        if not target.copy_quickly(f"{source}/{last}", size, last):
+            return False
+    for name in names:
+        if name.endswith(_INDEXES):
+            target.copy(f"{source}/{name}", name)
+        elif name != last:
+            target.link(f"{source}/{name}", name)
+    return True
+
+
+def write_new(fs: FileSystem, path: str, content: bytes) -> None:
+    """Write a file that is not there yet."""
+    file = fs.open(path, create=True)
+    if content:
+        file.append((content,), len(content))

@@ -1,0 +1,154 @@
+"""The images of partitions that a data directory has: of one that has not changed there is one, however many need it.
+
+So a snapshot costs what has changed since the one before, and to go back to it costs what has changed since then. A
+fork begins with images of the directory that it comes from, and makes of them what is used in it.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final
+
+from kafkalite_storage.files.filesystem import FileSystem, OsFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.snapshots.log_snapshot import ImageTarget, image_closed_directory, is_small, size_of_logs
+
+#: The directory below a data directory in which its images are. No partition can have such a name.
+SNAPSHOTS: Final = ".snapshots"
+
+Mark = tuple[object, ...]
+"""What a log is like, as short as that can be told: equal marks of a log mean that nothing has changed in it."""
+
+
+@dataclass(slots=True, eq=False)
+class PartitionImage:
+    """The directory of a partition as it was at a moment; removed when nobody needs it any more.
+
+    That of a small partition is held in memory until it is needed, which most never are.
+    """
+
+    fs: FileSystem
+    path: str
+    # Forks run in threads of their own. That somebody reads its files for long keeps nobody from being counted.
+    _users: int = 0
+    _counting: Lock = field(default_factory=Lock)
+    _reading: Lock = field(default_factory=Lock)
+
+    def use(self) -> None:
+        """Count somebody who needs it, until `Images.release`."""
+        with self._counting:
+            self._users += 1
+
+    def release(self) -> bool:
+        """Count somebody no more; tells whether nobody needs it now."""
+        with self._counting:
+            self._users -= 1
+            return self._users <= 0
+
+    @contextmanager
+    def files(self) -> Generator[FileSystem]:
+        """Tell where its files are, to be read until the block ends."""
+        with self._reading:
+            fs = self.fs
+            if not isinstance(fs, OsFileSystem):
+                yield fs
+                return
+        yield fs  # nothing becomes of files on a disk as long as they are needed, and to copy them may take long
+
+    def clone(self, fs: FileSystem, directory: str) -> None:
+        """Make a partition's directory of it, which may be opened; raises OSError."""
+        with self._reading:
+            if self.fs is not fs:
+                self._write_to(fs)
+        with self.files():
+            fs.make_directory(directory)
+            image_closed_directory(fs, self.path, ImageTarget(fs, fs, directory), quickly=False)
+
+    def size(self) -> int:
+        """Return the bytes of its records; raises OSError."""
+        with self.files() as fs:
+            return size_of_logs(fs, self.path)
+
+    def _write_to(self, fs: FileSystem) -> None:
+        """Leave the memory: what is needed once is needed again, and then most of its files are only linked."""
+        if fs.exists(self.path):  # it could not be written as a whole
+            fs.remove_directory(self.path)
+        fs.make_directory(self.path)
+        image_closed_directory(self.fs, self.path, ImageTarget(self.fs, fs, self.path), quickly=False)
+        self.fs.remove_directory(self.path)
+        self.fs = fs
+
+
+class Images:
+    """Knows of which partitions the image is still what the partition is now. Methods raise OSError."""
+
+    def __init__(self, fs: FileSystem, root: str) -> None:
+        self._fs = fs
+        self._memory = MemoryFileSystem()
+        self._root = root
+        self._path = f"{root}/{SNAPSHOTS}/partitions"
+        self._made = 0
+        #: The image that is as a partition was when it had a mark; without one, when it was put in place, or is still.
+        self._current: dict[str, tuple[PartitionImage, Mark | None]] = {}
+
+    def current(self, name: str, mark: Mark | None) -> PartitionImage | None:
+        """Return the image that is as a partition is now, if there is one; without a mark nobody has opened it."""
+        image, known = self._current.get(name, (None, None))
+        return image if mark == known else None
+
+    def make(self, name: str, write: Callable[[ImageTarget], Mark | None]) -> PartitionImage:
+        """Make an image of a partition as it is now; ``write`` does it, and returns the mark."""
+        self._made += 1
+        fs = self._memory if is_small(self._fs, f"{self._root}/{name}") else self._fs
+        image = PartitionImage(fs, f"{self._path}/{name}.{self._made}")
+        try:
+            fs.make_directory(image.path)
+            mark = write(ImageTarget(self._fs, fs, image.path))
+        except BaseException:
+            self._remove(image)
+            raise
+        self._set(name, image, mark)
+        return image
+
+    def opened(self, name: str, mark: Mark) -> None:
+        """Learn the mark of a partition that was put in place and is opened now, as it was."""
+        image, known = self._current.get(name, (None, None))
+        if image is not None and known is None:
+            self._current[name] = image, mark
+
+    def forget(self, name: str) -> None:
+        """Take note that a partition has changed, or is gone."""
+        known = self._current.pop(name, None)
+        if known is not None:
+            self.release(known[0])
+
+    def put_in_place(self, partitions: Mapping[str, PartitionImage]) -> None:
+        """Take note that the directory consists of what these images hold, and nobody has opened any of it.
+
+        A partition that has no directory there gets it from its image when it is first used.
+        """
+        for name in tuple(self._current):
+            if name not in partitions:
+                self.forget(name)
+        for name, image in partitions.items():
+            self._set(name, image, None)
+
+    def release(self, image: PartitionImage) -> None:
+        """Need an image no more."""
+        if image.release():
+            self._remove(image)
+
+    def close(self) -> None:
+        """Need no image any more."""
+        for name in tuple(self._current):
+            self.forget(name)
+
+    def _set(self, name: str, image: PartitionImage, mark: Mark | None) -> None:
+        image.use()
+        self.forget(name)
+        self._current[name] = image, mark
+
+    def _remove(self, image: PartitionImage) -> None:
+        if image.fs.exists(image.path):
+            image.fs.remove_directory(image.path)

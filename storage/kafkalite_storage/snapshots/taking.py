@@ -1,0 +1,118 @@
+"""Take images of a data directory whose logs are open, and make ready to go back to one."""
+
+from typing import Final
+
+from kafkalite_storage.errors import storage_failures
+from kafkalite_storage.files.checkpoints import (
+    CLEAN_SHUTDOWN,
+    LOG_START_OFFSETS,
+    RECOVERY_POINTS,
+    encode_clean_shutdown,
+    encode_offsets,
+)
+from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.log.log import PartitionLog
+from kafkalite_storage.metadata.data_directory import DataDirectory
+from kafkalite_storage.metadata.metadata_log import MetadataLog
+from kafkalite_storage.metadata.topics import METADATA_TOPIC
+from kafkalite_storage.partition_directories import partition_name
+from kafkalite_storage.partition_logs import PartitionLogs
+from kafkalite_storage.snapshots import directory_swap as exchange
+from kafkalite_storage.snapshots.directory_snapshot import KEPT_FILES, DirectoryImage
+from kafkalite_storage.snapshots.log_snapshot import ImageTarget, write_new
+from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS, Mark, PartitionImage
+from kafkalite_storage.snapshots.retained_logs import Handover
+
+METADATA_PARTITION: Final = partition_name(METADATA_TOPIC, 0)
+
+
+def fork_directory(image: DirectoryImage, path: str) -> Handover:
+    """Make and own a data directory that begins with what an image holds, on the same file system.
+
+    Partitions get their directories when they are first used, also when the image itself has been removed meanwhile; so
+    nobody else can open it. Raises StorageError.
+    """
+    with storage_failures(path):
+        image.clone_files(path)
+        image.clone_partition(METADATA_PARTITION, path)
+        directory = DataDirectory(image.filesystem, path)
+        directory.images.put_in_place(image.partitions)
+        return Handover(directory=directory)
+
+
+class DirectoryImaging:
+    """The images of one data directory for as long as its logs are open. Raises StorageError."""
+
+    def __init__(
+        self,
+        fs: FileSystem,
+        directory: DataDirectory,
+        partitions: PartitionLogs,
+        metadata: MetadataLog,
+        files: OpenFiles,
+    ) -> None:
+        self._fs = fs
+        self._directory = directory
+        self._path = directory.path
+        self._images = directory.images
+        self._partitions = partitions
+        self._metadata = metadata
+        self._files = files
+
+    def take(self, name: str) -> DirectoryImage:
+        """Make an image of all that is kept now; see `Storage.take_image`."""
+        fs, path = self._fs, f"{self._path}/{SNAPSHOTS}/{name}"
+        taken = self._partitions.take_images()
+        with storage_failures(path):
+            taken.images[METADATA_PARTITION] = self._image_of_metadata()
+            image = DirectoryImage(fs, path, taken.images, self._images, taken.ends)
+        try:
+            with storage_failures(path):
+                fs.make_directory(path)
+                for file in KEPT_FILES:
+                    if fs.exists(f"{self._path}/{file}"):
+                        fs.link(f"{self._path}/{file}", f"{path}/{file}")
+                write_new(fs, f"{path}/{RECOVERY_POINTS}", encode_offsets(taken.ends))
+                write_new(fs, f"{path}/{LOG_START_OFFSETS}", encode_offsets(taken.starts))
+                write_new(fs, f"{path}/{CLEAN_SHUTDOWN}", encode_clean_shutdown(-1))
+        except BaseException:
+            image.remove()
+            raise
+        return image
+
+    def _image_of_metadata(self) -> PartitionImage:
+        log, images = self._metadata.log, self._images
+
+        def write(target: ImageTarget) -> Mark:
+            log.write_image(target)
+            return log.mark()
+
+        return images.current(METADATA_PARTITION, log.mark()) or images.make(METADATA_PARTITION, write)
+
+    def prepare_exchange(self, image: DirectoryImage) -> Handover:
+        """Make ready to put an image into the place of what is kept; tell what is as in it, and stays as it is."""
+        logs = {partition_name(*key): log for key, log in self._partitions.opened.items()}
+        logs[METADATA_PARTITION] = self._metadata.log
+        names = {name for name, partition in image.partitions.items() if self._is(partition, name, logs.get(name))}
+        staying = {key: log for key, log in self._partitions.opened.items() if partition_name(*key) in names}
+        # A log that stays may not have saved its caches, and after a kill they must not be believed.
+        saved = {**image.ends, **{key: log.caches_point for key, log in staying.items()}}
+        exchange.prepare(image, self._path, names, saved)
+        return Handover(
+            directory=self._directory,
+            files=self._files,
+            logs=staying,
+            metadata=self._metadata if METADATA_PARTITION in names else None,
+        )
+
+    def _is(self, image: PartitionImage, name: str, log: PartitionLog | None) -> bool:
+        """Tell whether a partition, with its log if that is open, is now as in an image."""
+        if log is not None and log.failed:
+            return False
+        return self._images.current(name, None if log is None else log.mark()) is image
+
+    def complete_exchange(self, image: DirectoryImage) -> None:
+        """Make the exchange that was prepared, now that nothing is open any more; raises OSError."""
+        exchange.exchange(self._fs, self._path)
+        self._images.put_in_place(image.partitions)

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from logging import getLogger
-from typing import Final
+from typing import Final, Protocol
 
 from kafkalite_storage.files.checkpoints import (
     PARTITION_METADATA,
@@ -11,15 +11,12 @@ from kafkalite_storage.files.checkpoints import (
     encode_partition_metadata,
 )
 from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_storage.snapshots.log_snapshot import size_of_logs
-from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS, Images, PartitionImage
 from kafkalite_wire.uuid_text import format_uuid
 
 log = getLogger("kafkalite.storage")
 
 DELETED: Final = "-delete"
 STRAY: Final = "-stray"
-_MAKING: Final = "making"
 _LONGEST_NAME: Final = 255
 #: One damaged character of the base64 text changes no more than two of the sixteen bytes.
 _BYTES_OF_A_CHARACTER: Final = 2
@@ -30,35 +27,64 @@ def partition_name(topic: str, partition: int) -> str:
     return f"{topic}-{partition}"
 
 
+def size_of_logs(fs: FileSystem, directory: str) -> int:
+    """Return the bytes of all records in a partition's directory."""
+    return sum(fs.open(f"{directory}/{name}").size() for name in fs.list(directory) if name.endswith(".log"))
+
+
+class SnapshotsOfPartitions(Protocol):
+    """The snapshots that partitions begin with, as this module and `PartitionLogs` need them; by directory name."""
+
+    def holds(self, name: str) -> bool:
+        """Return whether a snapshot holds the content of a partition that nothing has opened yet."""
+        ...
+
+    def size(self, name: str) -> int:
+        """Return the bytes of the records that it holds."""
+        ...
+
+    def place(self, name: str, path: str) -> None:
+        """Make the partition's directory from its snapshot, all at once."""
+        ...
+
+    def opened(self, name: str, fingerprint: tuple[object, ...]) -> None:
+        """Note that a partition was opened, unchanged, and the fingerprint of its log."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Note that a partition has changed, or is gone."""
+        ...
+
+
 class PartitionDirectories:
     """Finds, claims and removes directories; methods raise OSError."""
 
-    def __init__(self, fs: FileSystem, path: str, images: Images, new_uuid: Callable[[], bytes]) -> None:
+    def __init__(
+        self, fs: FileSystem, path: str, snapshots: SnapshotsOfPartitions, new_uuid: Callable[[], bytes]
+    ) -> None:
         self._fs = fs
         self._path = path
-        self._images = images
+        self._snapshots = snapshots
         self._new_uuid = new_uuid
         self._doomed: deque[tuple[int, str]] = deque()
 
     def path_of(self, topic: str, partition: int) -> str:
-        """Give the directory of a partition."""
+        """Return the directory of a partition."""
         return f"{self._path}/{topic}-{partition}"
 
     def exists(self, topic: str, partition: int) -> bool:
-        """Tell whether a partition was ever used: it has a directory then, or an image that it gets one from."""
-        return self._fs.exists(self.path_of(topic, partition)) or self._beginning(topic, partition) is not None
+        """Return whether a partition was ever used: it has a directory then, or a snapshot to make one from."""
+        return self._fs.exists(self.path_of(topic, partition)) or self._snapshots.holds(
+            partition_name(topic, partition)
+        )
 
     def size(self, topic: str, partition: int) -> int:
         """Return the bytes of a partition's records."""
         path = self.path_of(topic, partition)
         if self._fs.exists(path):
             return size_of_logs(self._fs, path)
-        image = self._beginning(topic, partition)
-        return 0 if image is None else image.size()
-
-    def _beginning(self, topic: str, partition: int) -> PartitionImage | None:
-        """Return the image that a directory which is not there yet begins with, if there is one."""
-        return self._images.current(partition_name(topic, partition), None)
+        name = partition_name(topic, partition)
+        return self._snapshots.size(name) if self._snapshots.holds(name) else 0
 
     def claim(self, topic: str, partition: int, topic_id: bytes, was_removed: Callable[[bytes], bool]) -> None:
         """Make a partition's directory, or see that the one that is there belongs to this very topic.
@@ -68,9 +94,9 @@ class PartitionDirectories:
         """
         path = self.path_of(topic, partition)
         metadata = f"{path}/{PARTITION_METADATA}"
-        beginning = self._beginning(topic, partition)
-        if beginning is not None and not self._fs.exists(path):
-            self._begin_with(beginning, path)
+        name = partition_name(topic, partition)
+        if self._snapshots.holds(name) and not self._fs.exists(path):
+            self._snapshots.place(name, path)
         if self._fs.exists(metadata):
             found = self._topic_id(metadata)
             if found == topic_id:
@@ -90,14 +116,6 @@ class PartitionDirectories:
                 )
         self._fs.make_directory(path)
         self._fs.replace(metadata, encode_partition_metadata(topic_id), sync=False)
-
-    def _begin_with(self, image: PartitionImage, path: str) -> None:
-        """Make a directory of an image, all at once: one that lacks files would be taken for what was kept."""
-        making = f"{self._path}/{SNAPSHOTS}/{_MAKING}"
-        if self._fs.exists(making):
-            self._fs.remove_directory(making)
-        image.clone(self._fs, making)
-        self._fs.rename(making, path)
 
     def _topic_id(self, metadata: str) -> bytes | None:
         """Read whose a directory is; None if that is damaged."""

@@ -5,8 +5,6 @@ The checkpoints are what the next start knows of a log before it opens it.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 from logging import getLogger
 from typing import Final
 
@@ -18,24 +16,13 @@ from kafkalite_storage.files.handle_cache import OpenFiles
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.metadata.data_directory import DataDirectory
 from kafkalite_storage.metadata.topics import Catalogue
-from kafkalite_storage.partition_directories import PartitionDirectories, partition_name
+from kafkalite_storage.partition_directories import PartitionDirectories, SnapshotsOfPartitions, partition_name
 from kafkalite_storage.recovery.recovery import Recovery
-from kafkalite_storage.snapshots.log_snapshot import ImageTarget, image_closed_directory
-from kafkalite_storage.snapshots.partition_snapshots import Mark, PartitionImage
 
 log = getLogger("kafkalite.storage")
 
 #: So many logs are synced with one call rather than with one for each.
 _MANY: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class ImagesOfPartitions:
-    """Images of partitions by name, where each ends, and where those begin that begin behind their first segment."""
-
-    images: dict[str, PartitionImage]
-    ends: dict[TopicPartition, int]
-    starts: dict[TopicPartition, int]
 
 
 class PartitionLogs:
@@ -47,6 +34,7 @@ class PartitionLogs:
         directory: DataDirectory,
         catalogue: Catalogue,
         files: OpenFiles,
+        snapshots: SnapshotsOfPartitions,
         *,
         config_of: Callable[[str], LogConfig],
         new_uuid: Callable[[], bytes],
@@ -56,13 +44,13 @@ class PartitionLogs:
     ) -> None:
         self._fs = fs
         self._directory = directory
-        self._images = directory.images
+        self._snapshots = snapshots
         self._catalogue = catalogue
         self._files = files
         self._config_of = config_of
         self._was_clean = was_clean
         self._check_records = check_records
-        self._directories = PartitionDirectories(fs, directory.path, directory.images, new_uuid)
+        self._directories = PartitionDirectories(fs, directory.path, snapshots, new_uuid)
         #: The logs that were opened so far.
         self.opened: dict[TopicPartition, PartitionLog] = {}
         self._recovery_points = directory.recovery_points()
@@ -85,7 +73,7 @@ class PartitionLogs:
         epoch = self._catalogue.topics[name].assignment[partition].leader_epoch
         log.resume(self._config_of(name), leader_epoch=epoch, may_have_gaps=key in self._compacted)
         self.opened[key] = log
-        self._images.opened(partition_name(*key), log.mark())
+        self._snapshots.opened(partition_name(*key), log.fingerprint())
 
     def _is_known(self, name: str, partition: int) -> bool:
         topic = self._catalogue.topics.get(name)
@@ -123,12 +111,22 @@ class PartitionLogs:
         log.start_epoch(topic.assignment[partition].leader_epoch)
         self.opened[key] = log
         if log.recovery == Recovery():
-            self._images.opened(partition_name(name, partition), log.mark())
+            self._snapshots.opened(partition_name(name, partition), log.fingerprint())
         else:
-            self._images.forget(partition_name(name, partition))
+            self._snapshots.forget(partition_name(name, partition))
         if log.caches_point < self._recovery_points.get(key, 0):
             self._write_checkpoints()  # what is missing will be written again, and is not on disk then
         return log
+
+    def path_of(self, key: TopicPartition) -> str:
+        """Return the directory of a partition."""
+        return self._directories.path_of(*key)
+
+    def closed_offsets(self, key: TopicPartition) -> tuple[int, int] | None:
+        """Return where a partition begins and ends that was closed in order and has not been opened since."""
+        if key in self.opened or not self._was_clean or key not in self._recovery_points:
+            return None
+        return self._log_start_offsets.get(key, 0), self._recovery_points[key]
 
     def size(self, name: str, partition: int) -> int:
         """Return the bytes of a partition's records without opening it."""
@@ -159,7 +157,7 @@ class PartitionLogs:
         self._log_start_offsets.pop(key, None)
         self._stale_offsets.add(key)
         with storage_failures(self._directories.path_of(name, partition)):
-            self._images.forget(partition_name(name, partition))
+            self._snapshots.forget(partition_name(name, partition))
             self._directories.remove(name, partition, due_ms=due_ms)
 
     def forget_stale_offsets(self, name: str) -> None:
@@ -170,7 +168,7 @@ class PartitionLogs:
 
     def open_all(self) -> Iterator[None]:
         """Open every partition that was ever used, one a step; one that cannot be is told of and passed over."""
-        for name, number in self._used():
+        for name, number in self.used():
             try:
                 self.open(name, number)
             except StorageError as error:
@@ -179,7 +177,7 @@ class PartitionLogs:
 
     def delete_expired(self, now_ms: int) -> Iterator[str | None]:
         """Let every partition delete what retention does not keep, one a step; see `Storage.delete_expired`."""
-        for name, number in self._used():
+        for name, number in self.used():
             count = 0
             try:
                 count = self.open(name, number).delete_expired(now_ms)
@@ -189,7 +187,7 @@ class PartitionLogs:
                 log.info("deleted %d old segments of %s-%d", count, name, number)
             yield name if count else None
 
-    def _used(self) -> Iterator[TopicPartition]:
+    def used(self) -> Iterator[TopicPartition]:
         """Name the partitions with a directory, of the topics that are there when each is reached."""
         for name in tuple(self._catalogue.topics):
             yield from self._used_of(name)
@@ -207,36 +205,6 @@ class PartitionLogs:
             log.remove_retired(now_ms)
         with storage_failures(self._directory.path):
             self._directories.remove_due(now_ms)
-
-    def take_images(self) -> ImagesOfPartitions:
-        """Give an image of each partition as it is now, made where the last one is not."""
-        taken = ImagesOfPartitions({}, {}, {})
-        for key in self._used():
-            with storage_failures(self._directories.path_of(*key)):
-                taken.images[partition_name(*key)] = self._image_of(key)
-            log = self.opened.get(key)
-            if log is None:
-                taken.ends[key] = self._recovery_points[key]
-                if key in self._log_start_offsets:
-                    taken.starts[key] = self._log_start_offsets[key]
-            else:
-                taken.ends[key] = log.log_end_offset
-                if log.log_start_offset > log.first_segment_offset:
-                    taken.starts[key] = log.log_start_offset
-        return taken
-
-    def _image_of(self, key: TopicPartition) -> PartitionImage:
-        name, log = partition_name(*key), self.opened.get(key)
-        found = self._images.current(name, None if log is None else log.mark())
-        return found or self._images.make(name, partial(self._write_image, key))
-
-    def _write_image(self, key: TopicPartition, target: ImageTarget) -> Mark | None:
-        is_closed = key not in self.opened and self._was_clean and key in self._recovery_points
-        if is_closed and image_closed_directory(self._fs, self._directories.path_of(*key), target, quickly=True):
-            return None
-        log = self.open(*key)
-        log.write_image(target)
-        return log.mark()
 
     def checkpoint(self) -> None:
         """Sync all opened logs and write down how far they are; see `Storage.checkpoint`."""

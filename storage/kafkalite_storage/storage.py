@@ -35,6 +35,7 @@ from kafkalite_storage.partition_logs import PartitionLogs
 from kafkalite_storage.recovery.recovery import Recovery, summary
 from kafkalite_storage.snapshots import directory_swap as exchange
 from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
+from kafkalite_storage.snapshots.partition_snapshots import Images
 from kafkalite_storage.snapshots.retained_logs import Handover
 from kafkalite_storage.snapshots.taking import METADATA_PARTITION, DirectoryImaging
 from kafkalite_wire.messages.metadata_records import (
@@ -71,6 +72,7 @@ class Storage:
         directory: DataDirectory,
         metadata: MetadataLog,
         files: OpenFiles,
+        snapshots: Images,
         *,
         cluster_id: str,
         node_id: int,
@@ -88,6 +90,7 @@ class Storage:
         self._directory = directory
         self._metadata = metadata
         self._catalogue = metadata.catalogue
+        self._snapshots = snapshots
         self._new_uuid = new_uuid
         self._defaults = dict(defaults)
         #: Effective configurations by topic, as far as they were asked for.
@@ -97,6 +100,7 @@ class Storage:
             directory,
             metadata.catalogue,
             files,
+            snapshots,
             config_of=self.log_config,
             new_uuid=new_uuid,
             was_clean=clean,
@@ -104,7 +108,7 @@ class Storage:
             staying=staying,
         )
         self._logs = self._partitions.opened
-        self._imaging = DirectoryImaging(fs, directory, self._partitions, metadata, files)
+        self._imaging = DirectoryImaging(fs, directory, self._partitions, metadata, files, snapshots)
 
     @classmethod
     def open(
@@ -134,10 +138,11 @@ class Storage:
         LogConfig.of({}, defaults or {})  # a bad default shall fail here, not at the first topic
         with storage_failures(str(path)):
             is_new_owner = handover is None
+            root = os.fspath(path).rstrip("/") or "/"
             handover = handover or Handover(
-                directory=DataDirectory(fs, os.fspath(path).rstrip("/") or "/"), files=OpenFiles(open_segments)
+                directory=DataDirectory(fs, root), files=OpenFiles(open_segments), snapshots=Images(fs, root)
             )
-        directory, files = handover.directory, handover.files
+        directory, files, snapshots = handover.directory, handover.files, handover.snapshots
         try:
             with storage_failures(str(path)):
                 if is_new_owner:
@@ -148,13 +153,14 @@ class Storage:
                     fs, f"{directory.path}/{METADATA_PARTITION}", files, clean=clean
                 )
                 if metadata.recovery == Recovery():
-                    directory.images.opened(METADATA_PARTITION, metadata.log.mark())
+                    snapshots.opened(METADATA_PARTITION, metadata.log.fingerprint())
                 _check_features(metadata.catalogue.features, str(path))
                 storage = cls(
                     fs,
                     directory,
                     metadata,
                     files,
+                    snapshots,
                     cluster_id=found_id,
                     node_id=node_id,
                     clean=clean or metadata.is_new,
@@ -449,7 +455,7 @@ class Storage:
                     self._directory.leave_clean_marker()
             with storage_failures(self.path):
                 exchange.clear(self._fs, self.path)
-                self._directory.images.close()
+                self._snapshots.close()
         finally:
             self._logs.clear()
             self._directory.release()

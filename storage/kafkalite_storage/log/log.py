@@ -22,18 +22,15 @@ from kafkalite_storage.segment.missing_indexes import remake_missing
 from kafkalite_storage.segment.segment import NOTHING, FetchSlice, Segment, replacement, time_search
 from kafkalite_storage.segment.time_search import TimestampOffset
 from kafkalite_storage.segment.transaction_index import AbortedTransaction
-from kafkalite_storage.snapshots.log_snapshot import (
-    ImageTarget,
-    image_active_segment,
-    image_closed_segment,
-    image_other_files,
-    image_state,
-)
-from kafkalite_storage.snapshots.partition_snapshots import Mark
+from kafkalite_storage.state.leader_epochs import LeaderEpochs
 from kafkalite_storage.state.producer_snapshot import save_snapshot
 from kafkalite_storage.state.producer_state import ProducerStates
 
 __all__ = ["AppendInfo", "AppendOrigin", "FetchSlice", "PartitionLog", "TimestampOffset"]
+
+
+Fingerprint = tuple[object, ...]
+"""What `PartitionLog.fingerprint` returns."""
 
 
 class PartitionLog(LogWriter):
@@ -102,6 +99,11 @@ class PartitionLog(LogWriter):
     def segments(self) -> Sequence[Segment]:
         """The segments, oldest first, the active one last; to be read only."""
         return self._segments.all
+
+    @property
+    def epochs(self) -> LeaderEpochs:
+        """Which leader epoch wrote what; to be read only."""
+        return self._epochs
 
     @property
     def producers(self) -> ProducerStates:
@@ -295,8 +297,7 @@ class PartitionLog(LogWriter):
 
     def save_caches(self) -> None:
         """Write what lets the next start trust the files, unless nothing was appended since the last time."""
-        if self._failure is not None:
-            self._repair()
+        self.repair()
         active = self._segments.active
         with storage_failures(self.directory):
             for segment in remake_missing(self._fs, self.directory, self._segments.all):
@@ -311,8 +312,8 @@ class PartitionLog(LogWriter):
             self._lacks_indexes = False
             self._durability.note_sealed(active)
 
-    def mark(self) -> Mark:
-        """Tell what the log is like now; as long as that is the same, nothing has changed in it since it was opened."""
+    def fingerprint(self) -> Fingerprint:
+        """Return a value that changes with the log: equal fingerprints of one open log mean equal content."""
         segments = self._segments.all
         return (
             self.log_end_offset,
@@ -321,23 +322,6 @@ class PartitionLog(LogWriter):
             len(self._producers.producers),
             self._epochs.entries,
         )
-
-    def write_image(self, target: ImageTarget) -> None:
-        """Write what the log holds now into a new directory, as if it were closed in order.
-
-        Nothing changes in the log itself, except that a large active segment may be closed. Raises StorageFailure.
-        """
-        if self._failure is not None:
-            self._repair()
-        fs = self._fs
-        with storage_failures(self.directory):
-            if not image_active_segment(fs, self._segments.active, target):
-                self.roll()
-                image_active_segment(fs, self._segments.active, target)
-            for segment in self._segments.all[:-1]:
-                image_closed_segment(fs, segment, target)
-            image_state(self._epochs, self._producers, target)
-            image_other_files(fs, self.directory, target)
 
     def close(self, *, clean: bool = True) -> None:
         """Close the files; clean also saves all caches and syncs, so that the next start need not recover."""

@@ -182,7 +182,7 @@ class LogWriter:
         then.
         """
         if self._failure is not None:
-            self._repair()
+            self.repair()
         if origin is AppendOrigin.BROKER:
             return self._append_own(batch, sync=sync)
         if header is None:
@@ -341,8 +341,10 @@ class LogWriter:
         durability.names_unsynced = True
         return segment
 
-    def _repair(self) -> None:
-        """Try once more to undo a failed write; raises StorageFailure while that is impossible."""
+    def repair(self) -> None:
+        """Undo a failed write that could not be undone before, if any; raises StorageFailure if it still cannot."""
+        if self._failure is None:
+            return
         if not self._needs_start:
             self._undo(self.log_end_offset)
         if self._failure is not None:

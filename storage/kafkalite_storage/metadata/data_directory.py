@@ -21,7 +21,6 @@ from kafkalite_storage.files.checkpoints import (
     encode_properties,
 )
 from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_storage.snapshots.partition_snapshots import Images
 from kafkalite_wire.uuid_text import format_uuid
 
 log = getLogger("kafkalite.storage")
@@ -42,7 +41,6 @@ class DataDirectory:
         if lock is None:
             raise DataDirectoryInUse(f"the data directory {path} is in use by another broker")
         self._lock = lock
-        self.images = Images(fs, path)
 
     def release(self) -> None:
         """Let others own the directory."""

@@ -6,8 +6,10 @@ file of a closed segment, is linked; whatever may grow or be cut is copied, so t
 
 from typing import Final
 
+from kafkalite_storage.errors import storage_failures
 from kafkalite_storage.files.checkpoints import LEADER_EPOCHS, PARTITION_METADATA, encode_epochs
 from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.segment.indexes import OffsetIndex, TimeIndex
 from kafkalite_storage.segment.segment import Segment
 from kafkalite_storage.segment.segment_files import file_name
@@ -38,11 +40,6 @@ def is_small(fs: FileSystem, directory: str) -> bool:
         elif name not in (LEADER_EPOCHS, PARTITION_METADATA) and not name.endswith((*_INDEXES, _SNAPSHOT, *_PASSING)):
             return False
     return len(logs) == 1 and fs.open(f"{directory}/{logs[0]}").size() <= MOST_HELD
-
-
-def size_of_logs(fs: FileSystem, directory: str) -> int:
-    """Return the bytes of all records in a partition's directory."""
-    return sum(fs.open(f"{directory}/{name}").size() for name in fs.list(directory) if name.endswith(_LOG))
 
 
 class ImageTarget:
@@ -76,6 +73,22 @@ class ImageTarget:
 
     def _read_and_write(self, path: str, name: str) -> None:
         write_new(self.fs, f"{self.path}/{name}", self._source.read(path))
+
+
+def write_log(fs: FileSystem, log: PartitionLog, target: ImageTarget) -> None:
+    """Write what an open log holds now into a new directory, as if it were closed in order; raises StorageError.
+
+    Nothing changes in the log itself, except that a large active segment may be closed.
+    """
+    log.repair()
+    with storage_failures(log.directory):
+        if not image_active_segment(fs, log.segments[-1], target):
+            log.roll()
+            image_active_segment(fs, log.segments[-1], target)
+        for segment in log.segments[:-1]:
+            image_closed_segment(fs, segment, target)
+        image_state(log.epochs, log.producers, target)
+        image_other_files(fs, log.directory, target)
 
 
 def image_closed_segment(fs: FileSystem, segment: Segment, target: ImageTarget) -> None:

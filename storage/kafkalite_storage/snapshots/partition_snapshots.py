@@ -12,13 +12,14 @@ from typing import Final
 
 from kafkalite_storage.files.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
-from kafkalite_storage.snapshots.log_snapshot import ImageTarget, image_closed_directory, is_small, size_of_logs
+from kafkalite_storage.log.log import Fingerprint
+from kafkalite_storage.partition_directories import size_of_logs
+from kafkalite_storage.snapshots.log_snapshot import ImageTarget, image_closed_directory, is_small
 
 #: The directory below a data directory in which its images are. No partition can have such a name.
 SNAPSHOTS: Final = ".snapshots"
-
-Mark = tuple[object, ...]
-"""What a log is like, as short as that can be told: equal marks of a log mean that nothing has changed in it."""
+#: In it, while it is being made, the directory of a partition.
+_MAKING: Final = "making"
 
 
 @dataclass(slots=True, eq=False)
@@ -90,14 +91,14 @@ class Images:
         self._path = f"{root}/{SNAPSHOTS}/partitions"
         self._made = 0
         #: The image that is as a partition was when it had a mark; without one, when it was put in place, or is still.
-        self._current: dict[str, tuple[PartitionImage, Mark | None]] = {}
+        self._current: dict[str, tuple[PartitionImage, Fingerprint | None]] = {}
 
-    def current(self, name: str, mark: Mark | None) -> PartitionImage | None:
+    def current(self, name: str, mark: Fingerprint | None) -> PartitionImage | None:
         """Return the image that is as a partition is now, if there is one; without a mark nobody has opened it."""
         image, known = self._current.get(name, (None, None))
         return image if mark == known else None
 
-    def make(self, name: str, write: Callable[[ImageTarget], Mark | None]) -> PartitionImage:
+    def make(self, name: str, write: Callable[[ImageTarget], Fingerprint | None]) -> PartitionImage:
         """Make an image of a partition as it is now; ``write`` does it, and returns the mark."""
         self._made += 1
         fs = self._memory if is_small(self._fs, f"{self._root}/{name}") else self._fs
@@ -111,7 +112,27 @@ class Images:
         self._set(name, image, mark)
         return image
 
-    def opened(self, name: str, mark: Mark) -> None:
+    def holds(self, name: str) -> bool:
+        """Return whether a snapshot holds the content of a partition that nothing has opened yet."""
+        return self.current(name, None) is not None
+
+    def size(self, name: str) -> int:
+        """Return the bytes of the records that it holds."""
+        image = self.current(name, None)
+        return 0 if image is None else image.size()
+
+    def place(self, name: str, path: str) -> None:
+        """Make the partition's directory from its snapshot, all at once: one that lacks files would be believed."""
+        image = self.current(name, None)
+        if image is None:
+            return
+        making = f"{self._root}/{SNAPSHOTS}/{_MAKING}"
+        if self._fs.exists(making):
+            self._fs.remove_directory(making)
+        image.clone(self._fs, making)
+        self._fs.rename(making, path)
+
+    def opened(self, name: str, mark: Fingerprint) -> None:
         """Learn the mark of a partition that was put in place and is opened now, as it was."""
         image, known = self._current.get(name, (None, None))
         if image is not None and known is None:
@@ -144,7 +165,7 @@ class Images:
         for name in tuple(self._current):
             self.forget(name)
 
-    def _set(self, name: str, image: PartitionImage, mark: Mark | None) -> None:
+    def _set(self, name: str, image: PartitionImage, mark: Fingerprint | None) -> None:
         image.use()
         self.forget(name)
         self._current[name] = image, mark

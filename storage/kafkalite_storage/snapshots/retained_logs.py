@@ -8,6 +8,7 @@ from kafkalite_storage.files.handle_cache import OpenFiles
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.metadata.data_directory import DataDirectory
 from kafkalite_storage.metadata.metadata_log import MetadataLog
+from kafkalite_storage.snapshots.partition_snapshots import Images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,7 @@ class Handover:
     """A data directory that is owned and in order, and the logs that stay open because nothing in them changes."""
 
     directory: DataDirectory
+    snapshots: Images
     files: OpenFiles = field(default_factory=OpenFiles)
     """What these logs keep open, and all others that will be opened."""
     logs: Mapping[TopicPartition, PartitionLog] = field(default_factory=dict[TopicPartition, PartitionLog])

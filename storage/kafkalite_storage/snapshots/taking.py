@@ -1,5 +1,6 @@
 """Take images of a data directory whose logs are open, and make ready to go back to one."""
 
+from functools import partial
 from typing import Final
 
 from kafkalite_storage.errors import storage_failures
@@ -7,12 +8,13 @@ from kafkalite_storage.files.checkpoints import (
     CLEAN_SHUTDOWN,
     LOG_START_OFFSETS,
     RECOVERY_POINTS,
+    TopicPartition,
     encode_clean_shutdown,
     encode_offsets,
 )
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.files.handle_cache import OpenFiles
-from kafkalite_storage.log.log import PartitionLog
+from kafkalite_storage.log.log import Fingerprint, PartitionLog
 from kafkalite_storage.metadata.data_directory import DataDirectory
 from kafkalite_storage.metadata.metadata_log import MetadataLog
 from kafkalite_storage.metadata.topics import METADATA_TOPIC
@@ -20,8 +22,8 @@ from kafkalite_storage.partition_directories import partition_name
 from kafkalite_storage.partition_logs import PartitionLogs
 from kafkalite_storage.snapshots import directory_swap as exchange
 from kafkalite_storage.snapshots.directory_snapshot import KEPT_FILES, DirectoryImage
-from kafkalite_storage.snapshots.log_snapshot import ImageTarget, write_new
-from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS, Mark, PartitionImage
+from kafkalite_storage.snapshots.log_snapshot import ImageTarget, image_closed_directory, write_log, write_new
+from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS, Images, PartitionImage
 from kafkalite_storage.snapshots.retained_logs import Handover
 
 METADATA_PARTITION: Final = partition_name(METADATA_TOPIC, 0)
@@ -37,8 +39,9 @@ def fork_directory(image: DirectoryImage, path: str) -> Handover:
         image.clone_files(path)
         image.clone_partition(METADATA_PARTITION, path)
         directory = DataDirectory(image.filesystem, path)
-        directory.images.put_in_place(image.partitions)
-        return Handover(directory=directory)
+        snapshots = Images(image.filesystem, path)
+        snapshots.put_in_place(image.partitions)
+        return Handover(directory=directory, snapshots=snapshots)
 
 
 class DirectoryImaging:
@@ -51,11 +54,12 @@ class DirectoryImaging:
         partitions: PartitionLogs,
         metadata: MetadataLog,
         files: OpenFiles,
+        images: Images,
     ) -> None:
         self._fs = fs
         self._directory = directory
         self._path = directory.path
-        self._images = directory.images
+        self._images = images
         self._partitions = partitions
         self._metadata = metadata
         self._files = files
@@ -63,32 +67,60 @@ class DirectoryImaging:
     def take(self, name: str) -> DirectoryImage:
         """Make an image of all that is kept now; see `Storage.take_image`."""
         fs, path = self._fs, f"{self._path}/{SNAPSHOTS}/{name}"
-        taken = self._partitions.take_images()
+        ends: dict[TopicPartition, int] = {}
+        starts: dict[TopicPartition, int] = {}
+        images: dict[str, PartitionImage] = {}
+        for key in self._partitions.used():
+            with storage_failures(self._partitions.path_of(key)):
+                images[partition_name(*key)] = self._image_of(key)
+            log, closed = self._partitions.opened.get(key), self._partitions.closed_offsets(key)
+            if log is not None:
+                ends[key] = log.log_end_offset
+                if log.log_start_offset > log.first_segment_offset:
+                    starts[key] = log.log_start_offset
+            elif closed is not None:
+                start, ends[key] = closed
+                if start:
+                    starts[key] = start
         with storage_failures(path):
-            taken.images[METADATA_PARTITION] = self._image_of_metadata()
-            image = DirectoryImage(fs, path, taken.images, self._images, taken.ends)
+            images[METADATA_PARTITION] = self._image_of_metadata()
+            image = DirectoryImage(fs, path, images, self._images, ends)
         try:
             with storage_failures(path):
                 fs.make_directory(path)
                 for file in KEPT_FILES:
                     if fs.exists(f"{self._path}/{file}"):
                         fs.link(f"{self._path}/{file}", f"{path}/{file}")
-                write_new(fs, f"{path}/{RECOVERY_POINTS}", encode_offsets(taken.ends))
-                write_new(fs, f"{path}/{LOG_START_OFFSETS}", encode_offsets(taken.starts))
+                write_new(fs, f"{path}/{RECOVERY_POINTS}", encode_offsets(ends))
+                write_new(fs, f"{path}/{LOG_START_OFFSETS}", encode_offsets(starts))
                 write_new(fs, f"{path}/{CLEAN_SHUTDOWN}", encode_clean_shutdown(-1))
         except BaseException:
             image.remove()
             raise
         return image
 
+    def _image_of(self, key: TopicPartition) -> PartitionImage:
+        name, log = partition_name(*key), self._partitions.opened.get(key)
+        found = self._images.current(name, None if log is None else log.fingerprint())
+        return found or self._images.make(name, partial(self._write, key))
+
+    def _write(self, key: TopicPartition, target: ImageTarget) -> Fingerprint | None:
+        if self._partitions.closed_offsets(key) is not None and image_closed_directory(
+            self._fs, self._partitions.path_of(key), target, quickly=True
+        ):
+            return None
+        log = self._partitions.open(*key)
+        write_log(self._fs, log, target)
+        return log.fingerprint()
+
     def _image_of_metadata(self) -> PartitionImage:
         log, images = self._metadata.log, self._images
 
-        def write(target: ImageTarget) -> Mark:
-            log.write_image(target)
-            return log.mark()
+        def write(target: ImageTarget) -> Fingerprint:
+            write_log(self._fs, log, target)
+            return log.fingerprint()
 
-        return images.current(METADATA_PARTITION, log.mark()) or images.make(METADATA_PARTITION, write)
+        return images.current(METADATA_PARTITION, log.fingerprint()) or images.make(METADATA_PARTITION, write)
 
     def prepare_exchange(self, image: DirectoryImage) -> Handover:
         """Make ready to put an image into the place of what is kept; tell what is as in it, and stays as it is."""
@@ -101,6 +133,7 @@ class DirectoryImaging:
         exchange.prepare(image, self._path, names, saved)
         return Handover(
             directory=self._directory,
+            snapshots=self._images,
             files=self._files,
             logs=staying,
             metadata=self._metadata if METADATA_PARTITION in names else None,
@@ -110,7 +143,7 @@ class DirectoryImaging:
         """Tell whether a partition, with its log if that is open, is now as in an image."""
         if log is not None and log.failed:
             return False
-        return self._images.current(name, None if log is None else log.mark()) is image
+        return self._images.current(name, None if log is None else log.fingerprint()) is image
 
     def complete_exchange(self, image: DirectoryImage) -> None:
         """Make the exchange that was prepared, now that nothing is open any more; raises OSError."""

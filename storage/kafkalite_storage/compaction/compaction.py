@@ -17,8 +17,9 @@ from kafkalite_storage.compaction.offset_map import KeyMap
 from kafkalite_storage.compaction.transaction_cleaning import TransactionCleaning
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.log.log import PartitionLog
+from kafkalite_storage.segment import replacement
 from kafkalite_storage.segment.batch_walk import RawHeader, walk_batches
-from kafkalite_storage.segment.segment import Segment, replacement
+from kafkalite_storage.segment.segment import Segment
 from kafkalite_wire.batch import COMPRESSION_MASK, CONTROL, HEADER, HEADER_SIZE, LENGTH_PREFIX, TRANSACTIONAL
 from kafkalite_wire.record_scan import Span, records_of, scan_records
 from kafkalite_wire.records import BatchHeader, InvalidRecord

@@ -18,8 +18,9 @@ from kafkalite_storage.log.opening import open_directory
 from kafkalite_storage.log.read_verification import sound_part
 from kafkalite_storage.log.retention import count_expired
 from kafkalite_storage.recovery.recovery import read_directory
+from kafkalite_storage.segment import replacement, time_search
 from kafkalite_storage.segment.missing_indexes import remake_missing
-from kafkalite_storage.segment.segment import NOTHING, FetchSlice, Segment, replacement, time_search
+from kafkalite_storage.segment.segment import NOTHING, FetchSlice, Segment
 from kafkalite_storage.segment.time_search import TimestampOffset
 from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.state.leader_epochs import LeaderEpochs

@@ -1,14 +1,15 @@
-# Everything runs from a virtual environment that the first call makes. `make help` lists the targets.
+# Every target runs in a virtual environment, which the first call creates. `make help` lists the targets.
 
 PYTHON ?= python3
 VENV ?= .venv
 LISTEN = 127.0.0.1:9092
 DATA = ./kafkalite-data
 BIN := $(VENV)/bin
-# Real clients, real sessions, a machine that may be busy: a wait that ran out is tried once more, and shown as a rerun.
-PATIENCE = --reruns 1 --only-rerun 'passed while waiting' -r aR
-# Much of the time passes in waiting for clients and processes, so one more than the processors share them well. Who is
-# done takes from the others: a few tests take minutes, and what stands behind them in a queue would wait.
+# Tests use real clients and real sessions, perhaps on a busy machine: a test whose wait timed out runs once more, and is
+# reported as a rerun.
+RERUN = --reruns 1 --only-rerun 'passed while waiting' -r aR
+# Tests mostly wait for clients and processes, so run one worker more than there are processors. A few tests take minutes:
+# an idle worker takes over what is queued behind them.
 WORKERS = --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := kafkalite wire storage conformance_tests tests
@@ -28,10 +29,10 @@ demo: $(VENV)/.installed-demo ## watch consumer groups at work, with a broker of
 test: unit conformance ## run everything: the tests, and the conformance suite on kafkalite
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/pytest tests $(WORKERS) $(PATIENCE) $(ARGS)
+	$(BIN)/pytest tests $(WORKERS) $(RERUN) $(ARGS)
 
 conformance: $(VENV)/.installed-dev
-	$(BIN)/python -m kafkalite_conformance --broker kafkalite $(PATIENCE)
+	$(BIN)/python -m kafkalite_conformance --broker kafkalite $(RERUN)
 
 check: $(VENV)/.installed-dev ## run the linters, the type checkers and the import contracts
 	$(BIN)/ruff check $(SOURCES)
@@ -40,7 +41,7 @@ check: $(VENV)/.installed-dev ## run the linters, the type checkers and the impo
 	$(BIN)/pyright --warnings
 	$(BIN)/lint-imports
 
-format: $(VENV)/.installed-dev ## let ruff put the sources into shape
+format: $(VENV)/.installed-dev ## format the sources and apply ruff's fixes
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
@@ -50,7 +51,7 @@ bench: $(VENV)/.installed-dev ## measure kafkalite beside its peers
 clean: ## remove the virtual environment and the caches, but no data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 
-# The stamps say what an environment holds; a changed pyproject.toml installs again.
+# Each stamp file names what an environment holds; a change of pyproject.toml installs it again.
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

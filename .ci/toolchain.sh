@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs the toolchains of the conformance suite's clients on a bare Debian machine: kcat, a JDK, Maven, Go, Node.js.
-# What is there is left alone, so it may be run at any time. Sourced, it also puts what it installs on PATH.
-# The suite itself fetches the rest (jars, modules, packages) into the user's cache folder on first use.
+# Install the toolchains of the conformance suite's clients on a bare Debian machine: kcat, a JDK, Maven, Go, Node.js.
+# Tools that are already installed are not touched, so it can be run at any time. When sourced, it also puts what it
+# installs on PATH. The suite downloads the rest (jars, modules, packages) into the user's cache folder on first use.
 
-source "$(dirname "${BASH_SOURCE[0]}")/again.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/retry.sh"
 
-GO_VERSION=1.26.0     # what go.mod of the Go drivers asks for
+GO_VERSION=1.26.0     # what go.mod of the Go drivers requires
 NODE_MAJOR=18
 
 _older() { [[ "$1" != "$2" && "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" == "$1" ]]; }
@@ -18,18 +18,18 @@ _install_packages() {
     done
     ((${#missing[@]})) || return 0
     ((EUID == 0)) || sudo=(sudo)
-    again "${sudo[@]}" apt-get "${APT_PATIENCE[@]}" update -qq &&
-        again "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-            apt-get "${APT_PATIENCE[@]}" install -y -qq --no-install-recommends "${missing[@]}"
+    retry "${sudo[@]}" apt-get "${APT_OPTIONS[@]}" update -qq &&
+        retry "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+            apt-get "${APT_OPTIONS[@]}" install -y -qq --no-install-recommends "${missing[@]}"
 }
 
-# From 1.21 on, go fetches the toolchain that a go.mod asks for by itself. An older one can still download it as the
-# module that it is; only the permissions of the programs are lost on the way.
+# Go 1.21 and newer download the toolchain that a go.mod requires. An older one can still download it as a module, but
+# loses the execute permissions on the way.
 _install_newer_go() {
     local version folder
     version="$(go env GOVERSION)"
     _older "${version#go}" 1.21 || return 0
-    folder="$(again go mod download -json "golang.org/toolchain@v0.0.1-go$GO_VERSION.$(go env GOOS)-$(go env GOARCH)" |
+    folder="$(retry go mod download -json "golang.org/toolchain@v0.0.1-go$GO_VERSION.$(go env GOOS)-$(go env GOARCH)" |
         sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" || return 1
     chmod -R u+w "$folder" && chmod u+x "$folder"/bin/* "$folder"/pkg/tool/*/* || return 1
     export PATH="$folder/bin:$PATH" GOTOOLCHAIN=local
@@ -39,12 +39,12 @@ _check_node() {
     local version
     version="$(node --version)" || return 1
     _older "${version#v}" "$NODE_MAJOR" || return 0
-    echo "Node.js $NODE_MAJOR or newer is needed; this is $version" >&2
+    echo "Node.js $NODE_MAJOR or newer is required; found $version" >&2
     return 1
 }
 
 _install_packages && _install_newer_go && _check_node || {
-    echo "the toolchains are not complete" >&2
-    # Sourced from a script with `set -e`, this return ends it; run by itself, exit does.
+    echo "cannot install the toolchains" >&2
+    # When sourced by a script with `set -e`, this return ends it; when run directly, exit does.
     return 1 2>/dev/null || exit 1
 }

@@ -7,8 +7,9 @@ container engine, the official image serves instead (`kafka_image`).
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,8 @@ KAFKA_VERSION: Final = "4.4.0"
 KAFKA_TOOLS_VERSION: Final = "4.3.1"
 """The newest tools that Maven Central resolves."""
 _LOG4J_VERSION: Final = "2.25.5"
+_ATTEMPTS: Final = 3
+_FIRST_ATTEMPTS_TIMEOUT: Final = 60.0
 _CLUSTER_ID: Final = "a2Fma2FsaXRlLWp1ZGdlMQ"
 
 CONFORMANCE_JVM_FLAGS: Final = ("-Xmx768M", "-Xms256M", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
@@ -104,10 +107,10 @@ class Kafka:
         self._process = self._spawn()
         self.wait_until_ready()
 
-    def wait_until_ready(self) -> None:
-        """Wait until Metadata is answered with a broker."""
+    def wait_until_ready(self, timeout: float = 120) -> None:
+        """Wait until Metadata is answered with a broker; kill the node and raise RuntimeError if it is not in time."""
         try:
-            wait_until_ready(self.bootstrap, timeout=120, alive=self._process)
+            wait_until_ready(self.bootstrap, timeout=timeout, alive=self._process)
         except Exception as problem:
             self.kill()
             tail = self.log_file.read_text(errors="replace")[-3000:]
@@ -160,12 +163,30 @@ def start_kafka(
     flags = tuple(DEFAULT_JVM_FLAGS if jvm_flags is None else jvm_flags)
     archive = class_data_archive() if flags == CONFORMANCE_JVM_FLAGS else None
     with tempfile.TemporaryDirectory(prefix="kafka-") as temporary:
-        kafka = Kafka(properties or {}, flags, data_dir or Path(temporary), archive=archive)
+        kafka = start_until_ready(lambda: Kafka(properties or {}, flags, data_dir or Path(temporary), archive=archive))
         try:
-            kafka.wait_until_ready()
             yield kafka
         finally:
             kafka.kill()
+
+
+def start_until_ready(start: Callable[[], Kafka]) -> Kafka:
+    """Start a node and wait until it is ready; start it again, on other ports, if it is not.
+
+    Another process may take one of the ports between the search for a free one and Kafka's bind. The node then ends, or
+    cannot register with its controller.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            kafka = start()
+            kafka.wait_until_ready(timeout=_FIRST_ATTEMPTS_TIMEOUT)
+        except RuntimeError as error:
+            print(f"starting Kafka again, on other ports: {error}", file=sys.stderr)
+        else:
+            return kafka
+    kafka = start()
+    kafka.wait_until_ready()
+    return kafka
 
 
 def kafka_jars() -> Path:

@@ -8,7 +8,13 @@ from kafkalite_conformance.broker import Broker, BrokerStarter
 from kafkalite_conformance.drivers.building import MissingToolError
 from kafkalite_conformance.kafka_image import KafkaImage
 from kafkalite_conformance.kafkalite_broker import Kafkalite
-from kafkalite_conformance.reference_broker import CONFORMANCE_JVM_FLAGS, KAFKA_VERSION, Kafka, class_data_archive
+from kafkalite_conformance.reference_broker import (
+    CONFORMANCE_JVM_FLAGS,
+    KAFKA_VERSION,
+    Kafka,
+    class_data_archive,
+    start_until_ready,
+)
 
 COMMON_SETTINGS: Final = {
     # A crash is noticed after the session time-out; Kafka's own minimum of 6 s would make the suite slow.
@@ -49,9 +55,8 @@ class KafkaStarter:
 
     def start(self, data_dir: Path) -> Broker:
         """Start one node and wait until it is ready."""
-        kafka = Kafka(KAFKA_SETTINGS, CONFORMANCE_JVM_FLAGS, data_dir, archive=class_data_archive())
-        kafka.wait_until_ready()
-        return kafka
+        archive = class_data_archive()
+        return start_until_ready(lambda: Kafka(KAFKA_SETTINGS, CONFORMANCE_JVM_FLAGS, data_dir, archive=archive))
 
 
 class KafkaImageStarter:

@@ -1,4 +1,4 @@
-"""Where the tests find Apache Kafka itself, which judges our declarations."""
+"""The jars of Apache Kafka, the reference for declarations and file formats."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from tests.support.toolchains import missing, program
 def kafka_libs() -> Path:
     """Return the folder of Kafka's jars: `KAFKALITE_KAFKA_LIBS`, or the user's cache folder, filled by Maven.
 
-    Where there is neither a folder nor Maven, the test is skipped; on CI it fails.
+    Without the folder and Maven the test is skipped, or on CI fails.
     """
     named = os.environ.get("KAFKALITE_KAFKA_LIBS")
     if named:
@@ -22,7 +22,7 @@ def kafka_libs() -> Path:
 
 
 def kafka_tools_libs() -> Path:
-    """Return the folder of Kafka's command-line tools; skips and fails as :func:`kafka_libs` does."""
+    """Return the folder of Kafka's command-line tools. Skips and fails as :func:`kafka_libs` does."""
     from kafkalite_conformance.reference_broker import kafka_tools_jars
 
     return _from_maven(kafka_tools_jars)
@@ -32,9 +32,9 @@ def _from_maven(jars: Callable[[], Path]) -> Path:
     try:
         return jars()
     except (FileNotFoundError, subprocess.CalledProcessError) as problem:
-        return missing(f"Kafka's jars are not here and Maven cannot fetch them ({problem})")
+        return missing(f"Kafka's jars are not in the cache and Maven cannot download them ({problem})")
 
 
 def java() -> str:
-    """Return the `java` of this machine; without one, the test is skipped, on CI it fails."""
+    """Return the path of `java`. Without it the test is skipped, or on CI fails."""
     return program("java")

@@ -1,4 +1,4 @@
-"""Programs of other languages that tests run."""
+"""Programs of other toolchains that tests run."""
 
 import os
 import shutil
@@ -8,12 +8,12 @@ import pytest
 
 
 def program(name: str) -> str:
-    """Return where a program of this machine is; without it, the test is skipped, on CI it fails."""
-    return shutil.which(name) or missing(f"there is no {name} on the path")
+    """Return the path of a program. Without it the test is skipped, or on CI fails."""
+    return shutil.which(name) or missing(f"{name} is not on the PATH")
 
 
-def missing(what: str) -> NoReturn:
-    """Skip a test for want of something; on CI, where nothing may be missing, let it fail."""
+def missing(reason: str) -> NoReturn:
+    """Skip the test, because a toolchain is missing; on CI, fail it."""
     if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
-from kafkalite.background.maintenance import Tending
-from kafkalite.background.timers import Deadlines
+from kafkalite.background.maintenance import Maintenance
+from kafkalite.background.timers import TimerQueue
 from kafkalite.clock import MACHINE_CLOCK
 from kafkalite.config.address import HostPort
 from kafkalite.errors import StartError
@@ -81,10 +81,10 @@ class Broker:
         self._file_system = file_system
         self._handover = handover
         self._node: Node | None = None
-        self._deadlines = Deadlines(clock)
+        self._deadlines = TimerQueue(clock)
         self._listeners: tuple[Listener, ...] = ()
         self._stop = trio.Event()
-        self._tending: Tending | None = None
+        self._tending: Maintenance | None = None
         self._restoring = trio.Lock()
         self._images = 0
         self.on_restored: list[Callable[[], None]] = []
@@ -194,7 +194,7 @@ class Broker:
                 self._node.close()
 
     async def _tend(self) -> None:
-        self._tending = Tending(self.node, self.config)
+        self._tending = Maintenance(self.node, self.config)
         await self._background.start(self._tending.run)
 
     # Snapshots
@@ -236,7 +236,7 @@ class Broker:
                 call()
             await trio.to_thread.run_sync(exchange.remove_replaced, storage.filesystem, storage.path)
 
-    def _running_tending(self) -> Tending:
+    def _running_tending(self) -> Maintenance:
         if self._tending is None or self._stop.is_set():
             raise RuntimeError("the broker does not run")
         return self._tending
@@ -301,7 +301,7 @@ def _successor(before: Node, snapshot: DirectoryImage) -> Node:
     """Exchange the content of the data directory, and open it again."""
     fs, least_producer_id = before.storage.filesystem, before.next_producer_ids
     handover = before.exchange(snapshot)
-    node = Node(before.config, before.deadlines, fs, handover=handover, least_producer_id=least_producer_id)
+    node = Node(before.config, before.timers, fs, handover=handover, least_producer_id=least_producer_id)
     node.succeed(before)
     return node
 

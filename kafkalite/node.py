@@ -11,10 +11,10 @@ from functools import partial
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.background.flusher import GroupCommit
+from kafkalite.background.flusher import LogFlusher
 from kafkalite.config.address import HostPort
 from kafkalite.config.table import ADVERTISED_OUTSIDE
-from kafkalite.coordinators.service import GroupDriver
+from kafkalite.coordinators.service import GroupCoordinatorService
 from kafkalite.errors import StartError
 from kafkalite.fetches.sessions import FetchSessions, TopicKey
 from kafkalite.fetches.waiting import PendingFetches
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kafkalite.background.cleaner import LogCleaner
-    from kafkalite.background.timers import Deadlines
+    from kafkalite.background.timers import TimerQueue
     from kafkalite.config import BrokerConfig
     from kafkalite_storage.files.filesystem import FileSystem
     from kafkalite_storage.log.log import AppendInfo, PartitionLog
@@ -60,7 +60,7 @@ class Node:
     def __init__(
         self,
         config: BrokerConfig,
-        deadlines: Deadlines,
+        deadlines: TimerQueue,
         file_system: FileSystem | None = None,
         *,
         handover: Handover | None = None,
@@ -75,7 +75,7 @@ class Node:
         self.node_id = config.node_id
         self.outside = config.advertise_outside
         """Where clients from outside of a container's network find this broker."""
-        self.deadlines = deadlines
+        self.timers = deadlines
         self.unforeseen = deadlines.unforeseen
         # The clock's own functions: every request asks for the time, and shall not pay for a call that passes on.
         self.now: Callable[[], float] = deadlines.now
@@ -84,7 +84,7 @@ class Node:
         """Tells the time that records are stamped with: milliseconds since 1970."""
         self.pending_fetches = PendingFetches()
         self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
-        self.commits = GroupCommit(deadlines)
+        self.flusher = LogFlusher(deadlines)
         self.log_cleaner: LogCleaner | None = None
         """What compacts, once it has begun."""
         self._producer_ids = range(0)
@@ -103,7 +103,7 @@ class Node:
             raise StartError(str(error)) from None
         except (OSError, StorageError) as error:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
-        self.groups = GroupDriver(self.storage, config, deadlines, self.wall_ms, self.commits)
+        self.groups = GroupCoordinatorService(self.storage, config, deadlines, self.wall_ms, self.flusher)
 
     # Partitions
 
@@ -132,7 +132,7 @@ class Node:
         if not appended.is_duplicate and not appended.awaits_sync:
             self.pending_fetches.appended((topic, index), len(batch))
             if partition.flush_within is not None:
-                self.commits.sync_within(partition, partition.flush_within)
+                self.flusher.sync_within(partition, partition.flush_within)
         return appended
 
     def when_synced(
@@ -157,7 +157,7 @@ class Node:
             self.after_request()
 
         for partition in gained:
-            self.commits.when_synced(self.storage.log(*partition), partial(one_is_synced, partition))
+            self.flusher.when_synced(self.storage.log(*partition), partial(one_is_synced, partition))
 
     # Topics
 
@@ -275,7 +275,7 @@ class Node:
         """
         handover = self.storage.exchange(image)
         self.groups.retire()
-        self.commits.retire()
+        self.flusher.retire()
         return handover
 
     def succeed(self, before: Node) -> None:

@@ -16,7 +16,7 @@ from kafkalite_storage.compaction.cleaner import Cleaner, Cleaning, dirtiest
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from kafkalite.background.timers import Deadlines
+    from kafkalite.background.timers import TimerQueue
     from kafkalite.config import BrokerConfig
     from kafkalite_storage.storage import Storage
 
@@ -39,7 +39,7 @@ class LogCleaner:
         self,
         storage: Storage,
         config: BrokerConfig,
-        deadlines: Deadlines,
+        deadlines: TimerQueue,
         wall_ms: Callable[[], int],
         *,
         in_thread: Callable[[Callable[[], None]], Awaitable[None]] = trio.to_thread.run_sync,

@@ -15,7 +15,7 @@ import trio
 from kafkalite_storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from kafkalite.background.timers import Deadline, Deadlines
+    from kafkalite.background.timers import Timer, TimerQueue
     from kafkalite_storage.log.log import PartitionLog
 
 log = getLogger("kafkalite.log")
@@ -24,14 +24,14 @@ Done = Callable[[StorageError | None], None]
 """Called when a log has been synced, or with the reason why it could not be."""
 
 
-class GroupCommit:
+class LogFlusher:
     """The syncs of all logs that somebody waits for; at most one of a log at a time."""
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, deadlines: TimerQueue) -> None:
         self._deadlines = deadlines
         self._nursery: trio.Nursery | None = None
         self._waiting: dict[PartitionLog, list[Done]] = {}
-        self._due: dict[PartitionLog, Deadline] = {}
+        self._due: dict[PartitionLog, Timer] = {}
 
     def when_synced(self, partition: PartitionLog, done: Done) -> None:
         """Sync a log, and then call ``done``: at once where nothing runs that could do it meanwhile."""

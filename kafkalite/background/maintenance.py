@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kafkalite.background.cleaner import LogCleaner
-    from kafkalite.background.flusher import GroupCommit
-    from kafkalite.background.timers import Deadlines
+    from kafkalite.background.flusher import LogFlusher
+    from kafkalite.background.timers import TimerQueue
     from kafkalite.config import BrokerConfig
     from kafkalite_storage.storage import Storage
 
@@ -41,12 +41,12 @@ class Node(Protocol):
         ...
 
     @property
-    def deadlines(self) -> Deadlines:
+    def timers(self) -> TimerQueue:
         """The broker's timer queue."""
         ...
 
     @property
-    def commits(self) -> GroupCommit:
+    def flusher(self) -> LogFlusher:
         """What syncs logs."""
         ...
 
@@ -66,7 +66,7 @@ class Node(Protocol):
         ...
 
 
-class Tending:
+class Maintenance:
     """The tasks of one node; they can be stopped without the broker's."""
 
     def __init__(self, node: Node, config: BrokerConfig) -> None:
@@ -80,7 +80,7 @@ class Tending:
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
-                    await nursery.start(self._node.commits.run)
+                    await nursery.start(self._node.flusher.run)
                     nursery.start_soon(run, self._node, self._config)
                     task_status.started()
         finally:
@@ -114,29 +114,29 @@ async def _recover(node: Node) -> None:
 
 async def _checkpoint(node: Node, every: float) -> None:
     while True:
-        await node.deadlines.sleep(every)
+        await node.timers.sleep(every)
         await trio.to_thread.run_sync(node.checkpoint)
 
 
 async def _expire_producers(node: Node) -> None:
     while True:
-        await node.deadlines.sleep(_EXPIRE_EVERY)
+        await node.timers.sleep(_EXPIRE_EVERY)
         node.expire_producers()
 
 
 async def _delete_expired(node: Node, every: float) -> None:
-    await node.deadlines.sleep(min(_FIRST_RETENTION, every))
+    await node.timers.sleep(min(_FIRST_RETENTION, every))
     while True:
         for shortened in node.storage.delete_expired(node.wall_ms()):
             if shortened is not None:
                 node.topic_changed(shortened)
             await trio.sleep(_PAUSE)
-        await node.deadlines.sleep(every)
+        await node.timers.sleep(every)
 
 
 async def _remove_retired(node: Node) -> None:
     while True:
-        await node.deadlines.sleep(_REMOVE_EVERY)
+        await node.timers.sleep(_REMOVE_EVERY)
         try:
             await trio.to_thread.run_sync(node.storage.remove_retired, node.wall_ms())
         except StorageError as error:
@@ -145,8 +145,8 @@ async def _remove_retired(node: Node) -> None:
 
 async def _compact(node: Node, config: BrokerConfig) -> None:
     # Not imported earlier, because no client's first request shall wait for it.
-    await node.deadlines.sleep(_COMPACT_AFTER)
+    await node.timers.sleep(_COMPACT_AFTER)
     from kafkalite.background.cleaner import LogCleaner
 
-    node.log_cleaner = LogCleaner(node.storage, config, node.deadlines, node.wall_ms)
+    node.log_cleaner = LogCleaner(node.storage, config, node.timers, node.wall_ms)
     await node.log_cleaner.run()

@@ -23,14 +23,14 @@ def _end_nothing(_: str) -> None:
     pass
 
 
-class Deadline:
+class Timer:
     """A call that is due at a time unless it is cancelled first."""
 
     __slots__ = ("_deadlines", "callback", "fail", "is_recurring", "when")
 
     def __init__(
         self,
-        deadlines: Deadlines,
+        deadlines: TimerQueue,
         when: float,
         callback: Callable[[], None],
         fail: Callable[[str], None],
@@ -50,7 +50,7 @@ class Deadline:
             self._deadlines.cancelled()
 
 
-class Deadlines:
+class TimerQueue:
     """Calls in the order in which they are due, on the broker's clock: whoever steers it moves them all."""
 
     def __init__(self, clock: Clock = MACHINE_CLOCK) -> None:
@@ -59,23 +59,21 @@ class Deadlines:
         """What becomes of errors that nobody foresaw, in calls that were due and in requests."""
         self.now: Callable[[], float] = clock.now
         """Tells the time that deadlines are measured in: monotonic seconds."""
-        self._heap: list[tuple[float, int, Deadline]] = []
+        self._heap: list[tuple[float, int, Timer]] = []
         self._order = count()
         self._cancelled = 0
         self._sleeping_until = inf
         self._earlier = trio.Event()
         clock.on_steered(self._steered)
 
-    def call_at(
-        self, when: float, callback: Callable[[], None], fail: Callable[[str], None] = _end_nothing
-    ) -> Deadline:
+    def call_at(self, when: float, callback: Callable[[], None], fail: Callable[[str], None] = _end_nothing) -> Timer:
         """Arrange for ``callback`` to be called, in the deadlines' task, once ``when`` has come.
 
         Should it fail, that is logged, and ``fail`` is given a reason to end what the call belongs to.
         """
-        return self._arrange(Deadline(self, when, callback, fail))
+        return self._arrange(Timer(self, when, callback, fail))
 
-    def _arrange(self, deadline: Deadline) -> Deadline:
+    def _arrange(self, deadline: Timer) -> Timer:
         when = deadline.when
         heapq.heappush(self._heap, (when, next(self._order), deadline))
         if when < self._sleeping_until:
@@ -101,7 +99,7 @@ class Deadlines:
         Where time jumps, what is done every so often is done once, as after a machine's sleep.
         """
         woken = trio.Event()
-        deadline = self._arrange(Deadline(self, self.now() + seconds, woken.set, _end_nothing, is_recurring=True))
+        deadline = self._arrange(Timer(self, self.now() + seconds, woken.set, _end_nothing, is_recurring=True))
         try:
             await woken.wait()
         finally:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from kafkalite.background.timers import Deadline, Deadlines
+    from kafkalite.background.timers import Timer, TimerQueue
 
 _SHARE_OF_SESSION: Final = 6
 """A heartbeat is kept for at most this share of the session, so that clients which only pause after an answer still
@@ -39,15 +39,15 @@ class Holdable(Protocol):
 class _Held:
     __slots__ = ("deadline", "release")
 
-    def __init__(self, release: Callable[[], None], deadline: Deadline) -> None:
+    def __init__(self, release: Callable[[], None], deadline: Timer) -> None:
         self.release = release
         self.deadline = deadline
 
 
-class HeldHeartbeats:
+class DelayedHeartbeats:
     """All heartbeats that wait, by group."""
 
-    def __init__(self, deadlines: Deadlines, longest: float) -> None:
+    def __init__(self, deadlines: TimerQueue, longest: float) -> None:
         self._deadlines = deadlines
         self._longest = longest
         self._groups: dict[str, dict[_Held, None]] = {}

@@ -57,17 +57,17 @@ class GroupRecord(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Effects:
+class CoordinatorResult:
     """What the driver must do: write all ``records``, and after that send all ``replies``."""
 
     records: tuple[GroupRecord, ...]
     replies: tuple[Reply, ...]
 
 
-NO_EFFECTS: Final = Effects((), ())
+NO_RESULT: Final = CoordinatorResult((), ())
 
 
-class Turn:
+class ResultBuilder:
     """One call of the coordinator: its time, and what has come of it so far.
 
     ``now`` is monotonic seconds; ``wall_ms`` is record time, None as long as nobody has told.
@@ -89,9 +89,9 @@ class Turn:
         """Have a request answered."""
         self._replies.append(Reply(token, response))
 
-    def effects(self) -> Effects:
+    def build(self) -> CoordinatorResult:
         """Hand over everything."""
-        return Effects(tuple(self._records), tuple(self._replies))
+        return CoordinatorResult(tuple(self._records), tuple(self._replies))
 
 
 class WallTime:

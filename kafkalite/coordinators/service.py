@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from kafkalite.coordinators.delayed_heartbeats import HeldHeartbeats
+from kafkalite.coordinators.delayed_heartbeats import DelayedHeartbeats
 from kafkalite.coordinators.replay import keys_and_values
 from kafkalite.errors import RequestError
 from kafkalite_storage.errors import StorageError
@@ -20,13 +20,13 @@ from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_wire.records import Record, build_batch
 
 if TYPE_CHECKING:
-    from kafkalite.background.flusher import GroupCommit
-    from kafkalite.background.timers import Deadline, Deadlines
+    from kafkalite.background.flusher import LogFlusher
+    from kafkalite.background.timers import Timer, TimerQueue
     from kafkalite.config import BrokerConfig
     from kafkalite.coordinators.groups.classic.group import Group
     from kafkalite.coordinators.groups.classic.pinning import Overrule
     from kafkalite.coordinators.groups.coordinator import GroupCoordinator
-    from kafkalite.coordinators.results import Client, Effects
+    from kafkalite.coordinators.results import Client, CoordinatorResult
     from kafkalite.reply import Reply
     from kafkalite_storage.log.log import PartitionLog
     from kafkalite_storage.storage import Storage
@@ -38,27 +38,27 @@ OFFSETS_TOPIC: Final = "__consumer_offsets"
 _CONFIGS: Final = {"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "104857600"}
 
 
-class GroupDriver:
+class GroupCoordinatorService:
     """The coordinator of all groups, with its clock, its log and its clients."""
 
     def __init__(
         self,
         storage: Storage,
         config: BrokerConfig,
-        deadlines: Deadlines,
+        deadlines: TimerQueue,
         wall_ms: Callable[[], int],
-        commits: GroupCommit,
+        commits: LogFlusher,
     ) -> None:
         self._storage = storage
         self._config = config
         self._deadlines = deadlines
         self._wall_ms = wall_ms
         self._commits = commits
-        self._alarm: Deadline | None = None
-        self._held = HeldHeartbeats(deadlines, config.group_heartbeat_hold)
+        self._alarm: Timer | None = None
+        self._held = DelayedHeartbeats(deadlines, config.group_heartbeat_hold)
         self._loaded: GroupCoordinator | None = None
         self._away: set[str | None] = set()
-        self.on_performed: Callable[[Effects], None] | None = None
+        self.on_performed: Callable[[CoordinatorResult], None] | None = None
         """Told after each change of a group, once its replies are under way: for whoever waits for a state."""
         self.overrule: Overrule | None = None
         """Changes what the leaders of groups assign."""
@@ -88,7 +88,7 @@ class GroupDriver:
                 OFFSETS_TOPIC, self._config.offsets_topic_num_partitions, _CONFIGS, now_ms=self._wall_ms()
             )
 
-    def perform(self, effects: Effects) -> None:
+    def perform(self, effects: CoordinatorResult) -> None:
         """Write the records, then send the replies; where `flush.messages` asks for it, once all is on disk."""
         unsynced: list[PartitionLog] = []
         if effects.records:
@@ -105,13 +105,13 @@ class GroupDriver:
         if self.on_performed is not None:
             self.on_performed(effects)
 
-    def _synced(self, effects: Effects, error: StorageError | None) -> None:
+    def _synced(self, effects: CoordinatorResult, error: StorageError | None) -> None:
         if error is None:
             _send(effects)
         else:
             self._start_over(effects, error)
 
-    def _start_over(self, effects: Effects, error: StorageError) -> None:
+    def _start_over(self, effects: CoordinatorResult, error: StorageError) -> None:
         """Read the groups from the log again, so that nobody was told what is not so."""
         log.error("cannot write to %s: %s; reading the groups again", OFFSETS_TOPIC, error)
         reason = f"cannot write to {OFFSETS_TOPIC}"
@@ -150,7 +150,7 @@ class GroupDriver:
         """Answer the heartbeats that wait, because the broker stops."""
         self._held.release_all()
 
-    def steer(self, group_id: str, effects: Effects) -> None:
+    def steer(self, group_id: str, effects: CoordinatorResult) -> None:
         """Perform what was done to a group from outside, and let no member wait to hear of it."""
         self.perform(effects)
         self._held.release(group_id)
@@ -188,7 +188,7 @@ class GroupDriver:
             self._alarm.cancel()
             self._alarm = None
 
-    def succeed(self, before: GroupDriver) -> None:
+    def succeed(self, before: GroupCoordinatorService) -> None:
         """Go on with what was asked of the driver of another state, by whoever watches and steers the groups."""
         self.on_performed, self.overrule, self._away = before.on_performed, before.overrule, before._away
 
@@ -199,7 +199,7 @@ class GroupDriver:
         """Forget the offsets that were committed for a topic."""
         self.perform(self.coordinator.delete_topic_offsets([name]))
 
-    def _keep(self, effects: Effects) -> list[PartitionLog]:
+    def _keep(self, effects: CoordinatorResult) -> list[PartitionLog]:
         """Append the records; return the logs that must be synced before anybody is told."""
         from kafkalite.coordinators.groups.coordinator import partition_for
 
@@ -243,7 +243,7 @@ class GroupDriver:
             self._held.release_where(self.coordinator.is_rebalancing)
 
 
-def _send(effects: Effects) -> None:
+def _send(effects: CoordinatorResult) -> None:
     for reply in effects.replies:
         cast("Reply[Any]", reply.token).send(reply.response)
 

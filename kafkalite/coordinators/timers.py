@@ -1,4 +1,4 @@
-"""Deadlines that mostly move and seldom pass: one heap, at most one live entry per timer.
+"""TimerQueue that mostly move and seldom pass: one heap, at most one live entry per timer.
 
 A heartbeat only writes the new time into its timer. The heap's entry stays where it is and follows when it comes
 to the top, so thousands of members cost a heap operation once per session timeout, not once per heartbeat.
@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from kafkalite.coordinators.results import Turn
+    from kafkalite.coordinators.results import ResultBuilder
 
 _SWEEP_ABOVE: Final = 256
 
@@ -19,8 +19,8 @@ _SWEEP_ABOVE: Final = 256
 class Action(Protocol):
     """What a timer does when its time has come."""
 
-    def __call__(self, turn: Turn, /) -> None:
-        """Change the groups, and say in the turn what comes of it."""
+    def __call__(self, result: ResultBuilder, /) -> None:
+        """Change the groups, and say in the result what comes of it."""
         ...
 
 

@@ -46,7 +46,7 @@ def handle(node: Node, request: FetchRequest, context: Context, reply: Reply[Fet
         _wanted(request, by_id),
         _forgotten(request, by_id),
         uses_ids=by_id,
-        now=node.deadlines.now(),
+        now=node.timers.now(),
     )
     if plan.error_code:
         reply.send(FetchResponse(throttle_time_ms=0, error_code=plan.error_code, responses=()))
@@ -85,8 +85,8 @@ class _Fetch:
         named = ((node.topic_name(partition.topic), partition.index) for partition in self._plan.partitions)
         known = [(name, index) for name, index in named if name is not None]
         self._pending = node.pending_fetches.add(known, missing, self._enough)
-        until = node.deadlines.now() + self._request.max_wait_ms / 1000
-        self._deadline = node.deadlines.call_at(until, self._time_is_up, self._reply.fail)
+        until = node.timers.now() + self._request.max_wait_ms / 1000
+        self._deadline = node.timers.call_at(until, self._time_is_up, self._reply.fail)
         self._reply.on_abandoned(self._abandon)
 
     def _enough(self) -> None:

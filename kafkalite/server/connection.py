@@ -22,7 +22,7 @@ from kafkalite.server.outbox import Outbox
 from kafkalite_wire.schema import Payload
 
 if TYPE_CHECKING:
-    from kafkalite.background.timers import Deadline, Deadlines
+    from kafkalite.background.timers import Timer, TimerQueue
 
 log = getLogger("kafkalite.connection")
 
@@ -109,7 +109,7 @@ class Connection:
         self,
         connected: socket.socket,
         dispatch: Dispatcher,
-        deadlines: Deadlines,
+        deadlines: TimerQueue,
         *,
         most_bytes: int,
         nursery: trio.Nursery,
@@ -125,7 +125,7 @@ class Connection:
         self._outbox = Outbox(connected)
         self._resume: trio.Event | None = None  # set when output has drained, or a reply has left
         self._draining = False
-        self._muted: Deadline | None = None  # when it ends
+        self._muted: Timer | None = None  # when it ends
         self._is_closing = False
         self._closed = False
         self._scope = trio.CancelScope()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def injector(node: Callable[[], Node], engine: Engine, *, fetched: FetchedPartitions | None = None) -> Injector:
     """Make what injects faults into a broker, whose ``node`` may be another one later; ``fetched`` is as Injector's."""
-    deadlines = node().deadlines  # the broker's, whichever node it has
+    deadlines = node().timers  # the broker's, whichever node it has
     return Injector(
         engine,
         now=deadlines.now,

@@ -13,7 +13,7 @@ from kafkalite.errors import StartError
 from kafkalite.server.connection import Connection, Dispatcher
 
 if TYPE_CHECKING:
-    from kafkalite.background.timers import Deadlines
+    from kafkalite.background.timers import TimerQueue
 
 log = getLogger("kafkalite.listener")
 
@@ -52,7 +52,7 @@ class Listener:
         self,
         listening: socket.socket,
         dispatch: Dispatcher,
-        deadlines: Deadlines,
+        deadlines: TimerQueue,
         *,
         most_bytes: int,
         most_connections: int,

@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 from kafkalite.background.cleaner import LogCleaner
-from kafkalite.background.timers import Deadlines
+from kafkalite.background.timers import TimerQueue
 from kafkalite.config import BrokerConfig, load
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.log.log import AppendOrigin, PartitionLog
@@ -38,7 +38,7 @@ async def cleaning(storage: Storage, *settings: str) -> AsyncIterator[None]:
     """Run the cleaner under properties."""
     config: BrokerConfig = load(settings=settings)
     async with trio.open_nursery() as nursery:
-        deadlines = Deadlines()
+        deadlines = TimerQueue()
         nursery.start_soon(deadlines.run)
         nursery.start_soon(LogCleaner(storage, config, deadlines, lambda: NOW, in_thread=at_once).run)
         yield

@@ -137,7 +137,7 @@ async def test_nothing_that_was_due_before_happens_after(
         await broker.restore(snapshot)
         with caplog.at_level(logging.ERROR):
             clock.advance(24 * 3600)
-            before.deadlines.call_due(clock.now())
+            before.timers.call_due(clock.now())
         assert not caplog.records
         assert before.groups._alarm is None
         assert not broker.node.storage.filesystem.exists("/kafkalite/gone-0")

@@ -12,7 +12,7 @@ from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
 from kafkalite.config import load
 from kafkalite.coordinators.groups.coordinator import GroupCoordinator
-from kafkalite.coordinators.results import Effects
+from kafkalite.coordinators.results import CoordinatorResult
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.log.log import PartitionLog
@@ -153,7 +153,7 @@ async def test_groups_that_cannot_be_read_when_their_time_comes_do_not_end_the_b
 
     monkeypatch.setattr(PartitionLog, "append", fails)
     monkeypatch.setattr(GroupCoordinator, "load", fails)
-    broker.node.groups.perform(Effects(records=(("g", b"key", b"value"),), replies=()))
+    broker.node.groups.perform(CoordinatorResult(records=(("g", b"key", b"value"),), replies=()))
     assert await member.is_closed()
     clock.advance(86_400)
     assert await is_served(connect)

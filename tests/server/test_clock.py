@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from kafkalite.background.timers import Deadlines
+from kafkalite.background.timers import TimerQueue
 from kafkalite.clock import MACHINE_CLOCK, SteerableClock
 
 
@@ -94,7 +94,7 @@ def test_time_has_no_way_back(seconds: float) -> None:
 
 async def test_deadlines_come_when_the_clock_is_advanced(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     clock = SteerableClock()
-    deadlines = Deadlines(clock)
+    deadlines = TimerQueue(clock)
     nursery.start_soon(deadlines.run)
     clock.freeze()
     seen: list[str] = []
@@ -111,7 +111,7 @@ async def test_deadlines_come_when_the_clock_is_advanced(autojump_clock: MockClo
 
 async def test_a_clock_that_runs_ahead_runs_at_the_same_pace(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     clock = SteerableClock()
-    deadlines = Deadlines(clock)
+    deadlines = TimerQueue(clock)
     nursery.start_soon(deadlines.run)
     started = trio.current_time()
     seen: list[float] = []
@@ -123,7 +123,7 @@ async def test_a_clock_that_runs_ahead_runs_at_the_same_pace(autojump_clock: Moc
 
 async def test_a_resumed_clock_keeps_its_deadlines(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     clock = SteerableClock()
-    deadlines = Deadlines(clock)
+    deadlines = TimerQueue(clock)
     nursery.start_soon(deadlines.run)
     started = trio.current_time()
     seen: list[float] = []
@@ -139,7 +139,7 @@ async def test_a_sleep_on_the_brokers_clock_ends_when_that_is_advanced(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     clock = SteerableClock()
-    deadlines = Deadlines(clock)
+    deadlines = TimerQueue(clock)
     nursery.start_soon(deadlines.run)
     started = trio.current_time()
     async with trio.open_nursery() as sleeping:
@@ -150,7 +150,7 @@ async def test_a_sleep_on_the_brokers_clock_ends_when_that_is_advanced(
 
 
 async def test_what_is_due_next_is_no_sleep_and_nothing_that_was_cancelled(autojump_clock: MockClock) -> None:
-    deadlines = Deadlines(SteerableClock())
+    deadlines = TimerQueue(SteerableClock())
     async with trio.open_nursery() as sleeping:
         sleeping.start_soon(deadlines.sleep, 600)
         await wait_all_tasks_blocked()

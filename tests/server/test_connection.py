@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from kafkalite.background.timers import Deadlines
+from kafkalite.background.timers import TimerQueue
 from kafkalite.clock import SteerableClock
 from kafkalite.errors import RequestError
 from kafkalite.server.connection import SMALL_BUFFER, Connection, Slot
@@ -57,11 +57,11 @@ class Pair:
         return data
 
 
-async def connect(server: Server, nursery: trio.Nursery, deadlines: Deadlines | None = None) -> Pair:
+async def connect(server: Server, nursery: trio.Nursery, deadlines: TimerQueue | None = None) -> Pair:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     connection = Connection(
-        ours, server, deadlines or Deadlines(), most_bytes=MOST_BYTES, nursery=nursery, started_at=0.0
+        ours, server, deadlines or TimerQueue(), most_bytes=MOST_BYTES, nursery=nursery, started_at=0.0
     )
     ended = trio.Event()
 
@@ -185,8 +185,8 @@ async def clock() -> SteerableClock:
 
 
 @pytest.fixture
-async def deadlines(clock: SteerableClock, nursery: trio.Nursery) -> Deadlines:
-    made = Deadlines(clock)
+async def deadlines(clock: SteerableClock, nursery: trio.Nursery) -> TimerQueue:
+    made = TimerQueue(clock)
     nursery.start_soon(made.run)
     return made
 
@@ -197,7 +197,7 @@ def mute(connection: Connection, body: bytes) -> None:
 
 
 async def test_a_muted_client_is_served_when_its_time_has_come(
-    clock: SteerableClock, deadlines: Deadlines, nursery: trio.Nursery
+    clock: SteerableClock, deadlines: TimerQueue, nursery: trio.Nursery
 ) -> None:
     server = Server(on_frame=mute)
     pair = await connect(server, nursery, deadlines)
@@ -215,7 +215,7 @@ async def test_a_muted_client_is_served_when_its_time_has_come(
 
 
 async def test_a_client_that_was_answered_late_is_muted_from_then_on(
-    clock: SteerableClock, deadlines: Deadlines, nursery: trio.Nursery
+    clock: SteerableClock, deadlines: TimerQueue, nursery: trio.Nursery
 ) -> None:
     slots: list[Slot] = []
     server = Server(on_frame=lambda connection, _: slots.append(connection.slot()))
@@ -238,7 +238,7 @@ async def test_a_client_that_was_answered_late_is_muted_from_then_on(
 
 
 async def test_nothing_is_read_from_a_muted_client(
-    clock: SteerableClock, deadlines: Deadlines, nursery: trio.Nursery
+    clock: SteerableClock, deadlines: TimerQueue, nursery: trio.Nursery
 ) -> None:
     large = b"x" * 3_900_000
     server = Server(on_frame=mute)
@@ -253,7 +253,7 @@ async def test_nothing_is_read_from_a_muted_client(
 
 
 async def test_a_muted_client_can_be_cut_off(
-    clock: SteerableClock, deadlines: Deadlines, nursery: trio.Nursery
+    clock: SteerableClock, deadlines: TimerQueue, nursery: trio.Nursery
 ) -> None:
     pair = await connect(Server(on_frame=mute), nursery, deadlines)
     await pair.client.send_all(frame(b"mute") + frame(b"2"))

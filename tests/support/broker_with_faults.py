@@ -39,7 +39,7 @@ class Faulty:
         self.injector = Injector(
             engine,
             now=node.now,
-            call_at=node.deadlines.call_at,
+            call_at=node.timers.call_at,
             guard=node.unforeseen.guard,
             topic_name=node.topic_name,
             chances=lambda seed: Random(seed).random,

@@ -11,7 +11,7 @@ from kafkalite.coordinators.groups.classic.group import GroupState
 from kafkalite.coordinators.groups.config import GroupConfig
 from kafkalite.coordinators.groups.coordinator import GroupCoordinator
 from kafkalite.coordinators.groups.views import GroupView
-from kafkalite.coordinators.results import Client, Effects
+from kafkalite.coordinators.results import Client, CoordinatorResult
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.consumer_protocol import ConsumerProtocolSubscription, encode_consumer_protocol
 from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest, DeleteGroupsResponse
@@ -111,7 +111,7 @@ class Bench:
     def wall_ms(self) -> int:
         return WALL_MS_AT_START + round((self.now - START) * 1000)
 
-    def perform(self, effects: Effects) -> None:
+    def perform(self, effects: CoordinatorResult) -> None:
         self.log += [(record.key, record.value) for record in effects.records]
         for reply in effects.replies:
             assert isinstance(reply.token, Call)
@@ -127,7 +127,7 @@ class Bench:
         self.now = until
         self.perform(self.coordinator.advance(self.now, self.wall_ms))
 
-    def _call(self, ask: Callable[[Call], Effects]) -> Call:
+    def _call(self, ask: Callable[[Call], CoordinatorResult]) -> Call:
         call = Call()
         self.perform(ask(call))
         return call

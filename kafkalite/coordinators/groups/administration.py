@@ -22,7 +22,7 @@ from kafkalite_wire.messages.list_groups import ListedGroup, ListGroupsRequest, 
 if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.registry import Groups
     from kafkalite.coordinators.groups.offsets import Offsets
-    from kafkalite.coordinators.results import Turn
+    from kafkalite.coordinators.results import ResultBuilder
 
 CLASSIC: Final = "classic"
 """The type of groups whose members assign among themselves, in distinction to those of KIP-848 and KIP-932."""
@@ -58,7 +58,9 @@ def describe_groups(request: DescribeGroupsRequest, api_version: int, groups: Gr
     return DescribeGroupsResponse(groups=tuple(described))
 
 
-def delete_groups(request: DeleteGroupsRequest, groups: Groups, offsets: Offsets, turn: Turn) -> DeleteGroupsResponse:
+def delete_groups(
+    request: DeleteGroupsRequest, groups: Groups, offsets: Offsets, result: ResultBuilder
+) -> DeleteGroupsResponse:
     """Delete the groups that have no members (KIP-229)."""
     results: list[DeletableGroupResult] = []
     for group_id in dict.fromkeys(request.groups_names):
@@ -69,7 +71,7 @@ def delete_groups(request: DeleteGroupsRequest, groups: Groups, offsets: Offsets
         elif group.state is not GroupState.EMPTY:
             error = ErrorCode.NON_EMPTY_GROUP
         else:
-            offsets.delete_group(group, turn)
+            offsets.delete_group(group, result)
         results.append(DeletableGroupResult(group_id=group_id, error_code=error))
     return DeleteGroupsResponse(results=tuple(results))
 

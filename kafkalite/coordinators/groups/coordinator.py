@@ -18,7 +18,7 @@ from kafkalite.coordinators.groups.offset_table import OffsetTable
 from kafkalite.coordinators.groups.offsets import Offsets
 from kafkalite.coordinators.groups.views import GroupView, view
 from kafkalite.coordinators.java_strings import string_hash
-from kafkalite.coordinators.results import NO_EFFECTS, Client, Effects, Turn, WallTime
+from kafkalite.coordinators.results import NO_RESULT, Client, CoordinatorResult, ResultBuilder, WallTime
 from kafkalite.coordinators.timers import Timers
 
 if TYPE_CHECKING:
@@ -69,18 +69,18 @@ class GroupCoordinator:
 
     # Members
 
-    def join_group(self, request: JoinGroupRequest, client: Client, token: object, *, now: float) -> Effects:
+    def join_group(self, request: JoinGroupRequest, client: Client, token: object, *, now: float) -> CoordinatorResult:
         """Let a member into the next generation of its group (JoinGroup 0-9)."""
-        turn = self._turn(now)
-        self._membership.join(request, client, token, turn)
+        result = self._builder(now)
+        self._membership.join(request, client, token, result)
         self._watch_expiry(now)
-        return turn.effects()
+        return result.build()
 
-    def sync_group(self, request: SyncGroupRequest, client: Client, token: object, *, now: float) -> Effects:
+    def sync_group(self, request: SyncGroupRequest, client: Client, token: object, *, now: float) -> CoordinatorResult:
         """Take the leader's assignments and hand them out (SyncGroup 0-5)."""
-        turn = self._turn(now)
-        self._membership.sync(request, client, token, turn)
-        return turn.effects()
+        result = self._builder(now)
+        self._membership.sync(request, client, token, result)
+        return result.build()
 
     def heartbeat(
         self,
@@ -89,66 +89,70 @@ class GroupCoordinator:
         token: object,
         *,
         now: float,
-    ) -> Effects:
+    ) -> CoordinatorResult:
         """Begin a member's session time anew, and tell it whether to rejoin (Heartbeat 0-4)."""
-        turn = self._turn(now)
-        turn.reply(token, self._membership.heartbeat(request, turn))
-        return turn.effects()
+        result = self._builder(now)
+        result.reply(token, self._membership.heartbeat(request, result))
+        return result.build()
 
-    def answer_heartbeat(self, request: HeartbeatRequest, token: object, *, now: float) -> Effects:
+    def answer_heartbeat(self, request: HeartbeatRequest, token: object, *, now: float) -> CoordinatorResult:
         """Tell a member whether to rejoin, whose heartbeat was heard before: it is no new sign of life."""
-        turn = self._turn(now)
-        turn.reply(token, self._membership.heartbeat(request, turn, is_new=False))
-        return turn.effects()
+        result = self._builder(now)
+        result.reply(token, self._membership.heartbeat(request, result, is_new=False))
+        return result.build()
 
-    def leave_group(self, request: LeaveGroupRequest, client: Client, token: object, *, now: float) -> Effects:
+    def leave_group(
+        self, request: LeaveGroupRequest, client: Client, token: object, *, now: float
+    ) -> CoordinatorResult:
         """Remove members (LeaveGroup 0-5)."""
-        turn = self._turn(now)
-        turn.reply(token, self._membership.leave(request, client, turn))
-        return turn.effects()
+        result = self._builder(now)
+        result.reply(token, self._membership.leave(request, client, result))
+        return result.build()
 
-    def cancel(self, token: object) -> Effects:
+    def cancel(self, token: object) -> CoordinatorResult:
         """Forget a token, because its client has gone. As in Kafka its member stays until its session ends."""
         self._waiting.abandon(token)
-        return NO_EFFECTS
+        return NO_RESULT
 
     # Offsets
 
     def offset_commit(
         self, request: OffsetCommitRequest, client: Client, token: object, *, now: float, wall_ms: int
-    ) -> Effects:
+    ) -> CoordinatorResult:
         """Store offsets for partitions that exist, whose topics have been given their names (OffsetCommit 2-10)."""
         self._wall.told(now, wall_ms)
-        turn = Turn(now, wall_ms)
-        turn.reply(token, self._offsets.commit(request, client, wall_ms, turn))
+        result = ResultBuilder(now, wall_ms)
+        result.reply(token, self._offsets.commit(request, client, wall_ms, result))
         self._watch_expiry(now)
-        return turn.effects()
+        return result.build()
 
-    def offset_fetch(self, request: OffsetFetchRequest, client: Client, token: object, *, now: float) -> Effects:
+    def offset_fetch(
+        self, request: OffsetFetchRequest, client: Client, token: object, *, now: float
+    ) -> CoordinatorResult:
         """Look offsets up; topics must have been given their names (OffsetFetch 1-10).
 
         Member ids and epochs (version 9) are those of KIP-848; groups of the classic protocol do not look at them.
         """
-        turn = self._turn(now)
-        turn.reply(token, fetch_offsets(request, client.api_version, self._groups, self._table))
-        return turn.effects()
+        result = self._builder(now)
+        result.reply(token, fetch_offsets(request, client.api_version, self._groups, self._table))
+        return result.build()
 
     def offset_delete(
         self,
         request: OffsetDeleteRequest,
         client: Client,  # noqa: ARG002 - all requests have the same shape
         token: object,
-    ) -> Effects:
+    ) -> CoordinatorResult:
         """Forget offsets for partitions that exist, unless members may be reading their topics (OffsetDelete 0)."""
-        turn = self._timeless_turn()
-        turn.reply(token, self._offsets.delete(request, turn))
-        return turn.effects()
+        result = self._timeless_builder()
+        result.reply(token, self._offsets.delete(request, result))
+        return result.build()
 
-    def delete_topic_offsets(self, topics: Collection[str]) -> Effects:
+    def delete_topic_offsets(self, topics: Collection[str]) -> CoordinatorResult:
         """Forget the offsets of topics that have been deleted."""
-        turn = self._timeless_turn()
-        self._offsets.delete_topics(topics, turn)
-        return turn.effects()
+        result = self._timeless_builder()
+        self._offsets.delete_topics(topics, result)
+        return result.build()
 
     # Administration
 
@@ -157,28 +161,28 @@ class GroupCoordinator:
         request: ListGroupsRequest,
         client: Client,  # noqa: ARG002 - all requests have the same shape
         token: object,
-    ) -> Effects:
+    ) -> CoordinatorResult:
         """List groups by state and type (ListGroups 0-5)."""
-        turn = self._timeless_turn()
-        turn.reply(token, list_groups(request, self._groups))
-        return turn.effects()
+        result = self._timeless_builder()
+        result.reply(token, list_groups(request, self._groups))
+        return result.build()
 
-    def describe_groups(self, request: DescribeGroupsRequest, client: Client, token: object) -> Effects:
+    def describe_groups(self, request: DescribeGroupsRequest, client: Client, token: object) -> CoordinatorResult:
         """Describe groups with their members (DescribeGroups 0-6)."""
-        turn = self._timeless_turn()
-        turn.reply(token, describe_groups(request, client.api_version, self._groups))
-        return turn.effects()
+        result = self._timeless_builder()
+        result.reply(token, describe_groups(request, client.api_version, self._groups))
+        return result.build()
 
     def delete_groups(
         self,
         request: DeleteGroupsRequest,
         client: Client,  # noqa: ARG002 - all requests have the same shape
         token: object,
-    ) -> Effects:
+    ) -> CoordinatorResult:
         """Delete groups without members, and their offsets (DeleteGroups 0-3)."""
-        turn = self._timeless_turn()
-        turn.reply(token, delete_groups(request, self._groups, self._offsets, turn))
-        return turn.effects()
+        result = self._timeless_builder()
+        result.reply(token, delete_groups(request, self._groups, self._offsets, result))
+        return result.build()
 
     # The log and the time
 
@@ -188,20 +192,20 @@ class GroupCoordinator:
         The state of what was being negotiated is not in the log: members rejoin when their heartbeat or sync tells
         them to. Raises WireError for records that are not Kafka's; keys of unknown types are left alone.
         """
-        load(records, self._config, self._groups, self._table, self._rebalances, self._turn(now))
+        load(records, self._config, self._groups, self._table, self._rebalances, self._builder(now))
         self._watch_expiry(now)
 
     def next_deadline(self) -> float | None:
         """Tell when :meth:`advance` must be called, None while nothing is due; any other call may change it."""
         return self._timers.next_deadline()
 
-    def advance(self, now: float, wall_ms: int) -> Effects:
+    def advance(self, now: float, wall_ms: int) -> CoordinatorResult:
         """Let happen what is due: sessions and rebalances time out, offsets expire."""
         self._wall.told(now, wall_ms)
-        turn = Turn(now, wall_ms)
+        result = ResultBuilder(now, wall_ms)
         while (timer := self._timers.pop_due(now)) is not None:
-            timer.action(turn)
-        return turn.effects()
+            timer.action(result)
+        return result.build()
 
     # Steering, for tests
 
@@ -210,43 +214,43 @@ class GroupCoordinator:
 
         Gives the shortest of their time-outs.
         """
-        return steering.keep_alive(names, self._groups, self._rebalances, self._turn(now))
+        return steering.keep_alive(names, self._groups, self._rebalances, self._builder(now))
 
     def expects(self, names: Collection[str], *, until: float) -> bool:
         """Tell whether a rebalance would end by ``until`` without members, so named, that are yet to join or sync."""
         return steering.expected(names, self._groups, until)
 
-    def expire_member(self, group_id: str, member_id: str, *, now: float) -> Effects:
+    def expire_member(self, group_id: str, member_id: str, *, now: float) -> CoordinatorResult:
         """Remove a member as if its session had ended. Raises KeyError if there is none."""
-        turn = self._turn(now)
-        steering.expire(self._group(group_id), member_id, self._rebalances, turn)
-        return turn.effects()
+        result = self._builder(now)
+        steering.expire(self._group(group_id), member_id, self._rebalances, result)
+        return result.build()
 
-    def displace_member(self, group_id: str, member_id: str, *, now: float) -> tuple[str, Effects]:
+    def displace_member(self, group_id: str, member_id: str, *, now: float) -> tuple[str, CoordinatorResult]:
         """Let nobody take a static member's place, so that it is fenced; gives nobody's member id. Raises KeyError."""
-        turn = self._turn(now)
-        new_id = steering.displace(self._group(group_id), member_id, self._rebalances, turn)
-        return new_id, turn.effects()
+        result = self._builder(now)
+        new_id = steering.displace(self._group(group_id), member_id, self._rebalances, result)
+        return new_id, result.build()
 
-    def force_rebalance(self, group_id: str, *, now: float) -> Effects:
+    def force_rebalance(self, group_id: str, *, now: float) -> CoordinatorResult:
         """Have all members of a group join again. Raises KeyError if there is none."""
-        turn = self._turn(now)
-        steering.force_rebalance(self._group(group_id), self._rebalances, turn)
-        return turn.effects()
+        result = self._builder(now)
+        steering.force_rebalance(self._group(group_id), self._rebalances, result)
+        return result.build()
 
-    def refuse_waiting(self, group_id: str | None, *, now: float) -> Effects:
+    def refuse_waiting(self, group_id: str | None, *, now: float) -> CoordinatorResult:
         """Answer every join and sync that waits, by default in all groups, with NOT_COORDINATOR."""
-        turn = self._turn(now)
-        steering.refuse_waiting(self._chosen(group_id), self._rebalances, turn)
-        return turn.effects()
+        result = self._builder(now)
+        steering.refuse_waiting(self._chosen(group_id), self._rebalances, result)
+        return result.build()
 
     def reload(self, group_id: str, records: Iterable[tuple[bytes, bytes | None]], *, now: float) -> None:
         """Forget a group for which nothing waits, and take it over from its log as :meth:`load` does."""
-        turn = self._turn(now)
+        result = self._builder(now)
         self.suspend(group_id)
-        self._groups.discard(group_id, turn)
+        self._groups.discard(group_id, result)
         self._table.discard(group_id)
-        load(records, self._config, self._groups, self._table, self._rebalances, turn, only=group_id)
+        load(records, self._config, self._groups, self._table, self._rebalances, result, only=group_id)
 
     def suspend(self, group_id: str | None) -> None:
         """Let no time of a group, by default of all, run out until it is loaded again."""
@@ -290,20 +294,20 @@ class GroupCoordinator:
             raise KeyError(group_id)
         return group
 
-    def _turn(self, now: float) -> Turn:
-        return Turn(now, self._wall.at(now))
+    def _builder(self, now: float) -> ResultBuilder:
+        return ResultBuilder(now, self._wall.at(now))
 
-    def _timeless_turn(self) -> Turn:
-        return Turn(0.0, None)
+    def _timeless_builder(self) -> ResultBuilder:
+        return ResultBuilder(0.0, None)
 
     def _watch_expiry(self, now: float) -> None:
         if self._expiry.when is None and len(self._groups):
             self._expiry.move(now + self._config.offsets_retention_check_interval)
 
-    def _expire(self, turn: Turn) -> None:
-        if turn.wall_ms is not None:
-            self._offsets.expire(turn.wall_ms, turn)
-        self._watch_expiry(turn.now)
+    def _expire(self, result: ResultBuilder) -> None:
+        if result.wall_ms is not None:
+            self._offsets.expire(result.wall_ms, result)
+        self._watch_expiry(result.now)
 
 
 def partition_for(group_id: str, partitions: int) -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.registry import Groups
     from kafkalite.coordinators.groups.config import GroupConfig
     from kafkalite.coordinators.groups.offset_table import OffsetTable
-    from kafkalite.coordinators.results import Turn
+    from kafkalite.coordinators.results import ResultBuilder
 
 
 def load(
@@ -30,7 +30,7 @@ def load(
     groups: Groups,
     table: OffsetTable,
     rebalances: Rebalances,
-    turn: Turn,
+    result: ResultBuilder,
     *,
     only: str | None = None,
 ) -> None:
@@ -39,12 +39,12 @@ def load(
         if only is not None and key.group != only:
             continue
         if isinstance(key, GroupMetadataKey):
-            groups.discard(key.group, turn)
+            groups.discard(key.group, result)
             if isinstance(value, GroupMetadataValue):
-                _load_group(key.group, value, groups, rebalances, turn)
+                _load_group(key.group, value, groups, rebalances, result)
         elif isinstance(value, OffsetCommitValue | LegacyOffsetCommitValue):
             if groups.get(key.group) is None:
-                groups.create(key.group, turn)
+                groups.create(key.group, result)
             table.put(key.group, key.topic, key.partition, committed_offset(value))
         else:
             table.remove(key.group, key.topic, key.partition)
@@ -52,14 +52,16 @@ def load(
         if only is not None and group.group_id != only:
             continue
         for member in group.members.values():
-            rebalances.keep_alive(member, turn)
+            rebalances.keep_alive(member, result)
         if len(group.members) > config.group_max_size:
             # The members of a group that has become too large get the chance to commit before some must go.
-            rebalances.prepare(group, turn)
+            rebalances.prepare(group, result)
 
 
-def _load_group(group_id: str, value: GroupMetadataValue, groups: Groups, rebalances: Rebalances, turn: Turn) -> None:
-    group = groups.create(group_id, turn)
+def _load_group(
+    group_id: str, value: GroupMetadataValue, groups: Groups, rebalances: Rebalances, result: ResultBuilder
+) -> None:
+    group = groups.create(group_id, result)
     group.generation = value.generation
     group.protocol_type = value.protocol_type or None
     group.protocol_name = value.protocol

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.rebalance import Rebalances
     from kafkalite.coordinators.groups.classic.registry import Groups
     from kafkalite.coordinators.groups.config import GroupConfig
-    from kafkalite.coordinators.results import Client, Turn
+    from kafkalite.coordinators.results import Client, ResultBuilder
 
 _GROUP_ID_NOT_FOUND_SINCE: Final = 9
 _NO_RETENTION: Final = -1
@@ -48,14 +48,16 @@ class Offsets:
 
     # OffsetCommit
 
-    def commit(self, request: OffsetCommitRequest, client: Client, wall_ms: int, turn: Turn) -> OffsetCommitResponse:
+    def commit(
+        self, request: OffsetCommitRequest, client: Client, wall_ms: int, result: ResultBuilder
+    ) -> OffsetCommitResponse:
         """Store offsets; a member's commit is a sign of life too."""
         group = self._groups.get(request.group_id)
         error = self._validate(group, request, client)
         if error:
             return _refused(request, error)
         if group is not None and group.state in _HEARTBEAT_STATES:
-            self._rebalances.keep_alive(group.members[request.member_id], turn)
+            self._rebalances.keep_alive(group.members[request.member_id], result)
         retention = request.retention_time_ms
         expiry = NO_EXPIRY if retention == _NO_RETENTION else wall_ms + retention
         topics = [
@@ -66,7 +68,7 @@ class Offsets:
                     [
                         OffsetCommitResponsePartition(
                             partition_index=partition.partition_index,
-                            error_code=self._commit(request.group_id, topic, partition, wall_ms, expiry, turn),
+                            error_code=self._commit(request.group_id, topic, partition, wall_ms, expiry, result),
                         )
                         for partition in topic.partitions
                     ]
@@ -104,7 +106,7 @@ class Offsets:
         partition: OffsetCommitRequestPartition,
         wall_ms: int,
         expiry: int,
-        turn: Turn,
+        result: ResultBuilder,
     ) -> ErrorCode:
         metadata = partition.committed_metadata or ""
         if utf16_length(metadata) > self._config.offset_metadata_max_bytes:
@@ -118,14 +120,14 @@ class Offsets:
             topic_id=topic.topic_id,
         )
         if self._groups.get(group_id) is None:
-            self._groups.create(group_id, turn)
+            self._groups.create(group_id, result)
         self._table.put(group_id, topic.name, partition.partition_index, committed)
-        write_offset(group_id, topic.name, partition.partition_index, committed, turn)
+        write_offset(group_id, topic.name, partition.partition_index, committed, result)
         return ErrorCode.NONE
 
     # The end of offsets
 
-    def delete(self, request: OffsetDeleteRequest, turn: Turn) -> OffsetDeleteResponse:
+    def delete(self, request: OffsetDeleteRequest, result: ResultBuilder) -> OffsetDeleteResponse:
         """Forget offsets at an administrator's wish; not those of topics that members may be reading (KIP-496)."""
         if not request.group_id:
             return OffsetDeleteResponse(error_code=ErrorCode.INVALID_GROUP_ID)
@@ -140,7 +142,7 @@ class Offsets:
             indexes = [partition.partition_index for partition in topic.partitions]
             known = self._table.of(request.group_id).get(topic.name, {})
             for index in () if subscribed else {*indexes}.intersection(known):
-                self._delete(request.group_id, topic.name, index, turn)
+                self._delete(request.group_id, topic.name, index, result)
             error = ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC if subscribed else ErrorCode.NONE
             topics.append(
                 OffsetDeleteResponseTopic(
@@ -152,26 +154,26 @@ class Offsets:
             )
         return OffsetDeleteResponse(topics=tuple(topics))
 
-    def delete_topics(self, topics: Collection[str], turn: Turn) -> None:
+    def delete_topics(self, topics: Collection[str], result: ResultBuilder) -> None:
         """Forget the offsets of topics that have been deleted."""
         for topic in topics:
             for group_id, partitions in self._table.committed_to(topic):
                 for partition in partitions:
-                    self._delete(group_id, topic, partition, turn)
+                    self._delete(group_id, topic, partition, result)
 
-    def delete_group(self, group: Group, turn: Turn) -> None:
+    def delete_group(self, group: Group, result: ResultBuilder) -> None:
         """Delete a group that has no members, with its offsets."""
         for topic, partition in list(self._table.partitions_of(group.group_id)):
-            self._delete(group.group_id, topic, partition, turn)
-        self._groups.delete(group, turn)
+            self._delete(group.group_id, topic, partition, result)
+        self._groups.delete(group, result)
 
-    def expire(self, wall_ms: int, turn: Turn) -> None:
+    def expire(self, wall_ms: int, result: ResultBuilder) -> None:
         """Forget the offsets whose time is over, and the groups that are left with neither offsets nor members."""
         for group in self._groups:
-            if self._expire(group, wall_ms, turn) and group.state is GroupState.EMPTY:
-                self._groups.delete(group, turn)
+            if self._expire(group, wall_ms, result) and group.state is GroupState.EMPTY:
+                self._groups.delete(group, result)
 
-    def _expire(self, group: Group, wall_ms: int, turn: Turn) -> bool:
+    def _expire(self, group: Group, wall_ms: int, result: ResultBuilder) -> bool:
         topics = self._table.of(group.group_id)
         if not topics:
             return True
@@ -191,12 +193,12 @@ class Offsets:
             )
         ]
         for topic, partition in expired:
-            self._delete(group.group_id, topic, partition, turn)
+            self._delete(group.group_id, topic, partition, result)
         return not self._table.of(group.group_id)
 
-    def _delete(self, group_id: str, topic: str, partition: int, turn: Turn) -> None:
+    def _delete(self, group_id: str, topic: str, partition: int, result: ResultBuilder) -> None:
         self._table.remove(group_id, topic, partition)
-        write_deleted_offset(group_id, topic, partition, turn)
+        write_deleted_offset(group_id, topic, partition, result)
 
 
 def _retained_since(group: Group) -> Callable[[CommittedOffset], int] | None:

@@ -20,7 +20,7 @@ from kafkalite_wire.messages.coordinator_records import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.coordinators.results import Turn
+    from kafkalite.coordinators.results import ResultBuilder
 
 NO_TIMESTAMP: Final = -1
 
@@ -28,7 +28,7 @@ _EXPIRING_VERSION: Final = 1
 """The only version that can hold an expiry of its own."""
 
 
-def write_offset(group_id: str, topic: str, partition: int, committed: CommittedOffset, turn: Turn) -> None:
+def write_offset(group_id: str, topic: str, partition: int, committed: CommittedOffset, result: ResultBuilder) -> None:
     """Keep a committed offset."""
     value = OffsetCommitValue(
         offset=committed.offset,
@@ -39,12 +39,12 @@ def write_offset(group_id: str, topic: str, partition: int, committed: Committed
         topic_id=committed.topic_id,
     )
     version = OFFSET_COMMIT_VALUE_VERSION if committed.expire_timestamp == NO_EXPIRY else _EXPIRING_VERSION
-    turn.record(group_id, _offset_key(group_id, topic, partition), encode_value(value, version))
+    result.record(group_id, _offset_key(group_id, topic, partition), encode_value(value, version))
 
 
-def write_deleted_offset(group_id: str, topic: str, partition: int, turn: Turn) -> None:
+def write_deleted_offset(group_id: str, topic: str, partition: int, result: ResultBuilder) -> None:
     """Keep that an offset is no more."""
-    turn.record(group_id, _offset_key(group_id, topic, partition), None)
+    result.record(group_id, _offset_key(group_id, topic, partition), None)
 
 
 def live(records: Iterable[tuple[bytes, bytes | None]]) -> Iterator[tuple[Key, Value | None]]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.group import Group as GroupInCoordinator
     from kafkalite.coordinators.groups.classic.pinning import Pins
     from kafkalite.coordinators.groups.coordinator import GroupCoordinator
-    from kafkalite.coordinators.results import Effects
+    from kafkalite.coordinators.results import CoordinatorResult
     from kafkalite.node import Node
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.in_process.watching import Watch
@@ -103,7 +103,7 @@ class Steering:
             silence.end()
 
     async def _move(self, left: float, keep_alive: frozenset[str]) -> None:
-        deadlines = self._node.deadlines
+        deadlines = self._node.timers
         while left > 0:
             step = self._step(left, keep_alive)
             if not self._is_clear(keep_alive, step):
@@ -134,7 +134,7 @@ class Steering:
         """Give the way to what is due next, at most ``left``; who is kept alive begins a new session."""
         now = self._clock.now()
         session = self._coordinator.keep_alive(keep_alive, now=now)
-        due = max(self._node.deadlines.next_due() - now, _LEAST_STEP)
+        due = max(self._node.timers.next_due() - now, _LEAST_STEP)
         return min(left, due, inf if session is None else session / _SHARE_OF_SESSION)
 
     def _is_clear(self, keep_alive: frozenset[str], step: float) -> bool:
@@ -156,7 +156,7 @@ class Steering:
     def expire(self, group_id: str, member: str) -> None:
         """Let a member's session end now. Raises LookupError unless exactly one member is called so."""
 
-        def expire(member_id: str) -> Effects:
+        def expire(member_id: str) -> CoordinatorResult:
             return self._node.groups.coordinator.expire_member(group_id, member_id, now=self._clock.now())
 
         self._portal.call(lambda: self._steer_member(group_id, member, "expired", expire))
@@ -167,7 +167,7 @@ class Steering:
         Raises LookupError unless exactly one member is called so, and ValueError for a dynamic one.
         """
 
-        def fence(member_id: str) -> Effects:
+        def fence(member_id: str) -> CoordinatorResult:
             if self._watch.group(group_id).member(member_id).group_instance_id is None:
                 raise NotPossible(
                     f"{member} has no group.instance.id, and only static members can be fenced (KIP-345): expire it, "
@@ -230,7 +230,7 @@ class Steering:
     def _overrule(self, group: GroupInCoordinator, assignments: dict[str, bytes]) -> dict[str, bytes]:
         return assignments if self._pins is None else self._pins.overrule(group, assignments)
 
-    def _steer_member(self, group_id: str, name: str, what: str, act: Callable[[str], Effects]) -> None:
+    def _steer_member(self, group_id: str, name: str, what: str, act: Callable[[str], CoordinatorResult]) -> None:
         effects = act(self._watch.group(group_id).member(name).member_id)
         self._watch.history.tell(group_id, f"{name} was {what}", self._clock.now())
         self._node.groups.steer(group_id, effects)

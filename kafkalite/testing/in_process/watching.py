@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from kafkalite.broker import Broker
     from kafkalite.controls.engine import Engine
-    from kafkalite.coordinators.results import Effects, Reply
+    from kafkalite.coordinators.results import CoordinatorResult, Reply
     from kafkalite.node import Node
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.model.conditions import Condition
@@ -88,7 +88,7 @@ class Watch:
         """Look whether anything that is awaited has come."""
         self._waits.check()
 
-    def _performed(self, effects: Effects) -> None:
+    def _performed(self, effects: CoordinatorResult) -> None:
         if effects.replies and not effects.records and all(map(_is_heartbeat, effects.replies)):
             return  # most calls by far, and a heartbeat that is answered changes no group
         groups = {group.group_id: group for group in self._node.groups.coordinator.groups()}

@@ -19,7 +19,7 @@ from typing import Any
 
 from kafkalite.coordinators.groups.coordinator import GroupConfig, GroupCoordinator
 from kafkalite.coordinators.java_strings import hash_map_order
-from kafkalite.coordinators.results import Client, Effects, Turn
+from kafkalite.coordinators.results import Client, CoordinatorResult, ResultBuilder
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.coordinator_records import GroupMetadataValue, decode_key, decode_value
@@ -110,7 +110,7 @@ class Replay:
         assert ours == sorted(_record(key, value) for key, value in kafkas), given
         self.compare_replies(effects, {token: bytes.fromhex(response) for token, response in replies})
 
-    def perform(self, given: list[Any]) -> Effects:
+    def perform(self, given: list[Any]) -> CoordinatorResult:
         coordinator, now, wall_ms = self.coordinator, self.now, WALL_MS + self.ms
         match given:
             case ["advance", ms]:
@@ -118,11 +118,11 @@ class Replay:
                 return coordinator.advance(self.now, WALL_MS + self.ms)
             case ["restart", _]:
                 self.start()
-                return Effects((), ())
+                return CoordinatorResult((), ())
             case ["expire", _]:
-                turn = Turn(now, wall_ms)
-                coordinator._offsets.expire(wall_ms, turn)
-                return turn.effects()
+                result = ResultBuilder(now, wall_ms)
+                coordinator._offsets.expire(wall_ms, result)
+                return result.build()
             case ["topic", name]:
                 return coordinator.delete_topic_offsets([name])
             case [kind, token, version, client_id, request, uuids]:
@@ -134,7 +134,9 @@ class Replay:
             case _:
                 raise AssertionError(given)
 
-    def request(self, kind: str, message: Any, client: Client, token: int, now: float, wall_ms: int) -> Effects:
+    def request(
+        self, kind: str, message: Any, client: Client, token: int, now: float, wall_ms: int
+    ) -> CoordinatorResult:
         coordinator = self.coordinator
         match kind:
             case "join":
@@ -156,7 +158,7 @@ class Replay:
             case _:
                 return coordinator.delete_groups(message, client, token)
 
-    def compare_replies(self, effects: Effects, kafkas: dict[int, bytes]) -> None:
+    def compare_replies(self, effects: CoordinatorResult, kafkas: dict[int, bytes]) -> None:
         ours: dict[int, Any] = {}
         for reply in effects.replies:
             token = reply.token

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.registry import Groups
     from kafkalite.coordinators.groups.classic.waiting import Waiting
     from kafkalite.coordinators.groups.config import GroupConfig
-    from kafkalite.coordinators.results import Client, Turn
+    from kafkalite.coordinators.results import Client, ResultBuilder
     from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupResponse
     from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupResponse
 
@@ -43,7 +43,7 @@ class _Join:
     request: JoinGroupRequest
     client: Client
     token: object
-    turn: Turn
+    result: ResultBuilder
 
     @property
     def version(self) -> int:
@@ -82,11 +82,11 @@ class Membership:
 
     # JoinGroup
 
-    def join(self, request: JoinGroupRequest, client: Client, token: object, turn: Turn) -> None:
+    def join(self, request: JoinGroupRequest, client: Client, token: object, result: ResultBuilder) -> None:
         """Let a member into the group's next generation; the reply mostly waits for it."""
-        response = self._join(_Join(request, client, token, turn))
+        response = self._join(_Join(request, client, token, result))
         if response is not None:
-            turn.reply(token, response)
+            result.reply(token, response)
 
     def _join(self, join: _Join) -> JoinGroupResponse | None:
         request, config = join.request, self._config
@@ -98,8 +98,8 @@ class Membership:
         if group is None:
             if request.member_id:
                 return join.refused(ErrorCode.UNKNOWN_MEMBER_ID)
-            group = self._groups.create(request.group_id, join.turn)
-            write_new_group(group, join.turn)
+            group = self._groups.create(request.group_id, join.result)
+            write_new_group(group, join.result)
         if not self._has_room(group, request.member_id):
             group.remove(request.member_id)
             return join.refused(ErrorCode.GROUP_MAX_SIZE_REACHED, member_id="")
@@ -132,7 +132,7 @@ class Membership:
         # Only members that know their id take part, so that a client which gives up and retries leaves
         # no member behind that all others would wait for (KIP-394).
         pending = group.pending_join[new_id] = self._rebalances.session(group, new_id)
-        pending.move(join.turn.now + join.session_timeout)
+        pending.move(join.result.now + join.session_timeout)
         return join.refused(ErrorCode.MEMBER_ID_REQUIRED, member_id=new_id)
 
     def _join_known(self, group: Group, join: _Join) -> JoinGroupResponse | None:
@@ -154,7 +154,7 @@ class Membership:
             if follows or group.state is GroupState.COMPLETING_REBALANCE:
                 return joined(join.version, group, member)
         self._update(group, member, join)
-        self._rebalances.prepare_or_complete(group, join.turn)
+        self._rebalances.prepare_or_complete(group, join.result)
         return None
 
     def _add(self, group: Group, member_id: str, join: _Join) -> None:
@@ -173,13 +173,13 @@ class Membership:
             awaiting_join=self._waiting.add(join.token, join.version),
         )
         group.add(member, join.request.protocol_type)
-        member.session.move(join.turn.now + NEW_MEMBER_JOIN_TIMEOUT)
-        self._rebalances.prepare_or_complete(group, join.turn)
+        member.session.move(join.result.now + NEW_MEMBER_JOIN_TIMEOUT)
+        self._rebalances.prepare_or_complete(group, join.result)
 
     def _update(self, group: Group, member: Member, join: _Join) -> None:
         # Kafka never answers a join that the same member's next join overtakes; we end it, for order's sake.
         self._rebalances.refuse_waiting(
-            group, member, ErrorCode.REBALANCE_IN_PROGRESS, join.turn, member_id=member.member_id
+            group, member, ErrorCode.REBALANCE_IN_PROGRESS, join.result, member_id=member.member_id
         )
         group.update(
             member,
@@ -191,20 +191,20 @@ class Membership:
 
     def _rejoin_static(self, group: Group, old: Member, new_id: str, join: _Join) -> None:
         """Let a static member that was restarted take its old place, if possible without a rebalance (KIP-345)."""
-        rebalances, turn = self._rebalances, join.turn
+        rebalances, result = self._rebalances, join.result
         old_leader = group.leader
-        rebalances.refuse_waiting(group, old, ErrorCode.FENCED_INSTANCE_ID, turn, member_id=old.member_id)
+        rebalances.refuse_waiting(group, old, ErrorCode.FENCED_INSTANCE_ID, result, member_id=old.member_id)
         new = group.replace_static_member(old, new_id, rebalances.session(group, new_id))
-        rebalances.keep_alive(new, turn)
+        rebalances.keep_alive(new, result)
         self._update(group, new, join)
         match group.state:
             case GroupState.STABLE if group.select_protocol() == group.protocol_name:
-                write_group(group, turn)
+                write_group(group, result)
                 self._answer_unchanged(group, new, old_leader, join)
             case GroupState.STABLE | GroupState.COMPLETING_REBALANCE:
-                rebalances.prepare(group, turn)
+                rebalances.prepare(group, result)
             case _:
-                rebalances.complete_if_joined(group, turn)
+                rebalances.complete_if_joined(group, result)
 
     def _answer_unchanged(self, group: Group, member: Member, old_leader: str | None, join: _Join) -> None:
         if join.version >= _SKIP_ASSIGNMENT_SINCE:
@@ -213,17 +213,19 @@ class Membership:
         else:
             # Told that it leads, an older client would assign again, so it is told its former self (KIP-814).
             response = joined(join.version, group, member, leader=old_leader, tell_members=False)
-        self._rebalances.answer_join(group, member, response, join.turn)
+        self._rebalances.answer_join(group, member, response, join.result)
 
     # SyncGroup
 
-    def sync(self, request: SyncGroupRequest, client: Client, token: object, turn: Turn) -> None:
+    def sync(self, request: SyncGroupRequest, client: Client, token: object, result: ResultBuilder) -> None:
         """Take the leader's assignments, or give a member its own as soon as they are known."""
-        response = self._sync(request, client, token, turn)
+        response = self._sync(request, client, token, result)
         if response is not None:
-            turn.reply(token, response)
+            result.reply(token, response)
 
-    def _sync(self, request: SyncGroupRequest, client: Client, token: object, turn: Turn) -> SyncGroupResponse | None:
+    def _sync(
+        self, request: SyncGroupRequest, client: Client, token: object, result: ResultBuilder
+    ) -> SyncGroupResponse | None:
         if client.api_version >= _PROTOCOL_IN_SYNC_SINCE and (
             request.protocol_type is None or request.protocol_name is None
         ):
@@ -245,16 +247,16 @@ class Membership:
         if group.state is GroupState.STABLE:
             return synced(group, member)
         # A sync that the same member's next sync overtakes is answered too, unlike in Kafka.
-        self._rebalances.answer_sync(member, sync_refused(ErrorCode.REBALANCE_IN_PROGRESS), turn)
+        self._rebalances.answer_sync(member, sync_refused(ErrorCode.REBALANCE_IN_PROGRESS), result)
         member.awaiting_sync = self._waiting.add(token, client.api_version)
         if group.leader == member.member_id:
             assignments = {given.member_id: given.assignment for given in request.assignments}
-            self._rebalances.assign(group, assignments, turn)
+            self._rebalances.assign(group, assignments, result)
         return None
 
     # Heartbeat
 
-    def heartbeat(self, request: HeartbeatRequest, turn: Turn, *, is_new: bool = True) -> HeartbeatResponse:
+    def heartbeat(self, request: HeartbeatRequest, result: ResultBuilder, *, is_new: bool = True) -> HeartbeatResponse:
         """Begin a member's session time anew, if the heartbeat is new, and tell it whether it must join again."""
         if not request.group_id:
             return HeartbeatResponse(error_code=ErrorCode.INVALID_GROUP_ID)
@@ -265,14 +267,14 @@ class Membership:
         if error:
             return HeartbeatResponse(error_code=error)
         if is_new:
-            self._rebalances.keep_alive(group.members[request.member_id], turn)
+            self._rebalances.keep_alive(group.members[request.member_id], result)
         if group.state is GroupState.PREPARING_REBALANCE:
             return HeartbeatResponse(error_code=ErrorCode.REBALANCE_IN_PROGRESS)
         return HeartbeatResponse()
 
     # LeaveGroup
 
-    def leave(self, request: LeaveGroupRequest, client: Client, turn: Turn) -> LeaveGroupResponse:
+    def leave(self, request: LeaveGroupRequest, client: Client, result: ResultBuilder) -> LeaveGroupResponse:
         """Remove members at once."""
         batch = client.api_version >= _BATCH_LEAVE_SINCE
         leaving = request.members if batch else (MemberIdentity(member_id=request.member_id),)
@@ -282,21 +284,21 @@ class Membership:
         if group is None:
             results = [_left(identity, ErrorCode.UNKNOWN_MEMBER_ID) for identity in leaving]
         else:
-            results = self._leave(group, leaving, turn)
+            results = self._leave(group, leaving, result)
         if batch:
             return LeaveGroupResponse(members=tuple(results))
         return LeaveGroupResponse(error_code=results[0].error_code)
 
-    def _leave(self, group: Group, leaving: Iterable[MemberIdentity], turn: Turn) -> list[MemberResponse]:
-        results = [_left(identity, self._leave_one(group, identity, turn)) for identity in leaving]
+    def _leave(self, group: Group, leaving: Iterable[MemberIdentity], result: ResultBuilder) -> list[MemberResponse]:
+        results = [_left(identity, self._leave_one(group, identity, result)) for identity in leaving]
         if any(result.error_code == ErrorCode.NONE for result in results):
             if group.state in (GroupState.COMPLETING_REBALANCE, GroupState.STABLE):
-                self._rebalances.prepare_or_complete(group, turn)
+                self._rebalances.prepare_or_complete(group, result)
             else:
-                self._rebalances.complete_if_joined(group, turn)
+                self._rebalances.complete_if_joined(group, result)
         return results
 
-    def _leave_one(self, group: Group, identity: MemberIdentity, turn: Turn) -> ErrorCode:
+    def _leave_one(self, group: Group, identity: MemberIdentity, result: ResultBuilder) -> ErrorCode:
         member_id = identity.member_id
         if not member_id:
             # An administrator removes a static member by its instance id alone.
@@ -311,7 +313,7 @@ class Membership:
             error = group.validate(member_id, identity.group_instance_id)
             if error:
                 return error
-        self._rebalances.remove(group, group.members[member_id], turn)
+        self._rebalances.remove(group, group.members[member_id], result)
         return ErrorCode.NONE
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.pinning import Overrule
     from kafkalite.coordinators.groups.classic.waiting import Waiting
     from kafkalite.coordinators.groups.config import GroupConfig
-    from kafkalite.coordinators.results import Turn
+    from kafkalite.coordinators.results import ResultBuilder
     from kafkalite.coordinators.timers import Timer, Timers
     from kafkalite_wire.messages.join_group import JoinGroupResponse
     from kafkalite_wire.messages.sync_group import SyncGroupResponse
@@ -52,13 +52,13 @@ class Rebalances:
         """Make the timer of a member's session."""
         return self._timers.timer(partial(self._expire_session, group, member_id))
 
-    def keep_alive(self, member: Member, turn: Turn) -> None:
+    def keep_alive(self, member: Member, result: ResultBuilder) -> None:
         """Begin a member's session time anew."""
-        member.session.move(turn.now + member.session_timeout)
+        member.session.move(result.now + member.session_timeout)
 
-    def close(self, group: Group, turn: Turn) -> None:
+    def close(self, group: Group, result: ResultBuilder) -> None:
         """End a group that has no members."""
-        group.transition(GroupState.DEAD, turn.wall_ms)
+        group.transition(GroupState.DEAD, result.wall_ms)
         group.join.cancel()
         group.sync.cancel()
         for pending in group.pending_join.values():
@@ -67,64 +67,66 @@ class Rebalances:
 
     # Waiting replies
 
-    def answer_join(self, group: Group, member: Member, response: JoinGroupResponse, turn: Turn) -> None:
+    def answer_join(self, group: Group, member: Member, response: JoinGroupResponse, result: ResultBuilder) -> None:
         """Answer a member's join, if it waits for one."""
         waiter = member.awaiting_join
         if waiter is not None:
             group.await_join(member, None)
-            self._waiting.answer(waiter, response, turn)
+            self._waiting.answer(waiter, response, result)
 
-    def answer_sync(self, member: Member, response: SyncGroupResponse, turn: Turn) -> None:
+    def answer_sync(self, member: Member, response: SyncGroupResponse, result: ResultBuilder) -> None:
         """Answer a member's sync, if it waits for one."""
         waiter = member.awaiting_sync
         if waiter is not None:
             member.awaiting_sync = None
-            self._waiting.answer(waiter, response, turn)
+            self._waiting.answer(waiter, response, result)
 
-    def refuse_waiting(self, group: Group, member: Member, error: ErrorCode, turn: Turn, member_id: str) -> None:
+    def refuse_waiting(
+        self, group: Group, member: Member, error: ErrorCode, result: ResultBuilder, member_id: str
+    ) -> None:
         """Answer whatever a member waits for with an error."""
         if member.awaiting_join is not None:
             refusal = join_refused(member.awaiting_join.api_version, member_id, error)
-            self.answer_join(group, member, refusal, turn)
-        self.answer_sync(member, sync_refused(error), turn)
+            self.answer_join(group, member, refusal, result)
+        self.answer_sync(member, sync_refused(error), result)
 
     # Rebalancing
 
-    def prepare_or_complete(self, group: Group, turn: Turn) -> None:
+    def prepare_or_complete(self, group: Group, result: ResultBuilder) -> None:
         """Begin a rebalance, or if one is under way see whether it waited for just this."""
         if group.can_rebalance:
-            self.prepare(group, turn)
+            self.prepare(group, result)
         else:
-            self.complete_if_joined(group, turn)
+            self.complete_if_joined(group, result)
 
-    def prepare(self, group: Group, turn: Turn) -> None:
+    def prepare(self, group: Group, result: ResultBuilder) -> None:
         """Begin a rebalance: all members must join again.
 
         The first one of a group waits for further members, as long as they keep coming (KIP-134).
         """
         if group.state is GroupState.COMPLETING_REBALANCE:
-            self._revoke_assignments(group, turn)
+            self._revoke_assignments(group, result)
         self._stop_waiting_for_syncs(group)
         initial = group.state is GroupState.EMPTY
-        group.transition(GroupState.PREPARING_REBALANCE, turn.wall_ms)
+        group.transition(GroupState.PREPARING_REBALANCE, result.wall_ms)
         if initial:
             delay = self._config.group_initial_rebalance_delay
-            self._schedule_initial(group, delay, max(group.rebalance_timeout - delay, 0.0), turn)
+            self._schedule_initial(group, delay, max(group.rebalance_timeout - delay, 0.0), result)
         elif group.has_all_members_joined:
-            self.complete_join(group, turn)
+            self.complete_join(group, result)
         else:
-            self._schedule_join(group, turn)
+            self._schedule_join(group, result)
 
-    def complete_if_joined(self, group: Group, turn: Turn) -> None:
+    def complete_if_joined(self, group: Group, result: ResultBuilder) -> None:
         """Begin the next generation if all members have joined; the very first one waits for its time."""
         if (
             group.state is GroupState.PREPARING_REBALANCE
             and group.previous_state is not GroupState.EMPTY
             and group.has_all_members_joined
         ):
-            self.complete_join(group, turn)
+            self.complete_join(group, result)
 
-    def complete_join(self, group: Group, turn: Turn) -> None:
+    def complete_join(self, group: Group, result: ResultBuilder) -> None:
         """Begin the next generation with those who joined.
 
         Dynamic members that did not are removed; static ones stay, for their session has not ended (KIP-345).
@@ -134,51 +136,51 @@ class Rebalances:
             if member.awaiting_join is None and member.group_instance_id is None:
                 group.remove(member.member_id)
         if group.members and not group.elect_joined_leader():
-            self._schedule_join(group, turn, at_least=_RETRY_DELAY)
+            self._schedule_join(group, result, at_least=_RETRY_DELAY)
             return
-        group.next_generation(turn.wall_ms)
+        group.next_generation(result.wall_ms)
         if not group.members:
-            write_group(group, turn)
+            write_group(group, result)
             return
         for member in group.members.values():
             waiter = member.awaiting_join
             if waiter is not None:
-                self.answer_join(group, member, joined(waiter.api_version, group, member), turn)
-            self.keep_alive(member, turn)
+                self.answer_join(group, member, joined(waiter.api_version, group, member), result)
+            self.keep_alive(member, result)
             member.is_new = False
             group.pending_sync.add(member.member_id)
-        group.sync.move(turn.now + group.rebalance_timeout)
+        group.sync.move(result.now + group.rebalance_timeout)
 
-    def _schedule_join(self, group: Group, turn: Turn, *, at_least: float = 0.0) -> None:
+    def _schedule_join(self, group: Group, result: ResultBuilder, *, at_least: float = 0.0) -> None:
         group.join.action = partial(self.complete_join, group)
-        group.join.move(turn.now + max(group.rebalance_timeout, at_least))
+        group.join.move(result.now + max(group.rebalance_timeout, at_least))
 
-    def _schedule_initial(self, group: Group, delay: float, remaining: float, turn: Turn) -> None:
-        def delay_is_over(turn: Turn) -> None:
+    def _schedule_initial(self, group: Group, delay: float, remaining: float, result: ResultBuilder) -> None:
+        def delay_is_over(result: ResultBuilder) -> None:
             if not group.new_member_added or remaining == 0:
-                self.complete_join(group, turn)
+                self.complete_join(group, result)
                 return
             group.new_member_added = False
             longer = min(self._config.group_initial_rebalance_delay, remaining)
-            self._schedule_initial(group, longer, max(remaining - delay, 0.0), turn)
+            self._schedule_initial(group, longer, max(remaining - delay, 0.0), result)
 
         group.join.action = delay_is_over
-        group.join.move(turn.now + delay)
+        group.join.move(result.now + delay)
 
     # Assignments
 
-    def assign(self, group: Group, assignments: dict[str, bytes], turn: Turn) -> None:
+    def assign(self, group: Group, assignments: dict[str, bytes], result: ResultBuilder) -> None:
         """Take over the leader's assignments, keep them, and hand them out; the group is stable then."""
         if self._overrule is not None:
             assignments = self._overrule(group, assignments)
         for member in group.members.values():
             member.assignment = assignments.get(member.member_id, b"")
-        write_group(group, turn)
+        write_group(group, result)
         for member in group.members.values():
             if member.awaiting_sync is not None:
-                self.answer_sync(member, synced(group, member), turn)
-                self.keep_alive(member, turn)
-        group.transition(GroupState.STABLE, turn.wall_ms)
+                self.answer_sync(member, synced(group, member), result)
+                self.keep_alive(member, result)
+        group.transition(GroupState.STABLE, result.wall_ms)
 
     def synced(self, group: Group, member_id: str) -> None:
         """Note that a member has asked for its assignment."""
@@ -186,49 +188,49 @@ class Rebalances:
         if not group.pending_sync:
             group.sync.cancel()
 
-    def _revoke_assignments(self, group: Group, turn: Turn) -> None:
+    def _revoke_assignments(self, group: Group, result: ResultBuilder) -> None:
         refusal = sync_refused(ErrorCode.REBALANCE_IN_PROGRESS)
         for member in group.members.values():
             member.assignment = b""
             if member.awaiting_sync is not None:
-                self.answer_sync(member, refusal, turn)
-                self.keep_alive(member, turn)
+                self.answer_sync(member, refusal, result)
+                self.keep_alive(member, result)
 
     def _stop_waiting_for_syncs(self, group: Group) -> None:
         group.pending_sync.clear()
         group.sync.cancel()
 
-    def _expire_sync(self, group: Group, turn: Turn) -> None:
+    def _expire_sync(self, group: Group, result: ResultBuilder) -> None:
         """Remove the members that joined the generation and never asked for their assignment (KAFKA-12890)."""
         if group.state in _BETWEEN_JOIN_AND_STABLE and group.pending_sync:
             for member_id in tuple(group.pending_sync):
                 group.remove(member_id)
-            self.prepare(group, turn)
+            self.prepare(group, result)
 
     # Members that leave or fall silent
 
-    def _expire_session(self, group: Group, member_id: str, turn: Turn) -> None:
+    def _expire_session(self, group: Group, member_id: str, result: ResultBuilder) -> None:
         if member_id in group.pending_join:
             group.remove(member_id)
-            self._complete_without(group, turn)
+            self._complete_without(group, result)
             return
         member = group.members.get(member_id)
         if member is not None and not member.has_satisfied_heartbeat:
-            self.remove(group, member, turn)
+            self.remove(group, member, result)
             if group.state in _BETWEEN_JOIN_AND_STABLE:
-                self.prepare_or_complete(group, turn)
+                self.prepare_or_complete(group, result)
             else:
-                self._complete_without(group, turn)
+                self._complete_without(group, result)
 
-    def remove(self, group: Group, member: Member, turn: Turn) -> None:
+    def remove(self, group: Group, member: Member, result: ResultBuilder) -> None:
         """Remove a member, with an answer to whatever it waits for."""
-        self.refuse_waiting(group, member, ErrorCode.UNKNOWN_MEMBER_ID, turn, member_id="")
+        self.refuse_waiting(group, member, ErrorCode.UNKNOWN_MEMBER_ID, result, member_id="")
         group.remove(member.member_id)
 
-    def _complete_without(self, group: Group, turn: Turn) -> None:
+    def _complete_without(self, group: Group, result: ResultBuilder) -> None:
         if group.state is GroupState.PREPARING_REBALANCE and group.has_all_members_joined:
-            self.complete_join(group, turn)
+            self.complete_join(group, result)
 
 
-def _nothing(turn: Turn) -> None:
-    del turn
+def _nothing(result: ResultBuilder) -> None:
+    del result

@@ -16,10 +16,10 @@ from kafkalite_wire.messages.coordinator_records import (
 
 if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.group import Group
-    from kafkalite.coordinators.results import Turn
+    from kafkalite.coordinators.results import ResultBuilder
 
 
-def write_group(group: Group, turn: Turn) -> None:
+def write_group(group: Group, result: ResultBuilder) -> None:
     """Keep a group with its members and their assignments."""
     members = tuple(
         MemberMetadata(
@@ -42,10 +42,10 @@ def write_group(group: Group, turn: Turn) -> None:
         current_state_timestamp=_timestamp(group),
         members=members,
     )
-    _write_group(group.group_id, value, turn)
+    _write_group(group.group_id, value, result)
 
 
-def write_new_group(group: Group, turn: Turn) -> None:
+def write_new_group(group: Group, result: ResultBuilder) -> None:
     """Keep a group that somebody has just asked to join, as one without members and protocol."""
     value = GroupMetadataValue(
         protocol_type="",
@@ -55,17 +55,17 @@ def write_new_group(group: Group, turn: Turn) -> None:
         current_state_timestamp=_timestamp(group),
         members=(),
     )
-    _write_group(group.group_id, value, turn)
+    _write_group(group.group_id, value, result)
 
 
-def write_deleted_group(group_id: str, turn: Turn) -> None:
+def write_deleted_group(group_id: str, result: ResultBuilder) -> None:
     """Keep that a group is no more."""
-    turn.record(group_id, encode_key(GroupMetadataKey(group=group_id)), None)
+    result.record(group_id, encode_key(GroupMetadataKey(group=group_id)), None)
 
 
-def _write_group(group_id: str, value: GroupMetadataValue, turn: Turn) -> None:
+def _write_group(group_id: str, value: GroupMetadataValue, result: ResultBuilder) -> None:
     key = encode_key(GroupMetadataKey(group=group_id))
-    turn.record(group_id, key, encode_value(value, GROUP_METADATA_VALUE_VERSION))
+    result.record(group_id, key, encode_value(value, GROUP_METADATA_VALUE_VERSION))
 
 
 def _timestamp(group: Group) -> int:

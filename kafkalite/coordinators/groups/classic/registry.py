@@ -10,7 +10,7 @@ from kafkalite.coordinators.groups.classic.records import write_deleted_group
 if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.group import Group
     from kafkalite.coordinators.groups.classic.rebalance import Rebalances
-    from kafkalite.coordinators.results import Turn
+    from kafkalite.coordinators.results import ResultBuilder
 
 
 class Groups:
@@ -24,21 +24,21 @@ class Groups:
         """Find a group."""
         return self._groups.get(group_id)
 
-    def create(self, group_id: str, turn: Turn) -> Group:
+    def create(self, group_id: str, result: ResultBuilder) -> Group:
         """Add an empty group."""
-        group = self._groups[group_id] = self._rebalances.new_group(group_id, turn.wall_ms)
+        group = self._groups[group_id] = self._rebalances.new_group(group_id, result.wall_ms)
         return group
 
-    def delete(self, group: Group, turn: Turn) -> None:
+    def delete(self, group: Group, result: ResultBuilder) -> None:
         """Remove a group without members, and keep that it is no more."""
-        self.discard(group.group_id, turn)
-        write_deleted_group(group.group_id, turn)
+        self.discard(group.group_id, result)
+        write_deleted_group(group.group_id, result)
 
-    def discard(self, group_id: str, turn: Turn) -> None:
+    def discard(self, group_id: str, result: ResultBuilder) -> None:
         """Remove a group, if there is one, because the log says so."""
         group = self._groups.pop(group_id, None)
         if group is not None:
-            self._rebalances.close(group, turn)
+            self._rebalances.close(group, result)
 
     def __iter__(self) -> Iterator[Group]:
         return iter(tuple(self._groups.values()))

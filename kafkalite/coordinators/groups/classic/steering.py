@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.group import Group, Member
     from kafkalite.coordinators.groups.classic.rebalance import Rebalances
     from kafkalite.coordinators.groups.classic.registry import Groups
-    from kafkalite.coordinators.results import Turn
+    from kafkalite.coordinators.results import ResultBuilder
     from kafkalite.coordinators.timers import Timer
 
 
-def keep_alive(names: Collection[str], groups: Groups, rebalances: Rebalances, turn: Turn) -> float | None:
+def keep_alive(names: Collection[str], groups: Groups, rebalances: Rebalances, result: ResultBuilder) -> float | None:
     """Begin the sessions of members anew, who are named by member, instance or client id.
 
     Gives the shortest of their session time-outs, None if there is no such member.
@@ -24,7 +24,7 @@ def keep_alive(names: Collection[str], groups: Groups, rebalances: Rebalances, t
     kept = [member for group in groups for member in group.members.values() if _is_named(member, names)]
     for member in kept:
         if member.session.when is not None:
-            rebalances.keep_alive(member, turn)
+            rebalances.keep_alive(member, result)
     return min((member.session_timeout for member in kept), default=None)
 
 
@@ -47,33 +47,33 @@ def _is_due(timer: Timer, until: float) -> bool:
     return timer.when is not None and timer.when <= until
 
 
-def expire(group: Group, member_id: str, rebalances: Rebalances, turn: Turn) -> None:
+def expire(group: Group, member_id: str, rebalances: Rebalances, result: ResultBuilder) -> None:
     """Remove a member as if its session had ended, even if it waits for the group just now."""
-    rebalances.remove(group, group.members[member_id], turn)
+    rebalances.remove(group, group.members[member_id], result)
     if group.state is GroupState.PREPARING_REBALANCE or group.can_rebalance:
-        rebalances.prepare_or_complete(group, turn)
+        rebalances.prepare_or_complete(group, result)
 
 
-def displace(group: Group, member_id: str, rebalances: Rebalances, turn: Turn) -> str:
+def displace(group: Group, member_id: str, rebalances: Rebalances, result: ResultBuilder) -> str:
     """Give a static member's place to a next incarnation that nobody plays (KIP-345); gives that one's member id."""
     old = group.members[member_id]
-    rebalances.refuse_waiting(group, old, ErrorCode.FENCED_INSTANCE_ID, turn, member_id=member_id)
+    rebalances.refuse_waiting(group, old, ErrorCode.FENCED_INSTANCE_ID, result, member_id=member_id)
     new_id = f"{member_id}-displaced"
-    rebalances.keep_alive(group.replace_static_member(old, new_id, rebalances.session(group, new_id)), turn)
+    rebalances.keep_alive(group.replace_static_member(old, new_id, rebalances.session(group, new_id)), result)
     return new_id
 
 
-def force_rebalance(group: Group, rebalances: Rebalances, turn: Turn) -> None:
+def force_rebalance(group: Group, rebalances: Rebalances, result: ResultBuilder) -> None:
     """Have all members join again; nothing happens while they do so already, nor if there are none."""
     if group.members and group.can_rebalance:
-        rebalances.prepare(group, turn)
+        rebalances.prepare(group, result)
 
 
-def refuse_waiting(groups: Iterable[Group], rebalances: Rebalances, turn: Turn) -> None:
+def refuse_waiting(groups: Iterable[Group], rebalances: Rebalances, result: ResultBuilder) -> None:
     """Answer every join and sync that waits with NOT_COORDINATOR, because the coordinator is about to go."""
     for group in groups:
         for member in group.members.values():
-            rebalances.refuse_waiting(group, member, ErrorCode.NOT_COORDINATOR, turn, member_id=member.member_id)
+            rebalances.refuse_waiting(group, member, ErrorCode.NOT_COORDINATOR, result, member_id=member.member_id)
 
 
 def suspend(groups: Iterable[Group]) -> None:

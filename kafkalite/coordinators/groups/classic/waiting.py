@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from kafkalite.coordinators.results import Turn
+    from kafkalite.coordinators.results import ResultBuilder
     from kafkalite_wire.messages.join_group import JoinGroupResponse
     from kafkalite_wire.messages.sync_group import SyncGroupResponse
 
@@ -33,11 +33,11 @@ class Waiting:
         waiter = self._waiters[token] = Waiter(token, api_version)
         return waiter
 
-    def answer(self, waiter: Waiter, response: JoinGroupResponse | SyncGroupResponse, turn: Turn) -> None:
+    def answer(self, waiter: Waiter, response: JoinGroupResponse | SyncGroupResponse, result: ResultBuilder) -> None:
         """Reply, unless nobody is there any more to read it."""
         if waiter.token is not None:
             del self._waiters[waiter.token]
-            turn.reply(waiter.token, response)
+            result.reply(waiter.token, response)
 
     def abandon(self, token: object) -> None:
         """Forget a token whose client is gone."""

@@ -1,4 +1,4 @@
-"""Deadlines on a virtual clock."""
+"""TimerQueue on a virtual clock."""
 
 import socket
 
@@ -6,13 +6,13 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from kafkalite.background.timers import Deadline, Deadlines
+from kafkalite.background.timers import Timer, TimerQueue
 
 
 async def test_calls_are_made_in_the_order_in_which_they_are_due(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    deadlines = Deadlines()
+    deadlines = TimerQueue()
     nursery.start_soon(deadlines.run)
     seen: list[tuple[str, float]] = []
     start = trio.current_time()
@@ -23,7 +23,7 @@ async def test_calls_are_made_in_the_order_in_which_they_are_due(
 
 
 async def test_an_earlier_deadline_wakes_the_sleeping_task(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    deadlines = Deadlines()
+    deadlines = TimerQueue()
     start = trio.current_time()
     seen: list[float] = []
     deadlines.call_at(start + 60, lambda: seen.append(trio.current_time() - start))
@@ -35,7 +35,7 @@ async def test_an_earlier_deadline_wakes_the_sleeping_task(autojump_clock: MockC
 
 
 async def test_a_cancelled_call_is_not_made(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    deadlines = Deadlines()
+    deadlines = TimerQueue()
     nursery.start_soon(deadlines.run)
     seen: list[str] = []
     kept = deadlines.call_at(trio.current_time() + 1, lambda: seen.append("kept"))
@@ -49,7 +49,7 @@ async def test_a_cancelled_call_is_not_made(autojump_clock: MockClock, nursery: 
 async def test_what_came_while_the_loop_stood_still_is_heard_before_anything_is_due(
     mock_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    deadlines = Deadlines()
+    deadlines = TimerQueue()
     nursery.start_soon(deadlines.run)
     ended: list[int] = []
     for number in range(20):  # trio wakes tasks in an order of its own
@@ -57,7 +57,7 @@ async def test_what_came_while_the_loop_stood_still_is_heard_before_anything_is_
         with here, there:
             session = deadlines.call_at(trio.current_time() + 10, lambda number=number: ended.append(number))
 
-            async def hear(here: socket.socket = here, session: Deadline = session) -> None:
+            async def hear(here: socket.socket = here, session: Timer = session) -> None:
                 await trio.lowlevel.wait_readable(here)
                 session.cancel()
 
@@ -70,7 +70,7 @@ async def test_what_came_while_the_loop_stood_still_is_heard_before_anything_is_
 
 
 async def test_cancelled_calls_do_not_pile_up(autojump_clock: MockClock) -> None:
-    deadlines = Deadlines()
+    deadlines = TimerQueue()
     for _ in range(10_000):
         deadlines.call_at(1e9, lambda: None).cancel()
     assert len(deadlines._heap) < 2_500
@@ -79,7 +79,7 @@ async def test_cancelled_calls_do_not_pile_up(autojump_clock: MockClock) -> None
 async def test_a_call_that_fails_ends_what_it_belongs_to_and_others_are_made(
     autojump_clock: MockClock, nursery: trio.Nursery, caplog: pytest.LogCaptureFixture
 ) -> None:
-    deadlines = Deadlines()
+    deadlines = TimerQueue()
     nursery.start_soon(deadlines.run)
     seen: list[str] = []
 

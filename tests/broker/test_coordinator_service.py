@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from kafkalite.background.timers import Deadlines
+from kafkalite.background.timers import TimerQueue
 from kafkalite.config import load
 from kafkalite.coordinators.results import Client
-from kafkalite.coordinators.service import OFFSETS_TOPIC, GroupDriver
+from kafkalite.coordinators.service import OFFSETS_TOPIC, GroupCoordinatorService
 from kafkalite.node import Node
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.log.log import PartitionLog
@@ -47,12 +47,12 @@ class Token:
 @pytest.fixture
 async def node(tmp_path: Path) -> Node:
     config = load(listen=["127.0.0.1:0"], data=tmp_path, settings=["offsets.topic.num.partitions=2"])
-    made = Node(config, Deadlines())
+    made = Node(config, TimerQueue())
     made.create_topic("t", 1, {})
     return made
 
 
-def commit(driver: GroupDriver, offset: int) -> Token:
+def commit(driver: GroupCoordinatorService, offset: int) -> Token:
     token = Token()
     request = OffsetCommitRequest(
         group_id="g",
@@ -70,7 +70,7 @@ def commit(driver: GroupDriver, offset: int) -> Token:
     return token
 
 
-def committed(driver: GroupDriver) -> int:
+def committed(driver: GroupCoordinatorService) -> int:
     view = driver.coordinator.group("g")
     assert view is not None
     [(_, offset)] = view.offsets.items()
@@ -99,7 +99,7 @@ async def test_what_was_committed_is_there_after_a_restart(node: Node) -> None:
     assert isinstance(response, OffsetCommitResponse)
     assert response.topics[0].partitions[0].error_code == ErrorCode.NONE
     node.close()
-    again = Node(node.config, Deadlines())
+    again = Node(node.config, TimerQueue())
     assert committed(again.groups) == 5
     again.close()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kafkalite.coordinators.groups import group
+from kafkalite.coordinators.groups.classic import group
 from tests.groups.golden.scenarios import Replay, java_leader, scenarios
 
 SCENARIOS = Path(__file__).parent / "golden" / "group_scenarios.jsonl.gz"

@@ -335,6 +335,34 @@ def test_flush_messages_syncs_before_the_append_returns(open_log, append):
     assert log.recovery_point == 2
 
 
+def test_bytes_available_spans_segments(open_log, append):
+    log = open_log({"internal.segment.bytes": "200"})
+    for _ in range(10):
+        append(log, b"v" * 40)
+    size = log.segments[0].size
+    assert len(log.segments) > 4
+    assert log.bytes_available(0, 10) == log.size
+    assert log.bytes_available(0, log.segments[1].base_offset) == size
+    assert log.bytes_available(log.segments[1].base_offset, 99) == log.size - size
+    assert log.bytes_available(10, 10) == 0
+    for offset in range(10):
+        one = len(log.read(offset, max_bytes=1).read())
+        assert log.bytes_available(offset, offset + 1) == one
+    assert log.on_same_segment(0, log.segments[1].base_offset - 1)
+    assert not log.on_same_segment(0, log.segments[1].base_offset)
+
+
+def test_each_offset_has_the_epoch_that_wrote_it(open_log, append):
+    log = open_log()
+    log.start_epoch(3)
+    assert log.epoch_for_offset(0) == 3
+    append(log, b"a")
+    log.start_epoch(5)
+    append(log, b"b")
+    log.start_epoch(6)
+    assert [log.epoch_for_offset(offset) for offset in range(3)] == [3, 5, 6]
+
+
 def test_truncation_drops_batches_and_what_is_known_of_them(open_log, append, read_all):
     log = open_log({"internal.segment.bytes": "500", "index.interval.bytes": "100"})
     for number in range(30):

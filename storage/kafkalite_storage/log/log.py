@@ -175,6 +175,33 @@ class PartitionLog(LogWriter):
             raise StorageFailure(f"{self.directory}: {error}") from error
         return NOTHING
 
+    def bytes_available(self, offset: int, up_to: int) -> int:
+        """Return the bytes of the batches from the one that holds offset to before the offset up_to, in all segments.
+
+        Raises StorageFailure, and DamagedLog where the batches on the way do not follow each other.
+        """
+        up_to = min(up_to, self.log_end_offset)
+        if offset >= up_to:
+            return 0
+        segments = self._segments.all
+        with storage_failures(self.directory):
+            first = self._segments.number_at(offset)
+            last = self._segments.number_at(up_to)
+            begin = segments[first].locate(offset)
+            end = None if up_to == self.log_end_offset else segments[last].locate(up_to)
+            # Without a batch there, which is only so after compaction, nothing follows in that segment.
+            start = segments[first].size if begin is None else begin[0]
+            stop = segments[last].size if end is None else end[0]
+            return sum(segment.size for segment in segments[first:last]) - start + stop
+
+    def on_same_segment(self, offset: int, other: int) -> bool:
+        """Return whether two offsets belong to one segment."""
+        return self._segments.number_at(offset) == self._segments.number_at(other)
+
+    def epoch_for_offset(self, offset: int) -> int:
+        """Return the leader epoch that wrote an offset, at the log's end the one that will; -1 if it is not known."""
+        return self.leader_epoch if offset >= self.log_end_offset else self._epochs.epoch_of(offset)
+
     def offset_for_timestamp(self, timestamp: int) -> TimestampOffset | None:
         """Find the first record not older than a time in milliseconds, also inside compressed batches."""
         with storage_failures(self.directory):

@@ -272,7 +272,9 @@ class Broker:
         path = self.config.data_dir / SNAPSHOTS / f"fork-{self._images}"
         handover = fork_directory(snapshot, str(path))
         listen = tuple(HostPort(address.host, 0) for address in self.config.listen)
-        config = replace(self.config, data_dir=path, listen=listen, advertise=None, advertise_outside=None)
+        config = replace(
+            self.config, data_dir=path, listen=listen, advertise=None, advertise_by_port={}, advertise_outside=None
+        )
         return Broker(config, clock=clock, file_system=snapshot.filesystem, handover=handover)
 
     async def __aenter__(self) -> Self:

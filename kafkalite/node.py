@@ -230,7 +230,7 @@ class Node:
         In a container that has an address for outside, it has found it there unless it is a container's neighbour.
         ``client_host`` is the client's address with Kafka's slash in front of it, ``local`` the one that it dialled.
         """
-        advertise = self.config.advertise
+        advertise = self.config.advertise_by_port.get(local[1], self.config.advertise)
         if advertise is None and self.outside is not None:
             from kafkalite.neighbours import Routes
 

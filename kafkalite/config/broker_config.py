@@ -13,14 +13,16 @@ from kafkalite.config.setting import Setting
 class BrokerConfig:
     """Checked values of all honoured properties, under Kafka's names; times are seconds, sizes bytes.
 
-    Made by `kafkalite.config.load`, which knows the defaults; vary one with `dataclasses.replace`.
+    `kafkalite.config.load` returns one with all defaults; vary it with `dataclasses.replace`.
     """
 
     node_id: int
     listen: tuple[HostPort, ...]
     advertise: HostPort | None
+    advertise_by_port: Mapping[int, HostPort]
+    """The addresses of listeners that have one of their own, by the port that they listen on."""
     advertise_outside: HostPort | None
-    """For clients that do not come from a network of the container; that it is a container is what this says."""
+    """For clients that do not come from a network of the container; set only in a container."""
     data_dir: Path
 
     auto_create_topics_enable: bool
@@ -57,8 +59,8 @@ class BrokerConfig:
     `kafkalite_storage` derives the configuration of a topic from them."""
 
     topics: tuple[InitialTopic, ...]
-    """The topics that are there from the start."""
+    """The topics to create at start."""
     given: Mapping[str, Setting]
     """The properties that were set, and where."""
     warnings: tuple[str, ...]
-    """What whoever starts the broker should know about these settings."""
+    """What the user should know about these settings."""

@@ -1,15 +1,19 @@
-"""What DescribeConfigs tells about the broker."""
+"""The broker's properties as DescribeConfigs shows them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import dropwhile
+from typing import Final
 
 from kafkalite.config.broker_config import BrokerConfig
-from kafkalite.config.dynamic import is_dynamic, rivals_of
+from kafkalite.config.listeners import with_protocols
 from kafkalite.config.property import Property
-from kafkalite.config.table import PROPERTIES
+from kafkalite.config.table import PROPERTIES, names_for_same_value
 from kafkalite_storage.configs.values import ConfigType, format_value
+
+_LISTENERS: Final = ("listeners", "advertised.listeners")
+_MIN_IN_SYNC: Final = "min.insync.replicas"
 
 
 class ConfigSource(IntEnum):
@@ -24,7 +28,7 @@ class ConfigSource(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigSynonym:
-    """A property that could supply a value, and the one it has."""
+    """A property that could supply a value, and the value it has."""
 
     name: str
     value: str | None
@@ -35,7 +39,7 @@ class ConfigSynonym:
 class ConfigDescription:
     """One property as DescribeConfigs shows it; `synonyms` are those with a value, strongest first.
 
-    Of one that nobody knows the type is None.
+    The type of an unknown property is None. A sensitive one has no values.
     """
 
     name: str
@@ -50,7 +54,7 @@ class ConfigDescription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerValues:
-    """Where the values of a broker's properties come from: its start, and what was changed for it or for all."""
+    """The sources of a broker's properties: its start, and changes at run time of this broker or of all brokers."""
 
     config: BrokerConfig
     dynamic: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -58,46 +62,46 @@ class BrokerValues:
 
 
 def describe(values: BrokerValues) -> list[ConfigDescription]:
-    """Describe all properties, ordered by name. None is sensitive."""
+    """Describe all properties, ordered by name."""
     return [_describe(values, PROPERTIES[name]) for name in sorted(PROPERTIES)]
 
 
 def describe_dynamic_defaults(values: BrokerValues) -> list[ConfigDescription]:
-    """Describe what was changed for all brokers; one that nobody knows may be a secret."""
+    """Describe the values that apply to all brokers; the value of an unknown property may be a secret."""
     source = ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG
     described: list[ConfigDescription] = []
-    for name, value in values.dynamic_default.items():
+    for name, value in _for_all_brokers(values).items():
         known = PROPERTIES.get(name)
+        sensitive = known is None or known.sensitive
+        shown = None if sensitive else value
         described.append(
             ConfigDescription(
                 name=name,
-                value=None if known is None else value,
+                value=shown,
                 source=source,
                 type=None if known is None else known.type,
                 doc="" if known is None else known.doc,
-                synonyms=(ConfigSynonym(name=name, value=None if known is None else value, source=source),),
+                synonyms=(ConfigSynonym(name=name, value=shown, source=source),),
                 read_only=known is None,
-                sensitive=known is None,
+                sensitive=sensitive,
             )
         )
     return described
 
 
 def synonyms_of(values: BrokerValues, described: Property) -> tuple[ConfigSynonym, ...]:
-    """List what gives a property its value, the strongest first, beginning with its own name as Kafka does.
+    """Return the sources of a property's value, strongest first, from its own name on, as Kafka does.
 
     So a log.retention.ms that only follows from log.retention.hours has no synonyms.
     """
-    names = rivals_of(described)
-    given = {name: values.config.given[name].text for name in names if name in values.config.given}
-    static = {name: format_value(PROPERTIES[name].parse(text)) for name, text in given.items()}
+    names = names_for_same_value(described)
     defaults = {name: format_value(default) for name in names if (default := PROPERTIES[name].default) is not None}
     found = [
-        ConfigSynonym(name=name, value=place[name], source=source)
+        ConfigSynonym(name=name, value=None if described.sensitive else place[name], source=source)
         for source, place in (
             (ConfigSource.DYNAMIC_BROKER_CONFIG, values.dynamic),
-            (ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG, values.dynamic_default),
-            (ConfigSource.STATIC_BROKER_CONFIG, static),
+            (ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG, _for_all_brokers(values)),
+            (ConfigSource.STATIC_BROKER_CONFIG, _static(values.config, names)),
             (ConfigSource.DEFAULT_CONFIG, defaults),
         )
         for name in names
@@ -106,15 +110,37 @@ def synonyms_of(values: BrokerValues, described: Property) -> tuple[ConfigSynony
     return tuple(dropwhile(lambda synonym: synonym.name != described.name, found))
 
 
+def _for_all_brokers(values: BrokerValues) -> Mapping[str, str]:
+    """Return the dynamic defaults; min.insync.replicas is one from the start, as in Kafka since KIP-966."""
+    if _MIN_IN_SYNC in values.dynamic_default:
+        return values.dynamic_default
+    static = _static(values.config, (_MIN_IN_SYNC,))
+    default = PROPERTIES[_MIN_IN_SYNC].default
+    assert default is not None
+    return {**values.dynamic_default, _MIN_IN_SYNC: static.get(_MIN_IN_SYNC, format_value(default))}
+
+
+def _static(config: BrokerConfig, names: tuple[str, ...]) -> dict[str, str]:
+    """Return the values from the start of the broker; node.id and broker.id are always among them, as in Kafka."""
+    given = {name: config.given[name].text for name in names if name in config.given}
+    static = {name: format_value(PROPERTIES[name].parse(text)) for name, text in given.items()}
+    if names[0] in ("node.id", "broker.id"):
+        static[names[0]] = str(config.node_id)
+    return {name: with_protocols(text) if name in _LISTENERS else text for name, text in static.items()}
+
+
 def _describe(values: BrokerValues, described: Property) -> ConfigDescription:
     synonyms = synonyms_of(values, described)
+    value = synonyms[0].value if synonyms else None
+    if described.name == "broker.id":
+        value = str(values.config.node_id)
     return ConfigDescription(
         name=described.name,
-        value=synonyms[0].value if synonyms else None,
+        value=value,
         source=synonyms[0].source if synonyms else ConfigSource.DEFAULT_CONFIG,
         type=described.type,
         doc=described.doc,
         synonyms=synonyms,
-        read_only=not is_dynamic(described),
-        sensitive=False,
+        read_only=not described.dynamic,
+        sensitive=described.sensitive,
     )

@@ -7,8 +7,8 @@ from typing import Final, cast
 
 from kafkalite.config.property import ConfigError
 from kafkalite.config.setting import flatten, text_of
+from kafkalite.config.toml_file import Place, TomlFile
 from kafkalite.record_json import bytes_of
-from kafkalite.toml_file import Place, TomlFile
 from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS, validate
 from kafkalite_storage.errors import InvalidConfig, InvalidTopic
 

@@ -1,28 +1,27 @@
-"""From settings to a BrokerConfig: precedence, types, and the rules between properties."""
+"""Load a BrokerConfig from settings: precedence, types, and the rules between properties."""
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from kafkalite import toml_file
-from kafkalite.config import initial_topics
+from kafkalite.config import initial_topics, without_effect
 from kafkalite.config.address import HostPort
 from kafkalite.config.broker_config import BrokerConfig
 from kafkalite.config.initial_topics import TOPICS_VARIABLE, InitialTopic
+from kafkalite.config.listeners import ListenerError, Listeners, resolve
 from kafkalite.config.property import ConfigError, Effect
 from kafkalite.config.setting import (
     Setting,
+    files_of,
     from_arguments,
     from_environment,
     from_file,
     from_program,
-    meant_for_kafkas_image,
 )
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
-from kafkalite.toml_file import TomlError, TomlFile
+from kafkalite.config.toml_file import TomlFile
 from kafkalite_storage.configs.topic_config import broker_defaults
 from kafkalite_storage.configs.values import ConfigValue, format_value
 from kafkalite_storage.errors import InvalidConfig
@@ -43,11 +42,12 @@ def load(
     data: str | Path | None = None,
     defaults: Mapping[str, str] | None = None,
 ) -> BrokerConfig:
-    """Make the configuration of a broker; raises ConfigError, whose message names the setting and its source.
+    """Load the configuration of a broker; raises ConfigError, whose message names the setting and its source.
 
-    The later one wins: Kafka's defaults, `defaults`, `file` (TOML, or a folder of such), `environment`, `settings`
-    (`key=value`), `properties`, and then the other four, which are the options of the same names. Topics, from `file`,
-    `environment` and `topics` (`NAME:PARTITIONS`), are described once each. Without `environment` none is read.
+    The later one wins: Kafka's defaults, `defaults`, `file` (Kafka's properties or TOML, or a folder of such files),
+    `environment`, `settings` (`key=value`), `properties`, and then the other four, which are the options of the same
+    names. Topics, from `file`, `environment` and `topics` (`NAME:PARTITIONS`), are described once each. Environment
+    variables are read from `environment` only.
     """
     options = (
         Setting("listeners", ",".join(listen), "--listen"),
@@ -55,12 +55,12 @@ def load(
         Setting(ADVERTISED_OUTSIDE, advertise_outside or "", "--advertise-outside"),
         Setting("log.dirs", "" if data is None else str(data), "--data"),
     )
-    files = [] if file is None else _read(file)
+    files = [] if file is None else files_of(file)
     environment = environment or {}
     given: dict[str, Setting] = {}
     for source in (
         (Setting(name, text, "default of a broker for tests") for name, text in (defaults or {}).items()),
-        *map(from_file, files),
+        *(from_file(each) for each in files),
         from_environment(environment),
         from_arguments(settings),
         from_program(properties or {}),
@@ -68,20 +68,11 @@ def load(
     ):
         given.update((setting.name, setting) for setting in source)
     described = initial_topics.merged([
-        *(topic for each in files for topic in initial_topics.from_file(each)),
+        *(topic for each in files if isinstance(each, TomlFile) for topic in initial_topics.from_file(each)),
         *initial_topics.from_list(environment.get(TOPICS_VARIABLE, ""), f"environment variable {TOPICS_VARIABLE}"),
         *(topic for each in topics for topic in initial_topics.from_list(each, "--topics")),
     ])  # fmt: skip
-    config = _broker_config(given, described)
-    return replace(config, warnings=(*config.warnings, *meant_for_kafkas_image(environment)))
-
-
-def _read(path: Path) -> list[TomlFile]:
-    """Read a file, or all of a folder in the order of their names."""
-    try:
-        return [toml_file.read(file) for file in (sorted(path.glob("*.toml")) if path.is_dir() else [path])]
-    except TomlError as error:
-        raise ConfigError(str(error)) from None
+    return _broker_config(given, described)
 
 
 class _Values:
@@ -114,12 +105,6 @@ class _Values:
         value = self.value(name)
         return value if isinstance(value, tuple) else ()
 
-    def addresses(self, name: str) -> tuple[HostPort, ...]:
-        try:
-            return tuple(HostPort.parse(text) for text in self.texts(name))
-        except ValueError as error:
-            raise self.problem(name, str(error)) from None
-
     def problem(self, name: str, what: str) -> ConfigError:
         origin = self.given[name].origin if name in self.given else "default"
         return ConfigError(f"{origin}: {name}: {what}")
@@ -132,14 +117,16 @@ def _parsed(setting: Setting) -> ConfigValue:
         raise ConfigError(f"{setting.origin}: {setting.name}: {error}") from None
 
 
-def _broker_config(given: Mapping[str, Setting], topics: tuple[InitialTopic, ...]) -> BrokerConfig:
+def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic, ...]) -> BrokerConfig:
+    given = {name: setting for name, setting in all_given.items() if name in PROPERTIES}
     values = _Values(given)
-    listen, advertise, outside = _listen(values), _advertise(values), _advertise_outside(values)
+    listeners, outside = _listeners(values), _advertise_outside(values)
     idle = values.seconds("connections.max.idle.ms")
     config = BrokerConfig(
         node_id=_node_id(values),
-        listen=listen,
-        advertise=advertise,
+        listen=listeners.listen,
+        advertise=listeners.advertise,
+        advertise_by_port=listeners.advertise_by_port,
         advertise_outside=outside,
         data_dir=_data_dir(values),
         auto_create_topics_enable=values.boolean("auto.create.topics.enable"),
@@ -168,8 +155,8 @@ def _broker_config(given: Mapping[str, Setting], topics: tuple[InitialTopic, ...
         log_retention_check_interval=values.seconds("log.retention.check.interval.ms"),
         log_defaults=_log_defaults(values),
         topics=topics,
-        given=MappingProxyType(dict(given)),
-        warnings=(*_without_effect(given), *_unreachable(listen, advertise or outside)),
+        given=MappingProxyType(given),
+        warnings=(*_without_effect(all_given, listeners), *_unreachable(listeners, outside)),
     )
     if config.group_min_session_timeout > config.group_max_session_timeout:
         least, most = "group.min.session.timeout.ms", "group.max.session.timeout.ms"
@@ -179,23 +166,16 @@ def _broker_config(given: Mapping[str, Setting], topics: tuple[InitialTopic, ...
     return config
 
 
-def _listen(values: _Values) -> tuple[HostPort, ...]:
-    addresses = values.addresses("listeners")
-    if not addresses:
-        raise values.problem("listeners", "at least one address is needed")
-    return addresses
-
-
-def _advertise(values: _Values) -> HostPort | None:
-    addresses = values.addresses("advertised.listeners")
-    if not addresses:
-        return None
-    address, *others = addresses
-    if others:
-        raise values.problem("advertised.listeners", "only one address can be advertised")
-    if address.is_wildcard or address.port == 0:
-        raise values.problem("advertised.listeners", f"clients cannot connect to {address}")
-    return address
+def _listeners(values: _Values) -> Listeners:
+    try:
+        return resolve(
+            values.texts("listeners"),
+            values.texts("advertised.listeners"),
+            protocols=str(values.value("listener.security.protocol.map")),
+            controllers=values.texts("controller.listener.names"),
+        )
+    except ListenerError as error:
+        raise values.problem(error.property, str(error)) from None
 
 
 def _advertise_outside(values: _Values) -> HostPort | None:
@@ -233,20 +213,29 @@ def _log_defaults(values: _Values) -> Mapping[str, str]:
     return MappingProxyType(defaults)
 
 
-def _without_effect(given: Mapping[str, Setting]) -> list[str]:
-    return [
-        f"{setting.origin}: {name} has no effect here: {PROPERTIES[name].doc}"
-        for name, setting in given.items()
-        if PROPERTIES[name].effect is Effect.NONE
-    ]
+def _without_effect(given: Mapping[str, Setting], listeners: Listeners) -> list[str]:
+    reasons = {
+        name: PROPERTIES[name].doc if name in PROPERTIES else without_effect.foreign(name) or ""
+        for name in given
+        if name not in PROPERTIES or PROPERTIES[name].effect is Effect.NONE
+    }
+    warnings: list[str] = []
+    if len(reasons) == 1:
+        ((name, reason),) = reasons.items()
+        warnings.append(f"{given[name].origin}: {name} has no effect here: {reason}")
+    elif reasons:
+        warnings.append(f"{len(reasons)} properties have no effect here: {', '.join(sorted(reasons))}")
+    if listeners.not_opened:
+        warnings.append(f"not listening on {', '.join(listeners.not_opened)}: there is no separate controller")
+    return warnings
 
 
-def _unreachable(listen: tuple[HostPort, ...], advertise: HostPort | None) -> list[str]:
-    if advertise is not None:
+def _unreachable(listeners: Listeners, outside: HostPort | None) -> list[str]:
+    if listeners.advertise or outside:
         return []
     return [
-        f"listening on {address} without --advertise: clients are told to connect to the address through "
-        "which they came, which fails behind a port mapping; whoever reaches it can read and write all data"
-        for address in listen
-        if not address.is_loopback
+        f"listening on {address} without --advertise: clients are sent to the address that they connected to, "
+        "which fails behind a port mapping; anyone who can reach it can read and write all data"
+        for address in listeners.listen
+        if not address.is_loopback and address.port not in listeners.advertise_by_port
     ]

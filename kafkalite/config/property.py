@@ -8,22 +8,24 @@ from kafkalite_storage.errors import InvalidConfig
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the message names the source of the problem, for whoever wrote it."""
+    """The configuration cannot be used; the message names the source of the setting."""
 
 
 class Effect(Enum):
-    """What setting a property does here."""
+    """What a property does here."""
 
     HONOURED = "honoured"
     TOPIC_DEFAULT = "topic default"
     """Honoured as the default of a topic's own configuration."""
     NONE = "no effect"
-    """Accepted so that settings written for Kafka can be used as they are, and answered with a warning."""
+    """Accepted with a warning, so that settings written for Kafka can be used unchanged."""
+    REFUSED = "refused"
+    """Only the default is accepted: to ignore another value would be dangerous."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Property:
-    """One broker property; `default` is None where nothing applies, or else another property."""
+    """One broker property; `default` is None where nothing or another property applies."""
 
     name: str
     type: ConfigType
@@ -34,6 +36,13 @@ class Property:
     rule: Rule = any_value
     topic_config: str | None = None
     """The topic's configuration whose default this property sets."""
+    dynamic: bool = False
+    """Whether it may be changed while the broker runs (KIP-226)."""
+
+    @property
+    def sensitive(self) -> bool:
+        """Whether the value is a secret."""
+        return self.type is ConfigType.PASSWORD
 
     def parse(self, text: str) -> ConfigValue:
         """Read and check a value; raises ValueError with what is wrong, without the property's name."""
@@ -44,6 +53,8 @@ class Property:
         problem = self.rule(value)
         if problem is not None:
             raise ValueError(f"{text!r} is not allowed: it {problem}")
+        if self.effect is Effect.REFUSED and value != self.default:
+            raise ValueError(f"{text!r} is not allowed: {self.doc}")
         return value
 
 
@@ -55,4 +66,6 @@ _KINDS = {
     ConfigType.LONG: "a whole number of 64 bits",
     ConfigType.DOUBLE: "a number",
     ConfigType.LIST: "a list",
+    ConfigType.CLASS: "a class",
+    ConfigType.PASSWORD: "a password",
 }

@@ -15,21 +15,41 @@ _HEAD: Final = f"""\
 
 # Configuration
 
-kafkalite is configured by Kafka's own broker properties, and by a few that Kafka does not have, whose names begin
-with `kafkalite.`. A value comes from the last of these that has one:
+kafkalite knows every broker property of Kafka 4.4.0, and a few of its own, whose names begin with `kafkalite.`.
+A property either acts, or is accepted with a warning that it has no effect, or is refused with the reason.
+The last of these sources that sets a property wins:
 
-1. the default in the tables below;
-2. a TOML file, or a folder of `*.toml` in the order of their names: `kafkalite serve --config FILE`, or the environment
-   variable `KAFKALITE_CONFIG`;
-3. environment variables: `{ENVIRONMENT_PREFIX}` and the property's name in capitals, with `_` for `.`,
-   so that `{variable("log.segment.bytes")}` sets `log.segment.bytes`;
-4. `--set key=value`, which may be given many times;
-5. the options `--listen`, `--advertise`, `--advertise-outside` and `--data`, which stand for `listeners`,
-   `advertised.listeners`, `kafkalite.advertised.outside` and `log.dirs`. Their environment variables
-   `KAFKALITE_LISTEN`, `KAFKALITE_ADVERTISE`, `KAFKALITE_ADVERTISE_OUTSIDE` and `KAFKALITE_DATA` belong to step 3.
+1. the defaults in the tables below;
+2. files: `kafkalite serve --config FILE`, or the environment variable `KAFKALITE_CONFIG`. A file is in Kafka's own
+   format (`server.properties`) or TOML; a folder is read file by file, `*.properties` and `*.toml`, ordered by name;
+3. environment variables, in this order:
+   - `KAFKALITE_LISTEN`, `KAFKALITE_ADVERTISE`, `KAFKALITE_ADVERTISE_OUTSIDE` and `KAFKALITE_DATA`, short for the
+     properties in step 5;
+   - variables for the images of Apache Kafka, Confluent and Bitnami: `KAFKA_NUM_PARTITIONS` or
+     `KAFKA_CFG_NUM_PARTITIONS` sets `num.partitions`. A variable that names no property is ignored;
+   - `{ENVIRONMENT_PREFIX}` and the property's name in capitals, with `_` for `.`:
+     `{variable("log.segment.bytes")}` sets `log.segment.bytes`;
+4. `--set key=value`, which may be repeated;
+5. the options `--listen`, `--advertise`, `--advertise-outside` and `--data`, for `listeners`,
+   `advertised.listeners`, `kafkalite.advertised.outside` and `log.dirs`.
 
-An unknown property and a value that is not allowed stop the start with an error that says where the setting
-stands.
+An unknown property, or a value that is not allowed, is an error that names the file and line, variable or option.
+
+## Kafka's own files
+
+`config/server.properties` of Apache Kafka, and the variables of most compose files, start a broker unchanged:
+
+```properties
+listeners=INTERNAL://:29092,EXTERNAL://:9092,CONTROLLER://:9093
+advertised.listeners=INTERNAL://kafka:29092,EXTERNAL://localhost:9092
+listener.security.protocol.map=INTERNAL:PLAINTEXT,EXTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+```
+
+Each listener sends its clients to its own advertised address. Controllers' listeners are not opened, because there is
+no separate controller. Listeners with SSL or SASL are refused, and so is an authorizer: kafkalite has no security yet.
+
+## TOML
 
 A TOML file uses dotted keys, quoted keys, or tables:
 
@@ -42,8 +62,8 @@ segment.bytes = 1048576
 retention.hours = 24
 ```
 
-A file may also describe topics, which are there before the first client is: their partitions, their configurations, and
-records to begin with, whose values are texts, or tables that become JSON. A topic that exists is left as it is.
+It may also describe topics to create at start: partitions, configurations, and initial records, whose values are
+strings, or tables that become JSON. A topic that exists is not changed.
 
 ```toml
 [topics.orders]
@@ -56,20 +76,18 @@ records = [
 ```
 
 Topics without more to say come from `--topics orders:3,clicks:6` or `KAFKALITE_TOPICS`; without a number they have
-`num.partitions`. No topic is described twice.
+`num.partitions`. A topic may be described only once.
 
-Where Kafka has several properties for one thing (`log.retention.ms`, `.minutes`, `.hours`), the one with the
-finest unit wins, wherever it is set.
+Where Kafka has several properties for one value (`log.retention.ms`, `.minutes`, `.hours`), the one with the
+finest unit wins, regardless of its source.
 """
 
 _INTRODUCTIONS: Final = {
-    "Defaults of topics": (
-        "What a topic does where it has no configuration of its own. Each property is the default of the\n"
-        "topic configuration beside it."
-    ),
+    "Defaults of topics": ("Each property is the default of the topic configuration beside it."),
+    "Refused": "Only the default of these properties is accepted.",
     "Accepted without effect": (
-        "Settings written for Kafka can be used as they are: these properties are accepted, and answered\n"
-        "with a warning that they change nothing here."
+        "These properties are accepted, with one warning at start. So are properties that Kafka 4 removed, such as\n"
+        "`inter.broker.protocol.version`, and all that begin with `zookeeper.`, `listener.name.` or `confluent.`."
     ),
 }
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.config.dynamic import check_changes
-from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
+from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES, check_changes
 from kafkalite.handlers import topic_names
 from kafkalite.handlers.describe_configs import ResourceType
 from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS

@@ -1,7 +1,14 @@
 """What DescribeConfigs will tell about the broker."""
 
 from kafkalite.config import BrokerConfig, load
-from kafkalite.config.description import BrokerValues, ConfigDescription, ConfigSource, ConfigSynonym, describe
+from kafkalite.config.description import (
+    BrokerValues,
+    ConfigDescription,
+    ConfigSource,
+    ConfigSynonym,
+    describe,
+    describe_dynamic_defaults,
+)
 from kafkalite.config.table import PROPERTIES
 from kafkalite_storage.configs.values import ConfigType
 
@@ -62,3 +69,34 @@ def test_defaults_of_topics_can_be_changed_and_addresses_cannot() -> None:
     assert not properties["log.retention.ms"].read_only
     assert properties["log.retention.hours"].read_only
     assert properties["listeners"].read_only
+
+
+def test_listeners_are_told_with_their_protocol() -> None:
+    properties = described(load(listen=["127.0.0.1:1", "[::1]:2"], advertise="broker.test:9"))
+    assert properties["listeners"].value == "PLAINTEXT://127.0.0.1:1,PLAINTEXT://[::1]:2"
+    advertised = properties["advertised.listeners"]
+    assert (advertised.value, advertised.source) == ("PLAINTEXT://broker.test:9", ConfigSource.STATIC_BROKER_CONFIG)
+
+
+def test_the_id_of_the_node_is_told_under_both_names_as_kafka_does() -> None:
+    for settings in ([], ["node.id=1"], ["broker.id=1"]):
+        properties = described(load(settings=settings))
+        for name in ("node.id", "broker.id"):
+            assert (properties[name].value, properties[name].source) == ("1", ConfigSource.STATIC_BROKER_CONFIG)
+
+
+def test_min_insync_replicas_is_a_dynamic_default_from_the_start_as_in_kafka() -> None:
+    values = BrokerValues(config=load(settings=["min.insync.replicas=2"]))
+    (described,) = [description for description in describe(values) if description.name == "min.insync.replicas"]
+    assert [(synonym.value, synonym.source) for synonym in described.synonyms] == [
+        ("2", ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG),
+        ("2", ConfigSource.STATIC_BROKER_CONFIG),
+        ("1", ConfigSource.DEFAULT_CONFIG),
+    ]
+    assert [description.name for description in describe_dynamic_defaults(values)] == ["min.insync.replicas"]
+
+
+def test_secrets_are_not_told() -> None:
+    password = described(load(settings=["ssl.key.password=secret"]))["ssl.key.password"]
+    assert password.sensitive
+    assert "secret" not in repr(password)

@@ -117,7 +117,7 @@ def test_an_unknown_property_suggests_the_nearest_name() -> None:
 
 
 def test_a_topics_configuration_leads_to_the_brokers_property() -> None:
-    assert problem(settings=["segment.bytes=1"]).endswith("whose default is the property log.segment.bytes")
+    assert problem(settings=["segment.bytes=1"]).endswith("its default is the property log.segment.bytes")
 
 
 @pytest.mark.parametrize(
@@ -198,13 +198,11 @@ def test_loopback_needs_no_warning(address: str) -> None:
     assert str(config.listen[0]) == address
 
 
-def test_variables_for_kafkas_own_image_change_nothing_and_are_told_of() -> None:
+def test_variables_for_kafkas_images_set_properties() -> None:
     # KAFKA_PORT is what an orchestrator says of a service named kafka, KAFKA_HEAP_OPTS is for a JVM.
     environment = {"KAFKA_NUM_PARTITIONS": "6", "KAFKA_PORT": "tcp://10.0.0.1:9092", "KAFKA_HEAP_OPTS": "-Xmx1G"}
     config = load(environment=environment)
-    assert config.num_partitions == 1
-    (warning,) = config.warnings
-    assert warning == (
-        "environment variable KAFKA_NUM_PARTITIONS is for Apache Kafka's image: "
-        "here KAFKALITE_SET_NUM_PARTITIONS is read"
-    )
+    assert config.num_partitions == 6
+    assert config.warnings == ()
+    assert load(environment={"KAFKA_CFG_NUM_PARTITIONS": "4"}).num_partitions == 4
+    assert load(environment={**environment, "KAFKALITE_SET_NUM_PARTITIONS": "7"}).num_partitions == 7

@@ -13,17 +13,15 @@ from kafkalite_storage.configs.values import format_value
 
 GOLDEN = Path(__file__).parent / "golden" / "kafka_broker_properties.tsv"
 KAFKA = {
-    name: (kind, None if default == "null" else default)
-    for name, kind, default in (line.split("\t") for line in GOLDEN.read_text().splitlines())
+    name: (kind, None if default == "null" else default, changes == "dynamic")
+    for name, kind, default, changes, _ in (line.split("\t") for line in GOLDEN.read_text().splitlines())
 }
 
 OUR_OWN = "kafkalite."
 KAFKAS = sorted(name for name in PROPERTIES if not name.startswith(OUR_OWN))
 
 DEFAULTS_THAT_DIFFER_ON_PURPOSE = {
-    "broker.id": "Kafka says -1 for 'not set'",
     "group.initial.rebalance.delay.ms": "nobody's test should wait three seconds",
-    "listener.security.protocol.map": "there is one protocol",
     "listeners": "a broker without access control listens on loopback only",
     "log.dir": "the data directory lies where the broker is started",
     "node.id": "Kafka demands one",
@@ -48,6 +46,18 @@ def test_every_default_is_kafkas_unless_it_differs_on_purpose(name: str) -> None
     assert (text != KAFKA[name][1]) == (name in DEFAULTS_THAT_DIFFER_ON_PURPOSE)
 
 
+def test_every_property_of_kafka_is_known() -> None:
+    assert sorted(KAFKA) == KAFKAS
+
+
+CHANGED_AT_START_ONLY = {"listener.security.protocol.map", "listeners", "max.connections", "producer.id.expiration.ms"}
+
+
+@pytest.mark.parametrize("name", KAFKAS)
+def test_what_may_change_at_run_time_is_as_in_kafka(name: str) -> None:
+    assert PROPERTIES[name].dynamic == (KAFKA[name][2] and name not in CHANGED_AT_START_ONLY)
+
+
 @pytest.mark.parametrize("name", sorted(PROPERTIES))
 def test_every_default_is_a_value_that_could_be_set(name: str) -> None:
     default = PROPERTIES[name].default
@@ -59,7 +69,7 @@ def test_every_default_is_a_value_that_could_be_set(name: str) -> None:
 def test_every_property_can_be_set_through_the_environment(name: str) -> None:
     default = PROPERTIES[name].default
     text = (
-        ("127.0.0.1:1" if "advertised" in name or "listeners" in name else "1")
+        ("127.0.0.1:1" if "listeners" in name or "outside" in name else "1")
         if default is None
         else format_value(default)
     )
@@ -69,6 +79,9 @@ def test_every_property_can_be_set_through_the_environment(name: str) -> None:
 
 def test_every_honoured_property_reaches_a_field_of_the_configuration() -> None:
     elsewhere = {
+        "controller.listener.names": "listen",
+        "listener.security.protocol.map": "listen",
+        "process.roles": "node_id",
         "broker.id": "node_id",
         "listeners": "listen",
         "advertised.listeners": "advertise",
@@ -76,7 +89,7 @@ def test_every_honoured_property_reaches_a_field_of_the_configuration() -> None:
         "log.dirs": "data_dir",
         "log.dir": "data_dir",
     }
-    derived = {"log_defaults", "topics", "given", "warnings"}
+    derived = {"advertise_by_port", "log_defaults", "topics", "given", "warnings"}
     reached = {
         elsewhere.get(name, name.removeprefix(OUR_OWN).removesuffix(".ms").removesuffix(".minutes").replace(".", "_"))
         for name, property_ in PROPERTIES.items()

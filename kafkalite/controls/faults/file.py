@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from kafkalite import toml_file
+from kafkalite.config import toml_file
 from kafkalite.controls.faults.words import FaultError, fault_of
 
 if TYPE_CHECKING:

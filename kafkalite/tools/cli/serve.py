@@ -61,7 +61,7 @@ log = logging.getLogger("kafkalite.serve")
     metavar="FILE",
     envvar="KAFKALITE_CONFIG",
     type=click.Path(path_type=Path),
-    help="TOML file of broker properties and topics, or a folder of such files.",
+    help="File of broker properties in Kafka's format or TOML (with topics, too), or a folder of such files.",
 )
 @click.option(
     "--topics",

@@ -30,6 +30,8 @@ class ConfigType(IntEnum):
     LONG = 5
     DOUBLE = 6
     LIST = 7
+    CLASS = 8
+    PASSWORD = 9
 
 
 def any_value(_: ConfigValue) -> str | None:
@@ -79,7 +81,7 @@ def parse_value(name: str, kind: ConfigType, text: str) -> ConfigValue:
         if text.lower() in ("true", "false"):
             return text.lower() == "true"
         raise InvalidConfig(f"Invalid value {text} for configuration {name}: must be true or false")
-    if kind is ConfigType.STRING:
+    if kind in (ConfigType.STRING, ConfigType.CLASS, ConfigType.PASSWORD):
         return text
     if kind is ConfigType.LIST:
         return tuple(item.strip() for item in text.split(",")) if text else ()

@@ -12,13 +12,21 @@ from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.background.flusher import LogFlusher
+from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, internal_topic, missing_configs
 from kafkalite.config.address import HostPort
 from kafkalite.config.table import ADVERTISED_OUTSIDE
 from kafkalite.coordinators.service import GroupCoordinatorService
 from kafkalite.errors import StartError
 from kafkalite.fetches.sessions import FetchSessions, TopicKey
 from kafkalite.fetches.waiting import PendingFetches
-from kafkalite_storage.errors import DataDirectoryCorrupt, DataDirectoryInUse, StorageError, UnsupportedFormat
+from kafkalite_storage.errors import (
+    DataDirectoryCorrupt,
+    DataDirectoryInUse,
+    InvalidTopic,
+    StorageError,
+    UnsupportedFormat,
+)
+from kafkalite_storage.metadata.topics import METADATA_TOPIC
 from kafkalite_storage.storage import Storage
 
 if TYPE_CHECKING:
@@ -103,7 +111,16 @@ class Node:
             raise StartError(str(error)) from None
         except (OSError, StorageError) as error:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
-        self.groups = GroupCoordinatorService(self.storage, config, deadlines, self.wall_ms, self.flusher)
+        self._create_after_request: dict[str, None] = {}
+        self._repair_internal_topics()
+        self.groups = GroupCoordinatorService(
+            self.storage,
+            config,
+            deadlines,
+            self.wall_ms,
+            self.flusher,
+            partial(self.ensure_internal_topic, OFFSETS_TOPIC),
+        )
 
     # Partitions
 
@@ -169,12 +186,55 @@ class Node:
 
     def auto_create_topic(self, name: str) -> Topic:
         """Create a topic that a client asked about, with the broker's defaults. Raises StorageError."""
+        if internal_topic(name, self.config) is not None:
+            return self.ensure_internal_topic(name)
+        if name == METADATA_TOPIC:
+            raise InvalidTopic(f"Creation of internal topic {name} is prohibited.")
+        twin = self.colliding_topic(name)
+        if twin is not None:
+            raise InvalidTopic(f"Topic '{name}' collides with existing topic: {twin}")
         return self.create_topic(name, self.config.num_partitions, {})
+
+    def auto_create_topic_later(self, name: str) -> None:
+        """Create a topic once the reply to the current request is under way (:meth:`after_request`)."""
+        self._create_after_request[name] = None
+
+    def ensure_internal_topic(self, name: str) -> Topic:
+        """Return an internal topic, creating it as Kafka does if it does not exist. Raises StorageError."""
+        existing = self.storage.topics.get(name)
+        if existing is not None:
+            return existing
+        wanted = internal_topic(name, self.config)
+        assert wanted is not None, name
+        return self.create_topic(name, wanted.partitions, wanted.configs)
+
+    def colliding_topic(self, name: str) -> str | None:
+        """Return a topic whose metrics would have the same name: '.' and '_' are one character there."""
+        if "." not in name and "_" not in name:
+            return None
+        flat = name.replace(".", "_")
+        return next((other for other in self.storage.topics if other != name and other.replace(".", "_") == flat), None)
+
+    def _repair_internal_topics(self) -> None:
+        """Set what an internal topic that an earlier release created as a user's topic does not set.
+
+        Its number of partitions stays: groups are found by a hash over it, so that another number would hide what was
+        committed, and any number serves.
+        """
+        for topic in tuple(self.storage.topics.values()):
+            missing = missing_configs(topic.name, topic.configs, self.config)
+            if missing:
+                self.storage.alter_configs(topic.name, missing, now_ms=self.wall_ms())
+                told = ", ".join(f"{name}={value}" for name, value in missing.items())
+                log.warning("internal topic %s lacked configurations, now set: %s", topic.name, told)
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic and the offsets committed for it; fetches that wait for it learn so. Raises StorageError."""
         self.storage.delete_topic(name, now_ms=self.wall_ms())
-        self.groups.topic_deleted(name)
+        if name == OFFSETS_TOPIC:
+            self.groups.offsets_topic_deleted()
+        else:
+            self.groups.topic_deleted(name)
         self.pending_fetches.changed(name)
 
     def create_partitions(self, name: str, total: int) -> None:
@@ -248,6 +308,14 @@ class Node:
     def after_request(self) -> None:
         """Do what a request left to be done once its own reply was under way."""
         self.pending_fetches.complete_ready()
+        if self._create_after_request:
+            names, self._create_after_request = self._create_after_request, {}
+            for name in names:
+                try:
+                    if name not in self.storage.topics:
+                        self.auto_create_topic(name)
+                except StorageError as error:
+                    log.warning("cannot create topic %s automatically: %s", name, error)
 
     def checkpoint(self) -> None:
         """Sync the logs and note how far they are, so that the next start has less to check; may run in a thread."""

@@ -26,6 +26,7 @@ class BrokerConfig:
     data_dir: Path
 
     auto_create_topics_enable: bool
+    auto_create_topics_immediately: bool
     delete_topic_enable: bool
     num_partitions: int
 

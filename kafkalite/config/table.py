@@ -83,6 +83,8 @@ _HONOURED: Final = [
     *_rows("Topics", (
         ("auto.create.topics.enable", BOOLEAN, True, any_value,
          "Whether to create a topic that a client asks for, if the client allows it."),
+        ("kafkalite.auto.create.topics.immediately", BOOLEAN, False, any_value,
+         "Whether the answer that creates a topic describes it; otherwise, as in Kafka, only the next one does."),
         ("delete.topic.enable", BOOLEAN, True, any_value,
          "Whether clients may delete topics."),
         ("num.partitions", INT, 1, Between(1),

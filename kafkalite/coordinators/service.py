@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 log = getLogger("kafkalite.groups")
 
 OFFSETS_TOPIC: Final = "__consumer_offsets"
-_CONFIGS: Final = {"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "104857600"}
 
 
 class GroupCoordinatorService:
@@ -48,12 +47,14 @@ class GroupCoordinatorService:
         deadlines: TimerQueue,
         wall_ms: Callable[[], int],
         commits: LogFlusher,
+        ensure_offsets_topic: Callable[[], object],
     ) -> None:
         self._storage = storage
         self._config = config
         self._deadlines = deadlines
         self._wall_ms = wall_ms
         self._commits = commits
+        self._ensure_offsets_topic = ensure_offsets_topic
         self._alarm: Timer | None = None
         self._held = DelayedHeartbeats(deadlines, config.group_heartbeat_hold)
         self._loaded: GroupCoordinator | None = None
@@ -83,10 +84,7 @@ class GroupCoordinatorService:
 
     def prepare(self) -> None:
         """Create the topic that offsets are committed to, if it does not exist. Raises StorageError."""
-        if OFFSETS_TOPIC not in self._storage.topics:
-            self._storage.create_topic(
-                OFFSETS_TOPIC, self._config.offsets_topic_num_partitions, _CONFIGS, now_ms=self._wall_ms()
-            )
+        self._ensure_offsets_topic()
 
     def perform(self, effects: CoordinatorResult) -> None:
         """Write the records, then send the replies; where `flush.messages` asks for it, once all is on disk."""
@@ -194,6 +192,10 @@ class GroupCoordinatorService:
 
     def _overruled(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
         return assignments if self.overrule is None else self.overrule(group, assignments)
+
+    def offsets_topic_deleted(self) -> None:
+        """Forget all groups and offsets, and cut off the clients that wait for an answer."""
+        self._forget(f"{OFFSETS_TOPIC} was deleted")
 
     def topic_deleted(self, name: str) -> None:
         """Forget the offsets that were committed for a topic."""

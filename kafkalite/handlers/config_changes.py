@@ -9,11 +9,12 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES, check_changes
-from kafkalite.handlers import topic_names
 from kafkalite.handlers.describe_configs import ResourceType
+from kafkalite.handlers.handling import RefusedError
 from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS
 from kafkalite_storage.configs.values import ConfigType, format_value
 from kafkalite_storage.errors import InvalidConfig, StorageError
+from kafkalite_storage.metadata.topics import check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
@@ -67,12 +68,6 @@ class Outcome:
     error_message: str | None = None
 
 
-class _RefusedError(Exception):
-    def __init__(self, code: ErrorCode, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
 def alter(node: Node, alterations: Sequence[Alteration], *, validate_only: bool) -> list[Outcome]:
     """Change each resource as a whole or not at all, or only tell what would come of it."""
     times = Counter((alteration.resource_type, alteration.resource_name) for alteration in alterations)
@@ -84,15 +79,13 @@ def alter(node: Node, alterations: Sequence[Alteration], *, validate_only: bool)
             _check_steps(alteration.steps)
             _RESOURCES.get(alteration.resource_type, _unknown)(node, alteration, validate_only)
             outcomes.append(Outcome(alteration=alteration))
-        except _RefusedError as refusal:
-            outcomes.append(Outcome(alteration=alteration, error_code=refusal.code, error_message=str(refusal)))
-        except StorageError as error:
+        except (RefusedError, StorageError) as error:
             outcomes.append(Outcome(alteration=alteration, error_code=error.code, error_message=str(error)))
     return outcomes
 
 
-def _invalid(reason: str) -> _RefusedError:
-    return _RefusedError(ErrorCode.INVALID_REQUEST, reason)
+def _invalid(reason: str) -> RefusedError:
+    return RefusedError(ErrorCode.INVALID_REQUEST, reason)
 
 
 def _check_steps(steps: tuple[Step, ...]) -> None:
@@ -107,12 +100,10 @@ def _alter_topic(node: Node, alteration: Alteration, validate_only: bool) -> Non
     name = alteration.resource_name
     if not name:
         raise _invalid("Default topic resources are not allowed.")
-    reason = topic_names.why_invalid(name)
-    if reason is not None:
-        raise _RefusedError(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
+    check_topic_name(name)
     topic = node.storage.topics.get(name)
     if topic is None:
-        raise _RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist.")
+        raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist.")
     changes = _changes(alteration, topic.configs)
     node.storage.checked_overrides(topic, changes)
     if not validate_only:
@@ -165,7 +156,7 @@ def _new_list(step: Step, known: TopicConfig | Property | None, current: Mapping
     """Append to a list or subtract from it; one that is not set starts from the default of Kafka itself."""
     if known is None or known.type is not ConfigType.LIST:
         operation = Operation(step.operation).name
-        raise _RefusedError(
+        raise RefusedError(
             ErrorCode.INVALID_CONFIG, f"Can't {operation} to key {step.name} because its type is not LIST."
         )
     default = () if known.default is None else known.default

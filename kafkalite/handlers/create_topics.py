@@ -2,7 +2,8 @@
 
 One replica on this node is all there is: a larger replication factor is refused, -1 means the default. Manual
 assignments must name this node for consecutive partitions. Topics of one request succeed or fail one by one, but a
-request for more than 10,000 partitions fails as a whole.
+request for more than 10,000 partitions fails as a whole. An internal topic gets the configurations that Kafka's broker
+would give it, where the request does not set them.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers import topic_names
+from kafkalite.cluster.internal_topics import internal_topic, missing_configs
 from kafkalite.handlers.handling import Context, RefusedError, immediate
 from kafkalite.handlers.new_partitions import one_by_one
 from kafkalite.handlers.topic_configs import created_configs
+from kafkalite_storage.metadata.topics import METADATA_TOPIC, check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_topics import (
     CreatableTopic,
@@ -46,7 +48,12 @@ def handle(node: Node, request: CreateTopicsRequest, context: Context) -> Create
 def _wanted(node: Node, topic: CreatableTopic) -> int:
     if topic.assignments:
         return len(topic.assignments)
-    return node.config.num_partitions if topic.num_partitions == _DEFAULT else max(0, topic.num_partitions)
+    return _default_partitions(node, topic.name) if topic.num_partitions == _DEFAULT else max(0, topic.num_partitions)
+
+
+def _default_partitions(node: Node, name: str) -> int:
+    internal = internal_topic(name, node.config)
+    return node.config.num_partitions if internal is None else internal.partitions
 
 
 def _refused(topic: CreatableTopic, code: ErrorCode, reason: str) -> CreatableTopicResult:
@@ -54,13 +61,13 @@ def _refused(topic: CreatableTopic, code: ErrorCode, reason: str) -> CreatableTo
 
 
 def _create(node: Node, topic: CreatableTopic, *, validate_only: bool) -> CreatableTopicResult:
+    if topic.name == METADATA_TOPIC:
+        raise RefusedError(ErrorCode.INVALID_REQUEST, f"Creation of internal topic {topic.name} is prohibited.")
     partitions = _partitions(node, topic)
-    reason = topic_names.why_invalid(topic.name)
-    if reason is not None:
-        raise RefusedError(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
+    check_topic_name(topic.name)
     if topic.name in node.storage.topics:
         raise RefusedError(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{topic.name}' already exists.")
-    twin = topic_names.colliding(topic.name, node.storage.topics)
+    twin = node.colliding_topic(topic.name)
     if twin is not None:
         raise RefusedError(
             ErrorCode.INVALID_TOPIC_EXCEPTION, f"Topic '{topic.name}' collides with existing topic: {twin}"
@@ -69,6 +76,7 @@ def _create(node: Node, topic: CreatableTopic, *, validate_only: bool) -> Creata
     missing = [config.name for config in topic.configs if config.value is None]
     if missing:
         raise RefusedError(ErrorCode.INVALID_CONFIG, f"Null value not supported for topic configs: {','.join(missing)}")
+    configs |= missing_configs(topic.name, configs, node.config)
     topic_id = ZERO_UUID
     if validate_only:
         node.storage.check_new_topic(topic.name, partitions, configs)
@@ -105,7 +113,7 @@ def _partitions(node: Node, topic: CreatableTopic) -> int:
             f"Replication factor must be 1 (or -1 for the default): 1 broker, not {topic.replication_factor}.",
         )
     if topic.num_partitions == _DEFAULT:
-        return node.config.num_partitions
+        return _default_partitions(node, topic.name)
     if topic.num_partitions < 1:
         raise RefusedError(
             ErrorCode.INVALID_PARTITIONS,

@@ -11,9 +11,10 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.config.description import describe, describe_dynamic_defaults
-from kafkalite.handlers import topic_names
 from kafkalite.handlers.handling import Context, RefusedError, immediate
 from kafkalite.handlers.topic_configs import broker_values, described
+from kafkalite_storage.errors import StorageError
+from kafkalite_storage.metadata.topics import check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.describe_configs import (
     DescribeConfigsRequest,
@@ -51,8 +52,8 @@ def _result(node: Node, resource: DescribeConfigsResource, request: DescribeConf
     try:
         wanted = resource.configuration_keys
         configs = tuple(config for config in _configs(node, resource, request) if not wanted or config.name in wanted)
-    except RefusedError as refusal:
-        code, reason = refusal.code, str(refusal)
+    except (RefusedError, StorageError) as refusal:
+        code, reason = ErrorCode(refusal.code), str(refusal)
     return DescribeConfigsResult(
         error_code=code,
         error_message=reason,
@@ -73,9 +74,7 @@ def _configs(
 
 
 def _topic(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[DescribeConfigsResourceResult]:
-    reason = topic_names.why_invalid(name)
-    if reason is not None:
-        raise RefusedError(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
+    check_topic_name(name)
     topic = node.storage.topics.get(name)
     if topic is None:
         raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.")

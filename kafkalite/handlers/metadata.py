@@ -1,18 +1,19 @@
-"""Metadata, versions 0-13: who the broker is, and which topics there are.
+"""Metadata, versions 0-13: the brokers, and the topics with their leaders.
 
-A topic that is asked for by name and does not exist is created when both the request and
-``auto.create.topics.enable`` allow it, and is ready in the same answer.
-Leaders and leader epochs are those of the catalogue; a leader that is not this broker is not available.
+A topic that is asked for by name and does not exist is created when both the request and ``auto.create.topics.enable``
+allow it: as in Kafka the answer is UNKNOWN_TOPIC_OR_PARTITION, and the topic is created right after it. With
+``kafkalite.auto.create.topics.immediately`` it is created first, and the same answer describes it. Leaders and leader
+epochs are those of the catalogue; a leader that is not this broker is not available.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers import topic_names
 from kafkalite.handlers.authorized_operations import CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS
 from kafkalite.handlers.handling import Context, immediate
 from kafkalite_storage.errors import StorageError
+from kafkalite_storage.metadata.topics import INTERNAL_TOPICS, METADATA_TOPIC, check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.metadata import (
     MetadataRequest,
@@ -61,15 +62,21 @@ def handle(node: Node, request: MetadataRequest, context: Context) -> MetadataRe
 def _asked_by_name(node: Node, name: str, request: MetadataRequest, operations: int) -> MetadataResponseTopic:
     topic = node.storage.topics.get(name)
     if topic is None:
-        if topic_names.why_invalid(name) is not None:
-            return _missing(name, ZERO_UUID, ErrorCode.INVALID_TOPIC_EXCEPTION)
-        if not (request.allow_auto_topic_creation and node.config.auto_create_topics_enable):
-            return _missing(name, ZERO_UUID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         try:
-            topic = node.auto_create_topic(name)
+            check_topic_name(name)
+            may_create = request.allow_auto_topic_creation and node.config.auto_create_topics_enable
+            if may_create and name != METADATA_TOPIC:
+                if not node.config.auto_create_topics_immediately:
+                    node.auto_create_topic_later(name)
+                else:
+                    topic = node.auto_create_topic(name)
         except StorageError as error:
             return _missing(name, ZERO_UUID, error.code)
-    return _described(node, topic, operations)
+    return (
+        _missing(name, ZERO_UUID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        if topic is None
+        else _described(node, topic, operations)
+    )
 
 
 def _asked_by_id(node: Node, topic_id: bytes, operations: int) -> MetadataResponseTopic:
@@ -80,7 +87,9 @@ def _asked_by_id(node: Node, topic_id: bytes, operations: int) -> MetadataRespon
 
 
 def _missing(name: str | None, topic_id: bytes, error_code: int) -> MetadataResponseTopic:
-    return MetadataResponseTopic(name=name, topic_id=topic_id, error_code=error_code, partitions=())
+    return MetadataResponseTopic(
+        name=name, topic_id=topic_id, error_code=error_code, is_internal=name in INTERNAL_TOPICS, partitions=()
+    )
 
 
 def _described(node: Node, topic: Topic, operations: int) -> MetadataResponseTopic:

@@ -1,17 +1,18 @@
 """Produce, versions 3-13: append record batches to the log.
 
-A reply is sent once the batches are in the log (and on disk, where ``flush.messages`` says so); with one replica that
+The reply is sent once the batches are in the log (and on disk, where ``flush.messages`` says so); with one replica that
 is the same for acks=1 and acks=all. acks=0 has no reply: an error closes the connection instead, as in Apache Kafka.
-Transactional batches are refused: there is no
-transaction that they could belong to.
+Of a partition that stands twice in a request, the last batch is appended, and it is answered once. Internal topics are
+closed to every client but ``__admin_client``. Transactional batches are refused: there are no transactions yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.cluster.internal_topics import ADMIN_CLIENT_ID
 from kafkalite.errors import RequestError
 from kafkalite.handlers.handling import Context, deferred
 from kafkalite.reply import Reply
@@ -23,6 +24,7 @@ from kafkalite_wire.messages.produce import (
     PartitionProduceResponse,
     ProduceRequest,
     ProduceResponse,
+    TopicProduceData,
     TopicProduceResponse,
 )
 from kafkalite_wire.records import CorruptBatch, InvalidRecord, check_produced
@@ -39,35 +41,46 @@ _TELLS_LOG_START: Final = (
     ErrorCode.INVALID_PRODUCER_EPOCH,
     ErrorCode.INVALID_TIMESTAMP,
 )
-"""The errors beside which Kafka says where the log starts."""
+"""The errors with which Kafka sends the log start offset."""
 
 _NOTHING_FAILED: Final[Mapping[tuple[str, int], StorageError]] = {}
 
 
 @deferred
 def handle(node: Node, request: ProduceRequest, context: Context, reply: Reply[ProduceResponse]) -> None:
-    """Append each partition's batches; one that is refused does not keep the others from being written."""
-    produce = _Produce(node, request, context.api_version, reply)
+    """Append each partition's batch; a refused one does not keep the others from being written."""
+    produce = _Produce(node, request, context, reply)
     produce.append_all()
     if not produce.unsynced:
         produce.answer()
     elif request.acks:
         node.when_synced(produce.unsynced, produce.answer)
     else:
-        produce.answer()  # nobody waits for the disk
-        node.when_synced(produce.unsynced, _nobody_asked)
+        produce.answer()
+        node.when_synced(produce.unsynced, _ignore)
 
 
 class _Produce:
     """One request, from its first append to its answer."""
 
-    __slots__ = ("_by_id", "_names", "_node", "_reply", "_request", "_responses", "_version", "unsynced")
+    __slots__ = (
+        "_by_id",
+        "_may_write_internal",
+        "_names",
+        "_node",
+        "_reply",
+        "_request",
+        "_responses",
+        "_version",
+        "unsynced",
+    )
 
-    def __init__(self, node: Node, request: ProduceRequest, version: int, reply: Reply[ProduceResponse]) -> None:
+    def __init__(self, node: Node, request: ProduceRequest, context: Context, reply: Reply[ProduceResponse]) -> None:
         self._node = node
         self._request = request
-        self._version = version
-        self._by_id = version >= _BY_TOPIC_ID
+        self._version = context.api_version
+        self._by_id = context.api_version >= _BY_TOPIC_ID
+        self._may_write_internal = context.client_id == ADMIN_CLIENT_ID
         self._reply = reply
         self._responses: list[TopicProduceResponse] = []
         #: The name of each response's topic, which from version 13 on says only its id.
@@ -76,11 +89,11 @@ class _Produce:
         self.unsynced: dict[tuple[str, int], int] = {}
 
     def append_all(self) -> None:
-        """Write what can be written, and note an answer for each partition."""
+        """Append what can be appended, and note a result for each partition."""
         storage = self._node.storage
         valid_acks = self._request.acks in (-1, 0, 1)
         unknown = ErrorCode.UNKNOWN_TOPIC_ID if self._by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-        for data in self._request.topic_data:
+        for data, wanted in self._distinct():
             topic = storage.topics_by_id.get(data.topic_id) if self._by_id else storage.topics.get(data.name)
             partitions = [
                 _refused(partition.index, ErrorCode.INVALID_REQUIRED_ACKS)
@@ -88,17 +101,32 @@ class _Produce:
                 else _refused(partition.index, unknown)
                 if topic is None
                 else self._append(topic, partition)
-                for partition in data.partition_data
+                for partition in wanted
             ]
             self._names.append("" if topic is None else topic.name)
             self._responses.append(
                 TopicProduceResponse(name=data.name, topic_id=data.topic_id, partition_responses=tuple(partitions))
             )
 
+    def _distinct(self) -> Iterable[tuple[TopicProduceData, Iterable[PartitionProduceData]]]:
+        topics = self._request.topic_data
+        if len(topics) == 1 and len(topics[0].partition_data) == 1:
+            return ((topics[0], topics[0].partition_data),)
+        partitions: dict[bytes | str, dict[int, PartitionProduceData]] = {}
+        first: dict[bytes | str, TopicProduceData] = {}
+        for topic in topics:
+            if topic.partition_data:
+                key = topic.topic_id if self._by_id else topic.name
+                first.setdefault(key, topic)
+                partitions.setdefault(key, {}).update((each.index, each) for each in topic.partition_data)
+        return [(first[key], wanted.values()) for key, wanted in partitions.items()]
+
     def _append(self, topic: Topic, data: PartitionProduceData) -> PartitionProduceResponse:
         node = self._node
         if not 0 <= data.index < topic.partitions:
             return _refused(data.index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        if topic.is_internal and not self._may_write_internal:
+            return _refused(data.index, ErrorCode.INVALID_TOPIC_EXCEPTION)
         if data.records is None:
             return _refused(data.index, ErrorCode.INVALID_RECORD, "a produce request without records")
         assert isinstance(data.records, memoryview)
@@ -124,9 +152,9 @@ class _Produce:
         )
 
     def answer(self, failed: Mapping[tuple[str, int], StorageError] = _NOTHING_FAILED) -> None:
-        """Send the response; of a partition whose sync failed nobody may rely on what was appended.
+        """Send the response, with an error for each partition whose sync failed.
 
-        Without acks there is no response, and an error ends the connection instead.
+        With acks=0 there is no response. Raises RequestError there if a partition failed.
         """
         if not self._request.acks:
             _close_on_error(self._responses)
@@ -149,8 +177,8 @@ class _Produce:
         self._reply.send(ProduceResponse(responses=tuple(responses)))
 
 
-def _nobody_asked(failed: Mapping[tuple[str, int], StorageError]) -> None:
-    """Leave a failed sync to the log, which tells the next producer."""
+def _ignore(failed: Mapping[tuple[str, int], StorageError]) -> None:
+    """With acks=0 no client waits for a sync; after a failed one the log refuses the next append."""
 
 
 def _refused(

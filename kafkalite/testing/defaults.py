@@ -10,6 +10,8 @@ Value = str | int | float | bool
 
 DEFAULTS: Final[Mapping[str, Value]] = {
     "offsets.topic.num.partitions": 1,
+    # A producer to a new topic need not ask twice.
+    "kafkalite.auto.create.topics.immediately": True,
     # Members learn of a rebalance at once and not with their next heartbeat, so that tests need not wait for it.
     "kafkalite.group.heartbeat.hold.ms": 3000,
     "group.min.session.timeout.ms": 100,

@@ -12,6 +12,7 @@ from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTop
 from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest
 from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic
+from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 from tests.support.protocol_client import ProtocolClient
 
 
@@ -146,3 +147,32 @@ async def test_defaults_are_synonyms_only_where_the_broker_has_one_of_that_very_
         "segment.ms": [],
         "remote.storage.enable": [],
     }
+
+
+async def test_of_a_partition_that_is_produced_to_twice_the_last_batch_is_kept_and_answered(
+    client: ProtocolClient,
+) -> None:
+    await create(client, "t", 2)
+    await create(client, "u")
+
+    def topic(name: str, *rows: tuple[int, bytes]) -> TopicProduceData:
+        data = tuple(PartitionProduceData(index=index, records=records) for index, records in rows)
+        return TopicProduceData(name=name, partition_data=data)
+
+    async def answers(*topics: TopicProduceData) -> list[tuple[str, list[tuple[int, int, int]]]]:
+        response = await client.call(ProduceRequest(acks=-1, timeout_ms=1000, topic_data=topics), 9)
+        return [
+            (topic.name, [(row.index, row.error_code, row.base_offset) for row in topic.partition_responses])
+            for topic in response.responses
+        ]
+
+    one, three = batch(b"a"), batch(b"b", b"c", b"d")
+    assert await answers(topic("t", (0, one), (0, three))) == [("t", [(0, 0, 0)])]
+    assert await answers(topic("t", (0, one)), topic("u", (0, one)), topic("t", (0, one), (1, one))) == [
+        ("t", [(0, 0, 3), (1, 0, 0)]),
+        ("u", [(0, 0, 0)]),
+    ]
+    assert await answers(topic("t", (0, one), (0, bytes(70)))) == [("t", [(0, ErrorCode.CORRUPT_MESSAGE, -1)])]
+    assert await answers(topic("t"), topic("u", (0, one))) == [("u", [(0, 0, 1)])]
+    response = await client.call(fetch(wanted(), wanted(1)), 11)
+    assert [row.high_watermark for row in response.responses[0].partitions] == [4, 1]

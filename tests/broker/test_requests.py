@@ -368,12 +368,27 @@ def metadata(*names: str, create: bool = True) -> MetadataRequest:
     )
 
 
-async def test_a_topic_is_created_when_it_is_asked_for(client: ProtocolClient) -> None:
+async def test_a_topic_that_is_asked_for_is_created_after_the_answer(client: ProtocolClient) -> None:
+    for create_it in (False, False, True):
+        response = await client.call(metadata("new", create=create_it), 9)
+        assert response.topics[0].error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     response = await client.call(metadata("new", create=False), 9)
-    assert response.topics[0].error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    response = await client.call(metadata("new"), 9)
     assert response.topics[0].error_code == ErrorCode.NONE
     assert [p.leader_id for p in response.topics[0].partitions] == [response.brokers[0].node_id]
+
+
+@pytest.mark.parametrize("settings", [["kafkalite.auto.create.topics.immediately=true"]])
+async def test_a_topic_may_be_created_before_the_answer(client: ProtocolClient, settings: list[str]) -> None:
+    response = await client.call(metadata("new"), 9)
+    assert response.topics[0].error_code == ErrorCode.NONE
+    assert len(response.topics[0].partitions) == 1
+
+
+async def test_a_topic_that_collides_with_another_is_not_created_automatically(client: ProtocolClient) -> None:
+    await create(client, "dotted.name")
+    for _ in range(2):
+        response = await client.call(metadata("dotted_name"), 9)
+        assert response.topics[0].error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 
 
 async def test_a_topic_with_an_illegal_name_is_not_created(client: ProtocolClient) -> None:

@@ -20,13 +20,15 @@ class ProtocolClient:
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
+        self.client_id = "test"
         self._ids = count(1)
 
     async def send(self, request: object, version: int) -> int:
         """Send a request and return its correlation id."""
         api = APIS[declaration_of(type(request)).api_key]
         correlation_id = next(self._ids)
-        header = struct.pack(">hhih", api.key, version, correlation_id, 4) + b"test"
+        client_id = self.client_id.encode()
+        header = struct.pack(">hhih", api.key, version, correlation_id, len(client_id)) + client_id
         if api.is_flexible(version):
             header += b"\0"
         await self.send_frame(header + encode(request, version))

@@ -35,12 +35,6 @@ _NO_UNKNOWN_ERRORS: Final = "no error of ours is unknown to us"
 
 KNOWN_DIFFERENCES: Final[Sequence[KnownDifference]] = (
     KnownDifference(
-        conversation="metadata.topics_are_created_on_the_way",
-        asked="*(first)",
-        row="automatic topic creation",
-        reason="there is nobody to agree with, so the topic is there in the first answer",
-    ),
-    KnownDifference(
         conversation="metadata.api_versions",
         path="api_keys",
         row="API versions",

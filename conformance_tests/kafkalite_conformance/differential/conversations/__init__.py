@@ -16,10 +16,12 @@ _MODULES: Final = (
     "group_rebalances",
     "group_static_members",
     "group_times",
+    "internal_topics",
     "metadata",
     "offsets",
     "producing",
     "refusals",
+    "twice",
 )
 
 

@@ -1,0 +1,75 @@
+"""The topics that a broker keeps its own state in, which are created in one way, whichever request needs them first.
+
+The configurations are those of Apache Kafka 4.4.0, except that one replica in sync is enough: there is one copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from kafkalite.config import BrokerConfig
+
+OFFSETS_TOPIC: Final = "__consumer_offsets"
+TRANSACTION_TOPIC: Final = "__transaction_state"
+SHARE_STATE_TOPIC: Final = "__share_group_state"
+
+ADMIN_CLIENT_ID: Final = "__admin_client"
+"""The client id that may produce to internal topics, as in Kafka."""
+
+
+_CONFIGS: Final[Mapping[str, Mapping[str, str]]] = {
+    OFFSETS_TOPIC: {"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "104857600"},
+    TRANSACTION_TOPIC: {
+        "cleanup.policy": "compact",
+        "compression.type": "uncompressed",
+        "min.insync.replicas": "1",
+        "segment.bytes": "104857600",
+        "unclean.leader.election.enable": "false",
+    },
+    SHARE_STATE_TOPIC: {
+        "cleanup.policy": "delete",
+        "compression.type": "producer",
+        "min.insync.replicas": "1",
+        "retention.ms": "-1",
+        "segment.bytes": "104857600",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternalTopic:
+    """How an internal topic is created."""
+
+    partitions: int
+    configs: Mapping[str, str]
+
+
+def internal_topic(name: str, config: BrokerConfig) -> InternalTopic | None:
+    """Return how an internal topic is created; None for any other topic."""
+    match name:
+        case "__consumer_offsets":
+            partitions = config.offsets_topic_num_partitions
+        case "__transaction_state":
+            partitions = _number(config, "transaction.state.log.num.partitions", default=50)
+        case "__share_group_state":
+            partitions = _number(config, "share.coordinator.state.topic.num.partitions", default=50)
+        case _:
+            return None
+    return InternalTopic(partitions=partitions, configs=_CONFIGS[name])
+
+
+def missing_configs(name: str, present: Mapping[str, str], config: BrokerConfig) -> dict[str, str]:
+    """Return the configurations that an internal topic needs and does not set, none for any other topic.
+
+    Without them the defaults of users' topics apply, and retention deletes committed offsets.
+    """
+    wanted = internal_topic(name, config)
+    return {} if wanted is None else {key: value for key, value in wanted.configs.items() if key not in present}
+
+
+def _number(config: BrokerConfig, name: str, *, default: int) -> int:
+    given = config.given.get(name)
+    return default if given is None else int(given.text)

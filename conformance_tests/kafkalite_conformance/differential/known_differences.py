@@ -53,27 +53,6 @@ KNOWN_DIFFERENCES: Final[Sequence[KnownDifference]] = (
         reason=_NO_UNKNOWN_ERRORS,
     ),
     KnownDifference(
-        conversation="administration.topics_are_created",
-        path="*.config_source",
-        kafka="3",
-        row="`min.insync.replicas` in DescribeConfigs",
-        reason="there are no replicas to elect",
-    ),
-    KnownDifference(
-        conversation="administration.configurations_are_described",
-        path="*.config_source",
-        kafka="3",
-        row="`min.insync.replicas` in DescribeConfigs",
-        reason="there are no replicas to elect",
-    ),
-    KnownDifference(
-        conversation="administration.configurations_are_described",
-        path="*.synonyms",
-        kafka="*min.insync.replicas*",
-        row="`min.insync.replicas` in DescribeConfigs",
-        reason="there are no replicas to elect",
-    ),
-    KnownDifference(
         conversation="administration.configurations_are_described",
         asked="*(type 8, *",
         row="loggers of the broker in DescribeConfigs",

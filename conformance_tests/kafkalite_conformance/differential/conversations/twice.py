@@ -142,7 +142,5 @@ async def looked_at_twice(talk: Talk) -> None:
             topics=tuple(DescribableLogDirTopic(topic=name, partitions=partitions) for name, partitions in rows)
         )
         answer = await voice.whisper(request, 5, DescribeLogDirsResponse)
-        found = [
-            [each.name, sorted(row.partition_index for row in each.partitions)] for each in answer.results[0].topics
-        ]
-        talk.write(f"a, DescribeLogDirs v5 ({note})", sorted(found, key=str))
+        found = {each.name: sorted(row.partition_index for row in each.partitions) for each in answer.results[0].topics}
+        talk.write(f"a, DescribeLogDirs v5 ({note})", found)

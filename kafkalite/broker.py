@@ -19,9 +19,12 @@ from kafkalite.background.timers import TimerQueue
 from kafkalite.clock import MACHINE_CLOCK
 from kafkalite.config.address import HostPort
 from kafkalite.errors import StartError
+from kafkalite.handlers.table import HandlerTable
 from kafkalite.node import Node
-from kafkalite.server.dispatch import Dispatch
+from kafkalite.requests.crash_guard import CrashGuard
+from kafkalite.requests.pipeline import Pipeline
 from kafkalite.server.listener import Listener, open_socket
+from kafkalite.server.step_runner import run_steps
 from kafkalite_storage.snapshots import directory_swap as exchange
 from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
 from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
 
     from kafkalite.clock import Clock
     from kafkalite.config import BrokerConfig
-    from kafkalite.unforeseen import Unforeseen
     from kafkalite_storage.files.filesystem import FileSystem
     from kafkalite_storage.snapshots.retained_logs import Handover
 
@@ -81,7 +83,9 @@ class Broker:
         self._file_system = file_system
         self._handover = handover
         self._node: Node | None = None
-        self._deadlines = TimerQueue(clock)
+        self.crash_guard = CrashGuard()
+        """Handles unexpected exceptions."""
+        self._deadlines = TimerQueue(clock, self.crash_guard)
         self._listeners: tuple[Listener, ...] = ()
         self._stop = trio.Event()
         self._tending: Maintenance | None = None
@@ -107,14 +111,9 @@ class Broker:
         return self._node
 
     @property
-    def unforeseen(self) -> Unforeseen:
-        """What becomes of errors that nobody foresaw."""
-        return self._deadlines.unforeseen
-
-    @property
-    def dispatch(self) -> Dispatch:
-        """What requests go through; there is one once the broker is open."""
-        return self._dispatch
+    def pipeline(self) -> Pipeline:
+        """The pipeline that requests go through; there is one once the broker is open."""
+        return self._pipeline
 
     def set_available(self, available: bool) -> None:
         """Turn all clients away, as if the broker were gone, or let them in again; nothing that is kept changes."""
@@ -132,7 +131,8 @@ class Broker:
         """
         config = self.config
         node = Node(config, self._deadlines, self._file_system, handover=self._handover)
-        dispatch = Dispatch(node)
+        handlers = HandlerTable(node)
+        pipeline = Pipeline(handlers, self.crash_guard)
         listeners: list[Listener] = []
         try:
             if config.topics:
@@ -142,8 +142,9 @@ class Broker:
             for address in config.listen:
                 listener = Listener(
                     open_socket(address.host, address.port),
-                    dispatch,
+                    pipeline,
                     self._deadlines,
+                    crash_guard=self.crash_guard,
                     most_bytes=config.socket_request_max_bytes,
                     most_connections=config.max_connections,
                     max_idle=config.connections_max_idle,
@@ -154,7 +155,7 @@ class Broker:
                 listener.close()
             node.close()
             raise
-        self._node, self._dispatch, self._listeners = node, dispatch, tuple(listeners)
+        self._node, self._handlers, self._pipeline, self._listeners = node, handlers, pipeline, tuple(listeners)
 
     async def run(
         self, *, task_status: trio.TaskStatus[tuple[tuple[str, int], ...]] = trio.TASK_STATUS_IGNORED
@@ -170,7 +171,8 @@ class Broker:
             async with trio.open_nursery() as background, trio.open_nursery() as connections:
                 self._background = background
                 background.start_soon(self._deadlines.run)
-                background.start_soon(_warm_up, self._dispatch)
+                background.start_soon(_warm_up, self._handlers)
+                background.start_soon(run_steps, self._pipeline.steps)
                 await self._tend()
                 async with trio.open_nursery() as accepting:
                     for listener in self._listeners:
@@ -254,7 +256,8 @@ class Broker:
         # In one turn of the loop, so that nobody sees a broker without a node.
         before = self.node
         try:
-            self._node = self._dispatch.node = _successor(before, snapshot)
+            self._node = _successor(before, snapshot)
+            self._handlers = self._pipeline.end = HandlerTable(self._node)
         except (OSError, StartError) as error:
             self._background.start_soon(_fail, error)
             raise
@@ -312,11 +315,11 @@ async def _fail(error: Exception) -> None:
     raise error
 
 
-async def _warm_up(dispatch: Dispatch) -> None:
+async def _warm_up(handlers: HandlerTable) -> None:
     """Import handlers while nobody asks for anything, so that no client's first request has to wait for it."""
     for api in APIS.values():
         await trio.sleep(0.01)
-        dispatch.import_handler(api)
+        handlers.import_handler(api)
 
 
 Attachment = Callable[[Broker], "AbstractContextManager[object]"]

@@ -84,7 +84,7 @@ class Node:
         self.outside = config.advertise_outside
         """Where clients from outside of a container's network find this broker."""
         self.timers = deadlines
-        self.unforeseen = deadlines.unforeseen
+        self.crash_guard = deadlines.crash_guard
         # The clock's own functions: every request asks for the time, and shall not pay for a call that passes on.
         self.now: Callable[[], float] = deadlines.now
         """Tells the time that sessions and waits are measured in: monotonic seconds."""

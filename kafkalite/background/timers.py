@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from kafkalite.clock import MACHINE_CLOCK
-from kafkalite.unforeseen import Unforeseen
+from kafkalite.requests.crash_guard import CrashGuard
 
 if TYPE_CHECKING:
     from kafkalite.clock import Clock
@@ -53,10 +53,10 @@ class Timer:
 class TimerQueue:
     """Calls in the order in which they are due, on the broker's clock: whoever steers it moves them all."""
 
-    def __init__(self, clock: Clock = MACHINE_CLOCK) -> None:
+    def __init__(self, clock: Clock = MACHINE_CLOCK, crash_guard: CrashGuard | None = None) -> None:
         self.clock = clock
-        self.unforeseen = Unforeseen()
-        """What becomes of errors that nobody foresaw, in calls that were due and in requests."""
+        self.crash_guard = CrashGuard() if crash_guard is None else crash_guard
+        """Handles exceptions of calls that were due."""
         self.now: Callable[[], float] = clock.now
         """Tells the time that deadlines are measured in: monotonic seconds."""
         self._heap: list[tuple[float, int, Timer]] = []
@@ -113,7 +113,7 @@ class TimerQueue:
             if callback is None:
                 self._cancelled = max(0, self._cancelled - 1)
             else:
-                self.unforeseen.guard("what was due", callback, deadline.fail)
+                self.crash_guard.guard("what was due", callback, deadline.fail)
 
     async def run(self) -> None:
         """Make calls as they come due, until cancelled."""

@@ -1,91 +1,110 @@
-"""Rules about groups: a coordinator that has moved away, members that are fenced, and members that are silent."""
+"""Interceptors for groups: a coordinator that has moved away, members that are fenced, and members that stay silent."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from kafkalite.controls.refusals import groups_of, refused
+from kafkalite.controls.refusals import groups_of, is_about_groups, refused
+from kafkalite.requests.interceptors import Interceptor, Stage
 from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from kafkalite.controls.engine import Call, Owed, Proceed
+    from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.interceptors import Forward
+    from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite_wire.apis import Api
+
+_WITH_MEMBER_ID: Final = frozenset((
+    ApiKey.JOIN_GROUP, ApiKey.SYNC_GROUP, ApiKey.HEARTBEAT, ApiKey.OFFSET_COMMIT,
+))  # fmt: skip
 
 
-class CoordinatorAway:
-    """The coordinator of a group, or with None of all, is on its way elsewhere, and nobody knows where it is.
+class CoordinatorAway(Interceptor):
+    """The coordinator of a group, or with None of all, has moved, and the new one is not known yet.
 
-    Requests of the group are answered NOT_COORDINATOR, the question for it COORDINATOR_NOT_AVAILABLE, as in Kafka
-    while a partition of ``__consumer_offsets`` has no leader. Clients ask again until it is back.
+    Requests of the group are answered NOT_COORDINATOR, and FindCoordinator COORDINATOR_NOT_AVAILABLE, as in Kafka while
+    a partition of ``__consumer_offsets`` has no leader. Clients ask again until it is back.
     """
+
+    stage = Stage.GROUP_RULES
 
     def __init__(self, group_id: str | None = None) -> None:
         self.group_id = group_id
 
-    def concerns(self, call: Call) -> bool:
-        """Tell whether the call needs the coordinator that is away."""
-        groups = groups_of(call)
-        return bool(groups) and (self.group_id is None or self.group_id in groups)
+    def wants(self, api: Api, version: int) -> bool:
+        """Return whether requests of an API name groups."""
+        del version
+        return is_about_groups(api.key)
 
-    def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
-        """Refuse; ``proceed`` is never called."""
-        del proceed
-        asked_where = call.api.key is ApiKey.FIND_COORDINATOR
-        owed.send(refused(call, ErrorCode.COORDINATOR_NOT_AVAILABLE if asked_where else ErrorCode.NOT_COORDINATOR))
+    def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
+        """Refuse the requests that need the coordinator."""
+        groups = groups_of(request, context)
+        if not groups or self.group_id not in (None, *groups):
+            forward()
+            return
+        finds = context.api.key is ApiKey.FIND_COORDINATOR
+        error = ErrorCode.COORDINATOR_NOT_AVAILABLE if finds else ErrorCode.NOT_COORDINATOR
+        response.send(refused(request, context, error))
 
 
-class Fenced:
+class Fenced(Interceptor):
     """Static members that have lost their places to others (KIP-345).
 
-    Whatever one of them asks with its member id is answered FENCED_INSTANCE_ID.
+    Each request with the member id of one of them is answered FENCED_INSTANCE_ID.
     """
+
+    stage = Stage.GROUP_RULES
 
     def __init__(self) -> None:
         self._members: set[tuple[str, str]] = set()
 
     def fence(self, group_id: str, member_id: str) -> None:
-        """Take a member in."""
+        """Fence a member."""
         self._members.add((group_id, member_id))
 
-    def concerns(self, call: Call) -> bool:
-        """Tell whether the call comes from one of the members, within its group."""
-        return call.api.key in _WITH_MEMBER_ID and (call.request.group_id, call.request.member_id) in self._members
+    def wants(self, api: Api, version: int) -> bool:
+        """Return whether requests of an API name a member."""
+        del version
+        return api.key in _WITH_MEMBER_ID
 
-    def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
-        """Refuse; ``proceed`` is never called."""
-        del proceed
-        owed.send(refused(call, ErrorCode.FENCED_INSTANCE_ID))
+    def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
+        """Refuse the requests of fenced members."""
+        if (request.group_id, request.member_id) in self._members:
+            response.send(refused(request, context, ErrorCode.FENCED_INSTANCE_ID))
+        else:
+            forward()
 
 
-class Silence:
-    """All members of groups but some say nothing: what they send is on its way until :meth:`end`.
+class Silence(Interceptor):
+    """All members of groups but some stay silent: what they send is delayed until :meth:`end`.
 
     ``heard`` names those that are heard, by member, instance or client id.
     """
 
+    stage = Stage.GROUP_RULES
+
     def __init__(self, heard: Collection[str]) -> None:
         self._heard = heard
-        self._on_their_way: list[Proceed] = []
+        self._held: list[Forward] = []
 
-    def concerns(self, call: Call) -> bool:
-        """Tell whether the call would be a sign of life from a member that is silent."""
-        if call.api.key not in _WITH_MEMBER_ID:
-            return False
-        request = call.request
-        return {call.client_id, request.member_id, request.group_instance_id}.isdisjoint(self._heard)
+    def wants(self, api: Api, version: int) -> bool:
+        """Return whether requests of an API are signs of life of a member."""
+        del version
+        return api.key in _WITH_MEMBER_ID
 
-    def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
-        """Keep the call back."""
-        del call, owed
-        self._on_their_way.append(proceed)
+    def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
+        """Hold the requests of silent members."""
+        del response
+        if {context.client_id, request.member_id, request.group_instance_id}.isdisjoint(self._heard):
+            self._held.append(forward)
+        else:
+            forward()
 
     def end(self) -> None:
-        """Let everything arrive, in the order in which it was sent."""
-        arriving, self._on_their_way = self._on_their_way, []
-        for proceed in arriving:
-            proceed()
-
-
-_WITH_MEMBER_ID = frozenset((ApiKey.JOIN_GROUP, ApiKey.SYNC_GROUP, ApiKey.HEARTBEAT, ApiKey.OFFSET_COMMIT))
+        """Forward everything that is held, in the order in which it was sent."""
+        held, self._held = self._held, []
+        for forward in held:
+            forward()

@@ -8,18 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kafkalite.controls.engine import Call
+    from kafkalite.requests.context import RequestContext
     from kafkalite_wire.apis import ApiKey
 
 
-def groups_of(call: Call) -> tuple[str, ...]:
-    """Name the groups that a request is about, each once."""
-    return groups_in(call.api.key, call.api_version, call.request)
+def groups_of(request: object, context: RequestContext) -> tuple[str, ...]:
+    """Return the groups that a request is about, each once."""
+    return groups_in(context.api.key, context.api_version, request)
 
 
 def groups_in(key: ApiKey, version: int, request: object) -> tuple[str, ...]:
-    """Name the groups that a request of some API and version is about, each once."""
-    from kafkalite.controls.shapes.table import SHAPES
+    """Return the groups that a request of some API and version is about, each once."""
+    from kafkalite.requests.parts.table import SHAPES
 
     shape = SHAPES[key]
     if "group" not in shape.names:
@@ -27,9 +27,16 @@ def groups_in(key: ApiKey, version: int, request: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.group for part in shape.parts(request, version) if part.group is not None))
 
 
-def refused(call: Call, error: int) -> object:
-    """Make the response that refuses all of a request with one error."""
-    from kafkalite.controls.shapes.table import SHAPES
+def is_about_groups(key: ApiKey) -> bool:
+    """Return whether the requests of an API name groups."""
+    from kafkalite.requests.parts.table import SHAPES
 
-    response: object = SHAPES[call.api.key].refused(call.request, call.api_version, error)
+    return "group" in SHAPES[key].names
+
+
+def refused(request: object, context: RequestContext, error: int) -> object:
+    """Return the response that refuses all of a request with one error."""
+    from kafkalite.requests.parts.table import SHAPES
+
+    response: object = SHAPES[context.api.key].refused(request, context.api_version, error)
     return response

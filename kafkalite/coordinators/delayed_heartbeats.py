@@ -10,30 +10,15 @@ their order and nothing must wait behind it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from kafkalite.background.timers import Timer, TimerQueue
+    from kafkalite.requests.response_handle import ResponseHandle
 
 _SHARE_OF_SESSION: Final = 6
 """A heartbeat is kept for at most this share of the session, so that clients which only pause after an answer still
 beat several times a session."""
-
-
-class Holdable(Protocol):
-    """What is asked of the reply to a heartbeat."""
-
-    def fail(self, reason: str) -> None:
-        """End the connection instead of an answer."""
-        ...
-
-    def on_abandoned(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called if the client goes away."""
-        ...
-
-    def on_followed(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called when the client sends another request behind this one."""
-        ...
 
 
 class _Held:
@@ -60,7 +45,9 @@ class DelayedHeartbeats:
     def __len__(self) -> int:
         return sum(map(len, self._groups.values()))
 
-    def hold(self, group_id: str, session_timeout: float, reply: Holdable, answer: Callable[[], None]) -> bool:
+    def hold(
+        self, group_id: str, session_timeout: float, reply: ResponseHandle[Any], answer: Callable[[], None]
+    ) -> bool:
         """Keep a heartbeat and ``answer`` it later, once; False if heartbeats are not to be kept.
 
         ``answer`` is not called if the client goes away first.
@@ -78,8 +65,8 @@ class DelayedHeartbeats:
 
         held = _Held(release, self._deadlines.call_at(self._deadlines.now() + seconds, release, reply.fail))
         self._groups.setdefault(group_id, {})[held] = None
-        reply.on_followed(release)
-        reply.on_abandoned(forget)
+        reply.on_next_request(release)
+        reply.on_disconnect(forget)
         return True
 
     def release(self, group_id: str) -> None:

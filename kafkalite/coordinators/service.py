@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.pinning import Overrule
     from kafkalite.coordinators.groups.coordinator import GroupCoordinator
     from kafkalite.coordinators.results import Client, CoordinatorResult
-    from kafkalite.reply import Reply
+    from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite_storage.log.log import PartitionLog
     from kafkalite_storage.storage import Storage
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
@@ -114,7 +114,7 @@ class GroupCoordinatorService:
         log.error("cannot write to %s: %s; reading the groups again", OFFSETS_TOPIC, error)
         reason = f"cannot write to {OFFSETS_TOPIC}"
         for reply in effects.replies:
-            cast("Reply[Any]", reply.token).fail(reason)
+            cast("ResponseHandle[Any]", reply.token).fail(reason)
         self._forget(reason)
 
     def _forget(self, reason: str) -> None:
@@ -122,9 +122,9 @@ class GroupCoordinatorService:
         loaded, self._loaded = self._loaded, None
         self.retire()
         for token in () if loaded is None else loaded.waiting_tokens():
-            cast("Reply[Any]", token).fail(reason)
+            cast("ResponseHandle[Any]", token).fail(reason)
 
-    def heartbeat(self, request: HeartbeatRequest, client: Client, reply: Reply[HeartbeatResponse]) -> None:
+    def heartbeat(self, request: HeartbeatRequest, client: Client, reply: ResponseHandle[HeartbeatResponse]) -> None:
         """Answer a heartbeat; at once if there is something to tell, else when there is, or a little later."""
 
         def answer_later() -> None:
@@ -247,7 +247,7 @@ class GroupCoordinatorService:
 
 def _send(effects: CoordinatorResult) -> None:
     for reply in effects.replies:
-        cast("Reply[Any]", reply.token).send(reply.response)
+        cast("ResponseHandle[Any]", reply.token).send(reply.response)
 
 
 def _new_coordinator(config: BrokerConfig, overrule: Overrule) -> GroupCoordinator:

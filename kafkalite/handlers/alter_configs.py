@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalite.handlers.config_changes import Alteration, Operation, Step, alter
-from kafkalite.handlers.handling import Context, immediate
 from kafkalite_wire.messages.alter_configs import (
     AlterConfigsRequest,
     AlterConfigsResourceResponse,
@@ -18,10 +17,10 @@ from kafkalite_wire.messages.alter_configs import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 
-@immediate
-def handle(node: Node, request: AlterConfigsRequest, context: Context) -> AlterConfigsResponse:
+def handle(node: Node, request: AlterConfigsRequest, context: RequestContext) -> AlterConfigsResponse:
     """Replace the configurations of each resource that may have the new ones."""
     del context
     alterations = [

@@ -11,27 +11,26 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers.handling import Context, immediate
 from kafkalite_wire.apis import APIS
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.api_versions import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 _SOFTWARE: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
 _NAMES_SOFTWARE: Final = 3
 _NO_NODE: Final = -1
 
 
-@immediate
-def handle(node: Node, request: ApiVersionsRequest, context: Context) -> ApiVersionsResponse:
+def handle(node: Node, request: ApiVersionsRequest, context: RequestContext) -> ApiVersionsResponse:
     """Answer with the table, once the request's own claims hold."""
     if context.api_version >= _NAMES_SOFTWARE:
         name, version = request.client_software_name, request.client_software_version
         if not (_SOFTWARE.fullmatch(name) and _SOFTWARE.fullmatch(version)):
             return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST, api_keys=())
-        context.software(f"{name} {version}")
+        context.info.software = f"{name} {version}"
     if (request.cluster_id is None) != (request.node_id == _NO_NODE):
         return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST, api_keys=())
     meant_for_us = request.cluster_id in (None, node.storage.cluster_id) and request.node_id in (_NO_NODE, node.node_id)

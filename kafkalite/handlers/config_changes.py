@@ -9,8 +9,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES, check_changes
+from kafkalite.errors import RefusedError
 from kafkalite.handlers.describe_configs import ResourceType
-from kafkalite.handlers.handling import RefusedError
 from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS
 from kafkalite_storage.configs.values import ConfigType, format_value
 from kafkalite_storage.errors import InvalidConfig, StorageError

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kafkalite.handlers.handling import Context, RefusedError, immediate
+from kafkalite.errors import RefusedError
 from kafkalite.handlers.new_partitions import one_by_one
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_partitions import (
@@ -20,10 +20,10 @@ from kafkalite_wire.messages.create_partitions import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 
-@immediate
-def handle(node: Node, request: CreatePartitionsRequest, context: Context) -> CreatePartitionsResponse:
+def handle(node: Node, request: CreatePartitionsRequest, context: RequestContext) -> CreatePartitionsResponse:
     """Grow each topic that may grow."""
     del context
     results = one_by_one(

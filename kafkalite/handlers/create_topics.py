@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.cluster.internal_topics import internal_topic, missing_configs
-from kafkalite.handlers.handling import Context, RefusedError, immediate
+from kafkalite.errors import RefusedError
 from kafkalite.handlers.new_partitions import one_by_one
 from kafkalite.handlers.topic_configs import created_configs
 from kafkalite_storage.metadata.topics import METADATA_TOPIC, check_topic_name
@@ -27,12 +27,12 @@ from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 _DEFAULT: Final = -1
 
 
-@immediate
-def handle(node: Node, request: CreateTopicsRequest, context: Context) -> CreateTopicsResponse:
+def handle(node: Node, request: CreateTopicsRequest, context: RequestContext) -> CreateTopicsResponse:
     """Create each topic that may be created."""
     del context
     results = one_by_one(

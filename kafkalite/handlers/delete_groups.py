@@ -8,16 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalite.handlers.group_client import client_of
-from kafkalite.handlers.handling import Context, deferred
-from kafkalite.reply import Reply
-from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest, DeleteGroupsResponse
+from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 
-@deferred
-def handle(node: Node, request: DeleteGroupsRequest, context: Context, reply: Reply[DeleteGroupsResponse]) -> None:
+def handle(node: Node, request: DeleteGroupsRequest, context: RequestContext) -> None:
     """Delete groups that have no members, with their committed offsets."""
+    reply = context.defer()
     groups = node.groups
     groups.perform(groups.coordinator.delete_groups(request, client_of(context), reply))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers.handling import Context, immediate
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.delete_records import (
@@ -21,13 +20,13 @@ from kafkalite_wire.messages.delete_records import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 _HIGH_WATERMARK: Final = -1
 _NO_OFFSET: Final = -1
 
 
-@immediate
-def handle(node: Node, request: DeleteRecordsRequest, context: Context) -> DeleteRecordsResponse:
+def handle(node: Node, request: DeleteRecordsRequest, context: RequestContext) -> DeleteRecordsResponse:
     """Shorten every partition on its own; of one that is named twice, the last offset counts."""
     del context
     wanted: dict[str, dict[int, int]] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers.handling import Context, immediate
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.delete_topics import (
@@ -16,13 +15,13 @@ from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 _BY_NAME_OR_ID: Final = 6
 _DISABLED_KNOWN_SINCE: Final = 3
 
 
-@immediate
-def handle(node: Node, request: DeleteTopicsRequest, context: Context) -> DeleteTopicsResponse:
+def handle(node: Node, request: DeleteTopicsRequest, context: RequestContext) -> DeleteTopicsResponse:
     """Delete each topic that exists; its committed offsets go with it."""
     if context.api_version >= _BY_NAME_OR_ID:
         wanted = [(topic.name, topic.topic_id) for topic in request.topics]

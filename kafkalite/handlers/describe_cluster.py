@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers.authorized_operations import CLUSTER_OPERATIONS, NOT_ASKED
-from kafkalite.handlers.handling import Context, immediate
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.describe_cluster import (
     DescribeClusterBroker,
@@ -15,13 +14,13 @@ from kafkalite_wire.messages.describe_cluster import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 _BROKERS: Final = 1
 _CONTROLLERS: Final = 2
 
 
-@immediate
-def handle(node: Node, request: DescribeClusterRequest, context: Context) -> DescribeClusterResponse:
+def handle(node: Node, request: DescribeClusterRequest, context: RequestContext) -> DescribeClusterResponse:
     """Describe brokers; there is no controller endpoint to describe."""
     if request.endpoint_type == _CONTROLLERS:
         return _refused(
@@ -30,7 +29,7 @@ def handle(node: Node, request: DescribeClusterRequest, context: Context) -> Des
         )
     if request.endpoint_type != _BROKERS:
         return _refused(ErrorCode.UNSUPPORTED_ENDPOINT_TYPE, f"Unsupported endpoint type {request.endpoint_type}")
-    host, port = node.advertised(context.client_host, context.local)
+    host, port = node.advertised(context.client_host, context.info.local)
     return DescribeClusterResponse(
         cluster_id=node.storage.cluster_id,
         controller_id=node.node_id,

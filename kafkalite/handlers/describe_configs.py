@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.config.description import describe, describe_dynamic_defaults
-from kafkalite.handlers.handling import Context, RefusedError, immediate
+from kafkalite.errors import RefusedError
 from kafkalite.handlers.topic_configs import broker_values, described
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.metadata.topics import check_topic_name
@@ -27,6 +27,7 @@ from kafkalite_wire.messages.describe_configs import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 
 _UNKNOWN_TYPE: Final = 0
@@ -39,8 +40,7 @@ class ResourceType(IntEnum):
     BROKER = 4
 
 
-@immediate
-def handle(node: Node, request: DescribeConfigsRequest, context: Context) -> DescribeConfigsResponse:
+def handle(node: Node, request: DescribeConfigsRequest, context: RequestContext) -> DescribeConfigsResponse:
     """Describe each resource, or say why not."""
     del context
     return DescribeConfigsResponse(results=tuple(_result(node, resource, request) for resource in request.resources))

@@ -10,34 +10,27 @@ from typing import TYPE_CHECKING
 
 from kafkalite.handlers.authorized_operations import GROUP_OPERATIONS
 from kafkalite.handlers.group_client import client_of
-from kafkalite.handlers.handling import Context, deferred
-from kafkalite.reply import Reply
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest, DescribeGroupsResponse
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 
-@deferred
-def handle(node: Node, request: DescribeGroupsRequest, context: Context, reply: Reply[DescribeGroupsResponse]) -> None:
+def handle(node: Node, request: DescribeGroupsRequest, context: RequestContext) -> None:
     """Describe classic groups: their state, members and assignments."""
+    reply = context.defer()
     groups = node.groups
-    telling = _WithOperations(reply) if request.include_authorized_operations else reply
-    groups.perform(groups.coordinator.describe_groups(request, client_of(context), telling))
+    answer = reply
+    if request.include_authorized_operations:
+        answer = reply.redirected(lambda response: reply.send(_with_operations(response)))
+    groups.perform(groups.coordinator.describe_groups(request, client_of(context), answer))
 
 
-class _WithOperations:
-    """Adds the authorized operations to the answer, for groups that are described without an error."""
-
-    def __init__(self, reply: Reply[DescribeGroupsResponse]) -> None:
-        self._reply = reply
-        self.on_abandoned = reply.on_abandoned
-        self.on_followed = reply.on_followed
-        self.fail = reply.fail
-
-    def send(self, response: DescribeGroupsResponse) -> None:
-        groups = tuple(
-            group if group.error_code else replace(group, authorized_operations=GROUP_OPERATIONS)
-            for group in response.groups
-        )
-        self._reply.send(replace(response, groups=groups))
+def _with_operations(response: DescribeGroupsResponse) -> DescribeGroupsResponse:
+    """Add the authorized operations, for groups that are described without an error."""
+    groups = tuple(
+        group if group.error_code else replace(group, authorized_operations=GROUP_OPERATIONS)
+        for group in response.groups
+    )
+    return replace(response, groups=groups)

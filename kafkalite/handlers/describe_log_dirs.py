@@ -9,7 +9,6 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kafkalite.handlers.handling import Context, immediate
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.describe_log_dirs import (
@@ -22,10 +21,10 @@ from kafkalite_wire.messages.describe_log_dirs import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 
-@immediate
-def handle(node: Node, request: DescribeLogDirsRequest, context: Context) -> DescribeLogDirsResponse:
+def handle(node: Node, request: DescribeLogDirsRequest, context: RequestContext) -> DescribeLogDirsResponse:
     """Measure the partitions that were asked for and exist."""
     del context
     path = Path(node.storage.path).absolute()

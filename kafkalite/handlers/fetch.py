@@ -12,9 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.fetches.sessions import FetchPartition, FetchPlan, TopicKey
-from kafkalite.handlers.handling import Context, deferred
 from kafkalite.handlers.leader_epochs import epoch_error
-from kafkalite.reply import Reply
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.fetch import (
@@ -29,6 +27,8 @@ from kafkalite_wire.schema import NO_PAYLOAD, ZERO_UUID, Payload
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite_storage.log.log import PartitionLog
 
 _BY_TOPIC_ID: Final = 13
@@ -36,8 +36,7 @@ _READ_COMMITTED: Final = 1
 _UNKNOWN_EPOCH: Final = -1
 
 
-@deferred
-def handle(node: Node, request: FetchRequest, context: Context, reply: Reply[FetchResponse]) -> None:
+def handle(node: Node, request: FetchRequest, context: RequestContext) -> FetchResponse | None:
     """Answer at once if there is enough to tell, else when there is or when the time is up."""
     by_id = context.api_version >= _BY_TOPIC_ID
     plan = node.fetch_sessions.plan(
@@ -49,14 +48,13 @@ def handle(node: Node, request: FetchRequest, context: Context, reply: Reply[Fet
         now=node.timers.now(),
     )
     if plan.error_code:
-        reply.send(FetchResponse(throttle_time_ms=0, error_code=plan.error_code, responses=()))
-        return
-    fetch = _Fetch(node, request, plan, reply)
+        return FetchResponse(throttle_time_ms=0, error_code=plan.error_code, responses=())
+    fetch = _Fetch(node, request, plan)
     found = fetch.read()
     if found.urgent or found.size >= request.min_bytes or request.max_wait_ms <= 0 or not plan.partitions:
-        fetch.answer(found)
-    else:
-        fetch.wait(request.min_bytes - found.size)
+        return fetch.response(found)
+    fetch.wait(request.min_bytes - found.size, context.defer())
+    return None
 
 
 @dataclass(slots=True)
@@ -73,30 +71,33 @@ class _Fetch:
 
     __slots__ = ("_deadline", "_node", "_pending", "_plan", "_reply", "_request")
 
-    def __init__(self, node: Node, request: FetchRequest, plan: FetchPlan, reply: Reply[FetchResponse]) -> None:
+    def __init__(self, node: Node, request: FetchRequest, plan: FetchPlan) -> None:
         self._node = node
         self._request = request
         self._plan = plan
-        self._reply = reply
 
-    def wait(self, missing: int) -> None:
+    def wait(self, missing: int, reply: ResponseHandle[FetchResponse]) -> None:
         """Answer when ``missing`` more bytes have been written, or when the time is up."""
+        self._reply = reply
         node = self._node
         named = ((node.topic_name(partition.topic), partition.index) for partition in self._plan.partitions)
         known = [(name, index) for name, index in named if name is not None]
         self._pending = node.pending_fetches.add(known, missing, self._enough)
         until = node.timers.now() + self._request.max_wait_ms / 1000
         self._deadline = node.timers.call_at(until, self._time_is_up, self._reply.fail)
-        self._reply.on_abandoned(self._abandon)
+        self._reply.on_disconnect(self._abandon)
 
     def _enough(self) -> None:
         self._deadline.cancel()
         # In the turn of a request, or of something else, that has nothing to do with this one.
-        self._node.unforeseen.guard("a fetch that waited", lambda: self.answer(self.read()), self._reply.fail)
+        self._node.crash_guard.guard("a fetch that waited", self._answer, self._reply.fail)
 
     def _time_is_up(self) -> None:
         self._node.pending_fetches.remove(self._pending)
-        self.answer(self.read())
+        self._answer()
+
+    def _answer(self) -> None:
+        self._reply.send(self.response(self.read()))
 
     def _abandon(self) -> None:
         self._deadline.cancel()
@@ -175,8 +176,8 @@ class _Fetch:
             data = replace(data, diverging_epoch=diverging)
         return data
 
-    def answer(self, found: _Found) -> None:
-        """Send what was found; within a session, only what the client does not know yet."""
+    def response(self, found: _Found) -> FetchResponse:
+        """Return what was found; within a session, only what the client does not know yet."""
         plan = self._plan
         topics: dict[TopicKey, list[PartitionData]] = {}
         for partition, data in found.partitions:
@@ -190,20 +191,18 @@ class _Fetch:
                 topics.setdefault(partition.topic, []).append(data)
                 if plan.session is not None and data.records:
                     plan.session.served(partition)
-        self._reply.send(
-            FetchResponse(
-                throttle_time_ms=0,
-                error_code=ErrorCode.NONE,
-                session_id=plan.session_id,
-                responses=tuple(
-                    FetchableTopicResponse(
-                        topic=key if isinstance(key, str) else "",
-                        topic_id=key if isinstance(key, bytes) else ZERO_UUID,
-                        partitions=tuple(partitions),
-                    )
-                    for key, partitions in topics.items()
-                ),
-            )
+        return FetchResponse(
+            throttle_time_ms=0,
+            error_code=ErrorCode.NONE,
+            session_id=plan.session_id,
+            responses=tuple(
+                FetchableTopicResponse(
+                    topic=key if isinstance(key, str) else "",
+                    topic_id=key if isinstance(key, bytes) else ZERO_UUID,
+                    partitions=tuple(partitions),
+                )
+                for key, partitions in topics.items()
+            ),
         )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers.handling import Context, immediate
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.find_coordinator import (
@@ -20,14 +19,14 @@ from kafkalite_wire.messages.find_coordinator import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 _BATCHED: Final = 4
 _GROUP: Final = 0
 _TRANSACTION: Final = 1
 
 
-@immediate
-def handle(node: Node, request: FindCoordinatorRequest, context: Context) -> FindCoordinatorResponse:
+def handle(node: Node, request: FindCoordinatorRequest, context: RequestContext) -> FindCoordinatorResponse:
     """Name this node, or say why not."""
     keys = request.coordinator_keys if context.api_version >= _BATCHED else (request.key,)
     coordinators = tuple(_coordinator(node, key, request.key_type, context) for key in keys)
@@ -43,7 +42,7 @@ def handle(node: Node, request: FindCoordinatorRequest, context: Context) -> Fin
     )
 
 
-def _coordinator(node: Node, key: str, key_type: int, context: Context) -> Coordinator:
+def _coordinator(node: Node, key: str, key_type: int, context: RequestContext) -> Coordinator:
     if key_type not in (_GROUP, _TRANSACTION):
         return _nobody(key, ErrorCode.INVALID_REQUEST, f"nothing of type {key_type} is coordinated here")
     try:
@@ -51,7 +50,7 @@ def _coordinator(node: Node, key: str, key_type: int, context: Context) -> Coord
             node.groups.prepare()
     except StorageError as error:
         return _nobody(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error))
-    host, port = node.advertised(context.client_host, context.local)
+    host, port = node.advertised(context.client_host, context.info.local)
     return Coordinator(key=key, node_id=node.node_id, host=host, port=port, error_code=ErrorCode.NONE, error_message="")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kafkalite.coordinators.results import Client
-from kafkalite.handlers.handling import Context
+from kafkalite.requests.context import RequestContext
 
 
-def client_of(context: Context) -> Client:
+def client_of(context: RequestContext) -> Client:
     """Take from a request's context what groups keep of their members' clients."""
     return Client(client_id=context.client_id, client_host=context.client_host, api_version=context.api_version)

@@ -9,15 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalite.handlers.group_client import client_of
-from kafkalite.handlers.handling import Context, deferred
-from kafkalite.reply import Reply
-from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from kafkalite_wire.messages.heartbeat import HeartbeatRequest
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 
-@deferred
-def handle(node: Node, request: HeartbeatRequest, context: Context, reply: Reply[HeartbeatResponse]) -> None:
+def handle(node: Node, request: HeartbeatRequest, context: RequestContext) -> None:
     """Say that a member lives, and learn whether it must rejoin."""
+    reply = context.defer()
     node.groups.heartbeat(request, client_of(context), reply)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalite.handlers.config_changes import Alteration, Step, alter
-from kafkalite.handlers.handling import Context, immediate
 from kafkalite_wire.messages.incremental_alter_configs import (
     AlterConfigsResourceResponse,
     IncrementalAlterConfigsRequest,
@@ -19,10 +18,12 @@ from kafkalite_wire.messages.incremental_alter_configs import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 
-@immediate
-def handle(node: Node, request: IncrementalAlterConfigsRequest, context: Context) -> IncrementalAlterConfigsResponse:
+def handle(
+    node: Node, request: IncrementalAlterConfigsRequest, context: RequestContext
+) -> IncrementalAlterConfigsResponse:
     """Change each resource that may be changed so."""
     del context
     alterations = [

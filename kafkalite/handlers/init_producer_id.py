@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers.handling import Context, immediate
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest, InitProducerIdResponse
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 _NO_ID: Final = -1
 _NO_EPOCH: Final = -1
 
 
-@immediate
-def handle(node: Node, request: InitProducerIdRequest, context: Context) -> InitProducerIdResponse:
+def handle(node: Node, request: InitProducerIdRequest, context: RequestContext) -> InitProducerIdResponse:
     """Give out an id that no producer of this data directory has had."""
     del context
     if request.transactional_id is not None:

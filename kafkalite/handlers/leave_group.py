@@ -8,17 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalite.handlers.group_client import client_of
-from kafkalite.handlers.handling import Context, deferred
-from kafkalite.reply import Reply
-from kafkalite_wire.messages.leave_group import LeaveGroupRequest, LeaveGroupResponse
+from kafkalite_wire.messages.leave_group import LeaveGroupRequest
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 
-@deferred
-def handle(node: Node, request: LeaveGroupRequest, context: Context, reply: Reply[LeaveGroupResponse]) -> None:
+def handle(node: Node, request: LeaveGroupRequest, context: RequestContext) -> None:
     """Leave a group at once; from version 3 on for several members, also by their instance ids."""
+    reply = context.defer()
     groups = node.groups
     groups.perform(groups.coordinator.leave_group(request, client_of(context), reply, now=node.now()))
     groups.announce_rebalance(request.group_id)

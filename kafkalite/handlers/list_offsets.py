@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers.handling import Context, immediate
 from kafkalite.handlers.leader_epochs import epoch_error
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
@@ -24,6 +23,7 @@ from kafkalite_wire.messages.list_offsets import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
     from kafkalite_storage.log.log import PartitionLog
 
 _READ_COMMITTED: Final = 1
@@ -40,8 +40,7 @@ _SINCE: Final = {_MAX_TIMESTAMP: 7, _EARLIEST_LOCAL: 8, _LATEST_TIERED: 9, _EARL
 _NONE_FOUND: Final = (-1, -1, -1)
 
 
-@immediate
-def handle(node: Node, request: ListOffsetsRequest, context: Context) -> ListOffsetsResponse:
+def handle(node: Node, request: ListOffsetsRequest, context: RequestContext) -> ListOffsetsResponse:
     """Look up every partition on its own."""
     counted = _counted(request)
     topics: dict[str, list[ListOffsetsPartitionResponse]] = {topic.name: [] for topic in request.topics}

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers.authorized_operations import CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS
-from kafkalite.handlers.handling import Context, immediate
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.metadata.topics import INTERNAL_TOPICS, METADATA_TOPIC, check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
@@ -26,14 +25,14 @@ from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
     from kafkalite_storage.metadata.topics import Partition, Topic
 
 _EMPTY_MEANS_ALL: Final = 0
 _NO_LEADER: Final = -1
 
 
-@immediate
-def handle(node: Node, request: MetadataRequest, context: Context) -> MetadataResponse:
+def handle(node: Node, request: MetadataRequest, context: RequestContext) -> MetadataResponse:
     """Describe this broker and the topics that were asked for."""
     operations = TOPIC_OPERATIONS if request.include_topic_authorized_operations else NOT_ASKED
     everything = request.topics is None or (context.api_version == _EMPTY_MEANS_ALL and not request.topics)
@@ -47,7 +46,7 @@ def handle(node: Node, request: MetadataRequest, context: Context) -> MetadataRe
             else _asked_by_id(node, topic_id, operations)
             for name, topic_id in wanted
         ]
-    host, port = node.advertised(context.client_host, context.local)
+    host, port = node.advertised(context.client_host, context.info.local)
     return MetadataResponse(
         brokers=(MetadataResponseBroker(node_id=node.node_id, host=host, port=port),),
         cluster_id=node.storage.cluster_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from kafkalite.handlers.handling import RefusedError
+from kafkalite.errors import RefusedError
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.metadata.topics import MOST_NEW_PARTITIONS
 from kafkalite_wire.error_codes import ErrorCode

@@ -10,8 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers.group_client import client_of
-from kafkalite.handlers.handling import Context, deferred
-from kafkalite.reply import Reply
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequest,
@@ -24,12 +22,12 @@ from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 _BY_TOPIC_ID: Final = 10
 
 
-@deferred
-def handle(node: Node, request: OffsetCommitRequest, context: Context, reply: Reply[OffsetCommitResponse]) -> None:
+def handle(node: Node, request: OffsetCommitRequest, context: RequestContext) -> OffsetCommitResponse | None:
     """Hand the topics that exist to the group, and answer for the others here."""
     by_id = context.api_version >= _BY_TOPIC_ID
     known: list[OffsetCommitRequestTopic] = []
@@ -50,14 +48,15 @@ def handle(node: Node, request: OffsetCommitRequest, context: Context, reply: Re
         if within:
             known.append(replace(identified, partitions=within))
     if not known:
-        reply.send(OffsetCommitResponse(topics=tuple(refused)))
-        return
+        return OffsetCommitResponse(topics=tuple(refused))
     accepted = replace(request, topics=tuple(known))
     groups = node.groups
-    merging = _Merging(reply, tuple(refused)) if refused else reply
+    reply = context.defer()
+    answer = reply.redirected(lambda response: reply.send(_merged(refused, response))) if refused else reply
     groups.perform(
-        groups.coordinator.offset_commit(accepted, client_of(context), merging, now=node.now(), wall_ms=node.wall_ms())
+        groups.coordinator.offset_commit(accepted, client_of(context), answer, now=node.now(), wall_ms=node.wall_ms())
     )
+    return None
 
 
 def _refused(topic: OffsetCommitRequestTopic, indexes: list[int], code: ErrorCode) -> OffsetCommitResponseTopic:
@@ -68,23 +67,14 @@ def _refused(topic: OffsetCommitRequestTopic, indexes: list[int], code: ErrorCod
     )
 
 
-class _Merging:
-    """Puts what was refused here before the group's own answer, each topic once."""
-
-    def __init__(self, reply: Reply[OffsetCommitResponse], refused: tuple[OffsetCommitResponseTopic, ...]) -> None:
-        self._reply = reply
-        self._refused = refused
-        self.on_abandoned = reply.on_abandoned
-        self.on_followed = reply.on_followed
-        self.fail = reply.fail
-
-    def send(self, response: OffsetCommitResponse) -> None:
-        answered = {_key(topic): topic for topic in self._refused}
-        for topic in response.topics:
-            refused = answered.get(_key(topic))
-            earlier = refused.partitions if refused is not None else ()
-            answered[_key(topic)] = replace(topic, partitions=earlier + topic.partitions)
-        self._reply.send(replace(response, topics=tuple(answered.values())))
+def _merged(refused: list[OffsetCommitResponseTopic], response: OffsetCommitResponse) -> OffsetCommitResponse:
+    """Put what was refused here before the group's own answer, each topic once."""
+    answered = {_key(topic): topic for topic in refused}
+    for topic in response.topics:
+        earlier = answered.get(_key(topic))
+        partitions = topic.partitions if earlier is None else earlier.partitions + topic.partitions
+        answered[_key(topic)] = replace(topic, partitions=partitions)
+    return replace(response, topics=tuple(answered.values()))
 
 
 def _key(topic: OffsetCommitResponseTopic) -> str | bytes:

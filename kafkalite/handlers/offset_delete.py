@@ -9,8 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kafkalite.handlers.group_client import client_of
-from kafkalite.handlers.handling import Context, deferred
-from kafkalite.reply import Reply
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_delete import (
     OffsetDeleteRequest,
@@ -22,11 +20,12 @@ from kafkalite_wire.messages.offset_delete import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 
-@deferred
-def handle(node: Node, request: OffsetDeleteRequest, context: Context, reply: Reply[OffsetDeleteResponse]) -> None:
+def handle(node: Node, request: OffsetDeleteRequest, context: RequestContext) -> None:
     """Hand the partitions that exist to the group, and answer for the others here."""
+    reply = context.defer()
     known: list[OffsetDeleteRequestTopic] = []
     unknown: list[OffsetDeleteResponseTopic] = []
     for topic in request.topics:
@@ -39,8 +38,8 @@ def handle(node: Node, request: OffsetDeleteRequest, context: Context, reply: Re
             unknown.append(_unknown(topic, count))
     groups = node.groups
     accepted = replace(request, topics=tuple(known))
-    merging = _Merging(reply, tuple(unknown)) if unknown else reply
-    groups.perform(groups.coordinator.offset_delete(accepted, client_of(context), merging))
+    answer = reply.redirected(lambda response: reply.send(_merged(unknown, response))) if unknown else reply
+    groups.perform(groups.coordinator.offset_delete(accepted, client_of(context), answer))
 
 
 def _unknown(topic: OffsetDeleteRequestTopic, count: int) -> OffsetDeleteResponseTopic:
@@ -56,21 +55,12 @@ def _unknown(topic: OffsetDeleteRequestTopic, count: int) -> OffsetDeleteRespons
     )
 
 
-class _Merging:
-    """Puts what is unknown before the group's own answer, each topic once; an error of the group stands alone."""
-
-    def __init__(self, reply: Reply[OffsetDeleteResponse], unknown: tuple[OffsetDeleteResponseTopic, ...]) -> None:
-        self._reply = reply
-        self._unknown = unknown
-        self.on_abandoned = reply.on_abandoned
-        self.on_followed = reply.on_followed
-        self.fail = reply.fail
-
-    def send(self, response: OffsetDeleteResponse) -> None:
-        if not response.error_code:
-            answered = {topic.name: topic for topic in self._unknown}
-            for topic in response.topics:
-                earlier = answered[topic.name].partitions if topic.name in answered else ()
-                answered[topic.name] = replace(topic, partitions=earlier + topic.partitions)
-            response = replace(response, topics=tuple(answered.values()))
-        self._reply.send(response)
+def _merged(unknown: list[OffsetDeleteResponseTopic], response: OffsetDeleteResponse) -> OffsetDeleteResponse:
+    """Put what is unknown before the group's own answer, each topic once; an error of the group stands alone."""
+    if response.error_code:
+        return response
+    answered = {topic.name: topic for topic in unknown}
+    for topic in response.topics:
+        earlier = answered[topic.name].partitions if topic.name in answered else ()
+        answered[topic.name] = replace(topic, partitions=earlier + topic.partitions)
+    return replace(response, topics=tuple(answered.values()))

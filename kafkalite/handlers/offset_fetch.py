@@ -10,8 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers.group_client import client_of
-from kafkalite.handlers.handling import Context, deferred
-from kafkalite.reply import Reply
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequest,
@@ -25,23 +23,32 @@ from kafkalite_wire.messages.offset_fetch import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.response_handle import ResponseHandle
 
 _BY_TOPIC_ID: Final = 10
 _NO_OFFSET: Final = -1
 
 
-@deferred
-def handle(node: Node, request: OffsetFetchRequest, context: Context, reply: Reply[OffsetFetchResponse]) -> None:
+def handle(node: Node, request: OffsetFetchRequest, context: RequestContext) -> None:
     """Ask the groups by name, and translate ids on the way in and out."""
+    reply = context.defer()
     if context.api_version < _BY_TOPIC_ID:
         _fetch(node, request, context, reply)
         return
     unknown: dict[str, list[OffsetFetchRequestTopics]] = {}
     groups = tuple(_named(node, group, unknown.setdefault(group.group_id, [])) for group in request.groups)
-    _fetch(node, replace(request, groups=groups), context, _ById(node, reply, unknown))
+
+    def answer(response: OffsetFetchResponse) -> None:
+        identified = (_identified(node, group, unknown.get(group.group_id, [])) for group in response.groups)
+        reply.send(replace(response, groups=tuple(identified)))
+
+    _fetch(node, replace(request, groups=groups), context, reply.redirected(answer))
 
 
-def _fetch(node: Node, request: OffsetFetchRequest, context: Context, reply: Reply[OffsetFetchResponse]) -> None:
+def _fetch(
+    node: Node, request: OffsetFetchRequest, context: RequestContext, reply: ResponseHandle[OffsetFetchResponse]
+) -> None:
     groups = node.groups
     groups.perform(groups.coordinator.offset_fetch(request, client_of(context), reply, now=node.now()))
 
@@ -61,48 +68,31 @@ def _named(
     return replace(group, topics=tuple(topics))
 
 
-class _ById:
-    """Gives the topics of an answer their ids, and adds those whose ids nobody knows."""
-
-    def __init__(
-        self,
-        node: Node,
-        reply: Reply[OffsetFetchResponse],
-        unknown: dict[str, list[OffsetFetchRequestTopics]],
-    ) -> None:
-        self._node = node
-        self._reply = reply
-        self._unknown = unknown
-        self.on_abandoned = reply.on_abandoned
-        self.on_followed = reply.on_followed
-        self.fail = reply.fail
-        self.skip = reply.skip
-
-    def send(self, response: OffsetFetchResponse) -> None:
-        self._reply.send(replace(response, groups=tuple(self._group(group) for group in response.groups)))
-
-    def _group(self, group: OffsetFetchResponseGroup) -> OffsetFetchResponseGroup:
-        if group.error_code:
-            return group
-        known = [
-            replace(topic, topic_id=found.topic_id)
-            for topic in group.topics
-            if (found := self._node.storage.topics.get(topic.name)) is not None
-        ]
-        unknown = [
-            OffsetFetchResponseTopics(
-                topic_id=topic.topic_id,
-                name="",
-                partitions=tuple(
-                    OffsetFetchResponsePartitions(
-                        partition_index=index,
-                        committed_offset=_NO_OFFSET,
-                        metadata="",
-                        error_code=ErrorCode.UNKNOWN_TOPIC_ID,
-                    )
-                    for index in topic.partition_indexes
-                ),
-            )
-            for topic in self._unknown.get(group.group_id, ())
-        ]
-        return replace(group, topics=(*known, *unknown))
+def _identified(
+    node: Node, group: OffsetFetchResponseGroup, unknown_topics: list[OffsetFetchRequestTopics]
+) -> OffsetFetchResponseGroup:
+    """Give the topics of an answer their ids, and add those whose ids are unknown."""
+    if group.error_code:
+        return group
+    known = [
+        replace(topic, topic_id=found.topic_id)
+        for topic in group.topics
+        if (found := node.storage.topics.get(topic.name)) is not None
+    ]
+    unknown = [
+        OffsetFetchResponseTopics(
+            topic_id=topic.topic_id,
+            name="",
+            partitions=tuple(
+                OffsetFetchResponsePartitions(
+                    partition_index=index,
+                    committed_offset=_NO_OFFSET,
+                    metadata="",
+                    error_code=ErrorCode.UNKNOWN_TOPIC_ID,
+                )
+                for index in topic.partition_indexes
+            ),
+        )
+        for topic in unknown_topics
+    ]
+    return replace(group, topics=(*known, *unknown))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalite.handlers.handling import Context, immediate
 from kafkalite.handlers.leader_epochs import epoch_error
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_for_leader_epoch import (
@@ -17,10 +16,10 @@ from kafkalite_wire.messages.offset_for_leader_epoch import (
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
 
 
-@immediate
-def handle(node: Node, request: OffsetForLeaderEpochRequest, context: Context) -> OffsetForLeaderEpochResponse:
+def handle(node: Node, request: OffsetForLeaderEpochRequest, context: RequestContext) -> OffsetForLeaderEpochResponse:
     """Look up every partition on its own."""
     del context
     return OffsetForLeaderEpochResponse(

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Final
 
 from kafkalite.cluster.internal_topics import ADMIN_CLIENT_ID
 from kafkalite.errors import RequestError
-from kafkalite.handlers.handling import Context, deferred
-from kafkalite.reply import Reply
 from kafkalite_storage.errors import InvalidTimestamp, StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.produce import (
@@ -31,6 +29,7 @@ from kafkalite_wire.records import CorruptBatch, InvalidRecord, check_produced
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
+    from kafkalite.requests.context import RequestContext
     from kafkalite_storage.metadata.topics import Topic
 
 _BY_TOPIC_ID: Final = 13
@@ -46,18 +45,18 @@ _TELLS_LOG_START: Final = (
 _NOTHING_FAILED: Final[Mapping[tuple[str, int], StorageError]] = {}
 
 
-@deferred
-def handle(node: Node, request: ProduceRequest, context: Context, reply: Reply[ProduceResponse]) -> None:
+def handle(node: Node, request: ProduceRequest, context: RequestContext) -> ProduceResponse | None:
     """Append each partition's batch; a refused one does not keep the others from being written."""
-    produce = _Produce(node, request, context, reply)
+    produce = _Produce(node, request, context)
     produce.append_all()
     if not produce.unsynced:
-        produce.answer()
-    elif request.acks:
-        node.when_synced(produce.unsynced, produce.answer)
-    else:
-        produce.answer()
-        node.when_synced(produce.unsynced, _ignore)
+        return produce.response()
+    if not request.acks:
+        node.when_synced(produce.unsynced, _ignore)  # the client does not wait for the disk
+        return produce.response()
+    response = context.defer()
+    node.when_synced(produce.unsynced, lambda failed: response.send(produce.response(failed)))
+    return None
 
 
 class _Produce:
@@ -68,20 +67,18 @@ class _Produce:
         "_may_write_internal",
         "_names",
         "_node",
-        "_reply",
         "_request",
         "_responses",
         "_version",
         "unsynced",
     )
 
-    def __init__(self, node: Node, request: ProduceRequest, context: Context, reply: Reply[ProduceResponse]) -> None:
+    def __init__(self, node: Node, request: ProduceRequest, context: RequestContext) -> None:
         self._node = node
         self._request = request
         self._version = context.api_version
         self._by_id = context.api_version >= _BY_TOPIC_ID
         self._may_write_internal = context.client_id == ADMIN_CLIENT_ID
-        self._reply = reply
         self._responses: list[TopicProduceResponse] = []
         #: The name of each response's topic, which from version 13 on says only its id.
         self._names: list[str] = []
@@ -151,15 +148,14 @@ class _Produce:
             record_errors=(),
         )
 
-    def answer(self, failed: Mapping[tuple[str, int], StorageError] = _NOTHING_FAILED) -> None:
-        """Send the response, with an error for each partition whose sync failed.
+    def response(self, failed: Mapping[tuple[str, int], StorageError] = _NOTHING_FAILED) -> ProduceResponse | None:
+        """Return the response, with an error for each partition whose sync failed.
 
-        With acks=0 there is no response. Raises RequestError there if a partition failed.
+        With acks=0 there is none. Raises RequestError there if a partition failed.
         """
         if not self._request.acks:
             _close_on_error(self._responses)
-            self._reply.skip()
-            return
+            return None
         responses = self._responses
         if failed:
             responses = [
@@ -174,7 +170,7 @@ class _Produce:
                 )
                 for name, topic in zip(self._names, responses, strict=True)
             ]
-        self._reply.send(ProduceResponse(responses=tuple(responses)))
+        return ProduceResponse(responses=tuple(responses))
 
 
 def _ignore(failed: Mapping[tuple[str, int], StorageError]) -> None:

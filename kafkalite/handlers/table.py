@@ -1,69 +1,61 @@
-"""The two kinds of handlers, and what they are given with a request."""
+"""The end of the pipeline in a broker: each API's handler, imported when the API is first used.
+
+A handler is the function ``handle(broker, request, context)`` of the module that is named like the API's messages. It
+
+- returns its response, or None where the client expects none (Produce with acks=0);
+- or calls ``context.defer()``, which returns the response handle, settles that later, and returns None;
+- or is a generator that yields between steps of a few milliseconds and returns its response
+  (see :mod:`kafkalite.requests.steps`), where its work is in proportion to the request.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from kafkalite_wire.apis import Api
+from kafkalite_wire.codec import decode
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
-    from kafkalite.reply import Reply
-    from kafkalite_wire.error_codes import ErrorCode
+    from kafkalite.requests.context import RequestContext
 
-Request = TypeVar("Request")
-Response = TypeVar("Response")
+Handler = Callable[["Node", Any, "RequestContext"], object | None]
 
 
-@dataclass(slots=True, kw_only=True)
-class Context:
-    """Who asks: ``client_host`` as Kafka prints it (``/127.0.0.1``), ``local`` the address that the client dialled."""
+class HandlerTable:
+    """Handles requests with the handlers of this broker."""
 
-    api_version: int
-    client_id: str
-    client_host: str
-    local: tuple[str, int]
-    software: Callable[[str], None]
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._handlers: dict[int, Handler] = {}
+        self.after_request = node.after_request
 
+    def decode(self, api: Api, version: int, frame: memoryview, body: int) -> Any:
+        """Decode a request. Raises WireError."""
+        return decode(api.request_type, version, frame, body)
 
-class RefusedError(Exception):
-    """A part of a request that is answered with an error of its own."""
+    def handle(self, request: Any, context: RequestContext) -> object | None:
+        """Call the handler of a request's API."""
+        handler = self._handlers.get(context.api.key)
+        if handler is None:
+            handler = self.import_handler(context.api)
+        return handler(self._node, request, context)
 
-    def __init__(self, code: ErrorCode, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
+    def unsupported_api_versions(self) -> object:
+        """Return the answer to an ApiVersions request of an unsupported version."""
+        from kafkalite.handlers.api_versions import unsupported_version
 
+        return unsupported_version()
 
-@dataclass(frozen=True, slots=True)
-class Immediate:
-    """A handler that returns its response; None (Produce with acks=0) sends nothing."""
-
-    handle: Callable[[Node, Any, Context], object | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Deferred:
-    """A handler that may keep the reply until something happens."""
-
-    handle: Callable[[Node, Any, Context, Reply[Any]], None]
-
-
-Handler = Immediate | Deferred
-
-
-def immediate(handle: Callable[[Node, Request, Context], object | None]) -> Immediate:
-    """Mark a function as its module's handler, one that answers at once."""
-    return Immediate(handle)
-
-
-def deferred(handle: Callable[[Node, Request, Context, Reply[Response]], None]) -> Deferred:
-    """Mark a function as its module's handler, one that may answer later."""
-    return Deferred(handle)
+    def import_handler(self, api: Api) -> Handler:
+        """Import a handler and its messages, so that no request has to wait for it."""
+        assert api.request_type
+        handler = self._handlers[api.key] = handler_of(api)
+        return handler
 
 
 def handler_of(api: Api) -> Handler:
-    """Import the handler of an API; it lives in the module that is named like the API's messages."""
+    """Import the handler of an API."""
     return cast("Handler", import_module(f"kafkalite.handlers.{api.module}").handle)

@@ -1,4 +1,4 @@
-"""The one place that catches errors nobody foresaw: they are logged, and end what they belong to, not the broker."""
+"""The one place that handles unexpected exceptions: it logs them, and what they interrupted ends, not the broker."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from logging import getLogger
 
 from kafkalite.errors import RequestError
 
-log = getLogger("kafkalite.unforeseen")
+log = getLogger("kafkalite.crash_guard")
 
 
-class Unforeseen:
-    """What becomes of errors that nobody foresaw."""
+class CrashGuard:
+    """Runs callbacks, and turns an exception from one into a log entry and the end of what it belonged to."""
 
     def __init__(self) -> None:
-        self.tell: Callable[[Exception], None] | None = None
-        """Told of each, besides the log: tests shall fail of them."""
+        self.on_crash: Callable[[Exception], None] | None = None
+        """Called with each unexpected exception, besides the log; tests fail through it."""
 
     def note(self, what: str, error: Exception) -> str:
-        """Log an error with its traceback; gives the reason for whoever is cut off because of it."""
+        """Log an unexpected exception with its traceback. Return the reason for closing what it interrupted."""
         log.error("%s failed", what, exc_info=error)
-        if self.tell is not None:
-            self.tell(error)
+        if self.on_crash is not None:
+            self.on_crash(error)
         return f"{what} failed here; the traceback is above"
 
     def guard(self, what: str, call: Callable[[], None], fail: Callable[[str], None]) -> None:
-        """Make a call for somebody who does not ask at the moment; should it fail, ``fail`` is given the reason."""
+        """Call ``call``; if it raises, call ``fail`` with the reason."""
         try:
             call()
         except RequestError as error:

@@ -1,137 +1,106 @@
-"""The engine: every request passes by it, and rules may act in the handler's place."""
+"""Interceptors: what sees, changes, holds or answers requests between the connection and the end of the pipeline."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from kafkalite.requests.context import MalformedFrame, RequestContext
+    from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite_wire.apis import Api
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A request on its way. ``connection`` is the same object for all requests of one connection."""
+class Stage(IntEnum):
+    """The order of interceptors, outermost first; within a stage, the one that was added first comes first."""
 
-    api: Api
-    api_version: int
-    client_id: str
-    client_host: str
-    client_port: int = 0
-    connection: object
-    request: Any
-    """The decoded message, of the class that the API declares."""
-    correlation_id: int
-    frame: memoryview
-    """The whole request without its length; valid while the call is shown, so whoever wants it later copies it."""
+    OBSERVERS = 1
+    """The request log, and others that only look: at what the client sent, and what it was sent in the end."""
+    GROUP_RULES = 2
+    """Members that stay silent and coordinators that are elsewhere: the request does not reach this broker."""
+    FAULTS = 3
+    """What goes wrong at this broker, also with clients that are not authenticated yet."""
+    AUTHENTICATION = 4
+    AUTHORIZATION = 5
+    QUOTAS = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Malformed:
-    """A frame that is no request, after which the connection is closed; what could not be read is -1, or empty."""
+class Forward(Protocol):
+    """Hands a request on: to the next interceptor, and behind the last one to the end of the pipeline."""
 
-    api: Api | None
-    """None if there is no such API, or none that is served."""
-    api_key: int = -1
-    api_version: int = -1
-    correlation_id: int = -1
-    client_id: str = ""
-    client_host: str
-    client_port: int
-    connection: object
-    size: int
-    """Bytes of the frame, without its length."""
-    reason: str
+    def __call__(self, *, request: Any = None, response: ResponseHandle[Any] | None = None) -> None:
+        """Forward the request, now or later, at most once.
 
-
-class Owed(Protocol):
-    """The reply that is owed for a call; exactly one of these is called, once, now or later."""
-
-    def send(self, response: object | None) -> None:
-        """Send a response; None sends nothing at all, and the client's later replies follow."""
-        ...
-
-    def fail(self, reason: str) -> None:
-        """End the connection instead."""
-        ...
-
-
-class OwedToClient(Owed, Protocol):
-    """The reply that the client itself is owed."""
-
-    def send(self, response: object | None, *, mute: float = 0.0) -> None:
-        """Send a response, as above; ``mute`` is for how many seconds the connection is muted afterwards (KIP-219).
-
-        They are the broker's. Nothing that the client sends meanwhile is looked at before they are over.
-        """
-        ...
-
-    @property
-    def is_abandoned(self) -> bool:
-        """Whether the client's connection has ended, so that nobody will read the reply."""
-        ...
-
-
-class Proceed(Protocol):
-    """Lets the handler run, now or later."""
-
-    def __call__(self, owed: Owed | None = None, *, request: object | None = None) -> None:
-        """Run the handler. It answers the client, or where ``owed`` is given that one, which may change the answer.
-
-        Where ``request`` is given, the handler sees that one in place of the client's.
+        ``request`` replaces the message, and ``response`` (see :meth:`ResponseHandle.redirected`) the handle that the
+        end responds to.
         """
         ...
 
 
-class ReplyObserver(Protocol):
-    """Who wants to know how a call ended; exactly one of these is called, once."""
+class Interceptor:
+    """One stage of the pipeline; subclasses override what they need."""
 
-    def sent(self, response: object | None) -> None:
-        """Learn what was sent, None if nothing was. What a response borrows from a log is valid during the call."""
-        ...
+    stage: Stage
 
-    def failed(self, reason: str) -> None:
-        """Learn why the connection was ended instead."""
-        ...
+    def wants(self, api: Api, version: int) -> bool:
+        """Return whether requests of this API and version are to be intercepted; asked once for each of them.
 
-    def abandoned(self) -> None:
-        """Learn that the connection ended before there was a reply."""
-        ...
+        Where the answer changes, call :meth:`InterceptorChain.refresh`.
+        """
+        del api, version
+        return True
 
+    def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
+        """Forward the request or settle its response, now or later; exactly one of both.
 
-Observer = Callable[[Call], ReplyObserver | None]
-"""Is shown each call on its way to rules and handler; gives who wants to know how it ends, or None."""
+        ``request`` is the decoded message. It may be kept: what it borrows from the frame lasts as long as it does.
+        """
+        del request, context, response
+        forward()
 
-
-class Rule(Protocol):
-    """Something that acts on some calls in the handler's place."""
-
-    def concerns(self, call: Call) -> bool:
-        """Tell whether the rule acts on this call; asked of each call, so it must be quick."""
-        ...
-
-    def act(self, call: Call, proceed: Proceed, owed: OwedToClient) -> None:
-        """Answer the call, or let it proceed, now or later."""
-        ...
+    def malformed(self, frame: MalformedFrame) -> None:
+        """Learn of a frame that is no request; the connection is closed afterwards."""
 
 
-class Engine:
-    """Who looks at requests, and the rules that act on them; the first rule that is concerned acts."""
+class InterceptorChain:
+    """The interceptors of a pipeline in their order, and which of them want what."""
 
     def __init__(self) -> None:
-        self.observers: list[Observer] = []
-        self.malformed_observers: list[Callable[[Malformed], None]] = []
-        """Shown what is no request, and so no call."""
-        self.rules: list[Rule] = []
+        self.installed: tuple[Interceptor, ...] = ()
+        """All interceptors, outermost first."""
+        self._wanting: dict[tuple[int, int], tuple[Interceptor, ...]] = {}
 
-    def shown(self, call: Call) -> list[ReplyObserver]:
-        """Show a call to the observers; gives those that want to know how it ends."""
-        return [wants for observe in self.observers if (wants := observe(call)) is not None]
+    def __bool__(self) -> bool:
+        return bool(self.installed)
 
-    def rule_for(self, call: Call) -> Rule | None:
-        """Choose the rule that acts on a call, if any."""
-        for rule in self.rules:
-            if rule.concerns(call):
-                return rule
-        return None
+    def __contains__(self, interceptor: Interceptor) -> bool:
+        return interceptor in self.installed
+
+    def add(self, interceptor: Interceptor, *, first: bool = False) -> None:
+        """Intercept requests from the next one on; behind the others of its stage, or with ``first`` before them."""
+        added = (interceptor, *self.installed) if first else (*self.installed, interceptor)
+        self.installed = tuple(sorted(added, key=lambda each: each.stage))
+        self.refresh()
+
+    def remove(self, interceptor: Interceptor) -> None:
+        """Intercept no further requests; nothing happens if it is not there."""
+        self.installed = tuple(each for each in self.installed if each is not interceptor)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask the interceptors again what they want."""
+        self._wanting.clear()
+
+    def wanting(self, api: Api, version: int) -> tuple[Interceptor, ...]:
+        """Return the interceptors that want the requests of an API and version, in their order."""
+        key = (api.key, version)
+        found = self._wanting.get(key)
+        if found is None:
+            found = tuple(each for each in self.installed if each.wants(api, version))
+            self._wanting[key] = found
+        return found
+
+    def malformed(self, frame: MalformedFrame) -> None:
+        """Show a malformed frame to all interceptors."""
+        for interceptor in self.installed:
+            interceptor.malformed(frame)

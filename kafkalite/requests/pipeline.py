@@ -1,192 +1,159 @@
-"""From a frame to a handler, and from its response to a frame; and whatever goes wrong on the way."""
+"""From a frame to its response."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from kafkalite.controls.engine import Call, Malformed
 from kafkalite.errors import RequestError
-from kafkalite.handlers.handling import Context, Handler, Immediate, handler_of
+from kafkalite.requests.context import MalformedFrame, RequestContext
+from kafkalite.requests.interceptors import InterceptorChain
+from kafkalite.requests.response_handle import framed
+from kafkalite.requests.steps import StepQueue, Steps
 from kafkalite_wire.apis import APIS, Api, ApiKey
-from kafkalite_wire.codec import decode, encode_parts
 from kafkalite_wire.errors import UnsupportedVersionError, WireError
-from kafkalite_wire.headers import RequestHeader, read_request_header, start_response
-from kafkalite_wire.schema import Payload
+from kafkalite_wire.headers import RequestHeader, read_request_header
 
 if TYPE_CHECKING:
-    from kafkalite.controls.engine import Engine, Owed, ReplyObserver
-    from kafkalite.node import Node
-    from kafkalite.server.connection import Connection, Slot
+    from kafkalite.requests.context import Connection
+    from kafkalite.requests.crash_guard import CrashGuard
+    from kafkalite.requests.interceptors import Interceptor
+    from kafkalite.requests.response_handle import ResponseHandle
 
-_LENGTH: Final = struct.Struct(">i")
+_INT32: Final = struct.Struct(">i")
 _INT16: Final = struct.Struct(">h")
+_UNFINISHED: Final = object()
 
 
-class Dispatch:
-    """Hands requests to their handlers, importing each when its API is first used."""
+class End(Protocol):
+    """Where the pipeline ends: the handlers of a broker, or a cluster that requests are relayed to."""
 
-    def __init__(self, node: Node, served: dict[int, Api] = APIS) -> None:
-        self.node = node
-        """The state that requests are for; another one may take its place once no client is connected."""
-        self._served = served
-        self._handlers: dict[int, Handler] = {}
-        self.engine: Engine | None = None
-        """What sees each request, and may act in its handler's place; by default nothing."""
+    def decode(self, api: Api, version: int, frame: memoryview, body: int) -> Any:
+        """Decode the message that begins at ``body``. Raises WireError."""
+        ...
+
+    def handle(self, request: Any, context: RequestContext) -> object | None:
+        """Handle a request.
+
+        Return its response, or None where there is none to send or ``context.defer()`` has been called, or Steps.
+        Raises RequestError to close the connection.
+        """
+        ...
+
+    def after_request(self) -> None:
+        """Do what the request left to be done once its own response is under way."""
+        ...
+
+    def unsupported_api_versions(self) -> object:
+        """Return the answer to an ApiVersions request of an unsupported version; it is sent in version 0 (KIP-511)."""
+        ...
+
+
+class Pipeline:
+    """Takes the frames of all connections through the interceptors to one end."""
+
+    def __init__(self, end: End, crash_guard: CrashGuard) -> None:
+        self.end = end
+        """May be replaced while no client is connected; requests that are held then are not forwarded any more."""
+        self.interceptors = InterceptorChain()
+        self.steps = StepQueue(crash_guard)
+        self._crash_guard = crash_guard
 
     def __call__(self, connection: Connection, frame: memoryview) -> None:
-        """Start the request of one frame. Raises RequestError if the connection must end, as Kafka would end it."""
+        """Start one request; the frame is valid during the call. Raises RequestError to close the connection."""
         header = None
+        interceptors: tuple[Interceptor, ...] = ()
         try:
             header = read_request_header(frame)
             api, version = header.api, header.api_version
-            if api.key not in self._served or not api.min_version <= version <= api.max_version:
+            if not api.min_version <= version <= api.max_version:
                 self._unsupported(connection, header)
                 return
-            request = decode(api.request_type, version, frame, header.body)
+            if self.interceptors:
+                interceptors = self.interceptors.wanting(api, version)
+                if interceptors:
+                    # An interceptor may hold the request, and the buffer that the frame lies in is used again.
+                    frame = memoryview(bytearray(frame))
+            request = self.end.decode(api, version, frame, header.body)
         except WireError as error:
-            if self.engine is not None and self.engine.malformed_observers:
-                show = partial(self._show_malformed, self.engine, connection, frame, header, str(error))
-                self.node.unforeseen.guard("an observer of malformed requests", show, connection.fail)
+            if self.interceptors:
+                self._show_malformed(connection, frame, header, str(error))
             raise RequestError(str(error)) from None
-        handler = self._handlers.get(api.key)
-        if handler is None:
-            handler = self._handlers[api.key] = handler_of(api)
-        if self.engine is None:
-            self._start(connection, handler, header, request)
-            return
-        try:
-            self._controlled(self.engine, connection, handler, header, request, frame)
-        except RequestError:
-            raise
-        except Exception as error:  # of an observer or a rule
-            raise self._unexpected(error, connection, header) from None
-
-    def controlled(self) -> Engine:
-        """Give the engine of this broker; with the first call of this, requests begin to pass by it."""
-        if self.engine is None:
-            from kafkalite.controls.engine import Engine
-
-            self.engine = Engine()
-        return self.engine
-
-    def import_handler(self, api: Api) -> None:
-        """Import what a first request of this API would wait for."""
-        if api.key not in self._handlers:
-            self._handlers[api.key] = handler_of(api)
-            assert api.request_type
-
-    def _start(
-        self,
-        connection: Connection,
-        handler: Handler,
-        header: RequestHeader,
-        request: object,
-        reply: _Reply | None = None,
-    ) -> None:
-        """Run the handler; ``reply`` is where its response goes, by default straight to the client."""
-        context = Context(
-            api_version=header.api_version,
+        context = RequestContext(
+            api=api,
+            api_version=version,
+            correlation_id=header.correlation_id,
             client_id=header.client_id or "",
-            client_host=connection.host,
-            local=connection.local,
-            software=connection.name_software,
+            info=connection.info,
+            connection=connection,
         )
         try:
-            if isinstance(handler, Immediate):
-                response = handler.handle(self.node, request, context)
-                if reply is not None:
-                    reply.send(response)
-                elif response is not None:
-                    connection.reply_now(framed(header.api, header.api_version, header.correlation_id, response))
+            if interceptors:
+                context.frame = frame
+                _Forward(self, self.end, interceptors, 0, request, context, context.response_handle())()
             else:
-                handler.handle(self.node, request, context, reply or _Reply(connection.slot(), header))
+                self._handle(self.end, request, context, connection)
         except RequestError:
             raise
         except Exception as error:
-            raise self._unexpected(error, connection, header) from None
-        self.node.after_request()
+            raise RequestError(self._crash_guard.note(str(context), error)) from None
 
-    def _unexpected(self, error: Exception, connection: Connection, header: RequestHeader) -> RequestError:
-        """Tell of an error that nobody foresaw; gives what cuts the client off, while the broker lives."""
-        what = f"{header.api.name} v{header.api_version} from {connection}"
-        return RequestError(self.node.unforeseen.note(what, error))
+    def _handle(self, end: End, request: Any, context: RequestContext, connection: Connection) -> None:
+        answer = end.handle(request, context)
+        if answer.__class__ is GeneratorType:
+            answer = self._first_step(end, cast("Steps[Any]", answer), context)
+        if answer is not None and answer is not _UNFINISHED:
+            connection.respond(framed(context.api, context.api_version, context.correlation_id, answer))
+        end.after_request()
 
-    def _controlled(
-        self,
-        engine: Engine,
-        connection: Connection,
-        handler: Handler,
-        header: RequestHeader,
-        request: object,
-        frame: memoryview,
+    def handle_intercepted(
+        self, end: End, request: Any, context: RequestContext, response: ResponseHandle[Any]
     ) -> None:
-        """Show the request to the engine; a rule that is concerned acts in the handler's place, now or later."""
-        call = Call(
-            api=header.api,
-            api_version=header.api_version,
-            client_id=header.client_id or "",
-            client_host=connection.host,
-            client_port=connection.peer[1],
-            connection=connection,
-            request=request,
-            correlation_id=header.correlation_id,
-            frame=frame,
-        )
-        node = self.node
-        observers = engine.shown(call)
-        rule = engine.rule_for(call)
-        if rule is None and not observers:
-            self._start(connection, handler, header, request)
+        """Let the end handle a request behind the interceptors, and settle ``response`` with its answer."""
+        if end is not self.end:
+            response.fail("the broker's data was replaced while the request was held")
             return
-        slot = connection.slot()
-        to_client = _Reply(slot, header, observers)
-
-        def start(request: object, reply: _Reply) -> None:
-            if self.node is not node:  # a rule kept it for too long: what it was sent to is not there any more
-                to_client.fail("another state of the broker was restored")
-                return
-            try:
-                self._start(connection, handler, header, request, reply)
-            except RequestError as error:
-                to_client.fail(str(error))
-
-        if rule is None:
-            start(request, to_client)
+        context.response, context.is_deferred = response, False
+        try:
+            answer = end.handle(request, context)
+            if answer.__class__ is GeneratorType:
+                answer = self._first_step(end, cast("Steps[Any]", answer), context)
+            if answer is not _UNFINISHED and not context.is_deferred:
+                response.send(answer)
+        except RequestError as error:
+            response.fail(str(error))
             return
-        # The rule may keep the call for later, when there are other bytes in the buffer that the frame lies in.
-        kept = memoryview(bytes(frame))
-        call = replace(call, frame=kept, request=decode(header.api.request_type, header.api_version, kept, header.body))
+        except Exception as error:
+            response.fail(self._crash_guard.note(str(context), error))
+            return
+        end.after_request()
 
-        def proceed(owed: Owed | None = None, *, request: object | None = None) -> None:
-            reply = to_client if owed is None else _Reply(slot, header, instead=owed)
-            start(call.request if request is None else request, reply)
-
-        rule.act(call, proceed, to_client)
-        self.node.after_request()
+    def _first_step(self, end: End, steps: Steps[Any], context: RequestContext) -> object | None:
+        try:
+            next(steps)
+        except StopIteration as finished:
+            return cast("object | None", finished.value)
+        self.steps.add(steps, context, end.after_request)
+        return _UNFINISHED
 
     def _show_malformed(
-        self, engine: Engine, connection: Connection, frame: memoryview, header: RequestHeader | None, reason: str
+        self, connection: Connection, frame: memoryview, header: RequestHeader | None, reason: str
     ) -> None:
-        """Show what can be read of a frame that is no request."""
         api_key = _readable(_INT16, frame, 0)
-        shown = Malformed(
+        shown = MalformedFrame(
             api=APIS.get(api_key),
             api_key=api_key,
             api_version=_readable(_INT16, frame, 2),
-            correlation_id=_readable(_LENGTH, frame, 4),
+            correlation_id=_readable(_INT32, frame, 4),
             client_id="" if header is None else header.client_id or "",
-            client_host=connection.host,
-            client_port=connection.peer[1],
-            connection=connection,
+            info=connection.info,
             size=len(frame),
             reason=reason,
         )
-        for observe in engine.malformed_observers:
-            observe(shown)
+        self._crash_guard.guard(
+            "an interceptor of malformed frames", lambda: self.interceptors.malformed(shown), connection.fail
+        )
 
     def _unsupported(self, connection: Connection, header: RequestHeader) -> None:
         if header.api.key is not ApiKey.API_VERSIONS:
@@ -195,82 +162,43 @@ class Dispatch:
                 message=f"{header.api.name}Request",
                 version=header.api_version,
             )
-        # Answered in version 0 with the versions that would do, whatever was asked (KIP-511).
-        from kafkalite.handlers.api_versions import unsupported_version
-
-        connection.reply_now(framed(header.api, 0, header.correlation_id, unsupported_version()))
+        connection.respond(framed(header.api, 0, header.correlation_id, self.end.unsupported_api_versions()))
 
 
-class _Reply:
-    """A deferred handler's reply: encodes the response into its place among the connection's replies.
+class _Forward:
+    """One interceptor's way on."""
 
-    With ``instead`` the response goes to a rule, which decides what the client is sent.
-    """
-
-    __slots__ = ("_header", "_instead", "_observers", "_slot")
+    __slots__ = ("_context", "_end", "_index", "_interceptors", "_pipeline", "_request", "_response")
 
     def __init__(
-        self, slot: Slot, header: RequestHeader, observers: Sequence[ReplyObserver] = (), *, instead: Owed | None = None
+        self,
+        pipeline: Pipeline,
+        end: End,
+        interceptors: tuple[Interceptor, ...],
+        index: int,
+        request: Any,
+        context: RequestContext,
+        response: ResponseHandle[Any],
     ) -> None:
-        self._slot = slot
-        self._header = header
-        self._observers = observers
-        self._instead = instead
-        if observers:
-            slot.on_abandoned = self._abandoned
+        self._pipeline = pipeline
+        self._end = end
+        self._interceptors = interceptors
+        self._index = index
+        self._request = request
+        self._context = context
+        self._response = response
 
-    def send(self, response: object | None, *, mute: float = 0.0) -> None:
-        if self._instead is not None:
-            self._instead.send(response)
-            return
-        header = self._header
-        # None sends nothing, and what waits behind goes on.
-        parts = [] if response is None else framed(header.api, header.api_version, header.correlation_id, response)
-        for observer in self._settled():
-            observer.sent(response)
-        self._slot.fill(parts, mute=mute)
-
-    def skip(self) -> None:
-        self.send(None)
-
-    def fail(self, reason: str) -> None:
-        if self._instead is not None:
-            self._instead.fail(reason)
-            return
-        for observer in self._settled():
-            observer.failed(reason)
-        self._slot.fail(reason)
-
-    def on_followed(self, call: Callable[[], None]) -> None:
-        self._slot.when_followed(call)
-
-    def on_abandoned(self, call: Callable[[], None]) -> None:
-        self._slot.on_abandoned = _both(self._slot.on_abandoned, call)
-
-    @property
-    def is_abandoned(self) -> bool:
-        return self._slot.is_abandoned
-
-    def _abandoned(self) -> None:
-        for observer in self._settled():
-            observer.abandoned()
-
-    def _settled(self) -> Sequence[ReplyObserver]:
-        """Give the observers to whoever tells them how the call ended: they are told once."""
-        observers, self._observers = self._observers, ()
-        return observers
-
-
-def _both(first: Callable[[], None] | None, second: Callable[[], None]) -> Callable[[], None]:
-    """Make one call of two."""
-    if first is None:
-        return second
-
-    def both() -> None:
-        first()
-        second()
-
-    return both
+    def __call__(self, *, request: Any = None, response: ResponseHandle[Any] | None = None) -> None:
+        request = self._request if request is None else request
+        response = self._response if response is None else response
+        pipeline, end, interceptors, index, context = (
+            self._pipeline, self._end, self._interceptors, self._index, self._context,
+        )  # fmt: skip
+        if index == len(interceptors):
+            pipeline.handle_intercepted(end, request, context, response)
+        else:
+            following = _Forward(pipeline, end, interceptors, index + 1, request, context, response)
+            interceptors[index].intercept(request, context, response, following)
 
 
 def _readable(field: struct.Struct, frame: memoryview, offset: int) -> int:
@@ -279,11 +207,3 @@ def _readable(field: struct.Struct, frame: memoryview, offset: int) -> int:
     value: int
     (value,) = field.unpack_from(frame, offset)
     return value
-
-
-def framed(api: Api, version: int, correlation_id: int, response: Any) -> list[Payload]:
-    """Encode a response behind its header and length, as parts to be sent one after the other."""
-    head = start_response(api, version, correlation_id)
-    parts = encode_parts(response, version, head)
-    _LENGTH.pack_into(head, 0, sum(map(len, parts)) - _LENGTH.size)
-    return parts

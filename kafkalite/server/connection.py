@@ -13,16 +13,19 @@ import struct
 from collections import deque
 from collections.abc import Callable
 from logging import getLogger
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import trio
 
 from kafkalite.errors import RequestError
+from kafkalite.requests.context import ConnectionInfo
 from kafkalite.server.outbox import Outbox
 from kafkalite_wire.schema import Payload
 
 if TYPE_CHECKING:
     from kafkalite.background.timers import Timer, TimerQueue
+    from kafkalite.requests.crash_guard import CrashGuard
+    from kafkalite.requests.response_handle import ResponseHandle
 
 log = getLogger("kafkalite.connection")
 
@@ -35,70 +38,11 @@ _MOST_IN_FLIGHT: Final = 128
 _LENGTH: Final = struct.Struct(">i")
 
 
-class Slot:
-    """The place of one reply in the order of a connection's replies.
-
-    While the reply is owed, whoever is to fill it may learn that the client has sent another request
-    (:meth:`when_followed`), and by ``on_abandoned`` that the connection has ended.
-    """
-
-    __slots__ = ("_connection", "_is_followed", "_on_followed", "mute", "on_abandoned", "parts")
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection: Connection | None = connection
-        self.parts: list[Payload] | None = None
-        self.mute = 0.0
-        self._is_followed = False
-        self._on_followed: Callable[[], None] | None = None
-        self.on_abandoned: Callable[[], None] | None = None
-
-    def fill(self, parts: list[Payload], *, mute: float = 0.0) -> None:
-        """Give the reply; it leaves when all earlier ones have left. An empty one sends nothing.
-
-        ``mute`` is for how long nothing more becomes of the connection once it has left.
-        """
-        self.parts = parts
-        self.mute = mute
-        if self._connection is not None:
-            self._connection.slot_filled()
-
-    def fail(self, reason: str) -> None:
-        """End the connection: the reply cannot be given."""
-        if self._connection is not None:
-            self._connection.fail(reason)
-
-    def follow(self) -> None:
-        """Tell whoever is to fill the slot that another request has come, whose reply must wait for this one."""
-        self._is_followed = True
-        if self._on_followed is not None:
-            call, self._on_followed = self._on_followed, None
-            if self._connection is not None:
-                self._connection.unforeseen.guard("a reply that had waited", call, self.fail)
-
-    def when_followed(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called when another request has come; at once, if that was before anybody asked."""
-        if self._is_followed:
-            call()
-        else:
-            self._on_followed = call
-
-    @property
-    def is_abandoned(self) -> bool:
-        """Whether the connection has ended."""
-        return self._connection is None
-
-    def abandon(self) -> None:
-        """Tell whoever was to fill the slot that nobody will read the reply."""
-        self._connection = None
-        if self.parts is None and self.on_abandoned is not None:
-            self.on_abandoned()
-
-
 class Dispatcher(Protocol):
-    """What a connection hands its frames to."""
+    """Starts requests: the request pipeline."""
 
-    def __call__(self, connection: Connection, frame: memoryview) -> None:
-        """Start one request. ``frame`` is only valid during the call. Raises RequestError to end the connection."""
+    def __call__(self, connection: Connection, frame: memoryview, /) -> None:
+        """Start one request. ``frame`` is only valid during the call. Raises RequestError to close the connection."""
         ...
 
 
@@ -111,6 +55,7 @@ class Connection:
         dispatch: Dispatcher,
         deadlines: TimerQueue,
         *,
+        crash_guard: CrashGuard,
         most_bytes: int,
         nursery: trio.Nursery,
         started_at: float,
@@ -118,10 +63,11 @@ class Connection:
         self._socket = connected
         self._dispatch = dispatch
         self._deadlines = deadlines
-        self.unforeseen = deadlines.unforeseen
+        self.crash_guard = crash_guard
         self._most_bytes = most_bytes
         self._nursery = nursery
-        self._slots: deque[Slot] = deque()
+        # Of responses that had to wait for others, those that were ready at once are here as their parts.
+        self._responses: deque[ResponseHandle[Any] | list[Payload]] = deque()
         self._outbox = Outbox(connected)
         self._resume: trio.Event | None = None  # set when output has drained, or a reply has left
         self._draining = False
@@ -132,10 +78,8 @@ class Connection:
         self._buffer = bytearray(SMALL_BUFFER)
         self._filled = 0
         self.last_active = started_at
-        self.peer = _address(connected.getpeername)
-        self.local = _address(connected.getsockname)
-        self.host = f"/{self.peer[0]}"
-        self._software = ""
+        host, port = _address(connected.getpeername)
+        self.info = ConnectionInfo(host=host, port=port, local=_address(connected.getsockname))
 
     # Reading
 
@@ -185,8 +129,10 @@ class Connection:
             end = begin + self._frame_length(start)
             if end > self._filled:
                 break
-            if self._slots:
-                self._slots[-1].follow()
+            if self._responses:
+                last = self._responses[-1]
+                if not isinstance(last, list):
+                    last.next_request_arrived()
             self._dispatch(self, view[begin:end])
             if self._is_closing:
                 return
@@ -194,7 +140,7 @@ class Connection:
             frames += 1
             if frames % _FRAMES_A_TURN == 0:
                 await trio.lowlevel.checkpoint()
-            if self._draining or self._muted is not None or len(self._slots) >= _MOST_IN_FLIGHT:
+            if self._draining or self._muted is not None or len(self._responses) >= _MOST_IN_FLIGHT:
                 await self._until_it_may_go_on()
         left = self._filled - start
         if start and left:
@@ -204,7 +150,7 @@ class Connection:
             self._make_room(_LENGTH.size + self._frame_length(0))
 
     async def _until_it_may_go_on(self) -> None:
-        while self._draining or self._muted is not None or len(self._slots) >= _MOST_IN_FLIGHT:
+        while self._draining or self._muted is not None or len(self._responses) >= _MOST_IN_FLIGHT:
             self._resume = trio.Event()
             await self._resume.wait()
 
@@ -224,32 +170,35 @@ class Connection:
 
     # Replying
 
-    def reply_now(self, parts: list[Payload]) -> None:
-        """Send a reply that is ready; behind the earlier ones, if any are still owed."""
-        if self._slots:
-            self.slot().fill(parts)
+    def respond(self, parts: list[Payload]) -> None:
+        """Send a response that is ready; behind the earlier ones, if any are still outstanding."""
+        if self._responses:
+            self._responses.append(parts)
+            self.flush_responses()
         else:
             self._send(parts)
 
-    def slot(self) -> Slot:
-        """Keep the next place in the order of replies."""
-        slot = Slot(self)
-        self._slots.append(slot)
-        return slot
+    def enqueue(self, response: ResponseHandle[Any]) -> None:
+        """Keep the next place in the order of responses."""
+        self._responses.append(response)
 
-    def slot_filled(self) -> None:
-        """Send every reply whose turn has come."""
-        while self._slots and self._slots[0].parts is not None and self._muted is None:
-            slot = self._slots.popleft()
-            self._send(slot.parts or [])
-            if slot.mute and not self._closed:
-                self._muted = self._deadlines.call_at(self._deadlines.now() + slot.mute, self._unmute, self.fail)
+    def flush_responses(self) -> None:
+        """Send every response whose turn has come."""
+        while self._responses and self._muted is None:
+            first = self._responses[0]
+            parts, mute_seconds = (first, 0.0) if isinstance(first, list) else (first.parts, first.mute_seconds)
+            if parts is None:
+                break
+            self._responses.popleft()
+            self._send(parts)
+            if mute_seconds and not self._closed:
+                self._muted = self._deadlines.call_at(self._deadlines.now() + mute_seconds, self._unmute, self.fail)
         if self._resume is not None:
             self._resume.set()
 
     def _unmute(self) -> None:
         self._muted = None
-        self.slot_filled()
+        self.flush_responses()
 
     def _send(self, parts: list[Payload]) -> None:
         if self._closed:
@@ -313,17 +262,13 @@ class Connection:
         self._socket.close()
         if self._muted is not None:
             self._muted.cancel()
-        slots, self._slots = self._slots, deque()
-        for slot in slots:
-            self.unforeseen.guard("what waited for a reply", slot.abandon, self._note)
-
-    def name_software(self, software: str) -> None:
-        """Remember what the client calls itself, for log lines."""
-        self._software = software
+        responses, self._responses = self._responses, deque()
+        for response in responses:
+            if not isinstance(response, list):
+                self.crash_guard.guard("what waited for a response", response.disconnected, self._note)
 
     def __str__(self) -> str:
-        software = f" ({self._software})" if self._software else ""
-        return f"{self.peer[0]}:{self.peer[1]}{software}"
+        return str(self.info)
 
 
 def _address(ask: Callable[[], tuple[str, int]]) -> tuple[str, int]:

@@ -10,19 +10,21 @@ from kafkalite.controls.faults.injector import Injector
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kafkalite.controls.engine import Engine
     from kafkalite.controls.faults.fetched import FetchedPartitions
     from kafkalite.node import Node
+    from kafkalite.requests.interceptors import InterceptorChain
 
 
-def injector(node: Callable[[], Node], engine: Engine, *, fetched: FetchedPartitions | None = None) -> Injector:
+def injector(
+    node: Callable[[], Node], interceptors: InterceptorChain, *, fetched: FetchedPartitions | None = None
+) -> Injector:
     """Make what injects faults into a broker, whose ``node`` may be another one later; ``fetched`` is as Injector's."""
     deadlines = node().timers  # the broker's, whichever node it has
     return Injector(
-        engine,
+        interceptors,
         now=deadlines.now,
         call_at=deadlines.call_at,
-        guard=deadlines.unforeseen.guard,
+        guard=node().crash_guard.guard,
         topic_name=lambda key: node().topic_name(key),
         chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
         fetched=fetched,

@@ -14,6 +14,7 @@ from kafkalite.server.connection import Connection, Dispatcher
 
 if TYPE_CHECKING:
     from kafkalite.background.timers import TimerQueue
+    from kafkalite.requests.crash_guard import CrashGuard
 
 log = getLogger("kafkalite.listener")
 
@@ -22,6 +23,15 @@ _SWEEP_EVERY: Final = 5.0
 _SHRINK_AFTER: Final = 5.0
 _LAST_REQUESTS: Final = 0.02
 _OUT_OF: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
+"""There is no room for another connection; that passes."""
+
+_NOT_ACCEPTED: Final = {
+    errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR,  # there is no connection any more
+    errno.ECONNABORTED, errno.EPERM, errno.EPROTO,  # the client left first, or a firewall refused it
+    errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH,
+    errno.ETIMEDOUT, errno.ECONNRESET,
+}  # fmt: skip
+"""Errors of the connection that was to be accepted, which Linux passes on; any other one is of the listening socket."""
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -54,6 +64,7 @@ class Listener:
         dispatch: Dispatcher,
         deadlines: TimerQueue,
         *,
+        crash_guard: CrashGuard,
         most_bytes: int,
         most_connections: int,
         max_idle: float,
@@ -61,6 +72,7 @@ class Listener:
         self._listening = listening
         self._dispatch = dispatch
         self._deadlines = deadlines
+        self._crash_guard = crash_guard
         self._most_bytes = most_bytes
         self._most_connections = most_connections
         self._max_idle = max_idle
@@ -84,6 +96,8 @@ class Listener:
                 if error.errno in _OUT_OF:
                     log.error("cannot accept clients: %s; trying again", error.strerror)
                     await trio.sleep(0.1)
+                elif error.errno not in _NOT_ACCEPTED:
+                    raise
                 continue
             if not self._is_available:
                 connected.close()
@@ -105,6 +119,7 @@ class Listener:
             connected,
             self._dispatch,
             self._deadlines,
+            crash_guard=self._crash_guard,
             most_bytes=self._most_bytes,
             nursery=nursery,
             started_at=trio.current_time(),

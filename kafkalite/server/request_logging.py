@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kafkalite.node import Node
-    from kafkalite.server.dispatch import Dispatch
+    from kafkalite.requests.interceptors import InterceptorChain
     from kafkalite_wire.schema import Payload
 
 log = getLogger("kafkalite.requests")
@@ -29,7 +29,7 @@ def request_log(
 ) -> RequestLog:
     """Make a log of what a broker is asked, whose ``node`` may be another one later.
 
-    It keeps nothing before it is attached to the broker's engine.
+    It keeps nothing before it is attached to the broker's interceptors.
     """
     return RequestLog(
         now=lambda: node().now(),
@@ -57,7 +57,7 @@ class RequestLogFile:
     StartError if it cannot be opened.
     """
 
-    def __init__(self, path: Path, node: Callable[[], Node], dispatch: Dispatch) -> None:
+    def __init__(self, path: Path, node: Callable[[], Node], interceptors: InterceptorChain) -> None:
         try:
             # A line at a time, so that whoever follows the file sees whole ones.
             self._file = path.open("a", buffering=1, encoding="utf-8")
@@ -65,12 +65,12 @@ class RequestLogFile:
             raise StartError(f"cannot write the request log {path}: {error.strerror}") from None
         self._path = path
         self._log = request_log(node, bounds=_JUST_THE_NEWEST, on_change=self._changed)
-        self._engine = dispatch.controlled()
-        self._log.attach(self._engine)
+        self._interceptors = interceptors
+        self._log.attach(interceptors)
 
     def close(self) -> None:
         """Write no more."""
-        self._log.detach(self._engine)
+        self._log.detach(self._interceptors)
         with suppress(OSError):  # whatever could not be written has been told already
             self._file.close()
 

@@ -40,7 +40,7 @@ class Token:
     def fail(self, reason: str) -> None:
         self.failures.append(reason)
 
-    def on_abandoned(self, call: Callable[[], None]) -> None:
+    def on_disconnect(self, call: Callable[[], None]) -> None:
         pass
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 import trio
@@ -12,10 +13,12 @@ import kafkalite
 from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
 from kafkalite.config import load
-from kafkalite.controls.engine import Call, Engine, Owed, Proceed
+from kafkalite.requests.context import RequestContext
+from kafkalite.requests.interceptors import Forward, Interceptor, Stage
+from kafkalite.requests.response_handle import ResponseHandle
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.snapshots import directory_swap as exchange
-from kafkalite_wire.apis import ApiKey
+from kafkalite_wire.apis import Api, ApiKey
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from kafkalite_wire.records import Record, build_batch, check_produced
@@ -37,17 +40,19 @@ def produce(broker: Broker, topic: str, value: bytes = b"v") -> None:
     broker.node.append(topic, 0, batch, check_produced(batch))
 
 
-class Keeping:
-    """A rule that keeps the creation of topics for later."""
+class Keeping(Interceptor):
+    """Holds the creation of topics."""
+
+    stage = Stage.FAULTS
 
     def __init__(self) -> None:
-        self.kept: list[Proceed] = []
+        self.kept: list[Forward] = []
 
-    def concerns(self, call: Call) -> bool:
-        return call.api.key is ApiKey.CREATE_TOPICS
+    def wants(self, api: Api, version: int) -> bool:
+        return api.key is ApiKey.CREATE_TOPICS
 
-    def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
-        self.kept.append(proceed)
+    def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
+        self.kept.append(forward)
 
 
 async def test_a_trio_program_goes_back_to_a_snapshot_and_forks_it() -> None:
@@ -104,9 +109,8 @@ async def test_clients_that_come_in_the_meantime_wait(
 
 
 async def test_what_was_kept_for_later_is_not_done_to_what_was_restored(broker: Broker, connect: Connect) -> None:
-    engine = broker.dispatch.engine = Engine()
     rule = Keeping()
-    engine.rules.append(rule)
+    broker.pipeline.interceptors.add(rule)
     snapshot = broker.take_snapshot()
     await (await connect()).send(CREATION, 5)
     with trio.fail_after(60):

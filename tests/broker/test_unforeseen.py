@@ -1,4 +1,4 @@
-"""What nobody foresaw in something that was due, or that had waited, ends what it belongs to and nothing else."""
+"""An unexpected exception in a timer or in a request that waited ends what it belongs to and nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Connect = Callable[[], Awaitable[ProtocolClient]]
 
 
 class Bug(Exception):  # noqa: N818
-    """Nobody foresaw it."""
+    """An unexpected exception."""
 
 
 def fail(*_: object, **__: object) -> None:
@@ -41,17 +41,17 @@ async def clock() -> SteerableClock:
 
 
 @pytest.fixture
-def unforeseen() -> list[Exception]:
+def crashes() -> list[Exception]:
     return []
 
 
 @pytest.fixture
-async def broker(clock: SteerableClock, unforeseen: list[Exception]) -> AsyncIterator[Broker]:
+async def broker(clock: SteerableClock, crashes: list[Exception]) -> AsyncIterator[Broker]:
     settings = ["group.initial.rebalance.delay.ms=3000"]
     config = load(listen=["127.0.0.1:0"], data="/kafkalite", settings=settings)
     async with Broker(config, clock=clock, file_system=MemoryFileSystem()) as made:
         made.node.create_topic("t", 1, {})
-        made.unforeseen.tell = unforeseen.append
+        made.crash_guard.on_crash = crashes.append
         with trio.fail_after(60):
             yield made
 
@@ -70,7 +70,7 @@ async def test_a_fetch_whose_time_is_up_fails_alone(
     clock: SteerableClock,
     client: ProtocolClient,
     connect: Connect,
-    unforeseen: list[Exception],
+    crashes: list[Exception],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -80,7 +80,7 @@ async def test_a_fetch_whose_time_is_up_fails_alone(
     clock.advance(1)
     assert await client.is_closed()
     assert await is_served(connect)
-    assert [type(error) for error in unforeseen] == [Bug]
+    assert [type(error) for error in crashes] == [Bug]
     assert "Traceback" in caplog.text
 
 
@@ -88,7 +88,7 @@ async def test_a_fetch_that_has_what_it_waited_for_fails_alone(
     broker: Broker,
     client: ProtocolClient,
     connect: Connect,
-    unforeseen: list[Exception],
+    crashes: list[Exception],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await client.send(fetch(0, max_wait_ms=1000), 12)
@@ -99,7 +99,7 @@ async def test_a_fetch_that_has_what_it_waited_for_fails_alone(
     assert response.responses[0].partition_responses[0].error_code == ErrorCode.NONE
     assert await client.is_closed()
     assert (await producer.call(MetadataRequest(topics=()), 9)).brokers
-    assert [type(error) for error in unforeseen] == [Bug]
+    assert [type(error) for error in crashes] == [Bug]
 
 
 JOIN = JoinGroupRequest(
@@ -125,14 +125,14 @@ async def test_groups_whose_time_cannot_pass_are_read_again(
     clock: SteerableClock,
     member: ProtocolClient,
     connect: Connect,
-    unforeseen: list[Exception],
+    crashes: list[Exception],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(GroupCoordinator, "advance", fail)
         clock.advance(10)
         assert await member.is_closed()
-    assert [type(error) for error in unforeseen] == [Bug]
+    assert [type(error) for error in crashes] == [Bug]
     again = await connect()
     await again.send(JOIN, 3)
     while not is_answered(again):

@@ -1,18 +1,21 @@
-"""The seam at the dispatcher: a rule may answer in the handler's place, let it run later, or cut the client off."""
+"""Interceptors in a running broker: they see, answer, change and hold requests, and cut clients off."""
 
 from __future__ import annotations
 
 import select
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import trio
 
 import kafkalite
-from kafkalite.controls.engine import Call, Engine, Owed, Proceed
 from kafkalite.controls.group_rules import Silence
 from kafkalite.controls.refusals import groups_of, refused
-from kafkalite_wire.apis import APIS, ApiKey
+from kafkalite.requests.context import RequestContext
+from kafkalite.requests.interceptors import Forward, Interceptor, InterceptorChain, Stage
+from kafkalite.requests.response_handle import ResponseHandle
+from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.api_versions import ApiVersionsRequest
@@ -37,47 +40,75 @@ HEARTBEAT = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
 REFUSED = HeartbeatResponse(error_code=ErrorCode.FENCED_INSTANCE_ID)
 
 
-class HeartbeatRule:
-    """Does with heartbeats what a test tells it."""
+class HeartbeatRule(Interceptor):
+    """Does with heartbeats what a test says."""
 
-    def __init__(self, act: Callable[[Proceed, Owed], None]) -> None:
+    stage = Stage.FAULTS
+
+    def __init__(self, act: Callable[[Forward, ResponseHandle[Any]], None]) -> None:
         self._act = act
 
-    def concerns(self, call: Call) -> bool:
-        return call.api.key is ApiKey.HEARTBEAT
+    def wants(self, api: Api, version: int) -> bool:
+        return api.key is ApiKey.HEARTBEAT
 
-    def act(self, call: Call, proceed: Proceed, owed: Owed) -> None:
-        assert call.request == HEARTBEAT
-        self._act(proceed, owed)
+    def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
+        assert request == HEARTBEAT
+        self._act(forward, response)
 
 
-async def converse(act: Callable[[Proceed, Owed], None], talk: Callable[[ProtocolClient, Engine], object]) -> None:
-    """Run a broker with one rule, and talk to it."""
+class Observer(Interceptor):
+    """Notes each request, and how it ends."""
+
+    stage = Stage.OBSERVERS
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, int, str]] = []
+        self.ends: list[object] = []
+
+    def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
+        self.seen.append((context.api.name, context.api_version, context.client_id))
+        response.observe(self)
+        forward()
+
+    def sent(self, response: object | None) -> None:
+        self.ends.append(response)
+
+    def failed(self, reason: str) -> None:
+        self.ends.append(reason)
+
+    def disconnected(self) -> None:
+        self.ends.append("disconnected")
+
+
+async def converse(
+    act: Callable[[Forward, ResponseHandle[Any]], None], talk: Callable[[ProtocolClient, InterceptorChain], object]
+) -> None:
+    """Run a broker with one interceptor, and talk to it."""
     async with kafkalite.Broker() as broker:
-        engine = broker.dispatch.engine = Engine()
-        engine.rules.append(HeartbeatRule(act))
+        interceptors = broker.pipeline.interceptors
+        interceptors.add(HeartbeatRule(act))
         async with await trio.open_tcp_stream(*broker.addresses[0]) as stream:
-            await talk(ProtocolClient(stream), engine)  # type: ignore[misc]  # every talk of these tests is awaited
+            await talk(ProtocolClient(stream), interceptors)  # type: ignore[misc]  # every talk of these tests is awaited
 
 
-async def test_a_rule_answers_in_the_handlers_place() -> None:
-    async def talk(client: ProtocolClient, engine: Engine) -> None:
+async def test_an_interceptor_answers_in_the_handlers_place() -> None:
+    async def talk(client: ProtocolClient, interceptors: InterceptorChain) -> None:
         assert await client.call(HEARTBEAT, 4) == REFUSED
 
-    await converse(lambda _, owed: owed.send(REFUSED), talk)
+    await converse(lambda _, response: response.send(REFUSED), talk)
 
 
-async def test_a_rule_lets_the_handler_run() -> None:
-    async def talk(client: ProtocolClient, engine: Engine) -> None:
+async def test_an_interceptor_forwards_to_the_handler() -> None:
+    async def talk(client: ProtocolClient, interceptors: InterceptorChain) -> None:
         assert (await client.call(HEARTBEAT, 4)).error_code == ErrorCode.UNKNOWN_MEMBER_ID
 
-    await converse(lambda proceed, _: proceed(), talk)
+    await converse(lambda forward, _: forward(), talk)
 
 
-async def test_a_call_that_is_held_keeps_its_place_and_nothing_else_up() -> None:
-    held: list[Proceed] = []
+async def test_a_request_that_is_held_keeps_its_place_and_nothing_else_up() -> None:
+    held: list[Forward] = []
 
-    async def talk(client: ProtocolClient, engine: Engine) -> None:
+    async def talk(client: ProtocolClient, interceptors: InterceptorChain) -> None:
         heartbeat = await client.send(HEARTBEAT, 4)
         await client.send(ApiVersionsRequest(client_software_name="a", client_software_version="b"), 3)
         async with await trio.open_tcp_stream(*client.stream.socket.getpeername()) as other:
@@ -86,115 +117,95 @@ async def test_a_call_that_is_held_keeps_its_place_and_nothing_else_up() -> None
         number, response = await client.receive(HeartbeatResponse, 4)
         assert (number, response.error_code) == (heartbeat, ErrorCode.UNKNOWN_MEMBER_ID)
 
-    await converse(lambda proceed, _: held.append(proceed), talk)
+    await converse(lambda forward, _: held.append(forward), talk)
 
 
-async def test_a_rule_drops_a_reply() -> None:
-    async def talk(client: ProtocolClient, engine: Engine) -> None:
+async def test_an_interceptor_drops_a_response() -> None:
+    async def talk(client: ProtocolClient, interceptors: InterceptorChain) -> None:
         await client.send(HEARTBEAT, 4)
         assert (await client.call(MetadataRequest(topics=()), 9)).brokers
 
-    await converse(lambda _, owed: owed.send(None), talk)
+    await converse(lambda _, response: response.send(None), talk)
 
 
-async def test_a_rule_cuts_the_client_off() -> None:
-    async def talk(client: ProtocolClient, engine: Engine) -> None:
+async def test_an_interceptor_cuts_the_client_off() -> None:
+    async def talk(client: ProtocolClient, interceptors: InterceptorChain) -> None:
         await client.send(HEARTBEAT, 4)
         assert await client.is_closed()
 
-    await converse(lambda _, owed: owed.fail("as the rule says"), talk)
+    await converse(lambda _, response: response.fail("as the test says"), talk)
 
 
 async def test_observers_see_every_request() -> None:
-    seen: list[tuple[str, int, str]] = []
+    observer = Observer()
 
-    async def talk(client: ProtocolClient, engine: Engine) -> None:
-        engine.observers.append(lambda call: seen.append((call.api.name, call.api_version, call.client_id)))
+    async def talk(client: ProtocolClient, interceptors: InterceptorChain) -> None:
+        interceptors.add(observer)
         await client.call(MetadataRequest(topics=()), 9)
         await client.call(HEARTBEAT, 4)
 
-    await converse(lambda proceed, _: proceed(), talk)
-    assert seen == [("Metadata", 9, "test"), ("Heartbeat", 4, "test")]
+    await converse(lambda forward, _: forward(), talk)
+    assert observer.seen == [("Metadata", 9, "test"), ("Heartbeat", 4, "test")]
 
 
-class Ends:
-    """Notes how calls end."""
+async def test_an_interceptor_changes_what_the_handler_answers_and_observers_see_what_is_sent() -> None:
+    observer = Observer()
 
-    def __init__(self) -> None:
-        self.noted: list[object] = []
+    def change(forward: Forward, response: ResponseHandle[Any]) -> None:
+        def changed(answer: object) -> None:
+            assert answer == HeartbeatResponse(error_code=ErrorCode.UNKNOWN_MEMBER_ID)
+            response.send(REFUSED)
 
-    def sent(self, response: object | None) -> None:
-        self.noted.append(response)
+        forward(response=response.redirected(changed))
 
-    def failed(self, reason: str) -> None:
-        self.noted.append(reason)
-
-    def abandoned(self) -> None:
-        self.noted.append("abandoned")
-
-
-async def test_a_rule_changes_what_the_handler_answers_and_observers_see_what_is_sent() -> None:
-    ends = Ends()
-
-    class Changed:
-        def __init__(self, owed: Owed) -> None:
-            self.owed = owed
-
-        def send(self, response: object | None) -> None:
-            assert response == HeartbeatResponse(error_code=ErrorCode.UNKNOWN_MEMBER_ID)
-            self.owed.send(REFUSED)
-
-        def fail(self, reason: str) -> None:
-            raise AssertionError(reason)
-
-    async def talk(client: ProtocolClient, engine: Engine) -> None:
-        engine.observers.append(lambda call: ends)
+    async def talk(client: ProtocolClient, interceptors: InterceptorChain) -> None:
+        interceptors.add(observer)
         assert await client.call(HEARTBEAT, 4) == REFUSED
         await client.call(ApiVersionsRequest(client_software_name="a", client_software_version="b"), 3)
 
-    await converse(lambda proceed, owed: proceed(Changed(owed)), talk)
-    assert [type(response).__name__ for response in ends.noted] == ["HeartbeatResponse", "ApiVersionsResponse"]
-    assert ends.noted[0] == REFUSED
+    await converse(change, talk)
+    assert [type(response).__name__ for response in observer.ends] == ["HeartbeatResponse", "ApiVersionsResponse"]
+    assert observer.ends[0] == REFUSED
 
 
 async def test_observers_learn_that_a_client_is_cut_off() -> None:
-    ends = Ends()
+    observer = Observer()
 
-    async def talk(client: ProtocolClient, engine: Engine) -> None:
-        engine.observers.append(lambda call: ends)
+    async def talk(client: ProtocolClient, interceptors: InterceptorChain) -> None:
+        interceptors.add(observer)
         await client.send(HEARTBEAT, 4)
         assert await client.is_closed()
 
-    await converse(lambda _, owed: owed.fail("as the rule says"), talk)
-    assert ends.noted == ["as the rule says"]
+    await converse(lambda _, response: response.fail("as the test says"), talk)
+    assert observer.ends == ["as the test says"]
 
 
-async def test_observers_learn_once_how_a_call_ended_whose_client_left_while_it_was_held() -> None:
-    ends = Ends()
-    held: list[Proceed] = []
+async def test_observers_learn_once_how_a_request_ended_whose_client_left_while_it_was_held() -> None:
+    observer = Observer()
+    held: list[Forward] = []
 
-    async def talk(client: ProtocolClient, engine: Engine) -> None:
-        engine.observers.append(lambda call: ends)
+    async def talk(client: ProtocolClient, interceptors: InterceptorChain) -> None:
+        interceptors.add(observer)
         await client.send(HEARTBEAT, 4)
         await client.stream.aclose()
         with trio.fail_after(30):
-            while not ends.noted:
+            while not observer.ends:
                 await trio.lowlevel.checkpoint()
         held.pop()()
 
-    await converse(lambda proceed, _: held.append(proceed), talk)
-    assert ends.noted == ["abandoned"]
+    await converse(lambda forward, _: held.append(forward), talk)
+    assert observer.ends == ["disconnected"]
 
 
-async def test_a_rule_that_fails_cuts_its_client_off_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_interceptor_that_fails_cuts_its_client_off_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
     unexpected: list[Exception] = []
 
-    def fail(proceed: Proceed, owed: Owed) -> None:
+    def fail(forward: Forward, response: ResponseHandle[Any]) -> None:
         raise ZeroDivisionError
 
     async with kafkalite.Broker() as broker:
-        broker.dispatch.controlled().rules.append(HeartbeatRule(fail))
-        broker.unforeseen.tell = unexpected.append
+        broker.pipeline.interceptors.add(HeartbeatRule(fail))
+        broker.crash_guard.on_crash = unexpected.append
         async with await trio.open_tcp_stream(*broker.addresses[0]) as stream:
             client = ProtocolClient(stream)
             await client.send(HEARTBEAT, 4)
@@ -207,9 +218,8 @@ async def test_a_rule_that_fails_cuts_its_client_off_and_no_other(caplog: pytest
 
 async def test_what_a_silent_member_says_arrives_when_the_silence_ends() -> None:
     async with kafkalite.Broker() as broker:
-        engine = broker.dispatch.engine = Engine()
         silence = Silence({"heard"})
-        engine.rules.append(silence)
+        broker.pipeline.interceptors.add(silence)
         async with await trio.open_tcp_stream(*broker.addresses[0]) as stream:
             client = ProtocolClient(stream)
             heard = HeartbeatRequest(group_id="g", generation_id=1, member_id="m", group_instance_id="heard")
@@ -253,17 +263,8 @@ def _requests() -> Iterator[tuple[object, int]]:
     ids=lambda value: type(value).__name__ if not isinstance(value, int) else str(int(value)),
 )
 def test_every_request_of_a_group_can_be_refused(request_: object, key: int, version: int) -> None:
-    call = Call(
-        api=APIS[key],
-        api_version=version,
-        client_id="c",
-        client_host="/h",
-        connection=None,
-        request=request_,
-        correlation_id=0,
-        frame=memoryview(b""),
-    )
-    assert groups_of(call) == ("g",)
-    response = refused(call, ErrorCode.NOT_COORDINATOR)
+    context = RequestContext(api=APIS[key], api_version=version)
+    assert groups_of(request_, context) == ("g",)
+    response = refused(request_, context, ErrorCode.NOT_COORDINATOR)
     read = decode(APIS[key].response_type, version, encode(response, version))
     assert "16" in repr(read), "the error is told in this version"

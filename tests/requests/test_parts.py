@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from kafkalite.controls.shapes.part import Part
-from kafkalite.controls.shapes.table import SHAPES
-from kafkalite.controls.shapes.whole import Whole
+from kafkalite.requests.parts.part import Part
+from kafkalite.requests.parts.table import SHAPES
+from kafkalite.requests.parts.whole import Whole
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.error_codes import ErrorCode

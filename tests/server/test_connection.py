@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from typing import Any
 
 import pytest
 import trio
@@ -13,13 +14,31 @@ from trio.testing import wait_all_tasks_blocked
 from kafkalite.background.timers import TimerQueue
 from kafkalite.clock import SteerableClock
 from kafkalite.errors import RequestError
-from kafkalite.server.connection import SMALL_BUFFER, Connection, Slot
+from kafkalite.requests.context import RequestContext
+from kafkalite.requests.crash_guard import CrashGuard
+from kafkalite.requests.response_handle import ResponseHandle
+from kafkalite.server.connection import SMALL_BUFFER, Connection
+from kafkalite_wire.apis import APIS, ApiKey
 
 MOST_BYTES = 4_000_000
 
 
 def frame(body: bytes) -> bytes:
     return struct.pack(">i", len(body)) + body
+
+
+def deferred(connection: Connection) -> ResponseHandle[Any]:
+    """Take the next place in the order of a connection's responses."""
+    return RequestContext(api=APIS[ApiKey.HEARTBEAT], api_version=0, connection=connection).defer()
+
+
+def settle(handle: ResponseHandle[Any], body: bytes, *, mute: float = 0.0) -> None:
+    """Respond with a body in place of an encoded message."""
+    handle.mute(mute)
+    handle.is_settled = True
+    handle.parts = [frame(body)]
+    assert handle._queue is not None
+    handle._queue.flush_responses()
 
 
 @dataclass
@@ -33,7 +52,7 @@ class Server:
         body = bytes(received)
         self.frames.append(body)
         if self.on_frame is None:
-            connection.reply_now([frame(body)])
+            connection.respond([frame(body)])
         else:
             self.on_frame(connection, body)
 
@@ -61,7 +80,13 @@ async def connect(server: Server, nursery: trio.Nursery, deadlines: TimerQueue |
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     connection = Connection(
-        ours, server, deadlines or TimerQueue(), most_bytes=MOST_BYTES, nursery=nursery, started_at=0.0
+        ours,
+        server,
+        deadlines or TimerQueue(),
+        crash_guard=CrashGuard(),
+        most_bytes=MOST_BYTES,
+        nursery=nursery,
+        started_at=0.0,
     )
     ended = trio.Event()
 
@@ -99,40 +124,40 @@ async def test_frames_may_come_in_any_pieces(nursery: trio.Nursery) -> None:
 
 
 async def test_replies_leave_in_the_order_of_their_requests(nursery: trio.Nursery) -> None:
-    slots: dict[bytes, Slot] = {}
+    handles: dict[bytes, ResponseHandle[Any]] = {}
 
     def keep(connection: Connection, body: bytes) -> None:
         if body.startswith(b"wait"):
-            slots[body] = connection.slot()
+            handles[body] = deferred(connection)
         else:
-            connection.reply_now([frame(body)])
+            connection.respond([frame(body)])
 
     pair = await connect(Server(on_frame=keep), nursery)
     await pair.client.send_all(frame(b"wait 1") + frame(b"wait 2") + frame(b"now"))
     await wait_all_tasks_blocked()
 
-    slots[b"wait 2"].fill([frame(b"second")])
-    slots[b"wait 1"].fill([frame(b"first")])
+    settle(handles[b"wait 2"], b"second")
+    settle(handles[b"wait 1"], b"first")
 
     assert [await pair.read_frame() for _ in range(3)] == [b"first", b"second", b"now"]
 
 
-async def test_an_owed_reply_is_abandoned_when_the_client_leaves(nursery: trio.Nursery) -> None:
-    abandoned = trio.Event()
+async def test_a_response_handle_knows_when_the_client_disconnects(nursery: trio.Nursery) -> None:
+    disconnected = trio.Event()
 
     def keep(connection: Connection, _: bytes) -> None:
-        connection.slot().on_abandoned = abandoned.set
+        deferred(connection).on_disconnect(disconnected.set)
 
     pair = await connect(Server(on_frame=keep), nursery)
     await pair.client.send_all(frame(b"wait"))
     await wait_all_tasks_blocked()
     await pair.client.aclose()
-    await abandoned.wait()
+    await disconnected.wait()
     await pair.ended.wait()
 
 
 async def test_what_arrived_behind_a_request_that_ends_the_connection_is_not_begun(nursery: trio.Nursery) -> None:
-    server = Server(on_frame=lambda connection, _: connection.slot().fail("no"))
+    server = Server(on_frame=lambda connection, _: deferred(connection).fail("no"))
     pair = await connect(server, nursery)
     await pair.client.send_all(frame(b"1") + frame(b"2"))
     await pair.ended.wait()
@@ -140,13 +165,13 @@ async def test_what_arrived_behind_a_request_that_ends_the_connection_is_not_beg
 
 
 async def test_who_asks_late_whether_another_request_has_come_is_told_at_once(nursery: trio.Nursery) -> None:
-    slots: list[Slot] = []
-    pair = await connect(Server(on_frame=lambda connection, _: slots.append(connection.slot())), nursery)
+    handles: list[ResponseHandle[Any]] = []
+    pair = await connect(Server(on_frame=lambda connection, _: handles.append(deferred(connection))), nursery)
     await pair.client.send_all(frame(b"1") + frame(b"2"))
     await wait_all_tasks_blocked()
     told: list[str] = []
-    slots[0].when_followed(lambda: told.append("1"))
-    slots[1].when_followed(lambda: told.append("2"))
+    handles[0].on_next_request(lambda: told.append("1"))
+    handles[1].on_next_request(lambda: told.append("2"))
     assert told == ["1"]
     await pair.client.send_all(frame(b"3"))
     await wait_all_tasks_blocked()
@@ -155,7 +180,7 @@ async def test_who_asks_late_whether_another_request_has_come_is_told_at_once(nu
 
 async def test_a_client_that_does_not_read_is_not_read_from(nursery: trio.Nursery) -> None:
     big = b"r" * 300_000
-    server = Server(on_frame=lambda connection, _: connection.reply_now([frame(big)]))
+    server = Server(on_frame=lambda connection, _: connection.respond([frame(big)]))
     pair = await connect(server, nursery)
     other = await connect(Server(), nursery)
 
@@ -193,7 +218,7 @@ async def deadlines(clock: SteerableClock, nursery: trio.Nursery) -> TimerQueue:
 
 def mute(connection: Connection, body: bytes) -> None:
     """Answer what begins with `mute`, and go on ten seconds later."""
-    connection.slot().fill([frame(body)], mute=10.0 if body.startswith(b"mute") else 0.0)
+    settle(deferred(connection), body, mute=10.0 if body.startswith(b"mute") else 0.0)
 
 
 async def test_a_muted_client_is_served_when_its_time_has_come(
@@ -217,13 +242,13 @@ async def test_a_muted_client_is_served_when_its_time_has_come(
 async def test_a_client_that_was_answered_late_is_muted_from_then_on(
     clock: SteerableClock, deadlines: TimerQueue, nursery: trio.Nursery
 ) -> None:
-    slots: list[Slot] = []
-    server = Server(on_frame=lambda connection, _: slots.append(connection.slot()))
+    handles: list[ResponseHandle[Any]] = []
+    server = Server(on_frame=lambda connection, _: handles.append(deferred(connection)))
     pair = await connect(server, nursery, deadlines)
     await pair.client.send_all(frame(b"1") + frame(b"2"))
     await wait_all_tasks_blocked()
-    slots[1].fill([frame(b"second")])
-    slots[0].fill([frame(b"first")], mute=10.0)
+    settle(handles[1], b"second")
+    settle(handles[0], b"first", mute=10.0)
     assert await pair.read_frame() == b"first"
     await pair.client.send_all(frame(b"3"))
     await wait_all_tasks_blocked()

@@ -11,7 +11,6 @@ import trio
 
 from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
-from kafkalite.controls.engine import Engine
 from kafkalite.controls.faults.firings import Fired
 from kafkalite.controls.faults.injector import Injector
 from kafkalite.controls.faults.rule import FaultRule
@@ -32,15 +31,14 @@ class Faulty:
 
     def __init__(self, broker: Broker, clock: SteerableClock, connect: Callable[[], Any]) -> None:
         node = broker.node
-        engine = broker.dispatch.engine = Engine()
         self.node = node
         self.clock = clock
         self.connect = connect
         self.injector = Injector(
-            engine,
+            broker.pipeline.interceptors,
             now=node.now,
             call_at=node.timers.call_at,
-            guard=node.unforeseen.guard,
+            guard=broker.crash_guard.guard,
             topic_name=node.topic_name,
             chances=lambda seed: Random(seed).random,
         )

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from kafkalite.controls.engine import Call
 from kafkalite.controls.faults.firings import Firings
 from kafkalite.controls.faults.matching import Matcher, Turns
 from kafkalite.controls.faults.words import fault_of
-from kafkalite.controls.shapes.part import Part
+from kafkalite.requests.context import RequestContext
+from kafkalite.requests.parts.part import Part
 from kafkalite_wire.apis import APIS
 from kafkalite_wire.messages.join_group import JoinGroupRequest
 from kafkalite_wire.messages.leave_group import LeaveGroupRequest, MemberIdentity
@@ -23,17 +23,9 @@ from tests.support.broker_with_faults import HEARTBEAT
 TOPIC_ID = bytes(range(16))
 
 
-def call(request: object, version: int, client_id: str = "shop") -> Call:
-    return Call(
-        api=APIS[declaration_of(type(request)).api_key],
-        api_version=version,
-        client_id=client_id,
-        client_host="/h",
-        connection=None,
-        request=request,
-        correlation_id=1,
-        frame=memoryview(b""),
-    )
+def context_of(request: object, version: int, client_id: str = "shop") -> RequestContext:
+    api = APIS[declaration_of(type(request)).api_key]
+    return RequestContext(api=api, api_version=version, client_id=client_id, correlation_id=1)
 
 
 def topic_name(topic: str | bytes) -> str | None:
@@ -81,7 +73,7 @@ OFFSETS = OffsetFetchRequest(groups=(OffsetFetchRequestGroup(group_id="g", membe
 def test_a_fault_matches_api_version_client_and_member(
     words: dict[str, object], request_: object, version: int, expected: bool
 ) -> None:
-    assert matcher(**words).matches(call(request_, version)) is expected
+    assert matcher(**words).matches(request_, context_of(request_, version)) is expected
 
 
 @pytest.mark.parametrize(
@@ -137,7 +129,7 @@ def test_chance_is_the_same_in_each_run_and_another_with_another_seed() -> None:
 
 def test_the_log_of_faults_shows_a_rule_until_it_has_forgotten_all_that_it_did() -> None:
     firings = Firings(lambda: 0.0)
-    heartbeat = call(HEARTBEAT, 4)
+    heartbeat = context_of(HEARTBEAT, 4)
     for rule in ("old", *["new"] * 9_999):
         firings.note(rule, "nothing", heartbeat, (), held=False)
     assert firings.shows("old")

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafkalite.controls.engine import Call
 from kafkalite.controls.request_log.contents import errors_in, partitions_in, topics_in
 from kafkalite.controls.request_log.exchange import Exchange
 from kafkalite.controls.request_log.json_lines import line_of
 from kafkalite.controls.request_log.keeping import keep_response
 from kafkalite.controls.request_log.log import Bounds, RequestLog
+from kafkalite.requests.context import ConnectionInfo, RequestContext
 from kafkalite.server.request_logging import beginning_of
 from kafkalite_storage.segment.segment import FetchSlice
 from kafkalite_wire.apis import APIS, Api, ApiKey
@@ -34,10 +34,6 @@ from tests.support.messages import messages, versions_of
 EVERY_API = pytest.mark.parametrize("api", APIS.values(), ids=lambda api: api.name)
 
 
-class Connection:
-    """Stands for a client's connection."""
-
-
 def log(**bounds: int) -> RequestLog:
     return RequestLog(
         now=lambda: 1.5,
@@ -48,25 +44,23 @@ def log(**bounds: int) -> RequestLog:
     )
 
 
-def call(api: Api, version: int, request: object) -> Call:
+def call(api: Api, version: int, request: object) -> tuple[Any, RequestContext]:
     flexible = b"\0" if api.is_flexible(version) else b""
     frame = struct.pack(">hhih", api.key, version, 7, 1) + b"c" + flexible + encode(request, version)
-    return Call(
+    context = RequestContext(
         api=api,
         api_version=version,
         client_id="c",
-        client_host="/10.0.0.1",
-        client_port=4711,
-        connection=Connection(),
-        request=decode(api.request_type, version, frame, 11 + len(flexible)),
+        info=ConnectionInfo(host="10.0.0.1", port=4711),
         correlation_id=7,
         frame=memoryview(frame),
     )
+    return decode(api.request_type, version, frame, 11 + len(flexible)), context
 
 
 def logged(api: Api, version: int, request: object, response: object | None, **bounds: int) -> Exchange:
     kept = log(**bounds)
-    kept.observe(call(api, version, request)).sent(response)
+    kept.keep(*call(api, version, request)).sent(response)
     (exchange,) = kept.exchanges()
     return exchange
 
@@ -135,7 +129,7 @@ def test_records_of_a_response_are_read_from_their_file_only_as_far_as_they_are_
     kept = log(records_bytes=len(batches[0]) + 61)
     api = APIS[ApiKey.FETCH]
     request = call(api, 13, api.request_type(max_wait_ms=0, min_bytes=0, topics=()))
-    kept.observe(request).sent(response)
+    kept.keep(*request).sent(response)
     (exchange,) = kept.exchanges()
     assert asked == [len(batches[0]) + 61]
     assert [(batch.topic, batch.partition, batch.base_offset, batch.is_whole) for batch in exchange.batches] == [
@@ -223,7 +217,7 @@ def test_a_log_keeps_ten_thousand_names_of_topics_that_are_gone_and_all_of_those
     version = delete.max_version
     for number in range(10_002):
         gone = DeleteTopicState(name=None, topic_id=number.to_bytes(16))
-        kept.observe(call(delete, version, DeleteTopicsRequest(topics=(gone,), timeout_ms=1)))
+        kept.keep(*call(delete, version, DeleteTopicsRequest(topics=(gone,), timeout_ms=1)))
     names = kept._topic_names
     assert len(names) == 10_001
     assert names[b"i" * 16] == "by-id"
@@ -239,11 +233,11 @@ def test_nothing_is_kept_of_messages_that_hold_secrets(key: int) -> None:
     api = replace(APIS[ApiKey.HEARTBEAT], key=key)  # type: ignore[arg-type]  # they are not declared yet
     kept = log()
     request = HeartbeatRequest(group_id="PASSWORD", generation_id=1, member_id="m")
-    shown = call(APIS[ApiKey.HEARTBEAT], 4, request)
-    kept.observe(replace(shown, api=api)).sent(HeartbeatResponse(error_code=0))
+    message, context = call(APIS[ApiKey.HEARTBEAT], 4, request)
+    kept.keep(message, replace(context, api=api)).sent(HeartbeatResponse(error_code=0))
     (exchange,) = kept.exchanges()
     assert (exchange.request, exchange.response, exchange.groups) == (None, None, frozenset())
-    assert exchange.request_bytes == len(shown.frame)
+    assert exchange.request_bytes == len(context.frame)
     assert kept.size_bytes == 0
     assert "PASSWORD" not in line_of(exchange)
 
@@ -273,7 +267,7 @@ def test_passwords_in_configurations_are_not_written() -> None:
 
 def test_a_call_that_fails_is_cut_off_with_the_reason() -> None:
     kept = log()
-    logged_call = kept.observe(call(APIS[ApiKey.METADATA], 9, MetadataRequest(topics=())))
+    logged_call = kept.keep(*call(APIS[ApiKey.METADATA], 9, MetadataRequest(topics=())))
     logged_call.failed("the traceback is above")
     (exchange,) = kept.exchanges()
     assert (exchange.outcome, exchange.reason, exchange.latency) == ("cut off", "the traceback is above", 0.0)
@@ -283,7 +277,7 @@ def test_a_call_that_fails_is_cut_off_with_the_reason() -> None:
 
 def test_a_large_answer_makes_room_at_the_cost_of_older_calls_but_stays_itself() -> None:
     kept = log(size_bytes=1000)
-    first, second = (kept.observe(call(APIS[ApiKey.METADATA], 9, MetadataRequest(topics=()))) for _ in range(2))
+    first, second = (kept.keep(*call(APIS[ApiKey.METADATA], 9, MetadataRequest(topics=()))) for _ in range(2))
     second.sent(MetadataResponse(brokers=(), cluster_id="x" * 2000, controller_id=1, topics=()))
     assert [exchange.number for exchange in kept.exchanges()] == [2]
     assert (kept.dropped, kept.size_bytes) == (1, second.kept_size)

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pytest
 
-from kafkalite.controls.shapes.entries import Entries
-from kafkalite.controls.shapes.particular import Changed
-from kafkalite.controls.shapes.table import SHAPES
+from kafkalite.requests.parts.entries import Entries
+from kafkalite.requests.parts.particular import Changed
+from kafkalite.requests.parts.table import SHAPES
 from kafkalite_conformance.differential.member import join_request
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode

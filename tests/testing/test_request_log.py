@@ -259,16 +259,16 @@ def test_latency_is_measured_by_the_brokers_clock(broker: Handle, consumer: conf
 
 @pytest.mark.in_process
 def test_the_log_is_off_until_it_is_switched_on_and_then_nobody_observes(broker: Handle) -> None:
-    observers = broker._backend.steering._engine.observers  # type: ignore[attr-defined]
-    before = list(observers)
+    interceptors = broker._backend.steering._interceptors  # type: ignore[attr-defined]
+    before = interceptors.installed
     producer(broker).list_topics(timeout=30)
     with pytest.raises(LookupError, match="the request log is off"):
         broker.requests.find("Metadata")
     with pytest.raises(ValueError, match="would wait for ever"):
         broker.await_request("Metadata")
     with broker.requests.recording() as log:
-        assert len(observers) == len(before) + 1
-    assert observers == before
+        assert len(interceptors.installed) == len(before) + 1
+    assert interceptors.installed == before
     producer(broker).list_topics(timeout=30)
     assert list(log) == []
 

@@ -126,11 +126,10 @@ def test_a_crash_of_the_broker_is_noted_beside_what_it_broke() -> None:
 
 def test_an_error_in_a_handler_fails_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     from kafkalite.handlers import metadata as handler
-    from kafkalite.handlers.handling import Immediate
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("in a handler")
 
-    monkeypatch.setattr(handler, "handle", Immediate(fail))
+    monkeypatch.setattr(handler, "handle", fail)
     with pytest.raises(BrokerFailed, match="in a handler"), run() as broker, pytest.raises(struct.error):
         metadata(broker.bootstrap)

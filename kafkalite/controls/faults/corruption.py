@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from kafkalite.controls.shapes.part import Part
+from kafkalite.requests.parts.part import Part
 
 if TYPE_CHECKING:
-    from kafkalite.controls.shapes.part import Chosen
+    from kafkalite.requests.parts.part import Chosen
     from kafkalite_wire.schema import Buffer, Payload
 
 _CRC: Final = slice(17, 21)

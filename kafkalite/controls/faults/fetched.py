@@ -6,10 +6,14 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from kafkalite.requests.interceptors import Interceptor, Stage
 from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:
-    from kafkalite.controls.engine import Call
+    from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.interceptors import Forward
+    from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite_wire.apis import Api
     from kafkalite_wire.messages.fetch import FetchRequest, FetchTopic
 
 _BY_TOPIC_ID: Final = 13
@@ -19,29 +23,35 @@ _MOST: Final = 1000
 _Session = dict[tuple[str | bytes, int], tuple["FetchTopic", Any]]
 
 
-class FetchedPartitions:
+class FetchedPartitions(Interceptor):
     """The partitions of each session, told from requests and replies on their way; the least used are forgotten."""
+
+    stage = Stage.OBSERVERS
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[int, _Session] = OrderedDict()
 
-    def observe(self, call: Call) -> _Opening | None:
-        """Look at a request on its way; one that opens a session is told its number in the reply."""
-        if call.api.key is not ApiKey.FETCH:
-            return None
-        request: FetchRequest = call.request
+    def wants(self, api: Api, version: int) -> bool:
+        """Return whether it is Fetch."""
+        del version
+        return api.key is ApiKey.FETCH
+
+    def intercept(
+        self, request: FetchRequest, context: RequestContext, response: ResponseHandle[Any], forward: Forward
+    ) -> None:
+        """Take note of what the request names; one that opens a session learns its number from the response."""
         if request.session_epoch <= _INITIAL_EPOCH:
             self._sessions.pop(request.session_id, None)
-            return _Opening(self, _named(call)) if request.session_epoch == _INITIAL_EPOCH else None
-        session = self._sessions.get(request.session_id)
-        if session is not None:
+            if request.session_epoch == _INITIAL_EPOCH:
+                response.observe(_Opening(self, _named(request, context)))
+        elif (session := self._sessions.get(request.session_id)) is not None:
             self._sessions.move_to_end(request.session_id)
-            session.update(_named(call))
-            by_id = call.api_version >= _BY_TOPIC_ID
+            session.update(_named(request, context))
+            by_id = context.api_version >= _BY_TOPIC_ID
             for forgotten in request.forgotten_topics_data:
                 for index in forgotten.partitions:
                     session.pop((forgotten.topic_id if by_id else forgotten.topic, index), None)
-        return None
+        forward()
 
     def opened(self, session_id: int, partitions: _Session) -> None:
         """Take note of a new session."""
@@ -49,10 +59,9 @@ class FetchedPartitions:
         if len(self._sessions) > _MOST:
             self._sessions.popitem(last=False)
 
-    def in_full(self, call: Call) -> Any:
-        """Give a request that names all that it is about; of other APIs they do so anyway."""
-        request = call.request
-        if call.api.key is not ApiKey.FETCH or request.session_epoch <= _INITIAL_EPOCH:
+    def in_full(self, request: Any, context: RequestContext) -> Any:
+        """Return a request that names all that it is about; those of other APIs do so anyway."""
+        if context.api.key is not ApiKey.FETCH or request.session_epoch <= _INITIAL_EPOCH:
             return request
         topics: dict[str | bytes, tuple[FetchTopic, list[Any]]] = {}
         for (key, _), (topic, partition) in self._sessions.get(request.session_id, {}).items():
@@ -76,14 +85,14 @@ class _Opening:
     def failed(self, reason: str) -> None:
         pass
 
-    def abandoned(self) -> None:
+    def disconnected(self) -> None:
         pass
 
 
-def _named(call: Call) -> _Session:
-    by_id = call.api_version >= _BY_TOPIC_ID
+def _named(request: FetchRequest, context: RequestContext) -> _Session:
+    by_id = context.api_version >= _BY_TOPIC_ID
     return {
         (topic.topic_id if by_id else topic.topic, partition.partition): (topic, partition)
-        for topic in call.request.topics
+        for topic in request.topics
         for partition in topic.partitions
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from kafkalite.controls.engine import Call
+    from kafkalite.requests.context import RequestContext
 
 _KEPT: Final = 10_000
 
@@ -66,18 +66,18 @@ class Firings:
         """Tell whether anything is kept that a rule of this name did."""
         return rule in self._of_rules
 
-    def note(self, rule: str, did: str, call: Call, about: tuple[str, ...], *, held: bool) -> Fired:
+    def note(self, rule: str, did: str, context: RequestContext, about: tuple[str, ...], *, held: bool) -> Fired:
         """Write down that a rule acts on a call."""
         self._count += 1
         fired = Fired(
             number=self._count,
             rule=rule,
             did=did,
-            api=call.api.name,
-            api_version=call.api_version,
-            client_id=call.client_id,
-            connection=str(call.connection),
-            correlation_id=call.correlation_id,
+            api=context.api.name,
+            api_version=context.api_version,
+            client_id=context.client_id,
+            connection=str(context.info),
+            correlation_id=context.correlation_id,
             about=about,
             at=self._now() - self._began,
             released=False if held else None,

@@ -1,34 +1,40 @@
-"""Adds faults to an engine, and takes them away again."""
+"""The interceptor that injects faults."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from kafkalite.controls.faults.fetched import FetchedPartitions
 from kafkalite.controls.faults.firings import Firings
 from kafkalite.controls.faults.rule import CallAt, FaultRule, Guard, Surroundings
+from kafkalite.requests.interceptors import Interceptor, Stage
 
 if TYPE_CHECKING:
-    from kafkalite.controls.engine import Engine
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.controls.faults.matching import TopicName
+    from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.interceptors import Forward, InterceptorChain
+    from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite_wire.apis import Api
 
 
-class Injector:
-    """The faults of one engine; of those that match a call, the one that was added first acts.
+class Injector(Interceptor):
+    """The faults of one pipeline; of those that match a request, the one that was added first acts.
 
     ``now`` and ``call_at`` tell the time that delays and windows go by; ``guard`` makes the calls that are released;
-    ``chances`` makes a source of numbers in [0, 1) of a seed. ``fetched`` has observed the engine since before the
+    ``chances`` makes a source of numbers in [0, 1) of a seed. ``fetched`` has observed requests since before the
     first client was there, because fetch sessions say only once what they are about; without it, the injector itself
     must be as early.
     """
 
+    stage = Stage.FAULTS
+
     def __init__(
         self,
-        engine: Engine,
+        interceptors: InterceptorChain,
         *,
         now: Callable[[], float],
         call_at: CallAt,
@@ -37,11 +43,11 @@ class Injector:
         chances: Callable[[int], Callable[[], float]],
         fetched: FetchedPartitions | None = None,
     ) -> None:
-        self._engine = engine
+        self._interceptors = interceptors
         self.firings = Firings(now)
         if fetched is None:
             fetched = FetchedPartitions()
-            engine.observers.append(fetched.observe)
+            interceptors.add(fetched)
         self._surroundings = Surroundings(
             now=now,
             call_at=call_at,
@@ -53,6 +59,19 @@ class Injector:
         )
         self._rules: list[FaultRule] = []
         self._known: WeakValueDictionary[str, FaultRule] = WeakValueDictionary()  # by name
+        interceptors.add(self)
+
+    def wants(self, api: Api, version: int) -> bool:
+        """Return whether any fault may act on requests of an API and version."""
+        return any(rule.wants(api, version) for rule in self._rules)
+
+    def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
+        """Let the first fault act that matches."""
+        for rule in self._rules:
+            if rule.matches(request, context):
+                rule.act(request, context, response, forward)
+                return
+        forward()
 
     @property
     def rules(self) -> tuple[FaultRule, ...]:
@@ -67,14 +86,14 @@ class Injector:
         rule = FaultRule(replace(fault, name=self._own_name(fault)), self._surroundings)
         self._known[rule.fault.name] = rule
         self._rules.append(rule)
-        self._engine.rules.append(rule)
+        self._interceptors.refresh()
         return rule
 
     def remove(self, rule: FaultRule) -> None:
         """Take a fault away, and release what it holds; nothing happens if it is gone already."""
         if rule in self._rules:
             self._rules.remove(rule)
-            self._engine.rules.remove(rule)
+            self._interceptors.refresh()
         rule.end()
 
     def clear(self) -> None:

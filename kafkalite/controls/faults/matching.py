@@ -7,12 +7,13 @@ from collections.abc import Callable
 from fnmatch import translate
 from typing import TYPE_CHECKING, Any
 
-from kafkalite.controls.shapes.table import SHAPES
+from kafkalite.requests.parts.table import SHAPES
 
 if TYPE_CHECKING:
-    from kafkalite.controls.engine import Call
     from kafkalite.controls.faults.fault import Fault
-    from kafkalite.controls.shapes.part import Part
+    from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.parts.part import Part
+    from kafkalite_wire.apis import Api
 
 TopicName = Callable[[str | bytes], str | None]
 """Gives the name of a topic that was named or identified, None if there is no such topic."""
@@ -32,15 +33,17 @@ class Matcher:
         self._topic = _pattern(fault.topic)
         self.looks_at_parts = bool(self._group or self._topic or self._partition is not None)
 
-    def matches(self, call: Call) -> bool:
-        """Tell whether a call is of the right API, version, client and member; parts are looked at apart."""
-        if self._keys and call.api.key not in self._keys:
+    def wants(self, api: Api, version: int) -> bool:
+        """Return whether an API and version are the right ones."""
+        return (not self._keys or api.key in self._keys) and (self._version is None or version in self._version)
+
+    def matches(self, request: Any, context: RequestContext) -> bool:
+        """Return whether API, version, client and member are the right ones; parts are looked at apart."""
+        if not self.wants(context.api, context.api_version):
             return False
-        if self._version is not None and call.api_version not in self._version:
+        if self._client_id is not None and not self._client_id(context.client_id):
             return False
-        if self._client_id is not None and not self._client_id(call.client_id):
-            return False
-        return self._member is None or any(map(self._member, _names_of_member(call)))
+        return self._member is None or any(map(self._member, _names_of_member(request, context)))
 
     def chooses(self, part: Part) -> bool:
         """Tell whether a part is of the right group, topic and partition."""
@@ -91,14 +94,13 @@ def _pattern(text: str | None) -> Callable[[str], bool] | None:
     return lambda name: matches(name) is not None
 
 
-def _names_of_member(call: Call) -> set[str]:
+def _names_of_member(request: Any, context: RequestContext) -> set[str]:
     """Give what the member that asks may be called; nobody, unless the request is about a group."""
-    if "group" not in SHAPES[call.api.key].names:
+    if "group" not in SHAPES[context.api.key].names:
         return set()
-    request: Any = call.request
     asking = (request, *getattr(request, "members", ()), *_asking_groups(request))
     names = {getattr(each, name, None) for each in asking for name in ("member_id", "group_instance_id")}
-    return {call.client_id, *(name for name in names if name)}
+    return {context.client_id, *(name for name in names if name)}
 
 
 def _asking_groups(request: Any) -> tuple[Any, ...]:

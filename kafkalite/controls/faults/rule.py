@@ -1,4 +1,4 @@
-"""A fault at work: the rule that an engine asks about each call."""
+"""A fault at work: the rule that the injector asks about each request."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kafkalite.controls.faults.corruption import corrupted
 from kafkalite.controls.faults.matching import Matcher, TopicName, Turns
-from kafkalite.controls.shapes.part import Part, carries
-from kafkalite.controls.shapes.table import SHAPES
+from kafkalite.requests.parts.part import Part, carries
+from kafkalite.requests.parts.table import SHAPES
 from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:
-    from kafkalite.controls.engine import Call, Owed, OwedToClient, Proceed
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.controls.faults.fetched import FetchedPartitions
     from kafkalite.controls.faults.firings import Fired, Firings
+    from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.interceptors import Forward
+    from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite_wire.apis import Api
 
 
 _MOST_ABANDONED: Final = 100
@@ -57,7 +60,7 @@ class _Held:
     """A call that is held: before it is done, or when only its reply is still to be sent."""
 
     fired: Fired
-    owed: OwedToClient
+    owed: ResponseHandle[Any]
     is_done: bool
     go_on: Callable[[], None]
 
@@ -74,32 +77,36 @@ class FaultRule:
         self._held: list[_Held] = []
         self._has_ended = False
 
-    # What an engine asks
+    # What the injector asks
 
-    def concerns(self, call: Call) -> bool:
-        """Tell whether the fault acts on a call, or may do so when it sees the reply."""
-        if self._turns.are_over or not self._is_time() or not self._matcher.matches(call):
+    def wants(self, api: Api, version: int) -> bool:
+        """Return whether the fault may act on requests of an API and version."""
+        return self._matcher.wants(api, version)
+
+    def matches(self, request: Any, context: RequestContext) -> bool:
+        """Return whether the fault acts on a request, or may do so when it sees the response."""
+        if self._turns.are_over or not self._is_time() or not self._matcher.matches(request, context):
             return False
-        request = self._around.fetched.in_full(call)
-        if self._matcher.looks_at_parts and not self._chosen(call, request):
-            return self._is_told_by_reply(call, request)
-        return self._is_told_by_reply(call, request) or self._turns.take()
+        full = self._around.fetched.in_full(request, context)
+        if self._matcher.looks_at_parts and not self._chosen(context, full):
+            return self._is_told_by_reply(context, full)
+        return self._is_told_by_reply(context, full) or self._turns.take()
 
-    def act(self, call: Call, proceed: Proceed, owed: OwedToClient) -> None:
-        """Let the call suffer what the fault says."""
-        request = self._around.fetched.in_full(call)
-        if self._is_told_by_reply(call, request):
-            proceed(_Instead(lambda response: self._look_at_reply(call, request, response, owed), owed))
+    def act(self, request: Any, context: RequestContext, owed: ResponseHandle[Any], forward: Forward) -> None:
+        """Do to the request what the fault says."""
+        full = self._around.fetched.in_full(request, context)
+        if self._is_told_by_reply(context, full):
+            forward(response=owed.redirected(lambda response: self._look_at_reply(context, full, response, owed)))
             return
-        fired = self._note(call, self._chosen(call, request))
+        fired = self._note(context, self._chosen(context, full))
         if self.fault.on == "request":
-            self._wait(fired, owed, lambda: self._end_request(call, request, proceed, owed), is_done=False)
+            self._wait(fired, owed, lambda: self._end_request(context, request, full, forward, owed), is_done=False)
         else:
 
             def end(response: Any) -> None:
-                self._wait(fired, owed, lambda: self._end_reply(call, request, response, owed), is_done=True)
+                self._wait(fired, owed, lambda: self._end_reply(context, full, response, owed), is_done=True)
 
-            proceed(_Instead(end, owed))
+            forward(response=owed.redirected(end))
 
     # What others ask
 
@@ -132,40 +139,42 @@ class FaultRule:
     def _is_time(self) -> bool:
         return not self._has_ended and self.fault.since <= self._around.now() - self._added < self.fault.until
 
-    def _chosen(self, call: Call, request: Any) -> list[Part]:
-        return [part for part in SHAPES[call.api.key].parts(request, call.api_version) if self._matcher.chooses(part)]
+    def _chosen(self, context: RequestContext, request: Any) -> list[Part]:
+        return [
+            part for part in SHAPES[context.api.key].parts(request, context.api_version) if self._matcher.chooses(part)
+        ]
 
-    def _is_told_by_reply(self, call: Call, request: Any) -> bool:
+    def _is_told_by_reply(self, context: RequestContext, request: Any) -> bool:
         """Tell whether only the reply shows if the call is concerned: whether it has records, or the topic."""
         if self.fault.corrupt:
             return True
         return (
             self.fault.error is not None
             and self._matcher.looks_at_parts
-            and SHAPES[call.api.key].is_open(request, call.api_version)
-            and not self._chosen(call, request)
+            and SHAPES[context.api.key].is_open(request, context.api_version)
+            and not self._chosen(context, request)
         )
 
-    def _look_at_reply(self, call: Call, request: Any, response: Any, owed: OwedToClient) -> None:
+    def _look_at_reply(self, context: RequestContext, request: Any, response: Any, owed: ResponseHandle[Any]) -> None:
         if response is None:
             owed.send(None)
             return
         if self.fault.corrupt:
             chosen, changed = corrupted(response, self._matcher.chooses)
         else:
-            changed = self._refused(call, request, response)
+            changed = self._refused(context, request, response)
             chosen = [] if changed == response else [Part(topic=self.fault.topic, partition=self.fault.partition)]
         if not chosen or not self._is_time() or not self._turns.take():
             owed.send(response)
             return
-        fired = self._note(call, chosen)
-        self._wait(fired, owed, lambda: self._send(call, changed, owed), is_done=True)
+        fired = self._note(context, chosen)
+        self._wait(fired, owed, lambda: self._send(context, request, changed, owed), is_done=True)
 
     # Acting
 
-    def _note(self, call: Call, chosen: list[Part]) -> Fired:
+    def _note(self, context: RequestContext, chosen: list[Part]) -> Fired:
         about = tuple(dict.fromkeys(map(self._named, chosen))) if self._matcher.looks_at_parts else ()
-        return self._around.firings.note(self.fault.name, str(self.fault), call, about, held=self.fault.hold)
+        return self._around.firings.note(self.fault.name, str(self.fault), context, about, held=self.fault.hold)
 
     def _named(self, part: Part) -> str:
         topic = None if part.topic is None else self._around.topic_name(part.topic)
@@ -174,7 +183,7 @@ class FaultRule:
         group = None if part.group is None else f"group {part.group}"
         return " of ".join(each for each in (place, group) if each)
 
-    def _wait(self, fired: Fired, owed: OwedToClient, go_on: Callable[[], None], *, is_done: bool) -> None:
+    def _wait(self, fired: Fired, owed: ResponseHandle[Any], go_on: Callable[[], None], *, is_done: bool) -> None:
         if self.fault.hold and not self._has_ended:
             self._held.append(_Held(fired, owed, is_done, go_on))
             self._forget_abandoned()
@@ -185,86 +194,73 @@ class FaultRule:
 
     def _forget_abandoned(self) -> None:
         """Hold no replies to clients that have gone; of their requests, which can still be done, the last ones."""
-        abandoned = [held for held in self._held if held.owed.is_abandoned]
+        abandoned = [held for held in self._held if held.owed.is_disconnected]
         if abandoned:
             kept = [held for held in abandoned if not held.is_done][-_MOST_ABANDONED:]
-            self._held = [held for held in self._held if held in kept or not held.owed.is_abandoned]
+            self._held = [held for held in self._held if held in kept or not held.owed.is_disconnected]
 
-    def _end_request(self, call: Call, request: Any, proceed: Proceed, owed: OwedToClient) -> None:
+    def _end_request(
+        self, context: RequestContext, request: Any, full: Any, forward: Forward, owed: ResponseHandle[Any]
+    ) -> None:
         if self.fault.disconnect or self.fault.drop:
             self._cut_or_drop(owed)
             return
         if self.fault.error is None:
-            proceed(_Instead(lambda response: self._send(call, response, owed), owed))
+            forward(response=owed.redirected(lambda response: self._send(context, full, response, owed)))
             return
-        left = self._left(call, request)
+        left = self._left(context, request, full)
         if left is None:
-            self._send(call, self._refused(call, request, None), owed)
-        else:
-            proceed(
-                _Instead(lambda response: self._send(call, self._refused(call, request, response), owed), owed),
-                request=left,
-            )
+            self._send(context, full, self._refused(context, full, None), owed)
+            return
+        refusing = owed.redirected(
+            lambda response: self._send(context, full, self._refused(context, full, response), owed)
+        )
+        forward(request=left, response=refusing)
 
-    def _end_reply(self, call: Call, request: Any, response: Any, owed: OwedToClient) -> None:
+    def _end_reply(self, context: RequestContext, request: Any, response: Any, owed: ResponseHandle[Any]) -> None:
         if self.fault.disconnect or self.fault.drop:
             self._cut_or_drop(owed)
         elif self.fault.error is None:
-            self._send(call, response, owed)
+            self._send(context, request, response, owed)
         else:
-            self._send(call, self._refused(call, request, response), owed)
+            self._send(context, request, self._refused(context, request, response), owed)
 
-    def _cut_or_drop(self, owed: Owed) -> None:
+    def _cut_or_drop(self, owed: ResponseHandle[Any]) -> None:
         if self.fault.disconnect:
             owed.fail(f"the fault {self.fault.name!r} says so")
         else:
             owed.send(None)
 
-    def _left(self, call: Call, request: Any) -> Any | None:
-        """Give what the handler shall see of a request that is refused, None if that is nothing."""
-        shape, version = SHAPES[call.api.key], call.api_version
-        if self._refuses_all(call, request):
+    def _left(self, context: RequestContext, request: Any, full: Any) -> Any | None:
+        """Return what the handler is to see of a request that is refused, None if that is nothing."""
+        shape, version = SHAPES[context.api.key], context.api_version
+        if self._refuses_all(context, full):
             assert self.fault.error is not None
-            return shape.left_of_refused(call.request, version, self.fault.error)
-        return shape.left(call.request, version, self._matcher.chooses)
+            return shape.left_of_refused(request, version, self.fault.error)
+        return shape.left(request, version, self._matcher.chooses)
 
-    def _refused(self, call: Call, request: Any, response: Any) -> Any:
-        shape, version, error = SHAPES[call.api.key], call.api_version, self.fault.error
+    def _refused(self, context: RequestContext, request: Any, response: Any) -> Any:
+        shape, version, error = SHAPES[context.api.key], context.api_version, self.fault.error
         assert error is not None
-        if self._refuses_all(call, request):
+        if self._refuses_all(context, request):
             return shape.refused(request, version, error, response)
         return shape.answered(request, version, response, self._matcher.chooses, error)
 
-    def _refuses_all(self, call: Call, request: Any) -> bool:
+    def _refuses_all(self, context: RequestContext, request: Any) -> bool:
         """Tell whether a request is refused in the words for the whole, and not partition by partition."""
         if self.fault.chooses_parts:
             return False
-        parts = SHAPES[call.api.key].parts(request, call.api_version)
+        parts = SHAPES[context.api.key].parts(request, context.api_version)
         return all(map(self._matcher.chooses, parts))
 
-    def _send(self, call: Call, response: Any, owed: OwedToClient) -> None:
-        if self.fault.error is not None and call.api.key is ApiKey.PRODUCE and not call.request.acks:
+    def _send(self, context: RequestContext, request: Any, response: Any, owed: ResponseHandle[Any]) -> None:
+        if self.fault.error is not None and context.api.key is ApiKey.PRODUCE and not request.acks:
             owed.fail(f"a produce request with acks=0 failed, as the fault {self.fault.name!r} says")
         elif self.fault.throttle is None:
             owed.send(response)
         else:
             # Versions without a field for it are muted as well, and so are clients that want no reply.
-            if response is not None and carries(call.api.response_type, "throttle_time_ms", call.api_version):
+            if response is not None and carries(context.api.response_type, "throttle_time_ms", context.api_version):
                 response = replace(response, throttle_time_ms=round(self.fault.throttle * 1000))
-            owed.send(response, mute=self.fault.throttle)
-
-
-class _Instead:
-    """Takes the handler's response in place of the client."""
-
-    __slots__ = ("_owed", "_send")
-
-    def __init__(self, send: Callable[[Any], None], owed: Owed) -> None:
-        self._send = send
-        self._owed = owed
-
-    def send(self, response: object | None) -> None:
-        self._send(response)
-
-    def fail(self, reason: str) -> None:
-        self._owed.fail(reason)
+            owed.mute(self.fault.throttle)
+            owed.send(response)

@@ -9,7 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from kafkalite.controls.faults.fault import ON, Fault
-from kafkalite.controls.shapes.table import SHAPES
+from kafkalite.requests.parts.table import SHAPES
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import Versions

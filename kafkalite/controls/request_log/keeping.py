@@ -12,7 +12,7 @@ from kafkalite_wire.headers import read_request_header
 from kafkalite_wire.schema import Payload, fields_of
 
 if TYPE_CHECKING:
-    from kafkalite.controls.engine import Call
+    from kafkalite.requests.context import RequestContext
     from kafkalite_wire.apis import Api
 
 T = TypeVar("T")
@@ -67,16 +67,17 @@ class Kept:
         return message
 
 
-def keep_request(call: Call, most_records: int) -> Kept:
-    """Keep the request of a call, with at most so many bytes of its records."""
-    size = len(call.frame)
-    if call.api.key in HOLDS_SECRETS:
+def keep_request(request: object, context: RequestContext, most_records: int) -> Kept:
+    """Keep a request, with at most so many bytes of its records."""
+    frame = context.frame
+    size = len(frame)
+    if context.api.key in HOLDS_SECRETS:
         return Kept(size)
-    start = read_request_header(call.frame).body
+    start = read_request_header(frame).body
     if size <= most_records:
-        return Kept(size, (bytes(call.frame),), start)
-    head = bytearray(call.frame[:start])
-    return _kept(encode_parts(call.request, call.api_version, head), most_records, _beginning_of_buffer, start)
+        return Kept(size, (bytes(frame),), start)
+    head = bytearray(frame[:start])
+    return _kept(encode_parts(request, context.api_version, head), most_records, _beginning_of_buffer, start)
 
 
 def keep_response(api: Api, version: int, response: object, most_records: int, beginning_of: BeginningOf) -> Kept:

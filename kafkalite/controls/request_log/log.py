@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from kafkalite.controls.engine import Malformed
 from kafkalite.controls.request_log.exchange import End, Exchange, Outcome
 from kafkalite.controls.request_log.keeping import BeginningOf, Kept, keep_request, keep_response
+from kafkalite.requests.context import MalformedFrame, RequestContext
+from kafkalite.requests.interceptors import Interceptor, Stage
 from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:
-    from kafkalite.controls.engine import Call, Engine
+    from kafkalite.requests.interceptors import Forward, InterceptorChain
+    from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite_wire.apis import Api
 
 _BY_TOPIC_ID: Final[Mapping[int, tuple[int, str]]] = {
@@ -41,13 +43,15 @@ class Bounds:
     records_bytes: int = 1 << 20
 
 
-class RequestLog:
+class RequestLog(Interceptor):
     """What was asked, by whom, and the answers: the newest calls within the bounds.
 
     ``now`` tells monotonic seconds and ``wall_ms`` milliseconds since 1970; ``topic_names`` gives the names of topics
     by their ids; ``beginning_of`` reads pieces of files. ``on_change`` is called with each call when it comes, and
     again when it has ended.
     """
+
+    stage = Stage.OBSERVERS
 
     def __init__(
         self,
@@ -76,34 +80,36 @@ class RequestLog:
         self.dropped = 0
         """How many of them had to make room for newer ones."""
 
-    def observe(self, call: Call) -> LoggedCall:
-        """Keep a call that is on its way, and learn how it ends."""
+    def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
+        """Keep a request, and how it ends."""
+        response.observe(self.keep(request, context))
+        forward()
+
+    def keep(self, request: Any, context: RequestContext) -> LoggedCall:
+        """Keep a request. Return its entry, which observes the response."""
         self.seen += 1
-        self._learn_topic_names(call)
-        logged = self._logged(call, keep_request(call, self.bounds.records_bytes))
+        self._learn_topic_names(request, context)
+        logged = self._logged(context, keep_request(request, context, self.bounds.records_bytes))
         self._changed(logged)
         return logged
 
-    def observe_malformed(self, malformed: Malformed) -> None:
-        """Keep what is known of a frame that was no request, and none of its bytes."""
+    def malformed(self, frame: MalformedFrame) -> None:
+        """Keep what is known of a malformed frame, and none of its bytes."""
         self.seen += 1
-        logged = self._logged(malformed, Kept(malformed.size))
-        logged.end = End(Outcome.MALFORMED, logged.asked, reason=malformed.reason)
+        logged = self._logged(frame, Kept(frame.size))
+        logged.end = End(Outcome.MALFORMED, logged.asked, reason=frame.reason)
         self._changed(logged)
 
-    def attach(self, engine: Engine) -> None:
-        """Keep what passes an engine from now on."""
-        engine.observers.append(self.observe)
-        engine.malformed_observers.append(self.observe_malformed)
+    def attach(self, interceptors: InterceptorChain) -> None:
+        """Keep the requests of a pipeline from now on."""
+        interceptors.add(self)
 
-    def detach(self, engine: Engine) -> None:
-        """Keep nothing more; calls that are kept still hear how they end. Nothing happens if it is not attached."""
-        if self.observe in engine.observers:
-            engine.observers.remove(self.observe)
-            engine.malformed_observers.remove(self.observe_malformed)
+    def detach(self, interceptors: InterceptorChain) -> None:
+        """Keep no more requests; those that are kept still learn how they end."""
+        interceptors.remove(self)
 
-    def _logged(self, came: Call | Malformed, kept: Kept) -> LoggedCall:
-        number = self._connection(came.connection)
+    def _logged(self, came: RequestContext | MalformedFrame, kept: Kept) -> LoggedCall:
+        number = self._connection(came.info)
         logged = LoggedCall(self, came, self.seen, number, kept, self._now(), self._wall_ms())
         self._calls.append(logged)
         self._grown(kept.kept_size)
@@ -158,12 +164,12 @@ class RequestLog:
             number = self._connections[connection] = self._connections_seen
         return number
 
-    def _learn_topic_names(self, call: Call) -> None:
+    def _learn_topic_names(self, request: Any, context: RequestContext) -> None:
         """Ask for names when a request names an id first: later the topic may have been deleted."""
-        since, field = _BY_TOPIC_ID.get(call.api.key, (0, ""))
-        if not field or call.api_version < since:
+        since, field = _BY_TOPIC_ID.get(context.api.key, (0, ""))
+        if not field or context.api_version < since:
             return
-        for topic in getattr(call.request, field):
+        for topic in getattr(request, field):
             if topic.topic_id not in self._topic_names:
                 there = self._ask_topic_names()
                 self._topic_names.update(there)
@@ -189,7 +195,7 @@ class LoggedCall:
     def __init__(
         self,
         log: RequestLog,
-        call: Call | Malformed,
+        came: RequestContext | MalformedFrame,
         number: int,
         connection: int,
         request: Kept,
@@ -197,13 +203,13 @@ class LoggedCall:
         asked_ms: int,
     ) -> None:
         self._log = log
-        self.api: Api | None = call.api
-        self.api_key = call.api_key if isinstance(call, Malformed) else int(call.api.key)
-        self.api_version = call.api_version
-        self.correlation_id = call.correlation_id
-        self.client_id = call.client_id
-        self.client_host = call.client_host
-        self.client_port = call.client_port
+        self.api: Api | None = came.api
+        self.api_key = came.api_key if isinstance(came, MalformedFrame) else int(came.api.key)
+        self.api_version = came.api_version
+        self.correlation_id = came.correlation_id
+        self.client_id = came.client_id
+        self.client_host = came.info.host
+        self.client_port = came.info.port
         self.connection = connection
         self.number = number
         self.request = request
@@ -226,7 +232,7 @@ class LoggedCall:
         """Learn why the connection was ended instead."""
         self._log.ended(self, Outcome.CUT_OFF, reason=reason)
 
-    def abandoned(self) -> None:
+    def disconnected(self) -> None:
         """Learn that the connection ended before there was an answer."""
         self._log.ended(self, Outcome.DISCONNECTED)
 
@@ -241,7 +247,7 @@ class LoggedCall:
             api_version=self.api_version,
             correlation_id=self.correlation_id,
             client_id=self.client_id,
-            client_host=self.client_host.removeprefix("/"),
+            client_host=self.client_host,
             client_port=self.client_port,
             connection=self.connection,
             asked_ms=self.asked_ms,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from kafkalite.controls.shapes.part import Chosen, Part, carries, element_of, everything
+from kafkalite.requests.parts.part import Chosen, Part, carries, element_of, everything
 from kafkalite_wire.apis import NEVER
 
 if TYPE_CHECKING:

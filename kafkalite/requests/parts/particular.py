@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from kafkalite.controls.shapes.entries import Entries, Fields, Listed, Nested, topics_of
-from kafkalite.controls.shapes.part import Chosen, Part, element_of, everything
+from kafkalite.requests.parts.entries import Entries, Fields, Listed, Nested, topics_of
+from kafkalite.requests.parts.part import Chosen, Part, element_of, everything
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
-    from kafkalite.controls.shapes.part import Shape
+    from kafkalite.requests.parts.part import Shape
     from kafkalite_wire.apis import Api
 
 _EMPTY_MEANS_ALL: Final = 0

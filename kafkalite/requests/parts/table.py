@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from kafkalite.controls.shapes.entries import Fields, Listed, Nested
-from kafkalite.controls.shapes.part import AllBut, Part
-from kafkalite.controls.shapes.particular import Changed, Fetch, Metadata, OffsetFetchOfGroups
-from kafkalite.controls.shapes.whole import JoinGroup, LeaveGroup, LogDirs, Whole
+from kafkalite.requests.parts.entries import Fields, Listed, Nested
+from kafkalite.requests.parts.part import AllBut, Part
+from kafkalite.requests.parts.particular import Changed, Fetch, Metadata, OffsetFetchOfGroups
+from kafkalite.requests.parts.whole import JoinGroup, LeaveGroup, LogDirs, Whole
 from kafkalite_wire.apis import APIS, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
-    from kafkalite.controls.shapes.part import Shape
+    from kafkalite.requests.parts.part import Shape
 
 _GROUP: Final = frozenset(("group",))
 _TOPIC: Final = frozenset(("topic",))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from kafkalite.controls.shapes.part import Chosen, Part, carries, element_of
+from kafkalite.requests.parts.part import Chosen, Part, carries, element_of
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:

@@ -54,9 +54,9 @@ class LocalBackend:
         self._broker = broker
         self._portal = portal
         self._turns = Turns()
-        engine = broker.dispatch.controlled()
-        self._watch = Watch(broker, engine, portal)
-        self._steering = Steering(broker, clock, engine, self._watch, portal)
+        interceptors = broker.pipeline.interceptors
+        self._watch = Watch(broker, interceptors, portal)
+        self._steering = Steering(broker, clock, interceptors, self._watch, portal)
         self._images = Images(broker, clock, portal)
         self._forks: set[ExitStack] = set()
         self._bootstrap = broker.bootstrap

@@ -12,25 +12,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kafkalite.broker import Broker
-    from kafkalite.controls.engine import Engine
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.controls.faults.firings import Fired
     from kafkalite.controls.faults.injector import Injector
     from kafkalite.controls.faults.rule import FaultRule
+    from kafkalite.requests.interceptors import InterceptorChain
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.model.wait import Wait
 
 
 class Injection:
-    """Adds faults to a broker's engine, shows what fired, and waits for it."""
+    """Adds faults to a broker, shows what fired, and waits for it."""
 
-    def __init__(self, broker: Broker, engine: Engine, portal: Portal) -> None:
+    def __init__(self, broker: Broker, interceptors: InterceptorChain, portal: Portal) -> None:
         self._broker = broker
-        self._engine = engine
+        self._interceptors = interceptors
         self._portal = portal
         self._waits: Waits[Fired] = Waits(portal)
         self._fetched = FetchedPartitions()
-        engine.observers.append(self._fetched.observe)
+        interceptors.add(self._fetched)
         broker.on_restored.append(self._restored)
 
     def _restored(self) -> None:
@@ -47,7 +47,7 @@ class Injection:
         """What adds faults; imported when the first one is, because most tests need none."""
         from kafkalite.server.fault_injection import injector
 
-        made = injector(lambda: self._broker.node, self._engine, fetched=self._fetched)
+        made = injector(lambda: self._broker.node, self._interceptors, fetched=self._fetched)
         made.firings.told.append(lambda _: self._waits.check())
         return made
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+from kafkalite.requests.interceptors import Interceptor, Stage
 from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kafkalite.controls.engine import Call
+    from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.interceptors import Forward
+    from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite_wire.apis import Api
     from kafkalite_wire.messages.fetch import FetchRequest
 
 _BY_TOPIC_ID: Final = 13
@@ -29,8 +33,10 @@ class _Standing:
         self.offsets: dict[tuple[str | bytes, int], int] = {}
 
 
-class Positions:
+class Positions(Interceptor):
     """The fetch positions of all connections; fetches are numbered in the order in which they come."""
+
+    stage = Stage.OBSERVERS
 
     def __init__(self, topic_id: Callable[[str], bytes | None], changed: Callable[[], None]) -> None:
         self._topic_id = topic_id
@@ -42,18 +48,27 @@ class Positions:
         """Forget where clients stood, because what they stood in has been exchanged."""
         self._standings.clear()
 
-    def observe(self, call: Call) -> None:
-        """Look at a request on its way."""
-        if call.api.key is not ApiKey.FETCH:
-            return
-        request: FetchRequest = call.request
+    def wants(self, api: Api, version: int) -> bool:
+        """Return whether it is Fetch."""
+        del version
+        return api.key is ApiKey.FETCH
+
+    def intercept(
+        self, request: FetchRequest, context: RequestContext, response: ResponseHandle[Any], forward: Forward
+    ) -> None:
+        """Take note of the offsets that are fetched."""
+        del response
+        self._note(request, context)
+        forward()
+
+    def _note(self, request: FetchRequest, context: RequestContext) -> None:
         self.fetches += 1
-        standing = self._standings.get(call.connection)
+        standing = self._standings.get(context.info)
         if standing is None:
-            standing = self._standings[call.connection] = _Standing(call.client_id)
+            standing = self._standings[context.info] = _Standing(context.client_id)
         if request.session_epoch < _SESSION_GOES_ON:
             standing.offsets.clear()
-        by_id = call.api_version >= _BY_TOPIC_ID
+        by_id = context.api_version >= _BY_TOPIC_ID
         for forgotten in request.forgotten_topics_data:
             for index in forgotten.partitions:
                 standing.offsets.pop((forgotten.topic_id if by_id else forgotten.topic, index), None)

@@ -12,10 +12,10 @@ from kafkalite.testing.model.errors import BrokerFailed, NotPossible, NotThere
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
-    from kafkalite.controls.engine import Engine
     from kafkalite.controls.request_log.criteria import Criteria
     from kafkalite.controls.request_log.exchange import Exchange
     from kafkalite.controls.request_log.log import Bounds, LoggedCall, RequestLog
+    from kafkalite.requests.interceptors import InterceptorChain
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.model.wait import Wait
 
@@ -23,11 +23,11 @@ _SHOWN: Final = 10
 
 
 class Recorder:
-    """Attaches a request log to the engine while somebody wants one; otherwise no observer is there."""
+    """Attaches a request log to the pipeline while one is wanted."""
 
-    def __init__(self, broker: Broker, engine: Engine, portal: Portal) -> None:
+    def __init__(self, broker: Broker, interceptors: InterceptorChain, portal: Portal) -> None:
         self._broker = broker
-        self._engine = engine
+        self._interceptors = interceptors
         self._portal = portal
         self._log: RequestLog | None = None
         self._is_on = False
@@ -65,7 +65,7 @@ class Recorder:
             )
             self._log = log
             self._begun += 1
-            log.attach(self._engine)
+            log.attach(self._interceptors)
             self._is_on = True
 
         self._portal.call(start)
@@ -75,7 +75,7 @@ class Recorder:
 
         def stop() -> None:
             if self._is_on:
-                self.log.detach(self._engine)
+                self.log.detach(self._interceptors)
                 self._is_on = False
 
         self._portal.call(stop)

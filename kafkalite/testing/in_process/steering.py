@@ -18,12 +18,12 @@ from kafkalite.testing.model.errors import NotPossible, NotThere
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.clock import SteerableClock
-    from kafkalite.controls.engine import Engine
     from kafkalite.coordinators.groups.classic.group import Group as GroupInCoordinator
     from kafkalite.coordinators.groups.classic.pinning import Pins
     from kafkalite.coordinators.groups.coordinator import GroupCoordinator
     from kafkalite.coordinators.results import CoordinatorResult
     from kafkalite.node import Node
+    from kafkalite.requests.interceptors import InterceptorChain
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.in_process.watching import Watch
 
@@ -41,18 +41,20 @@ _TURNS: Final = 3
 class Steering:
     """The controls over one broker."""
 
-    def __init__(self, broker: Broker, clock: SteerableClock, engine: Engine, watch: Watch, portal: Portal) -> None:
+    def __init__(
+        self, broker: Broker, clock: SteerableClock, interceptors: InterceptorChain, watch: Watch, portal: Portal
+    ) -> None:
         self._broker = broker
         self._clock = clock
-        self._engine = engine
+        self._interceptors = interceptors
         self._watch = watch
         self._portal = portal
         self._away: dict[str | None, CoordinatorAway] = {}
         self._fenced: Fenced | None = None
         self._pins: Pins | None = None
         self._node.groups.overrule = self._overrule
-        self.faults = Injection(broker, engine, portal)
-        self.recorder = Recorder(broker, engine, portal)
+        self.faults = Injection(broker, interceptors, portal)
+        self.recorder = Recorder(broker, interceptors, portal)
         broker.on_restored.append(self._restored)
 
     @property
@@ -62,7 +64,7 @@ class Steering:
     def _restored(self) -> None:
         # Who was fenced is a part of what the groups are, and goes with it; all other rules stay.
         if self._fenced is not None:
-            self._engine.rules.remove(self._fenced)
+            self._interceptors.remove(self._fenced)
             self._fenced = None
 
     # Time
@@ -95,11 +97,11 @@ class Steering:
             await self._move(seconds, keep_alive)
             return
         silence = Silence(keep_alive)
-        self._engine.rules.insert(0, silence)
+        self._interceptors.add(silence, first=True)
         try:
             await self._move(seconds, keep_alive)
         finally:
-            self._engine.rules.remove(silence)
+            self._interceptors.remove(silence)
             silence.end()
 
     async def _move(self, left: float, keep_alive: frozenset[str]) -> None:
@@ -179,7 +181,7 @@ class Steering:
             groups.steer(group_id, effects)
             if self._fenced is None:
                 self._fenced = Fenced()
-                self._engine.rules.append(self._fenced)
+                self._interceptors.add(self._fenced)
             self._fenced.fence(group_id, member_id)
             return groups.coordinator.expire_member(group_id, nobody, now=now)
 
@@ -243,7 +245,7 @@ class Steering:
         def move() -> None:
             if group_id not in self._away:
                 self._away[group_id] = CoordinatorAway(group_id)
-                self._engine.rules.insert(0, self._away[group_id])
+                self._interceptors.add(self._away[group_id], first=True)
                 self._node.groups.move_away(group_id)
 
         self._portal.call(move)
@@ -254,7 +256,7 @@ class Steering:
         def move() -> None:
             away = self._away.pop(group_id, None)
             if away is not None:
-                self._engine.rules.remove(away)
+                self._interceptors.remove(away)
                 self._node.groups.move_back(group_id)
                 self._watch.check()
 

@@ -81,7 +81,7 @@ class BrokerThread(Generic[T]):
                     await serving.start(self._broker.run)
                     portal = Portal(calls)
                     made = self._make(portal)
-                    self._broker.unforeseen.tell = self._failures.append
+                    self._broker.crash_guard.on_crash = self._failures.append
                     started.set_result((made, portal))
                 calls.cancel_scope.cancel()
         except BaseException as error:

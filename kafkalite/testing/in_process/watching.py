@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kafkalite.broker import Broker
-    from kafkalite.controls.engine import Engine
     from kafkalite.coordinators.results import CoordinatorResult, Reply
     from kafkalite.node import Node
+    from kafkalite.requests.interceptors import InterceptorChain
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.model.conditions import Condition
     from kafkalite.testing.model.wait import Wait
@@ -27,13 +27,13 @@ T = TypeVar("T")
 class Watch:
     """Looks at a broker whenever something has changed in it. To be used in the broker's loop, but for ``until``."""
 
-    def __init__(self, broker: Broker, engine: Engine, portal: Portal) -> None:
+    def __init__(self, broker: Broker, interceptors: InterceptorChain, portal: Portal) -> None:
         self._broker = broker
         self._waits: Waits[None] = Waits(portal)
         self._stable_since: dict[str, int] = {}
         self.history = History(self._node.now())
         self.positions = Positions(self._topic_id, self.check)
-        engine.observers.append(self.positions.observe)
+        interceptors.add(self.positions)
         self._node.groups.on_performed = self._performed
         broker.on_restored.append(self._restored)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kafkalite.tools.doctor.diagnosis import Diagnosis, Finding, Protocol, Severity, diagnose
@@ -12,6 +14,7 @@ from kafkalite.tools.doctor.observations import (
     Cluster,
     Contact,
     Examination,
+    Fault,
     Greeting,
     Reach,
     Tls,
@@ -43,7 +46,6 @@ def only(word: Diagnosis) -> Finding:
 def test_a_good_broker_is_healthy() -> None:
     word = diagnose(cluster(at("kafka.test", Contact.CONNECTED)))
     assert (word.healthy, word.usable, word.findings) == (True, True, ())
-    assert len(word.clients) == 7
 
 
 @pytest.mark.parametrize(
@@ -173,22 +175,15 @@ def test_what_clients_are_set_to_and_the_broker_does_not_speak_is_a_problem() ->
     assert greeted(BROKER, Protocol.SASL_SSL)[0] == ["tls-not-spoken", "sasl-not-spoken", "no-metadata"]
 
 
-def test_a_client_that_cannot_produce_or_read_is_a_problem_with_the_reason() -> None:
-    old = Greeting(answer=Answer.KAFKA, versions=VERSIONS | {0: (0, 2), 1: (0, 3)})
-    word = diagnose(
-        Examination(reach=at("h", Contact.CONNECTED), greeting=old, cluster=Cluster(cluster_id=None, brokers=())),
-        families=["java"],
+def test_faults_with_one_reason_are_one_problem() -> None:
+    there = at("kafka.test", Contact.CONNECTED)
+    healthy = cluster(there)
+    faults = tuple(Fault("no-leader", f"orders-{number}", "no leader") for number in range(7))
+    word = diagnose(replace(healthy, faults=faults))
+    assert only(word).what == (
+        "Partitions have no leader (orders-0, orders-1, orders-2, orders-3, orders-4 and 2 more): no leader."
     )
-    assert [client.key for client in word.clients] == ["java"]
-    versions = next(finding for finding in word.findings if finding.code == "versions")
-    assert versions.what.startswith("Java kafka-clients 4.4 cannot produce and read and use groups: ")
-    assert "Produce up to 2, the client needs 3" in versions.what
-    assert versions.change == "Use an older release of the client, or a newer broker."
-
-
-def test_a_broker_that_has_dropped_the_first_versions_is_a_warning_about_old_librdkafka() -> None:
-    newer = Greeting(answer=Answer.KAFKA, versions=VERSIONS | {0: (3, 13), 11: (2, 9)})
-    assert greeted(newer)[0] == ["librdkafka-compression", "librdkafka-groups", "no-metadata"]
+    assert (word.healthy, word.usable) == (False, True)
 
 
 def test_a_cluster_without_brokers_is_a_problem() -> None:

@@ -13,6 +13,8 @@ from kafkalite_wire.apis import APIS
 from kafkalite_wire.codec import encode
 from kafkalite_wire.headers import read_request_header, start_response
 from kafkalite_wire.messages.api_versions import ApiVersion, ApiVersionsResponse
+from kafkalite_wire.messages.find_coordinator import FindCoordinatorResponse
+from kafkalite_wire.messages.list_groups import ListGroupsResponse
 from kafkalite_wire.messages.metadata import MetadataResponse, MetadataResponseBroker
 
 MOST_CONNECTIONS = 100
@@ -112,8 +114,9 @@ def broker(
     versions: Mapping[int, tuple[int, int]] | None = None,
     cluster_id: str = "fake",
     mechanisms: tuple[str, ...] | None = None,
+    coordinator_error: int = 0,
 ) -> Serve:
-    """Answer ApiVersions and Metadata as a broker that advertises an address.
+    """Answer as a broker that advertises an address, has no topics and no groups, and coordinates groups or refuses to.
 
     With mechanisms, it wants a login, and hangs up on whatever else comes first.
     """
@@ -137,6 +140,10 @@ def broker(
                 response: object = ApiVersionsResponse(api_keys=rows)
             elif mechanisms is not None:
                 return
+            elif header.api.key == 10:
+                response = FindCoordinatorResponse(error_code=coordinator_error, node_id=1)
+            elif header.api.key == 16:
+                response = ListGroupsResponse()
             else:
                 host, port = advertised()
                 node = MetadataResponseBroker(node_id=1, host=host, port=port)

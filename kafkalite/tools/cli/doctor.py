@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from kafkalite.tools.cli.broker_options import as_json_option, bootstrap_option
 from kafkalite.tools.cli.printing import print_json
 
 if TYPE_CHECKING:
     from kafkalite.tools.doctor.diagnosis import Diagnosis, Finding
     from kafkalite.tools.doctor.observations import Examination
 
-CLIENTS: Final = ("java", "librdkafka", "kafka-python", "aiokafka", "kafkajs", "kafka-go", "franz-go")
-
 
 @click.command()
-@click.argument("address", metavar="HOST:PORT")
-@click.option("--client", "clients", type=click.Choice(CLIENTS), multiple=True, help="Only this client; repeatable.")
+@click.argument("address", metavar="[HOST:PORT]", required=False)
+@bootstrap_option
 @click.option(
     "--security-protocol",
     "protocol",
@@ -35,59 +34,60 @@ CLIENTS: Final = ("java", "librdkafka", "kafka-python", "aiokafka", "kafkajs", "
     metavar="S",
     help="Seconds to wait for each connection and each answer.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def doctor(*, address: str, clients: tuple[str, ...], protocol: str, timeout: float, as_json: bool) -> None:
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Also produce, consume and commit, in a topic and a group that are deleted afterwards.",
+)
+@as_json_option
+def doctor(*, address: str | None, bootstrap: str, protocol: str, timeout: float, probe: bool, as_json: bool) -> None:
     """Find out why clients cannot use a broker, any broker, and what to change.
 
-    Connects as clients do: resolves the name, asks for versions and for the brokers of the cluster, and goes to each
-    of them where the cluster says that it is. Logs in nowhere and changes nothing.
+    HOST:PORT is the same as --bootstrap HOST:PORT. Connects as clients do: resolves the name, gets the brokers of the
+    cluster, and connects to each of them at its advertised address. Then asks for a coordinator, for all groups, and
+    for the first records of each partition. Does not log in, and changes nothing without --probe, except that a broker
+    may create its own topic of committed offsets, as for any consumer.
 
-    The exit code is 0 if clients will work, 1 if some of them or some brokers will not, 3 if no client gets as far as
-    to the list of brokers, 2 for a mistake of usage.
+    The exit code is 0 if clients will work, 1 if some of them will not or something is not served, 3 if no client can
+    get the list of brokers, 2 for a usage error.
     """
     from kafkalite.config.address import HostPort
     from kafkalite.tools.doctor.diagnosis import Protocol, diagnose
     from kafkalite.tools.doctor.examination import examine
 
     try:
-        asked = HostPort.parse(address)
+        asked = HostPort.parse(address or bootstrap)
     except ValueError as problem:
         raise click.UsageError(str(problem)) from None
-    seen = examine(asked, timeout=timeout)
-    word = diagnose(seen, families=clients, protocol=Protocol(protocol.upper()))
+    seen = examine(asked, timeout=timeout, probe=probe)
+    diagnosis = diagnose(seen, protocol=Protocol(protocol.upper()))
     if as_json:
-        print_json(_as_json(seen, word))
+        print_json(_as_json(seen, diagnosis))
     else:
-        _tell(seen, word)
-    sys.exit(0 if word.healthy else 1 if word.usable else 3)
+        _print(seen, diagnosis)
+    sys.exit(0 if diagnosis.healthy else 1 if diagnosis.usable else 3)
 
 
-def _tell(seen: Examination, word: Diagnosis) -> None:
+def _print(seen: Examination, diagnosis: Diagnosis) -> None:
     click.echo(seen.reach.address)
     for attempt in seen.reach.attempts:
         click.echo(f"  {attempt.ip}: {attempt.contact.value}")
     if seen.greeting is not None and seen.greeting.versions:
         transport = "TLS" if seen.greeting.tls else "no TLS"
-        login = "a login is wanted" if seen.greeting.sasl_mechanisms is not None else "no login"
+        login = "login required" if seen.greeting.sasl_mechanisms is not None else "no login"
         click.echo(f"  a Kafka broker with {len(seen.greeting.versions)} APIs; {transport}, {login}")
     if seen.cluster is not None:
         click.echo(f"  cluster {seen.cluster.cluster_id or '(without an id)'}")
         for broker in seen.cluster.brokers:
             state = "reached" if broker.reach.connected else "not reached"
             click.echo(f"  broker {broker.node_id} at {broker.reach.address}: {state}")
-    if word.clients:
-        click.echo()
-        width = max(len(client.name) for client in word.clients)
-        for client in word.clients:
-            jobs = ", ".join(f"{verdict.job.value} {'ok' if verdict.works else 'no'}" for verdict in client.jobs)
-            click.echo(f"  {client.name:<{width}}  {jobs}")
-    for finding in word.findings:
-        _tell_finding(finding)
+    for finding in diagnosis.findings:
+        _print_finding(finding)
     click.echo()
-    click.echo("Clients will work." if word.healthy else "Clients will fail.")
+    click.echo("Clients will work." if diagnosis.healthy else "Clients will fail.")
 
 
-def _tell_finding(finding: Finding) -> None:
+def _print_finding(finding: Finding) -> None:
     click.echo(f"\n{finding.severity.value.upper()} {finding.code}")
     for part in (finding.what, f"Change: {finding.change}"):
         click.echo(click.wrap_text(part, width=100, initial_indent="  ", subsequent_indent="  "))
@@ -95,11 +95,11 @@ def _tell_finding(finding: Finding) -> None:
         click.echo(f"  {client} says: {message}")
 
 
-def _as_json(seen: Examination, word: Diagnosis) -> dict[str, Any]:
+def _as_json(seen: Examination, diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         "address": seen.reach.address,
-        "healthy": word.healthy,
-        "usable": word.usable,
+        "healthy": diagnosis.healthy,
+        "usable": diagnosis.usable,
         "findings": [
             {
                 "severity": finding.severity.value,
@@ -108,17 +108,7 @@ def _as_json(seen: Examination, word: Diagnosis) -> dict[str, Any]:
                 "change": finding.change,
                 "clients_say": dict(finding.clients_say),
             }
-            for finding in word.findings
-        ],
-        "clients": [
-            {
-                "client": client.key,
-                "name": client.name,
-                "jobs": {
-                    verdict.job.value: {"works": verdict.works, "reason": verdict.reason} for verdict in client.jobs
-                },
-            }
-            for client in word.clients
+            for finding in diagnosis.findings
         ],
         "tried": [{"ip": attempt.ip, "contact": attempt.contact.value} for attempt in seen.reach.attempts],
         "cluster": None

@@ -1,20 +1,19 @@
-"""What follows from what was seen: which clients can do what, where they fail, and the setting to change. Pure."""
+"""Judge what was seen: why clients fail, and the setting to change. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
 from kafkalite.config.address import HostPort
-from kafkalite.tools.doctor.client_families import ESSENTIAL, FAMILIES, Job, Verdict, judge
 from kafkalite.tools.doctor.client_messages import MESSAGES, Symptom
-from kafkalite.tools.doctor.observations import Advertised, Answer, Contact, Examination, Greeting, Reach
+from kafkalite.tools.doctor.observations import Advertised, Answer, Contact, Examination, Fault, Greeting, Reach
 
 
 class Protocol(Enum):
-    """What clients are configured with, by Kafka's names for security.protocol."""
+    """Values of security.protocol."""
 
     PLAINTEXT = "PLAINTEXT"
     SSL = "SSL"
@@ -33,45 +32,34 @@ class Protocol(Enum):
 
 
 class Severity(Enum):
-    """How bad it is."""
+    """The severity of a finding."""
 
     PROBLEM = "problem"
     """Clients fail."""
     WARNING = "warning"
-    """Some fail, or will elsewhere."""
+    """Some clients fail, or clients elsewhere."""
     NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was found; `code` is for scripts and stays the same from release to release."""
+    """One finding; `code` is for scripts and does not change between releases."""
 
     severity: Severity
     code: str
     what: str
     change: str
     clients_say: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What people read in their client's log when they have met this."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientVerdict:
-    """What one client library can do with this broker."""
-
-    key: str
-    name: str
-    jobs: tuple[Verdict, ...]
+    """What client libraries log in this case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """The doctor's word."""
+    """All findings about an address."""
 
     findings: tuple[Finding, ...]
-    clients: tuple[ClientVerdict, ...]
-    """Empty where no broker told its versions."""
     usable: bool
-    """Whether a client gets as far as to the list of brokers."""
+    """Whether a client can get the list of brokers."""
 
     @property
     def healthy(self) -> bool:
@@ -79,36 +67,21 @@ class Diagnosis:
         return not any(finding.severity is Severity.PROBLEM for finding in self.findings)
 
 
-def diagnose(
-    seen: Examination, *, families: Collection[str] = (), protocol: Protocol = Protocol.PLAINTEXT
-) -> Diagnosis:
-    """Judge what was seen, for clients with that security.protocol; only for some families if they are named."""
+def diagnose(seen: Examination, *, protocol: Protocol = Protocol.PLAINTEXT) -> Diagnosis:
+    """Judge what was seen, for clients with that security.protocol."""
     findings = _of_reach(seen.reach)
-    clients: tuple[ClientVerdict, ...] = ()
     if seen.greeting is not None:
         findings += _of_greeting(seen.greeting, seen.reach, protocol)
-        if seen.greeting.versions:
-            clients = tuple(
-                ClientVerdict(key=family.key, name=family.name, jobs=judge(family, seen.greeting.versions))
-                for family in FAMILIES
-                if not families or family.key in families
-            )
-            findings += _of_versions(clients, seen.greeting)
-            if seen.cluster is None and seen.greeting.sasl_mechanisms is None:
-                findings.append(_no_metadata(seen.reach))
+        if seen.greeting.versions and seen.cluster is None and seen.greeting.sasl_mechanisms is None:
+            findings.append(_no_metadata(seen.reach))
     if seen.cluster is not None:
         if not seen.cluster.brokers:
             findings.append(_no_brokers())
         for broker in seen.cluster.brokers:
             findings += _of_advertised(broker, seen)
+    findings += _of_faults(seen.faults)
     login_expected = protocol.sasl and seen.greeting is not None and seen.greeting.sasl_mechanisms is not None
-    told = tuple(_for_families(finding, families) for finding in findings) if families else tuple(findings)
-    return Diagnosis(findings=told, clients=clients, usable=seen.cluster is not None or login_expected)
-
-
-def _for_families(finding: Finding, families: Collection[str]) -> Finding:
-    messages = {family: message for family, message in finding.clients_say.items() if family in families}
-    return replace(finding, clients_say=messages)
+    return Diagnosis(findings=tuple(findings), usable=seen.cluster is not None or login_expected)
 
 
 def _of_reach(reach: Reach) -> list[Finding]:
@@ -124,7 +97,7 @@ def _of_reach(reach: Reach) -> list[Finding]:
             )
         ]
     if reach.connected is None:
-        return [_unreachable(reach, code="", what=f"Nobody can connect to {reach.address}")]
+        return [_unreachable(reach, code="", what=f"No connection to {reach.address}")]
     failed = [attempt for attempt in reach.attempts if attempt.contact is not Contact.CONNECTED]
     if not failed:
         return []
@@ -296,52 +269,18 @@ def _closed(reach: Reach) -> Finding:
     )
 
 
-def _of_versions(clients: tuple[ClientVerdict, ...], greeting: Greeting) -> list[Finding]:
+def _of_faults(faults: tuple[Fault, ...]) -> list[Finding]:
+    """Make one finding of all faults with the same reason."""
+    subjects: dict[tuple[str, str], list[str]] = {}
+    for fault in faults:
+        subjects.setdefault((fault.code, fault.reason), []).append(fault.subject)
     findings: list[Finding] = []
-    for client in clients:
-        failing = [verdict for verdict in client.jobs if not verdict.works and verdict.job in ESSENTIAL]
-        if failing:
-            jobs = " and ".join(_JOB_WORDS[verdict.job] for verdict in failing)
-            reasons = "; ".join(dict.fromkeys(reason for verdict in failing for reason in verdict.reason.split("; ")))
-            change = (
-                "Use an older release of the client, or a newer broker."
-                if "too old" in reasons or "has no" in reasons
-                else "Use a newer release of the client."
-            )
-            findings.append(
-                Finding(
-                    severity=Severity.PROBLEM,
-                    code="versions",
-                    what=f"{client.name} cannot {jobs}: {reasons}.",
-                    change=change,
-                )
-            )
-    if clients and any(client.key == "librdkafka" for client in clients):
-        findings += _of_older_librdkafka(greeting)
-    return findings
-
-
-def _of_older_librdkafka(greeting: Greeting) -> list[Finding]:
-    produce, join = greeting.versions.get(0), greeting.versions.get(11)
-    findings: list[Finding] = []
-    if produce is not None and produce[0] > 0:
+    for (code, reason), names in subjects.items():
+        what, change = _FAULTS[code]
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        listed = ", ".join(names[:_MOST_NAMES]) + more
         findings.append(
-            Finding(
-                severity=Severity.WARNING,
-                code="librdkafka-compression",
-                what="The broker does not offer Produce 0: older releases of librdkafka then send gzip, snappy and lz4"
-                " uncompressed, without a word.",
-                change="Use a current librdkafka; Apache Kafka offers version 0 for this very reason.",
-            )
-        )
-    if join is not None and join[0] > 0:
-        findings.append(
-            Finding(
-                severity=Severity.WARNING,
-                code="librdkafka-groups",
-                what="The broker does not offer JoinGroup 0: older releases of librdkafka then do not form groups.",
-                change="Use a current librdkafka.",
-            )
+            Finding(severity=Severity.PROBLEM, code=code, what=f"{what} ({listed}): {reason}.", change=change)
         )
     return findings
 
@@ -425,10 +364,21 @@ def _is_loopback(reach: Reach) -> bool:
     return HostPort(reach.host, reach.port).is_loopback
 
 
-_JOB_WORDS: Final[Mapping[Job, str]] = {
-    Job.PRODUCE: "produce",
-    Job.READ: "read",
-    Job.GROUP: "use groups",
-    Job.TRANSACTIONS: "use transactions",
-    Job.ADMIN: "create topics",
+_MOST_NAMES: Final = 5
+_LOG: Final = "Look into the broker's log."
+_FAULTS: Final[Mapping[str, tuple[str, str]]] = {
+    "broker-unanswered": ("A broker does not answer a request", _LOG),
+    "groups-unavailable": ("Groups cannot be used", f"{_LOG} The partition of __consumer_offsets may be unreadable."),
+    "no-coordinator": (
+        "There is no coordinator, so consumer groups do not work",
+        "Look into the broker's log; in Kafka, offsets.topic.replication.factor may exceed the number of brokers.",
+    ),
+    "no-leader": ("Partitions have no leader", "Start the brokers that hold their replicas."),
+    "partitions-unreadable": ("Partitions cannot be read", _LOG),
+    "probe-failed": ("The probe failed", f"{_LOG} The probe's topic may be left: its name is in parentheses."),
+    "versions": (
+        "Clients and broker have no version of a request in common",
+        "Use a broker that is not older than 2.1.",
+    ),
 }
+"""Of each code of a fault, what it means and what to change."""

@@ -1,15 +1,23 @@
-"""Connect as clients do: to the given address, then to every broker that it names."""
+"""Examine a cluster as clients do: the given address, then every broker of the cluster, then what they serve."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from kafkalite.config.address import HostPort
 from kafkalite.tools.doctor.observations import Advertised, Answer, Cluster, Examination, Greeting, Reach
-from kafkalite.tools.doctor.probes import Resolve, ask_metadata, greet, reach, system_resolve
+from kafkalite.tools.doctor.probes import Resolve, ask_metadata, connect, greet, reach, system_resolve
+from kafkalite.tools.doctor.service import check_service
 from kafkalite_wire.messages.metadata import MetadataResponseBroker
 
 
-def examine(address: HostPort, *, timeout: float, resolve: Resolve = system_resolve) -> Examination:
-    """Look at an address and what lies behind it; `timeout` in seconds bounds each connection and each answer."""
+def examine(
+    address: HostPort, *, timeout: float, probe: bool = False, resolve: Resolve = system_resolve
+) -> Examination:
+    """Examine an address and the cluster behind it; `timeout` in seconds bounds each connection and each answer.
+
+    With `probe`, also produce, consume and commit in a topic and group that are deleted afterwards.
+    """
     there = reach(address.host, address.port, timeout=timeout, resolve=resolve)
     if there.connected is None:
         return Examination(reach=there)
@@ -24,7 +32,17 @@ def examine(address: HostPort, *, timeout: float, resolve: Resolve = system_reso
         _advertised(broker, there, greeting, told.cluster_id, timeout=timeout, resolve=resolve)
         for broker in told.brokers
     )
-    return Examination(reach=there, greeting=greeting, cluster=Cluster(cluster_id=told.cluster_id, brokers=brokers))
+    cluster = Cluster(cluster_id=told.cluster_id, brokers=brokers)
+    served = [
+        broker
+        for broker in brokers
+        if broker.greeting is not None
+        and broker.greeting.answer is Answer.KAFKA
+        and broker.greeting.sasl_mechanisms is None
+        and broker.cluster_id == told.cluster_id
+    ]
+    faults = check_service(served, partial(connect, timeout=timeout), timeout=timeout, probe=probe) if served else ()
+    return Examination(reach=there, greeting=greeting, cluster=cluster, faults=faults)
 
 
 def _advertised(

@@ -1,4 +1,4 @@
-"""What was seen at an address, before anybody judges it."""
+"""What the doctor has seen at an address, without a judgement."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Contact(Enum):
-    """What came of a TCP connection."""
+    """The outcome of a TCP connection."""
 
     CONNECTED = "connected"
     REFUSED = "refused"
@@ -26,7 +26,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """How far one gets towards HOST:PORT; no attempts where the name does not resolve, for the reason `unresolved`."""
+    """The attempts to connect to HOST:PORT; none where the name does not resolve, for the reason `unresolved`."""
 
     host: str
     port: int
@@ -45,7 +45,7 @@ class Reach:
 
 
 class Answer(Enum):
-    """What came back for a request that every broker since 0.10 answers."""
+    """The kind of response to ApiVersions, which every broker since 0.10 answers."""
 
     KAFKA = "kafka"
     CLOSED = "closed"
@@ -56,29 +56,29 @@ class Answer(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """A TLS listener; `distrust` says why this machine does not trust its certificate, empty if it does."""
+    """A TLS listener; `distrust` says why its certificate is not trusted here, empty if it is."""
 
     distrust: str = ""
     wants_client_certificate: bool = False
     refused: str = ""
-    """The alert with which it ends the handshake, empty if it does not."""
+    """The alert that ended the handshake, empty if none did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Greeting:
-    """Who answers: the versions of its APIs if it is a broker, and TLS if that was needed to learn it."""
+    """The response to ApiVersions: of a broker, the versions of its APIs; `tls` if it was needed."""
 
     answer: Answer
     versions: Mapping[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
     tls: Tls | None = None
     sasl_mechanisms: tuple[str, ...] | None = None
-    """None unless it answers nothing before a client has logged in."""
+    """None unless the broker requires a login."""
     received: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advertised:
-    """A broker of the cluster, where clients are told to find it, and who answers there."""
+    """A broker of the cluster, its advertised address, and the response there."""
 
     node_id: int
     reach: Reach
@@ -88,10 +88,19 @@ class Advertised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """What Metadata told."""
+    """The response to Metadata."""
 
     cluster_id: str | None
     brokers: tuple[Advertised, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A request that a broker did not serve; `code` is that of the finding."""
+
+    code: str
+    subject: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,3 +110,5 @@ class Examination:
     reach: Reach
     greeting: Greeting | None = None
     cluster: Cluster | None = None
+    faults: tuple[Fault, ...] = ()
+    """Requests that were not served, where clients get as far as to send them."""

@@ -1,4 +1,4 @@
-"""Single looks at an address: resolve, connect, ask. Each opens a connection of its own and closes it."""
+"""Probes of an address: resolve, connect, ask. Each uses a connection of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from kafkalite.client.connection import Connection, NotKafkaError
-from kafkalite.tools.doctor.observations import Answer, Attempt, Contact, Greeting, Reach, Tls
+from kafkalite.tools.doctor.observations import Advertised, Answer, Attempt, Contact, Greeting, Reach, Tls
 from kafkalite_wire.apis import APIS, ApiKey
 from kafkalite_wire.errors import WireError
 from kafkalite_wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
@@ -23,7 +23,7 @@ _TLS_ALERT: Final = b"\x15\x03"
 
 
 def system_resolve(host: str, port: int) -> list[str]:
-    """Give the IP addresses of a name in the order in which clients try them; raises OSError."""
+    """Return the IP addresses of a name in the order in which clients try them; raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -52,7 +52,7 @@ def _contact(ip: str, port: int, timeout: float) -> Contact:
 
 
 def greet(host: str, ip: str, port: int, *, timeout: float) -> Greeting:
-    """Ask for versions: as a client without TLS does, and with TLS where that gets no answer of Kafka's."""
+    """Ask for ApiVersions, first without TLS, then with TLS if the response was not Kafka's."""
     plain = _versions(lambda: _connect(ip, port, timeout))
     if plain.answer is Answer.KAFKA:
         return _with_login(plain, lambda: _connect(ip, port, timeout))
@@ -79,7 +79,7 @@ def greet(host: str, ip: str, port: int, *, timeout: float) -> Greeting:
 
 
 def ask_metadata(host: str, ip: str, port: int, greeting: Greeting, *, timeout: float) -> MetadataResponse | None:
-    """Ask who belongs to the cluster; None where the broker's versions and ours do not meet, or it does not answer."""
+    """Ask for the brokers of the cluster; None without a common version or an answer."""
     api, offered = APIS[ApiKey.METADATA], greeting.versions.get(ApiKey.METADATA)
     if offered is None or offered[0] > api.max_version or offered[1] < api.min_version:
         return None
@@ -89,11 +89,22 @@ def ask_metadata(host: str, ip: str, port: int, greeting: Greeting, *, timeout: 
             _connect(ip, port, timeout) if greeting.tls is None else _secured(host, ip, port, timeout, verify=False)
         )
         with Connection(stream, client_id=_CLIENT_ID) as connection:
-            # Version 0 has no way to ask for no topic, and is told one for nothing.
+            # In version 0, no topics means all of them.
             request = MetadataRequest(topics=(), allow_auto_topic_creation=False)
             return connection.call(request, version, MetadataResponse)
     except (OSError, NotKafkaError, WireError):
         return None
+
+
+def connect(broker: Advertised, *, timeout: float) -> Connection:
+    """Connect to a broker at its advertised address, with TLS if it needs it; raises OSError."""
+    there = broker.reach
+    assert there.connected is not None
+    ip, secure = there.connected.ip, broker.greeting is not None and broker.greeting.tls is not None
+    stream = (
+        _secured(there.host, ip, there.port, timeout, verify=False) if secure else _connect(ip, there.port, timeout)
+    )
+    return Connection(stream, client_id=_CLIENT_ID)
 
 
 def _connect(ip: str, port: int, timeout: float) -> socket.socket:
@@ -117,7 +128,7 @@ def _versions(connect: Callable[[], socket.socket]) -> Greeting:
 
 
 def _as_browser(ip: str, port: int, timeout: float) -> Greeting | None:
-    """Ask as a browser does: some web servers wait for the end of a line, which no request of Kafka's has."""
+    """Ask as a browser does: some web servers wait for the end of a line, which Kafka's requests do not have."""
     try:
         with _connect(ip, port, timeout) as stream:
             stream.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
@@ -138,7 +149,7 @@ def _what_came(received: bytes) -> Greeting:
 
 
 def _look_for_tls(host: str, ip: str, port: int, timeout: float) -> Tls | None:
-    """Shake hands as a careful client does, and as a careless one to learn why the careful one would not."""
+    """Try a TLS handshake and return its outcome, or None if the port does not speak TLS."""
     try:
         _secured(host, ip, port, timeout, verify=True).close()
     except ssl.SSLCertVerificationError as problem:
@@ -165,9 +176,9 @@ def _secured(host: str, ip: str, port: int, timeout: float, *, verify: bool) -> 
 
 
 def _wants_certificate(connect: Callable[[], socket.socket]) -> bool:
-    """Wait for what a server says after the handshake, where TLS 1.3 refuses clients without a certificate.
+    """Wait for the alert after the handshake with which TLS 1.3 refuses clients without a certificate.
 
-    Nothing is sent meanwhile, for what a server has not read makes it reset the connection, and the alert is lost.
+    Send nothing: unread data would make the server reset the connection, and the alert would be lost.
     """
     try:
         with connect() as stream:
@@ -180,7 +191,7 @@ def _wants_certificate(connect: Callable[[], socket.socket]) -> bool:
 
 
 def _with_login(greeting: Greeting, connect: Callable[[], socket.socket]) -> Greeting:
-    """Find out whether the broker wants a login: it closes the connection on any other request, then."""
+    """Find out whether the broker requires a login: then it closes the connection on any other request."""
     offered = greeting.versions.get(_SASL_HANDSHAKE)
     if offered is None or _answers_metadata(greeting, connect):
         return greeting
@@ -206,7 +217,7 @@ def _answers_metadata(greeting: Greeting, connect: Callable[[], socket.socket]) 
 
 
 def _mechanisms(highest: int, connect: Callable[[], socket.socket]) -> tuple[str, ...] | None:
-    """Ask for a mechanism that nobody has, whose refusal names those that there are (KIP-43)."""
+    """Ask for a mechanism that does not exist; the refusal lists those that do (KIP-43)."""
     try:
         with Connection(connect(), client_id=_CLIENT_ID) as connection:
             frame = connection.exchange(_SASL_HANDSHAKE, min(highest, 1), struct.pack(">h", 4) + b"NONE")
@@ -229,8 +240,3 @@ def _read_mechanisms(frame: bytes) -> tuple[str, ...] | None:
     except (struct.error, UnicodeDecodeError):
         return None
     return tuple(names) if code == unsupported_mechanism else None
-
-
-def same_place(one: Reach, other: Reach) -> bool:
-    """Tell whether two addresses are written alike."""
-    return (one.host, one.port) == (other.host, other.port)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.fetches.sessions import FetchPartition, FetchPlan, TopicKey
+from kafkalite.fetch.sessions import FetchPartition, FetchPlan, TopicKey
 from kafkalite.handlers.leader_epochs import epoch_error
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
@@ -82,7 +82,7 @@ class _Fetch:
         node = self._node
         named = ((node.topic_name(partition.topic), partition.index) for partition in self._plan.partitions)
         known = [(name, index) for name, index in named if name is not None]
-        self._pending = node.pending_fetches.add(known, missing, self._enough)
+        self._pending = node.delayed_fetches.add(known, missing, self._enough)
         until = node.timers.now() + self._request.max_wait_ms / 1000
         self._deadline = node.timers.call_at(until, self._time_is_up, self._reply.fail)
         self._reply.on_disconnect(self._abandon)
@@ -93,7 +93,7 @@ class _Fetch:
         self._node.crash_guard.guard("a fetch that waited", self._answer, self._reply.fail)
 
     def _time_is_up(self) -> None:
-        self._node.pending_fetches.remove(self._pending)
+        self._node.delayed_fetches.remove(self._pending)
         self._answer()
 
     def _answer(self) -> None:
@@ -101,7 +101,7 @@ class _Fetch:
 
     def _abandon(self) -> None:
         self._deadline.cancel()
-        self._node.pending_fetches.remove(self._pending)
+        self._node.delayed_fetches.remove(self._pending)
 
     def read(self) -> _Found:
         """Look at every partition once, within the request's limits of size."""

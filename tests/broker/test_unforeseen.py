@@ -61,7 +61,7 @@ async def is_served(connect: Connect) -> bool:
 
 
 async def wait_for_fetch(broker: Broker) -> None:
-    while not broker.node.pending_fetches:
+    while not broker.node.delayed_fetches:
         await trio.lowlevel.checkpoint()
 
 

@@ -25,7 +25,7 @@ from kafkalite_wire.records import check_produced
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.clock import SteerableClock
-    from kafkalite.fetches.waiting import PendingFetch
+    from kafkalite.fetch.delayed import DelayedFetch
     from kafkalite.node import Node
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.model.conditions import Condition
@@ -161,7 +161,7 @@ class LocalBackend:
     def arrival(self, topic: str, partition: int | None, offset: int, count: int) -> Wait[list[Record]]:
         """Wait until there are so many records; woken by whoever appends, as a waiting fetch is."""
         future: Future[list[Record]] = Future()
-        pending: PendingFetch | None = None
+        pending: DelayedFetch | None = None
 
         def look() -> None:
             if not future.done():
@@ -181,7 +181,7 @@ class LocalBackend:
                     return
                 total = looking.topic_of(self._node, topic).partitions
                 partitions = [(topic, index) for index in (range(total) if partition is None else (partition,))]
-            pending = self._node.pending_fetches.add(partitions, 1, look)
+            pending = self._node.delayed_fetches.add(partitions, 1, look)
 
         def begin() -> None:
             self._portal.owe(future)
@@ -190,7 +190,7 @@ class LocalBackend:
         def forget() -> None:
             future.cancel()
             if pending is not None:
-                self._node.pending_fetches.remove(pending)
+                self._node.delayed_fetches.remove(pending)
 
         def give_up() -> str:
             forget()

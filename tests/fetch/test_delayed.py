@@ -1,6 +1,6 @@
 """Fetches that wait for data, driven by hand."""
 
-from kafkalite.fetches.waiting import PendingFetches
+from kafkalite.fetch.delayed import DelayedFetches
 
 
 class Answers:
@@ -14,7 +14,7 @@ class Answers:
 
 
 def test_a_fetch_is_answered_once_enough_bytes_have_come() -> None:
-    pending, answers = PendingFetches(), Answers()
+    pending, answers = DelayedFetches(), Answers()
     pending.add([("t", 0), ("t", 1)], 100, lambda: answers("a"))
 
     pending.appended(("t", 0), 60)
@@ -30,7 +30,7 @@ def test_a_fetch_is_answered_once_enough_bytes_have_come() -> None:
 
 
 def test_bytes_of_other_partitions_do_not_count() -> None:
-    pending, answers = PendingFetches(), Answers()
+    pending, answers = DelayedFetches(), Answers()
     pending.add([("t", 0)], 1, lambda: answers("a"))
     pending.appended(("t", 1), 1000)
     pending.appended(("u", 0), 1000)
@@ -40,7 +40,7 @@ def test_bytes_of_other_partitions_do_not_count() -> None:
 
 
 def test_all_consumers_of_a_partition_are_woken_by_one_append() -> None:
-    pending, answers = PendingFetches(), Answers()
+    pending, answers = DelayedFetches(), Answers()
     for name in "abc":
         pending.add([("t", 0)], 1, lambda name=name: answers(name))
     pending.appended(("t", 0), 1)
@@ -49,7 +49,7 @@ def test_all_consumers_of_a_partition_are_woken_by_one_append() -> None:
 
 
 def test_a_removed_fetch_is_not_answered_even_if_it_was_ready() -> None:
-    pending, answers = PendingFetches(), Answers()
+    pending, answers = DelayedFetches(), Answers()
     fetch = pending.add([("t", 0)], 1, lambda: answers("a"))
     pending.appended(("t", 0), 1)
     pending.remove(fetch)
@@ -58,7 +58,7 @@ def test_a_removed_fetch_is_not_answered_even_if_it_was_ready() -> None:
 
 
 def test_a_change_of_the_topic_wakes_its_fetches_only() -> None:
-    pending, answers = PendingFetches(), Answers()
+    pending, answers = DelayedFetches(), Answers()
     pending.add([("t", 0)], 1, lambda: answers("t"))
     pending.add([("u", 0)], 1, lambda: answers("u"))
     pending.changed("t")
@@ -67,7 +67,7 @@ def test_a_change_of_the_topic_wakes_its_fetches_only() -> None:
 
 
 def test_a_fetch_added_by_an_answer_waits_for_its_own_data() -> None:
-    pending, answers = PendingFetches(), Answers()
+    pending, answers = DelayedFetches(), Answers()
 
     def again() -> None:
         answers("first")

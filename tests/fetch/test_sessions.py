@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from kafkalite.fetches.sessions import FINAL_EPOCH, INITIAL_EPOCH, FetchPartition, FetchPlan, FetchSessions
+from kafkalite.fetch.sessions import FINAL_EPOCH, INITIAL_EPOCH, FetchPartition, FetchPlan, FetchSessions
 from kafkalite_wire.error_codes import ErrorCode
 
 

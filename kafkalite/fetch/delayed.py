@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 Partition = tuple[str, int]
 
 
-class PendingFetch:
+class DelayedFetch:
     """A fetch that wants ``missing`` more bytes before it answers."""
 
     __slots__ = ("complete", "missing", "partitions")
@@ -18,7 +18,7 @@ class PendingFetch:
         self.complete = complete
 
 
-class PendingFetches:
+class DelayedFetches:
     """All fetches that wait, found by the partitions that they wait for.
 
     Completion is put off until :meth:`complete_ready`, so that a producer's own reply leaves before the consumers that
@@ -26,20 +26,20 @@ class PendingFetches:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[Partition, dict[PendingFetch, None]] = {}
-        self._ready: dict[PendingFetch, None] = {}
+        self._waiting: dict[Partition, dict[DelayedFetch, None]] = {}
+        self._ready: dict[DelayedFetch, None] = {}
 
     def __len__(self) -> int:
         return len({fetch for waiting in self._waiting.values() for fetch in waiting})
 
-    def add(self, partitions: Iterable[Partition], missing: int, complete: Callable[[], None]) -> PendingFetch:
+    def add(self, partitions: Iterable[Partition], missing: int, complete: Callable[[], None]) -> DelayedFetch:
         """Keep a fetch until ``missing`` bytes have been appended to its partitions; then call ``complete``, once."""
-        fetch = PendingFetch(tuple(partitions), missing, complete)
+        fetch = DelayedFetch(tuple(partitions), missing, complete)
         for partition in fetch.partitions:
             self._waiting.setdefault(partition, {})[fetch] = None
         return fetch
 
-    def remove(self, fetch: PendingFetch) -> None:
+    def remove(self, fetch: DelayedFetch) -> None:
         """Forget a fetch: it was answered otherwise, or nobody waits for the answer."""
         self._ready.pop(fetch, None)
         for partition in fetch.partitions:

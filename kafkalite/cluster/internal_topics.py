@@ -53,9 +53,9 @@ def internal_topic(name: str, config: BrokerConfig) -> InternalTopic | None:
         case "__consumer_offsets":
             partitions = config.offsets_topic_num_partitions
         case "__transaction_state":
-            partitions = _number(config, "transaction.state.log.num.partitions", default=50)
+            partitions = config.transaction_state_log_num_partitions
         case "__share_group_state":
-            partitions = _number(config, "share.coordinator.state.topic.num.partitions", default=50)
+            partitions = config.share_coordinator_state_topic_num_partitions
         case _:
             return None
     return InternalTopic(partitions=partitions, configs=_CONFIGS[name])
@@ -68,8 +68,3 @@ def missing_configs(name: str, present: Mapping[str, str], config: BrokerConfig)
     """
     wanted = internal_topic(name, config)
     return {} if wanted is None else {key: value for key, value in wanted.configs.items() if key not in present}
-
-
-def _number(config: BrokerConfig, name: str, *, default: int) -> int:
-    given = config.given.get(name)
-    return default if given is None else int(given.text)

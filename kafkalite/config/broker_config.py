@@ -39,6 +39,8 @@ class BrokerConfig:
     offsets_retention: float
     offsets_retention_check_interval: float
     offsets_topic_num_partitions: int
+    share_coordinator_state_topic_num_partitions: int
+    transaction_state_log_num_partitions: int
 
     connections_max_idle: float
     """Infinite where connections are never closed for being idle."""

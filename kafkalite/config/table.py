@@ -108,7 +108,11 @@ _HONOURED: Final = [
         ("offsets.retention.minutes", INT, 10_080, Between(1),
          "How long committed offsets are kept after the last member has left the group."),
         ("offsets.topic.num.partitions", INT, 50, Between(1),
-         "Partitions of __consumer_offsets; do not change it for a data directory that has been used."),
+         "Partitions of __consumer_offsets, when it is created."),
+        ("share.coordinator.state.topic.num.partitions", INT, 50, Between(1),
+         "Partitions of __share_group_state, when it is created."),
+        ("transaction.state.log.num.partitions", INT, 50, Between(1),
+         "Partitions of __transaction_state, when it is created."),
     )),
     *_rows("Limits", (
         ("connections.max.idle.ms", LONG, 600_000, any_value,

@@ -226,7 +226,6 @@ _ROWS: Final = {
         share.coordinator.load.buffer.size int 5242880 1..
         share.coordinator.snapshot.update.records.per.snapshot int 500 0..500
         share.coordinator.state.topic.compression.codec int 0
-        share.coordinator.state.topic.num.partitions int 50 1..
         share.coordinator.state.topic.segment.bytes int 104857600 1..
         share.coordinator.threads int 1 1..
         share.coordinator.write.timeout.ms int 5000 1..
@@ -273,7 +272,6 @@ _ROWS: Final = {
         transaction.partition.verification.enable boolean true dynamic
         transaction.remove.expired.transaction.cleanup.interval.ms int 3600000 1..
         transaction.state.log.load.buffer.size int 5242880 1..
-        transaction.state.log.num.partitions int 50 1..
         transaction.state.log.segment.bytes int 104857600 1..
         transaction.two.phase.commit.enable boolean false
         transactional.id.expiration.ms int 604800000 1..

@@ -1,18 +1,19 @@
-"""DescribeConfigs, versions 1-4: the configurations of topics and of this broker.
+"""DescribeConfigs, versions 1-4: the configurations of topics, this broker, groups and client metrics subscriptions.
 
-Every configuration that Apache Kafka has for a topic is listed, with its default where nothing overrides it; tools that
-read, change and write back would lose what was left out.
+Every configuration that Apache Kafka has is listed, with its default where nothing overrides it: a tool that reads all,
+changes one and writes all back would lose what is missing. Loggers are not described.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.config.description import describe, describe_dynamic_defaults
+from kafkalite.config.description import ConfigDescription, describe, describe_dynamic_defaults
 from kafkalite.errors import RefusedError
-from kafkalite.handlers.topic_configs import broker_values, described
+from kafkalite.handlers.group_configs import describe_client_metrics, describe_group
+from kafkalite.handlers.topic_configs import broker_values, describe_topic
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.metadata.topics import check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
@@ -38,6 +39,8 @@ class ResourceType(IntEnum):
 
     TOPIC = 2
     BROKER = 4
+    CLIENT_METRICS = 16
+    GROUP = 32
 
 
 def handle(node: Node, request: DescribeConfigsRequest, context: RequestContext) -> DescribeConfigsResponse:
@@ -65,57 +68,57 @@ def _result(node: Node, resource: DescribeConfigsResource, request: DescribeConf
 
 def _configs(
     node: Node, resource: DescribeConfigsResource, request: DescribeConfigsRequest
-) -> Iterator[DescribeConfigsResourceResult]:
-    if resource.resource_type == ResourceType.TOPIC:
-        return _topic(node, resource.resource_name, request)
-    if resource.resource_type == ResourceType.BROKER:
-        return _broker(node, resource.resource_name, request)
-    raise RefusedError(ErrorCode.INVALID_REQUEST, f"Unsupported resource type {resource.resource_type}")
+) -> Iterable[DescribeConfigsResourceResult]:
+    name = resource.resource_name
+    match resource.resource_type:
+        case ResourceType.TOPIC:
+            descriptions = _topic(node, name)
+        case ResourceType.BROKER:
+            descriptions = _broker(node, name)
+        case ResourceType.CLIENT_METRICS:
+            if not name:
+                raise RefusedError(ErrorCode.INVALID_REQUEST, "The name of a client metrics subscription is empty.")
+            descriptions = describe_client_metrics()
+        case ResourceType.GROUP:
+            if not name:
+                raise RefusedError(ErrorCode.INVALID_REQUEST, "The group id is empty.")
+            descriptions = describe_group(broker_values(node))
+        case other:
+            raise RefusedError(ErrorCode.INVALID_REQUEST, f"Unsupported resource type {other}")
+    return (_row(entry, request) for entry in descriptions)
 
 
-def _topic(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[DescribeConfigsResourceResult]:
+def _topic(node: Node, name: str) -> Iterable[ConfigDescription]:
     check_topic_name(name)
     topic = node.storage.topics.get(name)
     if topic is None:
         raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.")
-    for entry in described(node, topic.configs):
-        yield DescribeConfigsResourceResult(
-            name=entry.config.name,
-            value=entry.value,
-            read_only=False,
-            config_source=entry.source,
-            is_sensitive=False,
-            synonyms=tuple(
-                DescribeConfigsSynonym(name=synonym.name, value=synonym.value, source=synonym.source)
-                for synonym in entry.synonyms
-            )
-            if request.include_synonyms
-            else (),
-            config_type=entry.config.type,
-            documentation=entry.config.doc if request.include_documentation else None,
-        )
+    return describe_topic(node, topic.configs)
 
 
-def _broker(node: Node, name: str, request: DescribeConfigsRequest) -> Iterator[DescribeConfigsResourceResult]:
+def _broker(node: Node, name: str) -> Iterable[ConfigDescription]:
     if name not in ("", str(node.node_id)):
         raise RefusedError(
             ErrorCode.INVALID_REQUEST,
             f"Unexpected broker id, expected {node.node_id} or empty string, but received {name}",
         )
     values = broker_values(node)
-    for entry in describe(values) if name else describe_dynamic_defaults(values):
-        yield DescribeConfigsResourceResult(
-            name=entry.name,
-            value=None if entry.sensitive else entry.value,
-            read_only=entry.read_only,
-            config_source=entry.source,
-            is_sensitive=entry.sensitive,
-            synonyms=tuple(
-                DescribeConfigsSynonym(name=synonym.name, value=synonym.value, source=synonym.source)
-                for synonym in entry.synonyms
-            )
-            if request.include_synonyms
-            else (),
-            config_type=_UNKNOWN_TYPE if entry.type is None else entry.type,
-            documentation=entry.doc if request.include_documentation else None,
+    return describe(values) if name else describe_dynamic_defaults(values)
+
+
+def _row(entry: ConfigDescription, request: DescribeConfigsRequest) -> DescribeConfigsResourceResult:
+    return DescribeConfigsResourceResult(
+        name=entry.name,
+        value=None if entry.sensitive else entry.value,
+        read_only=entry.read_only,
+        config_source=entry.source,
+        is_sensitive=entry.sensitive,
+        synonyms=tuple(
+            DescribeConfigsSynonym(name=synonym.name, value=synonym.value, source=synonym.source)
+            for synonym in entry.synonyms
         )
+        if request.include_synonyms
+        else (),
+        config_type=_UNKNOWN_TYPE if entry.type is None else entry.type,
+        documentation=entry.doc if request.include_documentation else None,
+    )

@@ -452,3 +452,27 @@ async def test_only_the_partitions_that_were_asked_for_and_exist_are_told(client
         assert (directory.total_bytes == -1) == (version < 4)
     nothing = await client.call(DescribeLogDirsRequest(topics=()), 5)
     assert nothing.results[0].topics == ()
+
+
+async def test_groups_and_client_metrics_are_described_with_their_defaults(client: ProtocolClient) -> None:
+    group = await described(client, "anyone", kind=32)
+    assert len(group) == 21
+    timeout = group["consumer.session.timeout.ms"]
+    assert (timeout.value, timeout.config_source, timeout.read_only) == ("45000", 5, False)
+    assert [(synonym.name, synonym.value) for synonym in timeout.synonyms] == [
+        ("group.consumer.session.timeout.ms", "45000")
+    ]
+    assert group["streams.assignor.name"].value == "sticky"
+    metrics = await described(client, "anything", kind=16)
+    assert {name: config.value for name, config in metrics.items()} == {
+        "interval.ms": "300000",
+        "match": "",
+        "metrics": "",
+    }
+
+
+@pytest.mark.parametrize("kind", [8, 16, 32, 99])
+async def test_a_resource_without_a_name_or_of_another_type_is_not_described(client: ProtocolClient, kind: int) -> None:
+    resource = DescribeConfigsResource(resource_type=kind, resource_name="", configuration_keys=None)
+    response = await client.call(DescribeConfigsRequest(resources=(resource,)), 4)
+    assert response.results[0].error_code == ErrorCode.INVALID_REQUEST

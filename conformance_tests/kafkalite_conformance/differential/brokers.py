@@ -19,11 +19,15 @@ SETTINGS: Final[Mapping[str, str]] = {
     "group.max.size": "4",
     "offset.metadata.max.bytes": "64",
     "offsets.topic.num.partitions": "3",
+    "share.coordinator.state.topic.num.partitions": "2",
+    "transaction.state.log.num.partitions": "1",
 }
 """What both are started with; small limits, so that a conversation reaches them."""
 
 _KAFKALITE_SETTINGS: Final[Mapping[str, str]] = {
     **SETTINGS,
+    # Described as synonyms of the configurations of groups.
+    **{name: value for name, value in KAFKA_SETTINGS.items() if name.startswith("group.consumer.")},
     # Kafka answers a heartbeat at once.
     "kafkalite.group.heartbeat.hold.ms": "0",
 }

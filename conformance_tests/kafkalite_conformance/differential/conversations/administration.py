@@ -185,6 +185,9 @@ async def configurations_are_described(talk: Talk) -> None:
             (4, "x"),
             (8, "1"),
             (16, ""),
+            (16, "metrics"),
+            (32, ""),
+            (32, "group"),
             (99, "z"),
             (0, ""),
         ):
@@ -195,6 +198,10 @@ async def configurations_are_described(talk: Talk) -> None:
                     "unknown" if name.startswith("d") and name != topic else "topic" if name == topic else repr(name)
                 )
                 await voice.ask(request, version, f"type {kind}, {shown}{', synonyms' if synonyms else ''}")
+        for kind in (16, 32):
+            everything = DescribeConfigsResource(resource_type=kind, resource_name="any", configuration_keys=None)
+            request = DescribeConfigsRequest(resources=(everything,), include_synonyms=True)
+            await voice.ask(request, version, f"type {kind}, all keys")
         everything = DescribeConfigsResource(resource_type=2, resource_name=topic, configuration_keys=None)
         await voice.ask(DescribeConfigsRequest(resources=(everything,), include_synonyms=True), version, "all keys")
         nothing = replace(everything, configuration_keys=())

@@ -15,7 +15,7 @@ from kafkalite.background.flusher import LogFlusher
 from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, internal_topic, missing_configs
 from kafkalite.config.address import HostPort
 from kafkalite.config.table import ADVERTISED_OUTSIDE
-from kafkalite.coordinators.service import GroupCoordinatorService
+from kafkalite.coordinators.group_service import GroupCoordinatorService
 from kafkalite.errors import StartError
 from kafkalite.fetch.delayed import DelayedFetches
 from kafkalite.fetch.sessions import FetchSessions, TopicKey

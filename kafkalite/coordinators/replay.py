@@ -1,10 +1,18 @@
-"""Read the records of a log from its start, as the broker does with its own topics: keys and values only, and fast."""
+"""Read the records of a coordinator's partition from its start, as a coordinator loads them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kafkalite_wire.batch import COMPRESSION_MASK, CONTROL, HEADER, HEADER_SIZE, LENGTH_PREFIX, BatchHeader
+from kafkalite_wire.batch import (
+    COMPRESSION_MASK,
+    CONTROL,
+    HEADER,
+    HEADER_SIZE,
+    LENGTH_PREFIX,
+    TRANSACTIONAL,
+    BatchHeader,
+)
 from kafkalite_wire.record_scan import Span, records_of, scan_records
 
 if TYPE_CHECKING:
@@ -12,38 +20,61 @@ if TYPE_CHECKING:
 
     from kafkalite_storage.log.log import PartitionLog
 
-_PIECE: Final = 1 << 20
+_READ_SIZE: Final = 1 << 20
 
 
-def keys_and_values(log: PartitionLog) -> Iterator[tuple[bytes, bytes | None]]:
-    """Yield the key and the value of every record that has a key; transaction markers are left out.
+class ReplayedRecord(NamedTuple):
+    """A record that has a key; ``producer_id`` is -1 unless it is part of a transaction.
 
-    Raises StorageError and CorruptBatch.
+    A marker that ends a transaction has ``is_control``; its key says in the last two bytes whether it commits (1).
+    """
+
+    key: bytes
+    value: bytes | None
+    offset: int
+    producer_id: int = -1
+    producer_epoch: int = -1
+    is_control: bool = False
+
+    @property
+    def is_commit(self) -> bool:
+        """Whether this is the marker of a transaction that was committed."""
+        return self.is_control and int.from_bytes(self.key[2:4]) == 1
+
+
+def replay(log: PartitionLog) -> Iterator[ReplayedRecord]:
+    """Yield every record that has a key, and the markers that end transactions.
+
+    Raises StorageError, CorruptBatch and InvalidRecord.
     """
     unpack = HEADER.unpack_from
     offset = log.log_start_offset
     spans: list[Span] = []
     while offset < log.log_end_offset:
-        piece = log.read(offset, max_bytes=_PIECE).read()
+        piece = log.read(offset, max_bytes=_READ_SIZE).read()
         at, length = 0, len(piece)
         while length - at >= HEADER_SIZE:
-            header = unpack(piece, at)
-            end = at + header[1] + LENGTH_PREFIX
+            header = BatchHeader._make(unpack(piece, at))
+            end = at + header.batch_length + LENGTH_PREFIX
             if end > length:
                 break
-            if not header[5] & CONTROL:
-                if header[5] & COMPRESSION_MASK:
-                    data = records_of(piece[at:end], BatchHeader._make(header))
-                    scan_records(data, 0, header[12], spans)
-                else:
-                    data = piece
-                    scan_records(data, at + HEADER_SIZE, header[12], spans)
-                for span in spans:
-                    key = span[5]
-                    if key is not None:
-                        yield key, None if span[7] < 0 else data[span[6] : span[6] + span[7]]
-                spans.clear()
-            offset = header[0] + header[6] + 1
+            if header.attributes & COMPRESSION_MASK:
+                data = records_of(piece[at:end], header)
+                scan_records(data, 0, header.records_count, spans)
+            else:
+                data = piece
+                scan_records(data, at + HEADER_SIZE, header.records_count, spans)
+            is_control = bool(header.attributes & CONTROL)
+            producer_id = header.producer_id if header.attributes & TRANSACTIONAL else -1
+            for span in spans:
+                key = span[5]
+                if key is not None:
+                    value = None if span[7] < 0 else data[span[6] : span[6] + span[7]]
+                    yield ReplayedRecord(
+                        key, value, header.base_offset + span[4], producer_id, header.producer_epoch, is_control
+                    )
+            spans.clear()
+            offset = header.base_offset + header.last_offset_delta + 1
             at = end
-        if at == 0:  # what stood at the end of the log was compacted away
+        if at == 0:  # compaction removed the batches at the end of the log
             return

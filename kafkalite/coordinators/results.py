@@ -1,34 +1,22 @@
-"""What goes into the coordinator with a request, and what comes out of it."""
+"""What goes into a coordinator with a request, and the result that comes out of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from kafkalite_wire.messages.delete_groups import DeleteGroupsResponse
-    from kafkalite_wire.messages.describe_groups import DescribeGroupsResponse
-    from kafkalite_wire.messages.heartbeat import HeartbeatResponse
-    from kafkalite_wire.messages.join_group import JoinGroupResponse
-    from kafkalite_wire.messages.leave_group import LeaveGroupResponse
-    from kafkalite_wire.messages.list_groups import ListGroupsResponse
-    from kafkalite_wire.messages.offset_commit import OffsetCommitResponse
-    from kafkalite_wire.messages.offset_delete import OffsetDeleteResponse
-    from kafkalite_wire.messages.offset_fetch import OffsetFetchResponse
-    from kafkalite_wire.messages.sync_group import SyncGroupResponse
 
-    Response = (
-        JoinGroupResponse
-        | SyncGroupResponse
-        | HeartbeatResponse
-        | LeaveGroupResponse
-        | OffsetCommitResponse
-        | OffsetFetchResponse
-        | OffsetDeleteResponse
-        | DescribeGroupsResponse
-        | ListGroupsResponse
-        | DeleteGroupsResponse
-    )
+class ResponseSink(Protocol):
+    """What a coordinator needs of the response handle of a request."""
+
+    def send(self, response: Any, /) -> None:
+        """Send the response."""
+        ...
+
+    def fail(self, reason: str, /) -> None:
+        """Close the connection in place of a response, and log why."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,65 +28,100 @@ class Client:
     api_version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The answer to the request that came with ``token``; every token gets one, unless it was cancelled."""
+class Reply(NamedTuple):
+    """A response for the request that came with ``handle``; each handle gets one unless its client has gone."""
 
-    token: object
-    response: Response
+    handle: ResponseSink
+    response: object
 
 
-class GroupRecord(NamedTuple):
-    """A record of ``__consumer_offsets``, and the group whose partition it belongs to; no value is a tombstone."""
+class CoordinatorRecord(NamedTuple):
+    """A record of the coordinator's topic; no value is a tombstone.
 
-    group_id: str
+    ``key_id`` (a group id, a transactional id, ...) selects the partition.
+    """
+
+    key_id: str
     key: bytes
     value: bytes | None
 
 
+class UserAppend(NamedTuple):
+    """A batch for a partition of a user's topic, such as the marker that ends a transaction."""
+
+    topic: str
+    partition: int
+    batch: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class CoordinatorResult:
-    """What the driver must do: write all ``records``, and after that send all ``replies``."""
+    """What the service does, in this order: append, wait for the sync if one is due, send, announce, continue."""
 
-    records: tuple[GroupRecord, ...]
+    records: tuple[CoordinatorRecord, ...]
+    """Records for the coordinator's topic."""
     replies: tuple[Reply, ...]
+    """Responses that are sent once everything has been appended."""
+    appends: tuple[UserAppend, ...] = ()
+    """Batches for users' partitions."""
+    rebalancing: tuple[str, ...] = ()
+    """Groups whose members have to rejoin: their delayed heartbeats are answered now."""
+    then: tuple[Callable[[], CoordinatorResult], ...] = field(default=())
+    """Called after the appends (and their sync) have succeeded; each returns the next result."""
 
 
 NO_RESULT: Final = CoordinatorResult((), ())
 
 
 class ResultBuilder:
-    """One call of the coordinator: its time, and what has come of it so far.
+    """One call of a coordinator: the time of the call, and what its result holds so far.
 
-    ``now`` is monotonic seconds; ``wall_ms`` is record time, None as long as nobody has told.
+    ``now`` is monotonic seconds; ``wall_ms`` is record time, None while it is not known.
     """
 
-    __slots__ = ("_records", "_replies", "now", "wall_ms")
+    __slots__ = ("_appends", "_rebalancing", "_records", "_replies", "_then", "now", "wall_ms")
 
     def __init__(self, now: float, wall_ms: int | None) -> None:
         self.now = now
         self.wall_ms = wall_ms
-        self._records: list[GroupRecord] = []
+        self._records: list[CoordinatorRecord] = []
         self._replies: list[Reply] = []
+        self._appends: tuple[UserAppend, ...] = ()
+        self._rebalancing: tuple[str, ...] = ()
+        self._then: tuple[Callable[[], CoordinatorResult], ...] = ()
 
-    def record(self, group_id: str, key: bytes, value: bytes | None) -> None:
-        """Have a record written."""
-        self._records.append(GroupRecord(group_id, key, value))
+    def record(self, key_id: str, key: bytes, value: bytes | None) -> None:
+        """Append a record to the coordinator's topic."""
+        self._records.append(CoordinatorRecord(key_id, key, value))
 
-    def reply(self, token: object, response: Response) -> None:
-        """Have a request answered."""
-        self._replies.append(Reply(token, response))
+    def reply(self, handle: ResponseSink, response: object) -> None:
+        """Answer a request."""
+        self._replies.append(Reply(handle, response))
+
+    def append(self, topic: str, partition: int, batch: bytes) -> None:
+        """Append a batch to a user's partition."""
+        self._appends += (UserAppend(topic, partition, batch),)
+
+    def announce_rebalance(self, group_id: str) -> None:
+        """Answer the delayed heartbeats of a group: its members have to rejoin."""
+        self._rebalancing += (group_id,)
+
+    def then(self, call: Callable[[], CoordinatorResult]) -> None:
+        """Continue with another result once everything of this one is appended and synced."""
+        self._then += (call,)
 
     def build(self) -> CoordinatorResult:
-        """Hand over everything."""
-        return CoordinatorResult(tuple(self._records), tuple(self._replies))
+        """Return the result."""
+        return CoordinatorResult(
+            tuple(self._records), tuple(self._replies), self._appends, self._rebalancing, self._then
+        )
 
 
 class WallTime:
-    """Record time at any monotonic time, from the last time that both were told.
+    """Record time at any monotonic time, computed from the last pair of both that was noted.
 
     Groups note in milliseconds since 1970 when their state changed, from which the retention of their offsets counts
-    (KIP-211); that is days, so a clock that was read some seconds ago is good enough.
+    (KIP-211). Retention is days, so a pair that is some seconds old is good enough.
     """
 
     __slots__ = ("_offset_ms",)
@@ -106,10 +129,10 @@ class WallTime:
     def __init__(self) -> None:
         self._offset_ms: float | None = None
 
-    def told(self, now: float, wall_ms: int) -> None:
+    def note(self, now: float, wall_ms: int) -> None:
         """Note that ``wall_ms`` was the record time at ``now``."""
         self._offset_ms = wall_ms - now * 1000
 
     def at(self, now: float) -> int | None:
-        """Tell the record time, None before it was told first."""
+        """Return the record time, or None before the first :meth:`note`."""
         return None if self._offset_ms is None else round(self._offset_ms + now * 1000)

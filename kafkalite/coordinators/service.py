@@ -1,267 +1,280 @@
-"""Drives the group coordinator: gives it the time, writes what it wants kept, then sends what it answers.
+"""The coordinator service: loads a coordinator from its topic, appends what it decides, and only then sends replies.
 
-Committed offsets and group metadata are records of ``__consumer_offsets``, written before any reply leaves and replayed
-at start through the same code. If they cannot be written, the coordinator is rebuilt from the log and the clients
-concerned are cut off, so that nobody was told what is not so.
+A coordinator is a pure state machine whose state is an internal topic. Each call of it returns a
+:class:`~kafkalite.coordinators.results.CoordinatorResult`; :meth:`CoordinatorService.perform` carries it out. If an
+append fails, the coordinator's state is ahead of its log: the clients concerned are disconnected, and the coordinator
+is loaded again.
+
+Loading is per partition. A partition that cannot be read costs only what belongs to it (its groups answer
+NOT_COORDINATOR, as in Kafka, where such a partition has failed); a single record that is not Kafka's is skipped.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from logging import getLogger
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
-from kafkalite.coordinators.delayed_heartbeats import DelayedHeartbeats
-from kafkalite.coordinators.replay import keys_and_values
-from kafkalite.errors import RequestError
+from kafkalite.coordinators.replay import ReplayedRecord, replay
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.log.log import AppendOrigin
+from kafkalite_wire.batch import CorruptBatch
 from kafkalite_wire.records import Record, build_batch
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from kafkalite.background.flusher import LogFlusher
     from kafkalite.background.timers import Timer, TimerQueue
-    from kafkalite.config import BrokerConfig
-    from kafkalite.coordinators.groups.classic.group import Group
-    from kafkalite.coordinators.groups.classic.pinning import Overrule
-    from kafkalite.coordinators.groups.coordinator import GroupCoordinator
-    from kafkalite.coordinators.results import Client, CoordinatorResult
-    from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite.coordinators.results import CoordinatorResult, ResponseSink
     from kafkalite_storage.log.log import PartitionLog
     from kafkalite_storage.storage import Storage
-    from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 
-log = getLogger("kafkalite.groups")
+log = getLogger("kafkalite.coordinators")
 
-OFFSETS_TOPIC: Final = "__consumer_offsets"
+Skip = Callable[[ReplayedRecord, str], None]
+"""Called with a record that a coordinator cannot read, and the reason."""
+
+_NAMED_AT_MOST: Final = 10
+"""Unreadable records of a partition that are logged one by one; the others are counted."""
 
 
-class GroupCoordinatorService:
-    """The coordinator of all groups, with its clock, its log and its clients."""
+class Coordinator(Protocol):
+    """What the service needs of a coordinator."""
+
+    def load_partition(self, records: Iterable[ReplayedRecord], skip: Skip, *, now: float) -> None:
+        """Take over the state that one partition of the topic holds. Unreadable records are passed to ``skip``."""
+        ...
+
+    def fail_partitions(self, failed: Collection[int], partitions: int) -> None:
+        """Refuse requests for what belongs to partitions that could not be read, out of so many."""
+        ...
+
+    def next_deadline(self) -> float | None:
+        """Return when :meth:`advance` must be called, None while no timer is set."""
+        ...
+
+    def advance(self, now: float, wall_ms: int) -> CoordinatorResult:
+        """Run the timers that are due."""
+        ...
+
+    def waiting_handles(self) -> Collection[ResponseSink]:
+        """Return the handles that are owed a response."""
+        ...
+
+
+AnyCoordinator = TypeVar("AnyCoordinator", bound=Coordinator)
+
+
+class CoordinatorService(Generic[AnyCoordinator]):
+    """One coordinator with its topic, its timer and its clients.
+
+    ``partition_for`` maps the id of a record to a partition, out of a number of them. ``ensure_topic`` creates the
+    topic if it does not exist.
+    """
 
     def __init__(
         self,
+        topic: str,
+        new: Callable[[], AnyCoordinator],
+        partition_for: Callable[[str, int], int],
+        *,
         storage: Storage,
-        config: BrokerConfig,
-        deadlines: TimerQueue,
+        timers: TimerQueue,
         wall_ms: Callable[[], int],
-        commits: LogFlusher,
-        ensure_offsets_topic: Callable[[], object],
+        flusher: LogFlusher,
+        ensure_topic: Callable[[], object],
     ) -> None:
+        self._topic = topic
+        self._new = new
+        self._partition_for = partition_for
         self._storage = storage
-        self._config = config
-        self._deadlines = deadlines
+        self._timers = timers
         self._wall_ms = wall_ms
-        self._commits = commits
-        self._ensure_offsets_topic = ensure_offsets_topic
-        self._alarm: Timer | None = None
-        self._held = DelayedHeartbeats(deadlines, config.group_heartbeat_hold)
-        self._loaded: GroupCoordinator | None = None
-        self._away: set[str | None] = set()
+        self._flusher = flusher
+        self._ensure_topic = ensure_topic
+        self._timer: Timer | None = None
+        self._loaded: AnyCoordinator | None = None
+        self._logged: set[tuple[int, int]] = set()
+        self.on_loaded: Callable[[AnyCoordinator], None] | None = None
+        """Called with a coordinator that has just been loaded, before any request reaches it."""
         self.on_performed: Callable[[CoordinatorResult], None] | None = None
-        """Told after each change of a group, once its replies are under way: for whoever waits for a state."""
-        self.overrule: Overrule | None = None
-        """Changes what the leaders of groups assign."""
+        """Called with each result once its replies have been sent."""
 
     @property
-    def coordinator(self) -> GroupCoordinator:
-        """The state of all groups; read from the log when first asked for.
-
-        Raises RequestError when it cannot be read: a group shall rather wait than go back to an old commit.
-        """
+    def coordinator(self) -> AnyCoordinator:
+        """The coordinator; loaded on first use."""
         if self._loaded is None:
-            loaded = _new_coordinator(self._config, self._overruled)
-            try:
-                loaded.load(self._kept(), now=self._deadlines.now())
-            except StorageError as error:
-                raise RequestError(f"cannot read the groups from {OFFSETS_TOPIC}: {error}") from error
-            for group_id in self._away:
-                loaded.suspend(group_id)
-            self._loaded = loaded
-            self._set_alarm()
+            self._loaded = self._load()
+            if self.on_loaded is not None:
+                self.on_loaded(self._loaded)
+            self._set_timer()
         return self._loaded
 
-    def prepare(self) -> None:
-        """Create the topic that offsets are committed to, if it does not exist. Raises StorageError."""
-        self._ensure_offsets_topic()
+    # Load
 
-    def perform(self, effects: CoordinatorResult) -> None:
-        """Write the records, then send the replies; where `flush.messages` asks for it, once all is on disk."""
+    def _load(self) -> AnyCoordinator:
+        coordinator = self._new()
+        topic = self._storage.topics.get(self._topic)
+        partitions = 0 if topic is None else topic.partitions
+        failed = [number for number in range(partitions) if not self._load_partition(coordinator, number)]
+        if failed:
+            coordinator.fail_partitions(failed, partitions)
+        return coordinator
+
+    def _load_partition(self, coordinator: AnyCoordinator, number: int) -> bool:
+        try:
+            partition = self._storage.log(self._topic, number)
+            skipped = _Skipped(partition)
+            # Read everything first: a partition that cannot be read to its end must not be loaded in part.
+            records = list(replay(partition))
+        except (StorageError, CorruptBatch) as error:
+            if (number, -1) not in self._logged:
+                self._logged.add((number, -1))
+                log.error(
+                    "cannot load partition %s-%d: %s; what it coordinates is refused with NOT_COORDINATOR until it can "
+                    "be read: restore its files from a backup, or delete them to give up what it holds, and restart",
+                    self._topic,
+                    number,
+                    error,
+                )
+            return False
+        coordinator.load_partition(records, skipped.add, now=self._timers.now())
+        skipped.log_once(self._logged, number)
+        return True
+
+    def records_of(self, key_id: str) -> Iterator[ReplayedRecord]:
+        """Yield the records of the partition that an id belongs to. Raises StorageError and CorruptBatch."""
+        topic = self._storage.topics.get(self._topic)
+        if topic is not None:
+            yield from replay(self._storage.log(self._topic, self._partition_for(key_id, topic.partitions)))
+
+    def reload(self, reason: str | None = None) -> None:
+        """Load the coordinator again on next use; with a reason, disconnect the clients that wait for a response."""
+        loaded, self._loaded = self._loaded, None
+        self.stop_timer()
+        if loaded is not None and reason is not None:
+            for handle in loaded.waiting_handles():
+                handle.fail(reason)
+
+    # Append, then reply
+
+    def perform(self, result: CoordinatorResult) -> None:
+        """Carry a result out: append, sync where `flush.messages` asks for it, then reply."""
         unsynced: list[PartitionLog] = []
-        if effects.records:
+        if result.records or result.appends:
             try:
-                unsynced = self._keep(effects)
+                unsynced = self._append(result)
             except StorageError as error:
-                self._start_over(effects, error)
+                self._append_failed(result, error)
                 return
         if unsynced:
-            self._commits.when_all_synced(unsynced, lambda error: self._synced(effects, error))
+            self._flusher.when_all_synced(unsynced, lambda error: self._synced(result, error))
         else:
-            _send(effects)
-        self._set_alarm()
+            self._finish(result)
+        self._set_timer()
         if self.on_performed is not None:
-            self.on_performed(effects)
+            self.on_performed(result)
 
-    def _synced(self, effects: CoordinatorResult, error: StorageError | None) -> None:
+    def _synced(self, result: CoordinatorResult, error: StorageError | None) -> None:
         if error is None:
-            _send(effects)
+            self._finish(result)
         else:
-            self._start_over(effects, error)
+            self._append_failed(result, error)
 
-    def _start_over(self, effects: CoordinatorResult, error: StorageError) -> None:
-        """Read the groups from the log again, so that nobody was told what is not so."""
-        log.error("cannot write to %s: %s; reading the groups again", OFFSETS_TOPIC, error)
-        reason = f"cannot write to {OFFSETS_TOPIC}"
-        for reply in effects.replies:
-            cast("ResponseHandle[Any]", reply.token).fail(reason)
-        self._forget(reason)
+    def _finish(self, result: CoordinatorResult) -> None:
+        for handle, response in result.replies:
+            handle.send(response)
+        for call in result.then:
+            self.perform(call())
 
-    def _forget(self, reason: str) -> None:
-        """Cut off all clients that wait, and read the groups from the log the next time that anybody asks."""
-        loaded, self._loaded = self._loaded, None
-        self.retire()
-        for token in () if loaded is None else loaded.waiting_tokens():
-            cast("ResponseHandle[Any]", token).fail(reason)
+    def _append_failed(self, result: CoordinatorResult, error: StorageError) -> None:
+        log.error("cannot append to %s: %s; loading it again", self._topic, error)
+        reason = f"cannot append to {self._topic}"
+        for reply in result.replies:
+            reply.handle.fail(reason)
+        self.reload(reason)
 
-    def heartbeat(self, request: HeartbeatRequest, client: Client, reply: ResponseHandle[HeartbeatResponse]) -> None:
-        """Answer a heartbeat; at once if there is something to tell, else when there is, or a little later."""
-
-        def answer_later() -> None:
-            self.perform(self.coordinator.answer_heartbeat(request, reply, now=self._deadlines.now()))
-
-        # By default nothing is kept, and then a heartbeat shall not be looked at twice.
-        session_timeout = self.coordinator.settled_session_timeout(request) if self._held.are_on else None
-        is_held = session_timeout is not None and self._held.hold(
-            request.group_id, session_timeout, reply, answer_later
-        )
-        effects = self.coordinator.heartbeat(request, client, reply, now=self._deadlines.now())
-        if not is_held:
-            self.perform(effects)
-
-    def announce_rebalance(self, group_id: str) -> None:
-        """Tell the members of a group to join again, if they must and if a heartbeat of theirs waits for an answer."""
-        if self._held and self.coordinator.is_rebalancing(group_id):
-            self._held.release(group_id)
-
-    def stop_waiting(self) -> None:
-        """Answer the heartbeats that wait, because the broker stops."""
-        self._held.release_all()
-
-    def steer(self, group_id: str, effects: CoordinatorResult) -> None:
-        """Perform what was done to a group from outside, and let no member wait to hear of it."""
-        self.perform(effects)
-        self._held.release(group_id)
-
-    def move_away(self, group_id: str | None) -> None:
-        """Refuse all that waits, and let no time run out: the coordinator of a group, with None of all, is elsewhere.
-
-        Whoever moves it away sees to it that requests do not come here meanwhile.
-        """
-        self._held.release_where(lambda held: group_id in (None, held))
-        self.perform(self.coordinator.refuse_waiting(group_id, now=self._deadlines.now()))
-        self._away.add(group_id)
-        self._reload(group_id)
-
-    def move_back(self, group_id: str | None) -> None:
-        """Be the coordinator again, with what the log says, as one that has just become it."""
-        self._away.discard(group_id)
-        self._reload(group_id)
-
-    def _reload(self, group_id: str | None) -> None:
-        """Read groups from the log again: all of them, the next time that anybody asks, or one at once."""
-        if group_id is None:
-            self.retire()
-            self._loaded = None
-            return
-        coordinator = self.coordinator
-        coordinator.reload(group_id, self._kept(), now=self._deadlines.now())
-        if not self._away.isdisjoint((group_id, None)):
-            coordinator.suspend(group_id)
-        self._set_alarm()
-
-    def retire(self) -> None:
-        """Do nothing any more when time passes."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-
-    def succeed(self, before: GroupCoordinatorService) -> None:
-        """Go on with what was asked of the driver of another state, by whoever watches and steers the groups."""
-        self.on_performed, self.overrule, self._away = before.on_performed, before.overrule, before._away
-
-    def _overruled(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
-        return assignments if self.overrule is None else self.overrule(group, assignments)
-
-    def offsets_topic_deleted(self) -> None:
-        """Forget all groups and offsets, and cut off the clients that wait for an answer."""
-        self._forget(f"{OFFSETS_TOPIC} was deleted")
-
-    def topic_deleted(self, name: str) -> None:
-        """Forget the offsets that were committed for a topic."""
-        self.perform(self.coordinator.delete_topic_offsets([name]))
-
-    def _keep(self, effects: CoordinatorResult) -> list[PartitionLog]:
-        """Append the records; return the logs that must be synced before anybody is told."""
-        from kafkalite.coordinators.groups.coordinator import partition_for
-
-        self.prepare()
-        partitions = self._storage.topics[OFFSETS_TOPIC].partitions
+    def _append(self, result: CoordinatorResult) -> list[PartitionLog]:
+        """Append everything; return the logs that must be synced before the replies leave."""
         wall_ms = self._wall_ms()
-        batches: dict[int, list[Record]] = {}
-        for group_id, key, value in effects.records:
-            batch = batches.setdefault(partition_for(group_id, partitions), [])
-            batch.append(Record(offset=len(batch), timestamp=wall_ms, key=key, value=value))
         unsynced: list[PartitionLog] = []
-        for number, records in batches.items():
-            partition = self._storage.log(OFFSETS_TOPIC, number)
-            appended = partition.append(build_batch(records), now_ms=wall_ms, origin=AppendOrigin.BROKER, sync=False)
-            if appended.awaits_sync:
-                unsynced.append(partition)
-            elif partition.flush_within is not None:
-                self._commits.sync_within(partition, partition.flush_within)
+        if result.records:
+            self._ensure_topic()
+            partitions = self._storage.topics[self._topic].partitions
+            batches: dict[int, list[Record]] = {}
+            for key_id, key, value in result.records:
+                batch = batches.setdefault(self._partition_for(key_id, partitions), [])
+                batch.append(Record(offset=len(batch), timestamp=wall_ms, key=key, value=value))
+            for number, records in batches.items():
+                self._append_batch(self._topic, number, build_batch(records), wall_ms, unsynced)
+        for append in result.appends:
+            self._append_batch(append.topic, append.partition, append.batch, wall_ms, unsynced)
         return unsynced
 
-    def _kept(self) -> Iterator[tuple[bytes, bytes | None]]:
-        topic = self._storage.topics.get(OFFSETS_TOPIC)
-        for partition in range(0 if topic is None else topic.partitions):
-            yield from keys_and_values(self._storage.log(OFFSETS_TOPIC, partition))
+    def _append_batch(self, topic: str, number: int, batch: bytes, wall_ms: int, unsynced: list[PartitionLog]) -> None:
+        partition = self._storage.log(topic, number)
+        appended = partition.append(batch, now_ms=wall_ms, origin=AppendOrigin.BROKER, sync=False)
+        if appended.awaits_sync:
+            unsynced.append(partition)
+        elif partition.flush_within is not None:
+            self._flusher.sync_within(partition, partition.flush_within)
 
-    def _set_alarm(self) -> None:
+    # Timers
+
+    def stop_timer(self) -> None:
+        """Let no timer of the coordinator run out any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def timers_changed(self) -> None:
+        """Look again at when the coordinator's next timer is due."""
+        self._set_timer()
+
+    def _set_timer(self) -> None:
         when = self.coordinator.next_deadline()
-        if self._alarm is not None:
-            if when == self._alarm.when and self._alarm.callback is not None:
+        if self._timer is not None:
+            if when == self._timer.when and self._timer.callback is not None:
                 return
-            self._alarm.cancel()
-        self._alarm = None if when is None else self._deadlines.call_at(when, self._advance, self._cannot_advance)
-
-    def _cannot_advance(self, reason: str) -> None:
-        log.error("%s; reading the groups again", reason)
-        self._forget(reason)
+            self._timer.cancel()
+        self._timer = None if when is None else self._timers.call_at(when, self._advance, self._timer_failed)
 
     def _advance(self) -> None:
-        self.perform(self.coordinator.advance(self._deadlines.now(), self._wall_ms()))
-        if self._held:
-            self._held.release_where(self.coordinator.is_rebalancing)
+        self.perform(self.coordinator.advance(self._timers.now(), self._wall_ms()))
+
+    def _timer_failed(self, reason: str) -> None:
+        log.error("%s; loading %s again", reason, self._topic)
+        self.reload(reason)
 
 
-def _send(effects: CoordinatorResult) -> None:
-    for reply in effects.replies:
-        cast("ResponseHandle[Any]", reply.token).send(reply.response)
+class _Skipped:
+    """The records of a partition that the coordinator could not read."""
 
+    def __init__(self, partition: PartitionLog) -> None:
+        self._partition = partition
+        self._records: list[tuple[ReplayedRecord, str]] = []
 
-def _new_coordinator(config: BrokerConfig, overrule: Overrule) -> GroupCoordinator:
-    # Imported here because a broker shall be up before the first member of a group needs all of this.
-    from kafkalite.coordinators.groups.config import GroupConfig
-    from kafkalite.coordinators.groups.coordinator import GroupCoordinator
+    def add(self, record: ReplayedRecord, reason: str) -> None:
+        self._records.append((record, reason))
 
-    groups = GroupConfig(
-        group_min_session_timeout=config.group_min_session_timeout,
-        group_max_session_timeout=config.group_max_session_timeout,
-        group_initial_rebalance_delay=config.group_initial_rebalance_delay,
-        group_max_size=config.group_max_size,
-        offset_metadata_max_bytes=config.offset_metadata_max_bytes,
-        offsets_retention=config.offsets_retention,
-        offsets_retention_check_interval=config.offsets_retention_check_interval,
-    )
-    return GroupCoordinator(groups, new_member_suffix=lambda: str(uuid.uuid4()), overrule=overrule)
+    def log_once(self, logged: set[tuple[int, int]], number: int) -> None:
+        new = [(record, reason) for record, reason in self._records if (number, record.offset) not in logged]
+        logged.update((number, record.offset) for record, _ in new)
+        for record, reason in new[:_NAMED_AT_MOST]:
+            log.warning(
+                "%s: skipped the record at offset %d: %s; another program has written it, or a newer broker. What the "
+                "other records say is not affected, and nothing needs to be done",
+                self._file_of(record.offset),
+                record.offset,
+                reason,
+            )
+        if len(new) > _NAMED_AT_MOST:
+            counted = Counter(reason for _, reason in new[_NAMED_AT_MOST:])
+            reasons = ", ".join(f"{count} with {reason}" for reason, count in counted.most_common(3))
+            log.warning("%s: skipped more records like these: %s", self._partition.directory, reasons)
+
+    def _file_of(self, offset: int) -> str:
+        bases = [segment.base_offset for segment in self._partition.segments if segment.base_offset <= offset]
+        return f"{self._partition.directory}/{max(bases, default=0):020d}.log"

@@ -21,4 +21,3 @@ def handle(node: Node, request: JoinGroupRequest, context: RequestContext) -> No
     groups = node.groups
     reply.on_disconnect(lambda: groups.perform(groups.coordinator.cancel(reply)))
     groups.perform(groups.coordinator.join_group(request, client_of(context), reply, now=node.now()))
-    groups.announce_rebalance(request.group_id)

@@ -20,4 +20,3 @@ def handle(node: Node, request: LeaveGroupRequest, context: RequestContext) -> N
     reply = context.defer()
     groups = node.groups
     groups.perform(groups.coordinator.leave_group(request, client_of(context), reply, now=node.now()))
-    groups.announce_rebalance(request.group_id)

@@ -11,8 +11,8 @@ import trio
 
 from kafkalite.background.timers import TimerQueue
 from kafkalite.config import load
+from kafkalite.coordinators.group_service import OFFSETS_TOPIC, GroupCoordinatorService
 from kafkalite.coordinators.results import Client
-from kafkalite.coordinators.service import OFFSETS_TOPIC, GroupCoordinatorService
 from kafkalite.node import Node
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.log.log import PartitionLog

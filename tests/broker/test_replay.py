@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kafkalite.coordinators.replay import keys_and_values
+from kafkalite.coordinators.replay import replay
 from kafkalite_wire.records import Compression
 from tests.support.storage.compaction import NOW, Topic
 
@@ -15,14 +15,17 @@ def test_keys_and_values_come_in_the_order_of_the_log(codec: Compression) -> Non
     for number in range(10):
         topic.put((b"%d" % number, b"v%d" % number), (None, b"no key"), (b"t", None), compression=codec)
     pairs = [pair for number in range(10) for pair in ((b"%d" % number, b"v%d" % number), (b"t", None))]
-    assert list(keys_and_values(topic.log)) == pairs
+    assert [(record.key, record.value) for record in replay(topic.log)] == pairs
 
 
-def test_transaction_markers_are_left_out() -> None:
+@pytest.mark.parametrize("commit", [True, False])
+def test_records_of_a_transaction_come_with_their_producer_and_its_marker(commit: bool) -> None:
     topic = Topic()
     topic.put((b"a", b"1"), producer_id=7, producer_epoch=0, base_sequence=0, is_transactional=True)
-    topic.end(7, commit=True)
-    assert list(keys_and_values(topic.log)) == [(b"a", b"1")]
+    topic.end(7, commit=commit)
+    record, marker = replay(topic.log)
+    assert (record.key, record.value, record.producer_id, record.is_control) == (b"a", b"1", 7, False)
+    assert (marker.producer_id, marker.is_control, marker.is_commit) == (7, True, commit)
 
 
 def test_an_end_that_was_compacted_away_is_passed() -> None:
@@ -34,11 +37,11 @@ def test_an_end_that_was_compacted_away_is_passed() -> None:
     topic.compact(now_ms=NOW + 1)
     assert topic.offsets() == [0]
     assert topic.log.log_end_offset == 2
-    assert list(keys_and_values(topic.log)) == [(b"a", b"1")]
+    assert [(record.key, record.value) for record in replay(topic.log)] == [(b"a", b"1")]
 
 
 def test_a_log_that_begins_in_the_middle_of_a_batch_is_read() -> None:
     topic = Topic(cleanup_policy="delete")
     topic.put((b"a", b"1"), (b"b", b"1"))
     topic.log.delete_records(1)
-    assert [key for key, _ in keys_and_values(topic.log)] == [b"a", b"b"]
+    assert [record.key for record in replay(topic.log)] == [b"a", b"b"]

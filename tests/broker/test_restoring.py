@@ -143,7 +143,7 @@ async def test_nothing_that_was_due_before_happens_after(
             clock.advance(24 * 3600)
             before.timers.call_due(clock.now())
         assert not caplog.records
-        assert before.groups._alarm is None
+        assert before.groups._service._timer is None
         assert not broker.node.storage.filesystem.exists("/kafkalite/gone-0")
 
 

@@ -116,7 +116,7 @@ JOIN = JoinGroupRequest(
 async def member(broker: Broker, client: ProtocolClient) -> ProtocolClient:
     """A client that joins a group, and waits for others to join it, too."""
     await client.send(JOIN, 3)
-    while not broker.node.groups.coordinator.waiting_tokens():
+    while not broker.node.groups.coordinator.waiting_handles():
         await trio.lowlevel.checkpoint()
     return client
 

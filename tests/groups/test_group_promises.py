@@ -231,7 +231,7 @@ class Promises(RuleBasedStateMachine):
             self.bench.pass_time(1000.0)
             self.hear()
             assert not any(consumer.waits for consumer in self.consumers)
-            assert self.bench.coordinator.waiting_tokens() == ()
+            assert self.bench.coordinator.waiting_handles() == ()
             found = self.bench.coordinator.group(GROUP)
             assert found is None or found.members == ()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kafkalite.coordinators.groups.classic.group import GroupState
+from kafkalite.coordinators.replay import ReplayedRecord
 from kafkalite_wire.error_codes import ErrorCode
-from kafkalite_wire.errors import WireError
-from tests.support.group_harness import Bench
+from tests.support.group_harness import Bench, replayed
 
 
 @pytest.fixture
@@ -133,7 +133,28 @@ def test_keys_of_unknown_types_are_left_alone(bench: Bench) -> None:
     assert bench.list() == {}
 
 
-def test_a_record_that_is_not_kafkas_is_an_error(bench: Bench) -> None:
-    bench.log = [(GROUP_KEY, b"\x00\x03\x00")]
-    with pytest.raises(WireError):
-        bench.restart()
+def test_a_record_that_cannot_be_decoded_is_skipped_and_the_others_count(bench: Bench) -> None:
+    bench.commit(7)
+    bench.log += [(b"k", b"v"), (b"", b""), (b"\x00\x02\x00\x07another", b"\x00\x03\x00"), (b"\x00\x63", None)]
+    bench.restart()
+    assert bench.committed() == 7
+    assert bench.list() == {"billing": "Empty"}
+    skipped: list[tuple[int, str]] = []
+    bench.coordinator.load(
+        replayed(bench.log), now=bench.now, skip=lambda record, why: skipped.append((record.offset, why))
+    )
+    assert [offset for offset, _ in skipped] == [len(bench.log) - 4 + number for number in range(4)]
+    assert skipped[-1][1] == "its type 99 is unknown"
+
+
+@pytest.mark.parametrize(("end", "offset"), [(None, 7), (b"\x00\x00\x00\x00", 7), (b"\x00\x00\x00\x01", 9)])
+def test_a_commit_of_a_transaction_counts_once_it_is_committed(bench: Bench, end: bytes | None, offset: int) -> None:
+    bench.commit(7)
+    before = replayed(bench.log)
+    bench.commit(9)
+    within = [record._replace(producer_id=1) for record in replayed(bench.log)[len(before) :]]
+    marker = [] if end is None else [ReplayedRecord(end, b"", 99, producer_id=1, is_control=True)]
+    bench.log = []
+    bench.restart()
+    bench.coordinator.load([*before, *within, *marker], now=bench.now)
+    assert bench.committed() == offset

@@ -207,4 +207,4 @@ def test_a_lost_connection_does_not_end_the_membership(bench: Bench) -> None:
     bench.join(follower)
     assert waiting.waits
     assert len(bench.group.members) == 2
-    assert bench.coordinator.waiting_tokens() == ()
+    assert bench.coordinator.waiting_handles() == ()

@@ -11,6 +11,7 @@ from kafkalite.coordinators.groups.classic.group import GroupState
 from kafkalite.coordinators.groups.config import GroupConfig
 from kafkalite.coordinators.groups.coordinator import GroupCoordinator
 from kafkalite.coordinators.groups.views import GroupView
+from kafkalite.coordinators.replay import ReplayedRecord
 from kafkalite.coordinators.results import Client, CoordinatorResult
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.consumer_protocol import ConsumerProtocolSubscription, encode_consumer_protocol
@@ -48,6 +49,11 @@ Response = TypeVar("Response")
 
 def subscription(*topics: str) -> bytes:
     return encode_consumer_protocol(ConsumerProtocolSubscription(topics=topics), 1)
+
+
+def replayed(log: Sequence[tuple[bytes, bytes | None]]) -> list[ReplayedRecord]:
+    """Return keys and values as the records of a log."""
+    return [ReplayedRecord(key, value, offset) for offset, (key, value) in enumerate(log)]
 
 
 class Call:
@@ -100,7 +106,7 @@ class Bench:
 
     def start(self) -> None:
         self.coordinator = GroupCoordinator(self.config, new_member_suffix=lambda: next(self._suffixes))
-        self.coordinator.load(self.log, now=self.now)
+        self.coordinator.load(replayed(self.log), now=self.now)
         self.pass_time(0.0)
 
     def restart(self) -> None:
@@ -114,9 +120,9 @@ class Bench:
     def perform(self, effects: CoordinatorResult) -> None:
         self.log += [(record.key, record.value) for record in effects.records]
         for reply in effects.replies:
-            assert isinstance(reply.token, Call)
-            assert reply.token.waits, "answered twice"
-            reply.token.answers.append(reply.response)
+            assert isinstance(reply.handle, Call)
+            assert reply.handle.waits, "answered twice"
+            reply.handle.answers.append(reply.response)
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, waking up for every deadline on the way."""

@@ -20,6 +20,8 @@ from kafkalite_wire.messages.describe_groups import (
 from kafkalite_wire.messages.list_groups import ListedGroup, ListGroupsRequest, ListGroupsResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kafkalite.coordinators.groups.classic.registry import Groups
     from kafkalite.coordinators.groups.offsets import Offsets
     from kafkalite.coordinators.results import ResultBuilder
@@ -48,10 +50,16 @@ def list_groups(request: ListGroupsRequest, groups: Groups) -> ListGroupsRespons
     )
 
 
-def describe_groups(request: DescribeGroupsRequest, api_version: int, groups: Groups) -> DescribeGroupsResponse:
+def describe_groups(
+    request: DescribeGroupsRequest, api_version: int, groups: Groups, is_failed: Callable[[str], bool]
+) -> DescribeGroupsResponse:
     """Describe groups; what a member subscribes to is told in state Stable only."""
     described = [
-        _missing(group_id, api_version) if group is None else _described(group)
+        _failed(group_id)
+        if is_failed(group_id)
+        else _missing(group_id, api_version)
+        if group is None
+        else _described(group)
         for group_id in request.groups
         for group in (groups.get(group_id),)
     ]
@@ -59,14 +67,20 @@ def describe_groups(request: DescribeGroupsRequest, api_version: int, groups: Gr
 
 
 def delete_groups(
-    request: DeleteGroupsRequest, groups: Groups, offsets: Offsets, result: ResultBuilder
+    request: DeleteGroupsRequest,
+    groups: Groups,
+    offsets: Offsets,
+    is_failed: Callable[[str], bool],
+    result: ResultBuilder,
 ) -> DeleteGroupsResponse:
     """Delete the groups that have no members (KIP-229)."""
     results: list[DeletableGroupResult] = []
     for group_id in dict.fromkeys(request.groups_names):
         group = groups.get(group_id)
         error = ErrorCode.NONE
-        if group is None:
+        if is_failed(group_id):
+            error = ErrorCode.NOT_COORDINATOR
+        elif group is None:
             error = ErrorCode.GROUP_ID_NOT_FOUND
         elif group.state is not GroupState.EMPTY:
             error = ErrorCode.NON_EMPTY_GROUP
@@ -95,6 +109,10 @@ def _described(group: Group) -> DescribedGroup:
             for member in group.members.values()
         ),
     )
+
+
+def _failed(group_id: str) -> DescribedGroup:
+    return DescribedGroup(error_code=ErrorCode.NOT_COORDINATOR, group_id=group_id, group_state="")
 
 
 def _missing(group_id: str, api_version: int) -> DescribedGroup:

@@ -10,22 +10,30 @@ from kafkalite.coordinators.groups.classic.group import GroupState
 from kafkalite.coordinators.groups.classic.membership import Membership
 from kafkalite.coordinators.groups.classic.rebalance import Rebalances
 from kafkalite.coordinators.groups.classic.registry import Groups
+from kafkalite.coordinators.groups.classic.responses import join_refused, sync_refused
 from kafkalite.coordinators.groups.classic.waiting import Waiting
 from kafkalite.coordinators.groups.config import GroupConfig
 from kafkalite.coordinators.groups.fetching import fetch_offsets
 from kafkalite.coordinators.groups.loading import load
 from kafkalite.coordinators.groups.offset_table import OffsetTable
-from kafkalite.coordinators.groups.offsets import Offsets
+from kafkalite.coordinators.groups.offsets import Offsets, refuse_commit
 from kafkalite.coordinators.groups.views import GroupView, view
 from kafkalite.coordinators.java_strings import string_hash
 from kafkalite.coordinators.results import NO_RESULT, Client, CoordinatorResult, ResultBuilder, WallTime
 from kafkalite.coordinators.timers import Timers
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.heartbeat import HeartbeatResponse
+from kafkalite_wire.messages.leave_group import LeaveGroupResponse
+from kafkalite_wire.messages.offset_delete import OffsetDeleteResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from kafkalite.coordinators.groups.classic.group import Group
-    from kafkalite.coordinators.groups.classic.pinning import Overrule
+    from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
+    from kafkalite.coordinators.groups.records import Skip
+    from kafkalite.coordinators.replay import ReplayedRecord
+    from kafkalite.coordinators.results import ResponseSink
     from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
     from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest
@@ -40,112 +48,143 @@ if TYPE_CHECKING:
 __all__ = ["GroupConfig", "GroupCoordinator", "partition_for"]
 
 
+def _ignore(record: ReplayedRecord, reason: str) -> None:
+    del record, reason
+
+
 class GroupCoordinator:
     """All groups, with their members and committed offsets.
 
-    ``now`` is monotonic seconds, ``wall_ms`` is record time in milliseconds since 1970. ``token`` is whatever the
-    driver wants to see again in the one :class:`Reply` to the request; it must be hashable, and unequal to all others
-    that wait. The driver writes the records of an answer before it sends the replies, and calls :meth:`advance` when
-    :meth:`next_deadline` has come. State changes before the records are written: a driver that cannot write them makes
-    a new coordinator from its log, and ends the connections of :meth:`waiting_tokens` of the old one.
+    ``now`` is monotonic seconds, ``wall_ms`` is record time in milliseconds since 1970. ``handle`` comes back in the
+    one :class:`Reply` to the request. The service appends the records of a result before it sends the replies, and
+    calls :meth:`advance` when :meth:`next_deadline` has come. State changes before the records are appended: a service
+    that cannot append them loads a new coordinator and disconnects the :meth:`waiting_handles` of the old one.
 
-    ``new_member_suffix`` makes the unique part of a member id, in Kafka a random UUID. ``overrule`` may change what the
-    leaders of groups assign.
+    ``new_member_suffix`` returns the unique part of a member id, in Kafka a random UUID. ``assignment_hook`` may change
+    what the leaders of groups assign.
     """
 
     def __init__(
-        self, config: GroupConfig, *, new_member_suffix: Callable[[], str], overrule: Overrule | None = None
+        self,
+        config: GroupConfig,
+        *,
+        new_member_suffix: Callable[[], str],
+        assignment_hook: AssignmentHook | None = None,
     ) -> None:
         self._config = config
         self._timers = Timers()
         self._waiting = Waiting()
-        self._rebalances = Rebalances(config, self._timers, self._waiting, overrule)
+        self._rebalances = Rebalances(config, self._timers, self._waiting, assignment_hook)
         self._groups = Groups(self._rebalances)
         self._table = OffsetTable()
         self._offsets = Offsets(config, self._groups, self._table, self._rebalances)
         self._membership = Membership(config, self._groups, self._rebalances, self._waiting, new_member_suffix)
         self._wall = WallTime()
+        self._failed: frozenset[int] = frozenset()
+        self._partitions = 1
         self._expiry = self._timers.timer(self._expire)
 
     # Members
 
-    def join_group(self, request: JoinGroupRequest, client: Client, token: object, *, now: float) -> CoordinatorResult:
+    def join_group(
+        self, request: JoinGroupRequest, client: Client, handle: ResponseSink, *, now: float
+    ) -> CoordinatorResult:
         """Let a member into the next generation of its group (JoinGroup 0-9)."""
         result = self._builder(now)
-        self._membership.join(request, client, token, result)
+        if self._is_failed(request.group_id):
+            result.reply(handle, join_refused(client.api_version, request.member_id, ErrorCode.NOT_COORDINATOR))
+            return result.build()
+        self._membership.join(request, client, handle, result)
         self._watch_expiry(now)
         return result.build()
 
-    def sync_group(self, request: SyncGroupRequest, client: Client, token: object, *, now: float) -> CoordinatorResult:
+    def sync_group(
+        self, request: SyncGroupRequest, client: Client, handle: ResponseSink, *, now: float
+    ) -> CoordinatorResult:
         """Take the leader's assignments and hand them out (SyncGroup 0-5)."""
         result = self._builder(now)
-        self._membership.sync(request, client, token, result)
+        if self._is_failed(request.group_id):
+            result.reply(handle, sync_refused(ErrorCode.NOT_COORDINATOR))
+            return result.build()
+        self._membership.sync(request, client, handle, result)
         return result.build()
 
     def heartbeat(
         self,
         request: HeartbeatRequest,
         client: Client,  # noqa: ARG002 - all requests of members have the same shape
-        token: object,
+        handle: ResponseSink,
         *,
         now: float,
     ) -> CoordinatorResult:
         """Begin a member's session time anew, and tell it whether to rejoin (Heartbeat 0-4)."""
         result = self._builder(now)
-        result.reply(token, self._membership.heartbeat(request, result))
+        if self._is_failed(request.group_id):
+            result.reply(handle, HeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR))
+        else:
+            result.reply(handle, self._membership.heartbeat(request, result))
         return result.build()
 
-    def answer_heartbeat(self, request: HeartbeatRequest, token: object, *, now: float) -> CoordinatorResult:
+    def answer_heartbeat(self, request: HeartbeatRequest, handle: ResponseSink, *, now: float) -> CoordinatorResult:
         """Tell a member whether to rejoin, whose heartbeat was heard before: it is no new sign of life."""
         result = self._builder(now)
-        result.reply(token, self._membership.heartbeat(request, result, is_new=False))
+        result.reply(handle, self._membership.heartbeat(request, result, is_new=False))
         return result.build()
 
     def leave_group(
-        self, request: LeaveGroupRequest, client: Client, token: object, *, now: float
+        self, request: LeaveGroupRequest, client: Client, handle: ResponseSink, *, now: float
     ) -> CoordinatorResult:
         """Remove members (LeaveGroup 0-5)."""
         result = self._builder(now)
-        result.reply(token, self._membership.leave(request, client, result))
+        if self._is_failed(request.group_id):
+            result.reply(handle, LeaveGroupResponse(error_code=ErrorCode.NOT_COORDINATOR))
+            return result.build()
+        result.reply(handle, self._membership.leave(request, client, result))
         return result.build()
 
-    def cancel(self, token: object) -> CoordinatorResult:
-        """Forget a token, because its client has gone. As in Kafka its member stays until its session ends."""
-        self._waiting.abandon(token)
+    def cancel(self, handle: ResponseSink) -> CoordinatorResult:
+        """Forget a handle, because its client has gone. As in Kafka its member stays until its session ends."""
+        self._waiting.abandon(handle)
         return NO_RESULT
 
     # Offsets
 
     def offset_commit(
-        self, request: OffsetCommitRequest, client: Client, token: object, *, now: float, wall_ms: int
+        self, request: OffsetCommitRequest, client: Client, handle: ResponseSink, *, now: float, wall_ms: int
     ) -> CoordinatorResult:
         """Store offsets for partitions that exist, whose topics have been given their names (OffsetCommit 2-10)."""
-        self._wall.told(now, wall_ms)
+        self._wall.note(now, wall_ms)
         result = ResultBuilder(now, wall_ms)
-        result.reply(token, self._offsets.commit(request, client, wall_ms, result))
+        if self._is_failed(request.group_id):
+            result.reply(handle, refuse_commit(request, ErrorCode.NOT_COORDINATOR))
+            return result.build()
+        result.reply(handle, self._offsets.commit(request, client, wall_ms, result))
         self._watch_expiry(now)
         return result.build()
 
     def offset_fetch(
-        self, request: OffsetFetchRequest, client: Client, token: object, *, now: float
+        self, request: OffsetFetchRequest, client: Client, handle: ResponseSink, *, now: float
     ) -> CoordinatorResult:
         """Look offsets up; topics must have been given their names (OffsetFetch 1-10).
 
         Member ids and epochs (version 9) are those of KIP-848; groups of the classic protocol do not look at them.
         """
         result = self._builder(now)
-        result.reply(token, fetch_offsets(request, client.api_version, self._groups, self._table))
+        result.reply(handle, fetch_offsets(request, client.api_version, self._groups, self._table, self._is_failed))
         return result.build()
 
     def offset_delete(
         self,
         request: OffsetDeleteRequest,
         client: Client,  # noqa: ARG002 - all requests have the same shape
-        token: object,
+        handle: ResponseSink,
     ) -> CoordinatorResult:
         """Forget offsets for partitions that exist, unless members may be reading their topics (OffsetDelete 0)."""
         result = self._timeless_builder()
-        result.reply(token, self._offsets.delete(request, result))
+        if self._is_failed(request.group_id):
+            result.reply(handle, OffsetDeleteResponse(error_code=ErrorCode.NOT_COORDINATOR))
+            return result.build()
+        result.reply(handle, self._offsets.delete(request, result))
         return result.build()
 
     def delete_topic_offsets(self, topics: Collection[str]) -> CoordinatorResult:
@@ -160,40 +199,55 @@ class GroupCoordinator:
         self,
         request: ListGroupsRequest,
         client: Client,  # noqa: ARG002 - all requests have the same shape
-        token: object,
+        handle: ResponseSink,
     ) -> CoordinatorResult:
         """List groups by state and type (ListGroups 0-5)."""
         result = self._timeless_builder()
-        result.reply(token, list_groups(request, self._groups))
+        result.reply(handle, list_groups(request, self._groups))
         return result.build()
 
-    def describe_groups(self, request: DescribeGroupsRequest, client: Client, token: object) -> CoordinatorResult:
+    def describe_groups(
+        self, request: DescribeGroupsRequest, client: Client, handle: ResponseSink
+    ) -> CoordinatorResult:
         """Describe groups with their members (DescribeGroups 0-6)."""
         result = self._timeless_builder()
-        result.reply(token, describe_groups(request, client.api_version, self._groups))
+        result.reply(handle, describe_groups(request, client.api_version, self._groups, self._is_failed))
         return result.build()
 
     def delete_groups(
         self,
         request: DeleteGroupsRequest,
         client: Client,  # noqa: ARG002 - all requests have the same shape
-        token: object,
+        handle: ResponseSink,
     ) -> CoordinatorResult:
         """Delete groups without members, and their offsets (DeleteGroups 0-3)."""
         result = self._timeless_builder()
-        result.reply(token, delete_groups(request, self._groups, self._offsets, result))
+        result.reply(handle, delete_groups(request, self._groups, self._offsets, self._is_failed, result))
         return result.build()
 
     # The log and the time
 
-    def load(self, records: Iterable[tuple[bytes, bytes | None]], *, now: float) -> None:
-        """Take over what a log of ``__consumer_offsets`` says, once, before any request.
+    def load(self, records: Iterable[ReplayedRecord], *, now: float, skip: Skip = _ignore) -> None:
+        """Take over the state that a partition of ``__consumer_offsets`` holds, before any request for its groups.
 
-        The state of what was being negotiated is not in the log: members rejoin when their heartbeat or sync tells
-        them to. Raises WireError for records that are not Kafka's; keys of unknown types are left alone.
+        A rebalance that was under way is not in the log: its members rejoin when a heartbeat or sync asks them to.
+        Records that cannot be decoded are passed to ``skip``, and those of unknown types too, as Kafka skips them.
         """
-        load(records, self._config, self._groups, self._table, self._rebalances, self._builder(now))
+        result = self._builder(now)
+        load(records, skip, self._config, self._groups, self._table, self._rebalances, result)
         self._watch_expiry(now)
+
+    def load_partition(self, records: Iterable[ReplayedRecord], skip: Skip, *, now: float) -> None:
+        """Load as :meth:`load` does; the coordinator service calls this once for each partition."""
+        self.load(records, now=now, skip=skip)
+
+    def fail_partitions(self, failed: Collection[int], partitions: int) -> None:
+        """Answer NOT_COORDINATOR for the groups of partitions that could not be loaded, out of so many."""
+        self._failed = frozenset(failed)
+        self._partitions = partitions
+
+    def _is_failed(self, group_id: str) -> bool:
+        return bool(self._failed) and partition_for(group_id, self._partitions) in self._failed
 
     def next_deadline(self) -> float | None:
         """Tell when :meth:`advance` must be called, None while nothing is due; any other call may change it."""
@@ -201,7 +255,7 @@ class GroupCoordinator:
 
     def advance(self, now: float, wall_ms: int) -> CoordinatorResult:
         """Let happen what is due: sessions and rebalances time out, offsets expire."""
-        self._wall.told(now, wall_ms)
+        self._wall.note(now, wall_ms)
         result = ResultBuilder(now, wall_ms)
         while (timer := self._timers.pop_due(now)) is not None:
             timer.action(result)
@@ -244,13 +298,13 @@ class GroupCoordinator:
         steering.refuse_waiting(self._chosen(group_id), self._rebalances, result)
         return result.build()
 
-    def reload(self, group_id: str, records: Iterable[tuple[bytes, bytes | None]], *, now: float) -> None:
+    def reload(self, group_id: str, records: Iterable[ReplayedRecord], *, now: float) -> None:
         """Forget a group for which nothing waits, and take it over from its log as :meth:`load` does."""
         result = self._builder(now)
         self.suspend(group_id)
         self._groups.discard(group_id, result)
         self._table.discard(group_id)
-        load(records, self._config, self._groups, self._table, self._rebalances, result, only=group_id)
+        load(records, _ignore, self._config, self._groups, self._table, self._rebalances, result, only=group_id)
 
     def suspend(self, group_id: str | None) -> None:
         """Let no time of a group, by default of all, run out until it is loaded again."""
@@ -281,9 +335,9 @@ class GroupCoordinator:
             return None
         return group.members[request.member_id].session_timeout
 
-    def waiting_tokens(self) -> Collection[object]:
-        """List the tokens of joins and syncs that have no reply yet."""
-        return self._waiting.tokens()
+    def waiting_handles(self) -> Collection[ResponseSink]:
+        """List the handles of joins and syncs that have no reply yet."""
+        return self._waiting.handles()
 
     def _chosen(self, group_id: str | None) -> Iterable[Group]:
         return [group for group in self._groups if group_id in (None, group.group_id)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.groups.offset_table import NO_EPOCH, CommittedOffset, OffsetTable, TopicOffsets
+from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequest,
     OffsetFetchRequestGroup,
@@ -18,6 +19,8 @@ from kafkalite_wire.messages.offset_fetch import (
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kafkalite.coordinators.groups.classic.registry import Groups
 
 NO_OFFSET: Final = -1
@@ -26,7 +29,11 @@ _NONE: Final = CommittedOffset(offset=NO_OFFSET, leader_epoch=NO_EPOCH, commit_t
 
 
 def fetch_offsets(
-    request: OffsetFetchRequest, api_version: int, groups: Groups, table: OffsetTable
+    request: OffsetFetchRequest,
+    api_version: int,
+    groups: Groups,
+    table: OffsetTable,
+    is_failed: Callable[[str], bool],
 ) -> OffsetFetchResponse:
     """Look committed offsets up; what was never committed has offset -1 and no error, also if no such group is."""
 
@@ -35,14 +42,37 @@ def fetch_offsets(
 
     if api_version >= _SEVERAL_GROUPS_SINCE:
         return OffsetFetchResponse(
-            groups=tuple(_of_several(group, offsets_of(group.group_id)) for group in request.groups)
+            groups=tuple(
+                OffsetFetchResponseGroup(group_id=group.group_id, topics=(), error_code=ErrorCode.NOT_COORDINATOR)
+                if is_failed(group.group_id)
+                else _of_several(group, offsets_of(group.group_id))
+                for group in request.groups
+            )
         )
+    if is_failed(request.group_id):
+        return _refused(request, ErrorCode.NOT_COORDINATOR)
     offsets = offsets_of(request.group_id)
     if request.topics is None:
         wanted = [(topic, tuple(partitions)) for topic, partitions in offsets.items()]
     else:
         wanted = [(topic.name, topic.partition_indexes) for topic in request.topics]
     return OffsetFetchResponse(topics=tuple(_of_one(name, indexes, offsets) for name, indexes in wanted))
+
+
+def _refused(request: OffsetFetchRequest, error: ErrorCode) -> OffsetFetchResponse:
+    topics = tuple(
+        OffsetFetchResponseTopic(
+            name=topic.name,
+            partitions=tuple(
+                OffsetFetchResponsePartition(
+                    partition_index=index, committed_offset=NO_OFFSET, metadata="", error_code=error
+                )
+                for index in topic.partition_indexes
+            ),
+        )
+        for topic in request.topics or ()
+    )
+    return OffsetFetchResponse(error_code=error, topics=topics)
 
 
 def _of_one(name: str, indexes: tuple[int, ...], offsets: TopicOffsets) -> OffsetFetchResponseTopic:

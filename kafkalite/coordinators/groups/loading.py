@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.registry import Groups
     from kafkalite.coordinators.groups.config import GroupConfig
     from kafkalite.coordinators.groups.offset_table import OffsetTable
+    from kafkalite.coordinators.groups.records import Skip
+    from kafkalite.coordinators.replay import ReplayedRecord
     from kafkalite.coordinators.results import ResultBuilder
 
 
 def load(
-    records: Iterable[tuple[bytes, bytes | None]],
+    records: Iterable[ReplayedRecord],
+    skip: Skip,
     config: GroupConfig,
     groups: Groups,
     table: OffsetTable,
@@ -34,10 +37,12 @@ def load(
     *,
     only: str | None = None,
 ) -> None:
-    """Read all records, by default of all groups, and begin all their sessions anew. Raises WireError."""
-    for key, value in live(records):
+    """Take over what the records say, by default of all groups. The sessions of their members restart."""
+    loaded: dict[str, None] = {}
+    for key, value in live(records, skip):
         if only is not None and key.group != only:
             continue
+        loaded[key.group] = None
         if isinstance(key, GroupMetadataKey):
             groups.discard(key.group, result)
             if isinstance(value, GroupMetadataValue):
@@ -48,8 +53,9 @@ def load(
             table.put(key.group, key.topic, key.partition, committed_offset(value))
         else:
             table.remove(key.group, key.topic, key.partition)
-    for group in groups:
-        if only is not None and group.group_id != only:
+    for group_id in loaded:
+        group = groups.get(group_id)
+        if group is None:
             continue
         for member in group.members.values():
             rebalances.keep_alive(member, result)

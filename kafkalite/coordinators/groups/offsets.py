@@ -55,7 +55,7 @@ class Offsets:
         group = self._groups.get(request.group_id)
         error = self._validate(group, request, client)
         if error:
-            return _refused(request, error)
+            return refuse_commit(request, error)
         if group is not None and group.state in _HEARTBEAT_STATES:
             self._rebalances.keep_alive(group.members[request.member_id], result)
         retention = request.retention_time_ms
@@ -213,7 +213,8 @@ def _retained_since(group: Group) -> Callable[[CommittedOffset], int] | None:
     return None
 
 
-def _refused(request: OffsetCommitRequest, error: ErrorCode) -> OffsetCommitResponse:
+def refuse_commit(request: OffsetCommitRequest, error: ErrorCode) -> OffsetCommitResponse:
+    """Answer a commit with one error for all of its partitions."""
     return OffsetCommitResponse(
         topics=tuple(
             OffsetCommitResponseTopic(

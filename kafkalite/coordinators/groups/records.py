@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.groups.offset_table import NO_EXPIRY, CommittedOffset
+from kafkalite.coordinators.replay import ReplayedRecord
+from kafkalite_wire.errors import WireError
 from kafkalite_wire.messages.coordinator_records import (
     OFFSET_COMMIT_VALUE_VERSION,
     Key,
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.results import ResultBuilder
 
 NO_TIMESTAMP: Final = -1
+
+Skip = Callable[[ReplayedRecord, str], None]
+"""Called with a record that is not taken over, and the reason."""
 
 _EXPIRING_VERSION: Final = 1
 """The only version that can hold an expiry of its own."""
@@ -47,19 +52,36 @@ def write_deleted_offset(group_id: str, topic: str, partition: int, result: Resu
     result.record(group_id, _offset_key(group_id, topic, partition), None)
 
 
-def live(records: Iterable[tuple[bytes, bytes | None]]) -> Iterator[tuple[Key, Value | None]]:
-    """Decode the last record of each key, in the order of the log; keys of unknown types are left out.
+def live(records: Iterable[ReplayedRecord], skip: Skip) -> Iterator[tuple[Key, Value | None]]:
+    """Decode the last record of each key, in the order of the log.
 
-    Raises WireError.
+    Records of a transaction count from its commit marker on, and not at all if it was aborted or is still open.
+    Records that cannot be decoded, and those of unknown types, are passed to ``skip``.
     """
-    last: dict[bytes, bytes | None] = {}
-    for raw_key, raw_value in records:
-        last.pop(raw_key, None)
-        last[raw_key] = raw_value
-    for raw_key, raw_value in last.items():
-        key = decode_key(raw_key)
-        if key is not None:
-            yield key, None if raw_value is None else decode_value(key, raw_value)
+    last: dict[bytes, ReplayedRecord] = {}
+    transactions: dict[int, list[ReplayedRecord]] = {}
+    for record in records:
+        if record.is_control:
+            finished = transactions.pop(record.producer_id, [])
+            for each in finished if record.is_commit else ():
+                last.pop(each.key, None)
+                last[each.key] = each
+        elif record.producer_id >= 0:
+            transactions.setdefault(record.producer_id, []).append(record)
+        else:
+            last.pop(record.key, None)
+            last[record.key] = record
+    for record in last.values():
+        try:
+            key = decode_key(record.key)
+            value = None if key is None or record.value is None else decode_value(key, record.value)
+        except WireError as error:
+            skip(record, f"it cannot be decoded ({error})")
+            continue
+        if key is None:
+            skip(record, f"its type {int.from_bytes(record.key[:2])} is unknown")
+        else:
+            yield key, value
 
 
 def committed_offset(value: OffsetCommitValue | LegacyOffsetCommitValue) -> CommittedOffset:

@@ -52,7 +52,7 @@ class Steering:
         self._away: dict[str | None, CoordinatorAway] = {}
         self._fenced: Fenced | None = None
         self._pins: Pins | None = None
-        self._node.groups.overrule = self._overrule
+        self._node.groups.assignment_hook = self._overrule
         self.faults = Injection(broker, interceptors, portal)
         self.recorder = Recorder(broker, interceptors, portal)
         broker.on_restored.append(self._restored)
@@ -230,7 +230,7 @@ class Steering:
             groups.steer(group_id, groups.coordinator.force_rebalance(group_id, now=self._clock.now()))
 
     def _overrule(self, group: GroupInCoordinator, assignments: dict[str, bytes]) -> dict[str, bytes]:
-        return assignments if self._pins is None else self._pins.overrule(group, assignments)
+        return assignments if self._pins is None else self._pins.assignment_hook(group, assignments)
 
     def _steer_member(self, group_id: str, name: str, what: str, act: Callable[[str], CoordinatorResult]) -> None:
         effects = act(self._watch.group(group_id).member(name).member_id)

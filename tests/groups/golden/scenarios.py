@@ -35,6 +35,7 @@ from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsRes
 from kafkalite_wire.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponse
 from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
 from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupResponse
+from tests.support.group_harness import replayed
 
 WALL_MS = 1_700_000_000_000
 
@@ -97,7 +98,7 @@ class Replay:
 
     def start(self) -> None:
         self.coordinator = GroupCoordinator(self.config, new_member_suffix=lambda: self.uuids.pop(0))
-        self.coordinator.load(self.log, now=self.now)
+        self.coordinator.load(replayed(self.log), now=self.now)
         self.coordinator.advance(self.now, WALL_MS + self.ms)
 
     def step(self, step: list[Any]) -> None:
@@ -161,7 +162,7 @@ class Replay:
     def compare_replies(self, effects: CoordinatorResult, kafkas: dict[int, bytes]) -> None:
         ours: dict[int, Any] = {}
         for reply in effects.replies:
-            token = reply.token
+            token = reply.handle
             assert isinstance(token, int)
             assert token not in ours
             ours[token] = reply.response

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.registry import Groups
     from kafkalite.coordinators.groups.classic.waiting import Waiting
     from kafkalite.coordinators.groups.config import GroupConfig
-    from kafkalite.coordinators.results import Client, ResultBuilder
+    from kafkalite.coordinators.results import Client, ResponseSink, ResultBuilder
     from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupResponse
     from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupResponse
 
@@ -42,7 +42,7 @@ class _Join:
 
     request: JoinGroupRequest
     client: Client
-    token: object
+    handle: ResponseSink
     result: ResultBuilder
 
     @property
@@ -82,11 +82,11 @@ class Membership:
 
     # JoinGroup
 
-    def join(self, request: JoinGroupRequest, client: Client, token: object, result: ResultBuilder) -> None:
+    def join(self, request: JoinGroupRequest, client: Client, handle: ResponseSink, result: ResultBuilder) -> None:
         """Let a member into the group's next generation; the reply mostly waits for it."""
-        response = self._join(_Join(request, client, token, result))
+        response = self._join(_Join(request, client, handle, result))
         if response is not None:
-            result.reply(token, response)
+            result.reply(handle, response)
 
     def _join(self, join: _Join) -> JoinGroupResponse | None:
         request, config = join.request, self._config
@@ -170,7 +170,7 @@ class Membership:
             protocols=join.request.protocols,
             session=self._rebalances.session(group, member_id),
             is_new=True,
-            awaiting_join=self._waiting.add(join.token, join.version),
+            awaiting_join=self._waiting.add(join.handle, join.version),
         )
         group.add(member, join.request.protocol_type)
         member.session.move(join.result.now + NEW_MEMBER_JOIN_TIMEOUT)
@@ -187,7 +187,7 @@ class Membership:
             session_timeout=join.session_timeout,
             rebalance_timeout=join.rebalance_timeout,
         )
-        group.await_join(member, self._waiting.add(join.token, join.version))
+        group.await_join(member, self._waiting.add(join.handle, join.version))
 
     def _rejoin_static(self, group: Group, old: Member, new_id: str, join: _Join) -> None:
         """Let a static member that was restarted take its old place, if possible without a rebalance (KIP-345)."""
@@ -217,14 +217,14 @@ class Membership:
 
     # SyncGroup
 
-    def sync(self, request: SyncGroupRequest, client: Client, token: object, result: ResultBuilder) -> None:
+    def sync(self, request: SyncGroupRequest, client: Client, handle: ResponseSink, result: ResultBuilder) -> None:
         """Take the leader's assignments, or give a member its own as soon as they are known."""
-        response = self._sync(request, client, token, result)
+        response = self._sync(request, client, handle, result)
         if response is not None:
-            result.reply(token, response)
+            result.reply(handle, response)
 
     def _sync(
-        self, request: SyncGroupRequest, client: Client, token: object, result: ResultBuilder
+        self, request: SyncGroupRequest, client: Client, handle: ResponseSink, result: ResultBuilder
     ) -> SyncGroupResponse | None:
         if client.api_version >= _PROTOCOL_IN_SYNC_SINCE and (
             request.protocol_type is None or request.protocol_name is None
@@ -248,7 +248,7 @@ class Membership:
             return synced(group, member)
         # A sync that the same member's next sync overtakes is answered too, unlike in Kafka.
         self._rebalances.answer_sync(member, sync_refused(ErrorCode.REBALANCE_IN_PROGRESS), result)
-        member.awaiting_sync = self._waiting.add(token, client.api_version)
+        member.awaiting_sync = self._waiting.add(handle, client.api_version)
         if group.leader == member.member_id:
             assignments = {given.member_id: given.assignment for given in request.assignments}
             self._rebalances.assign(group, assignments, result)

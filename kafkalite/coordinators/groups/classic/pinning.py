@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.group import Group, Member
 
 Partition = tuple[str, int]
-Overrule = Callable[["Group", dict[str, bytes]], dict[str, bytes]]
+AssignmentHook = Callable[["Group", dict[str, bytes]], dict[str, bytes]]
 """Changes what the leader of a group has assigned, by member id."""
 
 
@@ -45,18 +45,18 @@ class Pins:
         """Name the groups in which something is pinned."""
         return tuple(self._groups)
 
-    def overrule(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
+    def assignment_hook(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
         """Change what a leader has assigned; pinned partitions of those who are not there stay where it put them.
 
         As in a cooperative rebalance (KIP-429), what a member still owns is given to another only once the owner has
         let it go: a partition has one owner. Assignments that are not in a consumer's form are left alone.
         """
         try:
-            return self._overruled(group, assignments)
+            return self._assignment_hookd(group, assignments)
         except WireError:
             return assignments
 
-    def _overruled(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
+    def _assignment_hookd(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
         pinned = self._groups.get(group.group_id)
         if not pinned or group.protocol_type != CONSUMER:
             return assignments

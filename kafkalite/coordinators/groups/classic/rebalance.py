@@ -12,7 +12,7 @@ from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.group import Member
-    from kafkalite.coordinators.groups.classic.pinning import Overrule
+    from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
     from kafkalite.coordinators.groups.classic.waiting import Waiting
     from kafkalite.coordinators.groups.config import GroupConfig
     from kafkalite.coordinators.results import ResultBuilder
@@ -32,9 +32,11 @@ _BETWEEN_JOIN_AND_STABLE: Final = (GroupState.COMPLETING_REBALANCE, GroupState.S
 class Rebalances:
     """The part of the state machine that no single request decides."""
 
-    def __init__(self, config: GroupConfig, timers: Timers, waiting: Waiting, overrule: Overrule | None) -> None:
+    def __init__(
+        self, config: GroupConfig, timers: Timers, waiting: Waiting, assignment_hook: AssignmentHook | None
+    ) -> None:
         self._config = config
-        self._overrule = overrule
+        self._assignment_hook = assignment_hook
         self._timers = timers
         self._waiting = waiting
 
@@ -109,6 +111,7 @@ class Rebalances:
         self._stop_waiting_for_syncs(group)
         initial = group.state is GroupState.EMPTY
         group.transition(GroupState.PREPARING_REBALANCE, result.wall_ms)
+        result.announce_rebalance(group.group_id)
         if initial:
             delay = self._config.group_initial_rebalance_delay
             self._schedule_initial(group, delay, max(group.rebalance_timeout - delay, 0.0), result)
@@ -171,8 +174,8 @@ class Rebalances:
 
     def assign(self, group: Group, assignments: dict[str, bytes], result: ResultBuilder) -> None:
         """Take over the leader's assignments, keep them, and hand them out; the group is stable then."""
-        if self._overrule is not None:
-            assignments = self._overrule(group, assignments)
+        if self._assignment_hook is not None:
+            assignments = self._assignment_hook(group, assignments)
         for member in group.members.values():
             member.assignment = assignments.get(member.member_id, b"")
         write_group(group, result)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from kafkalite.coordinators.results import ResultBuilder
+    from kafkalite.coordinators.results import ResponseSink, ResultBuilder
     from kafkalite_wire.messages.join_group import JoinGroupResponse
     from kafkalite_wire.messages.sync_group import SyncGroupResponse
 
@@ -15,36 +15,36 @@ if TYPE_CHECKING:
 class Waiter:
     """A waiting request. Its member counts as waiting even if its client has gone away, as in Kafka."""
 
-    __slots__ = ("api_version", "token")
+    __slots__ = ("api_version", "handle")
 
-    def __init__(self, token: object, api_version: int) -> None:
-        self.token: object | None = token
+    def __init__(self, handle: ResponseSink, api_version: int) -> None:
+        self.handle: ResponseSink | None = handle
         self.api_version = api_version
 
 
 class Waiting:
-    """All waiting requests, by token."""
+    """All waiting requests, by handle."""
 
     def __init__(self) -> None:
-        self._waiters: dict[object, Waiter] = {}
+        self._waiters: dict[ResponseSink, Waiter] = {}
 
-    def add(self, token: object, api_version: int) -> Waiter:
+    def add(self, handle: ResponseSink, api_version: int) -> Waiter:
         """Owe a reply."""
-        waiter = self._waiters[token] = Waiter(token, api_version)
+        waiter = self._waiters[handle] = Waiter(handle, api_version)
         return waiter
 
     def answer(self, waiter: Waiter, response: JoinGroupResponse | SyncGroupResponse, result: ResultBuilder) -> None:
         """Reply, unless nobody is there any more to read it."""
-        if waiter.token is not None:
-            del self._waiters[waiter.token]
-            result.reply(waiter.token, response)
+        if waiter.handle is not None:
+            del self._waiters[waiter.handle]
+            result.reply(waiter.handle, response)
 
-    def abandon(self, token: object) -> None:
-        """Forget a token whose client is gone."""
-        waiter = self._waiters.pop(token, None)
+    def abandon(self, handle: ResponseSink) -> None:
+        """Forget a handle whose client is gone."""
+        waiter = self._waiters.pop(handle, None)
         if waiter is not None:
-            waiter.token = None
+            waiter.handle = None
 
-    def tokens(self) -> Collection[object]:
-        """List the tokens that have not been answered."""
+    def handles(self) -> Collection[ResponseSink]:
+        """List the handles that have not been answered."""
         return tuple(self._waiters)

@@ -1,0 +1,183 @@
+"""The group coordinator of the broker: the coordinator service over ``__consumer_offsets``, and delayed heartbeats."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.coordinators.delayed_heartbeats import DelayedHeartbeats
+from kafkalite.coordinators.service import CoordinatorService
+from kafkalite_storage.errors import StorageError
+from kafkalite_wire.batch import CorruptBatch
+
+if TYPE_CHECKING:
+    from kafkalite.background.flusher import LogFlusher
+    from kafkalite.background.timers import TimerQueue
+    from kafkalite.config import BrokerConfig
+    from kafkalite.coordinators.groups.classic.group import Group
+    from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
+    from kafkalite.coordinators.groups.coordinator import GroupCoordinator
+    from kafkalite.coordinators.results import Client, CoordinatorResult
+    from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite_storage.storage import Storage
+    from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+
+OFFSETS_TOPIC: Final = "__consumer_offsets"
+
+
+class GroupCoordinatorService:
+    """The coordinator of all groups, with its clock, its log and its clients."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        config: BrokerConfig,
+        timers: TimerQueue,
+        wall_ms: Callable[[], int],
+        flusher: LogFlusher,
+        ensure_offsets_topic: Callable[[], object],
+    ) -> None:
+        self._config = config
+        self._timers = timers
+        self._delayed = DelayedHeartbeats(timers, config.group_heartbeat_hold)
+        self._unavailable: set[str | None] = set()
+        self.prepare = ensure_offsets_topic
+        """Creates the topic that offsets are committed to, if it does not exist. Raises StorageError."""
+        self.on_performed: Callable[[CoordinatorResult], None] | None = None
+        """Called after each change of a group, once its replies have been sent: for those who wait for a state."""
+        self.assignment_hook: AssignmentHook | None = None
+        """Changes what the leaders of groups assign."""
+        self._service: CoordinatorService[GroupCoordinator] = CoordinatorService(
+            OFFSETS_TOPIC,
+            self._new_coordinator,
+            _partition_for,
+            storage=storage,
+            timers=timers,
+            wall_ms=wall_ms,
+            flusher=flusher,
+            ensure_topic=ensure_offsets_topic,
+        )
+        self._service.on_loaded = self._loaded
+        self._service.on_performed = self._performed
+
+    @property
+    def coordinator(self) -> GroupCoordinator:
+        """The state of all groups; loaded from the log on first use."""
+        return self._service.coordinator
+
+    def perform(self, result: CoordinatorResult) -> None:
+        """Append the records of a result, then send its replies."""
+        self._service.perform(result)
+
+    def _new_coordinator(self) -> GroupCoordinator:
+        # Imported on first use: a broker starts faster than all of this is imported.
+        from kafkalite.coordinators.groups.coordinator import GroupConfig, GroupCoordinator
+
+        config = self._config
+        groups = GroupConfig(
+            group_min_session_timeout=config.group_min_session_timeout,
+            group_max_session_timeout=config.group_max_session_timeout,
+            group_initial_rebalance_delay=config.group_initial_rebalance_delay,
+            group_max_size=config.group_max_size,
+            offset_metadata_max_bytes=config.offset_metadata_max_bytes,
+            offsets_retention=config.offsets_retention,
+            offsets_retention_check_interval=config.offsets_retention_check_interval,
+        )
+        return GroupCoordinator(groups, new_member_suffix=lambda: str(uuid.uuid4()), assignment_hook=self._assigned)
+
+    def _assigned(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
+        return assignments if self.assignment_hook is None else self.assignment_hook(group, assignments)
+
+    def _loaded(self, coordinator: GroupCoordinator) -> None:
+        for group_id in self._unavailable:
+            coordinator.suspend(group_id)
+
+    def _performed(self, result: CoordinatorResult) -> None:
+        if self._delayed:
+            for group_id in result.rebalancing:
+                self._delayed.release(group_id)
+        if self.on_performed is not None:
+            self.on_performed(result)
+
+    # Heartbeats
+
+    def heartbeat(self, request: HeartbeatRequest, client: Client, response: ResponseHandle[HeartbeatResponse]) -> None:
+        """Answer a heartbeat: at once if there is news, otherwise after a delay or as soon as there is news."""
+
+        def answer_later() -> None:
+            self.perform(self.coordinator.answer_heartbeat(request, response, now=self._timers.now()))
+
+        # By default heartbeats are not delayed, and then each is looked at only once.
+        session_timeout = self.coordinator.settled_session_timeout(request) if self._delayed.are_on else None
+        is_delayed = session_timeout is not None and self._delayed.delay(
+            request.group_id, session_timeout, response, answer_later
+        )
+        result = self.coordinator.heartbeat(request, client, response, now=self._timers.now())
+        if not is_delayed:
+            self.perform(result)
+
+    def stop_waiting(self) -> None:
+        """Answer the delayed heartbeats, because the broker stops."""
+        self._delayed.release_all()
+
+    # Topics
+
+    def topic_deleted(self, name: str) -> None:
+        """Delete the offsets that were committed for a topic."""
+        self.perform(self.coordinator.delete_topic_offsets([name]))
+
+    def offsets_topic_deleted(self) -> None:
+        """Drop all groups and offsets, and disconnect the clients that wait for a response."""
+        self._service.reload(f"{OFFSETS_TOPIC} was deleted")
+
+    # Controls of tests, and snapshots
+
+    def steer(self, group_id: str, result: CoordinatorResult) -> None:
+        """Carry out what a test does to a group, and answer the group's delayed heartbeats."""
+        self.perform(result)
+        self._delayed.release(group_id)
+
+    def move_away(self, group_id: str | None) -> None:
+        """Be the coordinator of a group, with None of all groups, no longer: refuse what waits, suspend timers.
+
+        The caller keeps requests away until :meth:`move_back`.
+        """
+        self._delayed.release_where(lambda delayed: group_id in (None, delayed))
+        self.perform(self.coordinator.refuse_waiting(group_id, now=self._timers.now()))
+        self._unavailable.add(group_id)
+        self._reload(group_id)
+
+    def move_back(self, group_id: str | None) -> None:
+        """Be the coordinator again, with the state that the log holds."""
+        self._unavailable.discard(group_id)
+        self._reload(group_id)
+
+    def _reload(self, group_id: str | None) -> None:
+        if group_id is None:
+            self._service.reload()
+            return
+        coordinator = self.coordinator
+        try:
+            coordinator.reload(group_id, self._service.records_of(group_id), now=self._timers.now())
+        except (StorageError, CorruptBatch):
+            self._service.reload()  # which logs it, and refuses the groups of that partition
+            return
+        if not self._unavailable.isdisjoint((group_id, None)):
+            coordinator.suspend(group_id)
+        self._service.timers_changed()
+
+    def retire(self) -> None:
+        """Let no timer run out any more: another state of the broker takes over."""
+        self._service.stop_timer()
+
+    def succeed(self, before: GroupCoordinatorService) -> None:
+        """Take over the runtime settings of the service of the state before: they are in no log."""
+        self.on_performed, self.assignment_hook = before.on_performed, before.assignment_hook
+        self._unavailable = before._unavailable
+
+
+def _partition_for(group_id: str, partitions: int) -> int:
+    from kafkalite.coordinators.groups.coordinator import partition_for
+
+    return partition_for(group_id, partitions)

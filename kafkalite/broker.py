@@ -23,6 +23,7 @@ from kafkalite.handlers.table import HandlerTable
 from kafkalite.node import Node
 from kafkalite.requests.crash_guard import CrashGuard
 from kafkalite.requests.pipeline import Pipeline
+from kafkalite.server.connection_errors import ConnectionErrors
 from kafkalite.server.listener import Listener, open_socket
 from kafkalite.server.step_runner import run_steps
 from kafkalite_storage.snapshots import directory_swap as exchange
@@ -86,6 +87,7 @@ class Broker:
         self.crash_guard = CrashGuard()
         """Handles unexpected exceptions."""
         self._deadlines = TimerQueue(clock, self.crash_guard)
+        self._connection_errors = ConnectionErrors(self._deadlines)
         self._listeners: tuple[Listener, ...] = ()
         self._stop = trio.Event()
         self._tending: Maintenance | None = None
@@ -145,6 +147,7 @@ class Broker:
                     pipeline,
                     self._deadlines,
                     crash_guard=self.crash_guard,
+                    errors=self._connection_errors,
                     most_bytes=config.socket_request_max_bytes,
                     most_connections=config.max_connections,
                     max_idle=config.connections_max_idle,
@@ -192,6 +195,7 @@ class Broker:
         finally:
             self._tending = None
             self._close_listeners()
+            self._connection_errors.flush()
             if self._node is not None:
                 self._node.close()
 

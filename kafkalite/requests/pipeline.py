@@ -1,4 +1,45 @@
-"""From a frame to its response."""
+"""From a frame to its response: what every request goes through, in a broker and later in a proxy.
+
+Theory of operation
+-------------------
+
+    frame -> header -> context -> interceptors -> end -> response handle -> connection
+
+A connection cuts its bytes into frames and calls the :class:`Pipeline` with each. The frame is a view of the
+connection's buffer: it is valid until the call returns, and so is everything that borrows from it.
+
+The header says which API and version the request is of. A frame without a readable header, of an unknown API or an
+unsupported version closes the connection, as in Kafka; ApiVersions alone is answered in any version (KIP-511). What
+closes a connection is a RequestError, whose message is logged as the reason.
+
+Before the body is decoded the interceptors have said whether they want this API and version; the answer is
+remembered, so that a request costs one look-up where interceptors are installed, and nothing where there are none. A
+request that is wanted is copied first, because interceptors may hold it longer than the connection's buffer keeps it.
+
+Each interceptor is given the message, its context, a response handle, and a function that forwards the request. It
+either forwards, now or later, perhaps with another message, or settles the response itself. To see or change the
+response, it forwards with a redirected handle. Their order is that of
+:class:`~kafkalite.requests.interceptors.Stage`: observers such as the request log see everything; rules about groups
+and faults stand for what happens around a broker; then come authentication, authorization and quotas, which are the
+broker's own.
+
+The :class:`End` decodes and handles what is left: the handlers of a broker, or a cluster that requests are relayed
+to. The pipeline knows nothing else of it. An end answers in one of three ways:
+
+- It returns the response. This is the normal way of every small request: the response is encoded and handed to the
+  connection in the same call, and no response handle is made unless an interceptor wants the request.
+- It takes the response handle with ``context.defer()`` and returns None. The handle keeps the request's place in the
+  order of responses. It is settled exactly once, by ``send`` or ``fail``; it knows when the client has disconnected,
+  and when another request stands behind it.
+- It returns a generator, which does work in proportion to the request in steps of a few milliseconds. The first step
+  runs at once; the others take turns with those of other requests, one in each turn of the event loop.
+
+After each request the end completes what the request made ready for others, such as fetches that wait for the records
+that were appended; their responses leave behind the request's own.
+
+An unexpected exception, of a handler, an interceptor or a step, is logged with its traceback by the crash guard, and
+closes the connection of its request only.
+"""
 
 from __future__ import annotations
 

@@ -1,19 +1,18 @@
-"""One client connection: frames in, replies out in the order of their requests.
+"""One client connection: frames in, responses out in the order of their requests.
 
-A small request costs one turn of the event loop: when the socket becomes readable the frames that have arrived are
-dispatched at once, and their replies are written straight away. Only when the socket takes no more does a task wait for
-it, and until it has drained no further request of this client is read: a slow client holds back itself alone. So does
-one that is muted (KIP-219): until its time is over nothing is read from it, dispatched for it or sent to it.
+A small request costs one turn of the event loop: when the transport becomes readable, the frames that have arrived are
+dispatched at once, and their responses are written straight away. Only when the transport takes no more does a task
+wait for it, and until it has drained no further request of this client is read: a slow client holds back only itself.
 """
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections import deque
 from collections.abc import Callable
+from enum import Enum
 from logging import getLogger
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from kafkalite.background.timers import Timer, TimerQueue
     from kafkalite.requests.crash_guard import CrashGuard
     from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite.server.connection_errors import ConnectionErrors
+    from kafkalite.server.transport import Transport
 
 log = getLogger("kafkalite.connection")
 
@@ -38,12 +39,18 @@ _MOST_IN_FLIGHT: Final = 128
 _LENGTH: Final = struct.Struct(">i")
 
 
-class Dispatcher(Protocol):
-    """Starts requests: the request pipeline."""
+class _State(Enum):
+    """Where a connection is in its life.
 
-    def __call__(self, connection: Connection, frame: memoryview, /) -> None:
-        """Start one request. ``frame`` is only valid during the call. Raises RequestError to close the connection."""
-        ...
+    While it is open, three things may hold back its next request, alone or together: output that the client does not
+    read (``_is_draining``), a response that muted it (``_muted``, KIP-219), and too many requests in flight. A muted
+    connection is not written to either.
+    """
+
+    OPEN = 1
+    CLOSING = 2
+    """No further request is started; the task that serves it is being cancelled."""
+    CLOSED = 3
 
 
 class Connection:
@@ -51,53 +58,59 @@ class Connection:
 
     def __init__(
         self,
-        connected: socket.socket,
-        dispatch: Dispatcher,
-        deadlines: TimerQueue,
+        transport: Transport,
+        dispatch: Callable[[Connection, memoryview], None],
+        timers: TimerQueue,
         *,
         crash_guard: CrashGuard,
+        errors: ConnectionErrors,
         most_bytes: int,
         nursery: trio.Nursery,
         started_at: float,
     ) -> None:
-        self._socket = connected
+        """Serve nothing yet (:meth:`serve`).
+
+        ``dispatch`` is the request pipeline: it is called with each frame, which is valid during the call, and raises
+        RequestError to close the connection.
+        """
+        self._transport = transport
         self._dispatch = dispatch
-        self._deadlines = deadlines
+        self._timers = timers
         self.crash_guard = crash_guard
+        self._errors = errors
         self._most_bytes = most_bytes
         self._nursery = nursery
+        self._state = _State.OPEN
         # Of responses that had to wait for others, those that were ready at once are here as their parts.
         self._responses: deque[ResponseHandle[Any] | list[Payload]] = deque()
-        self._outbox = Outbox(connected)
-        self._resume: trio.Event | None = None  # set when output has drained, or a reply has left
-        self._draining = False
-        self._muted: Timer | None = None  # when it ends
-        self._is_closing = False
-        self._closed = False
+        self._outbox = Outbox(transport)
+        self._is_draining = False
+        self._muted: Timer | None = None  # ends it
+        self._resume: trio.Event | None = None  # set when something that held back requests may have ended
         self._scope = trio.CancelScope()
         self._buffer = bytearray(SMALL_BUFFER)
         self._filled = 0
         self.last_active = started_at
-        host, port = _address(connected.getpeername)
-        self.info = ConnectionInfo(host=host, port=port, local=_address(connected.getsockname))
+        host, port = transport.peer
+        self.info = ConnectionInfo(host=host, port=port, local=transport.local)
 
     # Reading
 
     async def serve(self) -> None:
-        """Read and dispatch requests until the client leaves, breaks the protocol or is cancelled."""
+        """Read and dispatch requests until the client leaves, breaks the protocol, or the connection is closed."""
         try:
             with self._scope:
                 while await self._receive():
                     await self._dispatch_frames()
         except RequestError as error:
-            log.warning("closing %s: %s", self, error)
+            self._errors.warn(self.info.host, f"closing {self}: {error}")
         except OSError as error:
             log.debug("%s is gone: %s", self, error)
         finally:
             self._end()
 
     async def _receive(self) -> bool:
-        await trio.lowlevel.wait_readable(self._socket)
+        await self._transport.wait_readable()
         start, end = self._filled, len(self._buffer)
         if start >= _LENGTH.size:
             needed = _LENGTH.size + self._frame_length(0)
@@ -105,7 +118,7 @@ class Connection:
                 # A large frame is read to its own end and no further, so that nothing has to be moved afterwards.
                 end = min(end, needed)
         try:
-            received = self._socket.recv_into(memoryview(self._buffer)[start:end])
+            received = self._transport.receive_into(memoryview(self._buffer)[start:end])
         except (BlockingIOError, InterruptedError):
             return True
         self._filled += received
@@ -116,12 +129,12 @@ class Connection:
         length: int
         (length,) = _LENGTH.unpack_from(self._buffer, start)
         if not 0 <= length <= self._most_bytes:
-            raise RequestError(_strange_length(self._buffer, start, length, self._most_bytes))
+            raise RequestError(_foreign_length(self._buffer, start, length, self._most_bytes))
         return length
 
     async def _dispatch_frames(self) -> None:
-        if self._muted is not None:  # by a reply that left while this client had nothing to say
-            await self._until_it_may_go_on()
+        if self._muted is not None:  # by a response that left while nothing was being received
+            await self._wait_while_held_back()
         view = memoryview(self._buffer)
         start = frames = 0
         while self._filled - start >= _LENGTH.size:
@@ -134,14 +147,14 @@ class Connection:
                 if not isinstance(last, list):
                     last.next_request_arrived()
             self._dispatch(self, view[begin:end])
-            if self._is_closing:
+            if self._state is not _State.OPEN:
                 return
             start = end
             frames += 1
             if frames % _FRAMES_A_TURN == 0:
                 await trio.lowlevel.checkpoint()
-            if self._draining or self._muted is not None or len(self._responses) >= _MOST_IN_FLIGHT:
-                await self._until_it_may_go_on()
+            if self._is_held_back():
+                await self._wait_while_held_back()
         left = self._filled - start
         if start and left:
             view[:left] = bytes(view[start : self._filled])
@@ -149,13 +162,20 @@ class Connection:
         if left >= _LENGTH.size:
             self._make_room(_LENGTH.size + self._frame_length(0))
 
-    async def _until_it_may_go_on(self) -> None:
-        while self._draining or self._muted is not None or len(self._responses) >= _MOST_IN_FLIGHT:
+    def _is_held_back(self) -> bool:
+        return self._is_draining or self._muted is not None or len(self._responses) >= _MOST_IN_FLIGHT
+
+    async def _wait_while_held_back(self) -> None:
+        while self._is_held_back():
             self._resume = trio.Event()
             await self._resume.wait()
 
+    def _wake(self) -> None:
+        if self._resume is not None:
+            self._resume.set()
+
     def _make_room(self, needed: int) -> None:
-        """Grow the buffer towards a frame that has been announced, as its bytes really arrive."""
+        # Grow towards a frame that has been announced only as its bytes really arrive.
         size = len(self._buffer)
         if needed <= size or self._filled < size:
             return
@@ -164,11 +184,11 @@ class Connection:
         self._buffer = larger
 
     def shrink(self) -> None:
-        """Give a large buffer back while nothing is being received."""
+        """Release a large buffer if nothing is being received."""
         if self._filled == 0 and len(self._buffer) > SMALL_BUFFER:
             self._buffer = bytearray(SMALL_BUFFER)
 
-    # Replying
+    # Responding
 
     def respond(self, parts: list[Payload]) -> None:
         """Send a response that is ready; behind the earlier ones, if any are still outstanding."""
@@ -191,63 +211,59 @@ class Connection:
                 break
             self._responses.popleft()
             self._send(parts)
-            if mute_seconds and not self._closed:
-                self._muted = self._deadlines.call_at(self._deadlines.now() + mute_seconds, self._unmute, self.fail)
-        if self._resume is not None:
-            self._resume.set()
+            if mute_seconds and self._state is not _State.CLOSED:
+                self._muted = self._timers.call_at(self._timers.now() + mute_seconds, self._unmute, self.fail)
+        self._wake()
 
     def _unmute(self) -> None:
         self._muted = None
         self.flush_responses()
 
     def _send(self, parts: list[Payload]) -> None:
-        if self._closed:
+        if self._state is _State.CLOSED:
             return
         self._outbox.put(parts)
-        if self._draining:
+        if self._is_draining:
             return
         try:
-            drained = self._outbox.flush()
+            has_drained = self._outbox.flush()
         except OSError as error:
             self._break(error)
             return
-        if not drained:
-            self._draining = True
+        if not has_drained:
+            self._is_draining = True
             self._nursery.start_soon(self._drain)
 
     async def _drain(self) -> None:
-        """Wait for a socket that is full, and go on sending."""
+        """Send the rest as the client reads."""
         try:
-            while not self._closed and not self._outbox.flush():
-                await trio.lowlevel.wait_writable(self._socket)
+            while self._state is not _State.CLOSED and not self._outbox.flush():
+                await self._transport.wait_writable()
                 self.last_active = trio.current_time()
         except OSError as error:
             self._break(error)
         except trio.ClosedResourceError:
             pass  # the connection ended while its client was not reading
         finally:
-            self._draining = False
-            if self._resume is not None:
-                self._resume.set()
+            self._is_draining = False
+            self._wake()
 
     # Ending
 
     @property
     def has_sent_everything(self) -> bool:
-        """Whether every reply that was given has left."""
+        """Whether every response that was settled has left."""
         return not self._outbox
 
     def fail(self, reason: str) -> None:
-        """End the connection and tell why in the log."""
-        log.warning("closing %s: %s", self, reason)
+        """Close the connection and log why."""
+        self._errors.warn(self.info.host, f"closing {self}: {reason}")
         self.close()
 
-    def _note(self, problem: str) -> None:
-        log.warning("when %s left: %s", self, problem)
-
     def close(self) -> None:
-        """End the connection from our side; what has arrived and was not begun is not done any more."""
-        self._is_closing = True
+        """Close the connection; requests that have arrived and were not started are not handled any more."""
+        if self._state is _State.OPEN:
+            self._state = _State.CLOSING
         self._scope.cancel()
 
     def _break(self, error: OSError) -> None:
@@ -256,10 +272,9 @@ class Connection:
         self._scope.cancel()
 
     def _end(self) -> None:
-        self._closed = True
-        trio.lowlevel.notify_closing(self._socket)
+        self._state = _State.CLOSED
         self._outbox.clear()
-        self._socket.close()
+        self._transport.close()
         if self._muted is not None:
             self._muted.cancel()
         responses, self._responses = self._responses, deque()
@@ -267,21 +282,15 @@ class Connection:
             if not isinstance(response, list):
                 self.crash_guard.guard("what waited for a response", response.disconnected, self._note)
 
+    def _note(self, problem: str) -> None:
+        log.warning("when %s left: %s", self, problem)
+
     def __str__(self) -> str:
         return str(self.info)
 
 
-def _address(ask: Callable[[], tuple[str, int]]) -> tuple[str, int]:
-    try:
-        address = ask()
-    except OSError:
-        return ("?", 0)
-    # An IPv6 address has two more items, a Unix socket's (in tests) is a string.
-    return address[:2] if len(address) >= 2 else ("?", 0)
-
-
-def _strange_length(buffer: bytearray, start: int, length: int, most: int) -> str:
-    """Say why a frame cannot have this length, and what the bytes rather look like."""
+def _foreign_length(buffer: bytearray, start: int, length: int, most: int) -> str:
+    """Return why a frame cannot have this length, and what its bytes look like instead."""
     head = bytes(buffer[start : start + 4])
     if head[:3] in (b"\x16\x03\x00", b"\x16\x03\x01", b"\x16\x03\x02", b"\x16\x03\x03"):
         return "this is a TLS handshake, but the listener is plain text (security.protocol=PLAINTEXT)"

@@ -1,20 +1,23 @@
-"""Accept clients, bound their number, and let them go again."""
+"""Accept connections, bound their number, and close them."""
 
 from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Callable
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
 import trio
 
 from kafkalite.errors import StartError
-from kafkalite.server.connection import Connection, Dispatcher
+from kafkalite.server.connection import Connection
+from kafkalite.server.transport import PlainTransport
 
 if TYPE_CHECKING:
     from kafkalite.background.timers import TimerQueue
     from kafkalite.requests.crash_guard import CrashGuard
+    from kafkalite.server.connection_errors import ConnectionErrors
 
 log = getLogger("kafkalite.listener")
 
@@ -23,7 +26,7 @@ _SWEEP_EVERY: Final = 5.0
 _SHRINK_AFTER: Final = 5.0
 _LAST_REQUESTS: Final = 0.02
 _OUT_OF: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
-"""There is no room for another connection; that passes."""
+"""The process or the machine is out of what a connection needs; this passes."""
 
 _NOT_ACCEPTED: Final = {
     errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR,  # there is no connection any more
@@ -31,11 +34,11 @@ _NOT_ACCEPTED: Final = {
     errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH,
     errno.ETIMEDOUT, errno.ECONNRESET,
 }  # fmt: skip
-"""Errors of the connection that was to be accepted, which Linux passes on; any other one is of the listening socket."""
+"""Errors of the connection that was to be accepted, which Linux reports here; any other error is the listener's own."""
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """Listen on an address; port 0 picks a free one. Raises StartError with the reason in words."""
+    """Listen on an address; port 0 picks a free one. Raises StartError."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -56,23 +59,25 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 class Listener:
-    """One listening socket and the connections that came in through it."""
+    """One listening socket and the connections that it accepted."""
 
     def __init__(
         self,
         listening: socket.socket,
-        dispatch: Dispatcher,
-        deadlines: TimerQueue,
+        dispatch: Callable[[Connection, memoryview], None],
+        timers: TimerQueue,
         *,
         crash_guard: CrashGuard,
+        errors: ConnectionErrors,
         most_bytes: int,
         most_connections: int,
         max_idle: float,
     ) -> None:
         self._listening = listening
         self._dispatch = dispatch
-        self._deadlines = deadlines
+        self._timers = timers
         self._crash_guard = crash_guard
+        self._errors = errors
         self._most_bytes = most_bytes
         self._most_connections = most_connections
         self._max_idle = max_idle
@@ -91,7 +96,7 @@ class Listener:
             if not self._accepts.is_set():
                 await self._accepts.wait()
             try:
-                connected, _ = self._listening.accept()
+                connected, address = self._listening.accept()
             except OSError as error:
                 if error.errno in _OUT_OF:
                     log.error("cannot accept clients: %s; trying again", error.strerror)
@@ -103,23 +108,25 @@ class Listener:
                 connected.close()
                 continue
             if len(self._connections) >= self._most_connections:
-                log.warning("refusing a client: max.connections=%d are connected", self._most_connections)
+                # A Unix socket's address (in tests) is a string.
+                host = address[0] if isinstance(address, tuple) else "?"
+                self._errors.warn(host, f"refusing {host}: max.connections={self._most_connections} are connected")
                 connected.close()
                 continue
             nursery.start_soon(self._serve, connected, nursery)
 
     async def _serve(self, connected: socket.socket, nursery: trio.Nursery) -> None:
         try:
-            connected.setblocking(False)
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
-            connected.close()  # the client was gone before we looked
+            connected.close()  # the client has disconnected already
             return
         connection = Connection(
-            connected,
+            PlainTransport(connected),
             self._dispatch,
-            self._deadlines,
+            self._timers,
             crash_guard=self._crash_guard,
+            errors=self._errors,
             most_bytes=self._most_bytes,
             nursery=nursery,
             started_at=trio.current_time(),
@@ -133,7 +140,7 @@ class Listener:
                 self._all_gone.set()
 
     async def sweep(self) -> None:
-        """Close connections that have been idle too long, and give back the large buffers of quiet ones."""
+        """Close connections that have been idle too long, and release the large buffers of quiet ones."""
         while True:
             await trio.sleep(_SWEEP_EVERY)
             now = trio.current_time()
@@ -146,18 +153,18 @@ class Listener:
                     connection.shrink()
 
     def set_available(self, available: bool) -> None:
-        """Turn all clients away, those who are connected too, or let them in again; the address is kept meanwhile."""
+        """Refuse all clients and close their connections, or accept them again; the port stays bound."""
         self._is_available = available
         if not available:
             for connection in tuple(self._connections):
                 connection.close()
 
     def suspend(self) -> None:
-        """Let those who come wait until :meth:`resume`: they are not turned away."""
+        """Leave new connections in the backlog until :meth:`resume`."""
         self._accepts = trio.Event()
 
     def resume(self) -> None:
-        """Accept those who wait, and whoever comes."""
+        """Accept the connections that wait, and new ones."""
         self._accepts.set()
 
     async def cut_off(self) -> None:
@@ -176,9 +183,9 @@ class Listener:
         self._listening.close()
 
     async def finish(self) -> None:
-        """Close each connection as soon as its replies have left, and return when all are gone.
+        """Close each connection as soon as its responses have left, and return when all are closed.
 
-        Requests that have arrived are still answered; one that waits for other clients would wait for ever, and is not.
+        Requests that have arrived are still answered, except those that wait for other clients.
         """
         while self._connections:
             self._all_gone = trio.Event()

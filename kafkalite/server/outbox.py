@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections import deque
 from collections.abc import Iterable
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from kafkalite_storage.segment.segment import FetchSlice
-from kafkalite_wire.schema import Buffer, Payload
+from kafkalite_wire.payloads import StoredPayload, is_stored
+
+if TYPE_CHECKING:
+    from kafkalite.server.transport import Transport
+    from kafkalite_wire.schema import Buffer, Payload
 
 _MOST_BUFFERS: Final = 64
 _SMALL_PIECE: Final = 32 * 1024
-_MSG_MORE: Final = getattr(socket, "MSG_MORE", 0)
 
 
 class Outbox:
-    """Bytes in the order in which they leave; a socket that takes no more leaves the rest here.
+    """Bytes in the order in which they leave; what the transport does not take stays here.
 
     A large piece of the log goes from its file to the socket inside the kernel. A small one is read first, so that it
     leaves in one system call with what surrounds it.
     """
 
-    __slots__ = ("_pieces", "_sent", "_socket")
+    __slots__ = ("_pieces", "_sent", "_transport")
 
-    def __init__(self, connected: socket.socket) -> None:
-        self._socket = connected
-        self._pieces: deque[Buffer | FetchSlice] = deque()
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._pieces: deque[Buffer | StoredPayload] = deque()
         self._sent = 0  # bytes of the first piece that have left
 
     def __bool__(self) -> bool:
         return bool(self._pieces)
 
     def put(self, parts: Iterable[Payload]) -> None:
-        """Add the parts of one reply."""
+        """Add the parts of one response."""
         for part in parts:
-            if isinstance(part, FetchSlice):
-                self._pieces.append(part if len(part) > _SMALL_PIECE and _has_descriptor(part) else part.read())
+            if is_stored(part):
+                stored = cast("StoredPayload", part)
+                is_sent_from_file = len(stored) > _SMALL_PIECE and stored.has_descriptor
+                self._pieces.append(stored if is_sent_from_file else stored.read())
             else:
                 self._pieces.append(cast("Buffer", part))
 
@@ -47,45 +49,39 @@ class Outbox:
         self._sent = 0
 
     def flush(self) -> bool:
-        """Send what the socket takes now; True when nothing is left.
+        """Send what the transport takes now. Return True when nothing is left.
 
         Raises OSError when the connection is broken.
         """
         try:
             while self._pieces:
                 first = self._pieces[0]
-                if isinstance(first, FetchSlice):
-                    self._send_slice(first)
+                if is_stored(first):
+                    self._send_stored(cast("StoredPayload", first))
                 else:
-                    self._send_buffers(first)
+                    self._send_buffers(cast("Buffer", first))
         except (BlockingIOError, InterruptedError):
             return False
         return True
 
     def _send_buffers(self, first: Buffer) -> None:
-        if len(self._pieces) == 1 and not self._sent:
-            self._forget(self._socket.send(first))
-            return
         buffers: list[Buffer] = []
         more = False
         for piece in self._pieces:
-            if isinstance(piece, FetchSlice):
+            if is_stored(piece):
                 more = True
                 break
-            buffers.append(piece)
+            buffers.append(cast("Buffer", piece))
             if len(buffers) == _MOST_BUFFERS:
                 break
         if self._sent:
             buffers[0] = memoryview(first)[self._sent :]
-        self._forget(self._socket.sendmsg(buffers, (), _MSG_MORE if more else 0))
+        self._forget(self._transport.send(buffers, more=more))
 
-    def _send_slice(self, piece: FetchSlice) -> None:
-        assert piece.file is not None
-        sent = os.sendfile(
-            self._socket.fileno(), piece.file.fileno(), piece.position + self._sent, len(piece) - self._sent
-        )
+    def _send_stored(self, piece: StoredPayload) -> None:
+        sent = piece.send_to(self._transport, self._sent)
         if sent == 0:
-            # The file is shorter than it was: the reply can no longer be what its length said.
+            # The file is shorter than it was: the length that the response states can no longer be kept.
             raise ConnectionAbortedError("a piece of the log disappeared while it was being sent")
         self._forget(sent)
 
@@ -94,10 +90,3 @@ class Outbox:
         while self._pieces and sent >= len(self._pieces[0]):
             sent -= len(self._pieces.popleft())
         self._sent = sent
-
-
-def _has_descriptor(piece: FetchSlice) -> bool:
-    try:
-        return piece.file is not None and piece.file.fileno() >= 0
-    except OSError:
-        return False  # a log in memory

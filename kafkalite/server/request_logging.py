@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Final
 from kafkalite.controls.request_log.json_lines import line_of
 from kafkalite.controls.request_log.log import Bounds, LoggedCall, RequestLog
 from kafkalite.errors import StartError
-from kafkalite_storage.segment.segment import FetchSlice
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from kafkalite.node import Node
     from kafkalite.requests.interceptors import InterceptorChain
-    from kafkalite_wire.schema import Payload
 
 log = getLogger("kafkalite.requests")
 
@@ -35,19 +33,9 @@ def request_log(
         now=lambda: node().now(),
         wall_ms=lambda: node().wall_ms(),
         topic_names=lambda: {topic_id: topic.name for topic_id, topic in node().storage.topics_by_id.items()},
-        beginning_of=beginning_of,
         bounds=bounds,
         on_change=on_change,
     )
-
-
-def beginning_of(payload: Payload, size: int) -> bytes:
-    """Read the first bytes of records in a response, which may still lie in a file; none where it cannot be read."""
-    if not isinstance(payload, FetchSlice):
-        return bytes(memoryview(payload)[:size])  # type: ignore[arg-type]  # what is no piece of a file is a buffer
-    with suppress(OSError):
-        return FetchSlice(payload.file, payload.position, min(size, payload.size)).read()
-    return b""
 
 
 class RequestLogFile:

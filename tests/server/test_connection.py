@@ -18,6 +18,8 @@ from kafkalite.requests.context import RequestContext
 from kafkalite.requests.crash_guard import CrashGuard
 from kafkalite.requests.response_handle import ResponseHandle
 from kafkalite.server.connection import SMALL_BUFFER, Connection
+from kafkalite.server.connection_errors import ConnectionErrors
+from kafkalite.server.transport import PlainTransport
 from kafkalite_wire.apis import APIS, ApiKey
 
 MOST_BYTES = 4_000_000
@@ -78,12 +80,13 @@ class Pair:
 
 async def connect(server: Server, nursery: trio.Nursery, deadlines: TimerQueue | None = None) -> Pair:
     ours, theirs = socket.socketpair()
-    ours.setblocking(False)
+    timers = deadlines or TimerQueue()
     connection = Connection(
-        ours,
+        PlainTransport(ours),
         server,
-        deadlines or TimerQueue(),
+        timers,
         crash_guard=CrashGuard(),
+        errors=ConnectionErrors(timers),
         most_bytes=MOST_BYTES,
         nursery=nursery,
         started_at=0.0,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kafkalite.server.outbox import Outbox
+from kafkalite.server.transport import PlainTransport
 from kafkalite_storage.files.filesystem import OsFileSystem
 from kafkalite_storage.files.memory_filesystem import MemoryFile
 from kafkalite_storage.segment.segment import FetchSlice
@@ -50,7 +51,7 @@ def test_pieces_of_a_file_leave_between_buffers(
     pair: tuple[socket.socket, socket.socket], path: str, content: bytes
 ) -> None:
     ours, theirs = pair
-    outbox = Outbox(ours)
+    outbox = Outbox(PlainTransport(ours))
     file = OsFileSystem().open(path)
     large = FetchSlice(file, 1000, 2_000_000)
     small = FetchSlice(file, 5, 300)
@@ -64,7 +65,7 @@ def test_pieces_of_a_file_leave_between_buffers(
 
 def test_more_buffers_than_one_call_takes(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
-    outbox = Outbox(ours)
+    outbox = Outbox(PlainTransport(ours))
     pieces = [bytes([i % 256]) * (i % 5) for i in range(1000)]
     outbox.put(pieces)
     expected = b"".join(pieces)
@@ -76,7 +77,7 @@ def test_a_piece_outlives_the_deletion_of_its_file(
     pair: tuple[socket.socket, socket.socket], path: str, content: bytes
 ) -> None:
     ours, theirs = pair
-    outbox = Outbox(ours)
+    outbox = Outbox(PlainTransport(ours))
     outbox.put([FetchSlice(OsFileSystem().open(path), 0, LARGE)])
     Path(path).unlink()
     assert drain(outbox, theirs, LARGE) == content
@@ -86,7 +87,7 @@ def test_a_file_that_has_become_too_short_ends_the_connection(
     pair: tuple[socket.socket, socket.socket], path: str
 ) -> None:
     ours, theirs = pair
-    outbox = Outbox(ours)
+    outbox = Outbox(PlainTransport(ours))
     outbox.put([FetchSlice(OsFileSystem().open(path), 0, LARGE)])
     os.truncate(path, 100_000)
     with pytest.raises(ConnectionAbortedError):
@@ -95,7 +96,7 @@ def test_a_file_that_has_become_too_short_ends_the_connection(
 
 def test_a_cleared_outbox_sends_nothing(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
-    outbox = Outbox(ours)
+    outbox = Outbox(PlainTransport(ours))
     outbox.put([b"never"])
     outbox.clear()
     assert outbox.flush()
@@ -105,7 +106,7 @@ def test_a_cleared_outbox_sends_nothing(pair: tuple[socket.socket, socket.socket
 
 def test_a_large_piece_of_a_log_in_memory_leaves_too(pair: tuple[socket.socket, socket.socket], content: bytes) -> None:
     ours, theirs = pair
-    outbox = Outbox(ours)
+    outbox = Outbox(PlainTransport(ours))
     outbox.put([b"head", FetchSlice(MemoryFile(content), 1000, 2_000_000), b"tail"])
     expected = b"head" + content[1000:2_001_000] + b"tail"
     assert drain(outbox, theirs, len(expected)) == expected

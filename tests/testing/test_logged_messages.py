@@ -17,7 +17,6 @@ from kafkalite.controls.request_log.json_lines import line_of
 from kafkalite.controls.request_log.keeping import keep_response
 from kafkalite.controls.request_log.log import Bounds, RequestLog
 from kafkalite.requests.context import ConnectionInfo, RequestContext
-from kafkalite.server.request_logging import beginning_of
 from kafkalite_storage.segment.segment import FetchSlice
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode
@@ -39,7 +38,6 @@ def log(**bounds: int) -> RequestLog:
         now=lambda: 1.5,
         wall_ms=lambda: 1_700_000_000_123,
         topic_names=lambda: {b"i" * 16: "by-id"},
-        beginning_of=beginning_of,
         bounds=Bounds(**bounds),
     )
 
@@ -152,7 +150,7 @@ def test_a_file_that_cannot_be_read_takes_its_records_with_it_and_nothing_else()
         records=FetchSlice(Broken(), 0, 100),  # type: ignore[arg-type]  # all that is asked of it
     )
     response = FetchResponse(responses=(FetchableTopicResponse(topic="t", partitions=(data,)),))
-    kept = keep_response(APIS[ApiKey.FETCH], 4, response, 1000, beginning_of)
+    kept = keep_response(APIS[ApiKey.FETCH], 4, response, 1000)
     read = kept.decoded(FetchResponse, 4)
     assert read is not None
     assert (read.responses[0].partitions[0].high_watermark, len(read.responses[0].partitions[0].records or b"")) == (

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.requests.parts.part import Part
+from kafkalite_wire.payloads import read_payload
 
 if TYPE_CHECKING:
     from kafkalite.requests.parts.part import Chosen
-    from kafkalite_wire.schema import Buffer, Payload
+    from kafkalite_wire.schema import Payload
 
 _CRC: Final = slice(17, 21)
 """Where the checksum of a batch is, behind its offset, length, leader epoch and magic."""
-
-
-class _PieceOfFile(Protocol):
-    def read(self) -> bytes: ...
 
 
 def corrupted(response: Any, chosen: Chosen) -> tuple[list[Part], Any]:
@@ -38,7 +35,6 @@ def corrupted(response: Any, chosen: Chosen) -> tuple[list[Part], Any]:
 
 
 def _with_wrong_crc(records: Payload) -> bytes:
-    is_buffer = isinstance(records, bytes | bytearray | memoryview)
-    copied = bytearray(cast("Buffer", records) if is_buffer else cast("_PieceOfFile", records).read())
+    copied = bytearray(read_payload(records))
     copied[_CRC] = bytes(byte ^ 0xFF for byte in copied[_CRC])
     return bytes(copied)

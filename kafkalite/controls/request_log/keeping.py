@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from kafkalite_wire.codec import decode, encode_parts
 from kafkalite_wire.headers import read_request_header
+from kafkalite_wire.payloads import read_payload
 from kafkalite_wire.schema import Payload, fields_of
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from kafkalite_wire.apis import Api
 
 T = TypeVar("T")
-
-BeginningOf = Callable[[Payload, int], bytes]
-"""Reads the first bytes of a payload: at most so many, and fewer where they cannot be had any more."""
 
 HOLDS_SECRETS: Final = frozenset((36, 38, 39, 40, 41, 51))
 """The APIs whose messages are never kept, for they hold passwords, salts or tokens.
@@ -77,34 +75,37 @@ def keep_request(request: object, context: RequestContext, most_records: int) ->
     if size <= most_records:
         return Kept(size, (bytes(frame),), start)
     head = bytearray(frame[:start])
-    return _kept(encode_parts(request, context.api_version, head), most_records, _beginning_of_buffer, start)
+    return _kept(encode_parts(request, context.api_version, head), most_records, start)
 
 
-def keep_response(api: Api, version: int, response: object, most_records: int, beginning_of: BeginningOf) -> Kept:
+def keep_response(api: Api, version: int, response: object, most_records: int) -> Kept:
     """Keep a response, without its header and with at most so many bytes of its records."""
     parts = encode_parts(response, version, bytearray())
     if api.key in HOLDS_SECRETS:
         return Kept(sum(map(len, parts)))
-    return _kept(parts, most_records, beginning_of)
+    return _kept(parts, most_records)
 
 
-def _kept(parts: list[Payload], most_records: int, beginning_of: BeginningOf, start: int = 0) -> Kept:
+def _kept(parts: list[Payload], most_records: int, start: int = 0) -> Kept:
     # What surrounds records and the records themselves take turns.
     left, kept = most_records, list[bytes]()
     for index, part in enumerate(parts):
         if index % 2:
-            kept.append(beginning_of(part, min(left, len(part))))
+            kept.append(_beginning_of(part, min(left, len(part))))
             left -= len(kept[-1])
         else:
-            kept.append(_beginning_of_buffer(part, len(part)))
+            kept.append(_beginning_of(part, len(part)))
     sizes = [len(part) for part in parts]
     if all(len(part) == size for part, size in zip(kept, sizes, strict=True)):
         return Kept(sum(sizes), (b"".join(kept),), start)
     return Kept(sum(sizes), tuple(kept), start, tuple(sizes[1::2]))
 
 
-def _beginning_of_buffer(part: Payload, size: int) -> bytes:
-    return bytes(memoryview(part)[:size])  # type: ignore[arg-type]  # every payload of a request is a buffer
+def _beginning_of(part: Payload, size: int) -> bytes:
+    try:
+        return read_payload(part, size)
+    except OSError:
+        return b""  # the file cannot be read any more
 
 
 def _cut(struct: object, lengths: Iterator[int]) -> None:

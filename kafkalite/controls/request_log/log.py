@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from kafkalite.controls.request_log.exchange import End, Exchange, Outcome
-from kafkalite.controls.request_log.keeping import BeginningOf, Kept, keep_request, keep_response
+from kafkalite.controls.request_log.keeping import Kept, keep_request, keep_response
 from kafkalite.requests.context import MalformedFrame, RequestContext
 from kafkalite.requests.interceptors import Interceptor, Stage
 from kafkalite_wire.apis import ApiKey
@@ -47,7 +47,7 @@ class RequestLog(Interceptor):
     """What was asked, by whom, and the answers: the newest calls within the bounds.
 
     ``now`` tells monotonic seconds and ``wall_ms`` milliseconds since 1970; ``topic_names`` gives the names of topics
-    by their ids; ``beginning_of`` reads pieces of files. ``on_change`` is called with each call when it comes, and
+    by their ids. ``on_change`` is called with each call when it comes, and
     again when it has ended.
     """
 
@@ -59,14 +59,12 @@ class RequestLog(Interceptor):
         now: Callable[[], float],
         wall_ms: Callable[[], int],
         topic_names: Callable[[], Mapping[bytes, str]],
-        beginning_of: BeginningOf,
         bounds: Bounds | None = None,
         on_change: Callable[[LoggedCall], None] | None = None,
     ) -> None:
         self._now = now
         self._wall_ms = wall_ms
         self._ask_topic_names = topic_names
-        self._beginning_of = beginning_of
         self._on_change = on_change
         self._calls: deque[LoggedCall] = deque()
         self._connections: WeakKeyDictionary[object, int] = WeakKeyDictionary()
@@ -134,9 +132,7 @@ class RequestLog(Interceptor):
         """Note how a call ended, at once: what a response borrows is not there for long."""
         kept = None
         if response is not None and logged.api is not None:
-            kept = keep_response(
-                logged.api, logged.api_version, response, self.bounds.records_bytes, self._beginning_of
-            )
+            kept = keep_response(logged.api, logged.api_version, response, self.bounds.records_bytes)
         logged.end = End(outcome, self._now(), kept, reason)
         if logged.is_kept and kept is not None:
             self._grown(kept.kept_size)

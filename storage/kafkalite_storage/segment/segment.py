@@ -10,6 +10,7 @@ from kafkalite_storage.files.handle_cache import OpenFiles
 from kafkalite_storage.segment.indexes import OFFSET_ENTRY_SIZE, TIME_ENTRY_SIZE
 from kafkalite_storage.segment.scan import iter_headers
 from kafkalite_storage.segment.segment_lookups import SegmentLookups
+from kafkalite_wire.payloads import FileSender
 from kafkalite_wire.records import HEADER_SIZE, NO_TIMESTAMP, BatchHeader, Buffer, read_header
 
 LARGEST_RELATIVE_OFFSET: Final = 0x7FFF_FFFF
@@ -29,9 +30,23 @@ class FetchSlice:
     def __len__(self) -> int:
         return self.size
 
-    def read(self) -> bytes:
-        """Return the bytes."""
-        return self.file.read_at(self.position, self.size) if self.file is not None else b""
+    @property
+    def has_descriptor(self) -> bool:
+        """Whether the file is one of the operating system, not one in memory."""
+        try:
+            return self.file is not None and self.file.fileno() >= 0
+        except OSError:
+            return False
+
+    def read(self, size: int | None = None) -> bytes:
+        """Return the bytes, or the first `size` of them."""
+        wanted = self.size if size is None else min(size, self.size)
+        return self.file.read_at(self.position, wanted) if self.file is not None else b""
+
+    def send_to(self, sender: FileSender, start: int) -> int:
+        """Send the bytes from `start` on, as many as are taken now. Return how many."""
+        assert self.file is not None
+        return sender.send_file(self.file.fileno(), self.position + start, self.size - start)
 
 
 NOTHING: Final = FetchSlice(None, 0, 0)

@@ -61,11 +61,11 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.made pyproject.toml
-	$(PIP) install --quiet --editable .
+	$(PIP) install --quiet --editable '.[cli]'
 	@touch $@
 
 $(VENV)/.installed-demo: $(VENV)/.made pyproject.toml
-	$(PIP) install --quiet --editable '.[demo]'
+	$(PIP) install --quiet --editable '.[cli,demo]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-dev: $(VENV)/.made pyproject.toml

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
+from kafkalite.testing import run as start
+from kafkalite.tools.cli.commands import kafkalite
 from kafkalite.tools.cli.progress import progress
 
 Run = Callable[..., Result]
@@ -128,10 +130,38 @@ def test_a_record_that_is_too_large_is_exit_code_1(run: Run) -> None:
     assert read(run, "small") == ["x"]
 
 
+def test_a_topic_that_does_not_exist_is_created_by_the_broker(run: Run, told: Told) -> None:
+    result = run("records", "produce", "brand-new", input="a\nb\n")
+    assert (result.exit_code, result.stdout) == (0, "2 records written to brand-new.\n")
+    assert result.stderr == "Topic brand-new did not exist; the broker has created it.\n"
+    assert read(run, "brand-new") == ["a", "b"]
+    assert told("records", "produce", "brand-new", input="c\n")["created"] is False
+
+
+def test_where_the_broker_creates_no_topics_producing_to_a_new_one_is_not_found() -> None:
+    with start({"auto.create.topics.enable": False}) as kafka:
+        arguments = ["records", "produce", "no-such", "-b", kafka.bootstrap, "--timeout", "1"]
+        result = CliRunner().invoke(kafkalite, arguments, input="x\n")
+    assert result.exit_code == 4
+    assert "there is no topic 'no-such'" in result.stderr
+    assert "The broker does not create topics by itself." in result.stderr
+
+
+@pytest.mark.parametrize("error", ["FENCED_LEADER_EPOCH", "KAFKA_STORAGE_ERROR"])
+@pytest.mark.parametrize("follow", [False, True])
+def test_reading_what_is_refused_for_ever_ends_with_what_the_broker_answers(error: str, follow: bool) -> None:
+    with start(topics={"orders": 1}) as kafka:
+        kafka.produce("orders", "apple")
+        with kafka.faults.error("Fetch", error):
+            arguments = ["records", "consume", "orders", "-b", kafka.bootstrap, "--timeout", "1"]
+            result = CliRunner().invoke(kafkalite, arguments + ["--follow"] * follow)
+    assert result.exit_code == 1
+    assert f"orders-0 cannot be read at offset 0: {error}" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "lines", "status", "message"),
     [
-        (["produce", "no-such"], "x\n", 4, "there is no topic 'no-such'"),
         (["produce", "here", "-p", "9"], "x\n", 4, "topic 'here' has no partition 9"),
         (["produce", "here", "--json-lines"], "{}", 1, "neither a key nor a value"),
         (["produce", "here", "--json-lines"], '{"value": 1}\n[]\n', 2, "line 2: not a JSON object"),

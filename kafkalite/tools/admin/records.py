@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from importlib import import_module
 from threading import Condition
 from typing import Any, Final
 
+from kafkalite.client.questions import fetch_error
 from kafkalite.tools.admin.access import Access, connect
 from kafkalite.tools.admin.failures import AdminError, Why, name_of, refused, translated
 from kafkalite.tools.admin.groups import TopicPartition, places_of
@@ -21,13 +23,15 @@ _POLL_MS: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Produced:
-    """What became of the records; `errors` counts those that were refused, by reason."""
+    """The outcome for the records; `errors` counts those that were refused, by reason."""
 
     topic: str
     records: int
     partitions: Mapping[int, int]
-    """How many records each partition got."""
+    """The number of records in each partition."""
     errors: Mapping[str, int]
+    created: bool = False
+    """Whether the topic did not exist before."""
 
 
 def produce(
@@ -38,9 +42,8 @@ def produce(
     acks: str = "all",
     compression: str | None = None,
 ) -> Produced:
-    """Write records to a topic that exists, and wait until all are answered."""
-    with connect(access) as admin:
-        count = partition_counts(admin, [topic])[topic]
+    """Write records to a topic and wait until all are acknowledged; the broker may create the topic."""
+    missing = _missing(access, topic)
     kafka = import_module("kafka")
     answers = _Answers()
     with translated("producing", access.address):
@@ -50,11 +53,12 @@ def produce(
             enable_idempotence=acks == "all",
             compression_type=compression,
             linger_ms=5,
-            allow_auto_create_topics=False,
+            allow_auto_create_topics=True,
             max_block_ms=round(access.timeout * 1000),
             delivery_timeout_ms=round(access.timeout * 1000) + 1000,
         )
         try:
+            count = _partition_count(producer, topic, missing)
             for record in records:
                 _check(topic, record, count)
                 sent = producer.send(
@@ -73,7 +77,36 @@ def produce(
     if unanswered:
         raise AdminError(Why.UNREACHABLE, f"{unanswered} records were not answered by {access.address} in time")
     partitions = dict(sorted(answers.taken.items()))
-    return Produced(topic=topic, records=answers.taken.total(), partitions=partitions, errors=dict(answers.errors))
+    return Produced(
+        topic=topic,
+        records=answers.taken.total(),
+        partitions=partitions,
+        errors=dict(answers.errors),
+        created=missing is not None,
+    )
+
+
+def _missing(access: Access, topic: str) -> AdminError | None:
+    """Return the error of a topic that does not exist, or None."""
+    with connect(access) as admin:
+        try:
+            partition_counts(admin, [topic])
+        except AdminError as error:
+            if error.why is Why.NOT_FOUND:
+                return error
+            raise
+    return None
+
+
+def _partition_count(producer: Any, topic: str, missing: AdminError | None) -> int:
+    """Return the number of partitions, for which the producer asks so that the broker may create the topic."""
+    try:
+        return len(producer.partitions_for(topic))
+    except import_module("kafka.errors").KafkaTimeoutError:
+        if missing is None:
+            raise
+        missing.hint = f"{missing.hint}\nThe broker does not create topics by itself.".strip()
+        raise missing from None
 
 
 def _check(topic: str, record: NewRecord, count: int) -> None:
@@ -84,7 +117,7 @@ def _check(topic: str, record: NewRecord, count: int) -> None:
 
 
 class _Answers:
-    """Counts what has become of records, from the producer's own thread."""
+    """Count the outcomes of records, which the producer's own thread reports."""
 
     def __init__(self) -> None:
         self.taken: Counter[int] = Counter()
@@ -93,13 +126,13 @@ class _Answers:
         self._changed = Condition()
 
     def expect(self, sent: Any) -> None:
-        """Wait for one more answer."""
+        """Expect one more answer."""
         self._expected += 1
         sent.add_callback(self._written)
         sent.add_errback(self._failed)
 
     def wait(self, *, patience: float) -> int:
-        """Wait for the rest, as long as an answer comes every so many seconds; tells how many are missing."""
+        """Wait for all answers, and at most so many seconds for each; return the number that is missing."""
         with self._changed:
             while (missing := self._expected - self._answered()) and self._changed.wait(patience):
                 pass
@@ -122,7 +155,7 @@ class _Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What is to be read: from where, in which partitions (None: all), until where (None: for ever)."""
+    """What to read: in which partitions (None: all), from where and until where (None: without end)."""
 
     topic: str
     partitions: tuple[int, ...] | None = None
@@ -136,8 +169,10 @@ def consume(
 ) -> Generator[StoredRecord]:
     """Read records without a group; in the order of offsets within a partition, in none between partitions.
 
-    Ends where each partition ended when it began, or at the place that `until` means. `on_start` is told how many
-    offsets lie ahead, None if that is not known. Close the iterator to let go of the connection.
+    Ends at the end that each partition had at the start, or at `until`. Calls `on_start` with the number of offsets to
+    read, or None if it has no end. Close the iterator to close the connection.
+
+    Raises AdminError with the broker's error code where it refuses to serve a partition for `access.timeout` seconds.
     """
     with connect(access) as admin:
         keys = _partitions(admin, reading)
@@ -160,8 +195,15 @@ def consume(
             consumer.assign(sorted(left))
             for partition in left:
                 consumer.seek(partition, starts[tuple(partition)])
+            silent_since = time.monotonic()
             while left:
-                for partition, rows in consumer.poll(timeout_ms=_POLL_MS).items():
+                found = consumer.poll(timeout_ms=_POLL_MS)
+                if found:
+                    silent_since = time.monotonic()
+                elif time.monotonic() - silent_since > access.timeout:
+                    _check_served(access, {tuple(each): consumer.position(each) for each in left}, endless=ends is None)
+                    silent_since = time.monotonic()
+                for partition, rows in found.items():
                     end = None if ends is None else ends[tuple(partition)]
                     yield from (_stored(row) for row in rows if end is None or row.offset < end)
                 if ends is not None:
@@ -172,10 +214,23 @@ def consume(
             consumer.close(autocommit=False)
 
 
+def _check_served(access: Access, positions: Mapping[TopicPartition, int], *, endless: bool) -> None:
+    """Find out why no record comes: kafka-python asks again for ever after most errors, and reports none of them."""
+    first = access.bootstrap[0]
+    for (topic, number), offset in sorted(positions.items()):
+        where = f"{topic}-{number} cannot be read at offset {offset}"
+        if "security_protocol" not in access.settings:
+            code = fetch_error((first.host, first.port), topic, number, offset, timeout=access.timeout)
+            if code:
+                raise refused(where, code)
+        if not endless:
+            raise AdminError(Why.UNREACHABLE, f"{where}: no record came for {access.timeout:g} s")
+
+
 def delete_records(
     access: Access, topic: str, partitions: tuple[int, ...] | None, before: Position, *, dry_run: bool = False
 ) -> dict[int, tuple[int, int]]:
-    """Delete the records before a position; tells the first offset of each partition, before and after."""
+    """Delete the records before a position; return the first offset of each partition before and after."""
     with connect(access) as admin:
         keys = _partitions(admin, Reading(topic=topic, partitions=partitions))
         earliest = offsets_at(admin, keys, "earliest")

@@ -17,7 +17,7 @@ from kafkalite.tools.admin.record_text import FIELDS, NewRecord, StoredRecord, f
 from kafkalite.tools.cli.broker_options import AdminCommand, as_json_option, with_access
 from kafkalite.tools.cli.completion import complete_topics
 from kafkalite.tools.cli.positions import read_position
-from kafkalite.tools.cli.printing import print_json, print_table
+from kafkalite.tools.cli.printing import note, print_json, print_table
 from kafkalite.tools.cli.progress import progress, someone_watches
 
 _VALUES = "{value}\\n"
@@ -52,8 +52,10 @@ def produce(
 ) -> None:
     """Write each line of FILE (standard input by default) as a record.
 
+    A broker with auto.create.topics.enable creates a topic that does not exist.
+
     A JSON object may have value, key, headers, partition and timestamp (ms); value_base64 and key_base64 hold bytes
-    that are no text, and null is null. --partition wins over what a line says. --json prints what was written.
+    that are not text. --partition wins over the partition of a line. --json prints a summary.
 
     The exit code is 1 if the broker refused a record.
     """
@@ -71,6 +73,8 @@ def produce(
         print_json(outcome)
     else:
         count = outcome.records
+        if outcome.created:
+            note(f"Topic {topic} did not exist; the broker has created it.")
         click.echo(f"{count} record{'' if count == 1 else 's'} written to {topic}.")
         for reason, number in outcome.errors.items():
             click.echo(f"{number} refused: {reason}", err=True)

@@ -11,8 +11,8 @@ from typing import Final, Protocol
 from benchmarks import programs
 from benchmarks.processes import output_of
 from kafkalite_conformance.broker import free_port
-from kafkalite_conformance.leash import LeashedProcess
 from kafkalite_conformance.reference_broker import DEFAULT_JVM_FLAGS, KAFKA_VERSION, Kafka, kafka_jars
+from kafkalite_conformance.server_process import ServerProcess
 
 KAFKA_PROPERTIES: Final = {"group.initial.rebalance.delay.ms": "3000"}
 """Kafka's own default, which the conformance suite's properties change."""
@@ -58,7 +58,7 @@ class PlainServer:
         log_file.parent.mkdir(parents=True, exist_ok=True)
         self._bootstrap = bootstrap
         with log_file.open("ab") as log:
-            self._process = LeashedProcess(command, stdout=log, stderr=log)
+            self._process = ServerProcess(command, stdout=log, stderr=log)
 
     @property
     def bootstrap(self) -> str:

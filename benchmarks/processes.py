@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from kafkalite_conformance.leash import LeashedProcess
+from kafkalite_conformance.server_process import ServerProcess
 
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _SETTLED_WITHIN: Final = 0.01
@@ -26,7 +26,7 @@ def run_client(command: Sequence[str], *, timeout: float) -> str:
     RunFailedError if it ends with an error or is still running after `timeout` seconds; it is then killed.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        process = LeashedProcess(command, stdout=output, stderr=errors)
+        process = ServerProcess(command, stdout=output, stderr=errors)
         deadline = time.monotonic() + timeout
         try:
             while (status := process.exit_status) is None and time.monotonic() < deadline:

@@ -11,7 +11,7 @@ from typing import Final
 
 from benchmarks.processes import RunFailedError, peak_megabytes
 from benchmarks.stand_ins.stand_in import StandIn, wait_until_ready
-from kafkalite_conformance.leash import LeashedProcess
+from kafkalite_conformance.server_process import ServerProcess
 
 SUITE: Final = Path(__file__).parent / "suite"
 _WITHIN_S: Final = 900
@@ -78,7 +78,7 @@ def _tested(where: str, folder: Path, *, start_s: float, pid: int | None) -> Run
     # Nothing but pytest: what other plugins of this environment cost is not the stand-ins' doing.
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     with output.open("wb") as log:
-        process = LeashedProcess(command, stdout=log, stderr=log, environment=environment, folder=folder)
+        process = ServerProcess(command, stdout=log, stderr=log, environment=environment, folder=folder)
         try:
             session_s = _until_over(process, times)
             ended = process.exit_status is not None
@@ -101,7 +101,7 @@ def _tested(where: str, folder: Path, *, start_s: float, pid: int | None) -> Run
     )
 
 
-def _until_over(process: LeashedProcess, times: Path) -> float:
+def _until_over(process: ServerProcess, times: Path) -> float:
     """Wait for the end of pytest, but not for ever once its tests have ended; tell the seconds that it took."""
     before, told = time.monotonic(), None
     while process.exit_status is None and (now := time.monotonic()) - before < _WITHIN_S:

@@ -8,9 +8,9 @@ from typing import Final
 
 from benchmarks.storage.bench import Bench, settle
 from benchmarks.storage.lines import Line, median
+from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.files.filesystem import OsFileSystem
 from kafkalite_storage.log.log import PartitionLog
-from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_wire.records import Record, build_batch, check_produced
 
 _RECORD: Final = 1024

@@ -12,10 +12,10 @@ from typing import Final
 from benchmarks.storage.appending import NOW_MS, batch_of
 from benchmarks.storage.bench import Bench, settle
 from benchmarks.storage.lines import Line, median
-from kafkalite_conformance.leash import LeashedProcess
+from kafkalite_conformance.server_process import ServerProcess
+from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.files.filesystem import OsFileSystem
 from kafkalite_storage.log.log import PartitionLog
-from kafkalite_storage.configs.log_config import LogConfig
 
 _RECORDS: Final = 15
 """Of 1 KiB in a batch: the 16 KB that producers fill by default."""
@@ -125,7 +125,7 @@ def _socket_sink() -> Generator[int]:
     """Give a connection to a process that has the kernel throw away what arrives (MSG_TRUNC)."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         listening.settimeout(20)
-        process = LeashedProcess([sys.executable, "-c", _DISCARD, str(listening.getsockname()[1])])
+        process = ServerProcess([sys.executable, "-c", _DISCARD, str(listening.getsockname()[1])])
         try:
             connection, _ = listening.accept()
             with closing(connection):

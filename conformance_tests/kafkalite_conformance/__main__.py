@@ -33,7 +33,7 @@ def prepare() -> int:
     """Fetch and build what the suite needs, so that a run needs no network; return 1 if something is missing."""
     from kafkalite_conformance.drivers.catalogue import CLIENTS
     from kafkalite_conformance.reference_broker import class_data_archive
-    from kafkalite_conformance.stage import is_available
+    from kafkalite_conformance.scenario import is_available
 
     class_data_archive()
     missing = {name: reason for name in CLIENTS if (reason := is_available(name)) is not None}

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from kafkalite_conformance.stage import is_available
+from kafkalite_conformance.scenario import is_available
 
 
-def company(names: list[str]) -> list[str]:
+def available_clients(names: list[str]) -> list[str]:
     """Return those of the clients that can run here; skip where most cannot, and fail in CI where any cannot."""
     missing = {name: reason for name in names if (reason := is_available(name)) is not None}
     if missing and os.environ.get("CI") == "true":

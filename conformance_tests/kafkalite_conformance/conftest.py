@@ -14,7 +14,7 @@ from kafkalite_conformance.broker import Broker, BrokerStarter
 from kafkalite_conformance.drivers.catalogue import CLIENTS
 from kafkalite_conformance.raw import RawConnection
 from kafkalite_conformance.raw_group import RawMember
-from kafkalite_conformance.stage import DriverPool, Stage, is_available
+from kafkalite_conformance.scenario import DriverPool, Scenario, is_available
 from kafkalite_conformance.starters import starter_named
 from kafkalite_conformance.support_table import SupportTable
 
@@ -180,9 +180,9 @@ def warm_up(connection: RawConnection) -> None:
 
 
 @pytest.fixture
-def stage(pool: DriverPool) -> Generator[Stage]:
+def scenario(pool: DriverPool) -> Generator[Scenario]:
     """Set one scenario's stage on the session's broker."""
-    scene = Stage(pool)
+    scene = Scenario(pool)
     yield scene
     scene.clear()
 
@@ -196,10 +196,10 @@ def own_broker(starter: BrokerStarter, tmp_path: Path) -> Generator[Broker]:
 
 
 @pytest.fixture
-def own_stage(own_broker: Broker) -> Generator[Stage]:
+def own_scenario(own_broker: Broker) -> Generator[Scenario]:
     """Set a stage on the scenario's own broker."""
     pool = DriverPool(own_broker.bootstrap, spares=False)
-    scene = Stage(pool)
+    scene = Scenario(pool)
     yield scene
     scene.clear()
     pool.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from kafkalite_conformance.broker import free_port, wait_until_ready
-from kafkalite_conformance.leash import LeashedProcess
+from kafkalite_conformance.server_process import ServerProcess
 
 _READY_LINE: Final = re.compile(rb"listening on (127\.0\.0\.1:\d+)")
 
@@ -45,7 +45,7 @@ class Kafkalite:
         """Start on the same data and the same port, and wait until it is ready."""
         self._process, self.bootstrap = self._spawn(self.bootstrap)
 
-    def _spawn(self, listen: str) -> tuple[LeashedProcess, str]:
+    def _spawn(self, listen: str) -> tuple[ServerProcess, str]:
         self._data_dir.mkdir(parents=True, exist_ok=True)
         command = [
             sys.executable,
@@ -60,7 +60,7 @@ class Kafkalite:
         for name, value in self._settings.items():
             command += ["--set", f"{name}={value}"]
         with self.log_file.open("ab") as log:
-            process = LeashedProcess(
+            process = ServerProcess(
                 command, stdout=subprocess.PIPE, stderr=log, environment={**os.environ, "PYTHONUNBUFFERED": "1"}
             )
         printed = b""
@@ -79,7 +79,7 @@ class Kafkalite:
         return process, bootstrap
 
 
-def _drain(process: LeashedProcess) -> None:
+def _drain(process: ServerProcess) -> None:
     """Read on, so that a full pipe never stops the broker."""
     try:
         for _ in process.stdout:

@@ -17,7 +17,7 @@ from typing import Final
 from kafkalite_conformance.broker import free_port, wait_until_ready
 from kafkalite_conformance.cache_folder import cache_folder, one_at_a_time
 from kafkalite_conformance.downloading import download
-from kafkalite_conformance.leash import LeashedProcess
+from kafkalite_conformance.server_process import ServerProcess
 
 KAFKA_VERSION: Final = "4.4.0"
 KAFKA_TOOLS_VERSION: Final = "4.3.1"
@@ -116,9 +116,9 @@ class Kafka:
             tail = self.log_file.read_text(errors="replace")[-3000:]
             raise RuntimeError(f"Kafka did not become ready: {problem}\n{tail}") from problem
 
-    def _spawn(self) -> LeashedProcess:
+    def _spawn(self) -> ServerProcess:
         with self.log_file.open("ab") as log:
-            return LeashedProcess(
+            return ServerProcess(
                 [*self._java(), "kafka.Kafka", str(self._properties)], stdout=log, stderr=log, folder=self._folder
             )
 

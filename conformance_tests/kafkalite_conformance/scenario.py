@@ -27,10 +27,10 @@ class DriverPool:
 
     def __init__(self, bootstrap: str, *, spares: bool = True) -> None:
         self.bootstrap = bootstrap
-        self.bell = threading.Condition()
+        self.condition = threading.Condition()
         self._spares: dict[str, list[DriverProcess]] = defaultdict(list)
         self._keeps_spares = spares
-        self._clerks: dict[str, DriverProcess] = {}
+        self._admins: dict[str, DriverProcess] = {}
         self._programs: dict[str, Program] = {}
 
     def take(self, client: Client) -> DriverProcess:
@@ -41,16 +41,16 @@ class DriverPool:
             waiting.append(self._start(client))
         return driver
 
-    def clerk(self, client: Client) -> DriverProcess:
+    def admin(self, client: Client) -> DriverProcess:
         """Return the client's driver that all scenarios share; only for commands that leave no consumer behind."""
-        clerk = self._clerks.get(client.name)
-        if clerk is None or not clerk.alive:
-            clerk = self._clerks[client.name] = self._start(client)
-        return clerk
+        admin = self._admins.get(client.name)
+        if admin is None or not admin.alive:
+            admin = self._admins[client.name] = self._start(client)
+        return admin
 
     def close(self) -> None:
         """End every driver that the pool still holds."""
-        for driver in [*self._clerks.values(), *(spare for spares in self._spares.values() for spare in spares)]:
+        for driver in [*self._admins.values(), *(spare for spares in self._spares.values() for spare in spares)]:
             driver.close()
 
     def _start(self, client: Client) -> DriverProcess:
@@ -58,12 +58,12 @@ class DriverPool:
             self._programs[client.name] = client.command()
         program = self._programs[client.name]
         return DriverProcess(
-            client.name, [*program.command, self.bootstrap], environment=program.environment, bell=self.bell
+            client.name, [*program.command, self.bootstrap], environment=program.environment, condition=self.condition
         )
 
 
-class Stage:
-    """One scenario's stage."""
+class Scenario:
+    """One scenario's scenario."""
 
     def __init__(self, pool: DriverPool) -> None:
         self._pool = pool
@@ -87,7 +87,7 @@ class Stage:
         renamed: dict[str, Sendable] = {key.replace("_", "."): value for key, value in configs.items()}
 
         def created() -> bool:
-            outcome = self.hand.attempt("create_topic", name=name, partitions=partitions, configs=renamed)
+            outcome = self.setup_client.attempt("create_topic", name=name, partitions=partitions, configs=renamed)
             if isinstance(outcome, Done):
                 return True
             # A controller that has not heard of its broker for a while, or not yet, has nowhere to put a partition.
@@ -102,7 +102,7 @@ class Stage:
         """Wait until the broker's metadata shows the topic with this many partitions, and it leads the last of them."""
         self.poll(
             lambda: (
-                not isinstance(seen := self.hand.attempt("describe_topic", name=topic), Failed)
+                not isinstance(seen := self.setup_client.attempt("describe_topic", name=topic), Failed)
                 and seen.result.number("partitions") == partitions
             ),
             f"{topic} with {partitions} partitions",
@@ -114,7 +114,7 @@ class Stage:
 
     def fill(self, topic: str, values: Iterable[bytes], *, partition: int = 0) -> list[int]:
         """Put records into a partition and return their offsets."""
-        outcomes = self.hand.produce(topic, [Record(value=value, partition=partition) for value in values])
+        outcomes = self.setup_client.produce(topic, [Record(value=value, partition=partition) for value in values])
         offsets = [outcome.offset for outcome in outcomes if isinstance(outcome, Acknowledged)]
         assert len(offsets) == len(outcomes), outcomes
         return offsets
@@ -123,13 +123,13 @@ class Stage:
         """Return what a group has committed, by the stage hand's own question to the broker."""
         return {
             each: offset
-            for each, offset in self.hand.call("committed", name=group).offsets("offsets").items()
+            for each, offset in self.setup_client.call("committed", name=group).offsets("offsets").items()
             if offset >= 0
         }
 
     def is_answered(self, operation: str, **fields: Sendable) -> bool:
         """Tell whether the stage hand's command succeeds, for a broker that has just come back."""
-        return not isinstance(self.hand.attempt(operation, timeout=60, **fields), Failed)
+        return not isinstance(self.setup_client.attempt(operation, timeout=60, **fields), Failed)
 
     # ------------------------------------------------------------ the players
 
@@ -139,13 +139,13 @@ class Stage:
         return CLIENTS[client].abilities
 
     @cached_property
-    def hand(self) -> DriverProcess:
+    def setup_client(self) -> DriverProcess:
         """The client that sets scenes and looks behind them, whichever client plays."""
-        return self._pool.clerk(CLIENTS["librdkafka"])
+        return self._pool.admin(CLIENTS["librdkafka"])
 
-    def clerk(self, client: str) -> DriverProcess:
+    def admin(self, client: str) -> DriverProcess:
         """Return the client's shared driver for producing and administration."""
-        return self._pool.clerk(CLIENTS[client])
+        return self._pool.admin(CLIENTS[client])
 
     def driver(self, client: str) -> DriverProcess:
         """Return a driver of this scenario's own, which may crash."""
@@ -203,7 +203,7 @@ class Stage:
 
     def wait(self, probe: Callable[[], T], what: str, *, timeout: float = 40) -> T:
         """Wait until `probe` returns something true, looking again at each event of any client."""
-        return wait_for_events(self._pool.bell, self._drivers, probe, what, timeout=timeout)
+        return wait_for_events(self._pool.condition, self._drivers, probe, what, timeout=timeout)
 
     def poll(self, probe: Callable[[], T], what: str, *, timeout: float = 60) -> T:
         """Ask the broker again and again until `probe` returns something true: for what announces itself to nobody."""

@@ -10,10 +10,10 @@ from typing import IO
 
 # The shell waits for one line. The suite writes it after a proper stop; if the suite dies instead, the pipe
 # closes, `read` fails, and the whole process group of the broker goes.
-_LEASH = 'read -r _ || kill -s KILL -- "-$1"'
+_WATCHDOG = 'read -r _ || kill -s KILL -- "-$1"'
 
 
-class LeashedProcess:
+class ServerProcess:
     """A server in a process group of its own, which ends with the suite even when the suite is killed."""
 
     def __init__(
@@ -34,8 +34,8 @@ class LeashedProcess:
             cwd=folder,
             start_new_session=True,
         )
-        self._leash = subprocess.Popen(
-            ["/bin/sh", "-c", _LEASH, "leash", str(self._process.pid)],
+        self._watchdog = subprocess.Popen(
+            ["/bin/sh", "-c", _WATCHDOG, "watchdog", str(self._process.pid)],
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
@@ -77,9 +77,9 @@ class LeashedProcess:
 
     def _release(self) -> int:
         status = self._process.wait()
-        if self._leash.poll() is None:
+        if self._watchdog.poll() is None:
             with suppress(BrokenPipeError):
-                self._leash.communicate(b"\n")
+                self._watchdog.communicate(b"\n")
         if self._process.stdout is not None:
             self._process.stdout.close()
         return status

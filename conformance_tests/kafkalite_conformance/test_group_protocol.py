@@ -20,22 +20,22 @@ from kafkalite_conformance.raw_group import (
     UNKNOWN_TOPIC_OR_PARTITION,
     RawMember,
 )
-from kafkalite_conformance.stage import Stage
+from kafkalite_conformance.scenario import Scenario
 
 NewMember = Callable[[], RawMember]
 
 
 @pytest.fixture
-def new_member(stage: Stage) -> Generator[NewMember]:
+def new_member(scenario: Scenario) -> Generator[NewMember]:
     """Make members of one group, each with its connection, once the coordinator is there."""
-    group = stage.group()
+    group = scenario.group()
     connections: list[RawConnection] = []
 
     def make() -> RawMember:
-        connections.append(RawConnection(stage.bootstrap))
+        connections.append(RawConnection(scenario.bootstrap))
         return RawMember(connections[-1], group)
 
-    stage.poll(make().coordinator_is_there, "a coordinator")
+    scenario.poll(make().coordinator_is_there, "a coordinator")
     yield make
     for connection in connections:
         with connection:
@@ -95,9 +95,9 @@ def test_an_older_newcomer_joins_at_once(new_member: NewMember) -> None:
     assert new_member().join(version=2).error == NONE
 
 
-def test_an_id_that_nobody_has_is_unknown(stage: Stage, new_member: NewMember) -> None:
+def test_an_id_that_nobody_has_is_unknown(scenario: Scenario, new_member: NewMember) -> None:
     """UNKNOWN_MEMBER_ID for join, sync, heartbeat, leave and commit."""
-    topic, member = stage.topic(), new_member()
+    topic, member = scenario.topic(), new_member()
     joined = member.join()
     member.sync(1, joined.member_id, {joined.member_id: b""})
     assert member.join("stranger").error == UNKNOWN_MEMBER_ID
@@ -107,9 +107,9 @@ def test_an_id_that_nobody_has_is_unknown(stage: Stage, new_member: NewMember) -
     assert member.commit(topic, 1, generation=1, member_id="stranger") == UNKNOWN_MEMBER_ID
 
 
-def test_another_generation_is_illegal(stage: Stage, new_member: NewMember) -> None:
+def test_another_generation_is_illegal(scenario: Scenario, new_member: NewMember) -> None:
     """ILLEGAL_GENERATION for sync, heartbeat and commit; the commit changes nothing."""
-    topic, member = stage.topic(), new_member()
+    topic, member = scenario.topic(), new_member()
     joined = member.join()
     member.sync(1, joined.member_id, {joined.member_id: b""})
     assert member.commit(topic, 5, generation=1, member_id=joined.member_id) == NONE
@@ -119,9 +119,9 @@ def test_another_generation_is_illegal(stage: Stage, new_member: NewMember) -> N
     assert member.committed(topic) == (5, NONE)
 
 
-def test_a_group_with_members_takes_no_commit_of_an_outsider(stage: Stage, new_member: NewMember) -> None:
+def test_a_group_with_members_takes_no_commit_of_an_outsider(scenario: Scenario, new_member: NewMember) -> None:
     """Without a member id a commit is for groups without members: consumers that assign themselves."""
-    topic, outsider, member = stage.topic(), new_member(), new_member()
+    topic, outsider, member = scenario.topic(), new_member(), new_member()
     assert outsider.commit(topic, 3) == NONE
     assert outsider.committed(topic) == (3, NONE)
     joined = member.join()
@@ -130,22 +130,22 @@ def test_a_group_with_members_takes_no_commit_of_an_outsider(stage: Stage, new_m
     assert outsider.committed(topic) == (3, NONE)
 
 
-def test_nothing_committed_is_minus_1(stage: Stage, new_member: NewMember) -> None:
+def test_nothing_committed_is_minus_1(scenario: Scenario, new_member: NewMember) -> None:
     """No error: a group that nobody knows has simply committed nothing."""
-    assert new_member().committed(stage.topic()) == (-1, NONE)
+    assert new_member().committed(scenario.topic()) == (-1, NONE)
 
 
-def test_long_commit_metadata_is_refused(stage: Stage, new_member: NewMember) -> None:
+def test_long_commit_metadata_is_refused(scenario: Scenario, new_member: NewMember) -> None:
     """`offset.metadata.max.bytes` is 4096 by default."""
-    topic, member = stage.topic(), new_member()
+    topic, member = scenario.topic(), new_member()
     assert member.commit(topic, 1, metadata="x" * 4096) == NONE
     assert member.commit(topic, 2, metadata="x" * 4097) == OFFSET_METADATA_TOO_LARGE
     assert member.committed(topic) == (1, NONE)
 
 
-def test_a_commit_for_a_topic_that_is_not_there_is_refused(stage: Stage, new_member: NewMember) -> None:
+def test_a_commit_for_a_topic_that_is_not_there_is_refused(scenario: Scenario, new_member: NewMember) -> None:
     """UNKNOWN_TOPIC_OR_PARTITION comes before anything about the group."""
-    assert new_member().commit(stage.name("absent"), 1) == UNKNOWN_TOPIC_OR_PARTITION
+    assert new_member().commit(scenario.name("absent"), 1) == UNKNOWN_TOPIC_OR_PARTITION
 
 
 @pytest.mark.parametrize("timeout", [1, 10_000_000])
@@ -178,9 +178,9 @@ def test_the_chosen_protocol_is_one_that_all_have(new_member: NewMember) -> None
     assert set(both.members.values()) == {b"r", b"y"}
 
 
-def test_a_group_needs_a_name(stage: Stage) -> None:
+def test_a_group_needs_a_name(scenario: Scenario) -> None:
     """INVALID_GROUP_ID for the empty one."""
-    with RawConnection(stage.bootstrap) as connection:
+    with RawConnection(scenario.bootstrap) as connection:
         assert RawMember(connection, "").join().error == INVALID_GROUP_ID
 
 
@@ -208,9 +208,9 @@ def test_a_follower_that_joins_again_unchanged_learns_where_things_stand(new_mem
     assert first.heartbeat(2, alone.member_id) == NONE
 
 
-def test_a_silent_member_is_dropped_after_its_session(stage: Stage, new_member: NewMember) -> None:
+def test_a_silent_member_is_dropped_after_its_session(scenario: Scenario, new_member: NewMember) -> None:
     """No heartbeat for the session time-out: a commit comes too late, and a newcomer leads."""
-    topic, silent, heir = stage.topic(), new_member(), new_member()
+    topic, silent, heir = scenario.topic(), new_member(), new_member()
     joined = silent.join(session_timeout_ms=1000, rebalance_timeout_ms=1000)
     if joined.error == INVALID_SESSION_TIMEOUT:
         pytest.skip("this broker's shortest session is longer than a second")

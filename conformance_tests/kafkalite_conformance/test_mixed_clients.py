@@ -2,18 +2,20 @@
 
 import pytest
 
+from kafkalite_conformance.client_mix import available_clients
 from kafkalite_conformance.drivers.catalogue import CLIENTS
 from kafkalite_conformance.drivers.events import Record, TopicPartition
 from kafkalite_conformance.drivers.process import DriverProcess
-from kafkalite_conformance.mixed_company import company
-from kafkalite_conformance.stage import CRASH_TIMEOUT_MS, Stage
+from kafkalite_conformance.scenario import CRASH_TIMEOUT_MS, Scenario
 
 
-def read_once_each(stage: Stage, members: list[DriverProcess], topic: str, partitions: int, round_name: bytes) -> None:
+def read_once_each(
+    scenario: Scenario, members: list[DriverProcess], topic: str, partitions: int, round_name: bytes
+) -> None:
     """Put ten records into each partition and hold that each is read once, by the partition's owner."""
     seen = {member: len(member.records) for member in members}
     for partition in range(partitions):
-        stage.fill(topic, [round_name + b"-%d" % number for number in range(10)], partition=partition)
+        scenario.fill(topic, [round_name + b"-%d" % number for number in range(10)], partition=partition)
 
     def new_records() -> list[tuple[int, bytes | None]]:
         return sorted(
@@ -23,7 +25,7 @@ def read_once_each(stage: Stage, members: list[DriverProcess], topic: str, parti
             if (record.value or b"").startswith(round_name)
         )
 
-    stage.wait(lambda: len(new_records()) >= 10 * partitions, f"{10 * partitions} records")
+    scenario.wait(lambda: len(new_records()) >= 10 * partitions, f"{10 * partitions} records")
     wanted = [(partition, round_name + b"-%d" % number) for partition in range(partitions) for number in range(10)]
     assert new_records() == wanted
     for member in members:
@@ -31,65 +33,65 @@ def read_once_each(stage: Stage, members: list[DriverProcess], topic: str, parti
 
 
 @pytest.mark.parametrize("assignor", ["range", "roundrobin"])
-def test_all_languages_share_one_group(stage: Stage, assignor: str) -> None:
+def test_all_languages_share_one_group(scenario: Scenario, assignor: str) -> None:
     """Whichever client leads, the others understand its assignment; and a crash is made up for by the rest."""
     names = [name for name in CLIENTS if name != "kafkajs" or assignor == "range"]
-    present = company(names)
+    present = available_clients(names)
     partitions = len(present) + 2
-    topic, group = stage.topic(partitions), stage.group()
+    topic, group = scenario.topic(partitions), scenario.group()
     members = [
-        stage.member(name, group, [topic], assignor=assignor, auto_commit=True, session_timeout_ms=CRASH_TIMEOUT_MS)
+        scenario.member(name, group, [topic], assignor=assignor, auto_commit=True, session_timeout_ms=CRASH_TIMEOUT_MS)
         for name in present
     ]
     # A leader that has not met the topic yet assigns nothing of it, and joins again as soon as it has.
     fair = [1] * (len(present) - 2) + [2, 2]
-    stage.wait(lambda: sorted(len(member.owned) for member in members) == fair, f"shares of {fair}", timeout=60)
-    stage.await_ownership(members, {topic: partitions})
-    read_once_each(stage, members, topic, partitions, b"first")
+    scenario.wait(lambda: sorted(len(member.owned) for member in members) == fair, f"shares of {fair}", timeout=60)
+    scenario.await_ownership(members, {topic: partitions})
+    read_once_each(scenario, members, topic, partitions, b"first")
     victim = members.pop(0)
     victim.crash()
-    stage.await_ownership(members, {topic: partitions}, timeout=CRASH_TIMEOUT_MS / 1000 + 40)
-    read_once_each(stage, members, topic, partitions, b"second")
+    scenario.await_ownership(members, {topic: partitions}, timeout=CRASH_TIMEOUT_MS / 1000 + 40)
+    read_once_each(scenario, members, topic, partitions, b"second")
 
 
-def test_the_lead_passes_from_language_to_language(stage: Stage) -> None:
+def test_the_lead_passes_from_language_to_language(scenario: Scenario) -> None:
     """Each in its turn crashes, until one is left with everything."""
-    present = company(["java", "franz-go", "librdkafka", "sarama"])
-    topic, group = stage.topic(4), stage.group()
+    present = available_clients(["java", "franz-go", "librdkafka", "sarama"])
+    topic, group = scenario.topic(4), scenario.group()
     members: list[DriverProcess] = []
     for name in present:
-        members.append(stage.member(name, group, [topic], assignor="range", session_timeout_ms=CRASH_TIMEOUT_MS))
-        stage.await_ownership(members, {topic: 4})
+        members.append(scenario.member(name, group, [topic], assignor="range", session_timeout_ms=CRASH_TIMEOUT_MS))
+        scenario.await_ownership(members, {topic: 4})
     while len(members) > 1:
         members.pop(0).crash()
-        stage.await_ownership(members, {topic: 4}, timeout=CRASH_TIMEOUT_MS / 1000 + 40)
+        scenario.await_ownership(members, {topic: 4}, timeout=CRASH_TIMEOUT_MS / 1000 + 40)
 
 
-def test_a_client_without_a_common_assignor_is_refused_and_disturbs_nobody(stage: Stage) -> None:
+def test_a_client_without_a_common_assignor_is_refused_and_disturbs_nobody(scenario: Scenario) -> None:
     """Kafkajs calls its assignor `RoundRobinAssigner`, which no other client knows: INCONSISTENT_GROUP_PROTOCOL."""
-    company(["java", "kafkajs", "librdkafka"])
-    topic, group = stage.topic(), stage.group()
-    member = stage.member("java", group, [topic], assignor="roundrobin")
-    stage.await_ownership([member], {topic: 1})
+    available_clients(["java", "kafkajs", "librdkafka"])
+    topic, group = scenario.topic(), scenario.group()
+    member = scenario.member("java", group, [topic], assignor="roundrobin")
+    scenario.await_ownership([member], {topic: 1})
     told = len(member.ownership)
-    stranger = stage.member("kafkajs", group, [topic], assignor="roundrobin")
-    complaint = stage.wait(lambda: stranger.complaints, "the refusal", timeout=60)[0]
+    stranger = scenario.member("kafkajs", group, [topic], assignor="roundrobin")
+    complaint = scenario.wait(lambda: stranger.complaints, "the refusal", timeout=60)[0]
     assert "INCONSISTENT_GROUP_PROTOCOL" in complaint.error
-    stage.fill(topic, [b"undisturbed"])
-    stage.wait(lambda: b"undisturbed" in member.values, "the record")
+    scenario.fill(topic, [b"undisturbed"])
+    scenario.wait(lambda: b"undisturbed" in member.values, "the record")
     assert len(member.ownership) == told
     assert not stranger.has_joined
 
 
-def test_what_one_commits_another_continues(stage: Stage, client: str) -> None:
+def test_what_one_commits_another_continues(scenario: Scenario, client: str) -> None:
     """Committed offsets belong to the group, whatever language it is written in."""
     writer = "franz-go" if client == "java" else "java"
-    company(["java", "franz-go", client])
-    topic, group = stage.topic(), stage.group()
-    stage.clerk(writer).produce(topic, [Record(value=b"%d" % number, partition=0) for number in range(6)])
-    first = stage.member(writer, group, [topic])
+    available_clients(["java", "franz-go", client])
+    topic, group = scenario.topic(), scenario.group()
+    scenario.admin(writer).produce(topic, [Record(value=b"%d" % number, partition=0) for number in range(6)])
+    first = scenario.member(writer, group, [topic])
     first.wait_until(lambda: len(first.records) == 6, "six records")
     first.commit({TopicPartition(topic, 0): 4})
     first.call("leave")
-    second = stage.member(client, group, [topic])
-    stage.await_values(second, [b"4", b"5"])
+    second = scenario.member(client, group, [topic])
+    scenario.await_values(second, [b"4", b"5"])

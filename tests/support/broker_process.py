@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kafkalite_conformance.broker import free_port
-from kafkalite_conformance.leash import LeashedProcess
+from kafkalite_conformance.server_process import ServerProcess
 
 WITHIN = 60  # seconds, on the busiest of machines
 
@@ -25,7 +25,7 @@ class KillableBroker:
         self.port = free_port()
         self.up = threading.Event()
         self._settings = settings
-        self._process: LeashedProcess | None = None
+        self._process: ServerProcess | None = None
         #: What each start wrote to standard error, newest last.
         self.complaints: list[str] = []
 
@@ -36,7 +36,7 @@ class KillableBroker:
         for setting in self._settings:
             command += ["--set", setting]
         with self._errors.open("wb") as errors:
-            self._process = LeashedProcess(
+            self._process = ServerProcess(
                 command, stdout=subprocess.PIPE, stderr=errors, environment={**os.environ, "PYTHONUNBUFFERED": "1"}
             )
 
@@ -82,7 +82,7 @@ class KillableBroker:
         return self.data.with_name("errors.log")
 
 
-def wait_for_exit(process: LeashedProcess, seconds: float) -> bool:
+def wait_for_exit(process: ServerProcess, seconds: float) -> bool:
     """Tell whether a process ends within a time; nobody else waits for it meanwhile."""
     descriptor = os.pidfd_open(process.pid)
     try:

@@ -18,7 +18,7 @@ from kafkalite_conformance.differential.recording import denying_kafka
 from kafkalite_conformance.drivers.catalogue import CLIENTS
 from kafkalite_conformance.drivers.events import Complaint, Failed, Record, Refused, Sendable
 from kafkalite_conformance.drivers.process import DriverProcess
-from kafkalite_conformance.stage import DriverPool
+from kafkalite_conformance.scenario import DriverPool
 
 GOLDEN: Final = Path(__file__).parent / "golden" / "kafka-4.4.0-reactions.json"
 JUDGES: Final = ("java", "librdkafka", "kafka-python")
@@ -38,7 +38,7 @@ def reactions(name: str, bootstrap: str, *, offset: int) -> dict[str, str]:
             stack.callback(taken.close)
             return taken
 
-        clerk = driver()
+        admin = driver()
         consumers = {case: driver() for case in ("fetch", "fetch out of range", "join", "commit")}
         for case, topic, start, reset in (
             ("fetch", VISIBLE, 0, "earliest"),
@@ -47,9 +47,9 @@ def reactions(name: str, bootstrap: str, *, offset: int) -> dict[str, str]:
             consumers[case].call("assign", partitions=[_at(topic, start)], reset=reset)
         consumers["join"].send("subscribe", topics=[READABLE], **_member())
         found = {
-            "produce": produced(clerk, VISIBLE),
-            "produce unseen": produced(clerk, SECRET),
-            **{case: failed(clerk, operation, **fields) for case, (operation, fields) in _ADMINISTRATION.items()},
+            "produce": produced(admin, VISIBLE),
+            "produce unseen": produced(admin, SECRET),
+            **{case: failed(admin, operation, **fields) for case, (operation, fields) in _ADMINISTRATION.items()},
         }
         consumers["commit"].call("assign", partitions=[_at(READABLE, 0)], **_member())
         offsets: list[Sendable] = [{"topic": READABLE, "partition": 0, "offset": 0}]

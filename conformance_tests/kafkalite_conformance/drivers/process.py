@@ -43,10 +43,10 @@ class DriverProcess:
     """One running client."""
 
     def __init__(
-        self, client: str, command: Sequence[str], *, environment: Mapping[str, str], bell: threading.Condition
+        self, client: str, command: Sequence[str], *, environment: Mapping[str, str], condition: threading.Condition
     ) -> None:
         self.client = client
-        self._bell = bell
+        self._condition = condition
         self._events: list[Event] = []
         self._ids = count(1)
         self._printed: list[str] = []
@@ -233,7 +233,7 @@ class DriverProcess:
 
         AssertionError after `timeout` seconds.
         """
-        return wait_for_events(self._bell, [self], probe, what, timeout=timeout)
+        return wait_for_events(self._condition, [self], probe, what, timeout=timeout)
 
     def _read_events(self) -> None:
         assert self._process.stdout is not None
@@ -243,11 +243,11 @@ class DriverProcess:
             except (ValueError, KeyError, TypeError):
                 self._printed.append(f"no event: {line.decode(errors='replace').rstrip()}")
                 continue
-            with self._bell:
+            with self._condition:
                 self._events.append(event)
-                self._bell.notify_all()
-        with self._bell:
-            self._bell.notify_all()
+                self._condition.notify_all()
+        with self._condition:
+            self._condition.notify_all()
 
     def _read_printed(self) -> None:
         assert self._process.stderr is not None
@@ -257,11 +257,16 @@ class DriverProcess:
 
 
 def wait_for_events(
-    bell: threading.Condition, drivers: Sequence[DriverProcess], probe: Callable[[], T], what: str, *, timeout: float
+    condition: threading.Condition,
+    drivers: Sequence[DriverProcess],
+    probe: Callable[[], T],
+    what: str,
+    *,
+    timeout: float,
 ) -> T:
     """Wait until `probe` returns something true; look again whenever any driver says something."""
     deadline = time.monotonic() + timeout
-    with bell:
+    with condition:
         while not (found := probe()):
             left = deadline - time.monotonic()
             fallen = [driver for driver in drivers if driver.ended_by_itself]
@@ -269,8 +274,8 @@ def wait_for_events(
                 histories = "\n".join(driver.history() for driver in drivers)
                 why = "a driver ended" if fallen else f"{timeout:.0f} s passed"
                 raise AssertionError(f"{why} while waiting for {what}\n{histories}")
-            # A process that ends rings no bell of its own, hence the ceiling.
-            bell.wait(min(left, 0.5))
+            # A process that ends rings no condition of its own, hence the ceiling.
+            condition.wait(min(left, 0.5))
     return found
 
 

@@ -117,6 +117,11 @@ class PartitionDirectories:
         self._fs.make_directory(path)
         self._fs.replace(metadata, encode_partition_metadata(topic_id), sync=False)
 
+    def belongs_to(self, topic: str, partition: int, topic_id: bytes) -> bool:
+        """Return whether a partition's directory says that it is this topic's."""
+        metadata = f"{self.path_of(topic, partition)}/{PARTITION_METADATA}"
+        return self._fs.exists(metadata) and self._topic_id(metadata) == topic_id
+
     def _topic_id(self, metadata: str) -> bytes | None:
         """Read whose a directory is; None if that is damaged."""
         try:
@@ -137,11 +142,21 @@ class PartitionDirectories:
                     self._fs.remove_directory(path)
                 self._doomed.remove((due_ms, path))
 
-    def finish_deletions(self) -> None:
-        """Delete what an earlier process removed and did not come to delete."""
+    def finish_deletions(self, is_known: Callable[[str, int], bool], was_removed: Callable[[bytes], bool]) -> None:
+        """Delete the directories of deleted topics that an earlier process has left."""
         for name in self._fs.list(self._path):
-            if name.endswith(DELETED):
+            if name.endswith(DELETED) or self._is_left_over(name, is_known, was_removed):
                 self._fs.remove_directory(f"{self._path}/{name}")
+
+    def _is_left_over(
+        self, name: str, is_known: Callable[[str, int], bool], was_removed: Callable[[bytes], bool]
+    ) -> bool:
+        topic, _, number = name.rpartition("-")
+        if not topic or not number.isdecimal() or is_known(topic, int(number)):
+            return False
+        metadata = f"{self._path}/{name}/{PARTITION_METADATA}"
+        topic_id = self._topic_id(metadata) if self._fs.exists(metadata) else None
+        return topic_id is not None and was_removed(topic_id)
 
     def _renamed(self, topic: str, partition: int, suffix: str) -> str:
         suffix = f"-{partition}.{self._new_uuid().hex()}{suffix}"

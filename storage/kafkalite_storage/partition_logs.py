@@ -3,8 +3,10 @@
 The checkpoints are what the next start knows of a log before it opens it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from logging import getLogger
 from typing import Final
 
@@ -18,11 +20,24 @@ from kafkalite_storage.metadata.data_directory import DataDirectory
 from kafkalite_storage.metadata.topics import Catalogue
 from kafkalite_storage.partition_directories import PartitionDirectories, SnapshotsOfPartitions, partition_name
 from kafkalite_storage.recovery.recovery import Recovery
+from kafkalite_storage.state.leader_epochs import LeaderEpochs
 
 log = getLogger("kafkalite.storage")
 
+#: What an interrupted compaction leaves.
+_UNFINISHED: Final = (".swap", ".cleaned")
 #: So many logs are synced with one call rather than with one for each.
 _MANY: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class LogOffsets:
+    """Where a log begins and ends (its high watermark), the epoch that wrote its first record, and its leader's."""
+
+    log_start_offset: int
+    high_watermark: int
+    start_epoch: int
+    leader_epoch: int
 
 
 class PartitionLogs:
@@ -51,8 +66,12 @@ class PartitionLogs:
         self._was_clean = was_clean
         self._check_records = check_records
         self._directories = PartitionDirectories(fs, directory.path, snapshots, new_uuid)
+        #: Whether the directory is no longer this object's, so that deletions which are under way must stop.
+        self._is_released = False
         #: The logs that were opened so far.
         self.opened: dict[TopicPartition, PartitionLog] = {}
+        #: The offsets of partitions that are not open, as far as they were asked for.
+        self._closed: dict[TopicPartition, LogOffsets] = {}
         self._recovery_points = directory.recovery_points()
         self._log_start_offsets = directory.log_start_offsets()
         #: Partitions that were compacted once: whatever their topics are configured for today, they have gaps.
@@ -81,7 +100,7 @@ class PartitionLogs:
 
     def finish_deletions(self) -> None:
         """Remove the directories of topics that were deleted before the last stop; raises OSError."""
-        self._directories.finish_deletions()
+        self._directories.finish_deletions(self._is_known, self._catalogue.removed_topic_ids.__contains__)
 
     def open(self, name: str, partition: int) -> PartitionLog:
         """Return the log of a partition, opened (and after a crash repaired) at the first call."""
@@ -95,8 +114,13 @@ class PartitionLogs:
             raise UnknownTopicOrPartition(f"topic {name!r} has no partition {partition}")
         key = (name, partition)
         path = self._directories.path_of(name, partition)
+        claim = partial(
+            self._directories.claim, name, partition, topic.topic_id, self._catalogue.removed_topic_ids.__contains__
+        )
         with storage_failures(path):
-            self._directories.claim(name, partition, topic.topic_id, self._catalogue.removed_topic_ids.__contains__)
+            exists = self._directories.exists(name, partition)
+            if exists:
+                claim()
             log = PartitionLog.open(
                 self._fs,
                 path,
@@ -107,6 +131,7 @@ class PartitionLogs:
                 files=self._files,
                 check_records=self._check_records,
                 may_have_gaps=key in self._compacted,
+                make_directory=None if exists else claim,
             )
         log.start_epoch(topic.assignment[partition].leader_epoch)
         self.opened[key] = log
@@ -128,6 +153,45 @@ class PartitionLogs:
             return None
         return self._log_start_offsets.get(key, 0), self._recovery_points[key]
 
+    def offsets(self, name: str, partition: int) -> LogOffsets:
+        """Return where a partition begins and ends, without opening its log if its files agree on that.
+
+        Of a partition that was closed in order the checkpoints know it, and one that was never used has no files.
+        """
+        key = (name, partition)
+        log = self.opened.get(key)
+        if log is None:
+            known = self._closed.get(key) or self._offsets_of_closed(key)
+            if known is not None:
+                self._closed[key] = known
+                return known
+            log = self.open(name, partition)
+        start = log.log_start_offset
+        return LogOffsets(start, log.high_watermark, log.epoch_for_offset(start), log.leader_epoch)
+
+    def _offsets_of_closed(self, key: TopicPartition) -> LogOffsets | None:
+        closed = self.closed_offsets(key)
+        topic = self._catalogue.topics.get(key[0])
+        if topic is None or not 0 <= key[1] < topic.partitions:
+            return None
+        epoch = topic.assignment[key[1]].leader_epoch
+        path = self._directories.path_of(*key)
+        with storage_failures(path):
+            if not self._directories.exists(*key):
+                return None if key in self._recovery_points else LogOffsets(0, 0, epoch, epoch)
+            if closed is None or not self._directories.belongs_to(*key, topic.topic_id):
+                return None
+            names = self._fs.list(path)
+            bases = [int(name[:-4]) for name in names if name.endswith(".log") and name[:-4].isdecimal()]
+            if not bases or any(name.endswith(_UNFINISHED) for name in names):
+                return None
+            epochs = LeaderEpochs(self._fs, path)
+        start, end = max(closed[0], min(bases)), closed[1]
+        if end < max(start, *bases) or (epochs.entries[0][1] != start if epochs.entries else start != end):
+            return None
+        leader_epoch = max(epochs.latest, epoch)
+        return LogOffsets(start, end, epochs.epoch_of(start) if start < end else leader_epoch, leader_epoch)
+
     def size(self, name: str, partition: int) -> int:
         """Return the bytes of a partition's records without opening it."""
         log = self.opened.get((name, partition))
@@ -141,24 +205,35 @@ class PartitionLogs:
         for topic, number in self._used_of(name):
             self.open(topic, number).flush()
 
-    def reconfigure(self, name: str, config: LogConfig) -> None:
-        """Let the opened logs of a topic act on its new configuration."""
+    def reconfigure(self, names: Container[str]) -> None:
+        """Apply the configurations of topics to their opened logs."""
         for (topic, _), log in self.opened.items():
-            if topic == name:
-                log.config = config
+            if topic in names:
+                log.config = self._config_of(topic)
 
-    def remove(self, name: str, partition: int, *, due_ms: int) -> None:
-        """Let go of a partition that is not in the catalogue any more, and of its files when they are due."""
-        key = (name, partition)
-        log = self.opened.pop(key, None)
-        if log is not None:
-            log.close(clean=False)
-        self._recovery_points.pop(key, None)
-        self._log_start_offsets.pop(key, None)
-        self._stale_offsets.add(key)
-        with storage_failures(self._directories.path_of(name, partition)):
-            self._snapshots.forget(partition_name(name, partition))
-            self._directories.remove(name, partition, due_ms=due_ms)
+    def remove_topic(self, name: str, partitions: int, *, due_ms: int) -> Iterator[None]:
+        """Close the logs of a topic that has left the catalogue, and rename their directories, a partition a step.
+
+        The directories are deleted when they are due. From the first step on another topic may get the name.
+        """
+        keys = [(name, number) for number in range(partitions)]
+        logs = [self.opened.pop(key, None) for key in keys]
+        for key in keys:
+            self._recovery_points.pop(key, None)
+            self._log_start_offsets.pop(key, None)
+            self._closed.pop(key, None)
+        self._stale_offsets.update(keys)
+        for key, log in zip(keys, logs, strict=True):
+            if log is not None:
+                log.close(clean=False)
+            if self._is_released:
+                return
+            if log is None or log.has_directory:
+                with storage_failures(self._directories.path_of(*key)):
+                    self._snapshots.forget(partition_name(*key))
+                    if key not in self.opened:
+                        self._directories.remove(*key, due_ms=due_ms)
+            yield
 
     def forget_stale_offsets(self, name: str) -> None:
         """Write the checkpoints without what they say of a deleted topic, before another one gets its name."""
@@ -188,14 +263,15 @@ class PartitionLogs:
             yield name if count else None
 
     def used(self) -> Iterator[TopicPartition]:
-        """Name the partitions with a directory, of the topics that are there when each is reached."""
+        """Yield the partitions with a directory, of the topics that are there when each is reached."""
         for name in tuple(self._catalogue.topics):
             yield from self._used_of(name)
 
     def _used_of(self, name: str) -> Iterator[TopicPartition]:
         number = 0
         while (topic := self._catalogue.topics.get(name)) is not None and number < topic.partitions:
-            if (name, number) in self.opened or self._directories.exists(name, number):
+            log = self.opened.get((name, number))
+            if self._directories.exists(name, number) if log is None else log.has_directory:
                 yield name, number
             number += 1
 
@@ -230,6 +306,8 @@ class PartitionLogs:
 
     def _write_checkpoints(self) -> None:
         for key, log in list(self.opened.items()):
+            if not log.has_directory:
+                continue
             self._recovery_points[key] = log.caches_point
             if log.log_start_offset > log.first_segment_offset:
                 self._log_start_offsets[key] = log.log_start_offset
@@ -244,6 +322,7 @@ class PartitionLogs:
         They are not when the last owner did not close in order and some log has not been opened since: nobody has
         looked at that log's end yet.
         """
+        self._is_released = True
         logs = list(self.opened.values())
         if len(logs) >= _MANY:
             _tried(log.save_caches for log in logs)  # those that fail are told of when they are closed
@@ -263,7 +342,8 @@ class PartitionLogs:
         )
 
     def let_go(self, staying: Mapping[TopicPartition, PartitionLog]) -> None:
-        """Let go of all logs without syncing or saving anything; those that stay remain open for whoever is next."""
+        """Close all logs but those that stay, without syncing or saving anything."""
+        self._is_released = True
         for key, log in self.opened.items():
             if key not in staying:
                 log.close(clean=False)

@@ -1,9 +1,10 @@
 """The data directory of a broker: its topics, their configurations and their logs, across restarts."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
 from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.configs.topic_config import validate
@@ -31,7 +32,7 @@ from kafkalite_storage.metadata.topics import (
     Topic,
     check_topic_name,
 )
-from kafkalite_storage.partition_logs import PartitionLogs
+from kafkalite_storage.partition_logs import LogOffsets, PartitionLogs
 from kafkalite_storage.recovery.recovery import Recovery, summary
 from kafkalite_storage.snapshots import directory_swap as exchange
 from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
@@ -95,6 +96,8 @@ class Storage:
         self._defaults = dict(defaults)
         #: Effective configurations by topic, as far as they were asked for.
         self._configs: dict[str, LogConfig] = {}
+        #: The one of all topics without overrides.
+        self._defaulted: LogConfig | None = None
         self._partitions = PartitionLogs(
             fs,
             directory,
@@ -176,6 +179,7 @@ class Storage:
                         [FeatureLevelRecord(name=name, feature_level=level) for name, level in FEATURES.items()],
                         now_ms,
                     )
+                metadata.abort_open_transaction(now_ms)
                 storage._elect_leaders(now_ms)
                 storage._partitions.finish_deletions()
                 return storage
@@ -247,17 +251,38 @@ class Storage:
         assignment: Sequence[Sequence[int]] | None = None,
         now_ms: int,
     ) -> Topic:
-        """Make a topic; it is on disk when this returns. `assignment` names the brokers of each partition.
+        """Create a topic; it is on disk when this returns. `assignment` names the brokers of each partition.
 
         Raises InvalidTopic, TopicAlreadyExists, InvalidPartitions, InvalidConfig.
         """
+        return _result(
+            self.create_topic_steps(name, partitions, configs, topic_id=topic_id, assignment=assignment, now_ms=now_ms)
+        )
+
+    def create_topic_steps(
+        self,
+        name: str,
+        partitions: int,
+        configs: Mapping[str, str] | None = None,
+        *,
+        topic_id: bytes | None = None,
+        assignment: Sequence[Sequence[int]] | None = None,
+        now_ms: int,
+    ) -> Generator[None, None, Topic]:
+        """Do what `create_topic` does in steps of a few milliseconds; the last one writes, and returns the topic.
+
+        Other changes may be made between two steps. A generator that is closed before its end has changed nothing.
+        """
         self.check_new_topic(name, partitions, configs or {})
         topic_id = self._new_uuid() if topic_id is None else topic_id
-        records: list[MetadataRecord] = [TopicRecord(name=name, topic_id=topic_id)]
-        records += config_records(TOPIC_RESOURCE, name, configs or {})
-        records += partition_records(topic_id, 0, partitions, assignment, self.node_id)
+        first: list[MetadataRecord] = [TopicRecord(name=name, topic_id=topic_id)]
+        first += config_records(TOPIC_RESOURCE, name, configs or {})
+        parts = partition_records(topic_id, 0, partitions, assignment, self.node_id)
+        change = yield from self._metadata.prepare(topic_id, chain(first, parts), now_ms)
+        if name in self._catalogue.topics:
+            raise TopicAlreadyExists(f"Topic '{name}' already exists.")
         self._partitions.forget_stale_offsets(name)
-        self._metadata.append(records, now_ms)
+        self._metadata.append_prepared(change, now_ms)
         return self._catalogue.topics[name]
 
     def check_new_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> None:
@@ -274,25 +299,42 @@ class Storage:
     def create_partitions(
         self, name: str, total: int, *, assignment: Sequence[Sequence[int]] | None = None, now_ms: int
     ) -> Topic:
-        """Give a topic more partitions; `assignment` names the brokers of the new ones.
+        """Add partitions to a topic; `assignment` names the brokers of the new ones.
 
         Raises UnknownTopicOrPartition, InvalidPartitions, PolicyViolation.
         """
+        return _result(self.create_partitions_steps(name, total, assignment=assignment, now_ms=now_ms))
+
+    def create_partitions_steps(
+        self, name: str, total: int, *, assignment: Sequence[Sequence[int]] | None = None, now_ms: int
+    ) -> Generator[None, None, Topic]:
+        """Do what `create_partitions` does in steps; see `create_topic_steps`."""
         topic = self.topic(name)
         if total <= topic.partitions:
             raise InvalidPartitions(f"topic {name!r} has {topic.partitions} partitions, {total} is not more")
         if total - topic.partitions > MOST_NEW_PARTITIONS:
             raise PolicyViolation(f"{total} partitions are too many more at once; at most {MOST_NEW_PARTITIONS}.")
+        records = partition_records(topic.topic_id, topic.partitions, total, assignment, self.node_id)
+        change = yield from self._metadata.prepare(topic.topic_id, records, now_ms)
+        now = self.topic(name)
+        if (now.topic_id, now.partitions) != (topic.topic_id, topic.partitions):
+            raise InvalidPartitions(f"topic {name!r} was changed at the same time")
         self._partitions.forget_stale_offsets(name)
-        self._metadata.append(
-            partition_records(topic.topic_id, topic.partitions, total, assignment, self.node_id), now_ms
-        )
+        self._metadata.append_prepared(change, now_ms)
         return self._catalogue.topics[name]
 
     def delete_topic(self, name: str, *, now_ms: int) -> None:
-        """Remove a topic and its records; readers that hold a FetchSlice may finish.
+        """Delete a topic and its records; readers that hold a FetchSlice may finish.
 
-        The files go when `file.delete.delay.ms` is over (`remove_retired`).
+        The files are removed when `file.delete.delay.ms` is over (`remove_retired`).
+        """
+        for _ in self.delete_topic_steps(name, now_ms=now_ms):
+            pass
+
+    def delete_topic_steps(self, name: str, *, now_ms: int) -> Iterator[None]:
+        """Do what `delete_topic` does, a partition a step; the topic is gone after the first one.
+
+        What a generator that is closed before its end has left, the next start removes.
         """
         topic = self.topic(name)
         due_ms = now_ms + self.log_config(name).file_delete_delay_ms
@@ -302,8 +344,7 @@ class Storage:
         ]
         self._metadata.append([*removed, RemoveTopicRecord(topic_id=topic.topic_id)], now_ms)
         self._configs.pop(name, None)
-        for number in range(topic.partitions):
-            self._partitions.remove(name, number, due_ms=due_ms)
+        yield from self._partitions.remove_topic(name, topic.partitions, due_ms=due_ms)
 
     def alter_configs(self, name: str, changes: Mapping[str, str | None], *, now_ms: int) -> Topic:
         """Set overrides of a topic, or with None take them back; its logs act on them at once.
@@ -315,7 +356,8 @@ class Storage:
         records = config_records(TOPIC_RESOURCE, name, changes)
         if records:
             self._metadata.append(records, now_ms)
-        self._reconfigure(name)
+        self._configs.pop(name, None)
+        self._partitions.reconfigure((name,))
         return self._catalogue.topics[name]
 
     def checked_overrides(self, topic: Topic, changes: Mapping[str, str | None]) -> dict[str, str]:
@@ -338,8 +380,9 @@ class Storage:
         records = config_records(BROKER_RESOURCE, broker, changes)
         if records:
             self._metadata.append(records, now_ms)
-        for name in list(self._configs):
-            self._reconfigure(name)
+        self._configs.clear()
+        self._defaulted = None
+        self._partitions.reconfigure(self._catalogue.topics)
 
     def check_broker_configs(self, broker: str, changes: Mapping[str, str | None]) -> None:
         """Raise what alter_broker_configs would, without changing anything (`validate_only`)."""
@@ -367,7 +410,12 @@ class Storage:
         """Return the effective configuration of a topic."""
         config = self._configs.get(name)
         if config is None:
-            config = self._configs[name] = LogConfig.of(self.topic(name).configs, self.log_defaults)
+            overrides = self.topic(name).configs
+            if overrides:
+                config = LogConfig.of(overrides, self.log_defaults)
+            else:
+                config = self._defaulted = self._defaulted or LogConfig.of({}, self.log_defaults)
+            self._configs[name] = config
         return config
 
     def move_leader(self, name: str, partition: int, leader: int, *, now_ms: int) -> Topic:
@@ -403,6 +451,13 @@ class Storage:
         """
         log = self._logs.get((name, partition))
         return self._partitions.open(name, partition) if log is None else log
+
+    def log_offsets(self, name: str, partition: int) -> LogOffsets:
+        """Return where a partition begins and ends, where possible without opening its log.
+
+        Raises UnknownTopicOrPartition, StorageFailure.
+        """
+        return self._partitions.offsets(name, partition)
 
     def partition_size(self, name: str, partition: int) -> int:
         """Return the bytes of a partition's records without opening it; raises StorageFailure."""
@@ -506,9 +561,13 @@ class Storage:
         if config.is_compacted and not self.log_config(name).is_compacted:
             self._partitions.flush_topic(name)
 
-    def _reconfigure(self, name: str) -> None:
-        self._configs.pop(name, None)
-        self._partitions.reconfigure(name, self.log_config(name))
+
+def _result(steps: Generator[None, None, Topic]) -> Topic:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return cast("Topic", end.value)
 
 
 def _check_features(features: Mapping[str, int], path: str) -> None:

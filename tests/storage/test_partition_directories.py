@@ -8,7 +8,7 @@ from kafkalite_storage.errors import UnsupportedFormat
 from kafkalite_storage.files.checkpoints import encode_partition_metadata
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.storage import Storage
-from kafkalite_wire.records import iter_records
+from kafkalite_wire.records import Record, build_batch, iter_records
 
 NOW = 1_700_000_000_000
 
@@ -108,7 +108,7 @@ def test_a_newer_metadata_version_is_refused_and_left_as_it_is(opened, used, fs,
 def test_opening_all_partitions_tells_of_those_that_fail_and_goes_on(opened, used, fs, caplog, monkeypatch):
     storage = opened()
     storage.create_topic("u", 3, now_ms=NOW)
-    storage.log("u", 2)
+    storage.log("u", 2).append(build_batch([Record(None, b"v", NOW)]), now_ms=NOW)
     storage.crash()
     storage = opened()
 

@@ -1,5 +1,6 @@
 """The data directory: topics, configurations and identity survive; two brokers never share it."""
 
+import errno
 import itertools
 import sys
 
@@ -11,12 +12,15 @@ from kafkalite_storage.errors import (
     InvalidConfig,
     InvalidPartitions,
     InvalidTopic,
+    StorageFailure,
     TopicAlreadyExists,
     UnknownTopicId,
     UnknownTopicOrPartition,
 )
 from kafkalite_storage.files.filesystem import OsFileSystem
 from kafkalite_storage.metadata.topics import Catalogue
+from kafkalite_storage.partition_logs import LogOffsets
+from kafkalite_storage.segment.scan import iter_headers
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.crc import crc32c
 from kafkalite_wire.messages.metadata_records import PartitionRecord, TopicRecord
@@ -339,17 +343,144 @@ def test_few_files_are_open_however_many_partitions_are_used(open_storage, tmp_p
 
 
 @pytest.mark.parametrize("crash", [False, True])
-def test_an_unused_partition_has_its_index_files_after_a_clean_stop(open_storage, restart, fs, crash):
-    """Kafka calls a missing index damage; while nothing is written, two files less make a topic quicker to use."""
-    indexes = {"00000000000000000000.index", "00000000000000000000.timeindex"}
+def test_an_unused_partition_has_no_files_until_the_first_append(open_storage, restart, fs, crash, batch):
+    """A topic of thousands of partitions is cheap to create and to open; Kafka makes the directories that it misses."""
+    storage = open_storage()
+    storage.create_topic("t", 2, now_ms=NOW)
+    log = storage.log("t", 0)
+    assert len(log.read(0, max_bytes=100)) == 0
+    assert log.offset_for_timestamp(0) is None
+    storage.checkpoint()
+    assert not fs.exists("/data/t-0")
+    storage = restart(storage, crash=crash)
+    log = storage.log("t", 0)
+    log.append(batch(b"v"), now_ms=NOW)
+    assert fs.exists("/data/t-0/partition.metadata")
+    storage = restart(storage, crash=crash)
+    assert [storage.log("t", number).log_end_offset for number in range(2)] == [1, 0]
+    storage.close()
+    assert not fs.exists("/data/t-1")
+
+
+def test_a_failure_to_make_a_directory_is_the_appends(open_storage, fs, batch, monkeypatch):
     storage = open_storage()
     storage.create_topic("t", 1, now_ms=NOW)
-    storage.log("t", 0)
-    assert indexes.isdisjoint(fs.list("/data/t-0"))
-    storage = restart(storage, crash=crash)
-    storage.log("t", 0)
+    log = storage.log("t", 0)
+    with monkeypatch.context() as broken:
+        broken.setattr(fs, "make_directory", _no_space)
+        with pytest.raises(StorageFailure):
+            log.append(batch(b"v"), now_ms=NOW)
+    assert log.append(batch(b"v"), now_ms=NOW).base_offset == 0
     storage.close()
-    assert indexes <= set(fs.list("/data/t-0"))
+
+
+def _no_space(path):
+    raise OSError(errno.ENOSPC, "no space left on device", path)
+
+
+def test_offsets_of_a_closed_partition_are_known_without_opening_it(open_storage, restart, batch):
+    storage = open_storage()
+    storage.create_topic("t", 3, {"internal.segment.bytes": "200"}, now_ms=NOW)
+    log = storage.log("t", 0)
+    for _ in range(10):
+        log.append(batch(b"v" * 40), now_ms=NOW)
+    log.start_epoch(4)
+    log.append(batch(b"v"), now_ms=NOW)
+    log.delete_records(5, now_ms=NOW)
+    storage.log("t", 1).append(batch(b"v"), now_ms=NOW)
+    storage = restart(storage, crash=False)
+    found = [storage.log_offsets("t", number) for number in range(3)]
+    assert not storage.open_logs
+    assert found == [LogOffsets(5, 11, 0, 4), LogOffsets(0, 1, 0, 0), LogOffsets(0, 0, 0, 0)]
+    for number, offsets in enumerate(found):
+        log = storage.log("t", number)
+        start = log.log_start_offset
+        assert offsets == LogOffsets(start, log.high_watermark, log.epoch_for_offset(start), log.leader_epoch)
+        assert storage.log_offsets("t", number) == offsets
+    with pytest.raises(UnknownTopicOrPartition):
+        storage.log_offsets("t", 3)
+    storage.log("t", 0).append(batch(b"v"), now_ms=NOW)
+    assert storage.log_offsets("t", 0).high_watermark == 12
+    storage = restart(storage, crash=True)
+    assert storage.log_offsets("t", 0) == LogOffsets(5, 12, 0, 4)
+    assert len(storage.open_logs) == 1
+    storage.close()
+
+
+def test_a_large_topic_is_created_in_steps_as_one_change(open_storage, restart):
+    storage = open_storage()
+    steps = storage.create_topic_steps("t", 1001, {"retention.ms": "7"}, now_ms=NOW)
+    for _ in range(10):
+        next(steps)
+        assert "t" not in storage.topics
+    storage.create_topic("u", 1, now_ms=NOW)
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value == storage.topics["t"]
+    assert storage.create_partitions("t", 2000, now_ms=NOW).partitions == 2000
+    storage = restart(storage, crash=True)
+    assert (storage.topics["t"].partitions, storage.topics["u"].partitions) == (2000, 1)
+    assert storage.topics["t"].configs == {"retention.ms": "7"}
+    assert [partition.leader for partition in storage.topics["t"].assignment] == [1] * 2000
+    storage.close()
+
+
+def test_a_topic_that_was_created_between_two_steps_is_not_created_twice(open_storage):
+    storage = open_storage()
+    steps = storage.create_topic_steps("t", 300, now_ms=NOW)
+    next(steps)
+    first = storage.create_topic("t", 1, now_ms=NOW)
+    with pytest.raises(TopicAlreadyExists):
+        list(steps)
+    assert storage.topics["t"] == first
+    storage.close()
+
+
+def test_a_change_that_a_power_cut_has_torn_is_undone(open_storage, restart, fs):
+    storage = open_storage()
+    path = f"{storage.metadata.directory}/00000000000000000000.log"
+    storage.create_topic("t", 600, now_ms=NOW)
+    storage.crash()
+    file = fs.open(path)
+    ends = [at for at, _ in iter_headers(file, 0, file.size())]
+    file.truncate(ends[-1])  # the batch that ends the transaction
+    storage = open_storage()
+    assert "t" not in storage.topics
+    storage.create_topic("u", 1, now_ms=NOW)
+    storage = restart(storage, crash=True)
+    assert set(storage.topics) == {"u"}
+    storage.close()
+
+
+def test_a_topic_is_deleted_in_steps(open_storage, restart, fs, batch):
+    storage = open_storage()
+    storage.create_topic("t", 3, now_ms=NOW)
+    for number in range(3):
+        storage.log("t", number).append(batch(b"v"), now_ms=NOW)
+    steps = storage.delete_topic_steps("t", now_ms=NOW)
+    next(steps)
+    assert "t" not in storage.topics
+    assert not storage.open_logs
+    new = storage.create_topic("t", 3, now_ms=NOW)
+    assert storage.log("t", 2).append(batch(b"new"), now_ms=NOW).base_offset == 0
+    for _ in steps:
+        pass
+    assert storage.topics["t"] == new
+    assert [storage.log("t", number).log_end_offset for number in range(3)] == [0, 0, 1]
+    assert len(list(storage.delete_topic_steps("t", now_ms=NOW))) == 3
+    storage.close()
+
+
+def test_what_a_deletion_has_left_is_removed_at_the_next_start(open_storage, restart, fs, batch):
+    storage = open_storage()
+    storage.create_topic("t", 2, now_ms=NOW)
+    for number in range(2):
+        storage.log("t", number).append(batch(b"v"), now_ms=NOW)
+    next(iter(storage.delete_topic_steps("t", now_ms=NOW)))
+    assert fs.exists("/data/t-1")
+    storage = restart(storage, crash=True)
+    assert [name for name in fs.list("/data") if name.startswith("t-")] == []
+    storage.close()
 
 
 def test_partitions_of_several_topics_may_come_mixed():

@@ -1,6 +1,6 @@
 """A partition: an append-only sequence of record batches in segments (`open`, `append`, `read`, look-ups)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.errors import (
@@ -50,13 +50,15 @@ class PartitionLog(LogWriter):
         files: OpenFiles | None = None,
         check_records: bool = False,
         may_have_gaps: bool = False,
+        make_directory: Callable[[], None] | None = None,
     ) -> "PartitionLog":
         """Open a partition's directory, making it if it is new; `recovery` tells what had to be repaired.
 
         Without clean, everything past the recovery point is read and checked; with it, the recovery point is where the
         log must end, if that is known. With check_records, appends
         look at every record of a client's batch, as Kafka does, instead of trusting its header and CRC. Offsets that
-        are missing are damage, unless the log may have gaps because it was compacted.
+        are missing are damage, unless the log may have gaps because it was compacted. With make_directory, the
+        partition has no directory yet: the first append calls it, and nothing is on disk before.
         """
         files = OpenFiles() if files is None else files
         may_have_gaps = may_have_gaps or config.is_compacted
@@ -70,8 +72,18 @@ class PartitionLog(LogWriter):
                 clean=clean,
                 log_start_offset=log_start_offset,
                 may_have_gaps=may_have_gaps,
+                is_unused=make_directory is not None,
             )
-            return cls(fs, files, directory, config, opened, check_records=check_records, may_have_gaps=may_have_gaps)
+            return cls(
+                fs,
+                files,
+                directory,
+                config,
+                opened,
+                check_records=check_records,
+                may_have_gaps=may_have_gaps,
+                make_directory=make_directory,
+            )
 
     @property
     def last_stable_offset(self) -> int:
@@ -325,6 +337,8 @@ class PartitionLog(LogWriter):
 
     def save_caches(self) -> None:
         """Write what lets the next start trust the files, unless nothing was appended since the last time."""
+        if not self.has_directory:
+            return
         self.repair()
         active = self._segments.active
         with storage_failures(self.directory):

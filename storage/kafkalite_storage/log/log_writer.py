@@ -1,5 +1,6 @@
 """The end of a log: batches are appended to it, segments rolled, and writes that failed undone."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from struct import Struct
@@ -72,6 +73,7 @@ class LogWriter:
         *,
         check_records: bool,
         may_have_gaps: bool,
+        make_directory: Callable[[], None] | None,
     ) -> None:
         self._fs = fs
         self._files = files
@@ -94,6 +96,8 @@ class LogWriter:
         self._lacks_indexes = opened.lacks_indexes
         self._check_records = check_records
         self._may_have_gaps = may_have_gaps
+        #: Makes the directory of a partition that was never used.
+        self._make_directory = make_directory
         self._transactions = TransactionEvidence(opened.producers)
         self.config = config
 
@@ -147,6 +151,11 @@ class LogWriter:
         if end - self._durability.recovery_point < self._flush_messages:
             return end
         return max(self._visible_end, min(self._durability.recovery_point, end))
+
+    @property
+    def has_directory(self) -> bool:
+        """Whether the partition was ever appended to; before that nothing of it is on disk."""
+        return self._make_directory is None
 
     @property
     def failed(self) -> bool:
@@ -280,6 +289,10 @@ class LogWriter:
             raise RecordListTooLarge(
                 f"a batch of {size} bytes does not fit into a segment of {self._segment_bytes} bytes"
             )
+        if self._make_directory is not None:
+            with storage_failures(self.directory):
+                self._make_directory()
+            self._make_directory = None
         offset = self.log_end_offset
         last_offset = offset + header.last_offset_delta
         max_timestamp = header.max_timestamp

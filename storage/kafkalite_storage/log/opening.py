@@ -41,14 +41,23 @@ def open_directory(
     clean: bool,
     log_start_offset: int,
     may_have_gaps: bool,
+    is_unused: bool,
 ) -> OpenedLog:
     """Open the directory, making it if it is new; see `PartitionLog.open`. Raises OSError and DamagedLog."""
-    fs.make_directory(directory)
-    found = read_directory(fs, files, directory)
+    if is_unused:
+        found = Directory()
+    else:
+        fs.make_directory(directory)
+        found = read_directory(fs, files, directory)
     epochs = LeaderEpochs(fs, directory)
     is_new = not found.segments
     if is_new:
-        found.segments.append(_first_segment(fs, files, directory, log_start_offset))
+        segment = Segment(fs, files, directory, log_start_offset)
+        if is_unused:
+            segment.begin_without_file()
+        else:
+            segment.create()
+        found.segments.append(segment)
         end_offset = trusted_offset = log_start_offset
         recovery = Recovery()
     else:

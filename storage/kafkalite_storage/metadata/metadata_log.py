@@ -4,7 +4,9 @@ Every change is one batch, synced before anything is answered, so that a crash l
 nothing of it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from kafkalite_storage.configs.log_config import LogConfig
@@ -12,13 +14,17 @@ from kafkalite_storage.errors import DataDirectoryCorrupt
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.files.handle_cache import OpenFiles
 from kafkalite_storage.log.log import AppendOrigin, PartitionLog
-from kafkalite_storage.metadata.topics import Catalogue
+from kafkalite_storage.metadata.topics import Catalogue, NewPartitions, Partition
 from kafkalite_storage.recovery.recovery import Recovery
 from kafkalite_storage.segment.scan import whole_batches
 from kafkalite_storage.segment.stretches import stretches
 from kafkalite_wire.errors import WireError
 from kafkalite_wire.messages.metadata_records import (
+    AbortTransactionRecord,
+    BeginTransactionRecord,
+    EndTransactionRecord,
     MetadataRecord,
+    PartitionRecord,
     decode_metadata_record,
     encode_metadata_record,
 )
@@ -27,6 +33,8 @@ from kafkalite_wire.schema import declaration_of
 
 #: KRaft's first leader epoch is 1; ours never changes, as nobody else can lead.
 LEADER_EPOCH: Final = 1
+#: Records that are encoded in one step.
+_STEP: Final = 100
 _READ_PIECE: Final = 1024 * 1024
 _SNAPSHOT_SUFFIX: Final = ".checkpoint"
 
@@ -71,11 +79,43 @@ class MetadataLog:
 
     def append(self, records: Sequence[MetadataRecord], now_ms: int) -> None:
         """Write records as one change and apply them; they are on disk when this returns."""
-        batch = build_batch(
-            [Record(value=encode_metadata_record(record, version_of(record)), timestamp=now_ms) for record in records]
-        )
-        self._log.append(batch, now_ms=now_ms, origin=AppendOrigin.BROKER)
+        self._log.append(_encoded(records, now_ms), now_ms=now_ms, origin=AppendOrigin.BROKER)
         self.catalogue.replay_all(records)
+
+    def prepare(
+        self, topic_id: bytes, records: Iterable[MetadataRecord], now_ms: int
+    ) -> Generator[None, None, "PreparedChange"]:
+        """Encode records about one topic for `append_prepared`, a hundred a step; its new partitions come last."""
+        change = PreparedChange(topic_id)
+        new_partitions = NewPartitions()
+        for number, part in enumerate(_batched(records, _STEP)):
+            if number:
+                yield
+            for record in part:
+                if isinstance(record, PartitionRecord):
+                    change.partitions.append(new_partitions.of(record))
+                else:
+                    change.others.append(record)
+            change.batches.append(_encoded(part, now_ms))
+        return change
+
+    def append_prepared(self, change: "PreparedChange", now_ms: int) -> None:
+        """Write a change and apply it; it is on disk when this returns.
+
+        More than one batch is a transaction of KRaft's, so that a power cut leaves all of it or nothing.
+        """
+        batches = change.batches
+        if len(batches) > 1:
+            begin, end = BeginTransactionRecord(), EndTransactionRecord()
+            batches = [_encoded([begin], now_ms), *batches, _encoded([end], now_ms)]
+        self._log.append(b"".join(batches), now_ms=now_ms, origin=AppendOrigin.BROKER)
+        self.catalogue.replay_all(change.others)
+        self.catalogue.add_partitions(change.topic_id, change.partitions)
+
+    def abort_open_transaction(self, now_ms: int) -> None:
+        """End a transaction of which a power cut has left the beginning only."""
+        if self.catalogue.in_transaction:
+            self.append([AbortTransactionRecord(reason="the broker stopped")], now_ms)
 
     @property
     def log(self) -> PartitionLog:
@@ -85,6 +125,30 @@ class MetadataLog:
     def close(self, *, clean: bool) -> None:
         """Close the log."""
         self._log.close(clean=clean)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedChange:
+    """New partitions of a topic, other records about it, and the batches that hold all of them."""
+
+    topic_id: bytes
+    others: list[MetadataRecord] = field(default_factory=list[MetadataRecord])
+    partitions: list[Partition] = field(default_factory=list[Partition])
+    batches: list[bytes] = field(default_factory=list[bytes])
+
+
+def _batched(records: Iterable[MetadataRecord], size: int) -> Iterator[list[MetadataRecord]]:
+    iterator = iter(records)
+    while part := list(islice(iterator, size)):
+        yield part
+
+
+def _encoded(records: Sequence[MetadataRecord], now_ms: int) -> bytes:
+    return bytes(
+        build_batch(
+            [Record(value=encode_metadata_record(record, version_of(record)), timestamp=now_ms) for record in records]
+        )
+    )
 
 
 def _refuse_damage(fs: FileSystem, directory: str, *, clean: bool) -> None:

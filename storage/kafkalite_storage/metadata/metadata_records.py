@@ -1,6 +1,6 @@
 """The metadata records that make, extend and configure topics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from kafkalite_storage.errors import InvalidPartitions
@@ -17,7 +17,7 @@ _UNASSIGNED_DIRECTORY: Final = bytes(16)
 
 
 def config_records(resource: int, name: str, changes: Mapping[str, str | None]) -> list[MetadataRecord]:
-    """Set configurations of a topic or a broker, or with None take them back."""
+    """Return the records that set configurations of a topic or a broker, or with None unset them."""
     return [
         ConfigRecord(resource_type=resource, resource_name=name, name=config, value=value)
         for config, value in changes.items()
@@ -26,33 +26,34 @@ def config_records(resource: int, name: str, changes: Mapping[str, str | None]) 
 
 def partition_records(
     topic_id: bytes, first: int, total: int, assignment: Sequence[Sequence[int]] | None, node_id: int
-) -> list[MetadataRecord]:
-    """Give a topic the partitions from first on; they are the node's unless an assignment names their brokers.
+) -> Iterator[MetadataRecord]:
+    """Return an iterator over the new partitions of a topic, led by the node unless an assignment names brokers.
 
     Raises InvalidPartitions.
     """
     if assignment is not None and len(assignment) != total - first:
         raise InvalidPartitions(f"{len(assignment)} assignments for {total - first} partitions")
-    records: list[MetadataRecord] = []
-    for number in range(first, total):
-        replicas = (node_id,) if assignment is None else tuple(assignment[number - first])
-        records.append(
-            PartitionRecord(
-                partition_id=number,
-                topic_id=topic_id,
-                replicas=replicas,
-                isr=replicas,
-                leader=replicas[0],
-                leader_epoch=0,
-                partition_epoch=0,
-                directories=(_UNASSIGNED_DIRECTORY,) * len(replicas),
-            )
-        )
-    return records
+    return (
+        _partition_record(topic_id, number, (node_id,) if assignment is None else tuple(assignment[number - first]))
+        for number in range(first, total)
+    )
+
+
+def _partition_record(topic_id: bytes, number: int, replicas: tuple[int, ...]) -> PartitionRecord:
+    return PartitionRecord(
+        partition_id=number,
+        topic_id=topic_id,
+        replicas=replicas,
+        isr=replicas,
+        leader=replicas[0],
+        leader_epoch=0,
+        partition_epoch=0,
+        directories=(_UNASSIGNED_DIRECTORY,) * len(replicas),
+    )
 
 
 def election_records(topic: Topic, node_id: int) -> list[MetadataRecord]:
-    """Give each partition that Kafka left without a leader when it shut down its first replica as one."""
+    """Return the records that make the first replica the leader where Kafka's shutdown has left none."""
     return [
         PartitionChangeRecord(
             partition_id=number,

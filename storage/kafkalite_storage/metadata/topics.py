@@ -1,7 +1,7 @@
 """The catalogue of topics: what the metadata log says, as a state that its records change."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
@@ -94,6 +94,11 @@ class Catalogue:
         self._early_configs: dict[str, dict[str, str]] = {}
         self._transaction: list[MetadataRecord] | None = None
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the end of a transaction is still to come."""
+        return self._transaction is not None
+
     def replay_all(self, records: Iterable[MetadataRecord]) -> None:
         """Apply records in their order; the new partitions of a topic, which follow each other, in one go."""
         added: list[PartitionRecord] = []
@@ -115,10 +120,16 @@ class Catalogue:
         if topic is None:
             return
         assignment = list(topic.assignment)
+        new = NewPartitions()
         for record in records:
             if record.partition_id <= len(assignment):
-                assignment[record.partition_id : record.partition_id + 1] = [_partition(record)]
+                assignment[record.partition_id : record.partition_id + 1] = [new.of(record)]
         self._put(replace(topic, assignment=tuple(assignment)))
+
+    def add_partitions(self, topic_id: bytes, partitions: Sequence[Partition]) -> None:
+        """Add partitions behind those of a topic."""
+        topic = self.topics_by_id[topic_id]
+        self._put(replace(topic, assignment=(*topic.assignment, *partitions)))
 
     def replay(self, record: MetadataRecord) -> None:
         """Apply a record of the metadata log."""
@@ -127,8 +138,7 @@ class Catalogue:
                 self._transaction = []
             case EndTransactionRecord():
                 pending, self._transaction = self._transaction or [], None
-                for each in pending:
-                    self._apply(each)
+                self.replay_all(pending)
             case AbortTransactionRecord():
                 self._transaction = None
             case _ if self._transaction is not None:
@@ -194,13 +204,24 @@ class Catalogue:
             self._put(replace(topic, configs=MappingProxyType(configs)))
 
 
-def _partition(record: PartitionRecord) -> Partition:
-    return Partition(
-        leader=record.leader,
-        leader_epoch=record.leader_epoch,
-        replicas=record.replicas,
-        partition_epoch=record.partition_epoch,
-    )
+class NewPartitions:
+    """Turns partition records into partitions; those that are alike, as most of a topic's are, share one object."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], Partition] = {}
+
+    def of(self, record: PartitionRecord) -> Partition:
+        """Return the partition that a record describes."""
+        key = (record.leader, record.leader_epoch, record.replicas, record.partition_epoch)
+        partition = self._known.get(key)
+        if partition is None:
+            partition = self._known[key] = Partition(
+                leader=record.leader,
+                leader_epoch=record.leader_epoch,
+                replicas=record.replicas,
+                partition_epoch=record.partition_epoch,
+            )
+        return partition
 
 
 def _set(configs: dict[str, str], record: ConfigRecord) -> None:

@@ -78,6 +78,11 @@ class Segment(SegmentLookups):
         self.sound.cut(0)
         self.max_timestamp = NO_TIMESTAMP
 
+    def begin_without_file(self) -> None:
+        """Begin a new segment whose file is made by the first append."""
+        self._size = 0
+        self.max_timestamp = NO_TIMESTAMP
+
     def headers(self) -> Iterator[BatchHeader]:
         """Yield the header of every batch."""
         return (header for _, header in iter_headers(self.log_file(), 0, self.size))

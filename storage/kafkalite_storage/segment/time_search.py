@@ -22,7 +22,7 @@ class TimestampOffset:
 def first_at_or_after(segments: Sequence[Segment], timestamp: int, start_offset: int) -> TimestampOffset | None:
     """Return the first record from start_offset on that is not older than timestamp."""
     for segment in segments:
-        if segment.newest()[0] < timestamp:
+        if not segment.size or segment.newest()[0] < timestamp:
             continue
         located = segment.locate(max(_older_until(segment, timestamp), start_offset))
         if located is None:

@@ -1,20 +1,24 @@
 # ruff: noqa: N818 - the names are those of Kafka's error codes
-"""The 61-byte header of a record batch: reading, checking and the few rewrites a broker makes.
+"""Record batches by their 61-byte headers: walk, check, and rewrite the fields that a broker sets.
 
-Message format v2 only (KIP-98); Kafka 4 refuses the two older ones as well (KIP-724). This is the hot path of
+Message format v2 only (KIP-98); Kafka 4 refuses the two older formats as well (KIP-724). This is the hot path of
 Produce and Fetch: nothing here looks at a record.
 """
 
+from collections.abc import Iterator
 from struct import Struct
 from typing import Final, NamedTuple
 
 from kafkalite_wire.compression import Compression
 from kafkalite_wire.crc import Buffer, crc32c
+from kafkalite_wire.error_codes import ErrorCode
 
 MAGIC: Final = 2
 HEADER_SIZE: Final = 61
-#: Bytes before the ones that `batch_length` counts: the base offset and the length itself.
+#: Bytes before those that `batch_length` counts: the base offset and the length itself.
 LENGTH_PREFIX: Final = 12
+#: The least `batch_length` of a batch with a whole header.
+SMALLEST_LENGTH: Final = HEADER_SIZE - LENGTH_PREFIX
 NO_TIMESTAMP: Final = -1
 NO_PRODUCER_ID: Final = -1
 
@@ -35,17 +39,20 @@ _CRC_AT: Final = 17
 _CHECKSUMMED_AT: Final = 21
 _SEQUENCE_MASK: Final = 0x7FFF_FFFF
 
+RawHeader = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int]
+"""The thirteen fields of a `BatchHeader`, in its order."""
+
 
 class CorruptBatch(Exception):
-    """A record batch that is damaged; `code` is the Kafka error code to answer with."""
+    """A damaged record batch; `code` is the error code to answer with."""
 
-    code: int = 2  # CORRUPT_MESSAGE
+    code: ErrorCode = ErrorCode.CORRUPT_MESSAGE
 
 
 class InvalidRecord(CorruptBatch):
     """A whole batch that breaks a rule; `record_errors` holds (index in the batch, message)."""
 
-    code = 87  # INVALID_RECORD
+    code = ErrorCode.INVALID_RECORD
 
     def __init__(self, message: str, record_errors: tuple[tuple[int, str], ...] = ()) -> None:
         super().__init__(message)
@@ -55,14 +62,13 @@ class InvalidRecord(CorruptBatch):
 class UnsupportedCompression(CorruptBatch):
     """A codec that is unknown, or newer than the version of the request allows."""
 
-    code = 76  # UNSUPPORTED_COMPRESSION_TYPE
+    code = ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
 
 
 class BatchHeader(NamedTuple):
-    """The header of a batch, field by field as it lies on the wire.
+    """The header of a batch, its fields in wire order.
 
-    A named tuple because one is made for every batch that passes: a frozen dataclass of thirteen fields costs
-    five times as much.
+    A named tuple because one is made for every batch: a frozen dataclass of thirteen fields costs five times as much.
     """
 
     base_offset: int
@@ -81,12 +87,12 @@ class BatchHeader(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of the whole batch, prefix included."""
+        """Size of the whole batch in bytes."""
         return self.batch_length + LENGTH_PREFIX
 
     @property
     def last_offset(self) -> int:
-        """Offset of the last record, or of the last one there was before compaction."""
+        """Offset of the last record, counting records that compaction has removed."""
         return self.base_offset + self.last_offset_delta
 
     @property
@@ -106,17 +112,17 @@ class BatchHeader(NamedTuple):
 
     @property
     def is_control(self) -> bool:
-        """Whether the batch holds a marker for brokers and clients instead of data."""
+        """Whether the batch holds a control record instead of data."""
         return bool(self.attributes & CONTROL)
 
     @property
     def has_log_append_time(self) -> bool:
-        """Whether the broker's time replaces that of every record."""
+        """Whether `max_timestamp`, set by the broker, is the time of every record."""
         return bool(self.attributes & LOG_APPEND_TIME)
 
     @property
     def has_delete_horizon(self) -> bool:
-        """Whether `base_timestamp` is when tombstones may go (KIP-534) rather than a record's time."""
+        """Whether `base_timestamp` is the time after which tombstones may be removed (KIP-534)."""
         return bool(self.attributes & DELETE_HORIZON)
 
     @property
@@ -128,13 +134,54 @@ class BatchHeader(NamedTuple):
 
 
 def read_header(data: Buffer, position: int = 0) -> BatchHeader:
-    """Read the header at position without judging it.
+    """Read the header at position without checking it.
 
     Raises CorruptBatch when fewer than 61 bytes are left.
     """
     if position < 0 or len(data) - position < HEADER_SIZE:
         raise CorruptBatch(f"{len(data) - position} bytes are too few for a record batch")
     return BatchHeader._make(HEADER.unpack_from(data, position))
+
+
+def walk_batches(data: Buffer, position: int = 0) -> Iterator[tuple[int, BatchHeader]]:
+    """Yield the position and header of each whole batch in data, from position on.
+
+    Ends before the first bytes that are not a whole batch: fewer than 61 bytes, a batch that data cuts off, or an
+    impossible length. :func:`batch_size` tells these cases apart at the position where the walk ended, which is
+    `position + header.size` of its last batch. Nothing else is checked: neither magic nor CRC.
+    """
+    for at, header in walk_raw_headers(data, position):
+        yield at, BatchHeader._make(header)
+
+
+def walk_raw_headers(data: Buffer, position: int = 0) -> Iterator[tuple[int, RawHeader]]:
+    """Walk as :func:`walk_batches` does and yield headers as plain tuples, for callers that walk millions.
+
+    Making a `BatchHeader` of each takes longer than reading it.
+    """
+    unpack = HEADER.unpack_from
+    end = len(data)
+    last = end - HEADER_SIZE
+    while position <= last:
+        header = unpack(data, position)
+        following = position + header[1] + LENGTH_PREFIX
+        if following > end or header[1] < SMALLEST_LENGTH:
+            return
+        yield position, header
+        position = following
+
+
+def batch_size(data: Buffer, position: int = 0) -> int:
+    """Return the size of the batch at position, which may be more than data holds; 61 where its header is cut off.
+
+    Raises CorruptBatch for an impossible length.
+    """
+    if len(data) - position < HEADER_SIZE:
+        return HEADER_SIZE
+    _, length, _ = _PREFIX.unpack_from(data, position)
+    if length < SMALLEST_LENGTH:
+        raise CorruptBatch(f"a batch of {length + LENGTH_PREFIX} bytes is smaller than its header")
+    return int(length) + LENGTH_PREFIX
 
 
 def check_batch(data: Buffer, position: int = 0) -> BatchHeader:
@@ -155,10 +202,10 @@ def check_batch(data: Buffer, position: int = 0) -> BatchHeader:
 
 
 def check_batches(data: Buffer) -> list[tuple[int, BatchHeader]]:
-    """Check that data is whole, sound batches and nothing else; return each with its position.
+    """Check that data consists of whole, intact batches; return each with its position.
 
-    Every batch must hold as many records as offsets, as batches fresh from a producer do; compacted ones need
-    not.
+    Every batch must hold one record for each offset, as a producer's batches do and compacted ones need not.
+    Raises CorruptBatch and InvalidRecord.
     """
     batches: list[tuple[int, BatchHeader]] = []
     position = 0
@@ -182,8 +229,8 @@ def check_count(header: BatchHeader) -> None:
 def check_produced(data: Buffer, *, allow_zstd: bool = True) -> BatchHeader:
     """Check the records of one partition of a Produce request; return the header of its only batch.
 
-    Follows Kafka in what it forgives: a cut-off batch after the first is dropped (the caller writes
-    `header.size` bytes). zstd needs Produce v7 (KIP-110), so the handler passes allow_zstd=False below.
+    As in Kafka, a cut-off batch after the first is ignored (append `header.size` bytes). zstd needs Produce v7
+    (KIP-110): pass allow_zstd=False for older versions.
 
     Raises InvalidRecord for none or several batches, an old format, a control batch, or a producer id without
     sequence number; UnsupportedCompression; CorruptBatch.
@@ -206,7 +253,6 @@ def check_produced(data: Buffer, *, allow_zstd: bool = True) -> BatchHeader:
 
 
 def _first_batch(data: Buffer) -> BatchHeader:
-    """Take apart what is not simply one batch of the right format, as Kafka does."""
     size = _whole_batch(data, 0)
     if not size:
         raise InvalidRecord("a Produce request must have one record batch for each partition, this has none")
@@ -224,12 +270,12 @@ def _check_crc(header: BatchHeader, data: Buffer, position: int) -> None:
 
 
 def _whole_batch(data: Buffer, position: int) -> int:
-    """Return the size of the batch at position, or 0 if it is not all there."""
+    """Return the size of the batch at position, or 0 if data cuts it off."""
     end = len(data)
     if end - position < LENGTH_PREFIX + 5:
         return 0
     _, length, _ = _PREFIX.unpack_from(data, position)
-    if length < HEADER_SIZE - LENGTH_PREFIX:
+    if length < SMALLEST_LENGTH:
         raise CorruptBatch(f"a batch of {length + LENGTH_PREFIX} bytes is smaller than its header")
     magic = data[position + 16]
     if magic > MAGIC:
@@ -239,13 +285,13 @@ def _whole_batch(data: Buffer, position: int) -> int:
 
 
 def set_offsets_in_place(data: bytearray | memoryview, position: int, base_offset: int, leader_epoch: int) -> None:
-    """Give a batch its place in the log; both fields lie before the checksummed range."""
+    """Set a batch's base offset and leader epoch, which the CRC does not cover."""
     _BASE_OFFSET.pack_into(data, position, base_offset)
     _EPOCH.pack_into(data, position + _EPOCH_AT, leader_epoch)
 
 
 def set_log_append_time(data: bytearray | memoryview, position: int, timestamp: int) -> None:
-    """Stamp a batch with the broker's time in milliseconds, and renew its CRC.
+    """Set the broker's time, in milliseconds, as that of all records, and update the CRC.
 
     The base timestamp stays, because the records' own times are deltas from it.
     """

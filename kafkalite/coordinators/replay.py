@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from kafkalite_wire.batch import (
     COMPRESSION_MASK,
     CONTROL,
-    HEADER,
     HEADER_SIZE,
-    LENGTH_PREFIX,
     TRANSACTIONAL,
-    BatchHeader,
+    walk_batches,
 )
 from kafkalite_wire.record_scan import Span, records_of, scan_records
 
@@ -47,19 +45,14 @@ def replay(log: PartitionLog) -> Iterator[ReplayedRecord]:
 
     Raises StorageError, CorruptBatch and InvalidRecord.
     """
-    unpack = HEADER.unpack_from
     offset = log.log_start_offset
     spans: list[Span] = []
     while offset < log.log_end_offset:
         piece = log.read(offset, max_bytes=_READ_SIZE).read()
-        at, length = 0, len(piece)
-        while length - at >= HEADER_SIZE:
-            header = BatchHeader._make(unpack(piece, at))
-            end = at + header.batch_length + LENGTH_PREFIX
-            if end > length:
-                break
+        start = offset
+        for at, header in walk_batches(piece):
             if header.attributes & COMPRESSION_MASK:
-                data = records_of(piece[at:end], header)
+                data = records_of(piece[at : at + header.size], header)
                 scan_records(data, 0, header.records_count, spans)
             else:
                 data = piece
@@ -74,7 +67,6 @@ def replay(log: PartitionLog) -> Iterator[ReplayedRecord]:
                         key, value, header.base_offset + span[4], producer_id, header.producer_epoch, is_control
                     )
             spans.clear()
-            offset = header.base_offset + header.last_offset_delta + 1
-            at = end
-        if at == 0:  # compaction removed the batches at the end of the log
+            offset = header.next_offset
+        if offset == start:  # compaction removed the batches at the end of the log
             return

@@ -29,6 +29,7 @@ from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequestTopics,
 )
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
+from kafkalite_wire.records import walk_batches
 from tests.support.blocking_client import BlockingClient
 
 LATEST, EARLIEST, NEWEST = -1, -2, -3
@@ -92,13 +93,10 @@ def fetch(client: BlockingClient, topic: str, partition: int, offset: int, *, co
 
 
 def whole_batches(records: memoryview) -> memoryview:
-    """Leave out a last batch that the size limit has cut off."""
+    """Return records without a last batch that the size limit has cut off."""
     end = 0
-    while end + 12 <= len(records):
-        size = 12 + int.from_bytes(records[end + 8 : end + 12])
-        if end + size > len(records):
-            break
-        end += size
+    for position, header in walk_batches(records):
+        end = position + header.size
     return records[:end]
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kafkalite_wire.batch import batch_size, walk_raw_headers
 from kafkalite_wire.records import (
     HEADER_SIZE,
     CorruptBatch,
@@ -24,6 +25,7 @@ from kafkalite_wire.records import (
     read_header,
     set_log_append_time,
     set_offsets_in_place,
+    walk_batches,
 )
 
 # Written by MemoryRecords of kafka-clients 4.4.0 from three records: ("k1", "hello hello hello hello") with
@@ -307,3 +309,31 @@ def test_any_records_survive_any_codec(records, codec):
         (r.key, r.value, r.timestamp, r.headers) for r in records
     ]
     assert [r.offset for r in read] == [11 + i for i in range(len(records))]
+
+
+def test_walk_ends_before_the_first_bytes_that_are_not_a_whole_batch():
+    first, second = GOLDEN["none"], GOLDEN["transactional"]
+    data = first + second
+    ends = [len(first), len(data)]
+    for cut in range(len(data) + 1):
+        walked = [position + header.size for position, header in walk_batches(data[:cut])]
+        assert walked == [end for end in ends if end <= cut]
+        at = walked[-1] if walked else 0
+        if cut < len(data):
+            header_is_whole = cut - at >= HEADER_SIZE
+            assert batch_size(data[:cut], at) == ((ends[len(walked)] - at) if header_is_whole else HEADER_SIZE)
+
+
+@pytest.mark.parametrize("length", [48, 0, -1, -(1 << 31)])
+def test_walk_ends_before_an_impossible_length(length):
+    data = bytearray(GOLDEN["none"] * 2)
+    at = len(GOLDEN["none"])
+    data[at + 8 : at + 12] = length.to_bytes(4, signed=True)
+    assert [position for position, _ in walk_batches(data)] == [0]
+    with pytest.raises(CorruptBatch, match="smaller than its header"):
+        batch_size(data, at)
+
+
+def test_raw_headers_are_the_fields_of_batch_headers():
+    data = b"more" + GOLDEN["none"] + GOLDEN["logappend"]
+    assert list(walk_raw_headers(data, 4)) == [(at, tuple(header)) for at, header in walk_batches(data, 4)]

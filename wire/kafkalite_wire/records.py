@@ -17,6 +17,7 @@ from kafkalite_wire.batch import (
     MAGIC,
     NO_PRODUCER_ID,
     NO_TIMESTAMP,
+    SMALLEST_LENGTH,
     TRANSACTIONAL,
     BatchHeader,
     CorruptBatch,
@@ -29,6 +30,7 @@ from kafkalite_wire.batch import (
     read_header,
     set_log_append_time,
     set_offsets_in_place,
+    walk_batches,
 )
 from kafkalite_wire.compression import MAX_DECOMPRESSED, Compression, CompressionError, compress, decompress
 from kafkalite_wire.crc import Buffer, crc32c
@@ -59,6 +61,7 @@ __all__ = [
     "read_header",
     "set_log_append_time",
     "set_offsets_in_place",
+    "walk_batches",
 ]
 
 Header = tuple[str, bytes | None]
@@ -99,7 +102,7 @@ def iter_records(batch: Buffer, *, max_decompressed: int = MAX_DECOMPRESSED) -> 
     max_decompressed bytes of records. The CRC is not checked again.
     """
     header = read_header(batch)
-    if header.size > len(batch) or header.batch_length < HEADER_SIZE - LENGTH_PREFIX:
+    if header.size > len(batch) or header.batch_length < SMALLEST_LENGTH:
         raise CorruptBatch(f"a batch of {header.size} bytes in {len(batch)} bytes")
     codec = header.compression
     if codec > Compression.ZSTD:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kafkalite_wire.compression import Compression
-from kafkalite_wire.records import HEADER_SIZE, MAGIC, BatchHeader, Record, iter_records, read_header
+from kafkalite_wire.records import HEADER_SIZE, MAGIC, BatchHeader, Record, iter_records, read_header, walk_batches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +41,17 @@ class RecordBatch:
 
 
 def batches_in(topic: str, partition: int, data: memoryview) -> Iterator[RecordBatch]:
-    """Read the headers of batches that follow each other; what is no batch, or less than a header, ends them."""
-    position = 0
-    while len(data) - position >= HEADER_SIZE:
-        header = read_header(data, position)
-        if header.magic != MAGIC or header.size < HEADER_SIZE:
+    """Yield the batches in data, up to the first bytes that are not a batch; the last one may be cut off."""
+    end = 0
+    for position, header in walk_batches(data):
+        if header.magic != MAGIC:
             return
-        yield _batch(topic, partition, header, data[position : position + header.size])
-        position += header.size
+        end = position + header.size
+        yield _batch(topic, partition, header, data[position:end])
+    if len(data) - end >= HEADER_SIZE:
+        header = read_header(data, end)
+        if header.magic == MAGIC and header.size >= HEADER_SIZE:
+            yield _batch(topic, partition, header, data[end:])
 
 
 def _batch(topic: str, partition: int, header: BatchHeader, data: memoryview) -> RecordBatch:

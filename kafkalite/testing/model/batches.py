@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from kafkalite.partitioning import partition_for_key
 from kafkalite.testing.model.errors import NotThere
 from kafkalite.testing.model.views import Header, Record
 from kafkalite_wire import records as wire
-
-_PREFIX: Final = 12
-"""Bytes of a batch that tell how long it is."""
 
 Text = bytes | str | None
 
@@ -104,11 +100,8 @@ def batch_of(values: Iterable[Text], *, key: Text, headers: Iterable[Header], ti
 
 def records_in(topic: str, partition: int, data: bytes) -> Iterator[tuple[Record | None, int]]:
     """Read the records of whole batches, each with the offset behind it; None is the end of a batch."""
-    view, position = memoryview(data), 0
-    while len(view) - position >= _PREFIX:
-        header = wire.read_header(view, position)
-        if position + header.size > len(view):
-            return
+    view = memoryview(data)
+    for position, header in wire.walk_batches(view):
         if not header.is_control:
             for record in wire.iter_records(view[position : position + header.size]):
                 yield (
@@ -124,4 +117,3 @@ def records_in(topic: str, partition: int, data: bytes) -> Iterator[tuple[Record
                     record.offset + 1,
                 )
         yield None, header.next_offset
-        position += header.size

@@ -265,8 +265,7 @@ class Broker:
         except (OSError, StartError) as error:
             self._background.start_soon(_fail, error)
             raise
-        before.delayed_fetches.wake_all()  # those of clients are gone; whoever else waits looks at the new node
-        before.delayed_fetches.complete_ready()
+        before.delayed_fetches.complete_all()  # those of clients are gone; others look at the new node
 
     def fork(self, snapshot: DirectoryImage, *, clock: Clock = MACHINE_CLOCK) -> Broker:
         """Make another broker, to be run as any, which begins with a snapshot of this one and listens on a free port.

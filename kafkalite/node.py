@@ -90,7 +90,7 @@ class Node:
         """Tells the time that sessions and waits are measured in: monotonic seconds."""
         self.wall_ms: Callable[[], int] = deadlines.clock.wall_ms
         """Tells the time that records are stamped with: milliseconds since 1970."""
-        self.delayed_fetches = DelayedFetches()
+        self.delayed_fetches = DelayedFetches(deadlines.crash_guard.guard)
         self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
         self.flusher = LogFlusher(deadlines)
         self.log_cleaner: LogCleaner | None = None
@@ -147,7 +147,7 @@ class Node:
         partition = self.storage.log(topic, index)
         appended = partition.append(batch, now_ms=self.wall_ms(), header=header, sync=False)
         if not appended.is_duplicate and not appended.awaits_sync:
-            self.delayed_fetches.appended((topic, index), len(batch))
+            self.delayed_fetches.partition_changed((topic, index))
             if partition.flush_within is not None:
                 self.flusher.sync_within(partition, partition.flush_within)
         return appended
@@ -166,7 +166,7 @@ class Node:
             nonlocal left
             left -= 1
             if error is None:
-                self.delayed_fetches.appended(partition, gained[partition])
+                self.delayed_fetches.partition_changed(partition)
             else:
                 failed[partition] = error
             if not left:
@@ -181,7 +181,7 @@ class Node:
     def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
         """Create a topic; it is ready when this returns, and whoever waits for it learns so. Raises StorageError."""
         topic = self.storage.create_topic(name, partitions, configs, now_ms=self.wall_ms())
-        self.delayed_fetches.changed(name)
+        self.delayed_fetches.topic_changed(name)
         return topic
 
     def auto_create_topic(self, name: str) -> Topic:
@@ -235,7 +235,7 @@ class Node:
             self.groups.offsets_topic_deleted()
         else:
             self.groups.topic_deleted(name)
-        self.delayed_fetches.changed(name)
+        self.delayed_fetches.topic_changed(name)
 
     def create_partitions(self, name: str, total: int) -> None:
         """Raise the number of a topic's partitions. Raises StorageError."""
@@ -260,12 +260,12 @@ class Node:
     def delete_records(self, topic: str, index: int, offset: int) -> int:
         """Let a partition that exists begin at an offset; fetches that wait below learn so. Raises StorageError."""
         begins = self.storage.log(topic, index).delete_records(offset, now_ms=self.wall_ms())
-        self.delayed_fetches.changed(topic)
+        self.delayed_fetches.topic_changed(topic)
         return begins
 
     def topic_changed(self, topic: str) -> None:
         """Answer the fetches that wait for a topic whose partitions begin later than they did."""
-        self.delayed_fetches.changed(topic)
+        self.delayed_fetches.topic_changed(topic)
         self.after_request()
 
     def new_producer_id(self) -> int:
@@ -333,8 +333,7 @@ class Node:
     def stop_waiting(self) -> None:
         """Answer what waits, because the broker stops."""
         self.groups.stop_waiting()
-        self.delayed_fetches.wake_all()
-        self.delayed_fetches.complete_ready()
+        self.delayed_fetches.complete_all()
 
     def exchange(self, image: DirectoryImage) -> Handover:
         """Do nothing any more, and put what an image holds into the place of what is kept, for the next node.

@@ -1,4 +1,4 @@
-"""What fetching keeps between requests: fetch sessions (KIP-227) and fetches that wait for data.
+"""Reading for consumers: fetch sessions (KIP-227), the reader of partitions, and fetches that wait.
 
-May import wire. Must not touch trio, files, clocks or randomness: the time and new ids come from outside.
+May import storage and wire. Must not touch trio, clocks or randomness: the time and new ids come from outside.
 """

@@ -1,4 +1,4 @@
-"""Fetch sessions (KIP-227): a consumer names its partitions once and later only what changed.
+"""Fetch sessions (KIP-227): a consumer names its partitions once, and afterwards only what has changed.
 
 A request carries a session id and an epoch. Epoch 0 asks for a new session with everything named, -1 closes the
 session, and any other must be the one that the session expects next.
@@ -18,33 +18,38 @@ FINAL_EPOCH: Final = -1
 NO_SESSION: Final = 0
 
 _EVICTABLE_AFTER: Final = 120.0
-"""Seconds that a session must have been unused before another may take its place (Kafka's fixed value)."""
+"""Seconds without use after which a session may be evicted (a constant in Kafka, too)."""
 
 TopicKey = str | bytes
-"""A topic as the request named it: by name, or from version 13 on by id."""
+"""A topic as the request names it: by name, or from version 13 on by id."""
 
 
 @dataclass(slots=True)
 class FetchPartition:
-    """What a client wants of one partition, and what a session last told it."""
+    """What a client wants of one partition, and within a session what it was last told."""
 
     topic: TopicKey
+    name: str | None
+    """The topic's name when it was first asked for, None as long as no topic has the id. A session keeps it, so that
+    a topic that is deleted or created again is told from one that never existed."""
     index: int
     fetch_offset: int
     max_bytes: int
-    current_leader_epoch: int
-    last_fetched_epoch: int
-    told_high_watermark: int = -1
-    told_log_start_offset: int = -1
+    current_leader_epoch: int = -1
+    last_fetched_epoch: int = -1
+    reported_high_watermark: int = -1
+    reported_log_start_offset: int = -1
 
-    def news(self, high_watermark: int, log_start_offset: int, *, data: bool, failed: bool) -> bool:
-        """Tell whether an incremental answer must mention the partition, and remember that it did."""
-        if failed:
-            self.told_high_watermark = -1  # so that the next answer mentions it again, whatever it is
+    def update_reported(self, high_watermark: int, log_start_offset: int, *, has_data: bool, has_error: bool) -> bool:
+        """Record what a response says; return whether an incremental response must contain the partition."""
+        if has_error:
+            self.reported_high_watermark = -1  # so that the next response contains it again
             return True
-        changed = high_watermark != self.told_high_watermark or log_start_offset != self.told_log_start_offset
-        self.told_high_watermark, self.told_log_start_offset = high_watermark, log_start_offset
-        return data or changed
+        has_changed = (
+            high_watermark != self.reported_high_watermark or log_start_offset != self.reported_log_start_offset
+        )
+        self.reported_high_watermark, self.reported_log_start_offset = high_watermark, log_start_offset
+        return has_data or has_changed
 
 
 class FetchSession:
@@ -60,7 +65,7 @@ class FetchSession:
         self.partitions: OrderedDict[tuple[TopicKey, int], FetchPartition] = OrderedDict()
 
     def update(self, wanted: Iterable[FetchPartition], forgotten: Iterable[tuple[TopicKey, int]]) -> None:
-        """Take over what an incremental request says has changed."""
+        """Apply the changes of an incremental request."""
         for partition in wanted:
             known = self.partitions.get((partition.topic, partition.index))
             if known is None:
@@ -74,15 +79,15 @@ class FetchSession:
             self.partitions.pop(key, None)
 
     def served(self, partition: FetchPartition) -> None:
-        """Put a partition that was answered with data behind the others, so that none of them starves."""
+        """Move a partition whose records were sent behind the others, so that none of them starves."""
         self.partitions.move_to_end((partition.topic, partition.index))
 
 
 @dataclass(frozen=True, slots=True)
 class FetchPlan:
-    """What a request amounts to: the partitions to read, and how to answer.
+    """The partitions that a request asks for, and how to respond.
 
-    ``session`` is None for an answer outside any session. With ``error_code`` set there is nothing to read.
+    ``session`` is None for a response outside any session. With ``error_code`` set there is nothing to read.
     """
 
     error_code: int
@@ -92,12 +97,12 @@ class FetchPlan:
 
     @property
     def session_id(self) -> int:
-        """The session id of the answer."""
+        """The session id of the response."""
         return NO_SESSION if self.session is None else self.session.id
 
 
 class FetchSessions:
-    """A bounded cache of sessions; the least recently used makes room once it has been unused for two minutes."""
+    """A bounded cache of sessions; a full one evicts the least recently used, if that was unused for two minutes."""
 
     def __init__(self, slots: int, new_id: Callable[[], int]) -> None:
         self._slots = slots
@@ -120,7 +125,7 @@ class FetchSessions:
         uses_ids: bool,
         now: float,
     ) -> FetchPlan:
-        """Find or make the session that a request speaks of, and say what is to be read."""
+        """Find or create the session of a request; return what to read."""
         if epoch in (INITIAL_EPOCH, FINAL_EPOCH):
             self._sessions.pop(session_id, None)
             session = self._create(wanted, uses_ids, now) if epoch == INITIAL_EPOCH else None

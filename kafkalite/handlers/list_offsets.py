@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers.leader_epochs import epoch_error
+from kafkalite.fetch.reader import WORK_OF_OPENING_A_LOG, leader_epoch_error
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.list_offsets import (
@@ -40,11 +41,14 @@ _SINCE: Final = {_MAX_TIMESTAMP: 7, _EARLIEST_LOCAL: 8, _LATEST_TIERED: 9, _EARL
 _NONE_FOUND: Final = (-1, -1, -1)
 
 
-def handle(node: Node, request: ListOffsetsRequest, context: RequestContext) -> ListOffsetsResponse:
-    """Look up every partition on its own."""
-    counted = _counted(request)
+def handle(node: Node, request: ListOffsetsRequest, context: RequestContext) -> Steps[ListOffsetsResponse]:
+    """Look up each partition on its own; one that is named twice is refused, as in Kafka."""
+    meter = WorkMeter()
+    open_logs = node.storage.open_logs
     topics: dict[str, list[ListOffsetsPartitionResponse]] = {topic.name: [] for topic in request.topics}
-    for (name, _), (partition, times) in counted.items():
+    for (name, index), (partition, times) in _counted(request).items():
+        if meter.add(1 if (name, index) in open_logs else WORK_OF_OPENING_A_LOG):
+            yield
         topics[name].append(
             _refused(partition, ErrorCode.INVALID_REQUEST)
             if times > 1
@@ -58,7 +62,7 @@ def handle(node: Node, request: ListOffsetsRequest, context: RequestContext) -> 
 
 
 def _counted(request: ListOffsetsRequest) -> dict[tuple[str, int], tuple[ListOffsetsPartition, int]]:
-    """Give each partition once, with how many times it was asked for: more than once is an error."""
+    """Return each partition once, with the number of times that it is asked for."""
     asked = [(topic.name, partition) for topic in request.topics for partition in topic.partitions]
     times = Counter((name, partition.partition_index) for name, partition in asked)
     return {
@@ -70,19 +74,13 @@ def _counted(request: ListOffsetsRequest) -> dict[tuple[str, int], tuple[ListOff
 def _partition(
     node: Node, name: str, wanted: ListOffsetsPartition, version: int, isolation_level: int
 ) -> ListOffsetsPartitionResponse:
-    try:
-        log = node.log(name, wanted.partition_index)
-    except StorageError as error:
-        return _refused(wanted, error.code)
     if wanted.timestamp < _EARLIEST_PENDING_UPLOAD or version < _SINCE.get(wanted.timestamp, 0):
-        error_code: int = ErrorCode.UNSUPPORTED_VERSION
-    elif log is None:
-        error_code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    else:
-        error_code = epoch_error(log, wanted.current_leader_epoch)
-    if log is None or error_code:
-        return _refused(wanted, error_code)
+        return _refused(wanted, ErrorCode.UNSUPPORTED_VERSION)
     try:
+        log = node.storage.log(name, wanted.partition_index)
+        refusal = leader_epoch_error(node.storage.topics[name], wanted.partition_index, wanted.current_leader_epoch)
+        if refusal:
+            return _refused(wanted, refusal)
         timestamp, offset, leader_epoch = _find(log, wanted.timestamp, isolation_level)
     except StorageError as error:
         return _refused(wanted, error.code)
@@ -100,12 +98,12 @@ def _refused(wanted: ListOffsetsPartition, error_code: int) -> ListOffsetsPartit
 
 
 def _find(log: PartitionLog, timestamp: int, isolation_level: int) -> tuple[int, int, int]:
-    """Give (timestamp, offset, leader epoch), each -1 where there is none."""
+    """Return timestamp, offset and leader epoch, each -1 where there is none."""
     if timestamp == _LATEST:
         end = log.last_stable_offset if isolation_level == _READ_COMMITTED else log.high_watermark
         return -1, end, log.leader_epoch
     if timestamp in (_EARLIEST, _EARLIEST_LOCAL):
-        return -1, log.log_start_offset, log.leader_epoch
+        return -1, log.log_start_offset, log.epoch_for_offset(log.log_start_offset)
     if timestamp in (_LATEST_TIERED, _EARLIEST_PENDING_UPLOAD):
         return _NONE_FOUND
     found = log.max_timestamp() if timestamp == _MAX_TIMESTAMP else log.offset_for_timestamp(timestamp)

@@ -1,10 +1,12 @@
-"""OffsetForLeaderEpoch, versions 2-4: where a leader epoch ended, so that a consumer can tell if its log was cut."""
+"""OffsetForLeaderEpoch, versions 2-4: where a leader epoch ended, so that a consumer can detect a truncated log."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalite.handlers.leader_epochs import epoch_error
+from kafkalite.fetch.reader import WORK_OF_OPENING_A_LOG, leader_epoch_error
+from kafkalite.requests.steps import Steps, WorkMeter
+from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_for_leader_epoch import (
     EpochEndOffset,
@@ -19,25 +21,30 @@ if TYPE_CHECKING:
     from kafkalite.requests.context import RequestContext
 
 
-def handle(node: Node, request: OffsetForLeaderEpochRequest, context: RequestContext) -> OffsetForLeaderEpochResponse:
-    """Look up every partition on its own."""
+def handle(
+    node: Node, request: OffsetForLeaderEpochRequest, context: RequestContext
+) -> Steps[OffsetForLeaderEpochResponse]:
+    """Look up each partition on its own."""
     del context
-    return OffsetForLeaderEpochResponse(
-        topics=tuple(
-            OffsetForLeaderTopicResult(
-                topic=topic.topic,
-                partitions=tuple(_partition(node, topic.topic, partition) for partition in topic.partitions),
-            )
-            for topic in request.topics
-        )
-    )
+    meter = WorkMeter()
+    open_logs = node.storage.open_logs
+    topics: list[OffsetForLeaderTopicResult] = []
+    for topic in request.topics:
+        results: list[EpochEndOffset] = []
+        for partition in topic.partitions:
+            if meter.add(1 if (topic.topic, partition.partition) in open_logs else WORK_OF_OPENING_A_LOG):
+                yield
+            results.append(_partition(node, topic.topic, partition))
+        topics.append(OffsetForLeaderTopicResult(topic=topic.topic, partitions=tuple(results)))
+    return OffsetForLeaderEpochResponse(topics=tuple(topics))
 
 
 def _partition(node: Node, name: str, wanted: OffsetForLeaderPartition) -> EpochEndOffset:
-    log = node.log(name, wanted.partition)
-    if log is None:
-        return EpochEndOffset(partition=wanted.partition, error_code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-    refusal = epoch_error(log, wanted.current_leader_epoch)
+    try:
+        log = node.storage.log(name, wanted.partition)
+    except StorageError as error:
+        return EpochEndOffset(partition=wanted.partition, error_code=error.code)
+    refusal = leader_epoch_error(node.storage.topics[name], wanted.partition, wanted.current_leader_epoch)
     if refusal:
         return EpochEndOffset(partition=wanted.partition, error_code=refusal)
     leader_epoch, end_offset = log.end_offset_for_epoch(wanted.leader_epoch)

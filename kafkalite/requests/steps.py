@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kafkalite.errors import RequestError
 
@@ -19,8 +19,27 @@ if TYPE_CHECKING:
 
 Response = TypeVar("Response")
 
+_UNITS_PER_STEP: Final = 400
+
 Steps = Generator[None, None, Response]
 """What a stepwise handler is annotated to return: it yields None, and returns its response at the end."""
+
+
+class WorkMeter:
+    """Counts work in units of about 10 microseconds, and tells when a step has had its share of the event loop."""
+
+    __slots__ = ("_units",)
+
+    def __init__(self) -> None:
+        self._units = 0
+
+    def add(self, units: int = 1) -> bool:
+        """Count work that is about to be done. Return whether to yield before."""
+        self._units += units
+        if self._units <= _UNITS_PER_STEP:
+            return False
+        self._units = units
+        return True
 
 
 class StepQueue:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 import trio
@@ -231,6 +232,27 @@ async def test_a_fetch_waits_for_its_min_bytes(client: ProtocolClient, connect: 
     await producer.call(produce("t", one), 9)
     _, response = await client.receive(FetchResponse, 11)
     assert len(response.responses[0].partitions[0].records) == 3 * len(one)
+
+
+async def test_a_consumer_that_wants_much_does_not_wait_for_each_small_segment(client: ProtocolClient) -> None:
+    await create(client, "t", segment_bytes="1048576")
+    for _ in range(6):
+        await client.call(produce("t", batch(b"x" * 700_000)), 9)
+    offset = 0
+    with trio.fail_after(20):
+        while offset < 5:
+            response = await client.call(fetch("t", offset, wait_ms=60_000, min_bytes=2_000_000, max_bytes=1 << 30), 11)
+            offset += len(values(response))
+
+
+async def test_a_fetch_does_not_wait_for_more_than_it_may_be_sent(client: ProtocolClient) -> None:
+    await create(client, "t")
+    for _ in range(3):
+        await client.call(produce("t", batch(b"x" * 1000)), 9)
+    request = replace(fetch("t", wait_ms=60_000, min_bytes=1_000_000), max_bytes=2000)
+    with trio.fail_after(20):
+        response = await client.call(request, 11)
+    assert len(response.responses[0].partitions[0].records) == 2000
 
 
 async def test_a_waiting_fetch_learns_that_its_topic_was_deleted(client: ProtocolClient, connect: Connect) -> None:

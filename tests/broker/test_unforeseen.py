@@ -13,6 +13,7 @@ from kafkalite.clock import SteerableClock
 from kafkalite.config import load
 from kafkalite.coordinators.groups.coordinator import GroupCoordinator
 from kafkalite.coordinators.results import CoordinatorResult
+from kafkalite.fetch.reader import FetchReader
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.log.log import PartitionLog
@@ -76,7 +77,7 @@ async def test_a_fetch_whose_time_is_up_fails_alone(
 ) -> None:
     await client.send(fetch(0, max_wait_ms=1000), 12)
     await wait_for_fetch(broker)
-    monkeypatch.setattr(PartitionLog, "read", fail)
+    monkeypatch.setattr(FetchReader, "read", fail)
     clock.advance(1)
     assert await client.is_closed()
     assert await is_served(connect)

@@ -11,6 +11,7 @@ from kafkalite_wire.error_codes import ErrorCode
 def partition(index: int, *, offset: int = 0) -> FetchPartition:
     return FetchPartition(
         topic="clicks",
+        name="clicks",
         index=index,
         fetch_offset=offset,
         max_bytes=1000,
@@ -95,20 +96,20 @@ def test_a_full_cache_gives_no_session_until_one_has_been_unused_for_two_minutes
     assert [session.id for session in cache] == [101]
 
 
-def test_only_news_is_told() -> None:
+def test_an_incremental_response_contains_what_has_changed() -> None:
     wanted = partition(0)
-    assert wanted.news(5, 0, data=False, failed=False), "the high watermark was not known yet"
-    assert not wanted.news(5, 0, data=False, failed=False)
-    assert wanted.news(5, 0, data=True, failed=False)
-    assert wanted.news(6, 0, data=False, failed=False)
-    assert wanted.news(6, 2, data=False, failed=False)
+    assert wanted.update_reported(5, 0, has_data=False, has_error=False), "the high watermark was not known yet"
+    assert not wanted.update_reported(5, 0, has_data=False, has_error=False)
+    assert wanted.update_reported(5, 0, has_data=True, has_error=False)
+    assert wanted.update_reported(6, 0, has_data=False, has_error=False)
+    assert wanted.update_reported(6, 2, has_data=False, has_error=False)
 
 
-def test_after_an_error_the_partition_is_mentioned_again() -> None:
+def test_after_an_error_the_partition_is_reported_again() -> None:
     wanted = partition(0)
-    wanted.news(5, 0, data=False, failed=False)
-    assert wanted.news(5, 0, data=False, failed=True)
-    assert wanted.news(5, 0, data=False, failed=False)
+    wanted.update_reported(5, 0, has_data=False, has_error=False)
+    assert wanted.update_reported(5, 0, has_data=False, has_error=True)
+    assert wanted.update_reported(5, 0, has_data=False, has_error=False)
 
 
 def test_a_served_partition_goes_behind_the_others() -> None:

@@ -181,7 +181,7 @@ class LocalBackend:
                     return
                 total = looking.topic_of(self._node, topic).partitions
                 partitions = [(topic, index) for index in (range(total) if partition is None else (partition,))]
-            pending = self._node.delayed_fetches.add(partitions, 1, look)
+            pending = self._node.delayed_fetches.add(partitions, look)
 
         def begin() -> None:
             self._portal.owe(future)

@@ -5,6 +5,8 @@ from dataclasses import replace
 from kafkalite_conformance.differential.batches import batch, produce
 from kafkalite_conformance.differential.conversation import conversation
 from kafkalite_conformance.differential.talk import Talk
+from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
+from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest
 from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic
 
 _VERSIONS = range(4, 19)
@@ -46,6 +48,10 @@ async def records_are_fetched(talk: Talk) -> None:
         await voice.ask(fetch(topic, row(-1), topic_id=topic_id), version, "a negative partition")
         await voice.ask(fetch(topic, row(0), row(1), row(9), topic_id=topic_id), version, "several partitions")
         await voice.ask(fetch(topic, row(0), row(0), topic_id=topic_id), version, "a partition twice")
+        await voice.ask(fetch(topic, row(0), row(1), row(0, 5), topic_id=topic_id), version, "twice, at other offsets")
+        twice = fetch(topic, row(0), topic_id=topic_id)
+        twice = replace(twice, topics=(*twice.topics, *fetch(topic, row(1), row(0, 5), topic_id=topic_id).topics))
+        await voice.ask(twice, version, "a topic twice")
         await voice.ask(fetch(missing, topic_id=_UNKNOWN_ID), version, "an unknown topic")
         await voice.ask(fetch("", topic_id=bytes(16)), version, "neither name nor id")
         await voice.ask(FetchRequest(max_wait_ms=0, min_bytes=1, topics=()), version, "nothing")
@@ -177,3 +183,38 @@ async def a_session_does_not_change_between_names_and_ids(talk: Talk) -> None:
         await voice.ask(replace(rest, session_epoch=1, topics=()), second, "in the other version, nothing")
         await voice.ask(replace(rest, session_epoch=1), first, "in its own version")
         await voice.ask(replace(rest, session_epoch=2), first, "in its own version, next epoch")
+
+
+@conversation
+async def topics_that_are_deleted_and_created_again(talk: Talk) -> None:
+    """A session keeps the names of its topics, and says what has become of them."""
+    for version in (7, 12, 13, 18):
+        topic = await talk.topic(1)
+        topic_id = await talk.topic_id(topic)
+        voice, administrator = await talk.voice(), await talk.voice("administrator")
+        await voice.ask(produce(topic, batch(b"x", timestamp=talk.now_ms)), 9)
+        opening = replace(fetch(topic, topic_id=topic_id), session_epoch=0)
+        opened = await voice.answer(opening, version, FetchResponse, "opening")
+        rest = FetchRequest(max_wait_ms=0, min_bytes=1, topics=(), session_id=opened.session_id)
+        await administrator.ask(DeleteTopicsRequest(topic_names=(topic,), timeout_ms=5000), 5)
+        for epoch in (1, 2):
+            await voice.ask(replace(rest, session_epoch=epoch), version, "deleted")
+        await voice.ask(fetch(topic, topic_id=topic_id), version, "deleted, without a session")
+        again = CreatableTopic(name=topic, num_partitions=1, replication_factor=1)
+        await administrator.ask(CreateTopicsRequest(topics=(again,), timeout_ms=5000), 6)
+        await talk.until_served(topic, 1)
+        for epoch in (3, 4):
+            await voice.ask(replace(rest, session_epoch=epoch), version, "created again")
+        await voice.ask(fetch(topic, topic_id=topic_id), version, "created again, without a session")
+
+
+@conversation
+async def a_topic_is_deleted_while_a_fetch_waits(talk: Talk) -> None:
+    """By name, and by id."""
+    for version in (12, 13, 18):
+        topic = await talk.topic(1)
+        topic_id = await talk.topic_id(topic)
+        voice, administrator = await talk.voice(), await talk.voice("administrator")
+        await voice.start(fetch(topic, topic_id=topic_id, wait_ms=10_000), version, "waits")
+        await administrator.ask(DeleteTopicsRequest(topic_names=(topic,), timeout_ms=5000), 5)
+        await voice.hear(object)

@@ -1,4 +1,4 @@
-"""The shapes of requests: whatever is asked, in any version, it can be refused as a whole and in part."""
+"""The parts of messages: any request, in any version, can be answered with an error as a whole and in part."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from kafkalite.requests.parts.part import Part
-from kafkalite.requests.parts.table import SHAPES
-from kafkalite.requests.parts.whole import Whole
+from kafkalite.requests.parts.layouts import Whole
+from kafkalite.requests.parts.message_parts import Part
+from kafkalite.requests.parts.table import part_names, parts_of
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.error_codes import ErrorCode
@@ -37,8 +37,10 @@ def told(api: Api, version: int, response: Any, error: int) -> int:
     return repr(read).count(f"error_code={error},") + repr(read).count(f"error_code={error})")
 
 
-def test_there_is_a_shape_for_each_api_that_is_served() -> None:
-    assert [shape.api for shape in SHAPES.values()] == list(APIS.values())
+@EVERY_API
+def test_the_parts_of_each_api_that_is_served_are_known(api: Api) -> None:
+    for version in range(api.min_version, api.max_version + 1):
+        assert parts_of(api.key, version).api is api
 
 
 @pytest.mark.parametrize(
@@ -51,14 +53,14 @@ def test_there_is_a_shape_for_each_api_that_is_served() -> None:
     ],
 )
 def test_every_request_can_be_refused_as_a_whole_in_every_version(api: Api, version: int) -> None:
-    shape, request = SHAPES[api.key], sample(api.request_type, version)
+    shape, request = parts_of(api.key, version), sample(api.request_type, version)
     handled = sample(api.response_type, version)
     for error in (REFUSED, *set(ErrorCode) - {ErrorCode.NONE}):
-        left = shape.left_of_refused(request, version, error)
+        left = shape.behind_error(request, version, error)
         if left is not None:
             encode(left, version)
         for response in (handled, None) if left is None else (handled,):
-            assert told(api, version, shape.refused(request, version, error, response), error) >= 1
+            assert told(api, version, shape.error_response(request, version, error, response), error) >= 1
 
 
 def sample(declared: type[Any], version: int) -> Any:
@@ -83,22 +85,22 @@ def _sample(of: FieldType[Any], version: int) -> Any:
 @given(data=st.data())
 def test_a_part_is_refused_and_the_others_are_answered_by_the_handler(api: Api, data: st.DataObject) -> None:
     request, version = drawn(data, api)
-    shape = SHAPES[api.key]
+    shape = parts_of(api.key, version)
     parts = shape.parts(request, version)
     assume(len(set(parts)) == len(parts))
     assume(all(part.topic not in ("", ZERO_UUID) for part in parts))  # no topic has such a name or id
-    assume(request.topics if api.key is ApiKey.METADATA else not shape.is_open(request, version))
-    if "partition" in shape.names and api.key is not ApiKey.METADATA:
+    assume(request.topics if api.key is ApiKey.METADATA else not shape.may_answer_others(request, version))
+    if "partition" in part_names(api.key) and api.key is not ApiKey.METADATA:
         assume(all(part.partition is not None for part in parts))  # else it is about a group, and names nothing
     chosen = data.draw(st.sets(st.sampled_from(parts))) if parts else set()
-    left = shape.left(request, version, chosen.__contains__)
+    left = shape.without(request, version, chosen.__contains__)
     if left is not None:
         assert [part for part in shape.parts(left, version) if part not in chosen] == [
             part for part in parts if part not in chosen
         ]
         encode(left, version)
-    handled = None if left is None else shape.answered(left, version, None, lambda _: True, HANDLED)
-    answer = shape.answered(request, version, handled, chosen.__contains__, REFUSED)
+    handled = None if left is None else shape.with_errors(left, version, None, lambda _: True, HANDLED)
+    answer = shape.with_errors(request, version, handled, chosen.__contains__, REFUSED)
     if isinstance(shape, Whole):
         assert told(api, version, answer, REFUSED) == (1 if chosen else 0)
         return
@@ -113,6 +115,6 @@ def test_parts_tell_topics_by_name_or_by_id() -> None:
         data = TopicProduceData(partition_data=(PartitionProduceData(index=3, records=b""),), **topic)
         return ProduceRequest(acks=1, timeout_ms=1, topic_data=(data,))
 
-    shape = SHAPES[ApiKey.PRODUCE]
+    shape = parts_of(ApiKey.PRODUCE, 13)
     assert shape.parts(produce(name="t"), 12) == [Part(topic="t", partition=3)]
     assert shape.parts(produce(topic_id=bytes(16)), 13) == [Part(topic=bytes(16), partition=3)]

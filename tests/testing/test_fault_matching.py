@@ -11,7 +11,7 @@ from kafkalite.controls.faults.firings import Firings
 from kafkalite.controls.faults.matching import Matcher, Turns
 from kafkalite.controls.faults.words import fault_of
 from kafkalite.requests.context import RequestContext
-from kafkalite.requests.parts.part import Part
+from kafkalite.requests.parts.message_parts import Part
 from kafkalite_wire.apis import APIS
 from kafkalite_wire.messages.join_group import JoinGroupRequest
 from kafkalite_wire.messages.leave_group import LeaveGroupRequest, MemberIdentity

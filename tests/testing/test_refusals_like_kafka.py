@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pytest
 
-from kafkalite.requests.parts.entries import Entries
-from kafkalite.requests.parts.particular import Changed
-from kafkalite.requests.parts.table import SHAPES
+from kafkalite.requests.parts.layouts import Whole
+from kafkalite.requests.parts.message_parts import MessageParts
+from kafkalite.requests.parts.table import parts_of
 from kafkalite_conformance.differential.member import join_request
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode
@@ -102,7 +102,7 @@ def unexplained(refusal: Refusal, injected: Any) -> list[str]:
 
 def is_about_one_error(refusal: Refusal) -> bool:
     """Tell whether all of a request was refused with one error."""
-    shape = SHAPES[refusal.api.key]
+    shape = parts_of(refusal.api.key, refusal.version)
     parts = shape.parts(refusal.request, refusal.version)
     if any(not member.error_code for member in getattr(refusal.reply, "members", ())):
         return False
@@ -117,7 +117,7 @@ def whole_error(refusal: Refusal) -> int:
 
 def clear(refusal: Refusal) -> bool:
     """Tell whether a request names all that it is about, each once, and what is wrong with it has a name."""
-    parts = SHAPES[refusal.api.key].parts(refusal.request, refusal.version)
+    parts = parts_of(refusal.api.key, refusal.version).parts(refusal.request, refusal.version)
     return (
         len(set(parts)) == len(parts) > 0
         and AMBIGUOUS.search(refusal.asked) is None
@@ -170,20 +170,18 @@ def test_errors_of_some_parts_beside_others(api: Api) -> None:
             continue
         reply = refusal.reply
         # The others are as Kafka answered them; ours take the place of the errors that are there.
-        answers = shape.answers(refusal.request, refusal.version, reply)
+        answers = shape._answers(refusal.request, refusal.version, reply)
         for error in set(errors_in(reply)):
             refused = {ways[0] for ways, answer in answers if error in errors_in(answer)}
-            reply = shape.answered(refusal.request, refusal.version, reply, refused.__contains__, error)
+            reply = shape.with_errors(refusal.request, refusal.version, reply, refused.__contains__, error)
         differences += unexplained(refusal, reply)
     assert not differences, "\n".join(differences[:40])
 
 
-def entries_of(refusal: Refusal) -> Entries | None:
+def entries_of(refusal: Refusal) -> MessageParts | None:
     """Give the shape of the refusal's version, if it has several parts."""
-    shape = SHAPES[refusal.api.key]
-    if isinstance(shape, Changed):
-        shape = shape.at(refusal.version)
-    return shape if isinstance(shape, Entries) else None
+    shape = parts_of(refusal.api.key, refusal.version)
+    return None if isinstance(shape, Whole) else shape
 
 
 async def test_a_member_that_is_told_to_come_back_with_an_id_is_given_one_that_is_known() -> None:

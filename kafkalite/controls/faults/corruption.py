@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from kafkalite.requests.parts.part import Part
+from kafkalite.requests.parts.message_parts import Part
 from kafkalite_wire.payloads import read_payload
 
 if TYPE_CHECKING:
-    from kafkalite.requests.parts.part import Chosen
+    from kafkalite.requests.parts.message_parts import Selector
     from kafkalite_wire.schema import Payload
 
 _CRC: Final = slice(17, 21)
 """Where the checksum of a batch is, behind its offset, length, leader epoch and magic."""
 
 
-def corrupted(response: Any, chosen: Chosen) -> tuple[list[Part], Any]:
+def corrupted(response: Any, chosen: Selector) -> tuple[list[Part], Any]:
     """Turn the checksum of the first batch of each chosen partition over; tells which partitions had one."""
     parts: list[Part] = []
     topics: list[Any] = []

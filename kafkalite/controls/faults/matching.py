@@ -7,12 +7,12 @@ from collections.abc import Callable
 from fnmatch import translate
 from typing import TYPE_CHECKING, Any
 
-from kafkalite.requests.parts.table import SHAPES
+from kafkalite.requests.parts.table import part_names
 
 if TYPE_CHECKING:
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.requests.context import RequestContext
-    from kafkalite.requests.parts.part import Part
+    from kafkalite.requests.parts.message_parts import Part
     from kafkalite_wire.apis import Api
 
 TopicName = Callable[[str | bytes], str | None]
@@ -96,7 +96,7 @@ def _pattern(text: str | None) -> Callable[[str], bool] | None:
 
 def _names_of_member(request: Any, context: RequestContext) -> set[str]:
     """Give what the member that asks may be called; nobody, unless the request is about a group."""
-    if "group" not in SHAPES[context.api.key].names:
+    if "group" not in part_names(context.api.key):
         return set()
     asking = (request, *getattr(request, "members", ()), *_asking_groups(request))
     names = {getattr(each, name, None) for each in asking for name in ("member_id", "group_instance_id")}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kafkalite.controls.faults.corruption import corrupted
 from kafkalite.controls.faults.matching import Matcher, TopicName, Turns
-from kafkalite.requests.parts.part import Part, carries
-from kafkalite.requests.parts.table import SHAPES
+from kafkalite.requests.parts.message_parts import Part, has_field
+from kafkalite.requests.parts.table import parts_of
 from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:
@@ -141,7 +141,9 @@ class FaultRule:
 
     def _chosen(self, context: RequestContext, request: Any) -> list[Part]:
         return [
-            part for part in SHAPES[context.api.key].parts(request, context.api_version) if self._matcher.chooses(part)
+            part
+            for part in parts_of(context.api.key, context.api_version).parts(request, context.api_version)
+            if self._matcher.chooses(part)
         ]
 
     def _is_told_by_reply(self, context: RequestContext, request: Any) -> bool:
@@ -151,7 +153,7 @@ class FaultRule:
         return (
             self.fault.error is not None
             and self._matcher.looks_at_parts
-            and SHAPES[context.api.key].is_open(request, context.api_version)
+            and parts_of(context.api.key, context.api_version).may_answer_others(request, context.api_version)
             and not self._chosen(context, request)
         )
 
@@ -233,24 +235,24 @@ class FaultRule:
 
     def _left(self, context: RequestContext, request: Any, full: Any) -> Any | None:
         """Return what the handler is to see of a request that is refused, None if that is nothing."""
-        shape, version = SHAPES[context.api.key], context.api_version
+        shape, version = parts_of(context.api.key, context.api_version), context.api_version
         if self._refuses_all(context, full):
             assert self.fault.error is not None
-            return shape.left_of_refused(request, version, self.fault.error)
-        return shape.left(request, version, self._matcher.chooses)
+            return shape.behind_error(request, version, self.fault.error)
+        return shape.without(request, version, self._matcher.chooses)
 
     def _refused(self, context: RequestContext, request: Any, response: Any) -> Any:
-        shape, version, error = SHAPES[context.api.key], context.api_version, self.fault.error
+        shape, version, error = parts_of(context.api.key, context.api_version), context.api_version, self.fault.error
         assert error is not None
         if self._refuses_all(context, request):
-            return shape.refused(request, version, error, response)
-        return shape.answered(request, version, response, self._matcher.chooses, error)
+            return shape.error_response(request, version, error, response)
+        return shape.with_errors(request, version, response, self._matcher.chooses, error)
 
     def _refuses_all(self, context: RequestContext, request: Any) -> bool:
         """Tell whether a request is refused in the words for the whole, and not partition by partition."""
         if self.fault.chooses_parts:
             return False
-        parts = SHAPES[context.api.key].parts(request, context.api_version)
+        parts = parts_of(context.api.key, context.api_version).parts(request, context.api_version)
         return all(map(self._matcher.chooses, parts))
 
     def _send(self, context: RequestContext, request: Any, response: Any, owed: ResponseHandle[Any]) -> None:
@@ -260,7 +262,7 @@ class FaultRule:
             owed.send(response)
         else:
             # Versions without a field for it are muted as well, and so are clients that want no reply.
-            if response is not None and carries(context.api.response_type, "throttle_time_ms", context.api_version):
+            if response is not None and has_field(context.api.response_type, "throttle_time_ms", context.api_version):
                 response = replace(response, throttle_time_ms=round(self.fault.throttle * 1000))
             owed.mute(self.fault.throttle)
             owed.send(response)

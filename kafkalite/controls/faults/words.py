@@ -9,7 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from kafkalite.controls.faults.fault import ON, Fault
-from kafkalite.requests.parts.table import SHAPES
+from kafkalite.requests.parts.table import part_names
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import Versions
@@ -232,7 +232,7 @@ def _check_matching(fault: Fault) -> None:
         if versions is not None and (versions.high < api.min_version or api.max_version < versions.low):
             raise FaultError("version", f"{api.name} has the versions {api.min_version} to {api.max_version}")
     for key, name in (("group", "group"), ("topic", "topic"), ("partition", "partition"), ("member", "group")):
-        able = [api.name for api in APIS.values() if name in SHAPES[api.key].names]
+        able = [api.name for api in APIS.values() if name in part_names(api.key)]
         unable = [api.name for api in fault.apis if api.name not in able]
         if getattr(fault, key) is not None and unable:
             raise FaultError(key, f"a request of {unable[0]} is about no {key}; those that are: {', '.join(able)}")

@@ -1,6 +1,5 @@
-"""Requests and responses taken apart into what can fail on its own: partitions, topics, groups.
+"""The parts of messages that can fail on their own: partitions, topics, groups, resources.
 
-A *shape* knows for one API which parts a request names, how to make a request without some of them, and how to put a
-response together of what a handler answered and of refusals. Shapes work on the declarations of messages, so that one
-description holds for all versions. May import kafkalite_wire only.
+``table.parts_of`` returns what knows the parts of an API's messages in a version: it lists them, takes some out of a
+request, and answers them with errors in the response. May import kafkalite_wire only.
 """

@@ -1,24 +1,29 @@
-"""The shape of each API's messages."""
+"""The parts of each API's messages, as one table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from kafkalite.requests.parts.entries import Fields, Listed, Nested
-from kafkalite.requests.parts.part import AllBut, Part
-from kafkalite.requests.parts.particular import Changed, Fetch, Metadata, OffsetFetchOfGroups
-from kafkalite.requests.parts.whole import JoinGroup, LeaveGroup, LogDirs, Whole
+from kafkalite.requests.parts.layouts import Fields, Listed, Nested, Whole
+from kafkalite.requests.parts.message_parts import AllBut, MessageParts, Part
+from kafkalite.requests.parts.special_cases import (
+    Fetch,
+    JoinGroup,
+    LeaveGroup,
+    LogDirs,
+    Metadata,
+    OffsetFetchOfGroups,
+)
 from kafkalite_wire.apis import APIS, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import ZERO_UUID
 
-if TYPE_CHECKING:
-    from kafkalite.requests.parts.part import Shape
-
 _GROUP: Final = frozenset(("group",))
 _TOPIC: Final = frozenset(("topic",))
+_PARTITION: Final = frozenset(("topic", "partition"))
+_GROUP_AND_PARTITION: Final = frozenset(("group", "topic", "partition"))
 _BY_TOPIC_ID: Final = 13
 _COMMITS_BY_TOPIC_ID: Final = 10
 _SEVERAL_GROUPS: Final = 8
@@ -139,115 +144,139 @@ def _deleted_topics(asked: str) -> Listed:
 
 
 def _partitions(
-    key: ApiKey, *, asked: Fields | None = None, told: Fields | None = None, grouped: bool = False, **others: Any
+    key: ApiKey, *, asked: Fields | None = None, told: Fields | None = None, is_of_group: bool = False, **others: Any
 ) -> Nested:
-    return Nested(api=APIS[key], asked=asked or Fields(), told=told or Fields(), grouped=grouped, **others)
-
-
-SHAPES: Final[Mapping[ApiKey, Shape]] = MappingProxyType({
-    shape.api.key: shape
-    for shape in (
-        _partitions(
-            ApiKey.PRODUCE,
-            asked=Fields(topics="topic_data", partitions="partition_data", index="index"),
-            told=Fields(topics="responses", partitions="partition_responses", index="index"),
-            by_id_since=_BY_TOPIC_ID,
-            blank={"base_offset": -1},
-        ),
-        Fetch(
-            api=APIS[ApiKey.FETCH],
-            asked=Fields(name="topic", index="partition"),
-            told=Fields(topics="responses", name="topic"),
-            by_id_since=_BY_TOPIC_ID,
-            of_whole=_OF_SESSION,
-            blank={"high_watermark": -1, "aborted_transactions": None, "records": b""},
-            blank_by_error={error: {"aborted_transactions": ()} for error in _NO_TOPIC},
-        ),
-        _partitions(ApiKey.LIST_OFFSETS),
-        Metadata(
-            api=APIS[ApiKey.METADATA],
-            names=frozenset(("topic", "partition")),
-            asked="topics",
-            told="topics",
-            part=lambda _, item: _named_or_identified(item),
-            ways=lambda _, item: _named_and_identified(item),
-            identity=_topic_identity,
-            of_whole=(ErrorCode.REBOOTSTRAP_REQUIRED,),
-            blank={"partitions": ()},
-        ),
-        _partitions(ApiKey.OFFSET_COMMIT, grouped=True, by_id_since=_COMMITS_BY_TOPIC_ID),
-        Changed(
-            _SEVERAL_GROUPS,
-            _partitions(
-                ApiKey.OFFSET_FETCH,
-                asked=Fields(partitions="partition_indexes", index=""),
-                grouped=True,
-                of_whole=_OF_FETCHED_GROUP,
-                blank=_NO_OFFSET,
-            ),
-            OffsetFetchOfGroups(
-                api=APIS[ApiKey.OFFSET_FETCH],
-                by_id_since=_COMMITS_BY_TOPIC_ID,
-                of_whole=_OF_FETCHED_GROUP,
-                blank=_NO_OFFSET,
-            ),
-        ),
-        Changed(
-            _SEVERAL_COORDINATORS,
-            Whole(
-                APIS[ApiKey.FIND_COORDINATOR],
-                lambda request: _coordinated(request.key_type, request.key),
-                _GROUP,
-                blank=_NO_BROKER,
-            ),
-            Listed(
-                api=APIS[ApiKey.FIND_COORDINATOR],
-                names=_GROUP,
-                asked="coordinator_keys",
-                told="coordinators",
-                part=lambda request, key: _coordinated(request.key_type, key),
-                ways=lambda request, item: (_coordinated(request.key_type, item.key),),
-                identity=_coordinated_key,
-                blank={**_NO_BROKER, "error_message": ""},
-            ),
-        ),
-        JoinGroup(APIS[ApiKey.JOIN_GROUP], _group, _GROUP),
-        Whole(APIS[ApiKey.HEARTBEAT], _group, _GROUP),
-        LeaveGroup(APIS[ApiKey.LEAVE_GROUP], _group, _GROUP),
-        Whole(APIS[ApiKey.SYNC_GROUP], _group, _GROUP),
-        _groups(
-            ApiKey.DESCRIBE_GROUPS,
-            "groups",
-            "groups",
-            blank_by_error={ErrorCode.GROUP_ID_NOT_FOUND: {"group_state": "Dead"}},
-        ),
-        Whole(APIS[ApiKey.LIST_GROUPS]),
-        Whole(APIS[ApiKey.API_VERSIONS], blank={"api_keys": ()}),
-        _topics(ApiKey.CREATE_TOPICS, "topics"),
-        Changed(_DELETED_BY_ID, _deleted_topics("topic_names"), _deleted_topics("topics")),
-        _partitions(ApiKey.DELETE_RECORDS, blank={"low_watermark": -1}),
-        Whole(APIS[ApiKey.INIT_PRODUCER_ID], blank={"producer_epoch": -1}),
-        _partitions(
-            ApiKey.OFFSET_FOR_LEADER_EPOCH,
-            asked=Fields(name="topic", index="partition"),
-            told=Fields(name="topic", index="partition"),
-        ),
-        _resources(
-            ApiKey.DESCRIBE_CONFIGS,
-            "results",
-            blank_by_error={ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: {"error_message": ""}},
-        ),
-        _resources(ApiKey.ALTER_CONFIGS, "responses"),
-        LogDirs(APIS[ApiKey.DESCRIBE_LOG_DIRS]),
-        _topics(ApiKey.CREATE_PARTITIONS, "results"),
-        _groups(ApiKey.DELETE_GROUPS, "groups_names", "results"),
-        _resources(ApiKey.INCREMENTAL_ALTER_CONFIGS, "responses"),
-        _partitions(
-            ApiKey.OFFSET_DELETE,
-            grouped=True,
-            of_whole=AllBut(*_NO_TOPIC, ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC),
-        ),
-        Whole(APIS[ApiKey.DESCRIBE_CLUSTER]),
+    return Nested(
+        api=APIS[key],
+        names=_GROUP_AND_PARTITION if is_of_group else _PARTITION,
+        asked=asked or Fields(),
+        told=told or Fields(),
+        is_of_group=is_of_group,
+        **others,
     )
+
+
+def _whole(key: ApiKey, **others: Any) -> Whole:
+    return Whole(api=APIS[key], **others)
+
+
+_PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]] = (
+    _partitions(
+        ApiKey.PRODUCE,
+        asked=Fields(topics="topic_data", partitions="partition_data", index="index"),
+        told=Fields(topics="responses", partitions="partition_responses", index="index"),
+        by_id_since=_BY_TOPIC_ID,
+        blank={"base_offset": -1},
+    ),
+    Fetch(
+        api=APIS[ApiKey.FETCH],
+        names=_PARTITION,
+        asked=Fields(name="topic", index="partition"),
+        told=Fields(topics="responses", name="topic"),
+        by_id_since=_BY_TOPIC_ID,
+        whole_errors=_OF_SESSION,
+        blank={"high_watermark": -1, "aborted_transactions": None, "records": b""},
+        blank_by_error={error: {"aborted_transactions": ()} for error in _NO_TOPIC},
+    ),
+    _partitions(ApiKey.LIST_OFFSETS),
+    Metadata(
+        api=APIS[ApiKey.METADATA],
+        names=_PARTITION,
+        asked="topics",
+        told="topics",
+        part=lambda _, item: _named_or_identified(item),
+        ways=lambda _, item: _named_and_identified(item),
+        identity=_topic_identity,
+        whole_errors=(ErrorCode.REBOOTSTRAP_REQUIRED,),
+        blank={"partitions": ()},
+    ),
+    _partitions(ApiKey.OFFSET_COMMIT, is_of_group=True, by_id_since=_COMMITS_BY_TOPIC_ID),
+    (
+        _partitions(
+            ApiKey.OFFSET_FETCH,
+            asked=Fields(partitions="partition_indexes", index=""),
+            is_of_group=True,
+            whole_errors=_OF_FETCHED_GROUP,
+            blank=_NO_OFFSET,
+        ),
+        _SEVERAL_GROUPS,
+        OffsetFetchOfGroups(
+            api=APIS[ApiKey.OFFSET_FETCH],
+            names=_GROUP_AND_PARTITION,
+            by_id_since=_COMMITS_BY_TOPIC_ID,
+            whole_errors=_OF_FETCHED_GROUP,
+            blank=_NO_OFFSET,
+        ),
+    ),
+    (
+        _whole(
+            ApiKey.FIND_COORDINATOR,
+            part=lambda request: _coordinated(request.key_type, request.key),
+            names=_GROUP,
+            blank=_NO_BROKER,
+        ),
+        _SEVERAL_COORDINATORS,
+        Listed(
+            api=APIS[ApiKey.FIND_COORDINATOR],
+            names=_GROUP,
+            asked="coordinator_keys",
+            told="coordinators",
+            part=lambda request, key: _coordinated(request.key_type, key),
+            ways=lambda request, item: (_coordinated(request.key_type, item.key),),
+            identity=_coordinated_key,
+            blank={**_NO_BROKER, "error_message": ""},
+        ),
+    ),
+    JoinGroup(api=APIS[ApiKey.JOIN_GROUP], part=_group, names=_GROUP),
+    _whole(ApiKey.HEARTBEAT, part=_group, names=_GROUP),
+    LeaveGroup(api=APIS[ApiKey.LEAVE_GROUP], part=_group, names=_GROUP),
+    _whole(ApiKey.SYNC_GROUP, part=_group, names=_GROUP),
+    _groups(
+        ApiKey.DESCRIBE_GROUPS,
+        "groups",
+        "groups",
+        blank_by_error={ErrorCode.GROUP_ID_NOT_FOUND: {"group_state": "Dead"}},
+    ),
+    _whole(ApiKey.LIST_GROUPS),
+    _whole(ApiKey.API_VERSIONS, blank={"api_keys": ()}),
+    _topics(ApiKey.CREATE_TOPICS, "topics"),
+    (_deleted_topics("topic_names"), _DELETED_BY_ID, _deleted_topics("topics")),
+    _partitions(ApiKey.DELETE_RECORDS, blank={"low_watermark": -1}),
+    _whole(ApiKey.INIT_PRODUCER_ID, blank={"producer_epoch": -1}),
+    _partitions(
+        ApiKey.OFFSET_FOR_LEADER_EPOCH,
+        asked=Fields(name="topic", index="partition"),
+        told=Fields(name="topic", index="partition"),
+    ),
+    _resources(
+        ApiKey.DESCRIBE_CONFIGS,
+        "results",
+        blank_by_error={ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: {"error_message": ""}},
+    ),
+    _resources(ApiKey.ALTER_CONFIGS, "responses"),
+    LogDirs(api=APIS[ApiKey.DESCRIBE_LOG_DIRS]),
+    _topics(ApiKey.CREATE_PARTITIONS, "results"),
+    _groups(ApiKey.DELETE_GROUPS, "groups_names", "results"),
+    _resources(ApiKey.INCREMENTAL_ALTER_CONFIGS, "responses"),
+    _partitions(
+        ApiKey.OFFSET_DELETE,
+        is_of_group=True,
+        whole_errors=AllBut(*_NO_TOPIC, ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC),
+    ),
+    _whole(ApiKey.DESCRIBE_CLUSTER),
+)
+
+_BY_KEY: Final[Mapping[ApiKey, tuple[MessageParts, int, MessageParts]]] = MappingProxyType({
+    row[2].api.key: row for row in (each if isinstance(each, tuple) else (each, 0, each) for each in _PARTS)
 })  # fmt: skip
-"""One for each API that is served."""
+
+
+def parts_of(key: ApiKey, version: int) -> MessageParts:
+    """Return what knows the parts of an API's messages in a version."""
+    before, since, after = _BY_KEY[key]
+    return after if version >= since else before
+
+
+def part_names(key: ApiKey) -> frozenset[str]:
+    """Return which of ``group``, ``topic`` and ``partition`` tell the parts of an API's messages apart."""
+    return _BY_KEY[key][2].names

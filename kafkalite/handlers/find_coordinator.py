@@ -1,8 +1,8 @@
-"""FindCoordinator, versions 0-6: this node coordinates every group.
+"""FindCoordinator, versions 0-6: this broker coordinates every group.
 
 The topic ``__consumer_offsets`` is created when the first group is looked up, as in Apache Kafka. For transactions this
-node is named too, so that a producer learns from InitProducerId that it has none, instead of looking for a coordinator
-until its time is up. Share groups are answered with INVALID_REQUEST.
+broker is named too: a producer then learns from InitProducerId that there are none, instead of looking for their
+coordinator until its time-out. Share groups, and unknown key types, are answered with INVALID_REQUEST.
 """
 
 from __future__ import annotations
@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 _BATCHED: Final = 4
 _GROUP: Final = 0
 _TRANSACTION: Final = 1
+_INVALID_REQUEST: Final = (
+    "This most likely occurs because of a request being malformed by the client library or the message was sent to an "
+    "incompatible broker. See the broker logs for more details."
+)
+"""Kafka's text for INVALID_REQUEST, which clients show."""
 
 
 def handle(node: Node, request: FindCoordinatorRequest, context: RequestContext) -> FindCoordinatorResponse:
-    """Name this node, or say why not."""
+    """Return this broker as the coordinator of each key, or an error."""
     keys = request.coordinator_keys if context.api_version >= _BATCHED else (request.key,)
     coordinators = tuple(_coordinator(node, key, request.key_type, context) for key in keys)
     if context.api_version >= _BATCHED:
@@ -35,7 +40,7 @@ def handle(node: Node, request: FindCoordinatorRequest, context: RequestContext)
     found = coordinators[0]
     return FindCoordinatorResponse(
         error_code=found.error_code,
-        error_message=found.error_message,
+        error_message=found.error_message or "NONE",  # as Kafka words it in these versions
         node_id=found.node_id,
         host=found.host,
         port=found.port,
@@ -44,15 +49,15 @@ def handle(node: Node, request: FindCoordinatorRequest, context: RequestContext)
 
 def _coordinator(node: Node, key: str, key_type: int, context: RequestContext) -> Coordinator:
     if key_type not in (_GROUP, _TRANSACTION):
-        return _nobody(key, ErrorCode.INVALID_REQUEST, f"nothing of type {key_type} is coordinated here")
+        return _none(key, ErrorCode.INVALID_REQUEST, _INVALID_REQUEST)
     try:
         if key_type == _GROUP:
             node.groups.prepare()
     except StorageError as error:
-        return _nobody(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error))
+        return _none(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error))
     host, port = node.advertised(context.client_host, context.info.local)
     return Coordinator(key=key, node_id=node.node_id, host=host, port=port, error_code=ErrorCode.NONE, error_message="")
 
 
-def _nobody(key: str, error_code: int, reason: str) -> Coordinator:
+def _none(key: str, error_code: int, reason: str) -> Coordinator:
     return Coordinator(key=key, node_id=-1, host="", port=-1, error_code=error_code, error_message=reason)

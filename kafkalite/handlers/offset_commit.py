@@ -48,7 +48,7 @@ def handle(node: Node, request: OffsetCommitRequest, context: RequestContext) ->
         if within:
             known.append(replace(identified, partitions=within))
     if not known:
-        return OffsetCommitResponse(topics=tuple(refused))
+        return _merged(refused, OffsetCommitResponse(topics=()))
     accepted = replace(request, topics=tuple(known))
     groups = node.groups
     reply = context.defer()
@@ -68,9 +68,9 @@ def _refused(topic: OffsetCommitRequestTopic, indexes: list[int], code: ErrorCod
 
 
 def _merged(refused: list[OffsetCommitResponseTopic], response: OffsetCommitResponse) -> OffsetCommitResponse:
-    """Put what was refused here before the group's own answer, each topic once."""
-    answered = {_key(topic): topic for topic in refused}
-    for topic in response.topics:
+    """Put what was refused here before the coordinator's answer, each topic once."""
+    answered: dict[str | bytes, OffsetCommitResponseTopic] = {}
+    for topic in (*refused, *response.topics):
         earlier = answered.get(_key(topic))
         partitions = topic.partitions if earlier is None else earlier.partitions + topic.partitions
         answered[_key(topic)] = replace(topic, partitions=partitions)

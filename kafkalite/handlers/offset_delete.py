@@ -56,11 +56,11 @@ def _unknown(topic: OffsetDeleteRequestTopic, count: int) -> OffsetDeleteRespons
 
 
 def _merged(unknown: list[OffsetDeleteResponseTopic], response: OffsetDeleteResponse) -> OffsetDeleteResponse:
-    """Put what is unknown before the group's own answer, each topic once; an error of the group stands alone."""
+    """Put unknown partitions before the coordinator's answer, each topic once; an error of the group stands alone."""
     if response.error_code:
         return response
-    answered = {topic.name: topic for topic in unknown}
-    for topic in response.topics:
-        earlier = answered[topic.name].partitions if topic.name in answered else ()
-        answered[topic.name] = replace(topic, partitions=earlier + topic.partitions)
-    return replace(response, topics=tuple(answered.values()))
+    partitions: dict[str, tuple[OffsetDeleteResponsePartition, ...]] = {}
+    for topic in (*unknown, *response.topics):
+        partitions[topic.name] = partitions.get(topic.name, ()) + topic.partitions
+    topics = tuple(OffsetDeleteResponseTopic(name=name, partitions=rows) for name, rows in partitions.items())
+    return replace(response, topics=topics)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kafkalite.coordinators.assignors import Subscription, TopicPartition, assign
-from kafkalite.coordinators.groups.classic.group import GroupState
+from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.config import GroupConfig
 from kafkalite.coordinators.groups.views import GroupView
 from kafkalite_wire.error_codes import ErrorCode

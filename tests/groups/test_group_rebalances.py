@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kafkalite.coordinators.groups.classic.group import GroupState
+from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.config import GroupConfig
 from kafkalite_wire.error_codes import ErrorCode
 from tests.support.group_harness import Bench

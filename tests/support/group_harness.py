@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
 
-from kafkalite.coordinators.groups.classic.group import GroupState
+from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.config import GroupConfig
 from kafkalite.coordinators.groups.coordinator import GroupCoordinator
 from kafkalite.coordinators.groups.views import GroupView

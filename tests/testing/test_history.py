@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kafkalite.coordinators.groups.classic.group import GroupState
+from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.views import GroupView
 from kafkalite.testing.in_process.history import History
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.coordinators.groups.classic.group import Group, GroupState
+from kafkalite.coordinators.groups.classic.group import Group
+from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.delete_groups import (
     DeletableGroupResult,

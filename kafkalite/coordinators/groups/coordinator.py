@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from kafkalite.coordinators.groups.administration import delete_groups, describe_groups, list_groups
 from kafkalite.coordinators.groups.classic import steering
-from kafkalite.coordinators.groups.classic.group import GroupState
 from kafkalite.coordinators.groups.classic.membership import Membership
 from kafkalite.coordinators.groups.classic.rebalance import Rebalances
 from kafkalite.coordinators.groups.classic.registry import Groups
 from kafkalite.coordinators.groups.classic.responses import join_refused, sync_refused
+from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.classic.waiting import Waiting
 from kafkalite.coordinators.groups.config import GroupConfig
 from kafkalite.coordinators.groups.fetching import fetch_offsets

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalite.coordinators.groups.classic.group import GroupState, Member
+from kafkalite.coordinators.groups.classic.group import Member
+from kafkalite.coordinators.groups.classic.states import Trigger
 from kafkalite.coordinators.groups.records import NO_TIMESTAMP, committed_offset, live
 from kafkalite_wire.messages.coordinator_records import (
     GroupMetadataKey,
@@ -86,7 +87,8 @@ def _load_group(
             assignment=stored.assignment,
         )
         group.add(member, value.protocol_type)
-    group.state = GroupState.STABLE if group.members else GroupState.EMPTY
-    timestamp = value.current_state_timestamp
-    group.state_timestamp = None if timestamp == NO_TIMESTAMP else timestamp
+    timestamp = None if value.current_state_timestamp == NO_TIMESTAMP else value.current_state_timestamp
+    group.state_timestamp = timestamp
+    if group.members:
+        group.transition(Trigger.LOADED, timestamp)
     group.subscribed_topics = group.read_subscriptions()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.coordinators.groups.classic.group import CONSUMER, Group, GroupState
+from kafkalite.coordinators.groups.classic.group import CONSUMER, Group
+from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.offset_table import NO_EXPIRY, CommittedOffset, OffsetTable
 from kafkalite.coordinators.groups.records import write_deleted_offset, write_offset
 from kafkalite.coordinators.java_strings import utf16_length

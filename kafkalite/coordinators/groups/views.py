@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kafkalite.coordinators.groups.classic.group import Group, GroupState
+from kafkalite.coordinators.groups.classic.group import Group
+from kafkalite.coordinators.groups.classic.states import GroupState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,6 +16,7 @@ _MODULES: Final = (
     "group_rebalances",
     "group_static_members",
     "group_times",
+    "group_twice",
     "internal_topics",
     "metadata",
     "offsets",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.coordinators.groups.classic.states import TRANSITIONS, GroupState, Trigger
 from kafkalite.coordinators.java_strings import hash_map_order
 from kafkalite_wire.codec import decode
 from kafkalite_wire.error_codes import ErrorCode
@@ -14,7 +14,7 @@ from kafkalite_wire.errors import WireError
 from kafkalite_wire.messages.consumer_protocol import ConsumerProtocolSubscription
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
     from kafkalite.coordinators.groups.classic.waiting import Waiter
     from kafkalite.coordinators.timers import Timer
@@ -24,26 +24,6 @@ CONSUMER: Final = "consumer"
 """The protocol type whose subscriptions the broker can read."""
 
 _VERSION_SIZE: Final = 2
-
-
-class GroupState(Enum):
-    """The states of a classic group, by the names that ListGroups and DescribeGroups print."""
-
-    EMPTY = "Empty"
-    PREPARING_REBALANCE = "PreparingRebalance"
-    COMPLETING_REBALANCE = "CompletingRebalance"
-    STABLE = "Stable"
-    DEAD = "Dead"
-
-
-PREVIOUS_STATES: Final[Mapping[GroupState, frozenset[GroupState]]] = {
-    GroupState.EMPTY: frozenset({GroupState.PREPARING_REBALANCE}),
-    GroupState.PREPARING_REBALANCE: frozenset({GroupState.EMPTY, GroupState.COMPLETING_REBALANCE, GroupState.STABLE}),
-    GroupState.COMPLETING_REBALANCE: frozenset({GroupState.PREPARING_REBALANCE}),
-    GroupState.STABLE: frozenset({GroupState.COMPLETING_REBALANCE}),
-    GroupState.DEAD: frozenset(GroupState),
-}
-"""From where each state may be entered."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -108,7 +88,7 @@ class Group:
     @property
     def can_rebalance(self) -> bool:
         """Whether a rebalance may begin."""
-        return self.state in PREVIOUS_STATES[GroupState.PREPARING_REBALANCE]
+        return (self.state, Trigger.REBALANCE) in TRANSITIONS
 
     @property
     def has_all_members_joined(self) -> bool:
@@ -120,9 +100,9 @@ class Group:
         """How long the slowest member may take to rejoin."""
         return max([0.0, *(member.rebalance_timeout for member in self.members.values())])
 
-    def transition(self, state: GroupState, wall_ms: int | None) -> None:
-        """Enter a state."""
-        assert self.state in PREVIOUS_STATES[state], f"{self.group_id}: {self.state} cannot become {state}"
+    def transition(self, trigger: Trigger, wall_ms: int | None) -> None:
+        """Change the state as the table says. Raises KeyError for what cannot happen in this state."""
+        state = TRANSITIONS[self.state, trigger]
         self.previous_state, self.state, self.state_timestamp = self.state, state, wall_ms
 
     # Members
@@ -241,7 +221,7 @@ class Group:
         self._supported = +self._supported
         self.protocol_name = self.select_protocol() if self.members else None
         self.subscribed_topics = self.read_subscriptions()
-        self.transition(GroupState.COMPLETING_REBALANCE if self.members else GroupState.EMPTY, wall_ms)
+        self.transition(Trigger.ALL_JOINED if self.members else Trigger.NONE_LEFT, wall_ms)
         self.pending_sync.clear()
 
     def read_subscriptions(self) -> frozenset[str] | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.coordinators.groups.classic.group import Group, GroupState, Member
+from kafkalite.coordinators.groups.classic.group import Group, Member
 from kafkalite.coordinators.groups.classic.rebalance import NEW_MEMBER_JOIN_TIMEOUT
 from kafkalite.coordinators.groups.classic.records import write_group, write_new_group
 from kafkalite.coordinators.groups.classic.responses import join_refused, joined, sync_refused, synced
+from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from kafkalite_wire.messages.leave_group import (

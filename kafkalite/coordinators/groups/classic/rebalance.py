@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.coordinators.groups.classic.group import Group, GroupState
+from kafkalite.coordinators.groups.classic.group import Group
 from kafkalite.coordinators.groups.classic.records import write_group
 from kafkalite.coordinators.groups.classic.responses import join_refused, joined, sync_refused, synced
+from kafkalite.coordinators.groups.classic.states import GroupState, Trigger
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Rebalances:
 
     def close(self, group: Group, result: ResultBuilder) -> None:
         """End a group that has no members."""
-        group.transition(GroupState.DEAD, result.wall_ms)
+        group.transition(Trigger.DELETED, result.wall_ms)
         group.join.cancel()
         group.sync.cancel()
         for pending in group.pending_join.values():
@@ -110,7 +111,7 @@ class Rebalances:
             self._revoke_assignments(group, result)
         self._stop_waiting_for_syncs(group)
         initial = group.state is GroupState.EMPTY
-        group.transition(GroupState.PREPARING_REBALANCE, result.wall_ms)
+        group.transition(Trigger.REBALANCE, result.wall_ms)
         result.announce_rebalance(group.group_id)
         if initial:
             delay = self._config.group_initial_rebalance_delay
@@ -183,7 +184,7 @@ class Rebalances:
             if member.awaiting_sync is not None:
                 self.answer_sync(member, synced(group, member), result)
                 self.keep_alive(member, result)
-        group.transition(GroupState.STABLE, result.wall_ms)
+        group.transition(Trigger.ASSIGNED, result.wall_ms)
 
     def synced(self, group: Group, member_id: str) -> None:
         """Note that a member has asked for its assignment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from kafkalite.coordinators.groups.classic.group import GroupState
+from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:

@@ -1,10 +1,18 @@
-"""Processes of the story: started, listened to, told what to do, and ended."""
+"""Processes of the story: producers, consumers, and the demo's own broker.
+
+`python -m kafkalite.tools.demo.actors serve …` is `python -m kafkalite serve …`, but it stops when its standard input
+ends, and so with the process that started it.
+"""
 
 import os
+import re
+import runpy
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import trio
@@ -12,10 +20,11 @@ import trio
 from kafkalite.tools.demo.reports import STOP, Report, parse
 
 _LAST_LINES = 3
+_STOP_WITHIN = 5.0
 
 
 class ActorFailedError(Exception):
-    """A process of the story ended when it should not have; the message has its last words."""
+    """A process of the story ended unexpectedly; the message has the end of its error output."""
 
 
 class Actor:
@@ -29,7 +38,7 @@ class Actor:
 
     @classmethod
     async def start(cls, name: str, module: str, folder: Path, options: dict[str, object]) -> "Actor":
-        """Start `python -m kafkalite.tools.demo.MODULE --OPTION=VALUE …`; its complaints go to a file in the folder."""
+        """Start `python -m kafkalite.tools.demo.MODULE --OPTION=VALUE …`, with its error output in a file."""
         arguments = [f"--{option.replace('_', '-')}={value}" for option, value in options.items()]
         errors = folder / f"{name}.stderr"
         with errors.open("wb") as stderr:
@@ -38,13 +47,13 @@ class Actor:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                # Ctrl-C is for the storyteller, which then ends the others.
+                # Ctrl-C goes to the story only, which then ends the others.
                 start_new_session=True,
             )
         return cls(name, process, errors)
 
     async def listen(self, hear: Callable[["Actor", Report], None]) -> None:
-        """Hear the reports of the process until it ends; raises ActorFailedError if it was not to end."""
+        """Pass the reports of the process on until it ends; raises ActorFailedError if it ends unexpectedly."""
         assert self._process.stdout is not None
         pending = b""
         async for data in self._process.stdout:
@@ -62,13 +71,13 @@ class Actor:
         await self._process.stdin.send_all(f"{command}\n".encode())
 
     async def kill(self) -> None:
-        """End the process with SIGKILL; it is dead when this returns."""
+        """Kill the process with SIGKILL and wait for its end."""
         self._may_end = True
         os.kill(self._process.pid, signal.SIGKILL)
         await self._process.wait()
 
     async def make_sure_it_is_gone(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process if it still runs."""
         if self._process.poll() is None:
             await self.kill()
 
@@ -79,3 +88,50 @@ class Actor:
     def _last_words(self) -> str:
         lines = self._errors.read_text(errors="replace").strip().splitlines()
         return "".join(f"\n  {line}" for line in lines[-_LAST_LINES:])
+
+
+@asynccontextmanager
+async def own_broker(folder: Path) -> AsyncGenerator[str]:
+    """Run a broker on a free port until the block ends, and yield its address.
+
+    Raises ActorFailedError if it does not start.
+    """
+    command = [
+        sys.executable, "-m", "kafkalite.tools.demo.actors",
+        "serve", "--quiet", "--listen=127.0.0.1:0", f"--data={folder / 'data'}",
+        "--set=group.min.session.timeout.ms=1000",
+    ]  # fmt: skip
+    errors = folder / "broker.stderr"
+    with errors.open("wb") as stderr:
+        process = await trio.lowlevel.open_process(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
+        )
+    try:
+        assert process.stdout is not None
+        output = b""
+        async for data in process.stdout:
+            output += data
+            listening = re.search(rb"listening on (\S+:\d+)", output)
+            if listening is not None:
+                break
+        else:
+            raise ActorFailedError(f"the broker did not start: {errors.read_text(errors='replace').strip()}")
+        yield listening.group(1).decode()
+    finally:
+        with trio.CancelScope(shield=True):
+            process.terminate()
+            with trio.move_on_after(_STOP_WITHIN):
+                await process.wait()
+            if process.poll() is None:
+                process.kill()
+                await process.wait()
+
+
+def _stop_with_the_parent() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_stop_with_the_parent, daemon=True).start()
+    runpy.run_module("kafkalite", run_name="__main__", alter_sys=True)

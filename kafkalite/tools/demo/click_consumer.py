@@ -1,9 +1,10 @@
-"""A process that is a member of the group `billing`: it charges for each click it reads, and commits now and then."""
+"""A process that is a member of the group `billing`: it bills each click that it reads, and commits at intervals."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -19,18 +20,18 @@ _POLL_MS: Final = 1000
 
 
 class Biller:
-    """One consumer: what it owns, what it has billed and not yet committed."""
+    """One consumer, and what it has billed but not committed yet."""
 
-    def __init__(self, consumer: clients.Consumer, topic: str, ledger: LedgerWriter) -> None:
+    def __init__(self, consumer: Any, topic: str, ledger: LedgerWriter) -> None:
         self._consumer = consumer
         self._ledger = ledger
-        self._uncommitted: dict[clients.TopicPartition, int] = {}
+        self._uncommitted: dict[clients.Partition, int] = {}
         self._fresh: set[int] = set()
         self._generation = -1
         consumer.subscribe([topic], listener=clients.rebalance_listener(self._assigned, self._revoked))
 
     def bill_some(self) -> int:
-        """Read and bill what has come, and return how many clicks it was."""
+        """Read and bill the next clicks, and return their number."""
         polled = self._consumer.poll(timeout_ms=_POLL_MS, max_records=_CHUNK)
         self._tell_membership()
         for partition, records in polled.items():
@@ -44,9 +45,9 @@ class Biller:
         offsets = dict(self._uncommitted)
         asked_at = time.monotonic()
         try:
-            self._consumer.commit(_commits(offsets), timeout_ms=_COMMIT_TIMEOUT_MS)
-        except clients.kafka_error() as error:
-            # In the middle of a rebalance that is normal: the next commit, or the next owner, makes up for it.
+            self._consumer.commit(clients.commits(offsets), timeout_ms=_COMMIT_TIMEOUT_MS)
+        except clients.KafkaError as error:
+            # Normal during a rebalance: the next commit, or the next owner, covers it.
             report("commit_refused", reason=repr(error))
             return
         self._uncommitted.clear()
@@ -58,7 +59,7 @@ class Biller:
         self._consumer.close(autocommit=False)
         report("left")
 
-    def _bill(self, partition: clients.TopicPartition, records: Sequence[clients.Record]) -> None:
+    def _bill(self, partition: clients.Partition, records: Sequence[Any]) -> None:
         number, now = partition.partition, time.monotonic()
         if number in self._fresh:
             self._fresh.discard(number)
@@ -70,29 +71,28 @@ class Biller:
         self._uncommitted[partition] = records[-1].offset + 1
         report("billed", partition=number, count=len(records), next=records[-1].offset + 1)
 
-    def _assigned(self, partitions: Collection[clients.TopicPartition]) -> None:
-        numbers = sorted(partition.partition for partition in partitions)
-        self._fresh.update(numbers)
-        report("assigned", partitions=numbers)
+    def _assigned(self, partitions: Collection[clients.Partition]) -> None:
+        self._fresh.update(clients.numbers(partitions))
+        report("assigned", partitions=clients.numbers(partitions))
 
-    def _revoked(self, partitions: Collection[clients.TopicPartition]) -> None:
+    def _revoked(self, partitions: Collection[clients.Partition]) -> None:
         handed_over = {key: offset for key, offset in self._uncommitted.items() if key in partitions}
         if handed_over:
-            self._consumer.commit_async(_commits(handed_over))
+            self._consumer.commit_async(clients.commits(handed_over))
         for key in partitions:
             self._uncommitted.pop(key, None)
-        report("revoked", partitions=sorted(partition.partition for partition in partitions))
+        report("revoked", partitions=clients.numbers(partitions))
 
     def _tell_membership(self) -> None:
         generation = self._consumer.group_metadata().generation_id
         if generation != self._generation:
             self._generation = generation
-            owned = sorted(partition.partition for partition in self._consumer.assignment())
-            report("member", generation=generation, owned=owned)
+            report("member", generation=generation, owned=clients.numbers(self._consumer.assignment()))
 
 
-def _commits(offsets: Mapping[clients.TopicPartition, int]) -> dict[clients.TopicPartition, object]:
-    return {key: clients.commit_of(offset) for key, offset in offsets.items()}
+def _assignor() -> Any:
+    module = import_module("kafka.coordinator.assignors.cooperative_sticky")
+    return module.CooperativeStickyAssignor
 
 
 @click.command()
@@ -119,16 +119,16 @@ def main(
 ) -> None:
     """Bill clicks, at most `rate` a second."""
     commands = Commands()
-    consumer = clients.consumer(
+    consumer = clients.kafka.KafkaConsumer(
         bootstrap_servers=bootstrap,
         client_id=name,
         group_id=group,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
-        partition_assignment_strategy=(clients.cooperative_sticky(),),
+        partition_assignment_strategy=(_assignor(),),
         session_timeout_ms=round(session_timeout * 1000),
         heartbeat_interval_ms=round(heartbeat * 1000),
-        # Larger sips instead of one for each small batch, which would cost the machine more than the billing does.
+        # A fetch for each small batch would cost more than the billing.
         fetch_min_bytes=32 * 1024,
         fetch_max_wait_ms=50,
     )

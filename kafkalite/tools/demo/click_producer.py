@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from typing import Any
 
 import click
 
@@ -22,9 +23,9 @@ _USERS = 300
 def main(*, bootstrap: str, topic: str, partitions: int, rate: int, seconds: float) -> None:
     """Write clicks 0, 1, 2, … for some seconds at least, until told to stop; a user's clicks stay on one partition."""
     commands = Commands()
-    producer = clients.producer(bootstrap_servers=bootstrap, linger_ms=20, batch_size=64 * 1024)
+    producer = clients.kafka.KafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, batch_size=64 * 1024)
     users = [(f"user-{number}".encode(), number % partitions) for number in range(_USERS)]
-    waiting: deque[clients.Delivery] = deque()
+    waiting: deque[Any] = deque()
     acknowledged = failed = sent = 0
     may_stop = False
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Collection
-from typing import Final, Protocol
+from typing import Any, Final
 
 import click
 
@@ -18,29 +18,17 @@ _POLL_MS: Final = 1000
 """Records end a poll at once. A shorter one may end within a rebalance, and there kafka-python 3.0 can stall."""
 
 
-class _Digest(Protocol):
-    """What hashlib makes."""
-
-    def update(self, data: bytes, /) -> None:
-        """Take in bytes."""
-        ...
-
-    def hexdigest(self) -> str:
-        """Give the digest as text."""
-        ...
-
-
 class Reading:
-    """One pass over the topic: where it began, how far it is, and a digest of each partition's bytes."""
+    """One pass over the topic: first and next offsets, and a digest of each partition."""
 
     def __init__(self) -> None:
         self.clicks = 0
         self.first: dict[int, int] = {}
         self.next: dict[int, int] = {}
-        self._digests: dict[int, _Digest] = {}
+        self._digests: dict[int, Any] = {}
 
-    def add(self, partition: int, records: Collection[clients.Record]) -> None:
-        """Take in the records that came next on a partition."""
+    def add(self, partition: int, records: Collection[Any]) -> None:
+        """Add the next records of a partition."""
         digest = self._digests.setdefault(partition, hashlib.sha256())
         for record in records:
             self.first.setdefault(partition, record.offset)
@@ -51,7 +39,7 @@ class Reading:
         self.clicks += len(records)
 
     def has_reached(self, ends: dict[int, int]) -> bool:
-        """Tell whether every partition was read up to its end."""
+        """Return whether every partition was read up to its end."""
         return all(self.next.get(partition, 0) >= end for partition, end in ends.items())
 
     def tell(self) -> None:
@@ -67,7 +55,7 @@ class Reading:
 def main(*, bootstrap: str, topic: str, group: str) -> None:
     """Read everything; the command `ends {…}` tells how far, `rewind` starts another pass, `stop` ends."""
     commands = Commands()
-    consumer = clients.consumer(
+    consumer = clients.kafka.KafkaConsumer(
         bootstrap_servers=bootstrap,
         client_id=group,
         group_id=group,
@@ -76,13 +64,7 @@ def main(*, bootstrap: str, topic: str, group: str) -> None:
         max_partition_fetch_bytes=256 * 1024,
     )
 
-    def assigned(partitions: Collection[clients.TopicPartition]) -> None:
-        report("assigned", partitions=sorted(partition.partition for partition in partitions))
-
-    def revoked(partitions: Collection[clients.TopicPartition]) -> None:
-        report("revoked", partitions=sorted(partition.partition for partition in partitions))
-
-    consumer.subscribe([topic], listener=clients.rebalance_listener(assigned, revoked))
+    consumer.subscribe([topic])
     reading, told, ends = Reading(), False, dict[int, int]()
     reported = time.monotonic()
     while True:
@@ -102,12 +84,10 @@ def main(*, bootstrap: str, topic: str, group: str) -> None:
             reading.add(partition.partition, records)
         if ends and not told and reading.has_reached(ends):
             told = True
-            next_offsets = {
-                partition: clients.commit_of(reading.next[partition.partition])
-                for partition in consumer.assignment()
-                if partition.partition in reading.next
+            read = {
+                each: reading.next[each.partition] for each in consumer.assignment() if each.partition in reading.next
             }
-            consumer.commit(next_offsets, timeout_ms=_COMMIT_TIMEOUT_MS)
+            consumer.commit(clients.commits(read), timeout_ms=_COMMIT_TIMEOUT_MS)
             reading.tell()
         if time.monotonic() - reported > _REPORT_EVERY:
             reported = time.monotonic()

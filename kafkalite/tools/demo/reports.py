@@ -1,4 +1,4 @@
-"""How the demo's processes talk to the one that tells the story: a JSON object a line, and commands back."""
+"""Messages between the demo's processes and the story: reports as JSON lines, and commands."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final
 
 STOP: Final = "stop"
 
@@ -19,52 +19,34 @@ class Report:
 
     kind: str
     at: float
-    details: dict[str, object]
+    details: dict[str, Any]
 
-    def number(self, name: str) -> float:
-        """Give a detail that is a number."""
-        value = self.details[name]
-        assert isinstance(value, int | float)
-        return value
-
-    def integer(self, name: str) -> int:
-        """Give a detail that is a whole number."""
-        return int(self.number(name))
-
-    def partitions(self, name: str) -> list[int]:
-        """Give a detail that is a list of partitions."""
-        return cast("list[int]", self.details[name])
-
-    def offsets(self, name: str) -> dict[int, int]:
-        """Give a detail that maps partitions to offsets."""
-        return {int(key): value for key, value in cast("dict[str, int]", self.details[name]).items()}
-
-    def texts(self, name: str) -> dict[int, str]:
-        """Give a detail that maps partitions to texts."""
-        return {int(key): value for key, value in cast("dict[str, str]", self.details[name]).items()}
+    def by_partition(self, name: str) -> dict[int, Any]:
+        """Return a detail that is an object with partitions as keys."""
+        return {int(partition): value for partition, value in self.details[name].items()}
 
 
 def report(kind: str, **details: object) -> None:
-    """Tell the storyteller that something happened, now."""
+    """Report to the story that something has just happened."""
     sys.stdout.write(json.dumps({"kind": kind, "at": time.monotonic(), **details}) + "\n")
     sys.stdout.flush()
 
 
 def parse(line: str) -> Report:
-    """Read a report."""
+    """Parse a report."""
     details = json.loads(line)
     return Report(kind=details.pop("kind"), at=details.pop("at"), details=details)
 
 
 class Commands:
-    """Commands from the storyteller, one a line; when it is gone, so is this process."""
+    """Commands from the story, one a line; this process exits when the story's process does."""
 
     def __init__(self) -> None:
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def received(self) -> Iterator[str]:
-        """Give the commands that have come, without waiting."""
+        """Return the commands received so far, without waiting."""
         while not self._lines.empty():
             yield self._lines.get()
 

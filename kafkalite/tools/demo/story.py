@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 
 import trio
 
-from kafkalite.tools.demo import clients
 from kafkalite.tools.demo.actors import Actor
+from kafkalite.tools.demo.clients import KafkaError
 from kafkalite.tools.demo.evidence import Crash, Evidence, Pass
 from kafkalite.tools.demo.ledger import read_ledger
 from kafkalite.tools.demo.reports import STOP, Report
@@ -221,33 +221,33 @@ class Story:
         name, evidence = actor.name, self.evidence
         self._heard.add((name, report.kind))
         if report.kind == "assigned" and name not in READERS:
-            evidence.assigned(name, report.partitions("partitions"), report.at)
+            evidence.assigned(name, report.details["partitions"], report.at)
         elif report.kind == "revoked" and name not in READERS:
-            evidence.revoked(name, report.partitions("partitions"), report.at)
+            evidence.revoked(name, report.details["partitions"], report.at)
         elif report.kind == "member":
-            self._generation[name] = report.integer("generation")
+            self._generation[name] = report.details["generation"]
         elif report.kind == "billed":
-            self._billed[name] = report.integer("next")
+            self._billed[name] = report.details["next"]
         elif report.kind == "committed":
-            self._committed[name] = max(report.offsets("offsets").values()), report.at
-            self._asked_at[name] = report.number("asked_at")
+            self._committed[name] = max(report.by_partition("offsets").values()), report.at
+            self._asked_at[name] = report.details["asked_at"]
         elif report.kind in ("produced", "finished"):
-            self.progress[name] = evidence.sent = report.integer("sent")
-            evidence.acknowledged = report.integer("acknowledged")
-            evidence.seconds = report.number("elapsed")
+            self.progress[name] = evidence.sent = report.details["sent"]
+            evidence.acknowledged = report.details["acknowledged"]
+            evidence.seconds = report.details["elapsed"]
         elif report.kind == "reading":
-            self.progress[name] = report.integer("clicks")
+            self.progress[name] = report.details["clicks"]
         elif report.kind == "read":
             evidence.passes.setdefault(name, []).append(
                 Pass(
-                    clicks=report.integer("clicks"),
-                    first=report.offsets("first"),
-                    next=report.offsets("next"),
-                    digests=report.texts("digests"),
+                    clicks=report.details["clicks"],
+                    first=report.by_partition("first"),
+                    next=report.by_partition("next"),
+                    digests=report.by_partition("digests"),
                 )
             )
         if report.kind == "finished":
-            evidence.unacknowledged = report.integer("failed")
+            evidence.unacknowledged = report.details["failed"]
             actor.may_end()
         self._notify()
 
@@ -309,7 +309,7 @@ class Story:
         async with self._asking:
             try:
                 return await trio.to_thread.run_sync(partial(question, *arguments))
-            except clients.kafka_error() as error:
+            except KafkaError as error:
                 raise StoryStalledError(f"cannot use the broker {self._bootstrap}: {error}") from None
 
     async def _until(self, condition: Callable[[], bool], what: str, *, more: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""One run of the demo: a broker, the story on it, and what became of the promises."""
+"""One run of the demo: a broker, the story, and the verdicts."""
 
 import os
 import signal
@@ -11,8 +11,7 @@ from pathlib import Path
 import trio
 from rich.console import Console
 
-from kafkalite.tools.demo.actors import ActorFailedError
-from kafkalite.tools.demo.own_broker import own_broker
+from kafkalite.tools.demo.actors import ActorFailedError, own_broker
 from kafkalite.tools.demo.promises import judge
 from kafkalite.tools.demo.screen import Screen, as_json
 from kafkalite.tools.demo.story import Pace, Story, StoryStalledError
@@ -29,7 +28,7 @@ def run(pace: Pace, *, bootstrap: str | None, as_program: bool) -> bool | None:
 
 async def _run(pace: Pace, bootstrap: str | None, as_program: bool) -> bool | None:
     held: bool | None = None
-    # A cancellation, and not a KeyboardInterrupt that could rise anywhere, so that all processes are surely ended.
+    # Cancel instead of raising KeyboardInterrupt anywhere, so that all processes are ended.
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_on_signal, signals, nursery.cancel_scope)
@@ -48,7 +47,7 @@ async def _told(pace: Pace, bootstrap: str | None, as_program: bool) -> bool:
     failure: str | None = None
     with tempfile.TemporaryDirectory(prefix="kafkalite-demo-") as temporary:
         folder = Path(temporary)
-        # On a broker of somebody else, names of our own keep us away from the topics and groups that are there.
+        # On another broker, a suffix avoids its topics and groups.
         suffix = "" if bootstrap is None else f"-{os.urandom(4).hex()}"
         story = Story(pace, folder, suffix, screen.tell)
         try:

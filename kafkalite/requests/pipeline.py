@@ -141,12 +141,15 @@ class Pipeline:
             raise RequestError(self._crash_guard.note(str(context), error)) from None
 
     def _handle(self, end: End, request: Any, context: RequestContext, connection: Connection) -> None:
-        answer = end.handle(request, context)
-        if answer.__class__ is GeneratorType:
-            answer = self._first_step(end, cast("Steps[Any]", answer), context)
-        if answer is not None and answer is not _UNFINISHED:
-            connection.respond(framed(context.api, context.api_version, context.correlation_id, answer))
-        end.after_request()
+        try:
+            answer = end.handle(request, context)
+            if answer.__class__ is GeneratorType:
+                answer = self._first_step(end, cast("Steps[Any]", answer), context)
+            if answer is not None and answer is not _UNFINISHED:
+                connection.respond(framed(context.api, context.api_version, context.correlation_id, answer))
+        finally:
+            # Also where the request failed: a Produce may have appended to some partitions before.
+            end.after_request()
 
     def handle_intercepted(
         self, end: End, request: Any, context: RequestContext, response: ResponseHandle[Any]
@@ -164,11 +167,10 @@ class Pipeline:
                 response.send(answer)
         except RequestError as error:
             response.fail(str(error))
-            return
         except Exception as error:
             response.fail(self._crash_guard.note(str(context), error))
-            return
-        end.after_request()
+        finally:
+            end.after_request()
 
     def _first_step(self, end: End, steps: Steps[Any], context: RequestContext) -> object | None:
         try:

@@ -122,6 +122,11 @@ class Broker:
         for listener in self._listeners:
             listener.set_available(available)
 
+    @property
+    def maintenance(self) -> Maintenance:
+        """The background tasks of the present state; RuntimeError unless the broker runs."""
+        return self._running_tending()
+
     def stop(self) -> None:
         """Begin to stop: no new clients, what is in flight is answered, then the logs are closed."""
         self._stop.set()

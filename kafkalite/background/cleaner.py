@@ -1,7 +1,7 @@
-"""Compacts logs while the broker runs: a millisecond of work, then a pause in which requests are served.
+"""The log cleaner: compacts logs in steps of a millisecond, with pauses in which requests are served.
 
-There is no thread for it, because Python code in a second thread would delay every request by more than such a step
-does; only what waits for the disk is done in one.
+It has no thread: Python code in a second thread would delay every request by more than such a step. Only waiting for
+the disk is done in a thread.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 _PAUSE: Final = 0.003
 """Seconds between two steps: compaction takes about a third of one processor at most."""
 _LOOK_AT_STATE: Final = 1.0
-"""Seconds between two looks at the broker's own logs, whose growth makes the next start longer."""
+"""Seconds between two looks at the internal topics, whose size makes the next start longer."""
 _LEAST_PAUSE: Final = 0.1
 _LOOKED_AT_ONCE: Final = 100
-"""Logs of which the size is looked at in one step."""
+"""Logs that one step looks at."""
 
 
 class LogCleaner:
     """The task that compacts; its properties may change while it runs (KIP-226).
 
-    When it looks goes by ``deadlines``, the broker's clock, and how fast it works by the machine's.
+    When it looks for work goes by the broker's clock (``timers``), its pauses go by the machine's.
     """
 
     def __init__(
         self,
         storage: Storage,
         config: BrokerConfig,
-        deadlines: TimerQueue,
+        timers: TimerQueue,
         wall_ms: Callable[[], int],
         *,
         in_thread: Callable[[Callable[[], None]], Awaitable[None]] = trio.to_thread.run_sync,
@@ -47,7 +47,7 @@ class LogCleaner:
         self.cleaner = Cleaner(storage, key_map_bytes=config.log_cleaner_dedupe_buffer_size)
         self._storage = storage
         self._config = config
-        self._deadlines = deadlines
+        self._timers = timers
         self._wall_ms = wall_ms
         self._in_thread = in_thread
         self._sleep = trio.CancelScope()
@@ -55,15 +55,15 @@ class LogCleaner:
         self._has_ended = False
 
     async def run(self) -> None:
-        """Compact for ever; a cancellation between two steps leaves a log as it was or with what was finished."""
+        """Compact until cancelled. Cancellation leaves each log as it was, or with what was finished."""
         try:
             await self._run()
         finally:
             self._has_ended = True
-            self._tell(len(self._waiting))
+            self._wake(len(self._waiting))
 
     async def catch_up(self) -> None:
-        """Have all logs looked at now, and return when none of them is due any more, or when nobody compacts."""
+        """Look at all logs now; return when none needs compaction any more, or when the cleaner has ended."""
         if not self._has_ended:
             caught_up = trio.Event()
             self._waiting.append(caught_up)
@@ -71,26 +71,26 @@ class LogCleaner:
             await caught_up.wait()
 
     async def _run(self) -> None:
-        looked_at_all = self._deadlines.now()
+        looked_at_all = self._timers.now()
         while True:
             backoff = max(
                 self._number("log.cleaner.backoff.ms", self._config.log_cleaner_backoff * 1000) / 1000, _LEAST_PAUSE
             )
             asked = len(self._waiting)
             cleaning = self.cleaner.next_cleaning_of_state(self._wall_ms())
-            if cleaning is None and (asked or self._deadlines.now() - looked_at_all >= backoff):
+            if cleaning is None and (asked or self._timers.now() - looked_at_all >= backoff):
                 cleaning = await self._survey()
                 if cleaning is None:
-                    looked_at_all = self._deadlines.now()
+                    looked_at_all = self._timers.now()
             if cleaning is not None:
                 await self._clean(cleaning)
                 continue
-            self._tell(asked)
+            self._wake(asked)
             if not self._waiting:
                 with trio.CancelScope() as self._sleep:
-                    await self._deadlines.sleep(min(_LOOK_AT_STATE, backoff))
+                    await self._timers.sleep(min(_LOOK_AT_STATE, backoff))
 
-    def _tell(self, count: int) -> None:
+    def _wake(self, count: int) -> None:
         caught_up, self._waiting = self._waiting[:count], self._waiting[count:]
         for event in caught_up:
             event.set()
@@ -120,7 +120,7 @@ class LogCleaner:
         await trio.sleep(_PAUSE)
 
     def _number(self, name: str, at_start: float) -> float:
-        """Return a property as it is now."""
+        """Return the present value of a property."""
         storage = self._storage
         text = storage.broker_configs(str(storage.node_id)).get(name, storage.broker_configs().get(name))
         value = at_start if text is None else PROPERTIES[name].parse(text)

@@ -1,6 +1,6 @@
-"""Group commit: replies that wait until their records are on disk, many of them for one sync.
+"""The log flusher: responses that wait until their records are on disk share a sync.
 
-While a log is being synced in a thread, the event loop goes on: what is appended meanwhile shares the next sync. So
+A log is synced in a thread while the event loop goes on; everything that is appended during a sync shares the next one.
 64 producers with `flush.messages=1` cost one sync for all of them, not one each.
 """
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 log = getLogger("kafkalite.log")
 
 Done = Callable[[StorageError | None], None]
-"""Called when a log has been synced, or with the reason why it could not be."""
+"""Called with None when a log has been synced, otherwise with the error."""
 
 
 class LogFlusher:
-    """The syncs of all logs that somebody waits for; at most one of a log at a time."""
+    """Syncs the logs that responses wait for, each log at most once at a time."""
 
-    def __init__(self, deadlines: TimerQueue) -> None:
-        self._deadlines = deadlines
+    def __init__(self, timers: TimerQueue) -> None:
+        self._timers = timers
         self._nursery: trio.Nursery | None = None
         self._waiting: dict[PartitionLog, list[Done]] = {}
         self._due: dict[PartitionLog, Timer] = {}
 
     def when_synced(self, partition: PartitionLog, done: Done) -> None:
-        """Sync a log, and then call ``done``: at once where nothing runs that could do it meanwhile."""
+        """Sync a log, then call ``done``. Syncs at once, in this thread, if :meth:`run` does not run."""
         waiting = self._waiting.get(partition)
         if waiting is not None:
             waiting.append(done)
@@ -45,7 +45,7 @@ class LogFlusher:
             self._nursery.start_soon(self._sync, partition)
 
     def when_all_synced(self, partitions: Iterable[PartitionLog], done: Done) -> None:
-        """Sync several logs and call ``done`` once, with the first error if there was any."""
+        """Sync several logs, then call ``done`` once, with the first error if there is any."""
         logs = list(dict.fromkeys(partitions))
         left = len(logs)
         first: StorageError | None = None
@@ -61,24 +61,22 @@ class LogFlusher:
             self.when_synced(partition, one_is_synced)
 
     def sync_within(self, partition: PartitionLog, seconds: float) -> None:
-        """Sync a log when it has had something unsynced for a time (``flush.ms``)."""
+        """Sync a log at most ``seconds`` after its first unsynced append (``flush.ms``)."""
         if partition not in self._due:
-            self._due[partition] = self._deadlines.call_at(
-                self._deadlines.now() + seconds, lambda: self._time_is_up(partition)
-            )
+            self._due[partition] = self._timers.call_at(self._timers.now() + seconds, lambda: self._due_now(partition))
 
-    def _time_is_up(self, partition: PartitionLog) -> None:
+    def _due_now(self, partition: PartitionLog) -> None:
         del self._due[partition]
-        self.when_synced(partition, lambda error: _tell(partition, error))
+        self.when_synced(partition, lambda error: _log_failure(partition, error))
 
     def retire(self) -> None:
-        """Sync nothing any more only because its time is up."""
-        for deadline in self._due.values():
-            deadline.cancel()
+        """Cancel the syncs that are due by time: another state of the broker takes over."""
+        for timer in self._due.values():
+            timer.cancel()
         self._due.clear()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Sync in threads until cancelled; whoever waits then gets a last sync, made without one."""
+        """Sync in threads until cancelled; what still waits then is synced a last time, in this thread."""
         async with trio.open_nursery() as self._nursery:
             task_status.started()
             try:
@@ -87,7 +85,7 @@ class LogFlusher:
                 self._nursery = None
 
     async def _sync(self, partition: PartitionLog) -> None:
-        # Requests that have arrived already shall share this sync: let the loop turn once.
+        # One turn of the loop, so that requests which have arrived already share this sync.
         await trio.lowlevel.checkpoint()
         try:
             while waiting := self._waiting[partition]:
@@ -115,6 +113,6 @@ def _sync_now(partition: PartitionLog) -> StorageError | None:
     return None
 
 
-def _tell(partition: PartitionLog, error: StorageError | None) -> None:
+def _log_failure(partition: PartitionLog, error: StorageError | None) -> None:
     if error is not None:
         log.error("cannot sync %s: %s", partition.directory, error)

@@ -1,6 +1,9 @@
-"""What the broker does by itself: recovery after a crash, retention, compaction, checkpoints, and the like.
+"""Maintenance: what a broker does with its data directory beside the requests of clients.
 
-All of it on the broker's clock, so that whoever advances the clock need not wait for it.
+Recovery after a crash, checkpoints, retention, expiry of producers, removal of deleted files, compaction. *When* a job
+is due goes by the broker's clock; pauses between the steps of a job, in which requests are served, go by the machine's.
+``Maintenance.run_due`` is the one step: the background task awaits it when a job is due, and a test's clock awaits it
+after it was advanced.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import trio
 from kafkalite_storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from kafkalite.background.cleaner import LogCleaner
     from kafkalite.background.flusher import LogFlusher
@@ -32,7 +35,7 @@ _COMPACT_AFTER: Final = 0.5
 _PAUSE: Final = 0.001
 
 
-class Node(Protocol):
+class Maintained(Protocol):
     """The parts of a broker's state that maintenance works on."""
 
     @property
@@ -47,7 +50,7 @@ class Node(Protocol):
 
     @property
     def flusher(self) -> LogFlusher:
-        """What syncs logs."""
+        """The log flusher, which runs as long as maintenance does."""
         ...
 
     log_cleaner: LogCleaner | None
@@ -66,22 +69,48 @@ class Node(Protocol):
         ...
 
 
-class Maintenance:
-    """The tasks of one node; they can be stopped without the broker's."""
+class _Job:
+    """One kind of maintenance, and when it is due next."""
 
-    def __init__(self, node: Node, config: BrokerConfig) -> None:
+    def __init__(self, run: Callable[[float], Awaitable[None]], *, every: float, due: float) -> None:
+        self.run = run
+        self.every = every
+        self.due = due
+
+
+class Maintenance:
+    """The background tasks of one data directory; they can be stopped without the broker's."""
+
+    def __init__(self, node: Maintained, config: BrokerConfig) -> None:
         self._node = node
         self._config = config
         self._scope = trio.CancelScope()
         self._ended = trio.Event()
+        self._one_at_a_time = trio.Lock()
+        now = node.timers.now()
+        retention_every = config.log_retention_check_interval
+        checkpoint_every = config.log_flush_offset_checkpoint_interval
+        self._retention = _Job(
+            self._delete_expired, every=retention_every, due=now + min(_FIRST_RETENTION, retention_every)
+        )
+        self._jobs = (
+            _Job(self._checkpoint, every=checkpoint_every, due=now + checkpoint_every),
+            _Job(self._expire_producers, every=_EXPIRE_EVERY, due=now + _EXPIRE_EVERY),
+            self._retention,
+            _Job(self._remove_retired, every=_REMOVE_EVERY, due=now + _REMOVE_EVERY),
+        )
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Sync what is to be on disk, and keep the data directory in order, until stopped or cancelled."""
+        """Run the log flusher and all jobs until stopped or cancelled."""
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     await nursery.start(self._node.flusher.run)
-                    nursery.start_soon(run, self._node, self._config)
+                    if not self._node.storage.was_clean:
+                        nursery.start_soon(self._recover)
+                    nursery.start_soon(self._run_jobs)
+                    if self._config.log_cleaner_enable:
+                        nursery.start_soon(self._compact)
                     task_status.started()
         finally:
             self._ended.set()
@@ -91,62 +120,64 @@ class Maintenance:
         self._scope.cancel()
         await self._ended.wait()
 
+    async def run_due(self, *, pause: float = 0.0) -> None:
+        """Run the jobs that are due by the broker's clock, each once, however often it has become due meanwhile.
 
-async def run(node: Node, config: BrokerConfig) -> None:
-    """Keep the data directory in order until cancelled."""
-    async with trio.open_nursery() as nursery:
-        if not node.storage.was_clean:
-            nursery.start_soon(_recover, node)
-        nursery.start_soon(_checkpoint, node, config.log_flush_offset_checkpoint_interval)
-        nursery.start_soon(_expire_producers, node)
-        nursery.start_soon(_delete_expired, node, config.log_retention_check_interval)
-        nursery.start_soon(_remove_retired, node)
-        if config.log_cleaner_enable:
-            nursery.start_soon(_compact, node, config)
+        ``pause`` is the time in seconds between the steps of a job. Cancellation leaves a job between two steps.
+        """
+        async with self._one_at_a_time:
+            for job in self._jobs:
+                if job.due <= self._node.timers.now():
+                    job.due = self._node.timers.now() + job.every
+                    await job.run(pause)
 
+    async def catch_up(self) -> None:
+        """Bring the logs up to the broker's clock: run what is due, and retention and compaction in any case."""
+        self._retention.due = self._node.timers.now()
+        await self.run_due()
+        if self._node.log_cleaner is not None:
+            await self._node.log_cleaner.catch_up()
 
-async def _recover(node: Node) -> None:
-    """Open what a crash may have left torn, a partition at a time, and say once what that did."""
-    for _ in node.storage.open_all():
-        await trio.sleep(_PAUSE)
-    log.warning("%s", node.storage.recovery_summary())
+    async def _run_jobs(self) -> None:
+        while True:
+            due = min(job.due for job in self._jobs)
+            await self._node.timers.sleep(max(due - self._node.timers.now(), 0.0))
+            await self.run_due(pause=_PAUSE)
 
+    # Jobs
 
-async def _checkpoint(node: Node, every: float) -> None:
-    while True:
-        await node.timers.sleep(every)
-        await trio.to_thread.run_sync(node.checkpoint)
-
-
-async def _expire_producers(node: Node) -> None:
-    while True:
-        await node.timers.sleep(_EXPIRE_EVERY)
-        node.expire_producers()
-
-
-async def _delete_expired(node: Node, every: float) -> None:
-    await node.timers.sleep(min(_FIRST_RETENTION, every))
-    while True:
-        for shortened in node.storage.delete_expired(node.wall_ms()):
-            if shortened is not None:
-                node.topic_changed(shortened)
+    async def _recover(self) -> None:
+        """Open what a crash may have left torn, a partition at a time, and log once what was repaired."""
+        for _ in self._node.storage.open_all():
             await trio.sleep(_PAUSE)
-        await node.timers.sleep(every)
+        log.warning("%s", self._node.storage.recovery_summary())
 
+    async def _checkpoint(self, pause: float) -> None:
+        del pause
+        await trio.to_thread.run_sync(self._node.checkpoint)
 
-async def _remove_retired(node: Node) -> None:
-    while True:
-        await node.timers.sleep(_REMOVE_EVERY)
+    async def _expire_producers(self, pause: float) -> None:
+        del pause
+        self._node.expire_producers()
+
+    async def _delete_expired(self, pause: float) -> None:
+        for shortened in self._node.storage.delete_expired(self._node.wall_ms()):
+            if shortened is not None:
+                self._node.topic_changed(shortened)
+            if pause:
+                await trio.sleep(pause)
+
+    async def _remove_retired(self, pause: float) -> None:
+        del pause
         try:
-            await trio.to_thread.run_sync(node.storage.remove_retired, node.wall_ms())
+            await trio.to_thread.run_sync(self._node.storage.remove_retired, self._node.wall_ms())
         except StorageError as error:
             log.error("cannot remove deleted files: %s; trying again", error)
 
+    async def _compact(self) -> None:
+        # Imported late: the first request of a client must not wait for it.
+        await self._node.timers.sleep(_COMPACT_AFTER)
+        from kafkalite.background.cleaner import LogCleaner
 
-async def _compact(node: Node, config: BrokerConfig) -> None:
-    # Not imported earlier, because no client's first request shall wait for it.
-    await node.timers.sleep(_COMPACT_AFTER)
-    from kafkalite.background.cleaner import LogCleaner
-
-    node.log_cleaner = LogCleaner(node.storage, config, node.timers, node.wall_ms)
-    await node.log_cleaner.run()
+        self._node.log_cleaner = LogCleaner(self._node.storage, self._config, self._node.timers, self._node.wall_ms)
+        await self._node.log_cleaner.run()

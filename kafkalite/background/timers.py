@@ -1,4 +1,4 @@
-"""Things that must happen at a time: one heap, one task, no timer per request."""
+"""The timer queue: calls that are due at a time, in one heap and one task."""
 
 from __future__ import annotations
 
@@ -24,41 +24,41 @@ def _end_nothing(_: str) -> None:
 
 
 class Timer:
-    """A call that is due at a time unless it is cancelled first."""
+    """A call that is made at a time unless it is cancelled first."""
 
-    __slots__ = ("_deadlines", "callback", "fail", "is_recurring", "when")
+    __slots__ = ("_timers", "callback", "fail", "is_recurring", "when")
 
     def __init__(
         self,
-        deadlines: TimerQueue,
+        timers: TimerQueue,
         when: float,
         callback: Callable[[], None],
         fail: Callable[[str], None],
         *,
         is_recurring: bool = False,
     ) -> None:
-        self._deadlines = deadlines
+        self._timers = timers
         self.fail = fail
         self.is_recurring = is_recurring
         self.when = when
         self.callback: Callable[[], None] | None = callback
 
     def cancel(self) -> None:
-        """Forget the call; nothing happens if it was made or cancelled before."""
+        """Do not make the call; does nothing if it was made or cancelled before."""
         if self.callback is not None:
             self.callback = None
-            self._deadlines.cancelled()
+            self._timers.cancelled()
 
 
 class TimerQueue:
-    """Calls in the order in which they are due, on the broker's clock: whoever steers it moves them all."""
+    """Calls in the order in which they are due by the broker's clock; advancing that clock advances them all."""
 
     def __init__(self, clock: Clock = MACHINE_CLOCK, crash_guard: CrashGuard | None = None) -> None:
         self.clock = clock
         self.crash_guard = CrashGuard() if crash_guard is None else crash_guard
         """Handles exceptions of calls that were due."""
         self.now: Callable[[], float] = clock.now
-        """Tells the time that deadlines are measured in: monotonic seconds."""
+        """Returns the broker's time: monotonic seconds."""
         self._heap: list[tuple[float, int, Timer]] = []
         self._order = count()
         self._cancelled = 0
@@ -67,21 +67,21 @@ class TimerQueue:
         clock.on_steered(self._steered)
 
     def call_at(self, when: float, callback: Callable[[], None], fail: Callable[[str], None] = _end_nothing) -> Timer:
-        """Arrange for ``callback`` to be called, in the deadlines' task, once ``when`` has come.
+        """Call ``callback`` at ``when``, in the task of :meth:`run`.
 
-        Should it fail, that is logged, and ``fail`` is given a reason to end what the call belongs to.
+        An exception is logged, and ``fail`` is called with the reason, to end what the call belongs to.
         """
         return self._arrange(Timer(self, when, callback, fail))
 
-    def _arrange(self, deadline: Timer) -> Timer:
-        when = deadline.when
-        heapq.heappush(self._heap, (when, next(self._order), deadline))
+    def _arrange(self, timer: Timer) -> Timer:
+        when = timer.when
+        heapq.heappush(self._heap, (when, next(self._order), timer))
         if when < self._sleeping_until:
             self._earlier.set()
-        return deadline
+        return timer
 
     def cancelled(self) -> None:
-        """Count a cancelled deadline; when most of the heap is such, rebuild it."""
+        """Count a cancelled timer; rebuild the heap when most of it is cancelled."""
         self._cancelled += 1
         if self._cancelled > _SWEEP_ABOVE and self._cancelled * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry[2].callback is not None]
@@ -89,37 +89,37 @@ class TimerQueue:
             self._cancelled = 0
 
     def next_due(self) -> float:
-        """Tell when the first call is due, infinite if there is none; the ends of sleeps are not counted."""
+        """Return when the first call is due, infinite if there is none; the ends of sleeps do not count."""
         due = (when for when, _, each in self._heap if each.callback is not None and not each.is_recurring)
         return min(due, default=inf)
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep on the broker's clock, as whatever the broker does every so often shall: that time can be advanced.
+        """Sleep by the broker's clock, for periodic work.
 
-        Where time jumps, what is done every so often is done once, as after a machine's sleep.
+        After a jump of the clock a periodic task runs once, not once for each missed period.
         """
         woken = trio.Event()
-        deadline = self._arrange(Timer(self, self.now() + seconds, woken.set, _end_nothing, is_recurring=True))
+        timer = self._arrange(Timer(self, self.now() + seconds, woken.set, _end_nothing, is_recurring=True))
         try:
             await woken.wait()
         finally:
-            deadline.cancel()
+            timer.cancel()
 
     def call_due(self, now: float) -> None:
-        """Make all calls that are due."""
+        """Make all calls that are due by ``now``."""
         while self._heap and self._heap[0][0] <= now:
-            deadline = heapq.heappop(self._heap)[2]
-            callback, deadline.callback = deadline.callback, None
+            timer = heapq.heappop(self._heap)[2]
+            callback, timer.callback = timer.callback, None
             if callback is None:
                 self._cancelled = max(0, self._cancelled - 1)
             else:
-                self.crash_guard.guard("what was due", callback, deadline.fail)
+                self.crash_guard.guard("what was due", callback, timer.fail)
 
     async def run(self) -> None:
-        """Make calls as they come due, until cancelled."""
+        """Make calls when they are due, until cancelled."""
         while True:
             if self._heap and self._heap[0][0] <= self.now():
-                # The process may have stood still: whose bytes came meanwhile is heard first, and is not late.
+                # The process may have been paused: read pending sockets before expiring anything.
                 await trio.lowlevel.checkpoint()
             self.call_due(self.now())
             self._earlier = trio.Event()

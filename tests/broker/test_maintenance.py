@@ -125,3 +125,22 @@ async def test_after_a_clean_stop_there_is_nothing_to_tell(
     await trio.testing.wait_all_tasks_blocked()
     broker.stop()
     assert line.line == ""
+
+
+async def test_advancing_past_many_periods_runs_a_job_once(tmp_path: Path, nursery: trio.Nursery) -> None:
+    clock = SteerableClock()
+    broker = Broker(load(listen=["127.0.0.1:0"], data=tmp_path / "data"), clock=clock)
+    await nursery.start(broker.run)
+    clock.freeze()
+    await trio.testing.wait_all_tasks_blocked()
+    expired: list[float] = []
+    broker.node.expire_producers = lambda: expired.append(clock.now())  # type: ignore[method-assign]
+    clock.advance(24 * 3600)
+    await broker.maintenance.run_due()
+    await broker.maintenance.run_due()
+    await trio.testing.wait_all_tasks_blocked()
+    assert expired == [clock.now()]
+    clock.advance(600)
+    await broker.maintenance.run_due()
+    assert len(expired) == 2
+    broker.stop()

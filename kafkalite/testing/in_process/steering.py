@@ -7,8 +7,6 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-import trio
-
 from kafkalite.controls.group_rules import CoordinatorAway, Fenced, Silence
 from kafkalite.testing.in_process.injection import Injection
 from kafkalite.testing.in_process.recorder import Recorder
@@ -34,8 +32,6 @@ _SHARE_OF_SESSION: Final = 3
 """Members that are kept alive beat this many times a session, as clients do by default."""
 _PATIENCE: Final = 10.0
 """Seconds of the machine's clock in which a live client answers, busy as it may be: it beats every three by default."""
-_TURNS: Final = 3
-"""Turns of the loop in which tasks that have been woken do their work and sleep again."""
 
 
 class Steering:
@@ -116,15 +112,9 @@ class Steering:
             left -= step
             deadlines.call_due(self._clock.now())
             self._node.after_request()
-            for _ in range(_TURNS):
-                await trio.lowlevel.checkpoint()
+            await self._broker.maintenance.run_due()
         self._coordinator.keep_alive(keep_alive, now=self._clock.now())
-        # Retention and compaction pause, by the machine's clock: whoever looks next shall not see them half done.
-        for shortened in self._node.storage.delete_expired(self._clock.wall_ms()):
-            if shortened is not None:
-                self._node.topic_changed(shortened)
-        if self._node.log_cleaner is not None:
-            await self._node.log_cleaner.catch_up()
+        await self._broker.maintenance.catch_up()
         self._node.after_request()
         self._watch.check()
 

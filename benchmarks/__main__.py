@@ -49,11 +49,11 @@ def main(
     if page is not None and BEGIN not in page.read_text():
         raise click.UsageError(f"{page} has no line {BEGIN}.")
     signal.signal(signal.SIGTERM, _interrupt)
-    # An installed package has its bytecode beside it; a checkout shall have it too, whatever the environment says.
+    # An installed package has cached bytecode; so must a checkout, even if the environment turns it off.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
-    # Whatever ends this process, every server and client dies with it (see `leash`), and the data with the folder.
+    # Every server and client ends with this process (see `ServerProcess`), and the data with the folder.
     with tempfile.TemporaryDirectory(prefix="kafkalite-bench-", dir=scratch, ignore_cleanup_errors=True) as folder:
         results = Results(machine=this_machine(Path(folder)), quick=quick)
         kinds = _present([KINDS[name] for name in KINDS if name in names], results)

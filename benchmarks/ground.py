@@ -58,7 +58,7 @@ QUICK: Final = Scale(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What a client reported, and the processor time that the broker spent meanwhile."""
+    """A client's report, and the processor time that the broker used during it."""
 
     seconds: float
     messages: int
@@ -176,7 +176,7 @@ class Ground:
 
 @contextmanager
 def standing_ground(kind: Kind, folder: Path, scale: Scale) -> Generator[Ground]:
-    """Give a ground for one row, and leave nothing behind: no process, no file, no page to be written back."""
+    """Yield the setting of one row, and clean up: processes, files, and pages to be written back."""
     ground = Ground(kind, folder, scale)
     try:
         yield ground

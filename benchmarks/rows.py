@@ -38,7 +38,7 @@ class Measure:
         return f"{value:,.{self.digits}f}"
 
     def meets(self, value: float) -> bool:
-        """Tell whether a value, as printed, reaches the target."""
+        """Return whether a value, as printed, meets the target."""
         printed = round(value, self.digits)
         return self.must is None or (printed >= self.must if self.more_is_better else printed <= self.must)
 

@@ -36,7 +36,7 @@ def main(*, on: str, runs: int, scratch: Path | None, page: Path | None) -> None
         absent: dict[str, str] = {}
         present = _present([STAND_INS[name] for name in STAND_INS if name in names], absent)
         done: dict[str, list[Run]] = {stand_in.name: [] for stand_in in present}
-        # In turn, so that whatever else the machine does meanwhile meets all of them; the first round warms its caches.
+        # Interleaved, so that other load on the machine affects all of them alike; the first round warms the caches.
         for number in range(runs + 1):
             for stand_in in present:
                 try:

@@ -17,7 +17,7 @@ SUITE: Final = Path(__file__).parent / "suite"
 _WITHIN_S: Final = 900
 _EXIT_WITHIN_S: Final = 20
 _ALL_TOLD: Final = "peak_megabytes"
-"""What is told last, when every test has ended."""
+"""The last message, when every test has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

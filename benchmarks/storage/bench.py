@@ -36,7 +36,7 @@ class Bench:
         return printed
 
     def say(self, line: str) -> None:
-        """Tell whoever waits how far it is."""
+        """Print the progress."""
         print(line, file=sys.stderr, flush=True)
 
 
@@ -46,7 +46,7 @@ def settle() -> None:
 
 
 def drop_from_cache(folder: Path) -> None:
-    """Let the page cache forget every file of a folder."""
+    """Drop every file of a folder from the page cache."""
     os.sync()
     for path in folder.rglob("*"):
         if path.is_file():

@@ -81,7 +81,7 @@ def _rates(bench: Bench, kind: Kind, partitions: int, seconds: int, *, flushes: 
         admin.create_topics([topic])["synced"].result(60)
         host, _, port = server.bootstrap.rpartition(":")
         words = ["many", host, port, "synced", _CONNECTIONS, partitions, seconds, _RECORD]
-        for run in range(-1, bench.runs):  # the first is not counted: a JVM compiles meanwhile
+        for run in range(-1, bench.runs):  # the first is not counted, because the JVM is still compiling
             before = cpu_seconds(server.pid)
             printed = json.loads(run_client([str(programs.wire_commits()), *map(str, words)], timeout=120))
             spent = cpu_seconds(server.pid) - before

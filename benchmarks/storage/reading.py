@@ -122,7 +122,7 @@ def _null_sink() -> Generator[int]:
 
 @contextmanager
 def _socket_sink() -> Generator[int]:
-    """Give a connection to a process that has the kernel throw away what arrives (MSG_TRUNC)."""
+    """Yield a connection to a process whose kernel discards what arrives (MSG_TRUNC)."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         listening.settimeout(20)
         process = ServerProcess([sys.executable, "-c", _DISCARD, str(listening.getsockname()[1])])

@@ -13,10 +13,10 @@ from typing import Final, Protocol
 _METADATA_REQUEST = bytes.fromhex("00000014 0003 0001 00000007 0006 7265616479 3f 00000000".replace(" ", ""))
 
 _NOT_EPHEMERAL: Final = range(20_000, 32_000)
-"""Ports that nobody gets who asks for any port, or connects from one: these begin at 32768 or above."""
+"""Ports outside the ephemeral range, which begins at 32768 or above."""
 
 _held: Final[list[socket.socket]] = []
-"""What keeps the ports that were given out from others, until this process ends."""
+"""Sockets that reserve the returned ports until this process ends."""
 
 
 class Broker(Protocol):
@@ -59,7 +59,7 @@ class BrokerStarter(Protocol):
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on, and that nobody else is given until this process ends.
+    """Return a loopback port that is not in use, and that is reserved until this process ends.
 
     Who listens there needs SO_REUSEADDR, as brokers have it to start again; until then connections are refused.
     """
@@ -73,7 +73,7 @@ def free_port() -> int:
             holding.close()
             continue
         if sys.platform == "linux":
-            # Bound alone, so that it is ours; shared from now on with whoever listens, because this one does not.
+            # Bound exclusively first, to be sure that it is free; then shared with the server that will listen on it.
             holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             _held.append(holding)
         else:
@@ -82,7 +82,7 @@ def free_port() -> int:
 
 
 def serves_metadata(bootstrap: str) -> bool:
-    """Tell whether a Metadata request is answered with at least one broker; an open port alone is not enough."""
+    """Return whether a Metadata response names at least one broker; an open port is not enough."""
     host, _, port = bootstrap.rpartition(":")
     try:
         with closing(socket.create_connection((host, int(port)), timeout=10)) as connection:

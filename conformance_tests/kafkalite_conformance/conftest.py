@@ -124,7 +124,7 @@ def note_scenario(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let nothing skip in CI: what cannot be played there has failed."""
+    """Turn skips into failures in CI."""
     report = yield
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
@@ -181,7 +181,7 @@ def warm_up(connection: RawConnection) -> None:
 
 @pytest.fixture
 def scenario(pool: DriverPool) -> Generator[Scenario]:
-    """Set one scenario's stage on the session's broker."""
+    """Run one scenario on the session's broker."""
     scene = Scenario(pool)
     yield scene
     scene.clear()
@@ -197,7 +197,7 @@ def own_broker(starter: BrokerStarter, tmp_path: Path) -> Generator[Broker]:
 
 @pytest.fixture
 def own_scenario(own_broker: Broker) -> Generator[Scenario]:
-    """Set a stage on the scenario's own broker."""
+    """Run a scenario on a broker of its own."""
     pool = DriverPool(own_broker.bootstrap, spares=False)
     scene = Scenario(pool)
     yield scene

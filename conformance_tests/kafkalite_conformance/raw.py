@@ -105,7 +105,7 @@ class Reader:
 
 
 class RawConnection:
-    """A TCP connection that says exactly what it is told to."""
+    """A TCP connection that sends exactly the given bytes."""
 
     def __init__(self, bootstrap: str) -> None:
         host, _, port = bootstrap.rpartition(":")
@@ -162,7 +162,7 @@ class RawConnection:
         return offered
 
     def is_closed_by_the_broker(self, *, within: float = 60) -> bool:
-        """Tell whether the broker ends the connection; bytes that it still sends make no difference."""
+        """Return whether the broker closes the connection; bytes that it still sends are ignored."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             self._socket.settimeout(max(0.01, deadline - time.monotonic()))
@@ -176,7 +176,7 @@ class RawConnection:
         return False
 
     def hears_nothing(self, *, within: float) -> bool:
-        """Tell whether the broker says nothing for a while."""
+        """Return whether the broker sends nothing for a while."""
         self._socket.settimeout(within)
         try:
             return not self._socket.recv(1)

@@ -163,7 +163,7 @@ class RawMember:
         return offset, response.int16()
 
     def coordinator_is_there(self) -> bool:
-        """Tell whether the group's coordinator is found and has loaded."""
+        """Return whether the group's coordinator is available and has loaded."""
         response = self.connection.ask(API_FIND_COORDINATOR, 1, string(self.group) + int8(0))
         response.int32()
         return response.int16() not in _COORDINATOR_IS_COMING and self.heartbeat(1, "x") not in _COORDINATOR_IS_COMING

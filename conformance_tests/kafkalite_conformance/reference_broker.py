@@ -127,7 +127,7 @@ class Kafka:
         return ["java", *self._jvm_flags, configuration, "-cp", class_path(kafka_jars())]
 
     def _format(self, logs: Path) -> None:
-        """Give the node a formatted folder: made by Kafka's own tool once, and copied from the cache afterwards."""
+        """Format the log folder with Kafka's own tool once, and copy it from the cache afterwards."""
         cached = cache_folder() / f"kafka-{KAFKA_VERSION}" / "formatted"
         with one_at_a_time(cached.parent):
             if not (cached / "meta.properties").exists():

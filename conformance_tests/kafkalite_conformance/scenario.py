@@ -1,4 +1,4 @@
-"""Where a scenario plays: unique names, clients on demand, waiting for what they say, and a clean stage afterwards."""
+"""What a scenario needs: unique names, clients on demand, waits for their events, and a clean-up."""
 
 import threading
 import time
@@ -16,10 +16,10 @@ from kafkalite_conformance.drivers.process import DriverProcess, wait_for_events
 T = TypeVar("T")
 
 SESSION_TIMEOUT_MS = 10_000
-"""Of members that nobody ends: a machine that stalls for a while must not end them either."""
+"""Session time-out of members that must stay alive, even when the machine stalls for a while."""
 
 CRASH_TIMEOUT_MS = 4000
-"""Of members in a scenario that waits until one is missed: no longer than it must be for a busy machine."""
+"""Session time-out where a scenario waits for it to expire: as short as a busy machine allows."""
 
 
 class DriverPool:
@@ -34,7 +34,7 @@ class DriverPool:
         self._programs: dict[str, Program] = {}
 
     def take(self, client: Client) -> DriverProcess:
-        """Return a running driver that nobody else uses."""
+        """Return a running driver for exclusive use."""
         waiting = self._spares[client.name]
         driver = waiting.pop(0) if waiting else self._start(client)
         while self._keeps_spares and len(waiting) < client.spares:
@@ -70,7 +70,7 @@ class Scenario:
         self._drivers: list[DriverProcess] = []
         self.bootstrap = pool.bootstrap
 
-    # ------------------------------------------------------------ the set
+    # ------------------------------------------------------------ topics and groups
 
     @staticmethod
     def name(kind: str = "name") -> str:
@@ -120,7 +120,7 @@ class Scenario:
         return offsets
 
     def committed(self, group: str) -> dict[TopicPartition, int]:
-        """Return what a group has committed, by the stage hand's own question to the broker."""
+        """Return the committed offsets of a group, as the setup client sees them."""
         return {
             each: offset
             for each, offset in self.setup_client.call("committed", name=group).offsets("offsets").items()
@@ -128,19 +128,19 @@ class Scenario:
         }
 
     def is_answered(self, operation: str, **fields: Sendable) -> bool:
-        """Tell whether the stage hand's command succeeds, for a broker that has just come back."""
+        """Return whether a command of the setup client succeeds, for a broker that has just restarted."""
         return not isinstance(self.setup_client.attempt(operation, timeout=60, **fields), Failed)
 
-    # ------------------------------------------------------------ the players
+    # ------------------------------------------------------------ clients
 
     @staticmethod
     def abilities(client: str) -> frozenset[str]:
-        """Return what a client can do at all."""
+        """Return the abilities of a client."""
         return CLIENTS[client].abilities
 
     @cached_property
     def setup_client(self) -> DriverProcess:
-        """The client that sets scenes and looks behind them, whichever client plays."""
+        """The client that prepares topics and inspects the broker, whichever client is under test."""
         return self._pool.admin(CLIENTS["librdkafka"])
 
     def admin(self, client: str) -> DriverProcess:
@@ -148,7 +148,7 @@ class Scenario:
         return self._pool.admin(CLIENTS[client])
 
     def driver(self, client: str) -> DriverProcess:
-        """Return a driver of this scenario's own, which may crash."""
+        """Return a driver for this scenario only, which may crash."""
         driver = self._pool.take(CLIENTS[client])
         self._drivers.append(driver)
         return driver
@@ -192,21 +192,21 @@ class Scenario:
         at: int | None = None,
         **fields: Sendable,
     ) -> DriverProcess:
-        """Start a consumer without a group at a place of one partition, and return it once it is placed."""
+        """Start a consumer without a group at a position of one partition; return it once it is assigned."""
         driver = self.driver(client)
         row: dict[str, Sendable] = {"topic": topic, "partition": partition, "start": start, "at": at}
         placed = driver.outcome(driver.send("assign", partitions=[row], **fields))
         assert isinstance(placed, Done), placed
         return driver
 
-    # ------------------------------------------------------------ the waiting
+    # ------------------------------------------------------------ waits
 
     def wait(self, probe: Callable[[], T], what: str, *, timeout: float = 40) -> T:
-        """Wait until `probe` returns something true, looking again at each event of any client."""
+        """Wait until `probe` returns something true; call it again after each event of any client."""
         return wait_for_events(self._pool.condition, self._drivers, probe, what, timeout=timeout)
 
     def poll(self, probe: Callable[[], T], what: str, *, timeout: float = 60) -> T:
-        """Ask the broker again and again until `probe` returns something true: for what announces itself to nobody."""
+        """Poll until `probe` returns something true, for state that no client event announces."""
         deadline = time.monotonic() + timeout
         while not (found := probe()):
             if time.monotonic() > deadline:
@@ -217,7 +217,7 @@ class Scenario:
         return found
 
     def hold(self, probe: Callable[[], bool], what: str, *, seconds: float) -> None:
-        """Look on for a while whether something stays true: for what must not happen, and announces nothing."""
+        """Check for a while that something stays true, for events that must not happen."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             assert probe(), "\n".join([f"{what} did not last", *(driver.history() for driver in self._drivers)])
@@ -239,11 +239,11 @@ class Scenario:
 
     @staticmethod
     def await_count(reader: DriverProcess, count: int, *, timeout: float = 40) -> None:
-        """Wait until a consumer has been given that many records."""
+        """Wait until a consumer has received that many records."""
         reader.wait_until(lambda: len(reader.records) >= count, f"{count} records", timeout=timeout)
 
     def await_values(self, reader: DriverProcess, values: Iterable[bytes], *, timeout: float = 40) -> None:
-        """Wait until a consumer has been given these values, in this order, and nothing else."""
+        """Wait until a consumer has received these values, in this order, and nothing else."""
         wanted = list(values)
         reader.wait_until(lambda: len(reader.values) >= len(wanted), f"{len(wanted)} records", timeout=timeout)
         assert reader.values == wanted
@@ -255,7 +255,7 @@ class Scenario:
 
 
 def is_available(client: str) -> str | None:
-    """Return None when the client can run here, else the reason why not. Builds its driver when that is due."""
+    """Return None when the client can run here, else the reason. Builds its driver if needed."""
     try:
         CLIENTS[client].command()
     except MissingToolError as problem:

@@ -1,4 +1,4 @@
-"""Subprocesses that never outlive the suite, however the suite ends."""
+"""Server processes that end with the suite, even when the suite is killed."""
 
 import os
 import signal
@@ -47,17 +47,17 @@ class ServerProcess:
 
     @property
     def stdout(self) -> IO[bytes]:
-        """The standard output, when it was asked for as a pipe."""
+        """The standard output, if it is a pipe."""
         assert self._process.stdout is not None
         return self._process.stdout
 
     @property
     def exit_status(self) -> int | None:
-        """How the server ended, or None while it runs."""
+        """The exit status of the server, or None while it runs."""
         return self._process.poll()
 
     def terminate(self, *, timeout: float) -> int:
-        """Ask the server to stop and return its exit status; kill it if it has not stopped after `timeout` seconds."""
+        """Stop the server with SIGTERM, or with SIGKILL after `timeout` seconds; return its exit status."""
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -67,7 +67,7 @@ class ServerProcess:
         return self._release()
 
     def kill(self) -> None:
-        """End the server and its children as a crash would."""
+        """Kill the server and its children with SIGKILL."""
         self._kill_group()
         self._release()
 

@@ -144,7 +144,7 @@ class Crew:
 
 
 def test_a_producer_waits_for_a_broker_that_comes_back(own_broker: Broker, own_scenario: Scenario) -> None:
-    """Records sent while nobody listens arrive after the restart."""
+    """Records sent while the broker is down arrive after the restart."""
     scenario = own_scenario
     topic = scenario.topic()
     scenario.fill(topic, [b"before"])

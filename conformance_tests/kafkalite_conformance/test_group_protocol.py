@@ -43,7 +43,7 @@ def new_member(scenario: Scenario) -> Generator[NewMember]:
 
 
 def test_a_group_of_two_elects_a_leader_and_passes_its_assignment_on(new_member: NewMember) -> None:
-    """The first one leads and alone is told the members; what it assigns is opaque bytes to the broker."""
+    """The first member leads, and only it receives the member list; its assignment is opaque bytes to the broker."""
     first, second = new_member(), new_member()
     alone = first.join()
     assert (alone.error, alone.generation, alone.leader, alone.protocol) == (NONE, 1, alone.member_id, "range")
@@ -91,7 +91,7 @@ def test_a_newcomer_is_told_its_id_first(new_member: NewMember) -> None:
 
 
 def test_an_older_newcomer_joins_at_once(new_member: NewMember) -> None:
-    """Before JoinGroup v4 nobody is asked to come again."""
+    """Before JoinGroup v4 there is no MEMBER_ID_REQUIRED round trip."""
     assert new_member().join(version=2).error == NONE
 
 
@@ -131,7 +131,7 @@ def test_a_group_with_members_takes_no_commit_of_an_outsider(scenario: Scenario,
 
 
 def test_nothing_committed_is_minus_1(scenario: Scenario, new_member: NewMember) -> None:
-    """No error: a group that nobody knows has simply committed nothing."""
+    """No error: an unknown group has committed nothing."""
     assert new_member().committed(scenario.topic()) == (-1, NONE)
 
 
@@ -222,7 +222,7 @@ def test_a_silent_member_is_dropped_after_its_session(scenario: Scenario, new_me
 
 
 def test_a_heartbeat_is_answered_at_once(new_member: NewMember) -> None:
-    """Whatever the session, alone or with requests behind it: sarama sends nothing else to a broker meanwhile."""
+    """For any session time-out, alone or pipelined: sarama sends nothing else to a broker while it waits."""
     member = new_member()
     joined = member.join(session_timeout_ms=30_000)
     member.sync(1, joined.member_id, {joined.member_id: b"all"})
@@ -239,7 +239,7 @@ def test_a_heartbeat_is_answered_at_once(new_member: NewMember) -> None:
 
 
 def test_leaving_is_at_once_and_once(new_member: NewMember) -> None:
-    """The one who stays is told to join again; the one who left is unknown."""
+    """The remaining member gets REBALANCE_IN_PROGRESS; the one that left is unknown."""
     leader, leaver = new_member(), new_member()
     alone = leader.join()
     leaver.start_join()

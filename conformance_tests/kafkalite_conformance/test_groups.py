@@ -17,7 +17,7 @@ def numbered(prefix: str, count: int) -> list[bytes]:
 
 
 def shares(members: Sequence[DriverProcess]) -> set[frozenset[TopicPartition]]:
-    """Return what the members own, whoever owns it."""
+    """Return the partitions that the members own together."""
     return {member.owned for member in members}
 
 
@@ -67,7 +67,7 @@ def test_a_commit_without_offsets_covers_what_was_consumed(scenario: Scenario, c
 
 @pytest.mark.needs("explicit-commit")
 def test_a_commit_is_progress_and_not_ownership(scenario: Scenario, client: str) -> None:
-    """Whoever commits, owners stay; and a commit behind the position moves nobody back."""
+    """Commits by any member leave the owners as they are; a commit behind the position moves no consumer back."""
     topic, group = scenario.topic(2), scenario.group()
     members = [scenario.member(client, group, [topic]) for _ in range(2)]
     scenario.await_ownership(members, {topic: 2})

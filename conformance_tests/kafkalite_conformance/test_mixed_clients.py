@@ -1,4 +1,4 @@
-"""Mixed company: members of one group written in different languages, as far as they understand each other."""
+"""One group with members in different languages, as far as their assignors are compatible."""
 
 import pytest
 

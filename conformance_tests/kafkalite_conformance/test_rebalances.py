@@ -15,7 +15,7 @@ def owner_of(members: list[DriverProcess], partition: TopicPartition) -> DriverP
 
 @pytest.mark.needs("explicit-commit")
 def test_the_fourth_member_takes_over_from_a_crashed_owner(scenario: Scenario, client: str) -> None:
-    """Three partitions, four members: the standby is the heir, and nobody reads what another has committed."""
+    """Three partitions, four members: the standby takes over, and no committed record is read again."""
     topic, group = scenario.topic(3), scenario.group()
     members = [scenario.member(client, group, [topic], session_timeout_ms=CRASH_TIMEOUT_MS) for _ in range(4)]
     scenario.await_ownership(members, {topic: 3})
@@ -113,7 +113,7 @@ def test_a_newcomer_without_a_share_moves_nobody(scenario: Scenario, client: str
 
 @pytest.mark.needs("explicit-commit", "commit-errors")
 def test_a_zombie_cannot_commit(scenario: Scenario, client: str) -> None:
-    """A member that slept through its session is told so, and the new owner's progress stays."""
+    """A member that was paused past its session gets an error, and the new owner's progress stays."""
     topic, group = scenario.topic(), scenario.group()
     scenario.fill(topic, [b"%d" % number for number in range(5)])
     zombie = scenario.member(client, group, [topic], session_timeout_ms=CRASH_TIMEOUT_MS)
@@ -152,7 +152,7 @@ def test_a_paused_consumer_keeps_its_partition(scenario: Scenario, client: str) 
     member = scenario.member(client, group, [topic], session_timeout_ms=CRASH_TIMEOUT_MS)
     scenario.await_values(member, [b"before"])
     member.call("pause", partitions=[TopicPartition(topic, 0).as_json()])
-    scenario.fill(topic, [b"meanwhile"])
+    scenario.fill(topic, [b"while paused"])
     seconds = 1.5 * CRASH_TIMEOUT_MS / 1000
     scenario.hold(
         lambda: len(scenario.setup_client.call("describe_group", name=group).rows("members")) == 1,
@@ -161,7 +161,7 @@ def test_a_paused_consumer_keeps_its_partition(scenario: Scenario, client: str) 
     )
     member.wait_until(lambda: member.owned, "the partition")
     member.call("resume", partitions=[TopicPartition(topic, 0).as_json()])
-    scenario.wait(lambda: b"meanwhile" in member.values, "the next record")
+    scenario.wait(lambda: b"while paused" in member.values, "the next record")
 
 
 def test_a_group_starts_at_the_latest_when_told_so(scenario: Scenario, client: str) -> None:

@@ -29,7 +29,7 @@ def transaction(
 
 
 def test_committed_records_are_read(scenario: Scenario, client: str) -> None:
-    """Read committed sees a committed transaction, and a control record is nobody's record."""
+    """A read_committed consumer gets a committed transaction, and no consumer gets control records."""
     topic = scenario.topic()
     transaction(scenario, client, topic, [b"a", b"b"], "commit")
     scenario.fill(topic, [b"c"])

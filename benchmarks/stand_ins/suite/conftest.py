@@ -42,7 +42,7 @@ def bootstrap(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
-    """Give a name that no other test has: for topics, groups and transactions."""
+    """Return a unique name for a topic, group or transaction."""
     return f"{re.sub(r'[^a-z0-9]+', '-', request.node.name)[:80]}-{time.time_ns() // 1000}"
 
 

@@ -1,7 +1,7 @@
 """Fifty small tests as an application's own suite has them, with confluent-kafka and its defaults.
 
 They know nothing but an address. Each has topics, groups and transactions of its own name, so that one broker may serve
-them all; topics whose number of partitions does not matter are made by whoever produces to them first.
+them all; topics whose number of partitions does not matter are created by the first producer.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def batch(
 
 
 def altered(data: bytes, at: int, form: str, value: int, *, checksum: bool = True) -> bytes:
-    """Return a batch with one number replaced; with the checksum put right unless it shall be wrong."""
+    """Return a batch with one number replaced, and with a correct checksum unless a wrong one is requested."""
     changed = bytearray(data)
     struct.pack_into(form, changed, at, value)
     if checksum:

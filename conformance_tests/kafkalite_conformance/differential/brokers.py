@@ -43,7 +43,7 @@ class Brokers:
 
 @contextmanager
 def both_brokers(*, kafka: str | None = None, kafkalite: str | None = None) -> Generator[Brokers]:
-    """Give the addresses of both brokers, starting those that were not given, until the block ends.
+    """Yield the addresses of both brokers; start those that were not given, until the block ends.
 
     MissingToolError where Kafka can run in no way.
     """

@@ -75,7 +75,7 @@ class Connection:
         raise NoAnswerError(f"nothing within {PATIENCE:.0f} s")
 
     async def says_nothing(self, *, seconds: float) -> bool:
-        """Tell whether nothing arrives for a while; what arrives is left to be received."""
+        """Return whether nothing arrives for a while; what arrives stays unread."""
         with trio.move_on_after(seconds) as waiting:
             await trio.lowlevel.wait_readable(self._stream.socket)
         return waiting.cancelled_caught

@@ -1,6 +1,6 @@
 """What Apache Kafka says to those who may not: conversations for a Kafka whose authorizer knows no user.
 
-They are held with Kafka alone, for whoever wants to know its words: kafkalite has no authorizer.
+They run on Kafka alone, to record its responses: kafkalite has no authorizer.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ _TRANSACTIONS: Final = 1
 
 
 async def prepare(talk: Talk) -> None:
-    """Make what there must be before `deny`, and look up what nobody may look up afterwards."""
+    """Create what the conversations need before `deny`, and look up what cannot be looked up afterwards."""
     names = (SECRET, VISIBLE, READABLE)
     topics = tuple(CreatableTopic(name=name, num_partitions=2, replication_factor=1) for name in names)
     voice = await talk.voice()

@@ -1,4 +1,4 @@
-"""Have Apache Kafka deny nearly everything to everybody."""
+"""Make Apache Kafka deny nearly every operation to every client."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -21,7 +21,7 @@ AUTHORIZER_SETTINGS: Final[Mapping[str, str]] = {
 """What Kafka is started with."""
 
 SECRET: Final = "secret"
-"""A topic, a group and a transactional id that nobody may use."""
+"""A topic, a group and a transactional id that no client may use."""
 VISIBLE: Final = "visible"
 """A topic that may be described, and nothing else."""
 READABLE: Final = "readable"
@@ -31,7 +31,7 @@ _ANONYMOUS: Final = "User:ANONYMOUS"
 
 
 def deny(bootstrap: str) -> None:
-    """Take all rights away that these conversations miss; afterwards nobody can give them back."""
+    """Deny all operations that these conversations need; they cannot be allowed again afterwards."""
     operations = ACLOperation
     denied = [
         (ResourceType.TOPIC, SECRET, operations.ALL),

@@ -20,7 +20,7 @@ class KnownDifference:
     reason: str
 
     def covers(self, difference: Difference) -> bool:
-        """Tell whether this is the difference that is meant."""
+        """Return whether this entry describes the difference."""
         # Brackets are indices in a path, and sets of letters in a pattern.
         path = self.path.replace("[", "[[]")
         return (

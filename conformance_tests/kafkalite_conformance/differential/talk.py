@@ -38,7 +38,7 @@ class _Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """A request as it was sent and the answer as it came, for whoever wants more than the transcript."""
+    """A request as sent and its response as received, for callers that need more than the transcript."""
 
     asked: str
     request: object
@@ -47,7 +47,7 @@ class Exchange:
 
 
 class Voice:
-    """One connection in a conversation; whatever is heard on it is written down."""
+    """One connection of a conversation; everything received on it goes into the transcript."""
 
     def __init__(self, talk: "Talk", name: str, connection: Connection) -> None:
         self._talk = talk
@@ -119,7 +119,7 @@ class Voice:
         return answer
 
     async def reconnect(self) -> None:
-        """Give up the connection and whatever was asked on it, and make a new one."""
+        """Drop the connection with its pending requests, and open a new one."""
         await self._connection.close()
         self._asked.clear()
         self._connection = await Connection.open(self._talk.bootstrap, self.name)
@@ -165,7 +165,7 @@ class Talk:
         """Return an unused group id, once the coordinator is ready for it."""
         name = self.name()
         voice = await self.voice("usher")
-        request = HeartbeatRequest(group_id=name, generation_id=1, member_id="nobody")
+        request = HeartbeatRequest(group_id=name, generation_id=1, member_id="unknown")
         # Kafka makes the topic of the groups when a coordinator is first asked for.
         await voice.whisper(FindCoordinatorRequest(key=name), 2, object)
 

@@ -162,7 +162,7 @@ class Fields:
         return None if text is None else base64.b64decode(text)
 
     def flag(self, name: str) -> bool:
-        """Tell whether the field is there and true."""
+        """Return whether the field is present and true."""
         return self.values.get(name) is True
 
     def texts(self, name: str) -> list[str]:

@@ -86,7 +86,7 @@ class DriverProcess:
 
     @property
     def has_joined(self) -> bool:
-        """Tell whether it has been given an assignment, be it an empty one."""
+        """Return whether it has an assignment, possibly an empty one."""
         return any(isinstance(event, OwnershipChanged) and event.gained for event in self.events)
 
     @property
@@ -109,17 +109,17 @@ class DriverProcess:
 
     @property
     def ready(self) -> bool:
-        """Tell whether it has started."""
+        """Return whether it has started."""
         return any(isinstance(event, Ready) for event in self._events[:1])
 
     @property
     def alive(self) -> bool:
-        """Tell whether the process runs."""
+        """Return whether the process runs."""
         return self._process.poll() is None
 
     @property
     def ended_by_itself(self) -> bool:
-        """Tell whether the process ended though nobody ended it: a defect of the driver or of its client."""
+        """Return whether the process ended by itself: a defect of the driver or of its client."""
         return not (self.alive or self._was_ended)
 
     def history(self) -> str:
@@ -213,7 +213,7 @@ class DriverProcess:
         os.killpg(self._process.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on (SIGCONT)."""
+        """Resume the process (SIGCONT)."""
         os.killpg(self._process.pid, signal.SIGCONT)
 
     def close(self) -> None:

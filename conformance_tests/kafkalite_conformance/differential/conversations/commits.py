@@ -195,7 +195,7 @@ async def commits_of_topics_that_do_not_exist(talk: Talk) -> None:
 
 @conversation
 async def lookups_of_what_is_not_there(talk: Talk) -> None:
-    """Topics, partitions and groups that nobody knows; by name and by id."""
+    """Unknown topics, partitions and groups, by name and by id."""
     topic, missing = await talk.topic(2), talk.name()
     topic_id = await talk.topic_id(topic)
     group = await talk.group()

@@ -11,7 +11,7 @@ from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest
 
 @conversation
 async def groups_are_described_in_every_state(talk: Talk) -> None:
-    """In every version, with a group that nobody knows beside it."""
+    """In every version, together with an unknown group."""
     for version in range(7):
         voice = await talk.voice("administrator")
         leader, follower = await stable_pair(talk, LATEST, static=version == 4)

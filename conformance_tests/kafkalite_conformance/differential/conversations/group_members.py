@@ -32,7 +32,7 @@ async def a_first_member_joins_syncs_and_leaves(talk: Talk) -> None:
 
 @conversation
 async def strangers(talk: Talk) -> None:
-    """An id that nobody has, in a group that nobody knows and in one that lives."""
+    """An unknown member id, in an unknown group and in an active one."""
     for era in ERAS:
         stranger = await member(talk, "stranger", await talk.group(), era)
         stranger.member_id, stranger.generation, stranger.protocol_name = "who-is-it", 1, "range"
@@ -221,7 +221,7 @@ async def syncs_that_are_wrong(talk: Talk) -> None:
                 await follower.sync(note=f"{state}, empty protocol", protocol_name="")
                 await follower.sync(note=f"{state}, neither, unknown id", protocol_name=None, member_id="x")
             if era >= 3:
-                await follower.sync(note=f"{state}, an instance id that nobody has", group_instance_id="x")
+                await follower.sync(note=f"{state}, an unknown instance id", group_instance_id="x")
             if state == "stable":
                 await follower.sync(note=state)
                 await follower.sync({follower.member_id: b"mine"}, "stable, with shares, from a follower")

@@ -1,4 +1,4 @@
-"""Several members: who waits for whom, and who is told what when."""
+"""Several members: which of them wait, and when each gets which response."""
 
 from kafkalite_conformance.differential.conversation import conversation
 from kafkalite_conformance.differential.member import ERAS, LATEST, member, stable_pair
@@ -61,7 +61,7 @@ async def a_leader_joins_again(talk: Talk) -> None:
 
 @conversation
 async def a_newcomer_while_the_group_syncs(talk: Talk) -> None:
-    """Whoever waits for the assignment is told to join again."""
+    """A member that waits for the assignment gets REBALANCE_IN_PROGRESS."""
     for era in ERAS:
         leader, follower = await stable_pair(talk, era)
         await leader.start_join()

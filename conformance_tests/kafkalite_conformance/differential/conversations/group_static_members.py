@@ -39,7 +39,7 @@ async def a_static_follower_is_replaced(talk: Talk) -> None:
 
 @conversation
 async def a_static_leader_is_replaced(talk: Talk) -> None:
-    """What the new one is told about leading depends on the version (KIP-814)."""
+    """Whether the response names the new member as leader depends on the version (KIP-814)."""
     for era in _STATIC_ERAS:
         leader, follower = await stable_pair(talk, era, static=True)
         heir = await successor(talk, leader)

@@ -101,7 +101,7 @@ async def those_who_join_and_never_sync_are_removed(talk: Talk) -> None:
 
 @conversation_with(_SHORT)
 async def a_leader_that_never_syncs_is_removed(talk: Talk) -> None:
-    """Whoever waits for its assignment is told to join again."""
+    """A member that waits for its assignment gets REBALANCE_IN_PROGRESS."""
     leader, follower = await stable_pair(talk, LATEST, rebalance_timeout_ms=700)
     await leader.start_join()
     await follower.join()

@@ -57,7 +57,7 @@ def shorten(topic: str, offsets: dict[int, int]) -> DeleteRecordsRequest:
 
 
 def settings(kind: int, name: str, key: str, value: str | None) -> Iterator[object]:
-    """Give both requests that change one setting of a resource."""
+    """Return both requests that change one setting of a resource."""
     changed = AlterConfigsResource(
         resource_type=kind, resource_name=name, configs=(AlterableConfig(name=key, value=value),)
     )

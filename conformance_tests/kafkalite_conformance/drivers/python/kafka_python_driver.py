@@ -184,7 +184,7 @@ class Consuming:
                     record.headers,
                 )
         # Where a poll ends while the leader of a rebalance waits for its SyncGroup, version 3.0.12 forgets that it was
-        # joining, on any broker, and is dropped after its session. It remembers when it is told to join again.
+        # joining, on any broker, and is dropped after its session. It remembers when it gets REBALANCE_IN_PROGRESS.
         coordinator = self._consumer._coordinator  # noqa: SLF001  # there is no public way to tell it
         if coordinator is not None and coordinator.rejoining and not coordinator.need_rejoin():
             coordinator.request_rejoin()

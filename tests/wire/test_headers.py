@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from kafkalite_wire.apis import APIS, ApiKey
 from kafkalite_wire.errors import UnsupportedVersionError, WireError
-from kafkalite_wire.headers import read_request_header, start_response
+from kafkalite_wire.headers import (
+    read_request_header,
+    read_request_prefix,
+    read_response_header,
+    set_correlation_id,
+    start_request,
+    start_response,
+)
 
 METADATA_V1 = "0003 0001 00000007 0003 616263"
 METADATA_V9 = "0003 0009 00000007 0003 616263 00"
@@ -98,3 +105,41 @@ def test_random_bytes_make_a_header_or_a_wire_error(frame: bytes) -> None:
 )
 def test_response_starts_with_room_for_its_length(key: ApiKey, version: int, wire: str) -> None:
     assert start_response(APIS[key], version, 0x102) == bytes.fromhex(wire)
+
+
+def test_lossless_header_keeps_its_tagged_fields_and_bytes_that_are_not_utf_8() -> None:
+    wire = bytes.fromhex("0003 0009 00000007 0002 61ff 02 00 02 aabb 8101 01 cc")
+    header = read_request_header(memoryview(wire), lossless=True)
+    assert header.tagged_fields == ((0, b"\xaa\xbb"), (129, b"\xcc"))
+    rewritten = start_request(APIS[ApiKey.METADATA], 9, 7, header.client_id, header.tagged_fields)
+    assert rewritten == bytes(4) + wire
+
+
+@pytest.mark.parametrize(("client_id", "encoded"), [(None, "ffff"), ("", "0000"), ("é", "0002 c3a9")])
+def test_request_starts_with_room_for_its_length(client_id: str | None, encoded: str) -> None:
+    metadata = APIS[ApiKey.METADATA]
+    assert start_request(metadata, 1, 7, client_id) == bytes.fromhex(f"00000000 0003 0001 00000007 {encoded}")
+    assert start_request(metadata, 9, 7, client_id) == bytes.fromhex(f"00000000 0003 0009 00000007 {encoded} 00")
+
+
+def test_prefix_of_an_api_that_is_not_declared_is_readable() -> None:
+    frame = bytearray.fromhex("03e7 0005 00000007 0002 61ff 0102")
+    prefix = read_request_prefix(memoryview(frame))
+    assert (prefix.api_key, prefix.api_version, prefix.correlation_id, prefix.end) == (999, 5, 7, 12)
+    assert (prefix.client_id or "").encode("utf-8", "surrogateescape") == b"a\xff"
+    set_correlation_id(frame, 8)
+    assert read_request_prefix(memoryview(frame)).correlation_id == 8
+    for end in range(prefix.end):
+        with pytest.raises(WireError):
+            read_request_prefix(memoryview(frame)[:end])
+
+
+@pytest.mark.parametrize(("version", "wire"), [(8, "00000102"), (9, "00000102 00"), (9, "00000102 01 05 01 aa")])
+def test_response_header_is_read_as_it_was_written(version: int, wire: str) -> None:
+    api, data = APIS[ApiKey.METADATA], bytes.fromhex(wire)
+    header = read_response_header(memoryview(data + b"more"), api, version)
+    assert (header.correlation_id, header.body) == (0x102, len(data))
+    assert start_response(api, version, header.correlation_id, header.tagged_fields) == bytes(4) + data
+    for end in range(len(data)):
+        with pytest.raises(WireError):
+            read_response_header(memoryview(data[:end]), api, version)

@@ -1,19 +1,17 @@
-"""Turn messages into bytes and back, with straight-line code generated from their declarations.
+"""Encode and decode messages with straight-line code generated from their declarations.
 
-For each message and version one decoding and one encoding function is written and compiled on first use:
-neighbouring numbers become one ``struct`` call, nested structs are inlined, and nothing is interpreted per
-field. Every read is bounded by the frame; a count is checked against the bytes that are left before anything
-is allocated for it.
+For each message and version one decoding and one encoding function is generated and compiled on first use: adjacent
+numbers become one ``struct`` call, nested structs are inlined, and nothing is interpreted per field. Every read is
+bounded by the frame; a count is checked against the bytes left before anything is allocated for it.
 
-When bytes do not decode, the fast code only knows that they do not; :mod:`kafkalite_wire.layout` then reads
-them again, slowly, and says which field is wrong.
+Where bytes do not decode, :mod:`kafkalite_wire.layout` reads them again, slowly, to find the field that is wrong.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, cast
 
 from kafkalite_wire.compact import MalformedError
@@ -28,54 +26,60 @@ Decoder = Callable[[memoryview, int], tuple[T, int]]
 Encoder = Callable[[T, bytearray, list[Payload]], list[Payload]]
 
 
-def decode(declared: type[T], version: int, data: Buffer, start: int = 0, *, exact: bool = False) -> T:
-    """Decode one message that stands in ``data`` from ``start`` on.
+def decode(
+    declared: type[T], version: int, data: Buffer, start: int = 0, *, exact: bool = False, lossless: bool = False
+) -> T:
+    """Decode the message that begins at ``start``.
 
-    Fields of type records stay views of ``data``; everything else is copied out of it. Bytes behind the
-    message are ignored, as Kafka ignores them behind its requests, unless it shall be ``exact``.
-    Raises WireError naming the field where the bytes do not fit, and UnsupportedVersionError.
+    Fields of type records are views of ``data``; everything else is copied. Bytes behind the message are ignored, as
+    Kafka ignores them behind requests, unless the message must be ``exact``. A ``lossless`` decoder keeps unknown
+    tagged fields and text that is not UTF-8: see :mod:`kafkalite_wire.lossless`.
+    Raises WireError, which names the field, and UnsupportedVersionError.
     """
     view = data if isinstance(data, memoryview) else memoryview(data)
-    decode_from = _decoder(declared, version)
+    decode_from = _lossless_decoder(declared, version) if lossless else _decoder(declared, version)
     try:
         decoded, end = decode_from(view, start)
         if not exact or end == len(view):
             return cast("T", decoded)
     except (MalformedError, IndexError, struct.error):
         pass
-    # construct takes its time to load, and is only needed to explain an error.
+    # construct is slow to import, and is only needed to explain an error.
     from kafkalite_wire.layout import explain
 
     raise explain(declared, version, view, start, exact=exact)
 
 
-def encode(message: object, version: int) -> bytes:
-    """Encode one message into a single piece of bytes; its records must be buffers, not pieces of files.
+def encode(message: object, version: int, *, lossless: bool = False) -> bytes:
+    """Encode one message as bytes; its records must be buffers, not ranges of files.
+
+    ``lossless`` encodes what a lossless decoder kept.
 
     Raises UnsupportedVersionError, and ValueError or what Python raises for values that do not fit.
     """
-    return b"".join(cast("list[bytes]", encode_parts(message, version, bytearray())))
+    return b"".join(cast("list[bytes]", encode_parts(message, version, bytearray(), lossless=lossless)))
 
 
-def encode_parts(message: object, version: int, head: bytearray) -> list[Payload]:
+def encode_parts(message: object, version: int, head: bytearray, *, lossless: bool = False) -> list[Payload]:
     """Encode one message behind ``head``, as parts to be sent one after the other.
 
-    Records are parts of their own, never copied. Raises as :func:`encode` does; ``head`` is used up.
+    Records are parts of their own and not copied. ``head`` becomes the first part. Raises as :func:`encode` does.
     """
-    return _encoder(type(message), version)(message, head, [])
+    encode_to = _lossless_encoder(type(message), version) if lossless else _encoder(type(message), version)
+    return encode_to(message, head, [])
 
 
-def _made_decoder(declared: type[Any], version: int) -> Decoder[Any]:
+def _made_decoder(declared: type[Any], version: int, *, lossless: bool = False) -> Decoder[Any]:
     declaration = _checked(declared, version)
-    source = DecoderSource(version, flexible=version in declaration.flexible)
+    source = DecoderSource(version, flexible=version in declaration.flexible, lossless=lossless)
     source.line("end = len(buf)")
     source.line(f"return {source.struct(declared)}, pos")
     return source.compiled(f"def decode_{declared.__name__}_v{version}(buf, pos):")
 
 
-def _made_encoder(declared: type[Any], version: int) -> Encoder[Any]:
+def _made_encoder(declared: type[Any], version: int, *, lossless: bool = False) -> Encoder[Any]:
     declaration = _checked(declared, version)
-    source = EncoderSource(version, flexible=version in declaration.flexible)
+    source = EncoderSource(version, flexible=version in declaration.flexible, lossless=lossless)
     source.struct("m", declared)
     source.flush()
     source.line("if out: parts.append(out)")
@@ -85,10 +89,12 @@ def _made_encoder(declared: type[Any], version: int) -> Encoder[Any]:
 
 _decoder = cast("Callable[[type[Any], int], Decoder[Any]]", cache(_made_decoder))
 _encoder = cast("Callable[[type[Any], int], Encoder[Any]]", cache(_made_encoder))
+_lossless_decoder = cast("Callable[[type[Any], int], Decoder[Any]]", cache(partial(_made_decoder, lossless=True)))
+_lossless_encoder = cast("Callable[[type[Any], int], Encoder[Any]]", cache(partial(_made_encoder, lossless=True)))
 
 
 def decoder(declared: type[T], version: int) -> Decoder[T]:
-    """Give the decoding function of one version: (frame, position) to (message, position behind it).
+    """Return the decoding function of one version: (frame, position) to (message, position behind it).
 
     It raises MalformedError, IndexError or struct.error; :func:`decode` makes WireError of them.
     """
@@ -96,7 +102,7 @@ def decoder(declared: type[T], version: int) -> Decoder[T]:
 
 
 def encoder(declared: type[T], version: int) -> Encoder[T]:
-    """Give the encoding function of one version: (message, bytes so far, parts so far) to all parts."""
+    """Return the encoding function of one version: (message, bytes so far, parts so far) to all parts."""
     return _encoder(declared, version)
 
 

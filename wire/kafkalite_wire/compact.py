@@ -15,7 +15,7 @@ MAX_TAGGED_FIELDS: Final = 10_000
 
 
 class MalformedError(WireError):
-    """Bytes that cannot be read, raised where nobody knows yet which field they belong to."""
+    """Bytes that cannot be read, raised where the field they belong to is not known."""
 
     def __init__(self) -> None:
         super().__init__("malformed bytes")
@@ -45,7 +45,7 @@ def read_uvarint_tail(buf: memoryview, pos: int, first: int) -> tuple[int, int]:
 def read_length_tail(buf: memoryview, pos: int, first: int) -> tuple[int, int]:
     """Read the rest of a compact length or count; negative is null.
 
-    Lengths are sent plus one. Kafka reads them into a signed number, so great ones are null too.
+    Lengths are sent plus one. Kafka reads them into a signed number, so large ones are null too.
     """
     value, pos = read_uvarint_tail(buf, pos, first)
     return (value if value <= 0x8000_0000 else value - 0x1_0000_0000) - 1, pos
@@ -79,6 +79,20 @@ def skip_tagged_fields(buf: memoryview, pos: int) -> int:
     return pos
 
 
+def read_tagged_fields(buf: memoryview, pos: int) -> tuple[tuple[tuple[int, bytes], ...], int]:
+    """Read a section of tagged fields as pairs of tag and bytes."""
+    count, pos = read_tagged_field_count(buf, pos)
+    fields: list[tuple[int, bytes]] = []
+    for _ in range(count):
+        tag, pos = read_uvarint(buf, pos)
+        size, pos = read_uvarint(buf, pos)
+        if pos + size > len(buf):
+            raise MalformedError
+        fields.append((tag, bytes(buf[pos : pos + size])))
+        pos += size
+    return tuple(fields), pos
+
+
 def append_uvarint(out: bytearray, value: int) -> None:
     """Append an unsigned varint."""
     while value > 127:
@@ -88,7 +102,7 @@ def append_uvarint(out: bytearray, value: int) -> None:
 
 
 def append_string_length(out: bytearray, length: int) -> None:
-    """Append the compact length of a string. Raises ValueError for a string that no reader would take."""
+    """Append the compact length of a string. Raises ValueError for one that readers refuse as too long."""
     if length > MAX_STRING_BYTES:
         raise ValueError(f"a string of {length} bytes does not fit into a message")
     append_uvarint(out, length + 1)

@@ -1,8 +1,9 @@
-"""Write the decoding function of one message and version.
+"""Generate the decoding function of one message and version.
 
-What it accepts is what Apache Kafka 4.4 accepts, no more and no less: any negative length is null where null
-may stand; a tagged field that is known is read by its type, whatever size was announced; one that is only
-known to other versions is refused; text that is not UTF-8 is read with replacement characters.
+It accepts exactly what Apache Kafka 4.4 accepts: any negative length is null where null is allowed; a known tagged
+field is read by its type, whatever its size says; one that only other versions know is refused; text that is not UTF-8
+is read with replacement characters. A lossless decoder keeps such text and every tagged field that its version does
+not know.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import Any
 
 from kafkalite_wire.compact import MAX_ELEMENTS
 from kafkalite_wire.generation import Source, element_of
+from kafkalite_wire.lossless import UNKNOWN, lossless_class
 from kafkalite_wire.schema import Field, FieldType, fields_of
 
 _READ = {
-    "string": "str(buf[pos:{}], 'utf-8', 'replace')",
+    "string": "str(buf[pos:{}], 'utf-8', {!r})",
     "bytes": "bytes(buf[pos:{}])",
     "records": "buf[pos:{}]",
 }
@@ -36,16 +38,20 @@ class DecoderSource(Source):
                 self._numbers(run)
                 values[field.name] = self._value(field, field.type)
         self._numbers(run)
-        if self.flexible:
-            self._tagged_fields(declared, values)
+        unknown = self._tagged_fields(declared, values) if self.flexible else ""
         for field in fields_of(declared):
             if field.name not in values:
                 values[field.name] = self.constant("default", field.implied)
         arguments = ", ".join(f"{name}={value}" for name, value in values.items())
-        return f"{self.constant('cls', declared)}({arguments})"
+        made = f"{self.constant('cls', declared)}({arguments})"
+        if not unknown:
+            return made
+        holder = self.constant("cls", lossless_class(declared))
+        kept = ", ".join(filter(None, [arguments, f"{UNKNOWN}=tuple({unknown})"]))
+        return f"{holder}({kept}) if {unknown} else {made}"
 
     def _numbers(self, run: list[tuple[str, str, int]]) -> None:
-        """Write one call that reads all the numbers that stand side by side."""
+        """Write one call that reads adjacent numbers."""
         if run:
             unpack = self.packing("unpack_from", "".join(code for _, code, _ in run))
             targets = "".join(f"{variable}, " for variable, _, _ in run)
@@ -98,13 +104,14 @@ class DecoderSource(Source):
             e = self.name("e")
             self.line(f"{e} = pos + {n}")
             self.line(f"if {e} > end: raise malformed")
-            self.line(f"{variable} = {_READ[of.name].format(e)}; pos = {e}")
+            errors = "surrogateescape" if self.lossless else "replace"
+            self.line(f"{variable} = {_READ[of.name].format(e, errors)}; pos = {e}")
         if nullable:
             self.dedent()
         return variable
 
     def _array(self, field: Field, of: FieldType[Any], n: str, variable: str) -> None:
-        # Nothing is allocated for a count before it is known that the frame has that many elements.
+        # Check the count against the bytes left before anything is allocated for it.
         self.line(f"if {n} > {MAX_ELEMENTS} or {n} * {self._smallest(of)} > end - pos: raise malformed")
         if of.code and of.size <= 8:
             self.line(f"{variable} = unpack_from(f'>{{{n}}}{of.code}', buf, pos); pos += {n} * {of.size}")
@@ -118,7 +125,7 @@ class DecoderSource(Source):
         self.line(f"{variable} = tuple({items})")
 
     def _smallest(self, of: FieldType[Any]) -> int:
-        """Give the least number of bytes that a value of this type takes."""
+        """Return the least size of a value of this type in bytes."""
         if of.size:
             return of.size
         if of.struct is not None:
@@ -128,12 +135,18 @@ class DecoderSource(Source):
             return 1
         return 2 if of.name == "string" else 4
 
-    def _tagged_fields(self, declared: type[Any], values: dict[str, str]) -> None:
+    def _tagged_fields(self, declared: type[Any], values: dict[str, str]) -> str:
+        """Write the reading of tagged fields; return the variable of the unknown ones, empty unless lossless."""
         tagged = self.tagged(declared)
         of_other_versions = [f.tag for f in fields_of(declared) if f.tag is not None and f not in tagged]
-        if not tagged and not of_other_versions:
+        if self.lossless:
+            of_other_versions = []
+        elif not tagged and not of_other_versions:
             self.line("pos = skip_tagged_fields(buf, pos) if buf[pos] else pos + 1")
-            return
+            return ""
+        unknown = self.name("unknown") if self.lossless else ""
+        if unknown:
+            self.line(f"{unknown} = []")
         for field in tagged:
             values[field.name] = self.name("v")
             self.line(f"{values[field.name]} = {self.constant('default', field.implied)}")
@@ -152,8 +165,11 @@ class DecoderSource(Source):
         for number in of_other_versions:
             self.line(f"{branch} {tag} == {number}: raise malformed")
             branch = "elif"
-        self.indent("else:")
+        self.indent("else:" if branch == "elif" else "if True:")
+        if unknown:
+            self.line(f"{unknown}.append(({tag}, bytes(buf[pos:pos + {size}])))")
         self.line(f"pos += {size}")
         self.line("if pos > end: raise malformed")
         self.dedent()
         self.dedent()
+        return unknown

@@ -1,8 +1,7 @@
-"""Write the encoding function of one message and version.
+"""Generate the encoding function of one message and version.
 
-Fields that the version lacks are left out, whatever they hold. A value of the wrong type, null where there is
-no null, or a string of more than 32767 bytes is the caller's mistake: ValueError, or what Python raises of
-itself.
+Fields that the version lacks are left out, whatever they hold. A value of the wrong type, null where null is not
+allowed, or a string of more than 32767 bytes raises ValueError or what Python itself raises.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from kafkalite_wire.schema import Field, FieldType
 class EncoderSource(Source):
     """The body of a function of ``m``, ``out`` and ``parts``."""
 
-    def __init__(self, version: int, *, flexible: bool) -> None:
-        super().__init__(version, flexible=flexible)
+    def __init__(self, version: int, *, flexible: bool, lossless: bool = False) -> None:
+        super().__init__(version, flexible=flexible, lossless=lossless)
         self._run: list[tuple[str, str]] = []
 
     def flush(self) -> None:
-        """Write one call that packs all the numbers that wait."""
+        """Write one call that packs the pending numbers."""
         if not self._run:
             return
         codes = "".join(code for _, code in self._run)
@@ -33,12 +32,12 @@ class EncoderSource(Source):
         self._run.clear()
 
     def struct(self, variable: str, declared: type[Any]) -> None:
-        """Write the encoding of the struct that a variable holds; the last numbers wait for ``flush``."""
+        """Write the encoding of the struct in a variable; its last numbers stay pending until ``flush``."""
         for field in self.plain(declared):
             self._value(field, field.type, f"{variable}.{field.name}")
         if self.flexible:
             tagged = self.tagged(declared)
-            if tagged:
+            if tagged or self.lossless:
                 self._tagged_fields(variable, tagged)
             else:
                 self._run.append(("", "x"))
@@ -74,7 +73,8 @@ class EncoderSource(Source):
         else:
             n = self.name("n")
             if of.name == "string":
-                self.line(f"{variable} = {variable}.encode()")
+                errors = "'utf-8', 'surrogateescape'" if self.lossless else ""
+                self.line(f"{variable} = {variable}.encode({errors})")
             self.line(f"{n} = len({variable})")
             self._length(of, n)
             if of.name == "records":
@@ -85,7 +85,7 @@ class EncoderSource(Source):
             self.dedent()
 
     def _null(self, of: FieldType[Any]) -> bytes:
-        """Give the bytes of null: a length of -1, or a marker for a struct."""
+        """Return the bytes of null: a length of -1, or a marker for a struct."""
         if of.struct is not None:
             return b"\xff"
         if self.flexible:
@@ -109,20 +109,23 @@ class EncoderSource(Source):
         self.dedent()
 
     def _tagged_fields(self, variable: str, tagged: list[Field]) -> None:
-        """Write the tagged fields: only those that differ from their defaults travel."""
+        """Write the tagged fields that differ from their defaults."""
         self.flush()
         present, saved = self.name("present"), self.name("saved")
         self.line(f"{present} = []; {saved} = out")
         for field in tagged:
             value, default = self.name("v"), self.constant("default", field.implied)
             self.line(f"{value} = {variable}.{field.name}")
-            # Most often it is the very object that the declaration gave as the default.
+            # It is usually the default object of the declaration itself.
             self.indent(f"if {value} is not {default} and {value} != {default}:")
             self.line("out = bytearray()")
             self._value(field, field.type, value)
             self.flush()
             self.line(f"{present}.append(({field.tag}, out))")
             self.dedent()
+        if self.lossless:
+            self.line(f"unknown = unknown_tagged_fields({variable})")
+            self.line(f"if unknown: {present} = sorted([*{present}, *unknown], key=tag_of)")
         self.line(f"out = {saved}; append_uvarint(out, len({present}))")
         self.indent(f"for tag, body in {present}:")
         self.line("append_uvarint(out, tag); append_uvarint(out, len(body)); out += body")

@@ -1,9 +1,10 @@
-"""Write Python functions: what the generators of decoders and encoders share."""
+"""Generate Python functions: what decoders and encoders have in common."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, Final, cast
 
 from kafkalite_wire.compact import (
@@ -16,6 +17,7 @@ from kafkalite_wire.compact import (
     read_uvarint_tail,
     skip_tagged_fields,
 )
+from kafkalite_wire.lossless import unknown_tagged_fields
 from kafkalite_wire.schema import NO_VERSIONS, Field, FieldType, fields_of
 
 _KNOWN: Final[dict[str, Any]] = {
@@ -29,15 +31,18 @@ _KNOWN: Final[dict[str, Any]] = {
     "append_string_length": append_string_length,
     "pack": struct.pack,
     "unpack_from": struct.unpack_from,
+    "unknown_tagged_fields": unknown_tagged_fields,
+    "tag_of": itemgetter(0),
 }
 
 
 class Source:
-    """A function in the making: lines, fresh names, and the constants that the code refers to."""
+    """The source of a function: its lines, unused names, and the constants that its code refers to."""
 
-    def __init__(self, version: int, *, flexible: bool) -> None:
+    def __init__(self, version: int, *, flexible: bool, lossless: bool = False) -> None:
         self.version = version
         self.flexible = flexible
+        self.lossless = lossless
         self._lines: list[str] = []
         self._depth = 1
         self._names = 0
@@ -48,21 +53,21 @@ class Source:
         self._lines.append("    " * self._depth + text)
 
     def indent(self, header: str) -> None:
-        """Write the head of a block and go into it."""
+        """Start a block."""
         self.line(header)
         self._depth += 1
 
     def dedent(self) -> None:
-        """Leave a block."""
+        """End a block."""
         self._depth -= 1
 
     def name(self, stem: str) -> str:
-        """Make a name that is not in use."""
+        """Return an unused name."""
         self._names += 1
         return f"{stem}{self._names}"
 
     def constant(self, stem: str, value: object) -> str:
-        """Give the name by which the code can refer to an object."""
+        """Return the name by which the code refers to an object."""
         for name, known in self._constants.items():
             if known is value:
                 return name
@@ -71,7 +76,7 @@ class Source:
         return name
 
     def packing(self, method: str, codes: str) -> str:
-        """Give the name of a method of the ``struct.Struct`` for these letters."""
+        """Return the name of a method of the ``struct.Struct`` for these format characters."""
         return self.constant(method, getattr(struct.Struct(f">{codes}"), method))
 
     def compiled(self, header: str) -> Callable[..., Any]:
@@ -79,7 +84,7 @@ class Source:
         source = "\n".join([header, *self._lines])
         function = header[len("def ") : header.index("(")]
         namespace = dict(self._constants)
-        exec(compile(source, f"<{function}>", "exec"), namespace)  # noqa: S102 - our own text, made above
+        exec(compile(source, f"<{function}>", "exec"), namespace)  # noqa: S102 - generated above
         namespace[function].source = source
         return cast("Callable[..., Any]", namespace[function])
 
@@ -98,5 +103,5 @@ class Source:
 
 
 def element_of(field: Field, of: FieldType[Any]) -> Field:
-    """Describe an element of an array: never null, whatever the array itself may be."""
+    """Return the declaration of an array's elements, which are never null."""
     return Field(field.name, of, field.versions, NO_VERSIONS, field.default, None, NO_VERSIONS)

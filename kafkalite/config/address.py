@@ -26,7 +26,7 @@ class HostPort:
 
     @property
     def is_wildcard(self) -> bool:
-        """Whether the address stands for every interface, so that no client can be sent to it."""
+        """Whether the address means every interface, so that no client can be sent to it."""
         return self.host in ("", "0.0.0.0", "::")  # noqa: S104  (recognised here, not bound)
 
     @classmethod

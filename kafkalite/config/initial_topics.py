@@ -103,7 +103,7 @@ def _checked(topic: InitialTopic, origins: Mapping[str, Place] | None = None) ->
         try:
             validate({name: value})
         except InvalidConfig as error:
-            # The nearest reason for a name that nobody knows: [topics.a.b] is a table b in the topic a.
+            # The likely reason for an unknown name: [topics.a.b] is a table b in the topic a.
             at = topic.origin if origins is None else origins[name]
             hint = "" if name in TOPIC_CONFIGS else "; the name of a topic that has dots needs quotes"
             raise ConfigError(f"{at}: topic {topic.name!r}: {error}{hint}") from None

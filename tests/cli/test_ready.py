@@ -66,7 +66,7 @@ def test_asking_is_cheap_enough_for_a_health_check() -> None:
 
 def test_a_running_broker_is_told_its_address_for_outside(bootstrap: str) -> None:
     result = call("advertise", "127.0.0.1:49153", "--bootstrap", bootstrap)
-    assert (result.exit_code, result.output) == (0, "Clients from outside are told 127.0.0.1:49153.\n")
+    assert (result.exit_code, result.output) == (0, "Clients from outside are sent to 127.0.0.1:49153.\n")
     with connect(bootstrap) as handle:
         assert handle.bootstrap == bootstrap, "this client is not from outside, and goes on as before"
         handle.topics.create("advertised")

@@ -1,4 +1,4 @@
-"""How to reach a broker: addresses, patience and the client settings for TLS and SASL."""
+"""Access to a broker: addresses, timeout, and the client settings for TLS and SASL."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def read_settings(file: Path | None, pairs: tuple[str, ...]) -> dict[str, object
 
 @contextmanager
 def connect(access: Access) -> Generator[Any]:
-    """Give a KafkaAdminClient until the block ends; raises AdminError if no broker can be reached."""
+    """Yield a KafkaAdminClient and close it afterwards; raises AdminError if no broker can be reached."""
     check_reachable(access)
     with translated("connecting", access.address, hint=_SECURED if "security_protocol" in access.settings else ""):
         admin = import_module("kafka").KafkaAdminClient(**access.client_settings())

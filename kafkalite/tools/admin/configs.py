@@ -25,7 +25,7 @@ class Setting:
 
     @property
     def is_default(self) -> bool:
-        """Whether nobody has set it for this very topic, broker or group."""
+        """Whether it has not been set for this topic, broker or group."""
         return self.source in ("DEFAULT_CONFIG", "STATIC_BROKER_CONFIG", "DYNAMIC_DEFAULT_BROKER_CONFIG")
 
 
@@ -39,13 +39,13 @@ class Configured:
 
 
 def describe_configs(admin: Any, kind: str, name: str) -> Configured:
-    """Tell all settings of one topic, broker or group; raises AdminError if there is none."""
+    """Return all settings of one topic, broker or group; raises AdminError if there is none."""
     _check(admin, kind, name)
     return _describe(admin, kind, name)
 
 
 def list_configs(admin: Any) -> list[Configured]:
-    """Tell what has been set anywhere: of every topic and broker, the settings that are not defaults."""
+    """Return the settings of every topic and broker that are not defaults."""
     found: list[Configured] = []
     names = [("topic", topic.topic) for topic in list_topics(admin)]
     names += [("broker", node) for node in _nodes(admin)]

@@ -1,4 +1,4 @@
-"""Why something that an administrator asked for did not happen, in words, and by a code that scripts can use."""
+"""Failures of administration: a message for people and an exit code for scripts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class AdminError(Exception):
 
 
 def not_found(kind: str, name: str, known: Iterable[str]) -> AdminError:
-    """Make the error of a name that does not exist, with the names that are near to it."""
+    """Return the error of a name that does not exist, with similar names."""
     # Only imported on the way out.
     from difflib import get_close_matches
 
@@ -42,7 +42,7 @@ def not_found(kind: str, name: str, known: Iterable[str]) -> AdminError:
 
 
 def refused(what: str, code: int, message: str | None = None) -> AdminError:
-    """Make the error of an answer with an error code."""
+    """Return the error of a response with an error code."""
     kind = Why.NOT_FOUND if code in _NOT_FOUND else Why.REFUSED
     name = name_of(code)
     return AdminError(kind, f"{what}: {message} ({name})" if message else f"{what}: {name}")

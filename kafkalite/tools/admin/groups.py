@@ -1,4 +1,4 @@
-"""Consumer groups: who owns what, how far behind they are, and where they are to go on."""
+"""Consumer groups: members, assignments, lag and committed offsets."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reset:
-    """Where a group would go on with one partition."""
+    """The offset from which a group would continue in one partition."""
 
     topic: str
     partition: int
@@ -99,9 +99,9 @@ def list_groups(admin: Any) -> list[Listed]:
 
 
 def describe_group(admin: Any, name: str) -> Group:
-    """Tell the owners, committed offsets and lag of a group; raises AdminError if there is none.
+    """Return the owners, committed offsets and lag of a group; raises AdminError if there is none.
 
-    A group of the new protocol (KIP-848) is told without its members, for the client library cannot ask for them.
+    A group of the new protocol (KIP-848) has no members here, because the client library cannot ask for them.
     """
     told = _told(admin, name)
     listed: Listed | None = None
@@ -126,7 +126,7 @@ def describe_group(admin: Any, name: str) -> Group:
 
 
 def committed_offsets(admin: Any, name: str) -> dict[TopicPartition, int]:
-    """Tell where a group has committed; nothing for a group that does not exist."""
+    """Return the committed offsets of a group, none if it does not exist."""
     found = admin.list_group_offsets(name).get(name, {})
     return {(key.topic, key.partition): int(row.offset) for key, row in found.items() if row.offset >= 0}
 
@@ -134,7 +134,7 @@ def committed_offsets(admin: Any, name: str) -> dict[TopicPartition, int]:
 def plan_reset(
     admin: Any, name: str, scopes: Sequence[tuple[str, Sequence[int] | None]], position: Position
 ) -> list[Reset]:
-    """Tell where a group would go on; with no scope, for every partition where it has committed."""
+    """Return the offsets that a reset would commit, without scopes for every partition with a committed offset."""
     committed = committed_offsets(admin, name)
     counts = partition_counts(admin, list(dict.fromkeys(topic for topic, _ in scopes)))
     keys: set[TopicPartition] = set()
@@ -159,7 +159,7 @@ def plan_reset(
 def places_of(
     admin: Any, keys: Iterable[TopicPartition], position: Position, *, standing: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, int]:
-    """Tell the offsets of a position in partitions."""
+    """Return the offsets of a position in partitions."""
     asked = list(keys)
     earliest, ends = offsets_at(admin, asked, "earliest"), offsets_at(admin, asked, "latest")
     at_time = offsets_at(admin, asked, position.value) if position.kind is Kind.TIME else {}
@@ -172,7 +172,7 @@ def places_of(
 
 
 def members_in_the_way(admin: Any, name: str) -> tuple[Member, ...]:
-    """Tell the active members of a group, for which its offsets cannot be changed from outside."""
+    """Return the members of an active group, whose offsets cannot be changed by others."""
     return _members(_told(admin, name))
 
 
@@ -184,7 +184,7 @@ def apply_reset(admin: Any, name: str, plan: Sequence[Reset]) -> None:
         raise AdminError(
             Why.REFUSED,
             f"group {name!r} has {len(active)} active members ({clients}), which go by their own positions",
-            hint="Stop them first; offsets of a group change only while nobody is in it.",
+            hint="Stop them first: the offsets of a group can be changed only while it has no members.",
         )
     kafka = import_module("kafka")
     offsets = {kafka.TopicPartition(row.topic, row.partition): kafka.OffsetAndMetadata(row.new, "", -1) for row in plan}
@@ -276,7 +276,7 @@ def _progress(key: TopicPartition, committed: int | None, end: int | None, owner
 
 
 def _existing(admin: Any, keys: Iterable[TopicPartition]) -> list[TopicPartition]:
-    """Leave out partitions that are gone or that nobody leads."""
+    """Leave out partitions that do not exist or have no leader."""
     asked = sorted(keys)
     topics = admin.describe_topics(sorted({topic for topic, _ in asked})) if asked else ()
     led = {

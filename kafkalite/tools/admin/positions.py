@@ -1,4 +1,4 @@
-"""Places in a log, as people write them: `earliest`, `latest`, an offset, a time, so many records or so long ago."""
+"""Positions in a log, as users write them: `earliest`, `latest`, an offset, a time, or relative to the end or now."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def parse_position(text: str, *, now_ms: int) -> Position:
 def place_in(
     position: Position, *, earliest: int, end: int, standing: int | None = None, at_time: int | None = None
 ) -> int:
-    """Tell the offset of a position in one partition, never outside of what the partition holds.
+    """Return the offset of a position in one partition, within the offsets that the partition holds.
 
     `standing` is what a shift counts from, the end by default; `at_time` the offset that the broker found for the
     position's time, negative where there is no record so late.

@@ -65,7 +65,7 @@ def preview(strategy: str, members: Sequence[str], topics: Mapping[str, int]) ->
 
 
 def share_of_keys(before: int, after: int) -> float:
-    """Tell which share of keys goes elsewhere when the number of partitions changes.
+    """Return the share of keys that change their partition when the number of partitions changes.
 
     A key stays if its hash leaves the same remainder by both numbers: so many of the hashes up to their least common
     multiple do as the smaller number says.

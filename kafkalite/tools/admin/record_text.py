@@ -117,7 +117,7 @@ FIELDS: Final[Mapping[str, Callable[[StoredRecord], str]]] = {
 
 
 def formatter(template: str) -> Callable[[StoredRecord], str]:
-    """Make a function that writes records by a template such as `{offset} {key}={value}`.
+    """Return a function that formats records by a template such as `{offset} {key}={value}`.
 
     A backslash and `n` or `t` is a line's end or a tab. Raises ValueError for a name that records do not have.
     """

@@ -132,7 +132,7 @@ class _Answers:
         sent.add_errback(self._failed)
 
     def wait(self, *, patience: float) -> int:
-        """Wait for all answers, and at most so many seconds for each; return the number that is missing."""
+        """Wait for all answers, at most `patience` seconds for each; return the number that is missing."""
         with self._changed:
             while (missing := self._expected - self._answered()) and self._changed.wait(patience):
                 pass

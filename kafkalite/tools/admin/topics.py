@@ -64,7 +64,7 @@ def describe_topics(admin: Any, names: Sequence[str]) -> list[Topic]:
 
 
 def partition_counts(admin: Any, names: Collection[str]) -> dict[str, int]:
-    """Tell how many partitions topics have; raises AdminError for an unknown one."""
+    """Return the numbers of partitions of topics; raises AdminError for an unknown one."""
     counts: dict[str, int] = {}
     for topic in admin.describe_topics(list(names)) if names else ():
         if topic["error_code"]:

@@ -12,7 +12,7 @@ def main() -> None:
     import sys
 
     if os.getpid() == 1:
-        _end_when_told()
+        _exit_on_sigterm()
     from kafkalite.tools.cli.commands import kafkalite
 
     try:
@@ -25,8 +25,8 @@ def main() -> None:
         sys.exit(f"Error: cannot write: {error.strerror}")
 
 
-def _end_when_told() -> None:
-    """Let SIGTERM end a container at any time: its first process is not ended by signals that it does not handle."""
+def _exit_on_sigterm() -> None:
+    """Exit on SIGTERM: the first process of a container ignores signals that it does not handle."""
     import signal
     import sys
 

@@ -1,4 +1,4 @@
-"""`kafkalite advertise`: tell a running broker where its published port is."""
+"""`kafkalite advertise`: set the published address of a running broker."""
 
 import click
 
@@ -17,7 +17,7 @@ from kafkalite.tools.cli.broker_address import BOOTSTRAP_VARIABLE, DEFAULT_BOOTS
     envvar=BOOTSTRAP_VARIABLE,
     default=DEFAULT_BOOTSTRAP,
     show_default=True,
-    help="The broker to tell.",
+    help="The broker.",
 )
 @click.option(
     "--timeout",
@@ -28,7 +28,7 @@ from kafkalite.tools.cli.broker_address import BOOTSTRAP_VARIABLE, DEFAULT_BOOTS
     help="Seconds to wait for the broker.",
 )
 def advertise(*, outside: HostPort, broker: HostPort, timeout: float) -> None:
-    """Tell a broker in a container where clients from outside find it, until it stops.
+    """Set the address that a broker in a container advertises to clients from outside, until it stops.
 
     For a published port that is known only after the start: docker exec NAME kafkalite advertise 127.0.0.1:PORT.
     Waits until the broker answers.
@@ -47,4 +47,4 @@ def advertise(*, outside: HostPort, broker: HostPort, timeout: float) -> None:
         raise click.ClickException(f"{broker} refuses: {error}") from None
     except (OSError, NotKafkaError, WireError) as error:
         raise click.ClickException(f"no broker answers at {broker}: {error}") from None
-    click.echo(f"Clients from outside are told {outside}.")
+    click.echo(f"Clients from outside are sent to {outside}.")

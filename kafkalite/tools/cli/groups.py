@@ -46,7 +46,7 @@ def list_(*, access: Access, as_json: bool) -> None:
 @click.option(
     "--interval", type=click.FloatRange(0.05, 3600), default=2.0, show_default=True, help="Seconds between looks."
 )
-@click.option("--looks", type=click.IntRange(1), metavar="N", help="With --watch: end after so many looks.")
+@click.option("--looks", type=click.IntRange(1), metavar="N", help="With --watch: end after N updates.")
 @with_access
 @as_json_option
 def describe(
@@ -124,7 +124,7 @@ def _group_as_json(group: admin_groups.Group) -> dict[str, object]:
 @groups.command(cls=AdminCommand)
 @click.argument("name", metavar="GROUP", shell_complete=complete_groups)
 @click.option(
-    "--to", "position", callback=read_position, required=True, metavar="PLACE", help=f"Where to go on: {FORMS}."
+    "--to", "position", callback=read_position, required=True, metavar="PLACE", help=f"New position: {FORMS}."
 )
 @click.option(
     "-t", "--topic", "scopes", callback=read_scopes, multiple=True, metavar="TOPIC[:P,…]",
@@ -136,7 +136,7 @@ def _group_as_json(group: admin_groups.Group) -> dict[str, object]:
 def reset(
     *, access: Access, name: str, position: Position, scopes: tuple[Scope, ...], execute: bool, as_json: bool
 ) -> None:
-    """Let a group go on somewhere else; a dry run unless --execute is given.
+    """Reset the committed offsets of a group; a dry run unless --execute is given.
 
     +N and -N count from what the group has committed. What lies outside a partition becomes its first or its end
     offset. A group with active members cannot be reset: they go by their own positions.

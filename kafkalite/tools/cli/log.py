@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from kafkalite_storage.inspection.report import Finding
 
-#: The choices of `--decode`, and the topic whose records each stands for.
+#: The choices of `--decode`, and the topic whose records each decodes.
 _DECODERS: Final = {
     "auto": None,
     "offsets": "__consumer_offsets",
@@ -26,7 +26,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 
 @click.group()
 def log() -> None:
-    """Look into the files of a data directory.
+    """Inspect the files of a data directory.
 
     Nothing is written or locked: a broker may be running on the directory.
     """
@@ -38,9 +38,7 @@ def log() -> None:
 @click.option(
     "--from", "start", metavar="OFFSET", type=click.IntRange(min=0), default=0, help="Leave out what lies below."
 )
-@click.option(
-    "--max", "limit", metavar="N", type=click.IntRange(min=0), help="Show at most so many lines of each file."
-)
+@click.option("--max", "limit", metavar="N", type=click.IntRange(min=0), help="Show at most N lines of each file.")
 @click.option(
     "--decode",
     type=click.Choice(list(_DECODERS)),
@@ -85,7 +83,7 @@ def dump(*, paths: tuple[str, ...], records: bool, start: int, limit: int | None
 def verify(*, paths: tuple[str, ...], as_json: bool) -> None:
     """Check everything that can be checked: batches, indexes, snapshots, checkpoints, and one against the other.
 
-    One line for each finding: damage (records, or what cannot be made anew), cache (made anew at the next
+    One line for each finding: damage (records, or files that cannot be rebuilt), cache (rebuilt at the next
     start), or note. The exit code is 0 if all is sound, 1 if there is damage or a wrong cache, and 2 for a
     mistake in the options.
     """
@@ -119,7 +117,7 @@ def _raise_if_of_output(error: Exception) -> None:
 
 @contextmanager
 def _one_reader() -> Generator[None]:
-    """Stop quietly when whoever reads the output has seen enough, as `head` has."""
+    """Stop quietly when the reader of the output has closed it, as `head` does."""
     try:
         yield
     except BrokenPipeError:

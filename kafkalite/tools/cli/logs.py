@@ -5,7 +5,7 @@ import time
 
 
 class OneLine(logging.Formatter):
-    """Write each event on one line, whatever a client managed to put into it; only tracebacks take more."""
+    """Write each event on one line, even if a client put line breaks into it; only tracebacks take more."""
 
     default_msec_format = "%s.%03dZ"
     default_time_format = "%Y-%m-%dT%H:%M:%S"

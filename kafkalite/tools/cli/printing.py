@@ -37,7 +37,7 @@ def plain(value: object) -> Any:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Make a table; a column whose name begins with `>` holds numbers, None is shown as `-`."""
+    """Return a table; a column whose name begins with `>` holds numbers, None is shown as `-`."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -67,5 +67,5 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
 
 
 def note(text: str) -> None:
-    """Say something beside the result, on the standard error stream."""
+    """Print a note to the standard error stream."""
     click.echo(text, err=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress(what: str, total: int | None, *, shown: bool) -> Generator[Callable[[int], None]]:
-    """Give a function that is told how much more is done; total None if nobody knows how much there is."""
+    """Yield a function that adds to a progress bar; total is None if it is not known."""
     if not shown:
         yield lambda _done: None
         return
@@ -23,5 +23,5 @@ def progress(what: str, total: int | None, *, shown: bool) -> Generator[Callable
 
 
 def someone_watches() -> bool:
-    """Tell whether the standard error stream is a terminal."""
+    """Return whether the standard error stream is a terminal."""
     return sys.stderr.isatty()

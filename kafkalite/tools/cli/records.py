@@ -107,7 +107,7 @@ def _read(
 @click.option("--from", "start", callback=read_position, default="earliest", metavar="PLACE", help=f"Start: {FORMS}.")
 @click.option("--until", callback=read_position, default="latest", metavar="PLACE", help="End, not included, likewise.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with new records; Ctrl-C ends it.")
-@click.option("-n", "--max", "most", type=click.IntRange(1), metavar="N", help="At most so many records.")
+@click.option("-n", "--max", "most", type=click.IntRange(1), metavar="N", help="Read at most N records.")
 @click.option(
     "--format", "template", default=_VALUES, metavar="TEXT", help=f"Any of {{{'}, {'.join(FIELDS)}}}, \\n and \\t."
 )

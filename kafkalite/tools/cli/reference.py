@@ -24,7 +24,7 @@ Commands of `topics`, `groups`, `records` and `configs` that talk to a broker ha
 
 
 def with_reference(page: str) -> str:
-    """Return a page with everything behind the mark written anew."""
+    """Return a page with the part behind the mark generated again."""
     return f"{page.partition(MARK)[0]}{MARK}{reference()}"
 
 
@@ -58,7 +58,7 @@ def _section(path: str, command: click.Command) -> str:
 
 
 def _asking() -> click.Command:
-    """Make a command of nothing but the options of those that talk to a broker."""
+    """Return a command with only the options of commands that talk to a broker."""
 
     @click.command()
     @with_access

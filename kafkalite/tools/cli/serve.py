@@ -1,4 +1,4 @@
-"""`kafkalite serve`: run a broker until it is told to stop."""
+"""`kafkalite serve`: run a broker until it is stopped."""
 
 from __future__ import annotations
 
@@ -39,21 +39,23 @@ log = logging.getLogger("kafkalite.serve")
 @click.option(
     "--advertise",
     metavar="HOST:PORT",
-    help="Address that clients are told to connect to.  [default: the one through which they came]",
+    help="Address to send clients to.  [default: the one that they connected to]",
 )
 @click.option(
     "--advertise-outside",
     metavar="HOST:PORT",
-    help="In a container: address for clients that do not come from a network of the container.  [default: as others]",
+    help="In a container: address for clients from outside of its networks.  [default: as others]",
 )
-@click.option("--data", metavar="DIR", help="Data directory, made if it does not exist.  [default: ./kafkalite-data]")
-@click.option("--in-memory", is_flag=True, help="Keep all data in memory, and none when the broker ends.")
+@click.option(
+    "--data", metavar="DIR", help="Data directory, created if it does not exist.  [default: ./kafkalite-data]"
+)
+@click.option("--in-memory", is_flag=True, help="Keep data in memory only; it is lost on exit.")
 @click.option(
     "--controls",
     metavar="HOST:PORT",
     envvar=CONTROLS_VARIABLE,
-    help="Let tests look at the broker and steer it over HTTP, at this address; whoever reaches it may do so. "
-    "The broker then has the properties of a broker for tests where none are set.",
+    help="Serve the controls for tests over HTTP at this address, to everyone who can reach it. "
+    "Properties then have the defaults of a broker for tests.",
 )
 @click.option(
     "--config",
@@ -81,13 +83,13 @@ log = logging.getLogger("kafkalite.serve")
     "--faults",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="TOML file of faults to be injected; each that fires is logged.",
+    help="TOML file of faults to inject; each fault that fires is logged.",
 )
 @click.option(
     "--request-log",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Append each request and its answer to a file, as JSON lines. It grows without bound.  [default: off]",
+    help="Append each request and its response to a file, as JSON lines. The file grows without bound.  [default: off]",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Log debugging details as well.")
@@ -151,7 +153,7 @@ def serve(
     if injected:
         log.warning("requests will fail on purpose: %d fault(s) from %s", len(injected), faults)
     if controls_at is not None and not controls_at.is_loopback:
-        log.warning("the controls listen on %s: whoever reaches it can look at the broker and steer it", controls_at)
+        log.warning("the controls listen on %s: everyone who can reach it can control the broker", controls_at)
 
     def announce(addresses: tuple[tuple[str, int], ...], controls: HostPort | None = None) -> None:
         _announce(config, addresses, "memory" if in_memory else _shown(config.data_dir), controls)
@@ -219,7 +221,7 @@ def _announce(
             click.echo(f"Controls are at http://{_reachable(controls)}")
         click.echo(f"Connect clients with bootstrap.servers={reachable}; stop with Ctrl-C.")
     except OSError:
-        # Whoever started the broker has stopped reading, which is no reason for clients to lose it.
+        # The reader of the output has closed it; the broker keeps running for its clients.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -40,7 +40,7 @@ class Crash:
     session_timeout: float
     standby_joined_at: float
     heard_at: float | None = None
-    """When the victim asked for the last commit that is known to have been made; its session began anew with it."""
+    """When the victim sent its last successful commit, which restarted its session."""
     killed_at: float | None = None
     taken_over_at: float | None = None
 
@@ -75,14 +75,14 @@ class Evidence:
     passes: dict[str, list[Pass]] = field(default_factory=dict[str, list[Pass]])
 
     def assigned(self, member: str, partitions: Sequence[int], at: float) -> None:
-        """Note that a consumer was given partitions."""
+        """Record that partitions were assigned to a consumer."""
         owned = {period.partition for period in self.ownerships if period.member == member and period.until is None}
         for partition in partitions:
             if partition not in owned:
                 self.ownerships.append(Ownership(member=member, partition=partition, since=at))
 
     def revoked(self, member: str, partitions: Sequence[int] | None, at: float) -> None:
-        """Note that a consumer gave partitions up; None is all of them."""
+        """Record that partitions were revoked from a consumer; None is all of them."""
         for period in self.ownerships:
             if (
                 period.member == member
@@ -92,10 +92,10 @@ class Evidence:
                 period.until = at
 
     def owned_by(self, member: str) -> set[int]:
-        """Tell what a consumer owns now."""
+        """Return the partitions that a consumer owns now."""
         return {period.partition for period in self.ownerships if period.member == member and period.until is None}
 
     def owner_of(self, partition: int) -> str | None:
-        """Tell who owns a partition now."""
+        """Return the owner of a partition now."""
         owners = [period.member for period in self.ownerships if period.partition == partition and period.until is None]
         return owners[-1] if owners else None

@@ -28,7 +28,7 @@ class LedgerWriter:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def bill(self, charges: Iterable[Charge]) -> None:
-        """Bill these clicks; they are billed when this returns, whatever happens to the process."""
+        """Bill these clicks; when this returns, the entries survive the end of the process."""
         data = b"".join(_ENTRY.pack(*charge) for charge in charges)
         while data:
             data = data[os.write(self._file, data) :]

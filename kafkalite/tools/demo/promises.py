@@ -55,7 +55,7 @@ def _one_owner(evidence: Evidence) -> tuple[bool, str]:
     strays = _count_strays(periods, charges)
     numbers = (
         f"{len(periods)} periods of ownership, {overlaps} overlap; "
-        f"{len(charges):,} charges, {strays:,} by somebody who did not own the partition then"
+        f"{len(charges):,} charges, {strays:,} by a member that did not own the partition then"
     )
     return overlaps == 0 and strays == 0, numbers
 
@@ -99,7 +99,7 @@ def _standby(evidence: Evidence) -> tuple[bool, str]:
 def _stays(evidence: Evidence) -> tuple[bool, str]:
     crash = _crash(evidence)
     if crash.killed_at is None or crash.heard_at is None or crash.taken_over_at is None:
-        raise _MissingError(f"nobody took over from {crash.victim}")
+        raise _MissingError(f"no member took over from {crash.victim}")
     # The session began anew with each commit and each heartbeat. When a heartbeat was sent nobody knows: a process that
     # has to wait for a processor is late with it.
     least = crash.heard_at + crash.session_timeout - _SLACK
@@ -212,12 +212,12 @@ def _is_whole(read: Pass, ends: dict[int, int]) -> bool:
 
 
 def _committed(evidence: Evidence, crash: Crash) -> int:
-    """Tell the victim's last commit: what the broker held last of what it told between its death and the take-over.
+    """Return the victim's last commit, as the broker showed it last between the crash and the take-over.
 
     The last, because a commit may still have been on its way when its process died.
     """
     if crash.killed_at is None or crash.taken_over_at is None:
-        raise _MissingError(f"nobody took over from {crash.victim}")
+        raise _MissingError(f"no member took over from {crash.victim}")
     told = [
         look.committed.get(crash.partition, 0)
         for look in evidence.looks
@@ -230,7 +230,7 @@ def _committed(evidence: Evidence, crash: Crash) -> int:
 
 def _crash(evidence: Evidence) -> Crash:
     if evidence.crash is None:
-        raise _MissingError("nobody was killed")
+        raise _MissingError("no member was killed")
     return evidence.crash
 
 

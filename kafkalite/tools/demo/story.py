@@ -1,4 +1,4 @@
-"""The story itself: who joins, who is killed and when, and what has to be seen before it goes on."""
+"""The story: who joins, who is killed and when, and the conditions for each next scene."""
 
 import json
 import time
@@ -35,7 +35,7 @@ class Pace:
     rate: int
     """Clicks a second that the producer asks for."""
     seconds: float
-    """How long it writes at least; it goes on until the standby has taken over."""
+    """The minimum time that it writes; it continues until the standby has taken over."""
     throttle: int
     """Clicks a second that each consumer of `billing` takes at most."""
     session_timeout: float
@@ -74,7 +74,7 @@ class Story:
         """Clicks so far of the producer and of the readers."""
 
     async def run(self, bootstrap: str) -> None:
-        """Tell the story to its end on a broker; raises StoryStalledError or ActorFailedError, maybe in a group.
+        """Run the story to its end on a broker; raises StoryStalledError or ActorFailedError, maybe in a group.
 
         All processes are gone and the topic and groups are deleted when this returns, raises or is cancelled; the
         ledgers are in the evidence then.

@@ -18,7 +18,7 @@ from kafkalite.tools.demo.story import Pace, Story, StoryStalledError
 
 
 def run(pace: Pace, *, bootstrap: str | None, as_program: bool) -> bool | None:
-    """Tell the story, and return whether every promise held; None if SIGINT or SIGTERM ended it.
+    """Run the story and return whether every promise held; None if SIGINT or SIGTERM ended it.
 
     Without `bootstrap` it starts a broker of its own. With `as_program`, standard output gets one JSON document
     and the events go to standard error.

@@ -107,8 +107,8 @@ def _of_reach(reach: Reach) -> list[Finding]:
         Finding(
             severity=Severity.WARNING,
             code="name-partly",
-            what=f"The name {reach.host} stands for several addresses, and not all of them answer: {ways}. Clients that"
-            " try only the first, or that pick one by chance, fail now and then; others log an error and go on.",
+            what=f"The name {reach.host} has several addresses, and not all of them answer: {ways}. Clients that try"
+            " only the first or a random one fail sometimes; others log an error and continue.",
             change=f"Use {reach.connected.ip}:{port} in bootstrap.servers, or let the broker listen on all of them"
             f" (listeners=PLAINTEXT://0.0.0.0:{port},PLAINTEXT://[::]:{port}; kafkalite serve: --listen twice).",
             clients_say=MESSAGES[Symptom.REFUSED],
@@ -260,7 +260,7 @@ def _closed(reach: Reach) -> Finding:
         severity=Severity.PROBLEM,
         code="closed",
         what=f"{reach.address} takes connections and closes them at the first request, with and without TLS. Behind it"
-        " may be a forwarded port where nobody listens, a proxy that wants its own protocol, a broker that has reached"
+        " may be a forwarded port without a listener, a proxy that wants its own protocol, a broker that has reached"
         " its limit of connections, or one older than 0.10, which answers no ApiVersions.",
         change="Look into the broker's log, which names the reason; check the port forwarding; with a broker so old,"
         " only clients that can be told its version work (librdkafka: broker.version.fallback and"
@@ -270,7 +270,7 @@ def _closed(reach: Reach) -> Finding:
 
 
 def _of_faults(faults: tuple[Fault, ...]) -> list[Finding]:
-    """Make one finding of all faults with the same reason."""
+    """Return one finding for all faults with the same reason."""
     subjects: dict[tuple[str, str], list[str]] = {}
     for fault in faults:
         subjects.setdefault((fault.code, fault.reason), []).append(fault.subject)
@@ -310,12 +310,12 @@ def _of_advertised(broker: Advertised, seen: Examination) -> list[Finding]:
     if HostPort(there.host, there.port).is_wildcard:
         return [_advertised_problem("advertised-wildcard", f"{who}, which is no address but every one.", asked)]
     if there.unresolved:
-        what = f"{who}, and the name does not resolve here: {there.unresolved}. Clients connect once, then no more."
+        what = f"{who}, and the name does not resolve here: {there.unresolved}. Clients connect once, and then fail."
         return [_advertised_problem("advertised-unresolved", what, asked, Symptom.UNRESOLVED)]
     if there.connected is None:
         ways = ", ".join(f"{attempt.ip} {attempt.contact.value}" for attempt in there.attempts)
         local = " Every client looks for it on its own machine." if _is_loopback(there) else ""
-        what = f"{who}, where nobody can: {ways}.{local} Clients connect once, then no more."
+        what = f"{who}, which cannot be reached: {ways}.{local} Clients connect once, and then fail."
         symptom = Symptom.REFUSED if "refused" in ways else Symptom.TIMED_OUT
         return [_advertised_problem("advertised-unreachable", what, asked, symptom)]
     if broker.greeting is None or broker.greeting.answer is not Answer.KAFKA:
@@ -354,7 +354,7 @@ def _advertised_problem(code: str, what: str, asked: Reach, symptom: Symptom | N
         code=code,
         what=what,
         change=f"Set on the broker advertised.listeners=PLAINTEXT://{asked.address} (kafkalite serve: --advertise"
-        f" {asked.address}), or whatever name and port reach it from where the clients run. Clients inside and outside"
+        f" {asked.address}), or the name and port by which clients reach it. Clients inside and outside"
         " of containers may need a listener each.",
         clients_say=MESSAGES[symptom] if symptom else {},
     )

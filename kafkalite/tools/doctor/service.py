@@ -183,7 +183,7 @@ def _check_groups(cluster: _Cluster) -> Iterator[Fault]:
 
 
 def _check_partitions(cluster: _Cluster) -> Iterator[Fault]:
-    """Look again while something is wrong and time remains: a new topic has no leaders for a moment."""
+    """Check again until nothing is wrong or the time is over: a new topic has no leaders at first."""
     deadline = time.monotonic() + cluster.timeout
     while faults := list(_look_at_partitions(cluster)):
         if time.monotonic() > deadline:

@@ -37,6 +37,8 @@ from kafkalite_storage.storage import Storage
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import NO_PAYLOAD, Payload
 
+_UNKNOWN_EPOCH: Final = -1
+
 WORK_OF_OPENING_A_LOG: Final = 100
 """In the units of WorkMeter: about as long as it takes to read an index and check the end of a log."""
 
@@ -44,7 +46,7 @@ WORK_OF_OPENING_A_LOG: Final = 100
 def leader_epoch_error(topic: Topic, index: int, current_leader_epoch: int) -> ErrorCode:
     """Return the error for a client that believes in another leader epoch than the current one (KIP-320)."""
     leader_epoch = topic.assignment[index].leader_epoch
-    if current_leader_epoch < 0 or current_leader_epoch == leader_epoch:
+    if current_leader_epoch in (_UNKNOWN_EPOCH, leader_epoch):
         return ErrorCode.NONE
     if current_leader_epoch < leader_epoch:
         return ErrorCode.FENCED_LEADER_EPOCH
@@ -87,6 +89,7 @@ class FetchReader:
         self._max_bytes = max_bytes
         self._read_committed = read_committed
         self._size = 0
+        self._bytes_left = max_bytes
         self._has_error = False
         self._has_read = False
         self._numbers: dict[tuple[str, int], int] = {}
@@ -98,6 +101,7 @@ class FetchReader:
     def read(self) -> Generator[None]:
         """Read all partitions, in steps. After the first time, only those are read whose state may have changed."""
         self._size = 0
+        self._bytes_left = self._max_bytes
         self._has_error = False
         meter = WorkMeter()
         earlier, self.reads = self.reads, []
@@ -107,7 +111,10 @@ class FetchReader:
                 continue
             if meter.add(1 if (wanted.name, wanted.index) in self._storage.open_logs else WORK_OF_OPENING_A_LOG):
                 yield
-            self.reads.append(self._read(wanted))
+            read = self._read(wanted)
+            self.reads.append(read)
+            self._size += len(read.records)
+            self._bytes_left = max(self._bytes_left - len(read.records), 0)
         self._has_read = True
 
     @property
@@ -184,13 +191,16 @@ class FetchReader:
             if read.diverging_epoch is not None:
                 self._has_error = True
             else:
+                max_bytes = min(wanted.max_bytes, self._bytes_left)
                 read.records = log.read(
                     wanted.fetch_offset,
-                    max_bytes=min(wanted.max_bytes, self._max_bytes - self._size),
+                    max_bytes=max(max_bytes, 0),
                     min_one_batch=self._size == 0,
                     max_offset=end if self._read_committed else None,
                 )
                 read.is_current = wanted.fetch_offset >= end
+                if max_bytes < 0 and not read.is_current:
+                    return self._failed(ErrorCode.UNKNOWN_SERVER_ERROR)
             if self._read_committed:
                 read.aborted_transactions = [
                     (transaction.producer_id, transaction.first_offset)
@@ -200,7 +210,6 @@ class FetchReader:
                 ]
         except StorageError as problem:
             return self._failed(problem.code)
-        self._size += len(read.records)
         return read
 
     def _failed(self, error_code: int) -> PartitionRead:

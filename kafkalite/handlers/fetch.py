@@ -21,7 +21,7 @@ from kafkalite_wire.messages.fetch import (
     FetchResponse,
     PartitionData,
 )
-from kafkalite_wire.schema import ZERO_UUID
+from kafkalite_wire.schema import NO_PAYLOAD, ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.node import Node
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kafkalite.requests.steps import Steps
 
 _BY_TOPIC_ID: Final = 13
+_READ_UNCOMMITTED: Final = 0
 _READ_COMMITTED: Final = 1
 
 
@@ -46,6 +47,8 @@ def handle(node: Node, request: FetchRequest, context: RequestContext) -> Steps[
     )
     if plan.error_code:
         return FetchResponse(throttle_time_ms=0, error_code=plan.error_code, responses=())
+    if request.isolation_level not in (_READ_UNCOMMITTED, _READ_COMMITTED):
+        return _unknown_isolation_level(request, by_id)
     for wanted in plan.partitions:
         if wanted.name is None:
             wanted.name = node.topic_name(wanted.topic)
@@ -124,6 +127,27 @@ def _response(plan: FetchPlan, reads: list[PartitionRead]) -> FetchResponse:
     )
 
 
+def _unknown_isolation_level(request: FetchRequest, by_id: bool) -> FetchResponse:
+    code = ErrorCode.UNKNOWN_SERVER_ERROR
+    topics = tuple(
+        FetchableTopicResponse(
+            topic=topic.topic,
+            partitions=tuple(
+                PartitionData(
+                    partition_index=partition.partition,
+                    error_code=code,
+                    high_watermark=-1,
+                    aborted_transactions=(),
+                    records=NO_PAYLOAD,
+                )
+                for partition in topic.partitions
+            ),
+        )
+        for topic in request.topics
+    )
+    return FetchResponse(error_code=code, session_id=request.session_id, responses=() if by_id else topics)
+
+
 def _partition_data(wanted: FetchPartition, read: PartitionRead) -> PartitionData:
     aborted = read.aborted_transactions
     data = PartitionData(
@@ -156,7 +180,7 @@ def _wanted(node: Node, request: FetchRequest, by_id: bool) -> tuple[FetchPartit
                 index=partition.partition,
                 fetch_offset=partition.fetch_offset,
                 max_bytes=partition.partition_max_bytes,
-                current_leader_epoch=partition.current_leader_epoch,
+                current_leader_epoch=max(partition.current_leader_epoch, -1),  # other than elsewhere, any negative one
                 last_fetched_epoch=partition.last_fetched_epoch,
             )
     return tuple(wanted.values())

@@ -48,17 +48,17 @@ _SHUTDOWN_DEADLINE: Final = 5.0
 
 
 class Broker:
-    """A broker to be run inside a trio program.
+    """A broker inside a trio program.
 
-    Like this::
+    As a block::
 
-    async with Broker() as broker:
-        ...  # clients connect to broker.bootstrap
+        async with Broker() as broker:
+            ...  # clients connect to broker.bootstrap
 
-    or, where it shall live as long as a nursery::
+    or as a task::
 
-    async with trio.open_nursery() as nursery:
-        addresses = await nursery.start(Broker(config).run)
+        async with trio.open_nursery() as nursery:
+            addresses = await nursery.start(Broker(config).run)
 
     Without a configuration it listens on a free port of 127.0.0.1 and keeps everything in memory. ``file_system`` is
     where the data directory lies, by default the machine's; with ``handover`` it is owned already.
@@ -79,7 +79,7 @@ class Broker:
             config = load(listen=["127.0.0.1:0"], data="/kafkalite")
             file_system = MemoryFileSystem() if file_system is None else file_system
         elif isinstance(config, Mapping):
-            raise TypeError("a broker takes what kafkalite.config.load() makes of properties, and not the properties")
+            raise TypeError("a broker takes a BrokerConfig, which kafkalite.config.load() makes of properties")
         self.config = config
         self._file_system = file_system
         self._handover = handover
@@ -98,12 +98,12 @@ class Broker:
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
-        """Where the broker listens, with the ports that were really picked."""
+        """Where the broker listens, with the ports that were picked."""
         return tuple(listener.address for listener in self._listeners)
 
     @property
     def bootstrap(self) -> str:
-        """Where clients find the broker, as their ``bootstrap.servers`` wants it."""
+        """The addresses in the form of clients' ``bootstrap.servers``."""
         return ",".join(str(HostPort(host, port)) for host, port in self.addresses)
 
     @property
@@ -118,7 +118,7 @@ class Broker:
         return self._pipeline
 
     def set_available(self, available: bool) -> None:
-        """Turn all clients away, as if the broker were gone, or let them in again; nothing that is kept changes."""
+        """Refuse all clients, as if the broker were down, or accept them again; no data changes."""
         for listener in self._listeners:
             listener.set_available(available)
 
@@ -128,13 +128,13 @@ class Broker:
         return self._running_tending()
 
     def stop(self) -> None:
-        """Begin to stop: no new clients, what is in flight is answered, then the logs are closed."""
+        """Begin to stop: accept no clients, answer what is in flight, then close the logs."""
         self._stop.set()
 
     def open(self) -> None:
-        """Open the data directory and the listening sockets; :meth:`run` does it if it has not been done.
+        """Open the data directory and the listening sockets; :meth:`run` does so if it is not done yet.
 
-        Raises StartError when one of them cannot be had.
+        Raises StartError.
         """
         config = self.config
         node = Node(config, self._deadlines, self._file_system, handover=self._handover)
@@ -211,21 +211,23 @@ class Broker:
     # Snapshots
 
     def take_snapshot(self) -> DirectoryImage:
-        """Make an image of all that is kept as it is now, in milliseconds; it lasts until it is removed, or the broker.
+        """Take a snapshot of all data, in milliseconds; it lasts until it is removed, or the broker ends.
 
-        Nothing of it changes afterwards. It holds no time, and no connections. Raises StorageError.
+        It holds neither the time nor connections. Raises StorageError.
         """
         self._images += 1
         return self.node.storage.take_image(str(self._images))
 
     async def restore(self, snapshot: DirectoryImage) -> None:
-        """Go back to what was kept when a snapshot of this broker was taken, at the same addresses.
+        """Go back to the data of a snapshot of this broker, at the same addresses.
 
-        For clients it is as if the broker had been started again: they are cut off, and those who come meanwhile wait.
-        Producer ids that were given out since are not given out again, because their owners may still live. A process
-        that is killed meanwhile leaves the old or the new. Nothing has changed when it raises ValueError, because it is
-        no snapshot of this broker, or RuntimeError, because that does not run, or, though clients were cut off,
-        StorageError; StartError and OSError end the broker as well.
+        To clients it looks like a restart: their connections are closed, and new ones wait until it is done. Producer
+        ids that were allocated since are not allocated again, because their producers may still run. A process that is
+        killed during the restore leaves the old data or the new.
+
+        Raises ValueError if it is no snapshot of this broker, RuntimeError if the broker does not run, and StorageError
+        if the data could not be replaced, though connections were closed; nothing has changed then. StartError and
+        OSError end the broker as well.
         """
         async with self._restoring:
             self.check_snapshot(snapshot)
@@ -273,10 +275,10 @@ class Broker:
         before.delayed_fetches.complete_all()  # those of clients are gone; others look at the new node
 
     def fork(self, snapshot: DirectoryImage, *, clock: Clock = MACHINE_CLOCK) -> Broker:
-        """Make another broker, to be run as any, which begins with a snapshot of this one and listens on a free port.
+        """Return another broker, not running yet, that starts with the data of a snapshot and listens on a free port.
 
-        What becomes of one does not concern the other. What it keeps goes with this broker's snapshots. Raises
-        ValueError where :meth:`restore` does.
+        The two are independent, but the fork's data is removed with this broker's snapshots. Raises ValueError where
+        :meth:`restore` does.
         """
         self.check_snapshot(snapshot)
         self._images += 1
@@ -289,7 +291,7 @@ class Broker:
         return Broker(config, clock=clock, file_system=snapshot.filesystem, handover=handover)
 
     async def __aenter__(self) -> Self:
-        """Start, and return when clients can connect. Raises StartError."""
+        """Start the broker, and return when clients can connect. Raises StartError."""
         if self._node is None:
             self.open()
         async with AsyncExitStack() as stack:
@@ -301,7 +303,7 @@ class Broker:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        """Stop; with an exception at once, else when what is in flight has been answered."""
+        """Stop: with an exception at once, otherwise when what is in flight has been answered."""
         self.stop()
         return bool(await self._running.__aexit__(kind, error, traceback))
 
@@ -324,21 +326,21 @@ async def _fail(error: Exception) -> None:
 
 
 async def _warm_up(handlers: HandlerTable) -> None:
-    """Import handlers while nobody asks for anything, so that no client's first request has to wait for it."""
+    """Import the handlers while the broker is idle, so that no request has to wait for an import."""
     for api in APIS.values():
         await trio.sleep(0.01)
         handlers.import_handler(api)
 
 
 Attachment = Callable[[Broker], "AbstractContextManager[object]"]
-"""Adds something to a broker that has been opened, until its block ends."""
+"""Adds something to a broker that is open, for as long as its block lasts."""
 
 
 class Beside(Protocol):
-    """Something that runs beside the broker of a program, from before a client is served until it has ended."""
+    """A task beside the broker of a program, from before the first client is served until the broker has ended."""
 
     async def __call__(self, broker: Broker, *, task_status: trio.TaskStatus[None]) -> None:
-        """Run until cancelled; the broker is open, and serves nobody before it is told so with ``task_status``."""
+        """Run until cancelled; the broker is open, and serves its first client after ``task_status.started()``."""
         ...
 
 
@@ -351,16 +353,16 @@ def run(
     attachments: Sequence[Attachment] = (),
     beside: Beside | None = None,
 ) -> None:
-    """Run a broker as a program: until SIGINT or SIGTERM. Raises StartError when it cannot start.
+    """Run a broker as a program until SIGINT or SIGTERM. Raises StartError when it cannot start.
 
-    ``attachments`` are entered once the broker is open, before there are clients, and left when it has ended.
+    ``attachments`` are entered when the broker is open, before the first client, and left when it has ended.
     """
     _allow_many_files()
     trio.run(_run, Broker(config, clock=clock, file_system=file_system), on_ready, attachments, beside)
 
 
 def _allow_many_files() -> None:
-    """Raise the soft limit on open files to the hard one: connections and segments need more than the usual 1,024."""
+    # Connections and segments need more than the usual 1,024.
     try:
         import resource
     except ImportError:  # Windows has no such limit

@@ -154,7 +154,7 @@ class Pipeline:
     def handle_intercepted(
         self, end: End, request: Any, context: RequestContext, response: ResponseHandle[Any]
     ) -> None:
-        """Let the end handle a request behind the interceptors, and settle ``response`` with its answer."""
+        """Hand a request to the end, behind the interceptors, and settle ``response`` with the answer."""
         if end is not self.end:
             response.fail("the broker's data was replaced while the request was held")
             return

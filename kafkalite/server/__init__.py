@@ -1,4 +1,4 @@
-"""Connections: accept, frame, dispatch, reply in order.
+"""Connections: accept, cut bytes into frames, hand them to the request pipeline, send responses in order.
 
-May import handlers, the coordinators, storage, wire and trio. Parses nothing by hand but the length of a frame.
+May import the request pipeline, the timer queue, wire and trio. Must not parse more of a frame than its length.
 """

@@ -6,7 +6,7 @@ import errno
 import socket
 from collections.abc import Callable
 from logging import getLogger
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import trio
 
@@ -96,7 +96,7 @@ class Listener:
             if not self._accepts.is_set():
                 await self._accepts.wait()
             try:
-                connected, address = self._listening.accept()
+                connected, address = cast("tuple[socket.socket, tuple[str, int] | str]", self._listening.accept())
             except OSError as error:
                 if error.errno in _OUT_OF:
                     log.error("cannot accept clients: %s; trying again", error.strerror)

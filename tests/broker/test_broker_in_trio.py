@@ -56,7 +56,7 @@ async def test_a_broker_that_cannot_start_says_why() -> None:
 
 
 def test_properties_are_no_configuration_yet() -> None:
-    with pytest.raises(TypeError, match=r"what kafkalite\.config\.load\(\) makes of properties"):
+    with pytest.raises(TypeError, match=r"a BrokerConfig, which kafkalite\.config\.load\(\) makes of properties"):
         Broker({"num.partitions": 2})  # type: ignore[arg-type]
 
 

@@ -57,6 +57,10 @@ def _coordinated(kind: int, key: str) -> Part:
     return Part(group=key) if kind == _OF_A_GROUP else Part(other=key)
 
 
+def _coordinator(request: Any) -> Part:
+    return _coordinated(request.key_type, request.key)
+
+
 def _coordinated_key(part: Part) -> Mapping[str, Any]:
     return {"key": part.other if part.group is None else part.group}
 
@@ -211,7 +215,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
     (
         _whole(
             ApiKey.FIND_COORDINATOR,
-            part=lambda request: _coordinated(request.key_type, request.key),
+            part=_coordinator,
             names=_GROUP,
             blank=_NO_BROKER,
         ),

@@ -1,6 +1,6 @@
-"""The broker as a whole: one node, its listeners, and the tasks that keep them going.
+"""The broker as a whole: a cluster of one endpoint, its listeners, and their tasks.
 
-A node may be exchanged for another one while the listeners stay (:meth:`Broker.restore`).
+The cluster may be replaced by another one while the listeners stay (:meth:`Broker.restore`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import trio
 from kafkalite.background.maintenance import Maintenance
 from kafkalite.background.timers import TimerQueue
 from kafkalite.clock import MACHINE_CLOCK
+from kafkalite.cluster.cluster import Cluster
+from kafkalite.cluster.endpoint import BrokerEndpoint
 from kafkalite.config.address import HostPort
 from kafkalite.errors import StartError
 from kafkalite.handlers.table import HandlerTable
-from kafkalite.node import Node
 from kafkalite.requests.crash_guard import CrashGuard
 from kafkalite.requests.pipeline import Pipeline
 from kafkalite.server.connection_errors import ConnectionErrors
@@ -83,7 +84,8 @@ class Broker:
         self.config = config
         self._file_system = file_system
         self._handover = handover
-        self._node: Node | None = None
+        self._cluster: Cluster | None = None
+        self._endpoint: BrokerEndpoint | None = None
         self.crash_guard = CrashGuard()
         """Handles unexpected exceptions."""
         self._deadlines = TimerQueue(clock, self.crash_guard)
@@ -94,7 +96,7 @@ class Broker:
         self._restoring = trio.Lock()
         self._images = 0
         self.on_restored: list[Callable[[], None]] = []
-        """Told when another node has taken the place of the one before."""
+        """Called when another cluster has taken the place of the one before."""
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
@@ -107,10 +109,16 @@ class Broker:
         return ",".join(str(HostPort(host, port)) for host, port in self.addresses)
 
     @property
-    def node(self) -> Node:
-        """The state that clients share, for whoever looks in from outside; there is one once the broker is open."""
-        assert self._node is not None, "the broker has not been opened"
-        return self._node
+    def cluster(self) -> Cluster:
+        """The state that clients share; there is one once the broker is open, and another after a restore."""
+        assert self._cluster is not None, "the broker has not been opened"
+        return self._cluster
+
+    @property
+    def endpoint(self) -> BrokerEndpoint:
+        """The broker as clients see it; there is one once the broker is open, and another after a restore."""
+        assert self._endpoint is not None, "the broker has not been opened"
+        return self._endpoint
 
     @property
     def pipeline(self) -> Pipeline:
@@ -137,15 +145,16 @@ class Broker:
         Raises StartError.
         """
         config = self.config
-        node = Node(config, self._deadlines, self._file_system, handover=self._handover)
-        handlers = HandlerTable(node)
+        cluster = Cluster(config, self._deadlines, self._file_system, handover=self._handover)
+        endpoint = BrokerEndpoint(cluster, config)
+        handlers = HandlerTable(endpoint)
         pipeline = Pipeline(handlers, self.crash_guard)
         listeners: list[Listener] = []
         try:
             if config.topics:
-                from kafkalite import initial_topics
+                from kafkalite.cluster import initial_topics
 
-                initial_topics.create(node, config.topics)
+                initial_topics.create(cluster, config.topics)
             for address in config.listen:
                 listener = Listener(
                     open_socket(address.host, address.port),
@@ -161,9 +170,10 @@ class Broker:
         except BaseException:
             for listener in listeners:
                 listener.close()
-            node.close()
+            cluster.close()
             raise
-        self._node, self._handlers, self._pipeline, self._listeners = node, handlers, pipeline, tuple(listeners)
+        self._cluster, self._endpoint = cluster, endpoint
+        self._handlers, self._pipeline, self._listeners = handlers, pipeline, tuple(listeners)
 
     async def run(
         self, *, task_status: trio.TaskStatus[tuple[tuple[str, int], ...]] = trio.TASK_STATUS_IGNORED
@@ -173,7 +183,7 @@ class Broker:
         Raises StartError as :meth:`open` does. Cancellation closes the logs as cleanly as a stop does, but answers
         nothing that is still in flight.
         """
-        if self._node is None:
+        if self._cluster is None:
             self.open()
         try:
             async with trio.open_nursery() as background, trio.open_nursery() as connections:
@@ -191,7 +201,7 @@ class Broker:
                     async with self._restoring:
                         accepting.cancel_scope.cancel()
                 self._close_listeners()
-                self.node.stop_waiting()
+                self.cluster.stop_waiting()
                 with trio.move_on_after(_SHUTDOWN_DEADLINE):
                     for listener in self._listeners:
                         await listener.finish()
@@ -201,11 +211,11 @@ class Broker:
             self._tending = None
             self._close_listeners()
             self._connection_errors.flush()
-            if self._node is not None:
-                self._node.close()
+            if self._cluster is not None:
+                self._cluster.close()
 
     async def _tend(self) -> None:
-        self._tending = Maintenance(self.node, self.config)
+        self._tending = Maintenance(self.cluster, self.config)
         await self._background.start(self._tending.run)
 
     # Snapshots
@@ -216,7 +226,7 @@ class Broker:
         It holds neither the time nor connections. Raises StorageError.
         """
         self._images += 1
-        return self.node.storage.take_image(str(self._images))
+        return self.cluster.storage.take_image(str(self._images))
 
     async def restore(self, snapshot: DirectoryImage) -> None:
         """Go back to the data of a snapshot of this broker, at the same addresses.
@@ -231,7 +241,7 @@ class Broker:
         """
         async with self._restoring:
             self.check_snapshot(snapshot)
-            storage = self.node.storage
+            storage = self.cluster.storage
             with trio.CancelScope(shield=True):
                 for listener in self._listeners:
                     listener.suspend()
@@ -240,7 +250,7 @@ class Broker:
                     await listener.cut_off()
                 self._running_tending()
                 try:
-                    self._exchange_nodes(snapshot)
+                    self._exchange_clusters(snapshot)
                 finally:
                     await self._tend()
                     for listener in self._listeners:
@@ -256,23 +266,27 @@ class Broker:
 
     def check_snapshot(self, snapshot: DirectoryImage) -> None:
         """Raise ValueError unless it is a snapshot of this broker that has not been removed."""
-        storage = self.node.storage
+        storage = self.cluster.storage
         # Those of a fork lie deeper in the same folder, and are the fork's.
         folder = snapshot.path.rpartition("/")[0]
         is_ours = snapshot.filesystem is storage.filesystem and folder == f"{storage.path}/{SNAPSHOTS}"
         if not is_ours or not snapshot.filesystem.exists(snapshot.path):
             raise ValueError("this is not a snapshot of this broker, or it has been removed")
 
-    def _exchange_nodes(self, snapshot: DirectoryImage) -> None:
-        # In one turn of the loop, so that nobody sees a broker without a node.
-        before = self.node
+    def _exchange_clusters(self, snapshot: DirectoryImage) -> None:
+        # In one turn of the loop, so that the broker is never seen without a cluster.
+        before = self.cluster
         try:
-            self._node = _successor(before, snapshot)
-            self._handlers = self._pipeline.end = HandlerTable(self._node)
+            self._cluster = _successor(before, snapshot)
         except (OSError, StartError) as error:
             self._background.start_soon(_fail, error)
             raise
-        before.delayed_fetches.complete_all()  # those of clients are gone; others look at the new node
+        endpoint = BrokerEndpoint(self._cluster, self.config)
+        endpoint.carry_over(self.endpoint)
+        self._endpoint = endpoint
+        self._handlers = self._pipeline.end = HandlerTable(endpoint)
+        # Those of clients are gone; waits of tests look at the new cluster.
+        before.delayed_fetches.complete_all()
 
     def fork(self, snapshot: DirectoryImage, *, clock: Clock = MACHINE_CLOCK) -> Broker:
         """Return another broker, not running yet, that starts with the data of a snapshot and listens on a free port.
@@ -292,7 +306,7 @@ class Broker:
 
     async def __aenter__(self) -> Self:
         """Start the broker, and return when clients can connect. Raises StartError."""
-        if self._node is None:
+        if self._cluster is None:
             self.open()
         async with AsyncExitStack() as stack:
             nursery = await stack.enter_async_context(trio.open_nursery())
@@ -312,13 +326,13 @@ class Broker:
             listener.close()
 
 
-def _successor(before: Node, snapshot: DirectoryImage) -> Node:
+def _successor(before: Cluster, snapshot: DirectoryImage) -> Cluster:
     """Exchange the content of the data directory, and open it again."""
     fs, least_producer_id = before.storage.filesystem, before.next_producer_ids
     handover = before.exchange(snapshot)
-    node = Node(before.config, before.timers, fs, handover=handover, least_producer_id=least_producer_id)
-    node.succeed(before)
-    return node
+    cluster = Cluster(before.config, before.timers, fs, handover=handover, least_producer_id=least_producer_id)
+    cluster.carry_over(before)
+    return cluster
 
 
 async def _fail(error: Exception) -> None:

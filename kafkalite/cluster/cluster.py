@@ -1,7 +1,7 @@
-"""One broker's state: its topics and logs, its groups, and the requests that wait for either.
+"""The state that the brokers of this process share: topics and logs, leaders, groups, producer ids.
 
-Handlers are given the node and change it through the methods here, so that whatever must happen together (an append
-and the consumers that wait for it, a deleted topic and the offsets committed for it) does.
+Handlers change it through the methods here, so that what belongs together happens together: an append and the delayed
+fetches that it completes, a deleted topic and the offsets committed for it.
 """
 
 from __future__ import annotations
@@ -9,16 +9,14 @@ from __future__ import annotations
 import os
 from functools import partial
 from logging import getLogger
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kafkalite.background.flusher import LogFlusher
 from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, internal_topic, missing_configs
-from kafkalite.config.address import HostPort
-from kafkalite.config.table import ADVERTISED_OUTSIDE
 from kafkalite.coordinators.group_service import GroupCoordinatorService
 from kafkalite.errors import StartError
 from kafkalite.fetch.delayed import DelayedFetches
-from kafkalite.fetch.sessions import FetchSessions, TopicKey
+from kafkalite.fetch.sessions import TopicKey
 from kafkalite_storage.errors import (
     DataDirectoryCorrupt,
     DataDirectoryInUse,
@@ -43,13 +41,9 @@ if TYPE_CHECKING:
     from kafkalite_wire.records import BatchHeader
 
 
-log = getLogger("kafkalite.node")
+log = getLogger("kafkalite.cluster")
 
 _BASE64_DASH: Final = 62
-
-
-def _random_positive_int32() -> int:
-    return int.from_bytes(os.urandom(4)) & 0x7FFFFFFF or 1
 
 
 def _random_uuid() -> bytes:
@@ -62,39 +56,50 @@ def _random_uuid() -> bytes:
             return bytes(made)
 
 
-class Node:
-    """Everything that the requests of all clients share."""
+class Endpoint(Protocol):
+    """A broker that is up (:class:`kafkalite.cluster.endpoint.BrokerEndpoint`)."""
+
+    @property
+    def id(self) -> int:
+        """Its id."""
+        ...
+
+    def advertised(self, client_host: str, local: tuple[str, int]) -> tuple[str, int]:
+        """Return the address that a client is sent to."""
+        ...
+
+
+class Cluster:
+    """What all brokers of this process share: storage, coordinators, delayed fetches, producer ids."""
 
     def __init__(
         self,
         config: BrokerConfig,
-        deadlines: TimerQueue,
+        timers: TimerQueue,
         file_system: FileSystem | None = None,
         *,
         handover: Handover | None = None,
         least_producer_id: int = 0,
     ) -> None:
-        """Open the data directory, by default on the machine's file system, and replay what it says.
+        """Open the data directory, by default on the machine's file system, and replay its metadata log.
 
-        ``handover`` is what another node left of the same directory (:meth:`exchange`), and ``least_producer_id`` what
-        that one gives out no more. Raises StartError.
+        ``handover`` comes from :meth:`exchange` of the cluster before on the same directory, and
+        ``least_producer_id`` from its :attr:`next_producer_ids`. Raises StartError.
         """
         self.config = config
-        self.node_id = config.node_id
-        self.outside = config.advertise_outside
-        """Where clients from outside of a container's network find this broker."""
-        self.timers = deadlines
-        self.crash_guard = deadlines.crash_guard
-        # The clock's own functions: every request asks for the time, and shall not pay for a call that passes on.
-        self.now: Callable[[], float] = deadlines.now
-        """Tells the time that sessions and waits are measured in: monotonic seconds."""
-        self.wall_ms: Callable[[], int] = deadlines.clock.wall_ms
-        """Tells the time that records are stamped with: milliseconds since 1970."""
-        self.delayed_fetches = DelayedFetches(deadlines.crash_guard.guard)
-        self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
-        self.flusher = LogFlusher(deadlines)
+        self.endpoints: dict[int, Endpoint] = {}
+        """The brokers that are up, by id."""
+        self.timers = timers
+        self.crash_guard = timers.crash_guard
+        # The clock's own functions, because every request reads the time.
+        self.now: Callable[[], float] = timers.now
+        """Return the time of sessions and waits: monotonic seconds."""
+        self.wall_ms: Callable[[], int] = timers.clock.wall_ms
+        """Return the time of records: milliseconds since 1970."""
+        self.delayed_fetches = DelayedFetches(timers.crash_guard.guard)
+        self.flusher = LogFlusher(timers)
         self.log_cleaner: LogCleaner | None = None
-        """What compacts, once it has begun."""
+        """Set while compaction runs."""
         self._producer_ids = range(0)
         self._least_producer_id = least_producer_id
         try:
@@ -116,33 +121,42 @@ class Node:
         self.groups = GroupCoordinatorService(
             self.storage,
             config,
-            deadlines,
+            timers,
             self.wall_ms,
             self.flusher,
             partial(self.ensure_internal_topic, OFFSETS_TOPIC),
         )
 
+    @property
+    def controller_id(self) -> int:
+        """The broker that clients take for the controller: of those that are up, the one with the lowest id."""
+        return min(self.endpoints, default=self.config.node_id)
+
+    def addresses(self, client_host: str, local: tuple[str, int]) -> dict[int, tuple[str, int]]:
+        """Return where a client finds each broker that is up, by id; ``local`` is the address that it dialled."""
+        return {node_id: each.advertised(client_host, local) for node_id, each in self.endpoints.items()}
+
     # Partitions
 
     def topic_name(self, key: TopicKey) -> str | None:
-        """Give the name of a topic that a request named or identified, None for an id that no topic has."""
+        """Return the name of a topic that is given by name or by id, or None for an unknown id."""
         if isinstance(key, str):
             return key
         topic = self.storage.topics_by_id.get(key)
         return None if topic is None else topic.name
 
     def log(self, topic: str, index: int) -> PartitionLog | None:
-        """Give the log of a partition, None if there is no such partition."""
+        """Return the log of a partition, or None if there is no such partition. Raises StorageError."""
         found = self.storage.topics.get(topic)
         if found is None or not 0 <= index < found.partitions:
             return None
         return self.storage.log(topic, index)
 
     def append(self, topic: str, index: int, batch: memoryview, header: BatchHeader) -> AppendInfo:
-        """Append a client's batch to a partition that exists; fetches that wait for it are answered afterwards.
+        """Append a client's batch to a partition that exists; :meth:`after_request` completes the fetches that wait.
 
-        What awaits a sync may be acknowledged only after it (:meth:`when_synced`). ``header`` is what
-        ``check_produced`` said of the batch. Raises StorageError and CorruptBatch.
+        A batch that awaits a sync may be acknowledged only after it (:meth:`when_synced`). ``header`` is the result of
+        ``check_produced``. Raises StorageError and CorruptBatch.
         """
         partition = self.storage.log(topic, index)
         appended = partition.append(batch, now_ms=self.wall_ms(), header=header, sync=False)
@@ -155,9 +169,9 @@ class Node:
     def when_synced(
         self, gained: Mapping[tuple[str, int], int], done: Callable[[Mapping[tuple[str, int], StorageError]], None]
     ) -> None:
-        """Sync partitions that exist; then tell ``done`` which of them failed, and answer the fetches that wait.
+        """Sync partitions that exist; then call ``done`` with those that failed, and complete the fetches that wait.
 
-        ``gained`` says how many bytes each has more for readers once it is synced.
+        ``gained`` is the number of bytes by partition that become readable with the sync.
         """
         left = len(gained)
         failed: dict[tuple[str, int], StorageError] = {}
@@ -179,13 +193,13 @@ class Node:
     # Topics
 
     def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
-        """Create a topic; it is ready when this returns, and whoever waits for it learns so. Raises StorageError."""
+        """Create a topic, and complete the fetches that wait for it. Raises StorageError."""
         topic = self.storage.create_topic(name, partitions, configs, now_ms=self.wall_ms())
         self.delayed_fetches.topic_changed(name)
         return topic
 
     def auto_create_topic(self, name: str) -> Topic:
-        """Create a topic that a client asked about, with the broker's defaults. Raises StorageError."""
+        """Create a topic as automatic creation does, with the broker's defaults. Raises StorageError."""
         if internal_topic(name, self.config) is not None:
             return self.ensure_internal_topic(name)
         if name == METADATA_TOPIC:
@@ -196,7 +210,7 @@ class Node:
         return self.create_topic(name, self.config.num_partitions, {})
 
     def auto_create_topic_later(self, name: str) -> None:
-        """Create a topic once the reply to the current request is under way (:meth:`after_request`)."""
+        """Create a topic after the response to the current request (:meth:`after_request`)."""
         self._create_after_request[name] = None
 
     def ensure_internal_topic(self, name: str) -> Topic:
@@ -229,7 +243,7 @@ class Node:
                 log.warning("internal topic %s lacked configurations, now set: %s", topic.name, told)
 
     def delete_topic(self, name: str) -> None:
-        """Delete a topic and the offsets committed for it; fetches that wait for it learn so. Raises StorageError."""
+        """Delete a topic and its committed offsets, and complete the fetches that wait for it. Raises StorageError."""
         self.storage.delete_topic(name, now_ms=self.wall_ms())
         if name == OFFSETS_TOPIC:
             self.groups.offsets_topic_deleted()
@@ -238,38 +252,26 @@ class Node:
         self.delayed_fetches.topic_changed(name)
 
     def create_partitions(self, name: str, total: int) -> None:
-        """Raise the number of a topic's partitions. Raises StorageError."""
+        """Add partitions to a topic, up to ``total``. Raises StorageError."""
         self.storage.create_partitions(name, total, now_ms=self.wall_ms())
 
     def alter_topic_configs(self, name: str, changes: Mapping[str, str | None]) -> None:
-        """Set configurations of a topic, or with None take them back. Raises StorageError."""
+        """Set configurations of a topic; None removes one. Raises StorageError."""
         self.storage.alter_configs(name, changes, now_ms=self.wall_ms())
 
-    def alter_broker_configs(self, broker: str, changes: Mapping[str, str | None]) -> None:
-        """Set defaults of topics for this broker, or for "" all of them. Raises StorageError.
-
-        The address for outside is not kept, because the next start may have other ports published.
-        """
-        kept = {name: value for name, value in changes.items() if name != ADVERTISED_OUTSIDE}
-        if kept:
-            self.storage.alter_broker_configs(broker, kept, now_ms=self.wall_ms())
-        if ADVERTISED_OUTSIDE in changes:
-            outside = changes[ADVERTISED_OUTSIDE]
-            self.outside = HostPort.parse(outside) if outside else self.config.advertise_outside
-
     def delete_records(self, topic: str, index: int, offset: int) -> int:
-        """Let a partition that exists begin at an offset; fetches that wait below learn so. Raises StorageError."""
-        begins = self.storage.log(topic, index).delete_records(offset, now_ms=self.wall_ms())
+        """Delete the records of a partition below an offset, and return its new start. Raises StorageError."""
+        start = self.storage.log(topic, index).delete_records(offset, now_ms=self.wall_ms())
         self.delayed_fetches.topic_changed(topic)
-        return begins
+        return start
 
     def topic_changed(self, topic: str) -> None:
-        """Answer the fetches that wait for a topic whose partitions begin later than they did."""
+        """Complete the fetches that wait for a topic whose log start offsets have changed."""
         self.delayed_fetches.topic_changed(topic)
         self.after_request()
 
     def new_producer_id(self) -> int:
-        """Give out a producer id that this data directory has never given out. Raises StorageError."""
+        """Return a producer id that this data directory has never used. Raises StorageError."""
         if not self._producer_ids:
             self._producer_ids = self.storage.allocate_producer_ids(
                 now_ms=self.wall_ms(), at_least=self._least_producer_id
@@ -279,34 +281,13 @@ class Node:
 
     @property
     def next_producer_ids(self) -> int:
-        """Where the producer ids begin that neither this node nor those before it may have given out."""
+        """The first producer id that neither this cluster nor those before it on the directory have reserved."""
         return max(self.storage.next_producer_id, self._least_producer_id)
 
-    # The rest
-
-    def advertised(self, client_host: str, local: tuple[str, int]) -> tuple[str, int]:
-        """Tell a client where to find this broker: at ``--advertise``, or else where it already has found it.
-
-        In a container that has an address for outside, it has found it there unless it is a container's neighbour.
-        ``client_host`` is the client's address with Kafka's slash in front of it, ``local`` the one that it dialled.
-        """
-        advertise = self.config.advertise_by_port.get(local[1], self.config.advertise)
-        if advertise is None and self.outside is not None:
-            from kafkalite.neighbours import Routes
-
-            if not Routes.of_this_machine().are_neighbours(client_host.removeprefix("/"), local[0]):
-                advertise = self.outside
-        return local if advertise is None else (advertise.host, advertise.port)
-
-    def broker_configs(self, broker: str) -> dict[str, str]:
-        """Give what was changed for a broker since it started, or for "" all of them."""
-        configs = dict(self.storage.broker_configs(broker))
-        if broker and self.outside != self.config.advertise_outside:
-            configs[ADVERTISED_OUTSIDE] = str(self.outside)
-        return configs
+    # Life cycle
 
     def after_request(self) -> None:
-        """Do what a request left to be done once its own reply was under way."""
+        """Complete the fetches that a request made ready, and create the topics that it asked for."""
         self.delayed_fetches.complete_ready()
         if self._create_after_request:
             names, self._create_after_request = self._create_after_request, {}
@@ -318,38 +299,37 @@ class Node:
                     log.warning("cannot create topic %s automatically: %s", name, error)
 
     def checkpoint(self) -> None:
-        """Sync the logs and note how far they are, so that the next start has less to check; may run in a thread."""
+        """Sync the logs and write the checkpoints, so that the next start has less to check; may run in a thread."""
         try:
             self.storage.checkpoint()
         except StorageError as error:
-            log.error("cannot note how far the logs are on disk: %s; trying again later", error)
+            log.error("cannot write the checkpoints: %s; trying again later", error)
 
     def expire_producers(self) -> None:
-        """Forget the sequence numbers of producers that have been quiet for too long."""
+        """Remove the sequence numbers of producers that have been idle for ``producer.id.expiration.ms``."""
         before_ms = self.wall_ms() - round(self.config.producer_id_expiration * 1000)
         for partition in tuple(self.storage.open_logs.values()):
             partition.expire_producers(before_ms)
 
     def stop_waiting(self) -> None:
-        """Answer what waits, because the broker stops."""
+        """Answer the requests that wait, because the broker stops."""
         self.groups.stop_waiting()
         self.delayed_fetches.complete_all()
 
     def exchange(self, image: DirectoryImage) -> Handover:
-        """Do nothing any more, and put what an image holds into the place of what is kept, for the next node.
+        """Stop using the data directory and put the content of an image into it, for the next cluster.
 
-        Nothing has changed if it raises StorageError. Raises OSError, after which the next start completes it.
+        Nothing has changed if it raises StorageError. After an OSError the next start completes the exchange.
         """
         handover = self.storage.exchange(image)
         self.groups.retire()
         self.flusher.retire()
         return handover
 
-    def succeed(self, before: Node) -> None:
-        """Go on with what the node before was told and what is no state: the address for outside, who steers."""
-        self.outside = before.outside
+    def carry_over(self, before: Cluster) -> None:
+        """Carry over the runtime settings of the cluster before that a snapshot does not hold."""
         self.groups.succeed(before.groups)
 
     def close(self) -> None:
-        """Close the logs cleanly."""
+        """Close the logs, and mark the shutdown as clean."""
         self.storage.close()

@@ -6,31 +6,31 @@ from itertools import count
 from logging import getLogger
 from typing import TYPE_CHECKING
 
+from kafkalite.cluster.partitioning import partition_for_key
 from kafkalite.errors import StartError
-from kafkalite.partitioning import partition_for_key
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.batch import CorruptBatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kafkalite.cluster.cluster import Cluster
     from kafkalite.config.initial_topics import InitialRecord, InitialTopic
-    from kafkalite.node import Node
     from kafkalite_storage.metadata.topics import Topic
 
 log = getLogger("kafkalite.topics")
 
 
-def create(node: Node, topics: Iterable[InitialTopic]) -> None:
+def create(cluster: Cluster, topics: Iterable[InitialTopic]) -> None:
     """Create the topics that do not exist, with their records; one that exists is left as it is. Raises StartError.
 
     A crash between a topic and its records leaves the topic without them.
     """
     for topic in topics:
-        existing = node.storage.topics.get(topic.name)
+        existing = cluster.storage.topics.get(topic.name)
         if existing is None:
             try:
-                _create(node, topic)
+                _create(cluster, topic)
             except (StorageError, CorruptBatch) as error:
                 raise StartError(f"{topic.origin}: cannot create topic {topic.name!r}: {error}") from None
         elif _differs(existing, topic):
@@ -43,19 +43,19 @@ def _differs(existing: Topic, wanted: InitialTopic) -> bool:
     )
 
 
-def _create(node: Node, topic: InitialTopic) -> None:
-    partitions = topic.partitions or node.config.num_partitions
+def _create(cluster: Cluster, topic: InitialTopic) -> None:
+    partitions = topic.partitions or cluster.config.num_partitions
     turns = count()
     placed = [(_partition(record, partitions, turns), record) for record in topic.records]
     missing = next((partition for partition, _ in placed if not 0 <= partition < partitions), None)
     if missing is not None:
         raise StartError(f"{topic.origin}: topic {topic.name!r} has {partitions} partition(s), and no {missing}")
-    node.create_topic(topic.name, partitions, topic.configs)
+    cluster.create_topic(topic.name, partitions, topic.configs)
     try:
         for partition, record in placed:
-            _append(node, topic.name, partition, record)
+            _append(cluster, topic.name, partition, record)
     except (StorageError, CorruptBatch):
-        node.storage.delete_topic(topic.name, now_ms=node.wall_ms())  # or the next start would leave it as it is
+        cluster.storage.delete_topic(topic.name, now_ms=cluster.wall_ms())  # or the next start would leave it as it is
         raise
     log.info("created topic %s: partitions=%d, records=%d", topic.name, partitions, len(placed))
 
@@ -66,11 +66,11 @@ def _partition(record: InitialRecord, partitions: int, turns: count[int]) -> int
     return next(turns) % partitions if record.key is None else partition_for_key(record.key, partitions)
 
 
-def _append(node: Node, topic: str, partition: int, record: InitialRecord) -> None:
+def _append(cluster: Cluster, topic: str, partition: int, record: InitialRecord) -> None:
     from kafkalite_wire import records
 
-    now_ms = node.wall_ms()
+    now_ms = cluster.wall_ms()
     batch = records.build_batch(
         [records.Record(key=record.key, value=record.value, timestamp=now_ms, headers=record.headers)]
     )
-    node.storage.log(topic, partition).append(memoryview(bytearray(batch)), now_ms=now_ms)
+    cluster.storage.log(topic, partition).append(memoryview(bytearray(batch)), now_ms=now_ms)

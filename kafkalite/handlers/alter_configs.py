@@ -16,11 +16,11 @@ from kafkalite_wire.messages.alter_configs import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 
-def handle(node: Node, request: AlterConfigsRequest, context: RequestContext) -> AlterConfigsResponse:
+def handle(broker: BrokerEndpoint, request: AlterConfigsRequest, context: RequestContext) -> AlterConfigsResponse:
     """Replace the configurations of each resource that may have the new ones."""
     del context
     alterations = [
@@ -42,6 +42,6 @@ def handle(node: Node, request: AlterConfigsRequest, context: RequestContext) ->
                 resource_type=outcome.alteration.resource_type,
                 resource_name=outcome.alteration.resource_name,
             )
-            for outcome in alter(node, alterations, validate_only=request.validate_only)
+            for outcome in alter(broker, alterations, validate_only=request.validate_only)
         )
     )

@@ -16,7 +16,7 @@ from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.api_versions import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 _SOFTWARE: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
@@ -24,7 +24,7 @@ _NAMES_SOFTWARE: Final = 3
 _NO_NODE: Final = -1
 
 
-def handle(node: Node, request: ApiVersionsRequest, context: RequestContext) -> ApiVersionsResponse:
+def handle(broker: BrokerEndpoint, request: ApiVersionsRequest, context: RequestContext) -> ApiVersionsResponse:
     """Answer with the table, once the request's own claims hold."""
     if context.api_version >= _NAMES_SOFTWARE:
         name, version = request.client_software_name, request.client_software_version
@@ -33,7 +33,10 @@ def handle(node: Node, request: ApiVersionsRequest, context: RequestContext) -> 
         context.info.software = f"{name} {version}"
     if (request.cluster_id is None) != (request.node_id == _NO_NODE):
         return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST, api_keys=())
-    meant_for_us = request.cluster_id in (None, node.storage.cluster_id) and request.node_id in (_NO_NODE, node.node_id)
+    meant_for_us = request.cluster_id in (None, broker.cluster.storage.cluster_id) and request.node_id in (
+        _NO_NODE,
+        broker.id,
+    )
     if not meant_for_us:
         return ApiVersionsResponse(error_code=ErrorCode.REBOOTSTRAP_REQUIRED, api_keys=())
     return ApiVersionsResponse(api_keys=_served())

@@ -18,8 +18,8 @@ from kafkalite_storage.metadata.topics import check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.config.property import Property
-    from kafkalite.node import Node
     from kafkalite_storage.configs.topic_config import TopicConfig
 
 Changes = dict[str, str | None]
@@ -68,7 +68,7 @@ class Outcome:
     error_message: str | None = None
 
 
-def alter(node: Node, alterations: Sequence[Alteration], *, validate_only: bool) -> list[Outcome]:
+def alter(broker: BrokerEndpoint, alterations: Sequence[Alteration], *, validate_only: bool) -> list[Outcome]:
     """Change each resource as a whole or not at all, or only tell what would come of it."""
     times = Counter((alteration.resource_type, alteration.resource_name) for alteration in alterations)
     outcomes: list[Outcome] = []
@@ -77,7 +77,7 @@ def alter(node: Node, alterations: Sequence[Alteration], *, validate_only: bool)
             if times[alteration.resource_type, alteration.resource_name] > 1:
                 raise _invalid("Each resource must appear at most once.")
             _check_steps(alteration.steps)
-            _RESOURCES.get(alteration.resource_type, _unknown)(node, alteration, validate_only)
+            _RESOURCES.get(alteration.resource_type, _unknown)(broker, alteration, validate_only)
             outcomes.append(Outcome(alteration=alteration))
         except (RefusedError, StorageError) as error:
             outcomes.append(Outcome(alteration=alteration, error_code=error.code, error_message=str(error)))
@@ -96,39 +96,39 @@ def _check_steps(steps: tuple[Step, ...]) -> None:
         raise _invalid(f"Null value not supported for : {', '.join(nulls)}")
 
 
-def _alter_topic(node: Node, alteration: Alteration, validate_only: bool) -> None:
+def _alter_topic(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:
     name = alteration.resource_name
     if not name:
         raise _invalid("Default topic resources are not allowed.")
     check_topic_name(name)
-    topic = node.storage.topics.get(name)
+    topic = broker.cluster.storage.topics.get(name)
     if topic is None:
         raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist.")
     changes = _changes(alteration, topic.configs)
-    node.storage.checked_overrides(topic, changes)
+    broker.cluster.storage.checked_overrides(topic, changes)
     if not validate_only:
-        node.alter_topic_configs(name, changes)
+        broker.cluster.alter_topic_configs(name, changes)
 
 
-def _alter_broker(node: Node, alteration: Alteration, validate_only: bool) -> None:
-    broker = alteration.resource_name
-    if broker not in ("", str(node.node_id)):
-        raise _invalid(f"Unexpected broker id, expected {node.node_id}, but received {broker}")
-    changes = _changes(alteration, node.broker_configs(broker))
-    if not broker and ADVERTISED_OUTSIDE in changes:
+def _alter_broker(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:
+    name = alteration.resource_name
+    if name not in ("", str(broker.id)):
+        raise _invalid(f"Unexpected broker id, expected {broker.id}, but received {name}")
+    changes = _changes(alteration, broker.dynamic_configs(name))
+    if not name and ADVERTISED_OUTSIDE in changes:
         raise _invalid(f"{ADVERTISED_OUTSIDE} is an address of one broker, and not of all")
     try:
         check_changes(changes)
-        node.storage.check_broker_configs(broker, changes)
+        broker.cluster.storage.check_broker_configs(name, changes)
     except InvalidConfig as error:
         # What is a bad configuration of a topic is a bad request for a broker.
         raise _invalid(str(error)) from None
     if not validate_only:
-        node.alter_broker_configs(broker, changes)
+        broker.alter_configs(name, changes)
 
 
-def _unknown(node: Node, alteration: Alteration, validate_only: bool) -> None:
-    del node, validate_only
+def _unknown(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:
+    del broker, validate_only
     raise _invalid(f"Unknown resource type {alteration.resource_type}")
 
 

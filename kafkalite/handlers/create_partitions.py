@@ -19,32 +19,34 @@ from kafkalite_wire.messages.create_partitions import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 
-def handle(node: Node, request: CreatePartitionsRequest, context: RequestContext) -> CreatePartitionsResponse:
+def handle(
+    broker: BrokerEndpoint, request: CreatePartitionsRequest, context: RequestContext
+) -> CreatePartitionsResponse:
     """Grow each topic that may grow."""
     del context
     results = one_by_one(
         request.topics,
-        wanted=partial(_wanted, node),
-        make=partial(_grow, node, validate_only=request.validate_only),
+        wanted=partial(_wanted, broker),
+        make=partial(_grow, broker, validate_only=request.validate_only),
         refused=_result,
         called="additional partitions",
     )
     return CreatePartitionsResponse(results=results)
 
 
-def _wanted(node: Node, topic: CreatePartitionsTopic) -> int:
-    there = node.storage.topics.get(topic.name)
+def _wanted(broker: BrokerEndpoint, topic: CreatePartitionsTopic) -> int:
+    there = broker.cluster.storage.topics.get(topic.name)
     return 0 if there is None else max(0, topic.count - there.partitions)
 
 
-def _grow(node: Node, topic: CreatePartitionsTopic, *, validate_only: bool) -> CreatePartitionsTopicResult:
-    _check(node, topic)
+def _grow(broker: BrokerEndpoint, topic: CreatePartitionsTopic, *, validate_only: bool) -> CreatePartitionsTopicResult:
+    _check(broker, topic)
     if not validate_only:
-        node.create_partitions(topic.name, topic.count)
+        broker.cluster.create_partitions(topic.name, topic.count)
     return _result(topic, ErrorCode.NONE, "")
 
 
@@ -52,8 +54,8 @@ def _result(topic: CreatePartitionsTopic, code: ErrorCode, reason: str) -> Creat
     return CreatePartitionsTopicResult(name=topic.name, error_code=code, error_message=reason or None)
 
 
-def _check(node: Node, wanted: CreatePartitionsTopic) -> None:
-    topic = node.storage.topics.get(wanted.name)
+def _check(broker: BrokerEndpoint, wanted: CreatePartitionsTopic) -> None:
+    topic = broker.cluster.storage.topics.get(wanted.name)
     if topic is None:
         raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "")
     if wanted.count == topic.partitions:
@@ -65,8 +67,8 @@ def _check(node: Node, wanted: CreatePartitionsTopic) -> None:
         )
     if wanted.assignments is not None:
         added = wanted.count - topic.partitions
-        if [a.broker_ids for a in wanted.assignments] != [(node.node_id,)] * added:
+        if [a.broker_ids for a in wanted.assignments] != [(broker.id,)] * added:
             raise RefusedError(
                 ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-                f"Each of the {added} new partition(s) must be assigned to broker {node.node_id} alone.",
+                f"Each of the {added} new partition(s) must be assigned to broker {broker.id} alone.",
             )

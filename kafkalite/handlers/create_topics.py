@@ -26,48 +26,48 @@ from kafkalite_wire.messages.create_topics import (
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 _DEFAULT: Final = -1
 
 
-def handle(node: Node, request: CreateTopicsRequest, context: RequestContext) -> CreateTopicsResponse:
+def handle(broker: BrokerEndpoint, request: CreateTopicsRequest, context: RequestContext) -> CreateTopicsResponse:
     """Create each topic that may be created."""
     del context
     results = one_by_one(
         request.topics,
-        wanted=partial(_wanted, node),
-        make=partial(_create, node, validate_only=request.validate_only),
+        wanted=partial(_wanted, broker),
+        make=partial(_create, broker, validate_only=request.validate_only),
         refused=_refused,
         called="partitions",
     )
     return CreateTopicsResponse(topics=results)
 
 
-def _wanted(node: Node, topic: CreatableTopic) -> int:
+def _wanted(broker: BrokerEndpoint, topic: CreatableTopic) -> int:
     if topic.assignments:
         return len(topic.assignments)
-    return _default_partitions(node, topic.name) if topic.num_partitions == _DEFAULT else max(0, topic.num_partitions)
+    return _default_partitions(broker, topic.name) if topic.num_partitions == _DEFAULT else max(0, topic.num_partitions)
 
 
-def _default_partitions(node: Node, name: str) -> int:
-    internal = internal_topic(name, node.config)
-    return node.config.num_partitions if internal is None else internal.partitions
+def _default_partitions(broker: BrokerEndpoint, name: str) -> int:
+    internal = internal_topic(name, broker.config)
+    return broker.config.num_partitions if internal is None else internal.partitions
 
 
 def _refused(topic: CreatableTopic, code: ErrorCode, reason: str) -> CreatableTopicResult:
     return CreatableTopicResult(name=topic.name, error_code=code, error_message=reason, configs=())
 
 
-def _create(node: Node, topic: CreatableTopic, *, validate_only: bool) -> CreatableTopicResult:
+def _create(broker: BrokerEndpoint, topic: CreatableTopic, *, validate_only: bool) -> CreatableTopicResult:
     if topic.name == METADATA_TOPIC:
         raise RefusedError(ErrorCode.INVALID_REQUEST, f"Creation of internal topic {topic.name} is prohibited.")
-    partitions = _partitions(node, topic)
+    partitions = _partitions(broker, topic)
     check_topic_name(topic.name)
-    if topic.name in node.storage.topics:
+    if topic.name in broker.cluster.storage.topics:
         raise RefusedError(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{topic.name}' already exists.")
-    twin = node.colliding_topic(topic.name)
+    twin = broker.cluster.colliding_topic(topic.name)
     if twin is not None:
         raise RefusedError(
             ErrorCode.INVALID_TOPIC_EXCEPTION, f"Topic '{topic.name}' collides with existing topic: {twin}"
@@ -76,12 +76,12 @@ def _create(node: Node, topic: CreatableTopic, *, validate_only: bool) -> Creata
     missing = [config.name for config in topic.configs if config.value is None]
     if missing:
         raise RefusedError(ErrorCode.INVALID_CONFIG, f"Null value not supported for topic configs: {','.join(missing)}")
-    configs |= missing_configs(topic.name, configs, node.config)
+    configs |= missing_configs(topic.name, configs, broker.config)
     topic_id = ZERO_UUID
     if validate_only:
-        node.storage.check_new_topic(topic.name, partitions, configs)
+        broker.cluster.storage.check_new_topic(topic.name, partitions, configs)
     else:
-        topic_id = node.create_topic(topic.name, partitions, configs).topic_id
+        topic_id = broker.cluster.create_topic(topic.name, partitions, configs).topic_id
     return CreatableTopicResult(
         name=topic.name,
         topic_id=topic_id,
@@ -89,11 +89,11 @@ def _create(node: Node, topic: CreatableTopic, *, validate_only: bool) -> Creata
         error_message=None,
         num_partitions=partitions,
         replication_factor=1,
-        configs=created_configs(node, configs),
+        configs=created_configs(broker, configs),
     )
 
 
-def _partitions(node: Node, topic: CreatableTopic) -> int:
+def _partitions(broker: BrokerEndpoint, topic: CreatableTopic) -> int:
     if topic.assignments:
         if topic.replication_factor != _DEFAULT or topic.num_partitions != _DEFAULT:
             raise RefusedError(
@@ -101,10 +101,10 @@ def _partitions(node: Node, topic: CreatableTopic) -> int:
                 "With manual assignments, the number of partitions and the replication factor must be -1.",
             )
         given = sorted((a.partition_index, a.broker_ids) for a in topic.assignments)
-        if given != [(index, (node.node_id,)) for index in range(len(given))]:
+        if given != [(index, (broker.id,)) for index in range(len(given))]:
             raise RefusedError(
                 ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-                f"Partitions must be numbered from 0 without gaps, each on broker {node.node_id} alone.",
+                f"Partitions must be numbered from 0 without gaps, each on broker {broker.id} alone.",
             )
         return len(given)
     if topic.replication_factor not in (_DEFAULT, 1):
@@ -113,7 +113,7 @@ def _partitions(node: Node, topic: CreatableTopic) -> int:
             f"Replication factor must be 1 (or -1 for the default): 1 broker, not {topic.replication_factor}.",
         )
     if topic.num_partitions == _DEFAULT:
-        return _default_partitions(node, topic.name)
+        return _default_partitions(broker, topic.name)
     if topic.num_partitions < 1:
         raise RefusedError(
             ErrorCode.INVALID_PARTITIONS,

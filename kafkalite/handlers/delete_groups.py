@@ -11,12 +11,12 @@ from kafkalite.handlers.group_client import client_of
 from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 
-def handle(node: Node, request: DeleteGroupsRequest, context: RequestContext) -> None:
+def handle(broker: BrokerEndpoint, request: DeleteGroupsRequest, context: RequestContext) -> None:
     """Delete groups that have no members, with their committed offsets."""
     reply = context.defer()
-    groups = node.groups
+    groups = broker.cluster.groups
     groups.perform(groups.coordinator.delete_groups(request, client_of(context), reply))

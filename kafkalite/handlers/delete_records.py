@@ -21,14 +21,16 @@ from kafkalite_wire.messages.delete_records import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 _HIGH_WATERMARK: Final = -1
 _NO_OFFSET: Final = -1
 
 
-def handle(node: Node, request: DeleteRecordsRequest, context: RequestContext) -> Steps[DeleteRecordsResponse]:
+def handle(
+    broker: BrokerEndpoint, request: DeleteRecordsRequest, context: RequestContext
+) -> Steps[DeleteRecordsResponse]:
     """Truncate the start of each partition on its own; the last offset of one that is named twice counts."""
     del context
     wanted: dict[str, dict[int, int]] = {}
@@ -42,21 +44,21 @@ def handle(node: Node, request: DeleteRecordsRequest, context: RequestContext) -
         for index, offset in offsets.items():
             if meter.add(WORK_OF_OPENING_A_LOG):
                 yield
-            results.append(_partition(node, name, index, offset))
+            results.append(_partition(broker, name, index, offset))
         if results:
             topics.append(DeleteRecordsTopicResult(name=name, partitions=tuple(results)))
     return DeleteRecordsResponse(topics=tuple(topics))
 
 
-def _partition(node: Node, name: str, index: int, offset: int) -> DeleteRecordsPartitionResult:
+def _partition(broker: BrokerEndpoint, name: str, index: int, offset: int) -> DeleteRecordsPartitionResult:
     error_code: int = ErrorCode.NONE
     low_watermark = _NO_OFFSET
     try:
-        log = node.storage.log(name, index)
-        if node.storage.topics[name].is_internal:
+        log = broker.cluster.storage.log(name, index)
+        if broker.cluster.storage.topics[name].is_internal:
             error_code = ErrorCode.INVALID_TOPIC_EXCEPTION
         else:
-            low_watermark = node.delete_records(
+            low_watermark = broker.cluster.delete_records(
                 name, index, log.high_watermark if offset == _HIGH_WATERMARK else offset
             )
     except StorageError as error:

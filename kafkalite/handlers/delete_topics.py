@@ -14,14 +14,14 @@ from kafkalite_wire.messages.delete_topics import (
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 _BY_NAME_OR_ID: Final = 6
 _DISABLED_KNOWN_SINCE: Final = 3
 
 
-def handle(node: Node, request: DeleteTopicsRequest, context: RequestContext) -> DeleteTopicsResponse:
+def handle(broker: BrokerEndpoint, request: DeleteTopicsRequest, context: RequestContext) -> DeleteTopicsResponse:
     """Delete each topic that exists; its committed offsets go with it."""
     if context.api_version >= _BY_NAME_OR_ID:
         wanted = [(topic.name, topic.topic_id) for topic in request.topics]
@@ -29,20 +29,20 @@ def handle(node: Node, request: DeleteTopicsRequest, context: RequestContext) ->
         wanted = [(name, ZERO_UUID) for name in request.topic_names]
     meant: dict[object, list[tuple[str | None, bytes]]] = {}
     for name, topic_id in wanted:
-        meant.setdefault(_topic_of(node, name, topic_id), []).append((name, topic_id))
+        meant.setdefault(_topic_of(broker, name, topic_id), []).append((name, topic_id))
     return DeleteTopicsResponse(
         responses=tuple(
-            _delete(node, *ways[0], context.api_version) if len(ways) == 1 else _refused_twice(ways)
+            _delete(broker, *ways[0], context.api_version) if len(ways) == 1 else _refused_twice(ways)
             for ways in meant.values()
         )
     )
 
 
-def _topic_of(node: Node, name: str | None, topic_id: bytes) -> object:
+def _topic_of(broker: BrokerEndpoint, name: str | None, topic_id: bytes) -> object:
     """Tell which topic is meant, so that one that is meant twice is not deleted at all."""
     if name is not None and topic_id != ZERO_UUID:
         return name, topic_id
-    known = node.storage.topics_by_id.get(topic_id) if name is None else None
+    known = broker.cluster.storage.topics_by_id.get(topic_id) if name is None else None
     return known.name if known is not None else topic_id if name is None else name
 
 
@@ -55,22 +55,26 @@ def _refused(name: str | None, topic_id: bytes, code: ErrorCode, reason: str | N
     return DeletableTopicResult(name=name, topic_id=topic_id, error_code=code, error_message=reason)
 
 
-def _delete(node: Node, name: str | None, topic_id: bytes, version: int) -> DeletableTopicResult:
+def _delete(broker: BrokerEndpoint, name: str | None, topic_id: bytes, version: int) -> DeletableTopicResult:
     def refused(code: ErrorCode, reason: str | None = None) -> DeletableTopicResult:
         return _refused(name, topic_id, code, reason)
 
-    if not node.config.delete_topic_enable:
+    if not broker.config.delete_topic_enable:
         disabled = version >= _DISABLED_KNOWN_SINCE
         return refused(ErrorCode.TOPIC_DELETION_DISABLED if disabled else ErrorCode.INVALID_REQUEST)
     if name is not None and topic_id != ZERO_UUID:
         return refused(ErrorCode.INVALID_REQUEST, "You may not specify both topic name and topic id.")
     if name is None and topic_id == ZERO_UUID:
         return refused(ErrorCode.INVALID_REQUEST, "Neither topic name nor id was specified.")
-    topic = node.storage.topics.get(name) if name is not None else node.storage.topics_by_id.get(topic_id)
+    topic = (
+        broker.cluster.storage.topics.get(name)
+        if name is not None
+        else broker.cluster.storage.topics_by_id.get(topic_id)
+    )
     if topic is None:
         return refused(ErrorCode.UNKNOWN_TOPIC_ID if name is None else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     try:
-        node.delete_topic(topic.name)
+        broker.cluster.delete_topic(topic.name)
     except StorageError as error:
         return refused(ErrorCode(error.code), str(error))
     return DeletableTopicResult(name=topic.name, topic_id=topic.topic_id, error_code=ErrorCode.NONE)

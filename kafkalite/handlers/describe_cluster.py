@@ -1,4 +1,4 @@
-"""DescribeCluster, versions 0-2: the one broker of this cluster (KIP-700, KIP-919)."""
+"""DescribeCluster, versions 0-2: the brokers of this cluster (KIP-700, KIP-919)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from kafkalite_wire.messages.describe_cluster import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 _BROKERS: Final = 1
 _CONTROLLERS: Final = 2
 
 
-def handle(node: Node, request: DescribeClusterRequest, context: RequestContext) -> DescribeClusterResponse:
-    """Describe brokers; there is no controller endpoint to describe."""
+def handle(broker: BrokerEndpoint, request: DescribeClusterRequest, context: RequestContext) -> DescribeClusterResponse:
+    """Return the brokers that are up; there are no controller endpoints."""
     if request.endpoint_type == _CONTROLLERS:
         return _refused(
             ErrorCode.MISMATCHED_ENDPOINT_TYPE,
@@ -29,11 +29,15 @@ def handle(node: Node, request: DescribeClusterRequest, context: RequestContext)
         )
     if request.endpoint_type != _BROKERS:
         return _refused(ErrorCode.UNSUPPORTED_ENDPOINT_TYPE, f"Unsupported endpoint type {request.endpoint_type}")
-    host, port = node.advertised(context.client_host, context.info.local)
+    cluster = broker.cluster
+    addresses = cluster.addresses(context.client_host, context.info.local)
     return DescribeClusterResponse(
-        cluster_id=node.storage.cluster_id,
-        controller_id=node.node_id,
-        brokers=(DescribeClusterBroker(broker_id=node.node_id, host=host, port=port, is_fenced=False),),
+        cluster_id=cluster.storage.cluster_id,
+        controller_id=cluster.controller_id,
+        brokers=tuple(
+            DescribeClusterBroker(broker_id=node_id, host=host, port=port, is_fenced=False)
+            for node_id, (host, port) in addresses.items()
+        ),
         cluster_authorized_operations=(
             CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
         ),

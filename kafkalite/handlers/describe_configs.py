@@ -27,7 +27,7 @@ from kafkalite_wire.messages.describe_configs import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 
@@ -43,18 +43,20 @@ class ResourceType(IntEnum):
     GROUP = 32
 
 
-def handle(node: Node, request: DescribeConfigsRequest, context: RequestContext) -> DescribeConfigsResponse:
+def handle(broker: BrokerEndpoint, request: DescribeConfigsRequest, context: RequestContext) -> DescribeConfigsResponse:
     """Describe each resource, or say why not."""
     del context
-    return DescribeConfigsResponse(results=tuple(_result(node, resource, request) for resource in request.resources))
+    return DescribeConfigsResponse(results=tuple(_result(broker, resource, request) for resource in request.resources))
 
 
-def _result(node: Node, resource: DescribeConfigsResource, request: DescribeConfigsRequest) -> DescribeConfigsResult:
+def _result(
+    broker: BrokerEndpoint, resource: DescribeConfigsResource, request: DescribeConfigsRequest
+) -> DescribeConfigsResult:
     code, reason = ErrorCode.NONE, ""
     configs: tuple[DescribeConfigsResourceResult, ...] = ()
     try:
         wanted = resource.configuration_keys
-        configs = tuple(config for config in _configs(node, resource, request) if not wanted or config.name in wanted)
+        configs = tuple(config for config in _configs(broker, resource, request) if not wanted or config.name in wanted)
     except (RefusedError, StorageError) as refusal:
         code, reason = ErrorCode(refusal.code), str(refusal)
     return DescribeConfigsResult(
@@ -67,14 +69,14 @@ def _result(node: Node, resource: DescribeConfigsResource, request: DescribeConf
 
 
 def _configs(
-    node: Node, resource: DescribeConfigsResource, request: DescribeConfigsRequest
+    broker: BrokerEndpoint, resource: DescribeConfigsResource, request: DescribeConfigsRequest
 ) -> Iterable[DescribeConfigsResourceResult]:
     name = resource.resource_name
     match resource.resource_type:
         case ResourceType.TOPIC:
-            descriptions = _topic(node, name)
+            descriptions = _topic(broker, name)
         case ResourceType.BROKER:
-            descriptions = _broker(node, name)
+            descriptions = _broker(broker, name)
         case ResourceType.CLIENT_METRICS:
             if not name:
                 raise RefusedError(ErrorCode.INVALID_REQUEST, "The name of a client metrics subscription is empty.")
@@ -82,27 +84,27 @@ def _configs(
         case ResourceType.GROUP:
             if not name:
                 raise RefusedError(ErrorCode.INVALID_REQUEST, "The group id is empty.")
-            descriptions = describe_group(broker_values(node))
+            descriptions = describe_group(broker_values(broker))
         case other:
             raise RefusedError(ErrorCode.INVALID_REQUEST, f"Unsupported resource type {other}")
     return (_row(entry, request) for entry in descriptions)
 
 
-def _topic(node: Node, name: str) -> Iterable[ConfigDescription]:
+def _topic(broker: BrokerEndpoint, name: str) -> Iterable[ConfigDescription]:
     check_topic_name(name)
-    topic = node.storage.topics.get(name)
+    topic = broker.cluster.storage.topics.get(name)
     if topic is None:
         raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.")
-    return describe_topic(node, topic.configs)
+    return describe_topic(broker, topic.configs)
 
 
-def _broker(node: Node, name: str) -> Iterable[ConfigDescription]:
-    if name not in ("", str(node.node_id)):
+def _broker(broker: BrokerEndpoint, name: str) -> Iterable[ConfigDescription]:
+    if name not in ("", str(broker.id)):
         raise RefusedError(
             ErrorCode.INVALID_REQUEST,
-            f"Unexpected broker id, expected {node.node_id} or empty string, but received {name}",
+            f"Unexpected broker id, expected {broker.id} or empty string, but received {name}",
         )
-    values = broker_values(node)
+    values = broker_values(broker)
     return describe(values) if name else describe_dynamic_defaults(values)
 
 

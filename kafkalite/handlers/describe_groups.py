@@ -13,14 +13,14 @@ from kafkalite.handlers.group_client import client_of
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest, DescribeGroupsResponse
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 
-def handle(node: Node, request: DescribeGroupsRequest, context: RequestContext) -> None:
+def handle(broker: BrokerEndpoint, request: DescribeGroupsRequest, context: RequestContext) -> None:
     """Describe classic groups: their state, members and assignments."""
     reply = context.defer()
-    groups = node.groups
+    groups = broker.cluster.groups
     answer = reply
     if request.include_authorized_operations:
         answer = reply.redirected(lambda response: reply.send(_with_operations(response)))

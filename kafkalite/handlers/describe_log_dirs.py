@@ -20,17 +20,17 @@ from kafkalite_wire.messages.describe_log_dirs import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 
-def handle(node: Node, request: DescribeLogDirsRequest, context: RequestContext) -> DescribeLogDirsResponse:
+def handle(broker: BrokerEndpoint, request: DescribeLogDirsRequest, context: RequestContext) -> DescribeLogDirsResponse:
     """Measure the partitions that were asked for and exist."""
     del context
-    path = Path(node.storage.path).absolute()
+    path = Path(broker.cluster.storage.path).absolute()
     try:
         volume = shutil.disk_usage(path)
-        topics = tuple(_topic(node, name, indexes) for name, indexes in _wanted(node, request).items())
+        topics = tuple(_topic(broker, name, indexes) for name, indexes in _wanted(broker, request).items())
     except (OSError, StorageError):
         result = DescribeLogDirsResult(error_code=ErrorCode.KAFKA_STORAGE_ERROR, log_dir=str(path), topics=())
     else:
@@ -40,9 +40,9 @@ def handle(node: Node, request: DescribeLogDirsRequest, context: RequestContext)
     return DescribeLogDirsResponse(results=(result,))
 
 
-def _wanted(node: Node, request: DescribeLogDirsRequest) -> dict[str, list[int]]:
+def _wanted(broker: BrokerEndpoint, request: DescribeLogDirsRequest) -> dict[str, list[int]]:
     """Give the partitions to measure by topic, each once; topics without any are left out."""
-    existing = node.storage.topics
+    existing = broker.cluster.storage.topics
     if request.topics is None:
         return {topic.name: list(range(topic.partitions)) for topic in existing.values()}
     wanted: dict[str, dict[int, None]] = {}
@@ -54,13 +54,13 @@ def _wanted(node: Node, request: DescribeLogDirsRequest) -> dict[str, list[int]]
     return {name: list(indexes) for name, indexes in wanted.items()}
 
 
-def _topic(node: Node, name: str, indexes: list[int]) -> DescribeLogDirsTopic:
+def _topic(broker: BrokerEndpoint, name: str, indexes: list[int]) -> DescribeLogDirsTopic:
     return DescribeLogDirsTopic(
         name=name,
         partitions=tuple(
             DescribeLogDirsPartition(
                 partition_index=index,
-                partition_size=node.storage.partition_size(name, index),
+                partition_size=broker.cluster.storage.partition_size(name, index),
                 offset_lag=0,  # the end of the log is its high watermark: there is one replica
                 is_future_key=False,
             )

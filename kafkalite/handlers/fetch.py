@@ -24,7 +24,7 @@ from kafkalite_wire.messages.fetch import (
 from kafkalite_wire.schema import NO_PAYLOAD, ZERO_UUID
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite.requests.steps import Steps
@@ -34,16 +34,16 @@ _READ_UNCOMMITTED: Final = 0
 _READ_COMMITTED: Final = 1
 
 
-def handle(node: Node, request: FetchRequest, context: RequestContext) -> Steps[FetchResponse | None]:
+def handle(broker: BrokerEndpoint, request: FetchRequest, context: RequestContext) -> Steps[FetchResponse | None]:
     """Respond at once if there is enough to read, otherwise when there is, or when the time is up."""
     by_id = context.api_version >= _BY_TOPIC_ID
-    plan = node.fetch_sessions.plan(
+    plan = broker.fetch_sessions.plan(
         request.session_id,
         request.session_epoch,
-        _wanted(node, request, by_id),
+        _wanted(broker, request, by_id),
         _forgotten(request, by_id),
         uses_ids=by_id,
-        now=node.timers.now(),
+        now=broker.cluster.timers.now(),
     )
     if plan.error_code:
         return FetchResponse(throttle_time_ms=0, error_code=plan.error_code, responses=())
@@ -51,25 +51,25 @@ def handle(node: Node, request: FetchRequest, context: RequestContext) -> Steps[
         return _unknown_isolation_level(request, by_id)
     for wanted in plan.partitions:
         if wanted.name is None:
-            wanted.name = node.topic_name(wanted.topic)
+            wanted.name = broker.cluster.topic_name(wanted.topic)
     reader = FetchReader(
-        node.storage,
+        broker.cluster.storage,
         plan.partitions,
         min_bytes=request.min_bytes,
-        max_bytes=min(request.max_bytes, node.config.fetch_max_bytes),
+        max_bytes=min(request.max_bytes, broker.config.fetch_max_bytes),
         read_committed=request.isolation_level == _READ_COMMITTED,
     )
     yield from reader.read()
     if request.max_wait_ms > 0 and plan.partitions and not reader.is_satisfied:
         watched = reader.watch()
         if watched is not None:
-            _wait(node, request, plan, reader, watched, context.defer())
+            _wait(broker, request, plan, reader, watched, context.defer())
             return None
     return _response(plan, reader.reads)
 
 
 def _wait(
-    node: Node,
+    broker: BrokerEndpoint,
     request: FetchRequest,
     plan: FetchPlan,
     reader: FetchReader,
@@ -86,15 +86,17 @@ def _wait(
         respond()
 
     def time_out() -> None:
-        node.delayed_fetches.remove(delayed)
+        broker.cluster.delayed_fetches.remove(delayed)
         respond()
 
     def disconnected() -> None:
         timer.cancel()
-        node.delayed_fetches.remove(delayed)
+        broker.cluster.delayed_fetches.remove(delayed)
 
-    delayed = node.delayed_fetches.add(watched, complete, is_complete=reader.is_complete, fail=response.fail)
-    timer = node.timers.call_at(node.timers.now() + request.max_wait_ms / 1000, time_out, response.fail)
+    delayed = broker.cluster.delayed_fetches.add(watched, complete, is_complete=reader.is_complete, fail=response.fail)
+    timer = broker.cluster.timers.call_at(
+        broker.cluster.timers.now() + request.max_wait_ms / 1000, time_out, response.fail
+    )
     response.on_disconnect(disconnected)
 
 
@@ -167,12 +169,12 @@ def _partition_data(wanted: FetchPartition, read: PartitionRead) -> PartitionDat
     return data
 
 
-def _wanted(node: Node, request: FetchRequest, by_id: bool) -> tuple[FetchPartition, ...]:
+def _wanted(broker: BrokerEndpoint, request: FetchRequest, by_id: bool) -> tuple[FetchPartition, ...]:
     # The last row of a partition that is named twice counts, as in Kafka.
     wanted: dict[tuple[TopicKey, int], FetchPartition] = {}
     for topic in request.topics:
         key = topic.topic_id if by_id else topic.topic
-        name = node.topic_name(key)
+        name = broker.cluster.topic_name(key)
         for partition in topic.partitions:
             wanted[key, partition.partition] = FetchPartition(
                 topic=key,

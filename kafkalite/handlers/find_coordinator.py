@@ -18,7 +18,7 @@ from kafkalite_wire.messages.find_coordinator import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 _BATCHED: Final = 4
@@ -31,10 +31,10 @@ _INVALID_REQUEST: Final = (
 """Kafka's text for INVALID_REQUEST, which clients show."""
 
 
-def handle(node: Node, request: FindCoordinatorRequest, context: RequestContext) -> FindCoordinatorResponse:
+def handle(broker: BrokerEndpoint, request: FindCoordinatorRequest, context: RequestContext) -> FindCoordinatorResponse:
     """Return this broker as the coordinator of each key, or an error."""
     keys = request.coordinator_keys if context.api_version >= _BATCHED else (request.key,)
-    coordinators = tuple(_coordinator(node, key, request.key_type, context) for key in keys)
+    coordinators = tuple(_coordinator(broker, key, request.key_type, context) for key in keys)
     if context.api_version >= _BATCHED:
         return FindCoordinatorResponse(coordinators=coordinators)
     found = coordinators[0]
@@ -47,16 +47,16 @@ def handle(node: Node, request: FindCoordinatorRequest, context: RequestContext)
     )
 
 
-def _coordinator(node: Node, key: str, key_type: int, context: RequestContext) -> Coordinator:
+def _coordinator(broker: BrokerEndpoint, key: str, key_type: int, context: RequestContext) -> Coordinator:
     if key_type not in (_GROUP, _TRANSACTION):
         return _none(key, ErrorCode.INVALID_REQUEST, _INVALID_REQUEST)
     try:
         if key_type == _GROUP:
-            node.groups.prepare()
+            broker.cluster.groups.prepare()
     except StorageError as error:
         return _none(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error))
-    host, port = node.advertised(context.client_host, context.info.local)
-    return Coordinator(key=key, node_id=node.node_id, host=host, port=port, error_code=ErrorCode.NONE, error_message="")
+    host, port = broker.advertised(context.client_host, context.info.local)
+    return Coordinator(key=key, node_id=broker.id, host=host, port=port, error_code=ErrorCode.NONE, error_message="")
 
 
 def _none(key: str, error_code: int, reason: str) -> Coordinator:

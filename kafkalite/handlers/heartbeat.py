@@ -12,11 +12,11 @@ from kafkalite.handlers.group_client import client_of
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 
-def handle(node: Node, request: HeartbeatRequest, context: RequestContext) -> None:
+def handle(broker: BrokerEndpoint, request: HeartbeatRequest, context: RequestContext) -> None:
     """Say that a member lives, and learn whether it must rejoin."""
     reply = context.defer()
-    node.groups.heartbeat(request, client_of(context), reply)
+    broker.cluster.groups.heartbeat(request, client_of(context), reply)

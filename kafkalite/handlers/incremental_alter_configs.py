@@ -17,12 +17,12 @@ from kafkalite_wire.messages.incremental_alter_configs import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 
 def handle(
-    node: Node, request: IncrementalAlterConfigsRequest, context: RequestContext
+    broker: BrokerEndpoint, request: IncrementalAlterConfigsRequest, context: RequestContext
 ) -> IncrementalAlterConfigsResponse:
     """Change each resource that may be changed so."""
     del context
@@ -45,6 +45,6 @@ def handle(
                 resource_type=outcome.alteration.resource_type,
                 resource_name=outcome.alteration.resource_name,
             )
-            for outcome in alter(node, alterations, validate_only=request.validate_only)
+            for outcome in alter(broker, alterations, validate_only=request.validate_only)
         )
     )

@@ -13,14 +13,14 @@ from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest, InitProducerIdResponse
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 _NO_ID: Final = -1
 _NO_EPOCH: Final = -1
 
 
-def handle(node: Node, request: InitProducerIdRequest, context: RequestContext) -> InitProducerIdResponse:
+def handle(broker: BrokerEndpoint, request: InitProducerIdRequest, context: RequestContext) -> InitProducerIdResponse:
     """Give out an id that no producer of this data directory has had."""
     del context
     if request.transactional_id is not None:
@@ -29,7 +29,7 @@ def handle(node: Node, request: InitProducerIdRequest, context: RequestContext) 
     if (request.producer_id == _NO_ID) != (request.producer_epoch == _NO_EPOCH):
         return InitProducerIdResponse(error_code=ErrorCode.INVALID_REQUEST, producer_epoch=_NO_EPOCH)
     try:
-        producer_id = node.new_producer_id()
+        producer_id = broker.cluster.new_producer_id()
     except StorageError:
         return InitProducerIdResponse(error_code=ErrorCode.COORDINATOR_NOT_AVAILABLE, producer_epoch=_NO_EPOCH)
     return InitProducerIdResponse(producer_id=producer_id, producer_epoch=0)

@@ -11,12 +11,12 @@ from kafkalite.handlers.group_client import client_of
 from kafkalite_wire.messages.leave_group import LeaveGroupRequest
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 
-def handle(node: Node, request: LeaveGroupRequest, context: RequestContext) -> None:
+def handle(broker: BrokerEndpoint, request: LeaveGroupRequest, context: RequestContext) -> None:
     """Leave a group at once; from version 3 on for several members, also by their instance ids."""
     reply = context.defer()
-    groups = node.groups
-    groups.perform(groups.coordinator.leave_group(request, client_of(context), reply, now=node.now()))
+    groups = broker.cluster.groups
+    groups.perform(groups.coordinator.leave_group(request, client_of(context), reply, now=broker.cluster.now()))

@@ -11,12 +11,12 @@ from kafkalite.handlers.group_client import client_of
 from kafkalite_wire.messages.list_groups import ListGroupsRequest
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 
-def handle(node: Node, request: ListGroupsRequest, context: RequestContext) -> None:
+def handle(broker: BrokerEndpoint, request: ListGroupsRequest, context: RequestContext) -> None:
     """List the groups, filtered by state from version 4 on and by type from 5 on."""
     reply = context.defer()
-    groups = node.groups
+    groups = broker.cluster.groups
     groups.perform(groups.coordinator.list_groups(request, client_of(context), reply))

@@ -23,7 +23,7 @@ from kafkalite_wire.messages.list_offsets import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
     from kafkalite_storage.log.log import PartitionLog
 
@@ -41,10 +41,10 @@ _SINCE: Final = {_MAX_TIMESTAMP: 7, _EARLIEST_LOCAL: 8, _LATEST_TIERED: 9, _EARL
 _NONE_FOUND: Final = (-1, -1, -1)
 
 
-def handle(node: Node, request: ListOffsetsRequest, context: RequestContext) -> Steps[ListOffsetsResponse]:
+def handle(broker: BrokerEndpoint, request: ListOffsetsRequest, context: RequestContext) -> Steps[ListOffsetsResponse]:
     """Look up each partition on its own; one that is named twice is refused, as in Kafka."""
     meter = WorkMeter()
-    open_logs = node.storage.open_logs
+    open_logs = broker.cluster.storage.open_logs
     topics: dict[str, list[ListOffsetsPartitionResponse]] = {topic.name: [] for topic in request.topics}
     for (name, index), (partition, times) in _counted(request).items():
         if meter.add(1 if (name, index) in open_logs else WORK_OF_OPENING_A_LOG):
@@ -52,7 +52,7 @@ def handle(node: Node, request: ListOffsetsRequest, context: RequestContext) -> 
         topics[name].append(
             _refused(partition, ErrorCode.INVALID_REQUEST)
             if times > 1
-            else _partition(node, name, partition, context.api_version, request.isolation_level)
+            else _partition(broker, name, partition, context.api_version, request.isolation_level)
         )
     return ListOffsetsResponse(
         topics=tuple(
@@ -72,13 +72,15 @@ def _counted(request: ListOffsetsRequest) -> dict[tuple[str, int], tuple[ListOff
 
 
 def _partition(
-    node: Node, name: str, wanted: ListOffsetsPartition, version: int, isolation_level: int
+    broker: BrokerEndpoint, name: str, wanted: ListOffsetsPartition, version: int, isolation_level: int
 ) -> ListOffsetsPartitionResponse:
     if wanted.timestamp < _EARLIEST_PENDING_UPLOAD or version < _SINCE.get(wanted.timestamp, 0):
         return _refused(wanted, ErrorCode.UNSUPPORTED_VERSION)
     try:
-        log = node.storage.log(name, wanted.partition_index)
-        refusal = leader_epoch_error(node.storage.topics[name], wanted.partition_index, wanted.current_leader_epoch)
+        log = broker.cluster.storage.log(name, wanted.partition_index)
+        refusal = leader_epoch_error(
+            broker.cluster.storage.topics[name], wanted.partition_index, wanted.current_leader_epoch
+        )
         if refusal:
             return _refused(wanted, refusal)
         timestamp, offset, leader_epoch = _find(log, wanted.timestamp, isolation_level)

@@ -3,11 +3,12 @@
 A topic that is asked for by name and does not exist is created when both the request and ``auto.create.topics.enable``
 allow it: as in Kafka the answer is UNKNOWN_TOPIC_OR_PARTITION, and the topic is created right after it. With
 ``kafkalite.auto.create.topics.immediately`` it is created first, and the same answer describes it. Leaders and leader
-epochs are those of the catalogue; a leader that is not this broker is not available.
+epochs are those of the catalogue; one that is not up is not available.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers.authorized_operations import CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS
@@ -24,7 +25,7 @@ from kafkalite_wire.messages.metadata import (
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
     from kafkalite_storage.metadata.topics import Partition, Topic
 
@@ -32,25 +33,28 @@ _EMPTY_MEANS_ALL: Final = 0
 _NO_LEADER: Final = -1
 
 
-def handle(node: Node, request: MetadataRequest, context: RequestContext) -> MetadataResponse:
+def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestContext) -> MetadataResponse:
     """Describe this broker and the topics that were asked for."""
     operations = TOPIC_OPERATIONS if request.include_topic_authorized_operations else NOT_ASKED
     everything = request.topics is None or (context.api_version == _EMPTY_MEANS_ALL and not request.topics)
     if everything:
-        topics = [_described(node, topic, operations) for topic in node.storage.topics.values()]
+        topics = [_described(broker, topic, operations) for topic in broker.cluster.storage.topics.values()]
     else:
         wanted = dict.fromkeys((topic.name, topic.topic_id) for topic in request.topics or ())
         topics = [
-            _asked_by_name(node, name, request, operations)
+            _asked_by_name(broker, name, request, operations)
             if name is not None and topic_id == ZERO_UUID
-            else _asked_by_id(node, topic_id, operations)
+            else _asked_by_id(broker, topic_id, operations)
             for name, topic_id in wanted
         ]
-    host, port = node.advertised(context.client_host, context.info.local)
+    cluster = broker.cluster
+    addresses = cluster.addresses(context.client_host, context.info.local)
     return MetadataResponse(
-        brokers=(MetadataResponseBroker(node_id=node.node_id, host=host, port=port),),
-        cluster_id=node.storage.cluster_id,
-        controller_id=node.node_id,
+        brokers=tuple(
+            MetadataResponseBroker(node_id=node_id, host=host, port=port) for node_id, (host, port) in addresses.items()
+        ),
+        cluster_id=cluster.storage.cluster_id,
+        controller_id=cluster.controller_id,
         topics=tuple(topics),
         cluster_authorized_operations=(
             CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
@@ -58,31 +62,33 @@ def handle(node: Node, request: MetadataRequest, context: RequestContext) -> Met
     )
 
 
-def _asked_by_name(node: Node, name: str, request: MetadataRequest, operations: int) -> MetadataResponseTopic:
-    topic = node.storage.topics.get(name)
+def _asked_by_name(
+    broker: BrokerEndpoint, name: str, request: MetadataRequest, operations: int
+) -> MetadataResponseTopic:
+    topic = broker.cluster.storage.topics.get(name)
     if topic is None:
         try:
             check_topic_name(name)
-            may_create = request.allow_auto_topic_creation and node.config.auto_create_topics_enable
+            may_create = request.allow_auto_topic_creation and broker.config.auto_create_topics_enable
             if may_create and name != METADATA_TOPIC:
-                if not node.config.auto_create_topics_immediately:
-                    node.auto_create_topic_later(name)
+                if not broker.config.auto_create_topics_immediately:
+                    broker.cluster.auto_create_topic_later(name)
                 else:
-                    topic = node.auto_create_topic(name)
+                    topic = broker.cluster.auto_create_topic(name)
         except StorageError as error:
             return _missing(name, ZERO_UUID, error.code)
     return (
         _missing(name, ZERO_UUID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         if topic is None
-        else _described(node, topic, operations)
+        else _described(broker, topic, operations)
     )
 
 
-def _asked_by_id(node: Node, topic_id: bytes, operations: int) -> MetadataResponseTopic:
-    topic = node.storage.topics_by_id.get(topic_id)
+def _asked_by_id(broker: BrokerEndpoint, topic_id: bytes, operations: int) -> MetadataResponseTopic:
+    topic = broker.cluster.storage.topics_by_id.get(topic_id)
     if topic is None:
         return _missing(None, topic_id, ErrorCode.UNKNOWN_TOPIC_ID)
-    return _described(node, topic, operations)
+    return _described(broker, topic, operations)
 
 
 def _missing(name: str | None, topic_id: bytes, error_code: int) -> MetadataResponseTopic:
@@ -91,26 +97,26 @@ def _missing(name: str | None, topic_id: bytes, error_code: int) -> MetadataResp
     )
 
 
-def _described(node: Node, topic: Topic, operations: int) -> MetadataResponseTopic:
+def _described(broker: BrokerEndpoint, topic: Topic, operations: int) -> MetadataResponseTopic:
     return MetadataResponseTopic(
         name=topic.name,
         topic_id=topic.topic_id,
         is_internal=topic.is_internal,
         partitions=tuple(
-            _partition(node.node_id, index, partition) for index, partition in enumerate(topic.assignment)
+            _partition(broker.cluster.endpoints, index, partition) for index, partition in enumerate(topic.assignment)
         ),
         topic_authorized_operations=operations,
     )
 
 
-def _partition(broker: int, index: int, partition: Partition) -> MetadataResponsePartition:
-    is_online = partition.leader == broker
+def _partition(online: Container[int], index: int, partition: Partition) -> MetadataResponsePartition:
+    is_online = partition.leader in online
     return MetadataResponsePartition(
         error_code=ErrorCode.NONE if is_online else ErrorCode.LEADER_NOT_AVAILABLE,
         partition_index=index,
         leader_id=partition.leader if is_online else _NO_LEADER,
         leader_epoch=partition.leader_epoch,
         replica_nodes=partition.replicas,
-        isr_nodes=tuple(replica for replica in partition.replicas if replica == broker),
-        offline_replicas=tuple(replica for replica in partition.replicas if replica != broker),
+        isr_nodes=tuple(replica for replica in partition.replicas if replica in online),
+        offline_replicas=tuple(replica for replica in partition.replicas if replica not in online),
     )

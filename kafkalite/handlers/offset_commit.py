@@ -21,20 +21,22 @@ from kafkalite_wire.messages.offset_commit import (
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 _BY_TOPIC_ID: Final = 10
 
 
-def handle(node: Node, request: OffsetCommitRequest, context: RequestContext) -> OffsetCommitResponse | None:
+def handle(
+    broker: BrokerEndpoint, request: OffsetCommitRequest, context: RequestContext
+) -> OffsetCommitResponse | None:
     """Hand the topics that exist to the group, and answer for the others here."""
     by_id = context.api_version >= _BY_TOPIC_ID
     known: list[OffsetCommitRequestTopic] = []
     refused: list[OffsetCommitResponseTopic] = []
     for topic in request.topics:
-        name = node.topic_name(topic.topic_id) if by_id else topic.name
-        exists = node.storage.topics.get(name) if name is not None else None
+        name = broker.cluster.topic_name(topic.topic_id) if by_id else topic.name
+        exists = broker.cluster.storage.topics.get(name) if name is not None else None
         if exists is None:
             code = ErrorCode.UNKNOWN_TOPIC_ID if by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
             refused.append(_refused(topic, [p.partition_index for p in topic.partitions], code))
@@ -50,11 +52,13 @@ def handle(node: Node, request: OffsetCommitRequest, context: RequestContext) ->
     if not known:
         return _merged(refused, OffsetCommitResponse(topics=()))
     accepted = replace(request, topics=tuple(known))
-    groups = node.groups
+    cluster, groups = broker.cluster, broker.cluster.groups
     reply = context.defer()
     answer = reply.redirected(lambda response: reply.send(_merged(refused, response))) if refused else reply
     groups.perform(
-        groups.coordinator.offset_commit(accepted, client_of(context), answer, now=node.now(), wall_ms=node.wall_ms())
+        groups.coordinator.offset_commit(
+            accepted, client_of(context), answer, now=cluster.now(), wall_ms=cluster.wall_ms()
+        )
     )
     return None
 

@@ -19,24 +19,24 @@ from kafkalite_wire.messages.offset_delete import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 
-def handle(node: Node, request: OffsetDeleteRequest, context: RequestContext) -> None:
+def handle(broker: BrokerEndpoint, request: OffsetDeleteRequest, context: RequestContext) -> None:
     """Hand the partitions that exist to the group, and answer for the others here."""
     reply = context.defer()
     known: list[OffsetDeleteRequestTopic] = []
     unknown: list[OffsetDeleteResponseTopic] = []
     for topic in request.topics:
-        exists = node.storage.topics.get(topic.name)
+        exists = broker.cluster.storage.topics.get(topic.name)
         count = 0 if exists is None else exists.partitions
         within = tuple(partition for partition in topic.partitions if 0 <= partition.partition_index < count)
         if within:
             known.append(replace(topic, partitions=within))
         if len(within) < len(topic.partitions):
             unknown.append(_unknown(topic, count))
-    groups = node.groups
+    groups = broker.cluster.groups
     accepted = replace(request, topics=tuple(known))
     answer = reply.redirected(lambda response: reply.send(_merged(unknown, response))) if unknown else reply
     groups.perform(groups.coordinator.offset_delete(accepted, client_of(context), answer))

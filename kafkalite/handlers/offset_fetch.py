@@ -22,7 +22,7 @@ from kafkalite_wire.messages.offset_fetch import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.response_handle import ResponseHandle
 
@@ -30,37 +30,40 @@ _BY_TOPIC_ID: Final = 10
 _NO_OFFSET: Final = -1
 
 
-def handle(node: Node, request: OffsetFetchRequest, context: RequestContext) -> None:
+def handle(broker: BrokerEndpoint, request: OffsetFetchRequest, context: RequestContext) -> None:
     """Ask the groups by name, and translate ids on the way in and out."""
     reply = context.defer()
     if context.api_version < _BY_TOPIC_ID:
-        _fetch(node, request, context, reply)
+        _fetch(broker, request, context, reply)
         return
     unknown: dict[str, list[OffsetFetchRequestTopics]] = {}
-    groups = tuple(_named(node, group, unknown.setdefault(group.group_id, [])) for group in request.groups)
+    groups = tuple(_named(broker, group, unknown.setdefault(group.group_id, [])) for group in request.groups)
 
     def answer(response: OffsetFetchResponse) -> None:
-        identified = (_identified(node, group, unknown.get(group.group_id, [])) for group in response.groups)
+        identified = (_identified(broker, group, unknown.get(group.group_id, [])) for group in response.groups)
         reply.send(replace(response, groups=tuple(identified)))
 
-    _fetch(node, replace(request, groups=groups), context, reply.redirected(answer))
+    _fetch(broker, replace(request, groups=groups), context, reply.redirected(answer))
 
 
 def _fetch(
-    node: Node, request: OffsetFetchRequest, context: RequestContext, reply: ResponseHandle[OffsetFetchResponse]
+    broker: BrokerEndpoint,
+    request: OffsetFetchRequest,
+    context: RequestContext,
+    reply: ResponseHandle[OffsetFetchResponse],
 ) -> None:
-    groups = node.groups
-    groups.perform(groups.coordinator.offset_fetch(request, client_of(context), reply, now=node.now()))
+    groups = broker.cluster.groups
+    groups.perform(groups.coordinator.offset_fetch(request, client_of(context), reply, now=broker.cluster.now()))
 
 
 def _named(
-    node: Node, group: OffsetFetchRequestGroup, unknown: list[OffsetFetchRequestTopics]
+    broker: BrokerEndpoint, group: OffsetFetchRequestGroup, unknown: list[OffsetFetchRequestTopics]
 ) -> OffsetFetchRequestGroup:
     if group.topics is None:
         return group
     topics: list[OffsetFetchRequestTopics] = []
     for topic in group.topics:
-        name = node.topic_name(topic.topic_id)
+        name = broker.cluster.topic_name(topic.topic_id)
         if name is None:
             unknown.append(topic)
         else:
@@ -69,7 +72,7 @@ def _named(
 
 
 def _identified(
-    node: Node, group: OffsetFetchResponseGroup, unknown_topics: list[OffsetFetchRequestTopics]
+    broker: BrokerEndpoint, group: OffsetFetchResponseGroup, unknown_topics: list[OffsetFetchRequestTopics]
 ) -> OffsetFetchResponseGroup:
     """Give the topics of an answer their ids, and add those whose ids are unknown."""
     if group.error_code:
@@ -77,7 +80,7 @@ def _identified(
     known = [
         replace(topic, topic_id=found.topic_id)
         for topic in group.topics
-        if (found := node.storage.topics.get(topic.name)) is not None
+        if (found := broker.cluster.storage.topics.get(topic.name)) is not None
     ]
     unknown = [
         OffsetFetchResponseTopics(

@@ -17,34 +17,34 @@ from kafkalite_wire.messages.offset_for_leader_epoch import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
 
 def handle(
-    node: Node, request: OffsetForLeaderEpochRequest, context: RequestContext
+    broker: BrokerEndpoint, request: OffsetForLeaderEpochRequest, context: RequestContext
 ) -> Steps[OffsetForLeaderEpochResponse]:
     """Look up each partition on its own."""
     del context
     meter = WorkMeter()
-    open_logs = node.storage.open_logs
+    open_logs = broker.cluster.storage.open_logs
     topics: list[OffsetForLeaderTopicResult] = []
     for topic in request.topics:
         results: list[EpochEndOffset] = []
         for partition in topic.partitions:
             if meter.add(1 if (topic.topic, partition.partition) in open_logs else WORK_OF_OPENING_A_LOG):
                 yield
-            results.append(_partition(node, topic.topic, partition))
+            results.append(_partition(broker, topic.topic, partition))
         topics.append(OffsetForLeaderTopicResult(topic=topic.topic, partitions=tuple(results)))
     return OffsetForLeaderEpochResponse(topics=tuple(topics))
 
 
-def _partition(node: Node, name: str, wanted: OffsetForLeaderPartition) -> EpochEndOffset:
+def _partition(broker: BrokerEndpoint, name: str, wanted: OffsetForLeaderPartition) -> EpochEndOffset:
     try:
-        log = node.storage.log(name, wanted.partition)
+        log = broker.cluster.storage.log(name, wanted.partition)
     except StorageError as error:
         return EpochEndOffset(partition=wanted.partition, error_code=error.code)
-    refusal = leader_epoch_error(node.storage.topics[name], wanted.partition, wanted.current_leader_epoch)
+    refusal = leader_epoch_error(broker.cluster.storage.topics[name], wanted.partition, wanted.current_leader_epoch)
     if refusal:
         return EpochEndOffset(partition=wanted.partition, error_code=refusal)
     leader_epoch, end_offset = log.end_offset_for_epoch(wanted.leader_epoch)

@@ -28,7 +28,7 @@ from kafkalite_wire.messages.produce import (
 from kafkalite_wire.records import CorruptBatch, InvalidRecord, check_produced
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
     from kafkalite_storage.metadata.topics import Topic
 
@@ -45,17 +45,17 @@ _TELLS_LOG_START: Final = (
 _NOTHING_FAILED: Final[Mapping[tuple[str, int], StorageError]] = {}
 
 
-def handle(node: Node, request: ProduceRequest, context: RequestContext) -> ProduceResponse | None:
+def handle(broker: BrokerEndpoint, request: ProduceRequest, context: RequestContext) -> ProduceResponse | None:
     """Append each partition's batch; a refused one does not keep the others from being written."""
-    produce = _Produce(node, request, context)
+    produce = _Produce(broker, request, context)
     produce.append_all()
     if not produce.unsynced:
         return produce.response()
     if not request.acks:
-        node.when_synced(produce.unsynced, _ignore)  # the client does not wait for the disk
+        broker.cluster.when_synced(produce.unsynced, _ignore)  # the client does not wait for the disk
         return produce.response()
     response = context.defer()
-    node.when_synced(produce.unsynced, lambda failed: response.send(produce.response(failed)))
+    broker.cluster.when_synced(produce.unsynced, lambda failed: response.send(produce.response(failed)))
     return None
 
 
@@ -63,18 +63,18 @@ class _Produce:
     """One request, from its first append to its answer."""
 
     __slots__ = (
+        "_broker",
         "_by_id",
         "_may_write_internal",
         "_names",
-        "_node",
         "_request",
         "_responses",
         "_version",
         "unsynced",
     )
 
-    def __init__(self, node: Node, request: ProduceRequest, context: RequestContext) -> None:
-        self._node = node
+    def __init__(self, broker: BrokerEndpoint, request: ProduceRequest, context: RequestContext) -> None:
+        self._broker = broker
         self._request = request
         self._version = context.api_version
         self._by_id = context.api_version >= _BY_TOPIC_ID
@@ -87,7 +87,7 @@ class _Produce:
 
     def append_all(self) -> None:
         """Append what can be appended, and note a result for each partition."""
-        storage = self._node.storage
+        storage = self._broker.cluster.storage
         valid_acks = self._request.acks in (-1, 0, 1)
         unknown = ErrorCode.UNKNOWN_TOPIC_ID if self._by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
         for data, wanted in self._distinct():
@@ -119,7 +119,7 @@ class _Produce:
         return [(first[key], wanted.values()) for key, wanted in partitions.items()]
 
     def _append(self, topic: Topic, data: PartitionProduceData) -> PartitionProduceResponse:
-        node = self._node
+        broker = self._broker
         if not 0 <= data.index < topic.partitions:
             return _refused(data.index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         if topic.is_internal and not self._may_write_internal:
@@ -131,11 +131,11 @@ class _Produce:
             header = check_produced(data.records, allow_zstd=self._version >= _ALLOWS_ZSTD)
             if header.is_transactional:
                 return _refused(data.index, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-            appended = node.append(topic.name, data.index, data.records, header)
+            appended = broker.cluster.append(topic.name, data.index, data.records, header)
         except (StorageError, CorruptBatch) as error:
             records = error.record_errors if isinstance(error, (InvalidRecord, InvalidTimestamp)) else ()
             refused = _refused(data.index, error.code, str(error), records)
-            log = node.log(topic.name, data.index) if error.code in _TELLS_LOG_START else None
+            log = broker.cluster.log(topic.name, data.index) if error.code in _TELLS_LOG_START else None
             return refused if log is None else replace(refused, log_start_offset=log.log_start_offset)
         if appended.awaits_sync:
             self.unsynced[topic.name, data.index] = 0 if appended.is_duplicate else header.size

@@ -18,19 +18,19 @@ from kafkalite_wire.apis import Api
 from kafkalite_wire.codec import decode
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
-Handler = Callable[["Node", Any, "RequestContext"], object | None]
+Handler = Callable[["BrokerEndpoint", Any, "RequestContext"], object | None]
 
 
 class HandlerTable:
     """Handles requests with the handlers of this broker."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, broker: BrokerEndpoint) -> None:
+        self._broker = broker
         self._handlers: dict[int, Handler] = {}
-        self.after_request = node.after_request
+        self.after_request = broker.cluster.after_request
 
     def decode(self, api: Api, version: int, frame: memoryview, body: int) -> Any:
         """Decode a request. Raises WireError."""
@@ -41,7 +41,7 @@ class HandlerTable:
         handler = self._handlers.get(context.api.key)
         if handler is None:
             handler = self.import_handler(context.api)
-        return handler(self._node, request, context)
+        return handler(self._broker, request, context)
 
     def unsupported_api_versions(self) -> object:
         """Return the answer to an ApiVersions request of an unsupported version."""

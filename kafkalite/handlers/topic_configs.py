@@ -12,22 +12,22 @@ from kafkalite_storage.configs.values import format_value
 from kafkalite_wire.messages.create_topics import CreatableTopicConfigs
 
 if TYPE_CHECKING:
-    from kafkalite.node import Node
+    from kafkalite.cluster.endpoint import BrokerEndpoint
 
 
-def broker_values(node: Node) -> BrokerValues:
+def broker_values(broker: BrokerEndpoint) -> BrokerValues:
     """Return the sources of the broker's own configurations."""
     return BrokerValues(
-        config=node.config,
-        dynamic=node.broker_configs(str(node.node_id)),
-        dynamic_default=node.storage.broker_configs(""),
+        config=broker.config,
+        dynamic=broker.dynamic_configs(str(broker.id)),
+        dynamic_default=broker.cluster.storage.broker_configs(""),
     )
 
 
-def describe_topic(node: Node, overrides: Mapping[str, str]) -> Iterator[ConfigDescription]:
+def describe_topic(broker: BrokerEndpoint, overrides: Mapping[str, str]) -> Iterator[ConfigDescription]:
     """Describe every public configuration of a topic with these overrides, which have been checked."""
-    values = effective(overrides, node.storage.log_defaults)
-    broker = broker_values(node)
+    values = effective(overrides, broker.cluster.storage.log_defaults)
+    inherited = broker_values(broker)
     for config in TOPIC_CONFIGS.values():
         if config.internal:
             continue
@@ -36,7 +36,7 @@ def describe_topic(node: Node, overrides: Mapping[str, str]) -> Iterator[ConfigD
         if config.name in overrides:
             synonyms = (ConfigSynonym(name=config.name, value=value, source=ConfigSource.TOPIC_CONFIG),)
         if config.broker_names:
-            synonyms += synonyms_of(broker, PROPERTIES[config.broker_names[0][0]])
+            synonyms += synonyms_of(inherited, PROPERTIES[config.broker_names[0][0]])
         yield ConfigDescription(
             name=config.name,
             value=value,
@@ -49,7 +49,7 @@ def describe_topic(node: Node, overrides: Mapping[str, str]) -> Iterator[ConfigD
         )
 
 
-def created_configs(node: Node, overrides: Mapping[str, str]) -> tuple[CreatableTopicConfigs, ...]:
+def created_configs(broker: BrokerEndpoint, overrides: Mapping[str, str]) -> tuple[CreatableTopicConfigs, ...]:
     """Return a new topic's configurations as CreateTopics answers them (KIP-525)."""
     return tuple(
         CreatableTopicConfigs(
@@ -59,5 +59,5 @@ def created_configs(node: Node, overrides: Mapping[str, str]) -> tuple[Creatable
             config_source=entry.source,
             is_sensitive=False,
         )
-        for entry in describe_topic(node, overrides)
+        for entry in describe_topic(broker, overrides)
     )

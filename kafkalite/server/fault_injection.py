@@ -10,22 +10,22 @@ from kafkalite.controls.faults.injector import Injector
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kafkalite.cluster.cluster import Cluster
     from kafkalite.controls.faults.fetched import FetchedPartitions
-    from kafkalite.node import Node
     from kafkalite.requests.interceptors import InterceptorChain
 
 
 def injector(
-    node: Callable[[], Node], interceptors: InterceptorChain, *, fetched: FetchedPartitions | None = None
+    cluster: Callable[[], Cluster], interceptors: InterceptorChain, *, fetched: FetchedPartitions | None = None
 ) -> Injector:
-    """Make what injects faults into a broker, whose ``node`` may be another one later; ``fetched`` is as Injector's."""
-    deadlines = node().timers  # the broker's, whichever node it has
+    """Return the injector of a broker, whose ``cluster`` is replaced by a restore; ``fetched`` is as Injector's."""
+    deadlines = cluster().timers  # the broker's own, which a restore does not replace
     return Injector(
         interceptors,
         now=deadlines.now,
         call_at=deadlines.call_at,
-        guard=node().crash_guard.guard,
-        topic_name=lambda key: node().topic_name(key),
+        guard=cluster().crash_guard.guard,
+        topic_name=lambda key: cluster().topic_name(key),
         chances=lambda seed: Random(seed).random,  # noqa: S311 - chance that can be repeated is what is wanted
         fetched=fetched,
     )

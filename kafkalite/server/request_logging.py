@@ -14,7 +14,7 @@ from kafkalite.errors import StartError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kafkalite.node import Node
+    from kafkalite.cluster.cluster import Cluster
     from kafkalite.requests.interceptors import InterceptorChain
 
 log = getLogger("kafkalite.requests")
@@ -23,16 +23,19 @@ _JUST_THE_NEWEST: Final = Bounds(calls=1, size_bytes=0, records_bytes=64 << 10)
 
 
 def request_log(
-    node: Callable[[], Node], *, bounds: Bounds | None = None, on_change: Callable[[LoggedCall], None] | None = None
+    cluster: Callable[[], Cluster],
+    *,
+    bounds: Bounds | None = None,
+    on_change: Callable[[LoggedCall], None] | None = None,
 ) -> RequestLog:
-    """Make a log of what a broker is asked, whose ``node`` may be another one later.
+    """Make a log of what a broker is asked, whose ``cluster`` may be another one later.
 
     It keeps nothing before it is attached to the broker's interceptors.
     """
     return RequestLog(
-        now=lambda: node().now(),
-        wall_ms=lambda: node().wall_ms(),
-        topic_names=lambda: {topic_id: topic.name for topic_id, topic in node().storage.topics_by_id.items()},
+        now=lambda: cluster().now(),
+        wall_ms=lambda: cluster().wall_ms(),
+        topic_names=lambda: {topic_id: topic.name for topic_id, topic in cluster().storage.topics_by_id.items()},
         bounds=bounds,
         on_change=on_change,
     )
@@ -45,14 +48,14 @@ class RequestLogFile:
     StartError if it cannot be opened.
     """
 
-    def __init__(self, path: Path, node: Callable[[], Node], interceptors: InterceptorChain) -> None:
+    def __init__(self, path: Path, cluster: Callable[[], Cluster], interceptors: InterceptorChain) -> None:
         try:
             # A line at a time, so that whoever follows the file sees whole ones.
             self._file = path.open("a", buffering=1, encoding="utf-8")
         except OSError as error:
             raise StartError(f"cannot write the request log {path}: {error.strerror}") from None
         self._path = path
-        self._log = request_log(node, bounds=_JUST_THE_NEWEST, on_change=self._changed)
+        self._log = request_log(cluster, bounds=_JUST_THE_NEWEST, on_change=self._changed)
         self._interceptors = interceptors
         self._log.attach(interceptors)
 

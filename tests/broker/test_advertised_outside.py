@@ -6,7 +6,7 @@ import pytest
 from test_admin_requests import BROKER, DELETE, SET, alter, value
 
 from kafkalite.broker import Broker
-from kafkalite.neighbours import Routes
+from kafkalite.cluster.container_networks import Routes
 from kafkalite_wire.error_codes import ErrorCode
 from tests.support.protocol_client import ProtocolClient
 
@@ -49,8 +49,8 @@ def test_neighbours_come_from_a_network_of_the_container(peer: str, local: str, 
 
 
 async def test_neighbours_are_told_what_they_dialled_and_others_the_address_for_outside(broker: Broker) -> None:
-    assert broker.node.advertised("/10.88.0.7", (LOCAL, 9092)) == (LOCAL, 9092)
-    assert broker.node.advertised("/10.88.0.1", (LOCAL, 9092)) == ("127.0.0.1", 19092)
+    assert broker.endpoint.advertised("/10.88.0.7", (LOCAL, 9092)) == (LOCAL, 9092)
+    assert broker.endpoint.advertised("/10.88.0.1", (LOCAL, 9092)) == ("127.0.0.1", 19092)
 
 
 async def test_the_address_for_outside_changes_while_the_broker_runs(broker: Broker, client: ProtocolClient) -> None:
@@ -58,15 +58,15 @@ async def test_the_address_for_outside_changes_while_the_broker_runs(broker: Bro
         return await alter(client, (OUTSIDE, operation, text), name="1", kind=BROKER, **options)
 
     assert await change(SET, "127.0.0.1:49153") is ErrorCode.NONE
-    assert broker.node.advertised("/10.88.0.1", (LOCAL, 9092)) == ("127.0.0.1", 49153)
+    assert broker.endpoint.advertised("/10.88.0.1", (LOCAL, 9092)) == ("127.0.0.1", 49153)
     assert await value(client, OUTSIDE, name="1", kind=BROKER) == "127.0.0.1:49153"
     assert await change(SET, "127.0.0.1:1", validate_only=True) is ErrorCode.NONE
     assert await change(SET, "nowhere") is ErrorCode.INVALID_REQUEST
     assert await change(SET, "0.0.0.0:9092") is ErrorCode.INVALID_REQUEST
     assert await value(client, OUTSIDE, name="1", kind=BROKER) == "127.0.0.1:49153"
     assert await change(DELETE, None) is ErrorCode.NONE
-    assert broker.node.advertised("/10.88.0.1", (LOCAL, 9092)) == ("127.0.0.1", 19092)
-    assert broker.node.storage.broker_configs("1") == {}
+    assert broker.endpoint.advertised("/10.88.0.1", (LOCAL, 9092)) == ("127.0.0.1", 19092)
+    assert broker.cluster.storage.broker_configs("1") == {}
 
 
 async def test_the_address_for_outside_outlives_a_restore_and_is_not_that_of_a_fork(
@@ -75,9 +75,9 @@ async def test_the_address_for_outside_outlives_a_restore_and_is_not_that_of_a_f
     assert await alter(client, (OUTSIDE, SET, "127.0.0.1:49153"), name="1", kind=BROKER) is ErrorCode.NONE
     snapshot = broker.take_snapshot()
     await broker.restore(snapshot)
-    assert broker.node.advertised("/10.88.0.1", (LOCAL, 9092)) == ("127.0.0.1", 49153)
+    assert broker.endpoint.advertised("/10.88.0.1", (LOCAL, 9092)) == ("127.0.0.1", 49153)
     async with broker.fork(snapshot) as fork:
-        assert fork.node.advertised("/10.88.0.1", (LOCAL, 9093)) == (LOCAL, 9093)
+        assert fork.endpoint.advertised("/10.88.0.1", (LOCAL, 9093)) == (LOCAL, 9093)
 
 
 async def test_the_address_for_outside_is_not_that_of_all_brokers(client: ProtocolClient) -> None:

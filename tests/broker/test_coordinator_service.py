@@ -10,10 +10,10 @@ import pytest
 import trio
 
 from kafkalite.background.timers import TimerQueue
+from kafkalite.cluster.cluster import Cluster
 from kafkalite.config import load
 from kafkalite.coordinators.group_service import OFFSETS_TOPIC, GroupCoordinatorService
 from kafkalite.coordinators.results import Client
-from kafkalite.node import Node
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_wire.error_codes import ErrorCode
@@ -45,9 +45,9 @@ class Token:
 
 
 @pytest.fixture
-async def node(tmp_path: Path) -> Node:
+async def cluster(tmp_path: Path) -> Cluster:
     config = load(listen=["127.0.0.1:0"], data=tmp_path, settings=["offsets.topic.num.partitions=2"])
-    made = Node(config, TimerQueue())
+    made = Cluster(config, TimerQueue())
     made.create_topic("t", 1, {})
     return made
 
@@ -77,7 +77,7 @@ def committed(driver: GroupCoordinatorService) -> int:
     return offset.offset
 
 
-async def test_a_commit_is_in_the_log_before_its_answer(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_commit_is_in_the_log_before_its_answer(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     append = PartitionLog.append
 
@@ -87,47 +87,47 @@ async def test_a_commit_is_in_the_log_before_its_answer(node: Node, monkeypatch:
 
     monkeypatch.setattr(PartitionLog, "append", noting)
     monkeypatch.setattr(Token, "send", lambda self, response: order.append("reply"))
-    commit(node.groups, 5)
+    commit(cluster.groups, 5)
     assert order[-2:] == ["append", "reply"]
     assert order.count("reply") == 1
-    node.close()
+    cluster.close()
 
 
-async def test_what_was_committed_is_there_after_a_restart(node: Node) -> None:
-    token = commit(node.groups, 5)
+async def test_what_was_committed_is_there_after_a_restart(cluster: Cluster) -> None:
+    token = commit(cluster.groups, 5)
     [response] = token.responses
     assert isinstance(response, OffsetCommitResponse)
     assert response.topics[0].partitions[0].error_code == ErrorCode.NONE
-    node.close()
-    again = Node(node.config, TimerQueue())
+    cluster.close()
+    again = Cluster(cluster.config, TimerQueue())
     assert committed(again.groups) == 5
     again.close()
 
 
 async def test_a_commit_that_cannot_be_kept_is_not_answered_and_not_believed(
-    node: Node, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    commit(node.groups, 5)
+    commit(cluster.groups, 5)
 
     def full(*_: object, **__: object) -> None:
         raise StorageFailure("no space left on device")
 
     with monkeypatch.context() as patched:
         patched.setattr(PartitionLog, "append", full)
-        token = commit(node.groups, 9)
+        token = commit(cluster.groups, 9)
     assert token.responses == []
     assert len(token.failures) == 1
     assert "no space left" in caplog.text
-    assert committed(node.groups) == 5
-    assert len(commit(node.groups, 9).responses) == 1
-    assert committed(node.groups) == 9
-    node.close()
+    assert committed(cluster.groups) == 5
+    assert len(commit(cluster.groups, 9).responses) == 1
+    assert committed(cluster.groups) == 9
+    cluster.close()
 
 
-async def test_offsets_of_a_deleted_topic_are_forgotten(node: Node) -> None:
-    commit(node.groups, 5)
-    node.delete_topic("t")
-    view = node.groups.coordinator.group("g")
+async def test_offsets_of_a_deleted_topic_are_forgotten(cluster: Cluster) -> None:
+    commit(cluster.groups, 5)
+    cluster.delete_topic("t")
+    view = cluster.groups.coordinator.group("g")
     assert view is None or not view.offsets
-    assert OFFSETS_TOPIC in node.storage.topics
-    node.close()
+    assert OFFSETS_TOPIC in cluster.storage.topics
+    cluster.close()

@@ -51,7 +51,7 @@ async def broker(clock: SteerableClock, crashes: list[Exception]) -> AsyncIterat
     settings = ["group.initial.rebalance.delay.ms=3000"]
     config = load(listen=["127.0.0.1:0"], data="/kafkalite", settings=settings)
     async with Broker(config, clock=clock, file_system=MemoryFileSystem()) as made:
-        made.node.create_topic("t", 1, {})
+        made.cluster.create_topic("t", 1, {})
         made.crash_guard.on_crash = crashes.append
         with trio.fail_after(60):
             yield made
@@ -62,7 +62,7 @@ async def is_served(connect: Connect) -> bool:
 
 
 async def wait_for_fetch(broker: Broker) -> None:
-    while not broker.node.delayed_fetches:
+    while not broker.cluster.delayed_fetches:
         await trio.lowlevel.checkpoint()
 
 
@@ -117,7 +117,7 @@ JOIN = JoinGroupRequest(
 async def member(broker: Broker, client: ProtocolClient) -> ProtocolClient:
     """A client that joins a group, and waits for others to join it, too."""
     await client.send(JOIN, 3)
-    while not broker.node.groups.coordinator.waiting_handles():
+    while not broker.cluster.groups.coordinator.waiting_handles():
         await trio.lowlevel.checkpoint()
     return client
 
@@ -154,7 +154,7 @@ async def test_groups_that_cannot_be_read_when_their_time_comes_do_not_end_the_b
 
     monkeypatch.setattr(PartitionLog, "append", fails)
     monkeypatch.setattr(GroupCoordinator, "load", fails)
-    broker.node.groups.perform(CoordinatorResult(records=(("g", b"key", b"value"),), replies=()))
+    broker.cluster.groups.perform(CoordinatorResult(records=(("g", b"key", b"value"),), replies=()))
     assert await member.is_closed()
     clock.advance(86_400)
     assert await is_served(connect)

@@ -113,7 +113,7 @@ async def test_many_producers_share_a_sync(disk: Disk, broker: Broker, connect: 
     before = disk.syncs
     for number, producer in enumerate(producers[1:]):
         await producer.send(produce("t", batch(b"%d" % number)), 9)
-    while broker.node.storage.log("t", 0).log_end_offset < len(producers):
+    while broker.cluster.storage.log("t", 0).log_end_offset < len(producers):
         await trio.lowlevel.checkpoint()
     disk.release()
     for producer in producers:

@@ -110,7 +110,7 @@ async def test_one_line_tells_what_a_crash_left(
         await line.event.wait()
     assert "3 logs were opened" in line.line, "two that were used, and the log of the topics itself"
     assert f"{len(records) - 1} bytes were cut off the ends of 1 ({log} ends" in line.line
-    assert broker.node.storage.log("t", 1).log_end_offset == 1
+    assert broker.cluster.storage.log("t", 1).log_end_offset == 1
     broker.stop()
 
 

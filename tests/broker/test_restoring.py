@@ -34,10 +34,10 @@ CREATION = CreateTopicsRequest(
 
 
 def produce(broker: Broker, topic: str, value: bytes = b"v") -> None:
-    if topic not in broker.node.storage.topics:
-        broker.node.create_topic(topic, 1, {})
+    if topic not in broker.cluster.storage.topics:
+        broker.cluster.create_topic(topic, 1, {})
     batch = memoryview(bytearray(build_batch([Record(value=value)])))
-    broker.node.append(topic, 0, batch, check_produced(batch))
+    broker.cluster.append(topic, 0, batch, check_produced(batch))
 
 
 class Keeping(Interceptor):
@@ -61,12 +61,12 @@ async def test_a_trio_program_goes_back_to_a_snapshot_and_forks_it() -> None:
         snapshot = broker.take_snapshot()
         produce(broker, "u")
         await broker.restore(snapshot)
-        assert set(broker.node.storage.topics) == {"t"}
+        assert set(broker.cluster.storage.topics) == {"t"}
         async with broker.fork(snapshot) as fork:
             produce(fork, "v")
-            assert set(fork.node.storage.topics) == {"t", "v"}
+            assert set(fork.cluster.storage.topics) == {"t", "v"}
             assert fork.bootstrap != broker.bootstrap
-        assert set(broker.node.storage.topics) == {"t"}
+        assert set(broker.cluster.storage.topics) == {"t"}
 
 
 async def test_clients_are_cut_off_and_find_the_broker_at_the_same_address(broker: Broker, connect: Connect) -> None:
@@ -118,7 +118,7 @@ async def test_what_was_kept_for_later_is_not_done_to_what_was_restored(broker: 
             await trio.sleep(0.001)
     await broker.restore(snapshot)
     rule.kept[0]()
-    assert set(broker.node.storage.topics) == set()
+    assert set(broker.cluster.storage.topics) == set()
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ async def test_nothing_that_was_due_before_happens_after(
     broker, clock = steered
     async with broker:
         snapshot = broker.take_snapshot()
-        before = broker.node
+        before = broker.cluster
         before.create_topic("gone", 1, {"flush.ms": "1000"})
         produce(broker, "gone")
         before.groups.coordinator  # noqa: B018  # from now on it has an alarm, for the expiry of offsets
@@ -144,7 +144,7 @@ async def test_nothing_that_was_due_before_happens_after(
             before.timers.call_due(clock.now())
         assert not caplog.records
         assert before.groups._service._timer is None
-        assert not broker.node.storage.filesystem.exists("/kafkalite/gone-0")
+        assert not broker.cluster.storage.filesystem.exists("/kafkalite/gone-0")
 
 
 async def test_a_restore_that_is_cancelled_is_done_all_the_same(broker: Broker, connect: Connect) -> None:
@@ -153,7 +153,7 @@ async def test_a_restore_that_is_cancelled_is_done_all_the_same(broker: Broker, 
     with trio.CancelScope() as scope:
         scope.cancel()
         await broker.restore(snapshot)
-    assert set(broker.node.storage.topics) in ({"t"}, set())
+    assert set(broker.cluster.storage.topics) in ({"t"}, set())
     assert (await (await connect()).call(METADATA, 9)).brokers
 
 
@@ -164,9 +164,9 @@ async def test_restores_come_one_after_the_other(broker: Broker) -> None:
     async with trio.open_nursery() as nursery:
         for snapshot in (first, second, first, second):
             nursery.start_soon(broker.restore, snapshot)
-    assert set(broker.node.storage.topics) in ({"t"}, set())
+    assert set(broker.cluster.storage.topics) in ({"t"}, set())
     await broker.restore(second)
-    assert set(broker.node.storage.topics) == {"t"}
+    assert set(broker.cluster.storage.topics) == {"t"}
 
 
 async def test_a_broker_that_was_stopped_restores_nothing() -> None:
@@ -176,7 +176,7 @@ async def test_a_broker_that_was_stopped_restores_nothing() -> None:
         broker.stop()
         with pytest.raises(RuntimeError, match="does not run"):
             await broker.restore(snapshot)
-        assert set(broker.node.storage.topics) == {"t"}
+        assert set(broker.cluster.storage.topics) == {"t"}
 
 
 async def test_a_restore_that_fails_half_way_ends_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ class Faulty:
     """The broker as these tests use it; its clock stands still."""
 
     def __init__(self, broker: Broker, clock: SteerableClock, connect: Callable[[], Any]) -> None:
-        node = broker.node
+        node = broker.cluster
         self.node = node
         self.clock = clock
         self.connect = connect
@@ -66,7 +66,7 @@ async def faulty_broker(**topics: int) -> AsyncIterator[tuple[Faulty, ProtocolCl
     clock = SteerableClock()
     async with Broker(clock=clock) as broker:
         for name, partitions in topics.items():
-            broker.node.create_topic(name, partitions, {})
+            broker.cluster.create_topic(name, partitions, {})
         streams: list[trio.SocketStream] = []
 
         async def connect() -> ProtocolClient:

@@ -205,7 +205,7 @@ async def test_metadata_tells_of_one_partition_that_it_has_no_leader() -> None:
     async with faulty_broker(t=2) as (broker, client):
         broker.inject(api="Metadata", topic="t", partition=1, error="LEADER_NOT_AVAILABLE")
         (topic,) = (await client.call(MetadataRequest(topics=(MetadataRequestTopic(name="t"),)), 9)).topics
-        assert [(each.error_code, each.leader_id) for each in topic.partitions] == [(0, broker.node.node_id), (5, -1)]
+        assert [(each.error_code, each.leader_id) for each in topic.partitions] == [(0, broker.endpoint.id), (5, -1)]
 
 
 @pytest.mark.parametrize("version", [0, 1, 9])
@@ -215,7 +215,7 @@ async def test_a_topic_that_metadata_refuses_is_not_created(version: int) -> Non
         response = await client.call(MetadataRequest(topics=(MetadataRequestTopic(name="new"),)), version)
         assert [(topic.name, topic.error_code) for topic in response.topics] == [("new", 29)]
         assert len(response.brokers) == 1
-        assert "new" not in broker.node.storage.topics
+        assert "new" not in broker.cluster.storage.topics
 
 
 async def test_a_question_for_other_topics_does_not_count() -> None:
@@ -233,7 +233,7 @@ async def test_a_topic_is_refused_and_another_is_created() -> None:
         topics = tuple(CreatableTopic(name=name, num_partitions=1, replication_factor=1) for name in ("b", "a1"))
         response = await client.call(CreateTopicsRequest(topics=topics), 5)
         assert [(topic.name, topic.error_code) for topic in response.topics] == [("b", 0), ("a1", 44)]
-        assert [name in broker.node.storage.topics for name in ("a1", "b")] == [False, True]
+        assert [name in broker.cluster.storage.topics for name in ("a1", "b")] == [False, True]
 
 
 async def test_a_topic_that_is_deleted_by_id_is_refused_by_name() -> None:
@@ -242,7 +242,7 @@ async def test_a_topic_that_is_deleted_by_id_is_refused_by_name() -> None:
         topics = tuple(DeleteTopicState(topic_id=broker.topic_id(name)) for name in ("a", "b"))
         response = await client.call(DeleteTopicsRequest(topics=topics, timeout_ms=1000), 6)
         assert [topic.error_code for topic in response.responses] == [ErrorCode.TOPIC_DELETION_DISABLED, 0]
-        assert [name in broker.node.storage.topics for name in ("a", "b")] == [True, False]
+        assert [name in broker.cluster.storage.topics for name in ("a", "b")] == [True, False]
 
 
 async def test_one_partition_keeps_its_records_and_another_loses_them() -> None:
@@ -252,7 +252,7 @@ async def test_one_partition_keeps_its_records_and_another_loses_them() -> None:
         partitions = tuple(DeleteRecordsPartition(partition_index=index, offset=-1) for index in (0, 1))
         request = DeleteRecordsRequest(topics=(DeleteRecordsTopic(name="t", partitions=partitions),), timeout_ms=1000)
         assert errors(await client.call(request, 2)) == [("t", 0, ErrorCode.REQUEST_TIMED_OUT), ("t", 1, 0)]
-        starts = [log.log_start_offset for index in (0, 1) if (log := broker.node.log("t", index)) is not None]
+        starts = [log.log_start_offset for index in (0, 1) if (log := broker.cluster.log("t", index)) is not None]
         assert starts == [0, 1]
 
 
@@ -261,7 +261,7 @@ async def test_the_configuration_of_a_topic_is_refused_and_the_brokers_is_told()
         broker.inject(api="DescribeConfigs", topic="t", error="TOPIC_AUTHORIZATION_FAILED")
         resources = tuple(
             DescribeConfigsResource(resource_type=kind, resource_name=name, configuration_keys=())
-            for kind, name in ((2, "t"), (4, str(broker.node.node_id)))
+            for kind, name in ((2, "t"), (4, str(broker.endpoint.id)))
         )
         response = await client.call(DescribeConfigsRequest(resources=resources), 4)
         assert [each.error_code for each in response.results] == [ErrorCode.TOPIC_AUTHORIZATION_FAILED, 0]

@@ -105,7 +105,7 @@ async def test_a_call_that_fails_when_it_is_released_fails_alone(monkeypatch: py
             await producer.send(produce(("t", 0)), 9)
             await (await broker.connect()).call(MetadataRequest(topics=()), 9)
         with monkeypatch.context() as patched:
-            patched.setattr(type(broker.node), "append", fail_once(type(broker.node).append))
+            patched.setattr(type(broker.cluster), "append", fail_once(type(broker.cluster).append))
             assert rule.release() == 2
         assert await client.is_closed()
         assert await base_offset(other) == 0

@@ -12,7 +12,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from kafkalite.partitioning import partition_for_key
+from kafkalite.cluster.partitioning import partition_for_key
 from kafkalite.testing import Handle, NotInTime, TopicPartition, run
 from kafkalite.testing.in_process.backend import LocalBackend
 from tests.support.group_members import BOTH, Join
@@ -50,7 +50,7 @@ def test_a_wait_for_records_that_was_given_up_leaves_nothing_behind(broker: Hand
     for topic in ("clicks", "no-such-topic"):
         with pytest.raises(NotInTime):
             broker.consume(topic, timeout=0)
-    assert len(broker._backend._node.delayed_fetches) == 0  # type: ignore[attr-defined]
+    assert len(broker._backend._cluster.delayed_fetches) == 0  # type: ignore[attr-defined]
 
 
 def test_a_wait_for_records_of_a_partition_that_a_new_topic_lacks_ends_and_concerns_nobody_else(broker: Handle) -> None:
@@ -77,7 +77,7 @@ def nothing_is_awaited(broker: Handle) -> bool:
     backend: LocalBackend = broker._backend  # type: ignore[assignment]
     steering = backend.steering
     waits = (backend._watch._waits, steering.faults._waits, steering.recorder._waits)
-    return backend._portal.call(lambda: not any(waits) and not len(backend._node.delayed_fetches))
+    return backend._portal.call(lambda: not any(waits) and not len(backend._cluster.delayed_fetches))
 
 
 @pytest.mark.in_process

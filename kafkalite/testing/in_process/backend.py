@@ -25,8 +25,8 @@ from kafkalite_wire.records import check_produced
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.clock import SteerableClock
+    from kafkalite.cluster.cluster import Cluster
     from kafkalite.fetch.delayed import DelayedFetch
-    from kafkalite.node import Node
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.model.conditions import Condition
     from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
@@ -63,8 +63,8 @@ class LocalBackend:
         broker.on_restored.append(self._turns.forget)
 
     @property
-    def _node(self) -> Node:
-        return self._broker.node
+    def _cluster(self) -> Cluster:
+        return self._broker.cluster
 
     @property
     def bootstrap(self) -> str:
@@ -105,7 +105,7 @@ class LocalBackend:
 
         def create() -> None:
             try:
-                self._node.create_topic(name, partitions, configs)
+                self._cluster.create_topic(name, partitions, configs)
             except StorageError as error:
                 raise _not_created(name, error) from None
 
@@ -115,15 +115,15 @@ class LocalBackend:
         """Delete a topic. Raises LookupError if there is none."""
 
         def delete() -> None:
-            looking.topic_of(self._node, name)
-            self._node.delete_topic(name)
-            self._node.after_request()
+            looking.topic_of(self._cluster, name)
+            self._cluster.delete_topic(name)
+            self._cluster.after_request()
 
         self._portal.call(delete)
 
     def topics(self) -> dict[str, Topic]:
         """Show all topics but Kafka's own."""
-        return self._portal.call(lambda: looking.topics_of(self._node))
+        return self._portal.call(lambda: looking.topics_of(self._cluster))
 
     # Records
 
@@ -132,20 +132,20 @@ class LocalBackend:
         return self._portal.call(lambda: self._append(batch))
 
     def _append(self, batch: Batch) -> tuple[Record, ...]:
-        node = self._node
-        topic = node.storage.topics.get(batch.topic)
+        cluster = self._cluster
+        topic = cluster.storage.topics.get(batch.topic)
         if topic is None:
             try:
-                topic = node.auto_create_topic(batch.topic)
+                topic = cluster.auto_create_topic(batch.topic)
             except StorageError as error:
                 raise _not_created(batch.topic, error) from None
         partition = self._turns.choose(batch, topic.partitions)
-        timestamp = node.wall_ms() if batch.timestamp is None else batch.timestamp
+        timestamp = cluster.wall_ms() if batch.timestamp is None else batch.timestamp
         data = memoryview(bytearray(batch_of(batch.values, key=batch.key, headers=batch.headers, timestamp=timestamp)))
-        appended = node.append(batch.topic, partition, data, check_produced(data))
+        appended = cluster.append(batch.topic, partition, data, check_produced(data))
         if appended.awaits_sync:
-            node.when_synced({(batch.topic, partition): len(data)}, _synced)
-        node.after_request()
+            cluster.when_synced({(batch.topic, partition): len(data)}, _synced)
+        cluster.after_request()
         return produced(batch, partition, appended.base_offset, timestamp)
 
     def records(self, topic: str, partition: int | None, offset: int) -> list[Record]:
@@ -153,9 +153,9 @@ class LocalBackend:
         return self._portal.call(lambda: self._read(topic, partition, offset))
 
     def _read(self, topic: str, partition: int | None, offset: int) -> list[Record]:
-        partitions = looking.topic_of(self._node, topic).partitions
+        partitions = looking.topic_of(self._cluster, topic).partitions
         chosen = range(partitions) if partition is None else (existing(topic, partition, partitions),)
-        found = [looking.read(self._node, topic, index, offset) for index in chosen]
+        found = [looking.read(self._cluster, topic, index, offset) for index in chosen]
         return list(merge(*found, key=lambda record: record.timestamp))
 
     def arrival(self, topic: str, partition: int | None, offset: int, count: int) -> Wait[list[Record]]:
@@ -172,16 +172,16 @@ class LocalBackend:
 
         def look_again() -> None:
             nonlocal pending
-            if topic not in self._node.storage.topics:
+            if topic not in self._cluster.storage.topics:
                 partitions = [(topic, 0)]  # its creation wakes whoever waits for any of its partitions
             else:
                 found = self._read(topic, partition, offset)
                 if len(found) >= count:
                     future.set_result(found[:count])
                     return
-                total = looking.topic_of(self._node, topic).partitions
+                total = looking.topic_of(self._cluster, topic).partitions
                 partitions = [(topic, index) for index in (range(total) if partition is None else (partition,))]
-            pending = self._node.delayed_fetches.add(partitions, look)
+            pending = self._cluster.delayed_fetches.add(partitions, look)
 
         def begin() -> None:
             self._portal.owe(future)
@@ -190,7 +190,7 @@ class LocalBackend:
         def forget() -> None:
             future.cancel()
             if pending is not None:
-                self._node.delayed_fetches.remove(pending)
+                self._cluster.delayed_fetches.remove(pending)
 
         def give_up() -> str:
             forget()
@@ -203,11 +203,11 @@ class LocalBackend:
 
     def groups(self) -> list[str]:
         """Name all groups."""
-        return self._portal.call(lambda: [group.group_id for group in self._node.groups.coordinator.groups()])
+        return self._portal.call(lambda: [group.group_id for group in self._cluster.groups.coordinator.groups()])
 
     def group(self, group_id: str) -> Group:
         """Show a group, ``Dead`` if there is none."""
-        return self._portal.call(lambda: looking.group_of(self._node, group_id))
+        return self._portal.call(lambda: looking.group_of(self._cluster, group_id))
 
     def delete_group(self, group_id: str) -> None:
         """Delete a group without members. Raises ValueError where the broker refuses."""
@@ -218,13 +218,13 @@ class LocalBackend:
 
             reply = _Refusal()
             client = Client(client_id="kafkalite.testing", client_host="/127.0.0.1", api_version=2)
-            groups = self._node.groups
+            groups = self._cluster.groups
             groups.perform(
                 groups.coordinator.delete_groups(DeleteGroupsRequest(groups_names=(group_id,)), client, reply)
             )
             if reply.error_code:
                 error = ErrorCode(reply.error_code).name
-                raise NotPossible(f"cannot delete ({error}): {looking.group_of(self._node, group_id)}")
+                raise NotPossible(f"cannot delete ({error}): {looking.group_of(self._cluster, group_id)}")
 
         self._portal.call(delete)
 

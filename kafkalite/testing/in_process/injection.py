@@ -47,7 +47,7 @@ class Injection:
         """What adds faults; imported when the first one is, because most tests need none."""
         from kafkalite.server.fault_injection import injector
 
-        made = injector(lambda: self._broker.node, self._interceptors, fetched=self._fetched)
+        made = injector(lambda: self._broker.cluster, self._interceptors, fetched=self._fetched)
         made.firings.told.append(lambda _: self._waits.check())
         return made
 

@@ -12,23 +12,23 @@ from kafkalite.testing.model.views import Committed, Group, Member, Record, Topi
 from kafkalite_storage.metadata.topics import INTERNAL_TOPICS
 
 if TYPE_CHECKING:
+    from kafkalite.cluster.cluster import Cluster
     from kafkalite.coordinators.groups.views import GroupView, MemberView
-    from kafkalite.node import Node
 
 _PIECE: Final = 1 << 20
 
 
-def topics_of(node: Node) -> dict[str, Topic]:
+def topics_of(cluster: Cluster) -> dict[str, Topic]:
     """Show all topics but Kafka's own."""
-    return {name: topic_of(node, name) for name in sorted(node.storage.topics) if name not in INTERNAL_TOPICS}
+    return {name: topic_of(cluster, name) for name in sorted(cluster.storage.topics) if name not in INTERNAL_TOPICS}
 
 
-def topic_of(node: Node, name: str) -> Topic:
+def topic_of(cluster: Cluster, name: str) -> Topic:
     """Show one topic. Raises LookupError if there is none."""
-    topic = node.storage.topics.get(name)
+    topic = cluster.storage.topics.get(name)
     if topic is None:
-        raise NotThere(no_topic(name, sorted(node.storage.topics)))
-    logs = [node.storage.log(name, index) for index in range(topic.partitions)]
+        raise NotThere(no_topic(name, sorted(cluster.storage.topics)))
+    logs = [cluster.storage.log(name, index) for index in range(topic.partitions)]
     return Topic(
         name=name,
         partitions=topic.partitions,
@@ -37,9 +37,9 @@ def topic_of(node: Node, name: str) -> Topic:
     )
 
 
-def read(node: Node, topic: str, partition: int, offset: int) -> Iterator[Record]:
+def read(cluster: Cluster, topic: str, partition: int, offset: int) -> Iterator[Record]:
     """Read the records of a partition from an offset on, as far as they are committed."""
-    log = node.storage.log(topic, partition)
+    log = cluster.storage.log(topic, partition)
     offset = max(offset, log.log_start_offset)
     while offset < log.last_stable_offset:
         data = log.read(offset, max_bytes=_PIECE, max_offset=log.last_stable_offset).read()
@@ -53,18 +53,18 @@ def read(node: Node, topic: str, partition: int, offset: int) -> Iterator[Record
         offset = following
 
 
-def group_of(node: Node, group_id: str) -> Group:
+def group_of(cluster: Cluster, group_id: str) -> Group:
     """Show a group, ``Dead`` if there is none."""
-    view = node.groups.coordinator.group(group_id)
+    view = cluster.groups.coordinator.group(group_id)
     if view is None:
         return Group(group_id=group_id, state="Dead")
-    return _group(node, view)
+    return _group(cluster, view)
 
 
-def _group(node: Node, view: GroupView) -> Group:
+def _group(cluster: Cluster, view: GroupView) -> Group:
     committed: dict[TopicPartition, Committed] = {}
     for (topic, partition), offset in sorted(view.offsets.items()):
-        log = node.log(topic, partition)
+        log = cluster.log(topic, partition)
         if log is not None:
             committed[TopicPartition(topic, partition)] = Committed(
                 offset=offset.offset, end_offset=log.high_watermark, metadata=offset.metadata

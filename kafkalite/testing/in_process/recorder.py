@@ -61,7 +61,7 @@ class Recorder:
             if self._is_on:
                 raise NotPossible("the request log is on already")
             log = request_log(
-                lambda: self._broker.node, bounds=bounds, on_change=lambda logged: self._changed(log, logged)
+                lambda: self._broker.cluster, bounds=bounds, on_change=lambda logged: self._changed(log, logged)
             )
             self._log = log
             self._begun += 1

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.pinning import Pins
     from kafkalite.coordinators.groups.coordinator import GroupCoordinator
     from kafkalite.coordinators.results import CoordinatorResult
-    from kafkalite.node import Node
+    from kafkalite.cluster.cluster import Cluster
     from kafkalite.requests.interceptors import InterceptorChain
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.in_process.watching import Watch
@@ -48,14 +48,14 @@ class Steering:
         self._away: dict[str | None, CoordinatorAway] = {}
         self._fenced: Fenced | None = None
         self._pins: Pins | None = None
-        self._node.groups.assignment_hook = self._overrule
+        self._cluster.groups.assignment_hook = self._overrule
         self.faults = Injection(broker, interceptors, portal)
         self.recorder = Recorder(broker, interceptors, portal)
         broker.on_restored.append(self._restored)
 
     @property
-    def _node(self) -> Node:
-        return self._broker.node
+    def _cluster(self) -> Cluster:
+        return self._broker.cluster
 
     def _restored(self) -> None:
         # Who was fenced is a part of what the groups are, and goes with it; all other rules stay.
@@ -101,7 +101,7 @@ class Steering:
             silence.end()
 
     async def _move(self, left: float, keep_alive: frozenset[str]) -> None:
-        deadlines = self._node.timers
+        deadlines = self._cluster.timers
         while left > 0:
             step = self._step(left, keep_alive)
             if not self._is_clear(keep_alive, step):
@@ -111,22 +111,22 @@ class Steering:
             self._clock.advance(step)
             left -= step
             deadlines.call_due(self._clock.now())
-            self._node.after_request()
+            self._cluster.after_request()
             await self._broker.maintenance.run_due()
         self._coordinator.keep_alive(keep_alive, now=self._clock.now())
         await self._broker.maintenance.catch_up()
-        self._node.after_request()
+        self._cluster.after_request()
         self._watch.check()
 
     @property
     def _coordinator(self) -> GroupCoordinator:
-        return self._node.groups.coordinator
+        return self._cluster.groups.coordinator
 
     def _step(self, left: float, keep_alive: frozenset[str]) -> float:
         """Give the way to what is due next, at most ``left``; who is kept alive begins a new session."""
         now = self._clock.now()
         session = self._coordinator.keep_alive(keep_alive, now=now)
-        due = max(self._node.timers.next_due() - now, _LEAST_STEP)
+        due = max(self._cluster.timers.next_due() - now, _LEAST_STEP)
         return min(left, due, inf if session is None else session / _SHARE_OF_SESSION)
 
     def _is_clear(self, keep_alive: frozenset[str], step: float) -> bool:
@@ -136,7 +136,7 @@ class Steering:
     def _check_members(self, names: frozenset[str]) -> None:
         if not names:
             return
-        members = [member for group in self._node.groups.coordinator.groups() for member in group.members]
+        members = [member for group in self._cluster.groups.coordinator.groups() for member in group.members]
         known = {name for m in members for name in (m.member_id, m.group_instance_id, m.client_id)}
         missing = ", ".join(map(repr, sorted(names - known)))
         if missing:
@@ -149,7 +149,7 @@ class Steering:
         """Let a member's session end now. Raises LookupError unless exactly one member is called so."""
 
         def expire(member_id: str) -> CoordinatorResult:
-            return self._node.groups.coordinator.expire_member(group_id, member_id, now=self._clock.now())
+            return self._cluster.groups.coordinator.expire_member(group_id, member_id, now=self._clock.now())
 
         self._portal.call(lambda: self._steer_member(group_id, member, "expired", expire))
 
@@ -165,7 +165,7 @@ class Steering:
                     f"{member} has no group.instance.id, and only static members can be fenced (KIP-345): expire it, "
                     "and it is told UNKNOWN_MEMBER_ID"
                 )
-            groups, now = self._node.groups, self._clock.now()
+            groups, now = self._cluster.groups, self._clock.now()
             nobody, effects = groups.coordinator.displace_member(group_id, member_id, now=now)
             # Now, while its place is taken, whatever of it waits for an answer is told so, and later the rule tells it.
             groups.steer(group_id, effects)
@@ -193,7 +193,7 @@ class Steering:
         def pin() -> None:
             from kafkalite.coordinators.groups.classic.pinning import Pins
 
-            topics = self._node.storage.topics
+            topics = self._cluster.storage.topics
             for topic, partition in owners:
                 if topic in topics:  # others may be created later
                     existing(topic, partition, topics[topic].partitions)
@@ -216,7 +216,7 @@ class Steering:
     def _rebalance_if_any(self, group_id: str, why: str) -> None:
         if self._watch.group(group_id).members:
             self._watch.history.tell(group_id, why, self._clock.now())
-            groups = self._node.groups
+            groups = self._cluster.groups
             groups.steer(group_id, groups.coordinator.force_rebalance(group_id, now=self._clock.now()))
 
     def _overrule(self, group: GroupInCoordinator, assignments: dict[str, bytes]) -> dict[str, bytes]:
@@ -225,7 +225,7 @@ class Steering:
     def _steer_member(self, group_id: str, name: str, what: str, act: Callable[[str], CoordinatorResult]) -> None:
         effects = act(self._watch.group(group_id).member(name).member_id)
         self._watch.history.tell(group_id, f"{name} was {what}", self._clock.now())
-        self._node.groups.steer(group_id, effects)
+        self._cluster.groups.steer(group_id, effects)
 
     # The coordinator and the broker
 
@@ -236,7 +236,7 @@ class Steering:
             if group_id not in self._away:
                 self._away[group_id] = CoordinatorAway(group_id)
                 self._interceptors.add(self._away[group_id], first=True)
-                self._node.groups.move_away(group_id)
+                self._cluster.groups.move_away(group_id)
 
         self._portal.call(move)
 
@@ -247,7 +247,7 @@ class Steering:
             away = self._away.pop(group_id, None)
             if away is not None:
                 self._interceptors.remove(away)
-                self._node.groups.move_back(group_id)
+                self._cluster.groups.move_back(group_id)
                 self._watch.check()
 
         self._portal.call(move)

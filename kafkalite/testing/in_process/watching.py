@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kafkalite.broker import Broker
+    from kafkalite.cluster.cluster import Cluster
     from kafkalite.coordinators.results import CoordinatorResult, Reply
-    from kafkalite.node import Node
     from kafkalite.requests.interceptors import InterceptorChain
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.model.conditions import Condition
@@ -31,31 +31,31 @@ class Watch:
         self._broker = broker
         self._waits: Waits[None] = Waits(portal)
         self._stable_since: dict[str, int] = {}
-        self.history = History(self._node.now())
+        self.history = History(self._cluster.now())
         self.positions = Positions(self._topic_id, self.check)
         interceptors.add(self.positions)
-        self._node.groups.on_performed = self._performed
+        self._cluster.groups.on_performed = self._performed
         broker.on_restored.append(self._restored)
 
     @property
-    def _node(self) -> Node:
-        return self._broker.node
+    def _cluster(self) -> Cluster:
+        return self._broker.cluster
 
     def _restored(self) -> None:
         self._stable_since.clear()
         self.positions.forget()
-        self.history.tell_all("the broker was restored", self._node.now())
+        self.history.tell_all("the broker was restored", self._cluster.now())
         self.check()
 
     # What conditions look at
 
     def group(self, group_id: str) -> Group:
         """Give a group as it is now."""
-        return group_of(self._node, group_id)
+        return group_of(self._cluster, group_id)
 
     def partitions(self, topic: str) -> int:
         """Tell how many partitions a topic has, 0 if there is no such topic."""
-        found = self._node.storage.topics.get(topic)
+        found = self._cluster.storage.topics.get(topic)
         return 0 if found is None else found.partitions
 
     def position(self, member_client_id: str, partition: TopicPartition, *, since: int) -> int | None:
@@ -91,16 +91,16 @@ class Watch:
     def _performed(self, effects: CoordinatorResult) -> None:
         if effects.replies and not effects.records and all(map(_is_heartbeat, effects.replies)):
             return  # most calls by far, and a heartbeat that is answered changes no group
-        groups = {group.group_id: group for group in self._node.groups.coordinator.groups()}
+        groups = {group.group_id: group for group in self._cluster.groups.coordinator.groups()}
         for group_id in self._stable_since.keys() - groups.keys():
             del self._stable_since[group_id]
         for group_id, group in groups.items():
-            if self.history.note(group, self._node.now()) and group.state.value == "Stable":
+            if self.history.note(group, self._cluster.now()) and group.state.value == "Stable":
                 self._stable_since[group_id] = self.positions.fetches + 1
         self.check()
 
     def _topic_id(self, name: str) -> bytes | None:
-        topic = self._node.storage.topics.get(name)
+        topic = self._cluster.storage.topics.get(name)
         return None if topic is None else topic.topic_id
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from kafkalite.partitioning import partition_for_key
+from kafkalite.cluster.partitioning import partition_for_key
 from kafkalite.testing.model.errors import NotThere
 from kafkalite.testing.model.views import Header, Record
 from kafkalite_wire import records as wire

@@ -33,7 +33,7 @@ def read(path: Path) -> tuple[Fault, ...]:
 @contextmanager
 def injected(faults: Iterable[Fault], broker: Broker) -> Generator[None]:
     """Inject faults into a broker that ends with the block, and log each that fires."""
-    made = injector(lambda: broker.node, broker.pipeline.interceptors)
+    made = injector(lambda: broker.cluster, broker.pipeline.interceptors)
     made.firings.told.append(lambda fired: log.info("%s", fired))
     for fault in faults:
         made.add(fault)

@@ -184,7 +184,7 @@ def serve(
 def _logging_requests(path: Path, broker: Broker) -> AbstractContextManager[object]:
     from kafkalite.server.request_logging import RequestLogFile
 
-    return closing(RequestLogFile(path, lambda: broker.node, broker.pipeline.interceptors))
+    return closing(RequestLogFile(path, lambda: broker.cluster, broker.pipeline.interceptors))
 
 
 def _injecting(faults: tuple[Fault, ...], broker: Broker) -> AbstractContextManager[object]:

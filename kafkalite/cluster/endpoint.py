@@ -1,0 +1,87 @@
+"""One broker of the cluster as clients see it: its id, its address and its fetch sessions."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from kafkalite.cluster.container_networks import Routes
+from kafkalite.config.address import HostPort
+from kafkalite.config.table import ADVERTISED_OUTSIDE
+from kafkalite.errors import RefusedError
+from kafkalite.fetch.sessions import FetchSessions
+from kafkalite_wire.error_codes import ErrorCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kafkalite.cluster.cluster import Cluster
+    from kafkalite.config import BrokerConfig
+    from kafkalite_storage.log.log import PartitionLog
+
+
+class BrokerEndpoint:
+    """A broker that clients connect to; it belongs to the cluster's :attr:`Cluster.endpoints` while it is up."""
+
+    def __init__(self, cluster: Cluster, config: BrokerConfig) -> None:
+        self.cluster = cluster
+        self.config = config
+        self.id: int = config.node_id
+        self.outside = config.advertise_outside
+        """The address for clients from outside of a container's network; tools may change it at run time."""
+        self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
+        cluster.endpoints[self.id] = self
+
+    def leads(self, topic: str, index: int) -> bool:
+        """Return whether this broker is the leader of a partition that exists."""
+        return self.cluster.storage.topics[topic].assignment[index].leader == self.id
+
+    def led_log(self, topic: str, index: int) -> PartitionLog:
+        """Return the log of a partition that this broker leads. Raises RefusedError and StorageError."""
+        log = self.cluster.log(topic, index)
+        if log is None:
+            raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no partition {topic}-{index}")
+        if not self.leads(topic, index):
+            raise RefusedError(ErrorCode.NOT_LEADER_OR_FOLLOWER, f"broker {self.id} does not lead {topic}-{index}")
+        return log
+
+    def advertised(self, client_host: str, local: tuple[str, int]) -> tuple[str, int]:
+        """Return the address that a client is sent to: ``--advertise``, or the one that it dialled.
+
+        In a container that has an address for outside, clients that are not in one of its networks are sent there.
+        ``client_host`` is the client's address with Kafka's slash in front, ``local`` the address that it dialled.
+        """
+        advertise = self.config.advertise_by_port.get(local[1], self.config.advertise)
+        if advertise is None and self.outside is not None and self._is_outside(client_host, local[0]):
+            advertise = self.outside
+        return local if advertise is None else (advertise.host, advertise.port)
+
+    def _is_outside(self, client_host: str, local_host: str) -> bool:
+        return not Routes.of_this_machine().are_neighbours(client_host.removeprefix("/"), local_host)
+
+    def dynamic_configs(self, broker: str) -> dict[str, str]:
+        """Return the configurations that were set at run time for this broker, or with "" for all brokers."""
+        configs = dict(self.cluster.storage.broker_configs(broker))
+        if broker and self.outside != self.config.advertise_outside:
+            configs[ADVERTISED_OUTSIDE] = str(self.outside)
+        return configs
+
+    def alter_configs(self, broker: str, changes: Mapping[str, str | None]) -> None:
+        """Set configurations of this broker, or with "" of all brokers; None removes one. Raises StorageError.
+
+        The address for outside is not stored, because the next start may have other ports published.
+        """
+        stored = {name: value for name, value in changes.items() if name != ADVERTISED_OUTSIDE}
+        if stored:
+            self.cluster.storage.alter_broker_configs(broker, stored, now_ms=self.cluster.wall_ms())
+        if ADVERTISED_OUTSIDE in changes:
+            outside = changes[ADVERTISED_OUTSIDE]
+            self.outside = HostPort.parse(outside) if outside else self.config.advertise_outside
+
+    def carry_over(self, before: BrokerEndpoint) -> None:
+        """Carry over the runtime settings of the endpoint before that a snapshot does not hold."""
+        self.outside = before.outside
+
+
+def _random_positive_int32() -> int:
+    return int.from_bytes(os.urandom(4)) & 0x7FFFFFFF or 1

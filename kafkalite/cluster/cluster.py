@@ -28,7 +28,7 @@ from kafkalite_storage.metadata.topics import METADATA_TOPIC
 from kafkalite_storage.storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from kafkalite.background.cleaner import LogCleaner
     from kafkalite.background.timers import TimerQueue
@@ -194,7 +194,13 @@ class Cluster:
 
     def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
         """Create a topic, and complete the fetches that wait for it. Raises StorageError."""
-        topic = self.storage.create_topic(name, partitions, configs, now_ms=self.wall_ms())
+        return _result(self.create_topic_steps(name, partitions, configs))
+
+    def create_topic_steps(
+        self, name: str, partitions: int, configs: Mapping[str, str]
+    ) -> Generator[None, None, Topic]:
+        """Do what :meth:`create_topic` does, in steps of a few milliseconds."""
+        topic = yield from self.storage.create_topic_steps(name, partitions, configs, now_ms=self.wall_ms())
         self.delayed_fetches.topic_changed(name)
         return topic
 
@@ -244,16 +250,28 @@ class Cluster:
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic and its committed offsets, and complete the fetches that wait for it. Raises StorageError."""
-        self.storage.delete_topic(name, now_ms=self.wall_ms())
+        for _ in self.delete_topic_steps(name):
+            pass
+
+    def delete_topic_steps(self, name: str) -> Iterator[None]:
+        """Do what :meth:`delete_topic` does, a partition a step; for clients the topic is gone after the first."""
+        steps = self.storage.delete_topic_steps(name, now_ms=self.wall_ms())
+        next(steps, None)
         if name == OFFSETS_TOPIC:
             self.groups.offsets_topic_deleted()
         else:
             self.groups.topic_deleted(name)
         self.delayed_fetches.topic_changed(name)
+        yield
+        yield from steps
 
     def create_partitions(self, name: str, total: int) -> None:
         """Add partitions to a topic, up to ``total``. Raises StorageError."""
-        self.storage.create_partitions(name, total, now_ms=self.wall_ms())
+        _result(self.create_partitions_steps(name, total))
+
+    def create_partitions_steps(self, name: str, total: int) -> Generator[None, None, Topic]:
+        """Do what :meth:`create_partitions` does, in steps of a few milliseconds."""
+        return (yield from self.storage.create_partitions_steps(name, total, now_ms=self.wall_ms()))
 
     def alter_topic_configs(self, name: str, changes: Mapping[str, str | None]) -> None:
         """Set configurations of a topic; None removes one. Raises StorageError."""
@@ -333,3 +351,12 @@ class Cluster:
     def close(self) -> None:
         """Close the logs, and mark the shutdown as clean."""
         self.storage.close()
+
+
+def _result(steps: Generator[None, None, Topic]) -> Topic:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as finished:
+            topic: Topic = finished.value
+            return topic

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kafkalite.errors import RefusedError
 from kafkalite.handlers.new_partitions import one_by_one
+from kafkalite.requests.steps import Steps
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_partitions import (
     CreatePartitionsRequest,
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
 def handle(
     broker: BrokerEndpoint, request: CreatePartitionsRequest, context: RequestContext
-) -> CreatePartitionsResponse:
-    """Grow each topic that may grow."""
+) -> Steps[CreatePartitionsResponse]:
+    """Add partitions to each topic that may have more."""
     del context
-    results = one_by_one(
+    results = yield from one_by_one(
         request.topics,
         wanted=partial(_wanted, broker),
         make=partial(_grow, broker, validate_only=request.validate_only),
@@ -43,10 +44,12 @@ def _wanted(broker: BrokerEndpoint, topic: CreatePartitionsTopic) -> int:
     return 0 if there is None else max(0, topic.count - there.partitions)
 
 
-def _grow(broker: BrokerEndpoint, topic: CreatePartitionsTopic, *, validate_only: bool) -> CreatePartitionsTopicResult:
+def _grow(
+    broker: BrokerEndpoint, topic: CreatePartitionsTopic, *, validate_only: bool
+) -> Steps[CreatePartitionsTopicResult]:
     _check(broker, topic)
     if not validate_only:
-        broker.cluster.create_partitions(topic.name, topic.count)
+        yield from broker.cluster.create_partitions_steps(topic.name, topic.count)
     return _result(topic, ErrorCode.NONE, "")
 
 

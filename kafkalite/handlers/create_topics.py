@@ -1,7 +1,7 @@
 """CreateTopics, versions 2-7: create topics, or only check that they could be.
 
-One replica on this node is all there is: a larger replication factor is refused, -1 means the default. Manual
-assignments must name this node for consecutive partitions. Topics of one request succeed or fail one by one, but a
+There is one replica, on this broker: a larger replication factor is refused, -1 means the default. Manual
+assignments must name this broker for consecutive partitions. Topics of one request succeed or fail one by one, but a
 request for more than 10,000 partitions fails as a whole. An internal topic gets the configurations that Kafka's broker
 would give it, where the request does not set them.
 """
@@ -15,6 +15,7 @@ from kafkalite.cluster.internal_topics import internal_topic, missing_configs
 from kafkalite.errors import RefusedError
 from kafkalite.handlers.new_partitions import one_by_one
 from kafkalite.handlers.topic_configs import created_configs
+from kafkalite.requests.steps import Steps
 from kafkalite_storage.metadata.topics import METADATA_TOPIC, check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_topics import (
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
 _DEFAULT: Final = -1
 
 
-def handle(broker: BrokerEndpoint, request: CreateTopicsRequest, context: RequestContext) -> CreateTopicsResponse:
+def handle(
+    broker: BrokerEndpoint, request: CreateTopicsRequest, context: RequestContext
+) -> Steps[CreateTopicsResponse]:
     """Create each topic that may be created."""
     del context
-    results = one_by_one(
+    results = yield from one_by_one(
         request.topics,
         wanted=partial(_wanted, broker),
         make=partial(_create, broker, validate_only=request.validate_only),
@@ -60,7 +63,7 @@ def _refused(topic: CreatableTopic, code: ErrorCode, reason: str) -> CreatableTo
     return CreatableTopicResult(name=topic.name, error_code=code, error_message=reason, configs=())
 
 
-def _create(broker: BrokerEndpoint, topic: CreatableTopic, *, validate_only: bool) -> CreatableTopicResult:
+def _create(broker: BrokerEndpoint, topic: CreatableTopic, *, validate_only: bool) -> Steps[CreatableTopicResult]:
     if topic.name == METADATA_TOPIC:
         raise RefusedError(ErrorCode.INVALID_REQUEST, f"Creation of internal topic {topic.name} is prohibited.")
     partitions = _partitions(broker, topic)
@@ -81,7 +84,7 @@ def _create(broker: BrokerEndpoint, topic: CreatableTopic, *, validate_only: boo
     if validate_only:
         broker.cluster.storage.check_new_topic(topic.name, partitions, configs)
     else:
-        topic_id = broker.cluster.create_topic(topic.name, partitions, configs).topic_id
+        topic_id = (yield from broker.cluster.create_topic_steps(topic.name, partitions, configs)).topic_id
     return CreatableTopicResult(
         name=topic.name,
         topic_id=topic_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.delete_topics import (
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
+_WORK_OF_A_PARTITION: Final = 20
 _BY_NAME_OR_ID: Final = 6
 _DISABLED_KNOWN_SINCE: Final = 3
 
 
-def handle(broker: BrokerEndpoint, request: DeleteTopicsRequest, context: RequestContext) -> DeleteTopicsResponse:
+def handle(
+    broker: BrokerEndpoint, request: DeleteTopicsRequest, context: RequestContext
+) -> Steps[DeleteTopicsResponse]:
     """Delete each topic that exists; its committed offsets go with it."""
     if context.api_version >= _BY_NAME_OR_ID:
         wanted = [(topic.name, topic.topic_id) for topic in request.topics]
@@ -30,16 +34,18 @@ def handle(broker: BrokerEndpoint, request: DeleteTopicsRequest, context: Reques
     meant: dict[object, list[tuple[str | None, bytes]]] = {}
     for name, topic_id in wanted:
         meant.setdefault(_topic_of(broker, name, topic_id), []).append((name, topic_id))
-    return DeleteTopicsResponse(
-        responses=tuple(
-            _delete(broker, *ways[0], context.api_version) if len(ways) == 1 else _refused_twice(ways)
-            for ways in meant.values()
-        )
-    )
+    meter = WorkMeter()
+    responses: list[DeletableTopicResult] = []
+    for ways in meant.values():
+        if len(ways) == 1:
+            responses.append((yield from _delete(broker, *ways[0], context.api_version, meter)))
+        else:
+            responses.append(_refused_twice(ways))
+    return DeleteTopicsResponse(responses=tuple(responses))
 
 
 def _topic_of(broker: BrokerEndpoint, name: str | None, topic_id: bytes) -> object:
-    """Tell which topic is meant, so that one that is meant twice is not deleted at all."""
+    """Return what a name or an id refers to, so that a topic that stands twice is not deleted."""
     if name is not None and topic_id != ZERO_UUID:
         return name, topic_id
     known = broker.cluster.storage.topics_by_id.get(topic_id) if name is None else None
@@ -55,7 +61,9 @@ def _refused(name: str | None, topic_id: bytes, code: ErrorCode, reason: str | N
     return DeletableTopicResult(name=name, topic_id=topic_id, error_code=code, error_message=reason)
 
 
-def _delete(broker: BrokerEndpoint, name: str | None, topic_id: bytes, version: int) -> DeletableTopicResult:
+def _delete(
+    broker: BrokerEndpoint, name: str | None, topic_id: bytes, version: int, meter: WorkMeter
+) -> Steps[DeletableTopicResult]:
     def refused(code: ErrorCode, reason: str | None = None) -> DeletableTopicResult:
         return _refused(name, topic_id, code, reason)
 
@@ -74,7 +82,9 @@ def _delete(broker: BrokerEndpoint, name: str | None, topic_id: bytes, version: 
     if topic is None:
         return refused(ErrorCode.UNKNOWN_TOPIC_ID if name is None else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     try:
-        broker.cluster.delete_topic(topic.name)
+        for _ in broker.cluster.delete_topic_steps(topic.name):
+            if meter.add(_WORK_OF_A_PARTITION):
+                yield
     except StorageError as error:
         return refused(ErrorCode(error.code), str(error))
     return DeletableTopicResult(name=topic.name, topic_id=topic.topic_id, error_code=ErrorCode.NONE)

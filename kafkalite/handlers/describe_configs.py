@@ -14,6 +14,7 @@ from kafkalite.config.description import ConfigDescription, describe, describe_d
 from kafkalite.errors import RefusedError
 from kafkalite.handlers.group_configs import describe_client_metrics, describe_group
 from kafkalite.handlers.topic_configs import broker_values, describe_topic
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.metadata.topics import check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 
 _UNKNOWN_TYPE: Final = 0
+_WORK_OF_A_RESOURCE: Final = 100
 
 
 class ResourceType(IntEnum):
@@ -43,10 +45,18 @@ class ResourceType(IntEnum):
     GROUP = 32
 
 
-def handle(broker: BrokerEndpoint, request: DescribeConfigsRequest, context: RequestContext) -> DescribeConfigsResponse:
-    """Describe each resource, or say why not."""
+def handle(
+    broker: BrokerEndpoint, request: DescribeConfigsRequest, context: RequestContext
+) -> Steps[DescribeConfigsResponse]:
+    """Describe each resource."""
     del context
-    return DescribeConfigsResponse(results=tuple(_result(broker, resource, request) for resource in request.resources))
+    meter = WorkMeter()
+    results: list[DescribeConfigsResult] = []
+    for resource in request.resources:
+        if meter.add(_WORK_OF_A_RESOURCE):
+            yield
+        results.append(_result(broker, resource, request))
+    return DescribeConfigsResponse(results=tuple(results))
 
 
 def _result(

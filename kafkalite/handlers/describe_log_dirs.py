@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.describe_log_dirs import (
@@ -23,25 +24,32 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
+_WORK_OF_A_PARTITION: Final = 10
 
-def handle(broker: BrokerEndpoint, request: DescribeLogDirsRequest, context: RequestContext) -> DescribeLogDirsResponse:
+
+def handle(
+    broker: BrokerEndpoint, request: DescribeLogDirsRequest, context: RequestContext
+) -> Steps[DescribeLogDirsResponse]:
     """Measure the partitions that were asked for and exist."""
     del context
     path = Path(broker.cluster.storage.path).absolute()
     try:
         volume = shutil.disk_usage(path)
-        topics = tuple(_topic(broker, name, indexes) for name, indexes in _wanted(broker, request).items())
+        meter = WorkMeter()
+        topics: list[DescribeLogDirsTopic] = []
+        for name, indexes in _wanted(broker, request).items():
+            topics.append((yield from _topic(broker, name, indexes, meter)))
     except (OSError, StorageError):
         result = DescribeLogDirsResult(error_code=ErrorCode.KAFKA_STORAGE_ERROR, log_dir=str(path), topics=())
     else:
         result = DescribeLogDirsResult(
-            log_dir=str(path), topics=topics, total_bytes=volume.total, usable_bytes=volume.free
+            log_dir=str(path), topics=tuple(topics), total_bytes=volume.total, usable_bytes=volume.free
         )
     return DescribeLogDirsResponse(results=(result,))
 
 
 def _wanted(broker: BrokerEndpoint, request: DescribeLogDirsRequest) -> dict[str, list[int]]:
-    """Give the partitions to measure by topic, each once; topics without any are left out."""
+    """Return the partitions to measure by topic, each once, without topics that have none."""
     existing = broker.cluster.storage.topics
     if request.topics is None:
         return {topic.name: list(range(topic.partitions)) for topic in existing.values()}
@@ -54,16 +62,18 @@ def _wanted(broker: BrokerEndpoint, request: DescribeLogDirsRequest) -> dict[str
     return {name: list(indexes) for name, indexes in wanted.items()}
 
 
-def _topic(broker: BrokerEndpoint, name: str, indexes: list[int]) -> DescribeLogDirsTopic:
-    return DescribeLogDirsTopic(
-        name=name,
-        partitions=tuple(
+def _topic(broker: BrokerEndpoint, name: str, indexes: list[int], meter: WorkMeter) -> Steps[DescribeLogDirsTopic]:
+    storage = broker.cluster.storage
+    partitions: list[DescribeLogDirsPartition] = []
+    for index in indexes:
+        if meter.add(_WORK_OF_A_PARTITION):
+            yield
+        partitions.append(
             DescribeLogDirsPartition(
                 partition_index=index,
-                partition_size=broker.cluster.storage.partition_size(name, index),
+                partition_size=storage.partition_size(name, index),
                 offset_lag=0,  # the end of the log is its high watermark: there is one replica
                 is_future_key=False,
             )
-            for index in indexes
-        ),
-    )
+        )
+    return DescribeLogDirsTopic(name=name, partitions=tuple(partitions))

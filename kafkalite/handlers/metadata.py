@@ -8,10 +8,11 @@ epochs are those of the catalogue; one that is not up is not available.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers.authorized_operations import CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.metadata.topics import INTERNAL_TOPICS, METADATA_TOPIC, check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
@@ -33,21 +34,28 @@ _EMPTY_MEANS_ALL: Final = 0
 _NO_LEADER: Final = -1
 
 
-def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestContext) -> MetadataResponse:
-    """Describe this broker and the topics that were asked for."""
+def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestContext) -> Steps[MetadataResponse]:
+    """Describe the brokers and the wanted topics."""
     operations = TOPIC_OPERATIONS if request.include_topic_authorized_operations else NOT_ASKED
     everything = request.topics is None or (context.api_version == _EMPTY_MEANS_ALL and not request.topics)
+    cluster = broker.cluster
     if everything:
-        topics = [_described(broker, topic, operations) for topic in broker.cluster.storage.topics.values()]
+        found: Iterable[Topic | MetadataResponseTopic] = tuple(cluster.storage.topics.values())
     else:
         wanted = dict.fromkeys((topic.name, topic.topic_id) for topic in request.topics or ())
-        topics = [
-            _asked_by_name(broker, name, request, operations)
+        found = (
+            _find_by_name(broker, name, request)
             if name is not None and topic_id == ZERO_UUID
-            else _asked_by_id(broker, topic_id, operations)
+            else cluster.storage.topics_by_id.get(topic_id) or _missing(None, topic_id, ErrorCode.UNKNOWN_TOPIC_ID)
             for name, topic_id in wanted
-        ]
-    cluster = broker.cluster
+        )
+    meter = WorkMeter()
+    topics: list[MetadataResponseTopic] = []
+    for topic in found:
+        if isinstance(topic, MetadataResponseTopic):
+            topics.append(topic)
+        else:
+            topics.append((yield from _described(cluster.endpoints, topic, operations, meter)))
     addresses = cluster.addresses(context.client_host, context.info.local)
     return MetadataResponse(
         brokers=tuple(
@@ -62,33 +70,20 @@ def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestCon
     )
 
 
-def _asked_by_name(
-    broker: BrokerEndpoint, name: str, request: MetadataRequest, operations: int
-) -> MetadataResponseTopic:
+def _find_by_name(broker: BrokerEndpoint, name: str, request: MetadataRequest) -> Topic | MetadataResponseTopic:
     topic = broker.cluster.storage.topics.get(name)
-    if topic is None:
-        try:
-            check_topic_name(name)
-            may_create = request.allow_auto_topic_creation and broker.config.auto_create_topics_enable
-            if may_create and name != METADATA_TOPIC:
-                if not broker.config.auto_create_topics_immediately:
-                    broker.cluster.auto_create_topic_later(name)
-                else:
-                    topic = broker.cluster.auto_create_topic(name)
-        except StorageError as error:
-            return _missing(name, ZERO_UUID, error.code)
-    return (
-        _missing(name, ZERO_UUID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-        if topic is None
-        else _described(broker, topic, operations)
-    )
-
-
-def _asked_by_id(broker: BrokerEndpoint, topic_id: bytes, operations: int) -> MetadataResponseTopic:
-    topic = broker.cluster.storage.topics_by_id.get(topic_id)
-    if topic is None:
-        return _missing(None, topic_id, ErrorCode.UNKNOWN_TOPIC_ID)
-    return _described(broker, topic, operations)
+    if topic is not None:
+        return topic
+    try:
+        check_topic_name(name)
+        may_create = request.allow_auto_topic_creation and broker.config.auto_create_topics_enable
+        if may_create and name != METADATA_TOPIC:
+            if broker.config.auto_create_topics_immediately:
+                return broker.cluster.auto_create_topic(name)
+            broker.cluster.auto_create_topic_later(name)
+    except StorageError as error:
+        return _missing(name, ZERO_UUID, error.code)
+    return _missing(name, ZERO_UUID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
 
 
 def _missing(name: str | None, topic_id: bytes, error_code: int) -> MetadataResponseTopic:
@@ -97,14 +92,17 @@ def _missing(name: str | None, topic_id: bytes, error_code: int) -> MetadataResp
     )
 
 
-def _described(broker: BrokerEndpoint, topic: Topic, operations: int) -> MetadataResponseTopic:
+def _described(online: Container[int], topic: Topic, operations: int, meter: WorkMeter) -> Steps[MetadataResponseTopic]:
+    partitions: list[MetadataResponsePartition] = []
+    for index, partition in enumerate(topic.assignment):
+        if meter.add():
+            yield
+        partitions.append(_partition(online, index, partition))
     return MetadataResponseTopic(
         name=topic.name,
         topic_id=topic.topic_id,
         is_internal=topic.is_internal,
-        partitions=tuple(
-            _partition(broker.cluster.endpoints, index, partition) for index, partition in enumerate(topic.assignment)
-        ),
+        partitions=tuple(partitions),
         topic_authorized_operations=operations,
     )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from kafkalite.errors import RefusedError
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.metadata.topics import MOST_NEW_PARTITIONS
 from kafkalite_wire.error_codes import ErrorCode
@@ -23,6 +24,8 @@ class Named(Protocol):
         ...
 
 
+_WORK_OF_A_TOPIC: Final = 50
+
 Topic = TypeVar("Topic", bound=Named)
 Result = TypeVar("Result")
 
@@ -31,15 +34,16 @@ def one_by_one(
     topics: Sequence[Topic],
     *,
     wanted: Callable[[Topic], int],
-    make: Callable[[Topic], Result],
+    make: Callable[[Topic], Steps[Result]],
     refused: Callable[[Topic, ErrorCode, str], Result],
     called: str,
-) -> tuple[Result, ...]:
+) -> Steps[tuple[Result, ...]]:
     """Make the partitions of each topic, or refuse it where ``make`` raises RefusedError or StorageError.
 
-    A topic that is named twice is refused, and all of them are if the partitions that are ``wanted`` are too many
-    together: ``called`` says in the refusal what they are.
+    A topic that stands twice is refused, and so are all topics if the partitions that are ``wanted`` are too many
+    together; ``called`` is the word for them in the message.
     """
+    meter = WorkMeter()
     if sum(map(wanted, topics)) > MOST_NEW_PARTITIONS:
         # All or nothing, as in Kafka's controller, whose record of one request has to stay small.
         reason = f"Excessively large number of {called} per request."
@@ -50,7 +54,9 @@ def one_by_one(
         try:
             if times[topic.name] > 1:
                 raise RefusedError(ErrorCode.INVALID_REQUEST, "Duplicate topic name.")
-            results.append(make(topic))
+            if meter.add(_WORK_OF_A_TOPIC):
+                yield
+            results.append((yield from make(topic)))
         except (RefusedError, StorageError) as refusal:
             results.append(refused(topic, ErrorCode(refusal.code), str(refusal)))
     return tuple(results)

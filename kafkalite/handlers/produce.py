@@ -18,6 +18,7 @@ from kafkalite_storage.errors import InvalidTimestamp, StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.produce import (
     BatchIndexAndErrorMessage,
+    LeaderIdAndEpoch,
     PartitionProduceData,
     PartitionProduceResponse,
     ProduceRequest,
@@ -124,6 +125,10 @@ class _Produce:
             return _refused(data.index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         if topic.is_internal and not self._may_write_internal:
             return _refused(data.index, ErrorCode.INVALID_TOPIC_EXCEPTION)
+        partition = topic.assignment[data.index]
+        if partition.leader != self._broker.id:
+            leader = LeaderIdAndEpoch(leader_id=partition.leader, leader_epoch=partition.leader_epoch)
+            return replace(_refused(data.index, ErrorCode.NOT_LEADER_OR_FOLLOWER), current_leader=leader)
         if data.records is None:
             return _refused(data.index, ErrorCode.INVALID_RECORD, "a produce request without records")
         assert isinstance(data.records, memoryview)

@@ -30,16 +30,15 @@ class Faulty:
     """The broker as these tests use it; its clock stands still."""
 
     def __init__(self, broker: Broker, clock: SteerableClock, connect: Callable[[], Any]) -> None:
-        node = broker.cluster
-        self.node = node
+        self.cluster, self.endpoint = broker.cluster, broker.endpoint
         self.clock = clock
         self.connect = connect
         self.injector = Injector(
             broker.pipeline.interceptors,
-            now=node.now,
-            call_at=node.timers.call_at,
+            now=self.cluster.now,
+            call_at=self.cluster.timers.call_at,
             guard=broker.crash_guard.guard,
-            topic_name=node.topic_name,
+            topic_name=self.cluster.topic_name,
             chances=lambda seed: Random(seed).random,
         )
 
@@ -52,12 +51,12 @@ class Faulty:
 
     def values(self, topic: str, partition: int = 0) -> int:
         """Tell how many records there are in a partition."""
-        log = self.node.log(topic, partition)
+        log = self.cluster.log(topic, partition)
         assert log is not None
         return log.high_watermark
 
     def topic_id(self, name: str) -> bytes:
-        return self.node.storage.topics[name].topic_id
+        return self.cluster.storage.topics[name].topic_id
 
 
 @asynccontextmanager

@@ -134,7 +134,7 @@ async def test_advancing_past_many_periods_runs_a_job_once(tmp_path: Path, nurse
     clock.freeze()
     await trio.testing.wait_all_tasks_blocked()
     expired: list[float] = []
-    broker.node.expire_producers = lambda: expired.append(clock.now())  # type: ignore[method-assign]
+    broker.cluster.expire_producers = lambda: expired.append(clock.now())  # type: ignore[method-assign]
     clock.advance(24 * 3600)
     await broker.maintenance.run_due()
     await broker.maintenance.run_due()

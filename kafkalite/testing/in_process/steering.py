@@ -16,11 +16,11 @@ from kafkalite.testing.model.errors import NotPossible, NotThere
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.clock import SteerableClock
+    from kafkalite.cluster.cluster import Cluster
     from kafkalite.coordinators.groups.classic.group import Group as GroupInCoordinator
     from kafkalite.coordinators.groups.classic.pinning import Pins
     from kafkalite.coordinators.groups.coordinator import GroupCoordinator
     from kafkalite.coordinators.results import CoordinatorResult
-    from kafkalite.cluster.cluster import Cluster
     from kafkalite.requests.interceptors import InterceptorChain
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.in_process.watching import Watch

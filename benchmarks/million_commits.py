@@ -7,7 +7,6 @@ the whole history.
 """
 
 import socket
-import struct
 import sys
 import tempfile
 import time
@@ -21,8 +20,7 @@ import click
 from benchmarks.brokers import PlainServer
 from benchmarks.processes import cpu_seconds
 from kafkalite_conformance.broker import free_port, serves_metadata
-from kafkalite_wire.apis import APIS
-from kafkalite_wire.codec import decode, encode
+from kafkalite_wire.client import ClientConnection
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest, CreateTopicsResponse
 from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequest,
@@ -31,7 +29,6 @@ from kafkalite_wire.messages.offset_commit import (
     OffsetCommitResponse,
 )
 from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchResponse
-from kafkalite_wire.schema import declaration_of
 
 _GROUPS: Final = 20
 _PARTITIONS: Final = 50
@@ -50,6 +47,7 @@ class Connection:
         host, _, port = bootstrap.rpartition(":")
         self._socket = socket.create_connection((host, int(port)), timeout=60)
         self._stream = self._socket.makefile("rb", buffering=1 << 16)
+        self._client = ClientConnection(None)
 
     def close(self) -> None:
         """Close it."""
@@ -57,21 +55,15 @@ class Connection:
         self._socket.close()
 
     def send(self, *requests: object, version: int) -> None:
-        """Send requests in one go."""
-        frames: list[bytes] = []
-        for request in requests:
-            api = APIS[declaration_of(type(request)).api_key]
-            header = struct.pack(">hhih", api.key, version, 0, -1) + (b"\0" if api.is_flexible(version) else b"")
-            body = encode(request, version)
-            frames += (struct.pack(">i", len(header) + len(body)), header, body)
-        self._socket.sendall(b"".join(frames))
+        """Send requests in one write."""
+        self._socket.sendall(b"".join(self._client.send(request, version) for request in requests))
 
-    def receive(self, kind: type[T], *, version: int) -> T:
+    def receive(self, kind: type[T]) -> T:
         """Receive one response."""
-        (size,) = struct.unpack(">i", self._stream.read(4))
-        frame = self._stream.read(size)
-        api = APIS[declaration_of(kind).api_key]
-        return decode(kind, version, frame, 4 + api.response_header_version(version))
+        size = int.from_bytes(self._stream.read(4))
+        message = self._client.receive_frame(self._stream.read(size)).message
+        assert isinstance(message, kind)
+        return message
 
 
 def _commits(count: int) -> Iterator[OffsetCommitRequest]:
@@ -106,7 +98,7 @@ def _send_commits(connection: Connection, requests: list[OffsetCommitRequest]) -
         return
     connection.send(*requests, version=_COMMIT_VERSION)
     for _ in requests:
-        response = connection.receive(OffsetCommitResponse, version=_COMMIT_VERSION)
+        response = connection.receive(OffsetCommitResponse)
         if response.topics[0].partitions[0].error_code:
             raise click.ClickException(f"a commit failed: {response}")
     requests.clear()
@@ -116,7 +108,7 @@ def fetch(connection: Connection, count: int) -> None:
     """Fetch the offsets of all groups and check them."""
     groups = tuple(OffsetFetchRequestGroup(group_id=f"group-{number}", topics=None) for number in range(_GROUPS))
     connection.send(OffsetFetchRequest(groups=groups), version=_FETCH_VERSION)
-    response = connection.receive(OffsetFetchResponse, version=_FETCH_VERSION)
+    response = connection.receive(OffsetFetchResponse)
     keys = _GROUPS * _PARTITIONS
     found = {
         (group.group_id, partition.partition_index): partition.committed_offset
@@ -177,7 +169,7 @@ def main(*, commits: int, partitions: int, without_cleaner: bool) -> None:
                     CreateTopicsRequest(topics=(topic,), timeout_ms=10_000, validate_only=False),
                     version=_CREATE_VERSION,
                 )
-                connection.receive(CreateTopicsResponse, version=_CREATE_VERSION)
+                connection.receive(CreateTopicsResponse)
                 rate = commit(connection, commits)
             cpu = cpu_seconds(server.pid)
             print(

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import socket
-import struct
-from itertools import count
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from kafkalite_wire.apis import APIS
-from kafkalite_wire.codec import decode, encode
-from kafkalite_wire.schema import declaration_of
+from kafkalite_wire.client import ClientConnection, Response, UnexpectedResponseError
+from kafkalite_wire.errors import FrameLengthError
 
 T = TypeVar("T")
 
-LARGEST_FRAME: Final = 100_000_000
-"""The bytes of the largest response that is read; more is no response of a broker."""
-
 
 class NotKafkaError(Exception):
-    """What came back is no response; `received` holds its first bytes, none where the connection was closed."""
+    """The peer sent no Kafka response; `received` holds its first bytes, none where it closed the connection."""
 
     def __init__(self, reason: str, received: bytes = b"") -> None:
         super().__init__(reason)
@@ -26,12 +20,11 @@ class NotKafkaError(Exception):
 
 
 class Connection:
-    """A connection over a socket that is connected already, and whose time-out bounds every wait."""
+    """A connection over a connected socket, whose time-out bounds every wait."""
 
     def __init__(self, stream: socket.socket, *, client_id: str = "kafkalite") -> None:
         self._stream = stream
-        self._client_id = client_id.encode()
-        self._ids = count(1)
+        self._client = ClientConnection(client_id)
 
     def __enter__(self) -> Connection:
         return self
@@ -42,49 +35,40 @@ class Connection:
     def call(self, request: object, version: int, response_type: type[T]) -> T:
         """Send a request and return its response.
 
-        Raises NotKafkaError for anything else that comes back, OSError from the socket (TimeoutError when nothing
-        comes), and WireError where the response does not decode.
+        Raises NotKafkaError for bytes that are not the response, OSError from the socket (TimeoutError if nothing was
+        received), and WireError where the response does not decode.
         """
-        api = APIS[declaration_of(type(request)).api_key]
-        flexible = b"\0" if api.is_flexible(version) else b""
-        frame = self.exchange(api.key, version, flexible + encode(request, version))
-        return decode(response_type, version, frame, 5 if api.response_header_version(version) == 1 else 4)
+        self._stream.sendall(self._client.send(request, version))
+        message = self._receive().message
+        assert isinstance(message, response_type)
+        return message
 
-    def exchange(self, api_key: int, version: int, rest: bytes) -> bytes:
-        """Send a request of bytes behind the client id, and return the response's frame without its length."""
-        correlation_id = next(self._ids)
-        fixed = struct.pack(">hhih", api_key, version, correlation_id, len(self._client_id))
-        frame = fixed + self._client_id + rest
-        self._stream.sendall(struct.pack(">i", len(frame)) + frame)
-        head = self._exactly(8)
-        length, answered = struct.unpack(">ii", head)
-        if answered != correlation_id or not 4 <= length <= LARGEST_FRAME:
-            raise NotKafkaError("the answer is not one of Kafka's protocol", head + self._more())
-        return head[4:] + self._exactly(length - 4)
+    def call_undeclared(self, api_key: int, version: int, rest: bytes) -> bytes:
+        """Send a request of any API; return what follows the correlation id. Raises as `call` does.
 
-    def _exactly(self, size: int) -> bytes:
-        received = bytearray()
-        while len(received) < size:
+        ``rest`` is what follows the client id.
+        """
+        self._stream.sendall(self._client.send_undeclared(api_key, version, rest))
+        return bytes(self._receive().message)
+
+    def _receive(self) -> Response:
+        while True:
             try:
-                part = self._stream.recv(min(size - len(received), 1 << 20))
+                data = self._stream.recv(1 << 20)
             except ConnectionError:
-                part = b""
+                data = b""
             except TimeoutError:
-                if received:
-                    raise NotKafkaError("the answer is cut short", bytes(received)) from None
+                if unread := self._client.unread:
+                    raise NotKafkaError("the response is cut short", unread) from None
                 raise
-            if not part:
-                raise NotKafkaError("the connection was closed", bytes(received))
-            received += part
-        return bytes(received)
-
-    def _more(self) -> bytes:
-        """Return what has come besides, to show what it is."""
-        self._stream.settimeout(0.2)
-        try:
-            return self._stream.recv(256)
-        except OSError:
-            return b""
+            if not data:
+                raise NotKafkaError("the connection was closed", self._client.unread)
+            try:
+                responses = self._client.receive(data)
+            except (FrameLengthError, UnexpectedResponseError):
+                raise NotKafkaError("not a response of Kafka's protocol", self._client.unread or data) from None
+            if responses:
+                return responses[0]
 
 
 def open_connection(address: tuple[Any, ...] | tuple[str, int], *, timeout: float) -> Connection:

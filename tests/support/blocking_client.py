@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import socket
-import struct
 from itertools import count
 from typing import Any, TypeVar
 
-from kafkalite_wire.apis import APIS
-from kafkalite_wire.codec import decode, encode
-from kafkalite_wire.schema import declaration_of
+from kafkalite_wire.frames import api_of, decode_response, encode_request
 
 T = TypeVar("T")
 
@@ -32,23 +29,18 @@ class BlockingClient:
 
     def send(self, request: object, version: int) -> None:
         """Send a request; its answer comes after those of the requests before it."""
-        api = APIS[declaration_of(type(request)).api_key]
-        header = struct.pack(">hhih", api.key, version, next(self._ids), 4) + b"test"
-        if api.is_flexible(version):
-            header += b"\0"
-        frame = header + encode(request, version)
-        self._socket.sendall(struct.pack(">i", len(frame)) + frame)
+        self._socket.sendall(encode_request(api_of(request), version, next(self._ids), "test", request))
 
     def receive(self, response_type: type[T], version: int) -> T:
         """Receive the next answer."""
-        (length,) = struct.unpack(">i", self._exactly(4))
-        api = APIS[declaration_of(response_type).api_key]
-        return decode(response_type, version, self._exactly(length), 5 if api.response_header_version(version) else 4)
+        length = int.from_bytes(self._exactly(4))
+        response: T = decode_response(api_of(response_type), version, self._exactly(length))[1]
+        return response
 
     def call(self, request: object, version: int) -> Any:
         """Send a request and return its answer."""
         self.send(request, version)
-        return self.receive(APIS[declaration_of(type(request)).api_key].response_type, version)
+        return self.receive(api_of(request).response_type, version)
 
     def _exactly(self, size: int) -> bytes:
         data = self._reader.read(size)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from itertools import count
 from typing import Any, TypeVar
 
 import trio
 
-from kafkalite_wire.apis import APIS, Api
-from kafkalite_wire.codec import decode, encode
-from kafkalite_wire.schema import declaration_of
+from kafkalite_wire.frames import api_of, decode_response, encode_request
 
 T = TypeVar("T")
 
@@ -25,38 +22,28 @@ class ProtocolClient:
 
     async def send(self, request: object, version: int) -> int:
         """Send a request and return its correlation id."""
-        api = APIS[declaration_of(type(request)).api_key]
         correlation_id = next(self._ids)
-        client_id = self.client_id.encode()
-        header = struct.pack(">hhih", api.key, version, correlation_id, len(client_id)) + client_id
-        if api.is_flexible(version):
-            header += b"\0"
-        await self.send_frame(header + encode(request, version))
+        await self.stream.send_all(encode_request(api_of(request), version, correlation_id, "test", request))
         return correlation_id
 
     async def send_frame(self, frame: bytes) -> None:
         """Send bytes of one's own behind their length."""
-        await self.stream.send_all(struct.pack(">i", len(frame)) + frame)
+        await self.stream.send_all(len(frame).to_bytes(4) + frame)
 
     async def receive(self, response_type: type[T], version: int) -> tuple[int, T]:
         """Receive the next response; gives its correlation id too."""
-        api = APIS[declaration_of(response_type).api_key]
-        frame = await self.receive_frame()
-        (correlation_id,) = struct.unpack_from(">i", frame)
-        return correlation_id, decode(response_type, version, frame, _body(api, version))
+        return decode_response(api_of(response_type), version, await self.receive_frame())
 
     async def call(self, request: object, version: int) -> Any:
         """Send a request and return its response."""
         sent = await self.send(request, version)
-        api = APIS[declaration_of(type(request)).api_key]
-        received, response = await self.receive(api.response_type, version)
+        received, response = await self.receive(api_of(request).response_type, version)
         assert received == sent
         return response
 
     async def receive_frame(self) -> bytes:
         """Receive one frame without its length."""
-        (length,) = struct.unpack(">i", await self._exactly(4))
-        return await self._exactly(length)
+        return await self._exactly(int.from_bytes(await self._exactly(4)))
 
     async def is_closed(self) -> bool:
         """Wait for the broker to close the connection without having answered."""
@@ -73,7 +60,3 @@ class ProtocolClient:
                 raise EOFError(f"the broker closed the connection after {len(data)} of {size} bytes")
             data += more
         return data
-
-
-def _body(api: Api, version: int) -> int:
-    return 5 if api.response_header_version(version) == 1 else 4

@@ -74,7 +74,7 @@ def test_unsupported_version_of_api_versions_is_answered_in_version_0() -> None:
 
 def test_request_without_a_response_is_not_awaited() -> None:
     client = ClientConnection()
-    client.send(ProduceRequest(acks=0, timeout_ms=0, topic_data=()), 9, has_response=False)
+    client.send(ProduceRequest(acks=0, timeout_ms=0, topic_data=()), 9)
     client.send(HEARTBEAT, 4)
     assert [each.correlation_id for each in client.receive(heartbeat_response(2))] == [2]
 
@@ -95,3 +95,10 @@ def test_impossible_length_is_refused_and_its_bytes_stay_readable(length: bytes)
     with pytest.raises(WireError, match="a frame of"):
         frames.feed(length[3:] + b"/1.1")
     assert frames.unread == length + b"/1.1"
+
+
+def test_request_of_an_undeclared_api_is_answered_with_bytes() -> None:
+    client = ClientConnection("c")
+    assert client.send_undeclared(17, 1, b"rest") == bytes.fromhex("0000000f 0011 0001 00000001 0001 63") + b"rest"
+    [answer] = client.receive(bytes.fromhex("00000006 00000001 abcd"))
+    assert (answer.api, answer.message) == (None, b"\xab\xcd")

@@ -14,21 +14,35 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.errors import UnsupportedVersionError, WireError
-from kafkalite_wire.frames import LARGEST_FRAME, FrameReader, api_of, decode_response, encode_request
+from kafkalite_wire.frames import (
+    LARGEST_FRAME,
+    FrameReader,
+    api_of,
+    decode_response,
+    encode_request,
+    encode_undeclared_request,
+)
 from kafkalite_wire.schema import declaration_of
 
 if TYPE_CHECKING:
     from kafkalite_wire.apis import Api
 
 
-class Response(NamedTuple):
-    """A decoded response, and which request it answers."""
+_CORRELATION_ID_SIZE: Final = 4
 
-    api: Api
+
+class UnexpectedResponseError(WireError):
+    """A response that does not belong to the oldest request."""
+
+
+class Response(NamedTuple):
+    """A decoded response, and which request it answers; ``api`` is None for an undeclared one."""
+
+    api: Api | None
     version: int
     correlation_id: int
     message: Any
@@ -41,7 +55,7 @@ class ClientConnection:
         self._client_id = client_id
         self._frames = FrameReader(largest=largest_frame)
         self._correlation_ids = count(1)
-        self._pending: deque[tuple[Api, int, int]] = deque()
+        self._pending: deque[tuple[Api | None, int, int]] = deque()
         self.versions: dict[int, tuple[int, int]] = {}
         """The versions that the broker supports by API key, from its last ApiVersions response."""
 
@@ -55,19 +69,29 @@ class ClientConnection:
         """The bytes of a response that has not arrived completely."""
         return self._frames.unread
 
-    def send(self, request: object, version: int | None = None, *, has_response: bool = True) -> bytes:
+    def send(self, request: object, version: int | None = None) -> bytes:
         """Return the bytes of a request, by default in the newest version that broker and declaration share.
 
-        Produce with acks=0 has no response. Raises UnsupportedVersionError.
+        Raises UnsupportedVersionError.
         """
         api = api_of(request)
         if version is None:
             version = self.newest_version(request)
         correlation_id = next(self._correlation_ids)
         frame = encode_request(api, version, correlation_id, self._client_id, request)
-        if has_response:
+        # A broker does not respond to Produce with acks=0.
+        if api.key is not ApiKey.PRODUCE or getattr(request, "acks", None) != 0:
             self._pending.append((api, version, correlation_id))
         return frame
+
+    def send_undeclared(self, api_key: int, version: int, rest: bytes) -> bytes:
+        """Return the bytes of a request whose API is not declared; ``rest`` is what follows the client id.
+
+        The message of its response is the bytes that follow the correlation id.
+        """
+        correlation_id = next(self._correlation_ids)
+        self._pending.append((None, version, correlation_id))
+        return encode_undeclared_request(api_key, version, correlation_id, self._client_id, rest)
 
     def newest_version(self, request: object | type) -> int:
         """Return the newest version of a request that the broker supports and that is declared.
@@ -87,18 +111,22 @@ class ClientConnection:
     def receive(self, data: bytes | bytearray | memoryview) -> list[Response]:
         """Add received bytes and return the responses that are complete now.
 
-        Raises WireError for bytes that are not the response to the oldest request; the connection cannot be used then.
+        Raises UnexpectedResponseError for bytes that are not the response to the oldest request, and WireError where it
+        does not decode. The connection cannot be used after either.
         """
         return [self.receive_frame(frame) for frame in self._frames.feed(data)]
 
     def receive_frame(self, frame: bytes) -> Response:
         """Decode one response frame, without its length. Raises WireError as `receive` does."""
         if not self._pending:
-            raise WireError("a response without a request")
+            raise UnexpectedResponseError("a response without a request")
         api, version, correlation_id = self._pending.popleft()
-        received, message = decode_response(api, version, frame)
-        if received != correlation_id:
-            raise WireError(f"a response to request {received} where {correlation_id} is next")
+        received = int.from_bytes(frame[:4], signed=True)
+        if received != correlation_id or len(frame) < _CORRELATION_ID_SIZE:
+            raise UnexpectedResponseError(f"a response to request {received} where {correlation_id} is next")
+        if api is None:
+            return Response(None, version, correlation_id, frame[_CORRELATION_ID_SIZE:])
+        _, message = decode_response(api, version, frame)
         if api.key is ApiKey.API_VERSIONS:
             self.versions = {each.api_key: (each.min_version, each.max_version) for each in message.api_keys}
         return Response(api, version, correlation_id, message)

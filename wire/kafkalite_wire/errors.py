@@ -20,5 +20,9 @@ class WireError(Exception):
         super().__init__(f"{where}{reason}{field}{place}")
 
 
+class FrameLengthError(WireError):
+    """A frame whose length is negative or too large; its peer does not speak Kafka's protocol."""
+
+
 class UnsupportedVersionError(WireError):
     """A version outside the declared range of its API, or an API that is not declared at all."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode_parts
-from kafkalite_wire.errors import WireError
-from kafkalite_wire.headers import read_response_header, start_request, start_response
+from kafkalite_wire.errors import FrameLengthError
+from kafkalite_wire.headers import read_response_header, start_request, start_request_prefix, start_response
 from kafkalite_wire.schema import declaration_of
 
 if TYPE_CHECKING:
@@ -43,6 +43,15 @@ def encode_request(
     """
     head = start_request(api, version, correlation_id, client_id, tagged_fields)
     return b"".join(_finished(head, message, version, lossless=lossless))  # type: ignore[arg-type]  # all are buffers
+
+
+def encode_undeclared_request(
+    api_key: int, version: int, correlation_id: int, client_id: str | None, rest: bytes
+) -> bytes:
+    """Encode a request of any API as a whole frame; ``rest`` is what follows the client id."""
+    frame = start_request_prefix(api_key, version, correlation_id, client_id) + rest
+    _LENGTH.pack_into(frame, 0, len(frame) - _LENGTH.size)
+    return bytes(frame)
 
 
 def encode_response(
@@ -92,7 +101,7 @@ class FrameReader:
     def feed(self, data: bytes | bytearray | memoryview) -> list[bytes]:
         """Add bytes and return the frames that are complete now, without their lengths.
 
-        Raises WireError for a length that is negative or too large.
+        Raises FrameLengthError for a length that is negative or too large.
         """
         received = self._received
         received += data
@@ -102,7 +111,7 @@ class FrameReader:
             while len(received) - position >= _LENGTH.size:
                 (length,) = _LENGTH.unpack_from(received, position)
                 if not 0 <= length <= self._largest:
-                    raise WireError(f"a frame of {length} bytes")
+                    raise FrameLengthError(f"a frame of {length} bytes")
                 end = position + _LENGTH.size + length
                 if end > len(received):
                     break

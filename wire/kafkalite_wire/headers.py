@@ -116,13 +116,18 @@ def start_request(
     api: Api, api_version: int, correlation_id: int, client_id: str | None, tagged_fields: TaggedFields = ()
 ) -> bytearray:
     """Start a request frame: space for its length, then the header."""
-    encoded = None if client_id is None else client_id.encode("utf-8", "surrogateescape")
-    head = bytearray(_INT32.size)
-    head += _FIXED.pack(api.key, api_version, correlation_id, -1 if encoded is None else len(encoded))
-    head += encoded or b""
+    head = start_request_prefix(api.key, api_version, correlation_id, client_id)
     if api_version >= api.first_flexible:
         _append_tagged_fields(head, tagged_fields)
     return head
+
+
+def start_request_prefix(api_key: int, api_version: int, correlation_id: int, client_id: str | None) -> bytearray:
+    """Start a request frame of any API: space for its length, then what `read_request_prefix` reads."""
+    encoded = None if client_id is None else client_id.encode("utf-8", "surrogateescape")
+    head = bytearray(_INT32.size)
+    head += _FIXED.pack(api_key, api_version, correlation_id, -1 if encoded is None else len(encoded))
+    return head + (encoded or b"")
 
 
 def start_response(api: Api, api_version: int, correlation_id: int, tagged_fields: TaggedFields = ()) -> bytearray:

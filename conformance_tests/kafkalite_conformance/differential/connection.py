@@ -1,37 +1,28 @@
-"""One connection to one broker: typed requests out, typed answers in."""
+"""One connection to one broker: typed requests, typed responses, and frames of any bytes."""
 
-import struct
-from collections import deque
-from itertools import count
 from typing import Final, cast
 
 import trio
 
-from kafkalite_wire.apis import APIS, Api
-from kafkalite_wire.codec import decode, encode
-from kafkalite_wire.schema import declaration_of
+from kafkalite_wire.client import ClientConnection, UnexpectedResponseError
+from kafkalite_wire.frames import api_of
+
+__all__ = ["PATIENCE", "Connection", "NoAnswerError", "api_of"]
 
 PATIENCE: Final = 8.0
-"""How long an answer may take, in seconds; longer than any conversation makes a broker wait."""
+"""How long to wait for a response, in seconds; longer than any conversation makes a broker wait."""
 
 
 class NoAnswerError(Exception):
-    """The broker closed the connection, or said nothing for too long."""
-
-
-def api_of(request: object) -> Api:
-    """Return the API that a request belongs to."""
-    return APIS[declaration_of(type(request)).api_key]
+    """The broker closed the connection, or sent no response in time."""
 
 
 class Connection:
-    """Sends requests and receives their answers in order; several may be on the way."""
+    """Sends requests and receives their responses in order; requests may be pipelined."""
 
     def __init__(self, stream: trio.SocketStream, client_id: str) -> None:
         self._stream = stream
-        self._client_id = client_id.encode()
-        self._ids = count(1)
-        self._asked: deque[tuple[int, Api, int]] = deque()
+        self._client = ClientConnection(client_id)
 
     @classmethod
     async def open(cls, bootstrap: str, client_id: str) -> "Connection":
@@ -41,37 +32,30 @@ class Connection:
 
     async def send(self, request: object, version: int) -> None:
         """Send a request."""
-        api = api_of(request)
-        correlation_id = next(self._ids)
-        self._asked.append((correlation_id, api, version))
-        header = struct.pack(">hhih", api.key, version, correlation_id, len(self._client_id)) + self._client_id
-        if api.is_flexible(version):
-            header += b"\0"
-        await self.send_frame(header + encode(request, version))
+        await self._send(self._client.send(request, version))
 
     async def send_frame(self, frame: bytes) -> None:
-        """Send bytes of one's own behind their length."""
+        """Send any bytes as a frame; no response is expected."""
+        await self._send(len(frame).to_bytes(4) + frame)
+
+    async def _send(self, data: bytes) -> None:
         try:
-            await self._stream.send_all(struct.pack(">i", len(frame)) + frame)
+            await self._stream.send_all(data)
         except trio.BrokenResourceError as problem:
             raise NoAnswerError("closed") from problem
 
     async def receive(self) -> object:
-        """Receive the answer to the oldest request that has none. NoAnswerError if there is none."""
-        correlation_id, api, version = self._asked[0]
+        """Receive the response to the oldest request that has none. NoAnswerError if there is none."""
         frame = await self.receive_frame()
-        self._asked.popleft()
-        (received,) = struct.unpack_from(">i", frame)
-        if received != correlation_id:
-            raise NoAnswerError(f"answered request {received} where {correlation_id} was due")
-        body = 5 if api.response_header_version(version) == 1 else 4
-        return cast("object", decode(api.response_type, version, frame, body))
+        try:
+            return cast("object", self._client.receive_frame(frame).message)
+        except UnexpectedResponseError as problem:
+            raise NoAnswerError(str(problem)) from problem
 
     async def receive_frame(self) -> bytes:
         """Receive one frame without its length. NoAnswerError if there is none."""
         with trio.move_on_after(PATIENCE):
-            (length,) = struct.unpack(">i", await self._exactly(4))
-            return await self._exactly(length)
+            return await self._exactly(int.from_bytes(await self._exactly(4)))
         raise NoAnswerError(f"nothing within {PATIENCE:.0f} s")
 
     async def says_nothing(self, *, seconds: float) -> bool:

@@ -220,22 +220,22 @@ def _mechanisms(highest: int, connect: Callable[[], socket.socket]) -> tuple[str
     """Ask for a mechanism that does not exist; the refusal lists those that do (KIP-43)."""
     try:
         with Connection(connect(), client_id=_CLIENT_ID) as connection:
-            frame = connection.exchange(_SASL_HANDSHAKE, min(highest, 1), struct.pack(">h", 4) + b"NONE")
+            body = connection.call_undeclared(_SASL_HANDSHAKE, min(highest, 1), struct.pack(">h", 4) + b"NONE")
     except (OSError, NotKafkaError):
         return None
-    return _read_mechanisms(frame)
+    return _read_mechanisms(body)
 
 
-def _read_mechanisms(frame: bytes) -> tuple[str, ...] | None:
-    """Read a SaslHandshake response: correlation id, error code, names."""
+def _read_mechanisms(body: bytes) -> tuple[str, ...] | None:
+    """Read a SaslHandshake response: error code, names."""
     unsupported_mechanism = 33
     try:
-        code, count = struct.unpack_from(">hi", frame, 4)
+        code, count = struct.unpack_from(">hi", body)
         names: list[str] = []
-        at = 10
+        at = 6
         for _ in range(count):
-            (length,) = struct.unpack_from(">h", frame, at)
-            names.append(frame[at + 2 : at + 2 + length].decode())
+            (length,) = struct.unpack_from(">h", body, at)
+            names.append(body[at + 2 : at + 2 + length].decode())
             at += 2 + length
     except (struct.error, UnicodeDecodeError):
         return None

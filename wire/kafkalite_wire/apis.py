@@ -1,9 +1,9 @@
 """The table of Kafka's APIs that this project declares: key, name, versions, first flexible version.
 
-Everything about versions derives from here: the ApiVersions answer, header versions and the support table.
-Ranges are those that Apache Kafka 4.4.0 answers; the messages of Produce are declared from version 3 on only,
-for Kafka names the older versions and refuses them all the same. Message classes are imported when first
-asked for, because making two hundred dataclasses would double the time to start.
+The only place that states an API's versions: the ApiVersions response, header versions and the declarations of messages
+derive from it. The ranges are those of Apache Kafka 4.4.0. Messages of Produce are declared from version 3 on, because
+Kafka advertises older versions and refuses them. Message classes are imported on first use: making two hundred
+dataclasses would double the time to start.
 """
 
 from __future__ import annotations
@@ -81,14 +81,14 @@ class Api:
         return version >= self.first_flexible
 
     def request_header_version(self, version: int) -> int:
-        """Give the version of the request header: 2 when flexible, else 1."""
+        """Return the version of the request header: 2 when flexible, else 1."""
         return 2 if version >= self.first_flexible else 1
 
     def response_header_version(self, version: int) -> int:
-        """Give the version of the response header.
+        """Return the version of the response header.
 
-        ApiVersions always answers with header version 0: a client that asked in a version the broker lacks
-        must be able to read the answer (KIP-511).
+        ApiVersions always has header version 0: a client that asked in an unsupported version must be able to read
+        the response (KIP-511).
         """
         return 1 if version >= self.first_flexible and self.key is not ApiKey.API_VERSIONS else 0
 

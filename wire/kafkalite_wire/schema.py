@@ -2,7 +2,7 @@
 
 A message is a slotted dataclass whose fields carry what Kafka's protocol guide says of them::
 
-    @message(api_key=ApiKey.HEARTBEAT, versions="0-4", flexible="4+")
+    @message(api_key=ApiKey.HEARTBEAT)
     class HeartbeatRequest:
         group_id: str = field(STRING)
         group_instance_id: str | None = field(STRING, "3+", nullable="3+", default=None)
@@ -19,10 +19,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast, dataclass_transform, overload
+from typing import Any, Final, Generic, Protocol, TypeVar, cast, dataclass_transform, overload
 
-if TYPE_CHECKING:
-    from kafkalite_wire.apis import ApiKey
+from kafkalite_wire.apis import APIS, ApiKey
 
 T = TypeVar("T")
 
@@ -272,9 +271,22 @@ def struct(cls: type[T]) -> type[T]:
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
-def message(*, versions: str, flexible: str = "none", api_key: ApiKey | int = -1) -> Callable[[type[T]], type[T]]:
-    """Declare a request, a response, or (without an API key) data that travels inside another message."""
-    declaration = Declaration(int(api_key), Versions.parse(versions), Versions.parse(flexible))
+def message(
+    *, api_key: ApiKey | int | None = None, versions: str = "0+", flexible: str = "none"
+) -> Callable[[type[T]], type[T]]:
+    """Declare a request or a response of an API, or data that has versions of its own.
+
+    The versions of an API, flexible ones too, are stated in :data:`kafkalite_wire.apis.APIS`; ``versions`` narrows them
+    for messages that are not declared in all of them. Other messages state their own.
+    """
+    declared = Versions.parse(versions)
+    # Keys of record types are numbers of their own.
+    api = APIS[api_key] if isinstance(api_key, ApiKey) else None
+    if api is None:
+        declaration = Declaration(-1 if api_key is None else api_key, declared, Versions.parse(flexible))
+    else:
+        of_api = Versions(max(api.min_version, declared.low), min(api.max_version, declared.high))
+        declaration = Declaration(api.key, of_api, Versions(api.first_flexible, _ENDLESS))
     return lambda cls: _declare(cls, declaration)
 
 

@@ -23,7 +23,7 @@ class AlterConfigsResource:
     configs: tuple[AlterableConfig, ...] = field(array_of(AlterableConfig))
 
 
-@message(api_key=ApiKey.ALTER_CONFIGS, versions="0-2", flexible="2+")
+@message(api_key=ApiKey.ALTER_CONFIGS)
 class AlterConfigsRequest:
     """Settings to be replaced, or only to be checked."""
 
@@ -41,7 +41,7 @@ class AlterConfigsResourceResponse:
     resource_name: str = field(STRING)
 
 
-@message(api_key=ApiKey.ALTER_CONFIGS, versions="0-2", flexible="2+")
+@message(api_key=ApiKey.ALTER_CONFIGS)
 class AlterConfigsResponse:
     """One result per resource."""
 

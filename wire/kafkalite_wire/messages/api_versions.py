@@ -6,7 +6,7 @@ from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.schema import BOOL, INT16, INT32, INT64, STRING, array_of, field, message, struct
 
 
-@message(api_key=ApiKey.API_VERSIONS, versions="0-5", flexible="3+")
+@message(api_key=ApiKey.API_VERSIONS)
 class ApiVersionsRequest:
     """What a client asks first on a new connection, naming its software."""
 
@@ -43,7 +43,7 @@ class FinalizedFeatureKey:
     min_version_level: int = field(INT16, "3+")
 
 
-@message(api_key=ApiKey.API_VERSIONS, versions="0-5", flexible="3+")
+@message(api_key=ApiKey.API_VERSIONS)
 class ApiVersionsResponse:
     """The broker's table of APIs, and its features as tagged fields."""
 

@@ -24,7 +24,7 @@ class CreatePartitionsTopic:
     )
 
 
-@message(api_key=ApiKey.CREATE_PARTITIONS, versions="0-3", flexible="2+")
+@message(api_key=ApiKey.CREATE_PARTITIONS)
 class CreatePartitionsRequest:
     """Topics to enlarge, or only to check."""
 
@@ -42,7 +42,7 @@ class CreatePartitionsTopicResult:
     error_message: str | None = field(STRING, nullable="0+", default=None)
 
 
-@message(api_key=ApiKey.CREATE_PARTITIONS, versions="0-3", flexible="2+")
+@message(api_key=ApiKey.CREATE_PARTITIONS)
 class CreatePartitionsResponse:
     """One result per topic."""
 

@@ -49,7 +49,7 @@ class CreatableTopic:
     configs: tuple[CreatableTopicConfig, ...] = field(array_of(CreatableTopicConfig), default=())
 
 
-@message(api_key=ApiKey.CREATE_TOPICS, versions="2-7", flexible="5+")
+@message(api_key=ApiKey.CREATE_TOPICS)
 class CreateTopicsRequest:
     """Topics to make, or only to check."""
 
@@ -85,7 +85,7 @@ class CreatableTopicResult:
     )
 
 
-@message(api_key=ApiKey.CREATE_TOPICS, versions="2-7", flexible="5+")
+@message(api_key=ApiKey.CREATE_TOPICS)
 class CreateTopicsResponse:
     """One result per topic."""
 

@@ -6,7 +6,7 @@ from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.schema import INT16, INT32, STRING, array_of, field, message, struct
 
 
-@message(api_key=ApiKey.DELETE_GROUPS, versions="0-3", flexible="2+")
+@message(api_key=ApiKey.DELETE_GROUPS)
 class DeleteGroupsRequest:
     """The groups to remove."""
 
@@ -22,7 +22,7 @@ class DeletableGroupResult:
     error_message: str | None = field(STRING, "3+", nullable="3+", default=None)
 
 
-@message(api_key=ApiKey.DELETE_GROUPS, versions="0-3", flexible="2+")
+@message(api_key=ApiKey.DELETE_GROUPS)
 class DeleteGroupsResponse:
     """One result per group."""
 

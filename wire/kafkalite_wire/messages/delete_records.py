@@ -22,7 +22,7 @@ class DeleteRecordsTopic:
     partitions: tuple[DeleteRecordsPartition, ...] = field(array_of(DeleteRecordsPartition))
 
 
-@message(api_key=ApiKey.DELETE_RECORDS, versions="0-2", flexible="2+")
+@message(api_key=ApiKey.DELETE_RECORDS)
 class DeleteRecordsRequest:
     """The partitions to shorten, and how long to wait for their followers."""
 
@@ -47,7 +47,7 @@ class DeleteRecordsTopicResult:
     partitions: tuple[DeleteRecordsPartitionResult, ...] = field(array_of(DeleteRecordsPartitionResult))
 
 
-@message(api_key=ApiKey.DELETE_RECORDS, versions="0-2", flexible="2+")
+@message(api_key=ApiKey.DELETE_RECORDS)
 class DeleteRecordsResponse:
     """One result per partition."""
 

@@ -17,7 +17,7 @@ class DeleteTopicState:
     topic_id: bytes = field(UUID, "6+")
 
 
-@message(api_key=ApiKey.DELETE_TOPICS, versions="1-6", flexible="4+")
+@message(api_key=ApiKey.DELETE_TOPICS)
 class DeleteTopicsRequest:
     """Topics to remove."""
 
@@ -36,7 +36,7 @@ class DeletableTopicResult:
     error_message: str | None = field(STRING, "5+", nullable="5+", default=None)
 
 
-@message(api_key=ApiKey.DELETE_TOPICS, versions="1-6", flexible="4+")
+@message(api_key=ApiKey.DELETE_TOPICS)
 class DeleteTopicsResponse:
     """One result per topic."""
 

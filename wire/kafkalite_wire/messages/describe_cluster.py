@@ -9,7 +9,7 @@ from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.schema import BOOL, INT8, INT16, INT32, STRING, array_of, field, message, struct
 
 
-@message(api_key=ApiKey.DESCRIBE_CLUSTER, versions="0-2", flexible="0+")
+@message(api_key=ApiKey.DESCRIBE_CLUSTER)
 class DescribeClusterRequest:
     """What to describe; endpoint type 1 is brokers, 2 controllers."""
 
@@ -29,7 +29,7 @@ class DescribeClusterBroker:
     is_fenced: bool = field(BOOL, "2+", default=False)
 
 
-@message(api_key=ApiKey.DESCRIBE_CLUSTER, versions="0-2", flexible="0+")
+@message(api_key=ApiKey.DESCRIBE_CLUSTER)
 class DescribeClusterResponse:
     """The cluster as one broker knows it."""
 

@@ -18,7 +18,7 @@ class DescribeConfigsResource:
     configuration_keys: tuple[str, ...] | None = field(array_of(STRING), nullable="0+")
 
 
-@message(api_key=ApiKey.DESCRIBE_CONFIGS, versions="1-4", flexible="4+")
+@message(api_key=ApiKey.DESCRIBE_CONFIGS)
 class DescribeConfigsRequest:
     """The resources to describe."""
 
@@ -61,7 +61,7 @@ class DescribeConfigsResult:
     configs: tuple[DescribeConfigsResourceResult, ...] = field(array_of(DescribeConfigsResourceResult), default=())
 
 
-@message(api_key=ApiKey.DESCRIBE_CONFIGS, versions="1-4", flexible="4+")
+@message(api_key=ApiKey.DESCRIBE_CONFIGS)
 class DescribeConfigsResponse:
     """One result per resource."""
 

@@ -9,7 +9,7 @@ from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.schema import BOOL, BYTES, INT16, INT32, STRING, array_of, field, message, struct
 
 
-@message(api_key=ApiKey.DESCRIBE_GROUPS, versions="0-6", flexible="5+")
+@message(api_key=ApiKey.DESCRIBE_GROUPS)
 class DescribeGroupsRequest:
     """The groups to describe."""
 
@@ -43,7 +43,7 @@ class DescribedGroup:
     authorized_operations: int = field(INT32, "3+", default=-2147483648)
 
 
-@message(api_key=ApiKey.DESCRIBE_GROUPS, versions="0-6", flexible="5+")
+@message(api_key=ApiKey.DESCRIBE_GROUPS)
 class DescribeGroupsResponse:
     """One description per group that was asked for."""
 

@@ -17,7 +17,7 @@ class DescribableLogDirTopic:
     partitions: tuple[int, ...] = field(array_of(INT32))
 
 
-@message(api_key=ApiKey.DESCRIBE_LOG_DIRS, versions="1-5", flexible="2+")
+@message(api_key=ApiKey.DESCRIBE_LOG_DIRS)
 class DescribeLogDirsRequest:
     """The partitions to look for, null for all."""
 
@@ -54,7 +54,7 @@ class DescribeLogDirsResult:
     is_cordoned: bool = field(BOOL, "5+", default=False)
 
 
-@message(api_key=ApiKey.DESCRIBE_LOG_DIRS, versions="1-5", flexible="2+")
+@message(api_key=ApiKey.DESCRIBE_LOG_DIRS)
 class DescribeLogDirsResponse:
     """One result per data directory."""
 

@@ -67,7 +67,7 @@ class ForgottenTopic:
     partitions: tuple[int, ...] = field(array_of(INT32), "7+")
 
 
-@message(api_key=ApiKey.FETCH, versions="4-18", flexible="12+")
+@message(api_key=ApiKey.FETCH)
 class FetchRequest:
     """What to read and how long to wait; session epoch 0 opens a session, -1 goes without one."""
 
@@ -155,7 +155,7 @@ class NodeEndpoint:
     rack: str | None = field(STRING, "16+", nullable="16+", default=None)
 
 
-@message(api_key=ApiKey.FETCH, versions="4-18", flexible="12+")
+@message(api_key=ApiKey.FETCH)
 class FetchResponse:
     """Batches from each partition that has some, or news."""
 

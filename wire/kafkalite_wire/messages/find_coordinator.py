@@ -9,7 +9,7 @@ from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.schema import INT8, INT16, INT32, STRING, array_of, field, message, struct
 
 
-@message(api_key=ApiKey.FIND_COORDINATOR, versions="0-6", flexible="3+")
+@message(api_key=ApiKey.FIND_COORDINATOR)
 class FindCoordinatorRequest:
     """The keys whose coordinators are wanted; key type 0 is a group, 1 a transaction, 2 a share partition."""
 
@@ -30,7 +30,7 @@ class Coordinator:
     error_message: str | None = field(STRING, "4+", nullable="4+")
 
 
-@message(api_key=ApiKey.FIND_COORDINATOR, versions="0-6", flexible="3+")
+@message(api_key=ApiKey.FIND_COORDINATOR)
 class FindCoordinatorResponse:
     """One coordinator (versions 0 to 3) or one for each key."""
 

@@ -9,7 +9,7 @@ from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.schema import INT16, INT32, STRING, field, message
 
 
-@message(api_key=ApiKey.HEARTBEAT, versions="0-4", flexible="4+")
+@message(api_key=ApiKey.HEARTBEAT)
 class HeartbeatRequest:
     """A sign of life within a generation."""
 
@@ -19,7 +19,7 @@ class HeartbeatRequest:
     group_instance_id: str | None = field(STRING, "3+", nullable="3+", default=None)
 
 
-@message(api_key=ApiKey.HEARTBEAT, versions="0-4", flexible="4+")
+@message(api_key=ApiKey.HEARTBEAT)
 class HeartbeatResponse:
     """Whether the member may carry on; the error code is also how it learns of a rebalance."""
 

@@ -24,7 +24,7 @@ class AlterConfigsResource:
     configs: tuple[AlterableConfig, ...] = field(array_of(AlterableConfig))
 
 
-@message(api_key=ApiKey.INCREMENTAL_ALTER_CONFIGS, versions="0-1", flexible="1+")
+@message(api_key=ApiKey.INCREMENTAL_ALTER_CONFIGS)
 class IncrementalAlterConfigsRequest:
     """Changes to be made, or only to be checked."""
 
@@ -42,7 +42,7 @@ class AlterConfigsResourceResponse:
     resource_name: str = field(STRING)
 
 
-@message(api_key=ApiKey.INCREMENTAL_ALTER_CONFIGS, versions="0-1", flexible="1+")
+@message(api_key=ApiKey.INCREMENTAL_ALTER_CONFIGS)
 class IncrementalAlterConfigsResponse:
     """One result per resource."""
 

@@ -9,7 +9,7 @@ from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.schema import INT16, INT32, INT64, STRING, field, message
 
 
-@message(api_key=ApiKey.INIT_PRODUCER_ID, versions="0-5", flexible="2+")
+@message(api_key=ApiKey.INIT_PRODUCER_ID)
 class InitProducerIdRequest:
     """A producer that wants an id; without a transactional id it is merely idempotent."""
 
@@ -19,7 +19,7 @@ class InitProducerIdRequest:
     producer_epoch: int = field(INT16, "3+", default=-1)
 
 
-@message(api_key=ApiKey.INIT_PRODUCER_ID, versions="0-5", flexible="2+")
+@message(api_key=ApiKey.INIT_PRODUCER_ID)
 class InitProducerIdResponse:
     """The id and epoch to put into batches."""
 

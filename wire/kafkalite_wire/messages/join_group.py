@@ -19,7 +19,7 @@ class JoinGroupRequestProtocol:
     metadata: bytes = field(BYTES)
 
 
-@message(api_key=ApiKey.JOIN_GROUP, versions="0-9", flexible="6+")
+@message(api_key=ApiKey.JOIN_GROUP)
 class JoinGroupRequest:
     """A member that wants to be in the next generation; an empty member id makes it a new one."""
 
@@ -42,7 +42,7 @@ class JoinGroupResponseMember:
     metadata: bytes = field(BYTES)
 
 
-@message(api_key=ApiKey.JOIN_GROUP, versions="0-9", flexible="6+")
+@message(api_key=ApiKey.JOIN_GROUP)
 class JoinGroupResponse:
     """The new generation; ``members`` is filled for the leader only."""
 

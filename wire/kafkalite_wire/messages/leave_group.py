@@ -18,7 +18,7 @@ class MemberIdentity:
     reason: str | None = field(STRING, "5+", nullable="5+", default=None)
 
 
-@message(api_key=ApiKey.LEAVE_GROUP, versions="0-5", flexible="4+")
+@message(api_key=ApiKey.LEAVE_GROUP)
 class LeaveGroupRequest:
     """One member that leaves (versions 0 to 2), or several that leave or are removed."""
 
@@ -36,7 +36,7 @@ class MemberResponse:
     error_code: int = field(INT16, "3+", default=0)
 
 
-@message(api_key=ApiKey.LEAVE_GROUP, versions="0-5", flexible="4+")
+@message(api_key=ApiKey.LEAVE_GROUP)
 class LeaveGroupResponse:
     """How the departure went, for each member since version 3."""
 

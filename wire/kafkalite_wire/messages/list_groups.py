@@ -9,7 +9,7 @@ from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.schema import INT16, INT32, STRING, array_of, field, message, struct
 
 
-@message(api_key=ApiKey.LIST_GROUPS, versions="0-5", flexible="3+")
+@message(api_key=ApiKey.LIST_GROUPS)
 class ListGroupsRequest:
     """Which groups to list; an empty filter lets all through."""
 
@@ -27,7 +27,7 @@ class ListedGroup:
     group_type: str = field(STRING, "5+", default="")
 
 
-@message(api_key=ApiKey.LIST_GROUPS, versions="0-5", flexible="3+")
+@message(api_key=ApiKey.LIST_GROUPS)
 class ListGroupsResponse:
     """The groups of this broker that pass the filters."""
 

@@ -29,7 +29,7 @@ class ListOffsetsTopic:
     partitions: tuple[ListOffsetsPartition, ...] = field(array_of(ListOffsetsPartition))
 
 
-@message(api_key=ApiKey.LIST_OFFSETS, versions="1-11", flexible="6+")
+@message(api_key=ApiKey.LIST_OFFSETS)
 class ListOffsetsRequest:
     """Questions to the leaders of partitions; the replica id of a consumer is -1."""
 
@@ -58,7 +58,7 @@ class ListOffsetsTopicResponse:
     partitions: tuple[ListOffsetsPartitionResponse, ...] = field(array_of(ListOffsetsPartitionResponse))
 
 
-@message(api_key=ApiKey.LIST_OFFSETS, versions="1-11", flexible="6+")
+@message(api_key=ApiKey.LIST_OFFSETS)
 class ListOffsetsResponse:
     """One answer per partition."""
 

@@ -30,7 +30,7 @@ class MetadataRequestTopic:
     name: str | None = field(STRING, nullable="10+")
 
 
-@message(api_key=ApiKey.METADATA, versions="0-13", flexible="9+")
+@message(api_key=ApiKey.METADATA)
 class MetadataRequest:
     """The topics asked for; null means all, and so does the empty list of version 0."""
 
@@ -75,7 +75,7 @@ class MetadataResponseTopic:
     topic_authorized_operations: int = field(INT32, "8+", default=-2147483648)
 
 
-@message(api_key=ApiKey.METADATA, versions="0-13", flexible="9+")
+@message(api_key=ApiKey.METADATA)
 class MetadataResponse:
     """The cluster as one broker knows it."""
 

@@ -40,7 +40,7 @@ class OffsetCommitRequestTopic:
     partitions: tuple[OffsetCommitRequestPartition, ...] = field(array_of(OffsetCommitRequestPartition))
 
 
-@message(api_key=ApiKey.OFFSET_COMMIT, versions="2-10", flexible="8+")
+@message(api_key=ApiKey.OFFSET_COMMIT)
 class OffsetCommitRequest:
     """Offsets to store; generation -1 with an empty member id commits from outside of the group."""
 
@@ -69,7 +69,7 @@ class OffsetCommitResponseTopic:
     partitions: tuple[OffsetCommitResponsePartition, ...] = field(array_of(OffsetCommitResponsePartition))
 
 
-@message(api_key=ApiKey.OFFSET_COMMIT, versions="2-10", flexible="8+")
+@message(api_key=ApiKey.OFFSET_COMMIT)
 class OffsetCommitResponse:
     """One result per partition."""
 

@@ -21,7 +21,7 @@ class OffsetDeleteRequestTopic:
     partitions: tuple[OffsetDeleteRequestPartition, ...] = field(array_of(OffsetDeleteRequestPartition))
 
 
-@message(api_key=ApiKey.OFFSET_DELETE, versions="0")
+@message(api_key=ApiKey.OFFSET_DELETE)
 class OffsetDeleteRequest:
     """The group, and the offsets it shall forget."""
 
@@ -45,7 +45,7 @@ class OffsetDeleteResponseTopic:
     partitions: tuple[OffsetDeleteResponsePartition, ...] = field(array_of(OffsetDeleteResponsePartition))
 
 
-@message(api_key=ApiKey.OFFSET_DELETE, versions="0")
+@message(api_key=ApiKey.OFFSET_DELETE)
 class OffsetDeleteResponse:
     """One result per partition, or an error for the whole group."""
 

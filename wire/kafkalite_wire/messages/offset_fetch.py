@@ -49,7 +49,7 @@ class OffsetFetchRequestGroup:
     topics: tuple[OffsetFetchRequestTopics, ...] | None = field(array_of(OffsetFetchRequestTopics), "8+", nullable="8+")
 
 
-@message(api_key=ApiKey.OFFSET_FETCH, versions="1-10", flexible="6+")
+@message(api_key=ApiKey.OFFSET_FETCH)
 class OffsetFetchRequest:
     """Which offsets are asked for: of one group (versions 1 to 7) or of several."""
 
@@ -109,7 +109,7 @@ class OffsetFetchResponseGroup:
     error_code: int = field(INT16, "8+", default=0)
 
 
-@message(api_key=ApiKey.OFFSET_FETCH, versions="1-10", flexible="6+")
+@message(api_key=ApiKey.OFFSET_FETCH)
 class OffsetFetchResponse:
     """The committed offsets: of one group (versions 1 to 7) or of several."""
 

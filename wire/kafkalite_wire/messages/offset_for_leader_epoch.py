@@ -23,7 +23,7 @@ class OffsetForLeaderTopic:
     partitions: tuple[OffsetForLeaderPartition, ...] = field(array_of(OffsetForLeaderPartition))
 
 
-@message(api_key=ApiKey.OFFSET_FOR_LEADER_EPOCH, versions="2-4", flexible="4+")
+@message(api_key=ApiKey.OFFSET_FOR_LEADER_EPOCH)
 class OffsetForLeaderEpochRequest:
     """Questions to the leaders of partitions; replica id -1 is a consumer."""
 
@@ -49,7 +49,7 @@ class OffsetForLeaderTopicResult:
     partitions: tuple[EpochEndOffset, ...] = field(array_of(EpochEndOffset))
 
 
-@message(api_key=ApiKey.OFFSET_FOR_LEADER_EPOCH, versions="2-4", flexible="4+")
+@message(api_key=ApiKey.OFFSET_FOR_LEADER_EPOCH)
 class OffsetForLeaderEpochResponse:
     """One answer per partition."""
 

@@ -42,7 +42,7 @@ class TopicProduceData:
     partition_data: tuple[PartitionProduceData, ...] = field(array_of(PartitionProduceData))
 
 
-@message(api_key=ApiKey.PRODUCE, versions="3-13", flexible="9+")
+@message(api_key=ApiKey.PRODUCE, versions="3+")
 class ProduceRequest:
     """Batches to append; ``acks`` is 0, 1 or -1, and 0 asks for no answer at all."""
 
@@ -101,7 +101,7 @@ class NodeEndpoint:
     rack: str | None = field(STRING, "10+", nullable="10+", default=None)
 
 
-@message(api_key=ApiKey.PRODUCE, versions="3-13", flexible="9+")
+@message(api_key=ApiKey.PRODUCE, versions="3+")
 class ProduceResponse:
     """One result per partition."""
 

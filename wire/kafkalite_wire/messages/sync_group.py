@@ -17,7 +17,7 @@ class SyncGroupRequestAssignment:
     assignment: bytes = field(BYTES)
 
 
-@message(api_key=ApiKey.SYNC_GROUP, versions="0-5", flexible="4+")
+@message(api_key=ApiKey.SYNC_GROUP)
 class SyncGroupRequest:
     """A member that waits for its assignment; the leader brings those of all."""
 
@@ -30,7 +30,7 @@ class SyncGroupRequest:
     assignments: tuple[SyncGroupRequestAssignment, ...] = field(array_of(SyncGroupRequestAssignment))
 
 
-@message(api_key=ApiKey.SYNC_GROUP, versions="0-5", flexible="4+")
+@message(api_key=ApiKey.SYNC_GROUP)
 class SyncGroupResponse:
     """The member's assignment, as its leader wrote it."""
 

@@ -26,12 +26,12 @@ TopicKey = str | bytes
 
 @dataclass(slots=True)
 class FetchPartition:
-    """What a client wants of one partition, and within a session what it was last told."""
+    """What a client wants of one partition, and within a session what the last response reported."""
 
     topic: TopicKey
     name: str | None
-    """The topic's name when it was first asked for, None as long as no topic has the id. A session keeps it, so that
-    a topic that is deleted or created again is told from one that never existed."""
+    """The topic's name; None as long as no topic has the id. A session keeps the name after the topic is deleted, so
+    that the error differs from that of an id that never existed."""
     index: int
     fetch_offset: int
     max_bytes: int

@@ -104,13 +104,13 @@ def _response(plan: FetchPlan, reads: list[PartitionRead]) -> FetchResponse:
     """Return a response with what was read; within a session, only what the client does not know yet."""
     topics: dict[TopicKey, list[PartitionData]] = {}
     for wanted, read in zip(plan.partitions, reads, strict=True):
-        has_news = wanted.update_reported(
+        must_report = wanted.update_reported(
             read.high_watermark,
             read.log_start_offset,
             has_data=len(read.records) > 0 or read.diverging_epoch is not None,
             has_error=read.error_code != ErrorCode.NONE,
         )
-        if has_news or not plan.incremental:
+        if must_report or not plan.incremental:
             topics.setdefault(wanted.topic, []).append(_partition_data(wanted, read))
             if plan.session is not None and len(read.records):
                 plan.session.served(wanted)
@@ -182,7 +182,8 @@ def _wanted(broker: BrokerEndpoint, request: FetchRequest, by_id: bool) -> tuple
                 index=partition.partition,
                 fetch_offset=partition.fetch_offset,
                 max_bytes=partition.partition_max_bytes,
-                current_leader_epoch=max(partition.current_leader_epoch, -1),  # other than elsewhere, any negative one
+                # Unlike in other requests, any negative epoch means none.
+                current_leader_epoch=max(partition.current_leader_epoch, -1),
                 last_fetched_epoch=partition.last_fetched_epoch,
             )
     return tuple(wanted.values())

@@ -28,7 +28,7 @@ from kafkalite.server.connection_errors import ConnectionErrors
 from kafkalite.server.listener import Listener, open_socket
 from kafkalite.server.step_runner import run_steps
 from kafkalite_storage.snapshots import directory_swap as exchange
-from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
+from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS
 from kafkalite_storage.snapshots.taking import fork_directory
 from kafkalite_wire.apis import APIS
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from kafkalite.clock import Clock
     from kafkalite.config import BrokerConfig
     from kafkalite_storage.files.filesystem import FileSystem
-    from kafkalite_storage.snapshots.retained_logs import Handover
+    from kafkalite_storage.snapshots.retained_logs import RetainedLogs
 
 log = getLogger("kafkalite.broker")
 
@@ -71,7 +71,7 @@ class Broker:
         *,
         clock: Clock = MACHINE_CLOCK,
         file_system: FileSystem | None = None,
-        handover: Handover | None = None,
+        handover: RetainedLogs | None = None,
     ) -> None:
         if config is None:
             from kafkalite.config import load
@@ -220,7 +220,7 @@ class Broker:
 
     # Snapshots
 
-    def take_snapshot(self) -> DirectoryImage:
+    def take_snapshot(self) -> DirectorySnapshot:
         """Take a snapshot of all data, in milliseconds; it lasts until it is removed, or the broker ends.
 
         It holds neither the time nor connections. Raises StorageError.
@@ -228,7 +228,7 @@ class Broker:
         self._images += 1
         return self.cluster.storage.take_image(str(self._images))
 
-    async def restore(self, snapshot: DirectoryImage) -> None:
+    async def restore(self, snapshot: DirectorySnapshot) -> None:
         """Go back to the data of a snapshot of this broker, at the same addresses.
 
         To clients it looks like a restart: their connections are closed, and new ones wait until it is done. Producer
@@ -264,7 +264,7 @@ class Broker:
             raise RuntimeError("the broker does not run")
         return self._tending
 
-    def check_snapshot(self, snapshot: DirectoryImage) -> None:
+    def check_snapshot(self, snapshot: DirectorySnapshot) -> None:
         """Raise ValueError unless it is a snapshot of this broker that has not been removed."""
         storage = self.cluster.storage
         # Those of a fork lie deeper in the same folder, and are the fork's.
@@ -273,7 +273,7 @@ class Broker:
         if not is_ours or not snapshot.filesystem.exists(snapshot.path):
             raise ValueError("this is not a snapshot of this broker, or it has been removed")
 
-    def _exchange_clusters(self, snapshot: DirectoryImage) -> None:
+    def _exchange_clusters(self, snapshot: DirectorySnapshot) -> None:
         # In one turn of the loop, so that the broker is never seen without a cluster.
         before = self.cluster
         try:
@@ -288,7 +288,7 @@ class Broker:
         # Those of clients are gone; waits of tests look at the new cluster.
         before.delayed_fetches.complete_all()
 
-    def fork(self, snapshot: DirectoryImage, *, clock: Clock = MACHINE_CLOCK) -> Broker:
+    def fork(self, snapshot: DirectorySnapshot, *, clock: Clock = MACHINE_CLOCK) -> Broker:
         """Return another broker, not running yet, that starts with the data of a snapshot and listens on a free port.
 
         The two are independent, but the fork's data is removed with this broker's snapshots. Raises ValueError where
@@ -326,7 +326,7 @@ class Broker:
             listener.close()
 
 
-def _successor(before: Cluster, snapshot: DirectoryImage) -> Cluster:
+def _successor(before: Cluster, snapshot: DirectorySnapshot) -> Cluster:
     """Exchange the content of the data directory, and open it again."""
     fs, least_producer_id = before.storage.filesystem, before.next_producer_ids
     handover = before.exchange(snapshot)

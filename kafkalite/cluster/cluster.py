@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from kafkalite_storage.files.filesystem import FileSystem
     from kafkalite_storage.log.log import AppendInfo, PartitionLog
     from kafkalite_storage.metadata.topics import Topic
-    from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
-    from kafkalite_storage.snapshots.retained_logs import Handover
+    from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
+    from kafkalite_storage.snapshots.retained_logs import RetainedLogs
     from kafkalite_wire.records import BatchHeader
 
 
@@ -78,7 +78,7 @@ class Cluster:
         timers: TimerQueue,
         file_system: FileSystem | None = None,
         *,
-        handover: Handover | None = None,
+        handover: RetainedLogs | None = None,
         least_producer_id: int = 0,
     ) -> None:
         """Open the data directory, by default on the machine's file system, and replay its metadata log.
@@ -334,7 +334,7 @@ class Cluster:
         self.groups.stop_waiting()
         self.delayed_fetches.complete_all()
 
-    def exchange(self, image: DirectoryImage) -> Handover:
+    def exchange(self, image: DirectorySnapshot) -> RetainedLogs:
         """Stop using the data directory and put the content of an image into it, for the next cluster.
 
         Nothing has changed if it raises StorageError. After an OSError the next start completes the exchange.

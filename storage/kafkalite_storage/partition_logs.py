@@ -14,10 +14,10 @@ from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.errors import StorageError, StorageFailure, UnknownTopicOrPartition, storage_failures
 from kafkalite_storage.files.checkpoints import TopicPartition
 from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.metadata.data_directory import DataDirectory
-from kafkalite_storage.metadata.topics import Catalogue
+from kafkalite_storage.metadata.topics import MetadataImage
 from kafkalite_storage.partition_directories import PartitionDirectories, SnapshotsOfPartitions, partition_name
 from kafkalite_storage.recovery.recovery import Recovery
 from kafkalite_storage.state.leader_epochs import LeaderEpochs
@@ -47,14 +47,13 @@ class PartitionLogs:
         self,
         fs: FileSystem,
         directory: DataDirectory,
-        catalogue: Catalogue,
-        files: OpenFiles,
+        catalogue: MetadataImage,
+        files: FileHandleCache,
         snapshots: SnapshotsOfPartitions,
         *,
         config_of: Callable[[str], LogConfig],
         new_uuid: Callable[[], bytes],
         was_clean: bool,
-        check_records: bool,
         staying: Mapping[TopicPartition, PartitionLog],
     ) -> None:
         self._fs = fs
@@ -64,7 +63,6 @@ class PartitionLogs:
         self._files = files
         self._config_of = config_of
         self._was_clean = was_clean
-        self._check_records = check_records
         self._directories = PartitionDirectories(fs, directory.path, snapshots, new_uuid)
         #: Whether the directory is no longer this object's, so that deletions which are under way must stop.
         self._is_released = False
@@ -128,8 +126,7 @@ class PartitionLogs:
                 recovery_point=self._recovery_points.get(key, 0),
                 clean=self._was_clean and key in self._recovery_points,
                 log_start_offset=self._log_start_offsets.get(key, 0),
-                files=self._files,
-                check_records=self._check_records,
+                cache=self._files,
                 may_have_gaps=key in self._compacted,
                 make_directory=None if exists else claim,
             )

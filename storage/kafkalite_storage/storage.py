@@ -12,14 +12,13 @@ from kafkalite_storage.errors import (
     InvalidPartitions,
     PolicyViolation,
     TopicAlreadyExists,
-    UnknownTopicId,
     UnknownTopicOrPartition,
     UnsupportedFormat,
     storage_failures,
 )
 from kafkalite_storage.files.checkpoints import TopicPartition
 from kafkalite_storage.files.filesystem import FileSystem, OsFileSystem
-from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.metadata.data_directory import DataDirectory
 from kafkalite_storage.metadata.metadata_log import MetadataLog
@@ -35,15 +34,14 @@ from kafkalite_storage.metadata.topics import (
 from kafkalite_storage.partition_logs import LogOffsets, PartitionLogs
 from kafkalite_storage.recovery.recovery import Recovery, summary
 from kafkalite_storage.snapshots import directory_swap as exchange
-from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
+from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 from kafkalite_storage.snapshots.partition_snapshots import Images
-from kafkalite_storage.snapshots.retained_logs import Handover
-from kafkalite_storage.snapshots.taking import METADATA_PARTITION, DirectoryImaging
+from kafkalite_storage.snapshots.retained_logs import RetainedLogs
+from kafkalite_storage.snapshots.taking import METADATA_PARTITION, SnapshotTaker
 from kafkalite_wire.messages.metadata_records import (
     ConfigRecord,
     FeatureLevelRecord,
     MetadataRecord,
-    PartitionChangeRecord,
     ProducerIdsRecord,
     RemoveTopicRecord,
     TopicRecord,
@@ -72,7 +70,7 @@ class Storage:
         fs: FileSystem,
         directory: DataDirectory,
         metadata: MetadataLog,
-        files: OpenFiles,
+        files: FileHandleCache,
         snapshots: Images,
         *,
         cluster_id: str,
@@ -80,7 +78,6 @@ class Storage:
         clean: bool,
         defaults: Mapping[str, str],
         new_uuid: Callable[[], bytes],
-        check_records: bool,
         staying: Mapping[TopicPartition, PartitionLog],
     ) -> None:
         self.cluster_id = cluster_id
@@ -107,11 +104,10 @@ class Storage:
             config_of=self.log_config,
             new_uuid=new_uuid,
             was_clean=clean,
-            check_records=check_records,
             staying=staying,
         )
         self._logs = self._partitions.opened
-        self._imaging = DirectoryImaging(fs, directory, self._partitions, metadata, files, snapshots)
+        self._imaging = SnapshotTaker(fs, directory, self._partitions, metadata, files, snapshots)
 
     @classmethod
     def open(
@@ -125,13 +121,12 @@ class Storage:
         new_uuid: Callable[[], bytes],
         now_ms: int,
         open_segments: int = 256,
-        check_records: bool = False,
-        handover: Handover | None = None,
+        handover: RetainedLogs | None = None,
     ) -> "Storage":
         """Own a data directory, making it if it is new, and read what topics there are.
 
         `defaults` are the broker's configurations by name (`log.segment.bytes`, …), `new_uuid` makes ids of
-        16 bytes, `open_segments` bounds the descriptors, `check_records` makes appends look at every record.
+        16 bytes, `open_segments` bounds the descriptors.
         Partitions are opened, and repaired, when they are first asked for. With `handover` it is owned already, and in
         order (`exchange`, `fork_directory`), and its images are left; else they go, for whoever made them is gone.
 
@@ -142,8 +137,8 @@ class Storage:
         with storage_failures(str(path)):
             is_new_owner = handover is None
             root = os.fspath(path).rstrip("/") or "/"
-            handover = handover or Handover(
-                directory=DataDirectory(fs, root), files=OpenFiles(open_segments), snapshots=Images(fs, root)
+            handover = handover or RetainedLogs(
+                directory=DataDirectory(fs, root), files=FileHandleCache(open_segments), snapshots=Images(fs, root)
             )
         directory, files, snapshots = handover.directory, handover.files, handover.snapshots
         try:
@@ -169,7 +164,6 @@ class Storage:
                     clean=clean or metadata.is_new,
                     defaults=defaults or {},
                     new_uuid=new_uuid,
-                    check_records=check_records,
                     staying=handover.logs,
                 )
                 # Not before it is sure that the directory can be used. What came from an image is not synced either.
@@ -232,13 +226,6 @@ class Storage:
         topic = self._catalogue.topics.get(name)
         if topic is None:
             raise UnknownTopicOrPartition(f"there is no topic {name!r}")
-        return topic
-
-    def topic_by_id(self, topic_id: bytes) -> Topic:
-        """Return a topic; raises UnknownTopicId."""
-        topic = self._catalogue.topics_by_id.get(topic_id)
-        if topic is None:
-            raise UnknownTopicId(f"there is no topic with id {topic_id.hex()}")
         return topic
 
     def create_topic(
@@ -418,20 +405,6 @@ class Storage:
             self._configs[name] = config
         return config
 
-    def move_leader(self, name: str, partition: int, leader: int, *, now_ms: int) -> Topic:
-        """Let another broker of this process lead a partition, under the next leader epoch."""
-        topic = self.topic(name)
-        if not 0 <= partition < topic.partitions:
-            raise UnknownTopicOrPartition(f"topic {name!r} has no partition {partition}")
-        self._metadata.append(
-            [PartitionChangeRecord(partition_id=partition, topic_id=topic.topic_id, leader=leader)], now_ms
-        )
-        topic = self._catalogue.topics[name]
-        log = self._logs.get((name, partition))
-        if log is not None:
-            log.start_epoch(topic.assignment[partition].leader_epoch)
-        return topic
-
     @property
     def next_producer_id(self) -> int:
         """The first producer id that is not reserved."""
@@ -515,14 +488,14 @@ class Storage:
             self._logs.clear()
             self._directory.release()
 
-    def take_image(self, name: str) -> DirectoryImage:
+    def take_image(self, name: str) -> DirectorySnapshot:
         """Make an image of all that is kept now, under a name that is free, without syncing anything.
 
         Nothing changes, except that large active segments may be closed. Raises StorageError, and leaves nothing then.
         """
         return self._imaging.take(name)
 
-    def exchange(self, image: DirectoryImage) -> Handover:
+    def exchange(self, image: DirectorySnapshot) -> RetainedLogs:
         """Put what an image of this directory holds into the place of what is kept, and let go, for another storage.
 
         Nothing has changed if it raises StorageFailure. After an OSError the next start completes the exchange.
@@ -537,12 +510,6 @@ class Storage:
             self._directory.release()
             raise
         return handover
-
-    def crash(self) -> None:
-        """Let go of everything as a killed process would, for tests."""
-        self._partitions.let_go({})
-        self._metadata.close(clean=False)
-        self._directory.release()
 
     def _elect_leaders(self, now_ms: int) -> None:
         """Lead what Kafka left without a leader when it shut down."""

@@ -17,6 +17,7 @@ from kafkalite_storage.storage import Storage
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
 from tests.support.protocol_client import ProtocolClient
+from tests.support.storage.controls import kill_storage
 
 EARLIEST = -2
 NOW = 4_000_000_000_000
@@ -100,7 +101,7 @@ async def test_one_line_tells_what_a_crash_left(
         for value in (b"whole", b"torn"):
             records = batch(value)
             storage.log("t", number).append(records, now_ms=NOW)
-    storage.crash()
+    kill_storage(storage)
     log = tmp_path / "t-1" / "00000000000000000000.log"
     log.write_bytes(log.read_bytes()[:-1])
     line = told("after an unclean stop")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from kafkalite import __version__
-from kafkalite_storage.compaction.cleaner import Cleaner
+from kafkalite_storage.compaction.cleaner import Cleaner, dirtiest
 from kafkalite_storage.files.filesystem import OsFileSystem
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
@@ -62,7 +62,7 @@ def _compact(storage: Storage) -> None:
             now_ms=NOW,
         )
     cleaner, size = Cleaner(storage), log.size
-    while (cleaning := cleaner.next_cleaning(NOW)) is not None:
+    while (cleaning := dirtiest(cleaner.survey(NOW))) is not None:
         for work in cleaner.clean(cleaning, NOW):
             if work is not None:
                 work()

@@ -13,6 +13,7 @@ from kafkalite_storage.inspection.verify import verify
 from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import CorruptBatch, Record, iter_records, read_header
+from tests.support.storage.controls import kill_storage
 from tests.support.storage.used_directory import DATA, NOW, all_records, fill
 
 DIRECTORIES = (
@@ -144,7 +145,7 @@ def serves_only_the_truth(fs, path, expected):
             found_aborted = aborted_by_fetch(storage.log(topic, number), whole.start)
             if found_aborted != whole.aborted:
                 wrong.append(f"{topic}-{number} aborted: {sorted(map(str, found_aborted ^ whole.aborted))}")
-    storage.crash()
+    kill_storage(storage)
     return wrong
 
 
@@ -168,7 +169,7 @@ def test_a_started_broker_serves_what_was_written_or_names_the_damaged_file(file
         log = storage.log(*key)
         expected[key] = Expected(records, log.log_start_offset, aborted_by_fetch(log, log.log_start_offset))
     assert len(expected["orders", 0].aborted) > 1
-    storage.crash()
+    kill_storage(storage)
     wrong = []
     for path, position, content in damaged(files, directory):
         problems = serves_only_the_truth(copy_of({**files, path: content}), path, expected)

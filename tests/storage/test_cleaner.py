@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from kafkalite_storage.compaction.cleaner import STATE_BYTES, Cleaner
-from kafkalite_storage.compaction.log_to_clean import find_cleanable
+from kafkalite_storage.compaction.cleaner import STATE_BYTES, Cleaner, dirtiest
+from kafkalite_storage.compaction.log_to_clean import find_log_to_clean
 from kafkalite_storage.files.checkpoints import decode_offsets
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.log.log import AppendOrigin
@@ -13,6 +13,7 @@ from kafkalite_storage.segment.scan import iter_headers
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
 from tests.support.storage.compaction import NOW, Topic
+from tests.support.storage.controls import kill_storage
 
 CHECKPOINT = "/data/cleaner-offset-checkpoint"
 
@@ -52,7 +53,7 @@ class Broker:
 
     def clean_next(self) -> str | None:
         """Clean what is due and return its topic."""
-        cleaning = self.cleaner.next_cleaning(NOW)
+        cleaning = dirtiest(self.cleaner.survey(NOW))
         if cleaning is None:
             return None
         self.clean(cleaning)
@@ -93,7 +94,7 @@ def test_how_far_each_log_is_clean_is_noted_in_kafkas_format_and_read_at_the_nex
     broker.storage.close()
     broker.start()
     broker.storage.log("t", 0)
-    assert broker.cleaner.clean_offset("t", 0) == 5
+    assert broker.cleaner._offsets["t", 0] == 5
     assert broker.clean_next() is None
 
 
@@ -125,7 +126,7 @@ def test_a_topic_may_be_deleted_between_any_two_steps(broker, steps):
     broker.create("t")
     broker.put("t", b"a", 5)
     broker.roll("t")
-    running = broker.cleaner.clean(broker.cleaner.next_cleaning(NOW), NOW)
+    running = broker.cleaner.clean(dirtiest(broker.cleaner.survey(NOW)), NOW)
     for _ in range(steps):
         work = next(running)
         if work is not None:
@@ -156,7 +157,7 @@ def test_a_log_that_was_never_cleaned_is_dirty_from_its_start():
     topic.put((b"a", b"1"))
     topic.log.roll()
     topic.put((b"a", b"2"))
-    part = find_cleanable(topic.log, None, NOW)
+    part = find_log_to_clean(topic.log, None, NOW)
     assert (part.first_dirty_offset, part.first_uncleanable_offset, part.clean_bytes) == (0, 1, 0)
     assert part.cleanable_bytes == topic.log.segments[0].size
     assert part.dirty_bytes == topic.log.size
@@ -166,7 +167,7 @@ def test_a_log_that_was_never_cleaned_is_dirty_from_its_start():
 
 def test_an_empty_log_is_never_due():
     topic = Topic()
-    part = find_cleanable(topic.log, None, NOW)
+    part = find_log_to_clean(topic.log, None, NOW)
     assert not part.is_due(topic.log.config)
     assert part.ratio == 0.0
 
@@ -178,7 +179,7 @@ def test_a_clean_offset_outside_of_the_log_is_reset_to_its_start(outside):
         topic.put((b"a", b"1"))
         topic.log.roll()
     topic.log.delete_records(2)
-    part = find_cleanable(topic.log, outside, NOW)
+    part = find_log_to_clean(topic.log, outside, NOW)
     assert part.was_reset
     assert part.first_dirty_offset == 2
 
@@ -188,9 +189,9 @@ def test_min_compaction_lag_keeps_young_segments_out():
     for age in (3000, 2000, 500, 4000):
         topic.put((b"a", b"1"), timestamp=NOW - age)
         topic.log.roll()
-    assert find_cleanable(topic.log, None, NOW).first_uncleanable_offset == 2
-    assert find_cleanable(topic.log, 1, NOW + 500).first_uncleanable_offset == 4
-    assert not find_cleanable(topic.log, 2, NOW).is_due(topic.log.config)
+    assert find_log_to_clean(topic.log, None, NOW).first_uncleanable_offset == 2
+    assert find_log_to_clean(topic.log, 1, NOW + 500).first_uncleanable_offset == 4
+    assert not find_log_to_clean(topic.log, 2, NOW).is_due(topic.log.config)
 
 
 def test_max_compaction_lag_makes_a_log_due_that_is_hardly_dirty():
@@ -201,8 +202,8 @@ def test_max_compaction_lag_makes_a_log_due_that_is_hardly_dirty():
     topic.put((b"0", b"2"))
     topic.log.roll()
     config = topic.log.config
-    assert not find_cleanable(topic.log, topic.clean_offset, NOW + 1000).is_due(config)
-    assert find_cleanable(topic.log, topic.clean_offset, NOW + 1001).is_due(config)
+    assert not find_log_to_clean(topic.log, topic.clean_offset, NOW + 1000).is_due(config)
+    assert find_log_to_clean(topic.log, topic.clean_offset, NOW + 1001).is_due(config)
 
 
 def test_an_open_transaction_bounds_what_can_be_cleaned():
@@ -213,9 +214,9 @@ def test_an_open_transaction_bounds_what_can_be_cleaned():
     topic.log.roll()
     topic.put((b"a", b"3"))
     topic.log.roll()
-    assert find_cleanable(topic.log, None, NOW).first_uncleanable_offset == 1
+    assert find_log_to_clean(topic.log, None, NOW).first_uncleanable_offset == 1
     topic.end(7, commit=True)
-    assert find_cleanable(topic.log, None, NOW).first_uncleanable_offset == 3
+    assert find_log_to_clean(topic.log, None, NOW).first_uncleanable_offset == 3
 
 
 # The broker's own topics
@@ -246,7 +247,7 @@ def test_a_start_reads_what_is_live_and_a_few_megabytes_however_much_was_committ
         largest = max(largest, replayed(broker)[1])
     assert largest <= STATE_BYTES + live
     assert keys <= replayed(broker)[0] <= largest // size
-    broker.storage.crash()
+    kill_storage(broker.storage)
     broker.start()
     scanned = sum(
         broker.storage.log("__consumer_offsets", number).recovery.scanned_bytes for number in range(partitions)
@@ -270,7 +271,7 @@ def test_other_compacted_topics_are_not_rolled_early(broker):
     broker.create("t")
     broker.put("t", b"a", 60, size=100_000)
     assert broker.cleaner.next_cleaning_of_state(NOW) is None
-    assert broker.storage.log("t", 0).segment_count == 1
+    assert len(broker.storage.log("t", 0).segments) == 1
 
 
 def test_a_transaction_that_is_open_for_long_does_not_make_a_segment_for_every_look(broker):
@@ -284,7 +285,7 @@ def test_a_transaction_that_is_open_for_long_does_not_make_a_segment_for_every_l
     for _ in range(5):
         broker.put("__consumer_offsets", b"a")
         assert broker.cleaner.next_cleaning_of_state(NOW) is None
-    assert log.segment_count == 1
+    assert len(log.segments) == 1
 
 
 def test_a_log_that_was_compacted_once_is_served_with_its_gaps_under_any_policy(broker):
@@ -304,7 +305,7 @@ def test_a_log_is_known_to_have_gaps_before_it_has_any(broker):
     broker.put("t", b"a", 5)
     broker.roll("t")
     before = broker.storage.log("t", 0).size
-    running = broker.cleaner.clean(broker.cleaner.next_cleaning(NOW), NOW)
+    running = broker.cleaner.clean(dirtiest(broker.cleaner.survey(NOW)), NOW)
     work = next(running)
     work()
     assert decode_offsets(broker.fs.read(CHECKPOINT)) == {("t", 0): 0}

@@ -83,15 +83,6 @@ class Partition:
         self.promise.start = offset
         self.log.delete_records(offset)
 
-    def truncate(self, offset: int) -> None:
-        after = [written for written in self.promise.now if written.last < offset]
-        self.promise.becoming(after)
-        self.points = [point for point in self.points if point <= (after[-1].last + 1 if after else 0)]
-        self.busy = True
-        self.log.truncate(offset)
-        self.busy = False
-        self.promise.became(after)
-
     def new_leader(self) -> None:
         self.epoch += 1
         self.log.start_epoch(self.epoch)
@@ -159,8 +150,6 @@ def busy_partition(configs: dict[str, str], seed: int) -> Partition:
     life.delete_records(4)
     life.append(b"eight", producer=3, transactional=True)
     life.append(b"nine" * 20)
-    life.truncate(life.promise.end - 2)
-    life.sequences[3] -= 1
     life.append(b"other", producer=3, transactional=True, timestamp=NOW + 60)
     life.end_transaction(3, commit=False)
     life.flush(caches=False)

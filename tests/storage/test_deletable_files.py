@@ -9,6 +9,7 @@ from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.inspection.report import Report
 from kafkalite_storage.inspection.verify import verify
 from kafkalite_storage.storage import Storage
+from tests.support.storage.controls import kill_storage
 from tests.support.storage.used_directory import DATA, NOW, ORDERS_START, all_records, fill, uuids
 
 FORMAT = Path(__file__).parents[2] / "storage" / "FORMAT.md"
@@ -59,7 +60,7 @@ def used():
         storage = open_storage(fs)
         known = facts(storage)
         if stop == "crash":
-            storage.crash()
+            kill_storage(storage)
         else:
             storage.close()
         made[stop] = (fs, known)

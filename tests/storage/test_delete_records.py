@@ -5,6 +5,7 @@ import pytest
 from kafkalite_storage.errors import OffsetOutOfRange, PolicyViolation
 from kafkalite_storage.state.leader_epochs import LeaderEpochs
 from kafkalite_storage.storage import Storage
+from tests.support.storage.controls import kill_storage
 
 NOW = 1_700_000_000_000
 SMALL_SEGMENTS = {"internal.segment.bytes": "150"}  # two batches of one small record each
@@ -62,9 +63,9 @@ def test_segments_that_lie_below_as_a_whole_are_removed(open_log, append, fs):
     log = open_log(SMALL_SEGMENTS)
     for value in (b"a", b"b", b"c", b"d", b"e"):
         append(log, value)
-    assert log.segment_count == 3
+    assert len(log.segments) == 3
     log.delete_records(3)
-    assert (log.segment_count, log.first_segment_offset) == (2, 2)
+    assert (len(log.segments), log.first_segment_offset) == (2, 2)
     assert sorted(path for path in fs.files if path.endswith(".log")) == [
         "/data/t-0/00000000000000000002.log",
         "/data/t-0/00000000000000000004.log",
@@ -76,7 +77,7 @@ def test_the_active_segment_stays_when_everything_is_deleted(open_log, append, r
     for value in (b"a", b"b", b"c"):
         append(log, value)
     log.delete_records(log.high_watermark)
-    assert (log.segment_count, log.first_segment_offset, log.log_start_offset) == (1, 2, 3)
+    assert (len(log.segments), log.first_segment_offset, log.log_start_offset) == (1, 2, 3)
     assert append(log, b"d").base_offset == 3
     assert read_all(log) == [(3, b"d")]
 
@@ -139,7 +140,7 @@ def test_the_beginning_survives_a_restart(fs, batch, ending):
         storage.close()
     else:
         storage.checkpoint()
-        storage.crash()
+        kill_storage(storage)
     assert fs.read("/data/log-start-offset-checkpoint") == b"0\n1\nt 0 2\n"
     again = opened().log("t", 0)
     assert (again.log_start_offset, again.log_end_offset) == (2, 3)

@@ -6,7 +6,7 @@ from threading import Event, Thread
 
 import pytest
 
-from kafkalite_storage.compaction.cleaner import Cleaner
+from kafkalite_storage.compaction.cleaner import Cleaner, dirtiest
 from kafkalite_storage.errors import DataDirectoryInUse, StorageFailure
 from kafkalite_storage.files.filesystem import OsFileSystem
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
@@ -17,6 +17,7 @@ from kafkalite_storage.recovery.recovery import Recovery
 from kafkalite_storage.snapshots import log_snapshot as log_image
 from kafkalite_storage.snapshots.taking import fork_directory
 from kafkalite_wire.records import Record, build_batch
+from tests.support.storage.controls import move_leader
 from tests.support.storage.crashing_filesystem import CrashingFileSystem
 from tests.support.storage.snapshots import NOW, SMALL, Kept, content_of
 
@@ -72,7 +73,7 @@ def change(kept: Kept) -> None:
 
 def compact(kept: Kept) -> None:
     cleaner = Cleaner(kept.storage)
-    cleaning = cleaner.next_cleaning(NOW + 10**9)
+    cleaning = dirtiest(cleaner.survey(NOW + 10**9))
     assert cleaning is not None
     for work in cleaner.clean(cleaning, NOW + 10**9):
         if work is not None:
@@ -162,7 +163,7 @@ def test_images_in_the_middle_of_a_compaction_are_whole(kept: Kept) -> None:
     kept.put(b"last" * 40, topic="compacted", key=b"k0")
     kept.storage.log("compacted", 0).roll()
     cleaner = Cleaner(kept.storage)
-    cleaning = cleaner.next_cleaning(NOW + 10**9)
+    cleaning = dirtiest(cleaner.survey(NOW + 10**9))
     assert cleaning is not None
     images = [(kept.take(), kept.content())]
     for work in cleaner.clean(cleaning, NOW + 10**9):
@@ -191,7 +192,7 @@ def test_a_large_active_segment_is_closed_and_linked(tmp_path: Path, monkeypatch
         image = kept.take()
         assert Path(f"{image.partitions['t-0'].path}/{0:020}.log").samefile(f"{kept.path}/t-0/{0:020}.log")
         assert not Path(f"{image.partitions['t-1'].path}/{0:020}.log").samefile(f"{kept.path}/t-1/{0:020}.log")
-        assert [kept.storage.log("t", number).segment_count for number in (0, 1)] == [2, 1]
+        assert [len(kept.storage.log("t", number).segments) for number in (0, 1)] == [2, 1]
         kept.put(b"more")
         kept.restore(image)
         assert kept.content() == before
@@ -367,7 +368,7 @@ def test_logs_that_have_not_changed_stay_open_and_what_is_around_them_goes_back(
     stays, changes = (kept.storage.log("t", number) for number in (0, 1))
     before, config, image = kept.content(), stays.config, kept.take()
     kept.put(b"changed", partition=1)
-    kept.storage.move_leader("t", 0, 7, now_ms=NOW)
+    move_leader(kept.storage, "t", 0, 7, now_ms=NOW)
     kept.storage.alter_configs("t", {"max.message.bytes": "1000"}, now_ms=NOW)
     kept.storage.alter_configs("t", {"cleanup.policy": "compact"}, now_ms=NOW)
     assert (stays.leader_epoch, stays.config == config) == (1, False)
@@ -414,7 +415,7 @@ def test_a_log_that_stays_has_saved_nothing_that_a_kill_would_make_believed(kept
     kept.create("t", 2)
     kept.put(b"first", producer_id=5, producer_epoch=0, base_sequence=0)
     kept.storage.checkpoint()
-    kept.storage.move_leader("t", 0, 7, now_ms=NOW)
+    move_leader(kept.storage, "t", 0, 7, now_ms=NOW)
     kept.put(b"second" * 5, b"third", producer_id=5, producer_epoch=0, base_sequence=1)
     before, image = kept.content(), kept.take()
     kept.put(b"changed", partition=1)

@@ -82,7 +82,7 @@ def test_records_of_all_codecs_are_read(storage):
 
 def test_transactions_are_known(storage):
     log = storage.log("events", 1)
-    assert (log.log_end_offset, log.last_stable_offset, log.segment_count) == (6, 6, 2)
+    assert (log.log_end_offset, log.last_stable_offset, len(log.segments)) == (6, 6, 2)
     assert [r.offset for r in records_of(log)] == [0, 2, 4]
     [aborted] = log.aborted_transactions(0, 6)
     assert (aborted.producer_id, aborted.first_offset, aborted.last_offset, aborted.last_stable_offset) == (

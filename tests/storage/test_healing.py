@@ -64,7 +64,7 @@ def transactional(open_log):
         for _ in range(6):
             put(1)
         end(log, 1, commit=commit)
-    assert log.segment_count > 3
+    assert len(log.segments) > 3
     known = log.aborted_transactions(0, log.log_end_offset)
     log.close()
     return log.log_end_offset, known

@@ -9,10 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from kafkalite_storage.compaction.cleaner import Cleaner
+from kafkalite_storage.compaction.cleaner import Cleaner, dirtiest
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.snapshots import log_snapshot as log_image
-from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
+from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 from kafkalite_storage.snapshots.taking import fork_directory
 from tests.support.storage.snapshots import NOW, SMALL, Kept, records_of
 
@@ -38,7 +38,7 @@ class ImageMachine(RuleBasedStateMachine):
     def begin(self, slow: bool) -> None:
         self.kept = Kept(SlowToCopy() if slow else MemoryFileSystem())
         self.model = Model()
-        self.images: list[tuple[DirectoryImage, Model]] = []
+        self.images: list[tuple[DirectorySnapshot, Model]] = []
         self.created = 0
         self.values = 0
         for topic in CONFIGS:
@@ -103,7 +103,7 @@ class ImageMachine(RuleBasedStateMachine):
     @rule()
     def compact(self) -> None:
         cleaner = Cleaner(self.kept.storage)
-        cleaning = cleaner.next_cleaning(NOW + 10**9)
+        cleaning = dirtiest(cleaner.survey(NOW + 10**9))
         if cleaning is not None:
             for work in cleaner.clean(cleaning, NOW + 10**9):
                 if work is not None:

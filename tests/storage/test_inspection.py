@@ -15,6 +15,7 @@ from kafkalite_storage.segment.stretches import stretches
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
 from tests.support.storage.compaction import Topic
+from tests.support.storage.controls import kill_storage, move_leader
 from tests.support.storage.used_directory import DATA, NOW, fill, uuids
 
 GOLDEN = str(Path(__file__).parent / "golden" / "kafka-4.4.0")
@@ -58,10 +59,10 @@ def test_a_directory_in_use_is_sound_at_every_moment(used):
     storage.checkpoint()
     storage.create_topic("new", 1, now_ms=NOW)
     storage.log("new", 0).append(build_batch([Record(None, b"first", NOW)]), now_ms=NOW)
-    storage.move_leader("orders", 1, 1, now_ms=NOW)
+    move_leader(storage, "orders", 1, 1, now_ms=NOW)
     log.append(build_batch([Record(None, b"in a newer epoch", NOW)]), now_ms=NOW)
     assert not findings(used)
-    storage.crash()
+    kill_storage(storage)
 
 
 def test_a_write_that_a_crash_tore_is_no_damage_but_lost_bytes_after_a_clean_stop_are(used):

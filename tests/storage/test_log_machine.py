@@ -232,21 +232,6 @@ class LogMachine(RuleBasedStateMachine):
     def remove_what_was_taken_out(self) -> None:
         self.log.remove_retired(self.now_ms + 60_000)
 
-    @rule(fraction=fractions)
-    def truncate(self, fraction: float) -> None:
-        offset = self.at(fraction)
-        after = [written for written in self.promise.now if written.last < offset]
-        # What was deleted from the beginning stays so, though the batch be longer.
-        if offset >= self.promise.end or (self.promise.now and not after):
-            return
-        if self.log.log_start_offset > after[-1].last + 1:
-            return
-        self.promise.becoming(after)
-        self.log.truncate(offset)
-        self.promise.became(after)
-        self.point = min(self.point, self.log.caches_point)
-        assert self.log.log_end_offset == after[-1].last + 1
-
     @rule(caches=st.booleans())
     def flush(self, caches: bool) -> None:
         self.log.flush(caches=caches)

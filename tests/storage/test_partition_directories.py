@@ -9,6 +9,7 @@ from kafkalite_storage.files.checkpoints import encode_partition_metadata
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch, iter_records
+from tests.support.storage.controls import kill_storage
 
 NOW = 1_700_000_000_000
 
@@ -109,7 +110,7 @@ def test_opening_all_partitions_tells_of_those_that_fail_and_goes_on(opened, use
     storage = opened()
     storage.create_topic("u", 3, now_ms=NOW)
     storage.log("u", 2).append(build_batch([Record(None, b"v", NOW)]), now_ms=NOW)
-    storage.crash()
+    kill_storage(storage)
     storage = opened()
 
     opening = PartitionLog.open

@@ -65,12 +65,12 @@ def test_segments_behind_a_damaged_one_are_deleted(open_log, append, read_all, f
     log = open_log(SMALL)
     for number in range(40):
         append(log, b"%d" % number * 20)
-    assert log.segment_count > 4
+    assert len(log.segments) > 4
     second = sorted(name for name in fs.files if name.endswith(".log"))[1]
     log.close(clean=False)
     fs.files[second].content[70] ^= 1
     log = open_log(SMALL)
-    assert log.segment_count == 2
+    assert len(log.segments) == 2
     assert log.recovery.deleted_segments > 2
     assert len([name for name in fs.files if name.endswith(".log")]) == 2
     assert [offset for offset, _ in read_all(log)] == list(range(log.log_end_offset))
@@ -230,13 +230,13 @@ def test_a_clean_start_costs_the_same_for_few_and_for_many_segments(open_log, ap
     costs = {}
     log = open_log(SMALL)
     for goal in (3, 1000):
-        while log.segment_count < goal:
+        while len(log.segments) < goal:
             append(log, b"x" * 400)
         end = log.log_end_offset
         log.close()
         touched.clear()
         log = open_log(SMALL, clean=True, recovery_point=end)
         costs[goal] = sorted(touched)
-        assert (log.segment_count, log.log_end_offset) == (goal, end)
+        assert (len(log.segments), log.log_end_offset) == (goal, end)
     assert costs[3] == costs[1000]
     assert len(costs[3]) < 30

@@ -44,7 +44,7 @@ def test_one_young_record_keeps_its_segment_and_those_behind_it(open_log, append
 def test_a_log_of_which_nothing_is_kept_goes_on_in_a_new_segment(filled, append, read_all):
     log = filled(retention_ms="1000")
     assert log.delete_expired(NOW + HOUR) == 5
-    assert (log.log_start_offset, log.log_end_offset, log.segment_count) == (10, 10, 1)
+    assert (log.log_start_offset, log.log_end_offset, len(log.segments)) == (10, 10, 1)
     assert append(log, b"next").base_offset == 10
     assert [value for _, value in read_all(log)] == [b"next"]
 
@@ -52,7 +52,7 @@ def test_a_log_of_which_nothing_is_kept_goes_on_in_a_new_segment(filled, append,
 def test_an_empty_log_keeps_its_segment(open_log):
     log = open_log({"retention.ms": "1"})
     assert log.delete_expired(NOW + HOUR) == 0
-    assert log.segment_count == 1
+    assert len(log.segments) == 1
 
 
 def test_segments_go_while_at_least_retention_bytes_stay_without_them(filled):

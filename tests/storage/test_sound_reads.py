@@ -6,7 +6,7 @@ import re
 import pytest
 
 from kafkalite_storage.errors import DamagedLog
-from kafkalite_storage.segment.verified_ranges import SoundRanges
+from kafkalite_storage.segment.verified_ranges import VerifiedRanges
 from kafkalite_wire.records import check_batch, iter_records, read_header
 
 NOW = 1_700_000_000_000
@@ -21,7 +21,7 @@ def reopened(open_log, append, fs):
     log = open_log(CONFIGS)
     for number in range(RECORDS):
         append(log, b"value %d" % number, timestamp=NOW + number * 10)
-    assert log.segment_count > 2
+    assert len(log.segments) > 2
     log.close()
     files = {name: bytes(file.content) for name, file in fs.files.items()}
 
@@ -80,7 +80,7 @@ def test_a_flipped_bit_in_an_index_is_named_and_changes_no_answer(reopened, fs, 
 def test_what_was_checked_is_not_read_twice(reopened, fs, monkeypatch):
     log = reopened(f"{FIRST}.log", 0, 0)
     log.read(0, max_bytes=10_000)
-    monkeypatch.setattr("kafkalite_storage.log.log.sound_part", None)
+    monkeypatch.setattr("kafkalite_storage.log.reader.verified_part", None)
     assert read_header(log.read(0, max_bytes=10_000).read()).base_offset == 0
 
 
@@ -118,7 +118,7 @@ def test_a_damaged_record_is_not_found_by_its_time(reopened, fs):
 
 
 def test_ranges_that_touch_become_one():
-    ranges = SoundRanges()
+    ranges = VerifiedRanges()
     ranges.add(10, 20)
     ranges.add(30, 40)
     assert (ranges.covers(10, 20), ranges.covers(15, 35), ranges.covers(5, 12)) == (True, False, False)
@@ -133,7 +133,7 @@ def test_ranges_that_touch_become_one():
 
 
 def test_the_smallest_of_very_many_ranges_is_forgotten():
-    ranges = SoundRanges()
+    ranges = VerifiedRanges()
     ranges.add(0, 1)
     for number in range(1, 100):
         ranges.add(number * 10, number * 10 + 5)

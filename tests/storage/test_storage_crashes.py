@@ -8,6 +8,7 @@ import pytest
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
+from tests.support.storage.controls import kill_storage, move_leader
 from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operation
 from tests.support.storage.promises import NOW, Promise, check_goes_on, check_log, placed
 
@@ -99,7 +100,7 @@ class Directory:
             self.promise(name, partition).flushed()
 
     def move_leader(self, name: str, partition: int) -> None:
-        self.storage.move_leader(name, partition, 1, now_ms=NOW)
+        move_leader(self.storage, name, partition, 1, now_ms=NOW)
 
     def restart(self, *, clean: bool) -> None:
         if clean:
@@ -111,7 +112,7 @@ class Directory:
                 fs = self.fs.after_power_cut(self.chance) if cut else self.fs.after_kill()
                 assert self.check(fs, cut=cut).was_clean
         else:
-            self.storage.crash()
+            kill_storage(self.storage)
         self.storage = self.open(self.fs)
 
     # What a crash leaves
@@ -145,11 +146,11 @@ class Directory:
         promise = promise or Promise()
         histories = promise.after_power_cut() if cut else promise.after_kill(busy=promise is self.busy)
         at_least = promise.kept if cut else min(h[-1].last + 1 if h else 0 for h in histories)
-        watched, log._fs.on_operation = log._fs.on_operation, None
+        watched, log._state.fs.on_operation = log._state.fs.on_operation, None
         history = check_log(log, histories, at_least=at_least, start=promise.start)
         if watched is None:
             check_goes_on(log, history)
-        log._fs.on_operation = watched
+        log._state.fs.on_operation = watched
 
 
 def topics_of(storage: Storage) -> Topics:

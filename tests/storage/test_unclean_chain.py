@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
+from tests.support.storage.controls import kill_storage
 
 NOW = 1_700_000_000_000
 
@@ -19,7 +20,7 @@ def test_a_log_that_nobody_opened_since_the_crash_is_checked_when_somebody_does(
     storage.create_topic("other", 1, now_ms=NOW)
     for _ in range(3):
         storage.log("t", 0).append(build_batch([Record(None, b"value", NOW)]), now_ms=NOW)
-    storage.crash()
+    kill_storage(storage)
     [segment] = (tmp_path / "t-0").glob("*.log")
     content = bytearray(segment.read_bytes())
     content[-1] ^= 1

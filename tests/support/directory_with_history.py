@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from kafkalite_storage.compaction.cleaner import Cleaner
+from kafkalite_storage.compaction.cleaner import Cleaner, dirtiest
 from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.codec import encode
@@ -33,6 +33,7 @@ from kafkalite_wire.records import Compression, Record, build_batch, build_end_t
 from tests.support import requests
 from tests.support.blocking_client import BlockingClient
 from tests.support.broker_process import KillableBroker
+from tests.support.storage.controls import move_leader
 
 SETTINGS: Final = ("offsets.topic.num.partitions=2", "auto.create.topics.enable=false")
 #: The transactions' producers; the broker has given out ids below a thousand.
@@ -184,14 +185,14 @@ def _through_the_storage(path: Path, now: int) -> None:
         _transact(storage, now)
         for number in range(4):
             storage.log("moved", 0).append(build_batch([Record(None, b"under %d" % number, now)]), now_ms=now)
-            storage.move_leader("moved", 0, storage.node_id, now_ms=now)
+            move_leader(storage, "moved", 0, storage.node_id, now_ms=now)
         assert storage.log("sized", 0).delete_expired(now) == 1
         _compact(storage, now)
 
 
 def _compact(storage: Storage, now: int) -> None:
     cleaner, size = Cleaner(storage), storage.log("table", 0).size
-    cleaning = cleaner.next_cleaning(now)
+    cleaning = dirtiest(cleaner.survey(now))
     assert cleaning is not None
     assert cleaning.key == ("table", 0)
     for work in cleaner.clean(cleaning, now):

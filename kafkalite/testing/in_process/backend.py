@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kafkalite.fetch.delayed import DelayedFetch
     from kafkalite.testing.in_process.portal import Portal
     from kafkalite.testing.model.conditions import Condition
-    from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
+    from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class LocalBackend:
         return self._images
 
     @contextmanager
-    def forked(self, image: DirectoryImage) -> Generator[LocalBackend]:
+    def forked(self, image: DirectorySnapshot) -> Generator[LocalBackend]:
         """Run another broker that begins with an image, until the block ends, or this broker does."""
         with ExitStack() as running_fork:
             fork, clock = running_fork.enter_context(self._images.forked(image))

@@ -13,7 +13,7 @@ from kafkalite.clock import MACHINE_CLOCK, SteerableClock
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.testing.in_process.portal import Portal
-    from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
+    from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 
 
 class Images:
@@ -24,16 +24,16 @@ class Images:
         self._clock = clock
         self._portal = portal
 
-    def take(self) -> DirectoryImage:
+    def take(self) -> DirectorySnapshot:
         """Take an image, between two requests; nothing changes by it. Raises StorageError."""
         return self._portal.call(self._broker.take_snapshot)
 
-    def restore(self, image: DirectoryImage) -> None:
+    def restore(self, image: DirectorySnapshot) -> None:
         """Go back to an image, at the same address. Raises ValueError for one of another broker, and StorageError."""
         self._portal.call_async(lambda: self._broker.restore(image))
 
     @contextmanager
-    def forked(self, image: DirectoryImage) -> Generator[tuple[Broker, SteerableClock]]:
+    def forked(self, image: DirectorySnapshot) -> Generator[tuple[Broker, SteerableClock]]:
         """Make a broker that begins with an image, and its clock; all that it keeps is gone when the block ends."""
         ahead = self._portal.call(self._clock.wall_ms) - MACHINE_CLOCK.wall_ms()
         clock = SteerableClock()
@@ -44,14 +44,14 @@ class Images:
         finally:
             image.filesystem.remove_directory(str(fork.config.data_dir))
 
-    def save(self, image: DirectoryImage, path: str | os.PathLike[str]) -> None:
+    def save(self, image: DirectorySnapshot, path: str | os.PathLike[str]) -> None:
         """Write an image as a data directory, without keeping the broker from its work.
 
         It is on the disk when this returns. Raises FileExistsError if anything is there, ValueError for an image of
         another broker or one that was removed, and StorageError.
         """
 
-        def again() -> DirectoryImage:
+        def again() -> DirectorySnapshot:
             self._broker.check_snapshot(image)
             return image.again(f"{image.path}-saved-{uuid4().hex}")
 
@@ -61,6 +61,6 @@ class Images:
         finally:
             self.remove(saved)
 
-    def remove(self, image: DirectoryImage) -> None:
+    def remove(self, image: DirectorySnapshot) -> None:
         """Give back what an image takes; nothing happens if it is gone."""
         self._portal.call(image.remove)

@@ -9,7 +9,7 @@ at least as a header, so that its sequence numbers are not forgotten (KIP-98).
 from collections.abc import Mapping
 from typing import Final
 
-from kafkalite_storage.compaction.offset_map import KeyMap
+from kafkalite_storage.compaction.offset_map import OffsetMap
 from kafkalite_storage.compaction.transaction_cleaning import TransactionCleaning
 from kafkalite_storage.segment.batch_walk import RawHeader
 from kafkalite_storage.segment.transaction_index import AbortedTransaction
@@ -52,7 +52,7 @@ class BatchCleaning:
 
     def __init__(
         self,
-        key_map: KeyMap,
+        key_map: OffsetMap,
         transactions: TransactionCleaning,
         producers: Mapping[int, Producer],
         *,

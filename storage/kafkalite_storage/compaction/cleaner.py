@@ -9,7 +9,7 @@ from logging import getLogger
 from typing import Final
 
 from kafkalite_storage.compaction.compaction import Compaction, CompactionAbandonedError, CompactionStats, Step
-from kafkalite_storage.compaction.log_to_clean import Cleanable, find_cleanable, find_log_to_roll
+from kafkalite_storage.compaction.log_to_clean import LogToClean, find_log_to_clean, find_log_to_roll
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.files.checkpoints import CLEANER_OFFSETS, TopicPartition, decode_offsets, encode_offsets
 from kafkalite_storage.log.log import PartitionLog
@@ -33,7 +33,7 @@ class Cleaning:
 
     key: TopicPartition
     log: PartitionLog
-    part: Cleanable
+    part: LogToClean
 
 
 def dirtiest(found: Iterable[Cleaning | None]) -> Cleaning | None:
@@ -55,14 +55,6 @@ class Cleaner:
         #: Logs that failed, by partition; nobody tries again before the next start, as in Kafka.
         self.uncleanable: dict[TopicPartition, str] = {}
 
-    def clean_offset(self, topic: str, partition: int) -> int | None:
-        """Return the offset up to which a partition was cleaned, None if it never was."""
-        return self._offsets.get((topic, partition))
-
-    def next_cleaning(self, now_ms: int) -> Cleaning | None:
-        """Choose the log with the largest share of new bytes among those that are due."""
-        return dirtiest(self.survey(now_ms))
-
     def survey(self, now_ms: int) -> Iterator[Cleaning | None]:
         """Look at one log after the other, which may take long where there are many; yield those that are due.
 
@@ -82,7 +74,7 @@ class Cleaner:
             if log_ is chosen:
                 try:
                     log_.roll()
-                    part = find_cleanable(log_, self._offsets.get(key), now_ms)
+                    part = find_log_to_clean(log_, self._offsets.get(key), now_ms)
                 except (OSError, StorageError) as error:
                     self._give_up(key, error)
                     return None
@@ -137,7 +129,7 @@ class Cleaner:
 
     def _measured(
         self, now_ms: int, *, of_state: bool = False
-    ) -> Iterator[tuple[TopicPartition, PartitionLog, Cleanable]]:
+    ) -> Iterator[tuple[TopicPartition, PartitionLog, LogToClean]]:
         logs = self._storage.open_logs
         self._forget_deleted()
         for key, log_ in tuple(logs.items()):
@@ -147,7 +139,7 @@ class Cleaner:
                 continue
             self._owners[key] = log_
             try:
-                part = find_cleanable(log_, self._offsets.get(key), now_ms)
+                part = find_log_to_clean(log_, self._offsets.get(key), now_ms)
             except (OSError, StorageError) as error:
                 self._give_up(key, error)
                 continue

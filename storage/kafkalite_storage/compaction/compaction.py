@@ -13,7 +13,7 @@ from typing import Final, cast
 from kafkalite_storage.compaction.batch_cleaning import LOOK_INSIDE, BatchCleaning, read_commit
 from kafkalite_storage.compaction.cleaned_segment import CleanedSegment
 from kafkalite_storage.compaction.log_to_clean import group_segments
-from kafkalite_storage.compaction.offset_map import KeyMap
+from kafkalite_storage.compaction.offset_map import OffsetMap
 from kafkalite_storage.compaction.transaction_cleaning import TransactionCleaning
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.log.log import PartitionLog
@@ -53,7 +53,7 @@ class CompactionStats:
 
 
 class Compaction:
-    """Cleans a log from its first dirty offset to its first uncleanable one, both found by `find_cleanable`."""
+    """Cleans a log from its first dirty offset to its first uncleanable one, both found by `find_log_to_clean`."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Compaction:
         self._now_ms = now_ms
         #: Whether the log is still there.
         self.is_wanted = is_wanted
-        self._map = KeyMap(key_map_bytes)
+        self._map = OffsetMap(key_map_bytes)
         self.stats = CompactionStats()
         #: The first dirty offset after this cleaning; known at its end.
         self.end_offset = first_dirty_offset

@@ -19,7 +19,7 @@ _NEVER_SMALLER: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cleanable:
+class LogToClean:
     """What the cleaner finds in a log: offsets, and bytes below and in the part between them."""
 
     first_dirty_offset: int
@@ -46,7 +46,7 @@ class Cleanable:
         return self.is_overdue or self.ratio > config.min_cleanable_dirty_ratio
 
 
-def find_cleanable(log: PartitionLog, clean_offset: int | None, now_ms: int) -> Cleanable:
+def find_log_to_clean(log: PartitionLog, clean_offset: int | None, now_ms: int) -> LogToClean:
     """Measure a log that was cleaned up to an offset (None: never). Raises OSError.
 
     An offset outside of the log, left by a deleted topic or by DeleteRecords, is replaced by the log's start.
@@ -65,7 +65,7 @@ def find_cleanable(log: PartitionLog, clean_offset: int | None, now_ms: int) -> 
     end = max(_holding(bases, max(limit, first_dirty)), first)
     from_dirty = _holding(bases, min(first_dirty, bases[end]))
     # A segment that holds the first dirty offset in its middle counts as dirty as a whole: it is read again.
-    return Cleanable(
+    return LogToClean(
         first_dirty_offset=first_dirty,
         first_uncleanable_offset=bases[end],
         clean_bytes=sum(sizes[:from_dirty]),
@@ -127,7 +127,7 @@ def group_segments(
 
 
 def find_log_to_roll(
-    found: Sequence[tuple[PartitionLog, Cleanable]], most_bytes: int, factor: float
+    found: Sequence[tuple[PartitionLog, LogToClean]], most_bytes: int, factor: float
 ) -> PartitionLog | None:
     """Choose the log whose active segment should be closed, so that a start need not read much more than is live.
 

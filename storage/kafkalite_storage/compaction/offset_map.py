@@ -12,7 +12,7 @@ ENTRY_BYTES: Final = 240
 _PIECE: Final = 10_000
 
 
-class KeyMap:
+class OffsetMap:
     """Offsets by key, filled in the order of the log."""
 
     __slots__ = ("_key_bytes", "_limit", "_newest", "latest_offset", "newest", "offsets")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from kafkalite_storage.files.filesystem import FileSystem
 
 
-class RetiredFiles:
+class DelayedDeletes:
     """Paths that wait to be removed. They may be added in one thread and removed in another."""
 
     __slots__ = ("_fs", "_undated", "_waiting")

@@ -19,7 +19,7 @@ class Closable(Protocol):
         ...
 
 
-class OpenFiles:
+class FileHandleCache:
     """The segments with open files, oldest first; each may hold a log file and two index files."""
 
     def __init__(self, limit: int = 256) -> None:

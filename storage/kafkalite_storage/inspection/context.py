@@ -15,7 +15,7 @@ from kafkalite_storage.files.checkpoints import (
     decode_offsets,
 )
 from kafkalite_storage.inspection.files import ReadableFiles, is_directory, read_if_there
-from kafkalite_storage.metadata.topics import METADATA_TOPIC, Catalogue
+from kafkalite_storage.metadata.topics import METADATA_TOPIC, MetadataImage
 from kafkalite_storage.segment.stretches import stretches
 from kafkalite_wire.errors import WireError
 from kafkalite_wire.messages.metadata_records import MetadataRecord, decode_metadata_record
@@ -31,7 +31,7 @@ class Surroundings:
     """What is known around a partition; None where nothing is, as for a directory that was copied alone."""
 
     path: str = ""
-    catalogue: Catalogue | None = None
+    catalogue: MetadataImage | None = None
     recovery_points: Mapping[TopicPartition, int] | None = None
     log_start_offsets: Mapping[TopicPartition, int] | None = None
     cleaned: frozenset[TopicPartition] = field(default_factory=frozenset[TopicPartition])
@@ -78,9 +78,9 @@ def look_around(files: ReadableFiles, path: str) -> Surroundings:
     )
 
 
-def read_catalogue(files: ReadableFiles, directory: str) -> Catalogue:
+def read_catalogue(files: ReadableFiles, directory: str) -> MetadataImage:
     """Replay the metadata log as far as it can be read."""
-    catalogue = Catalogue()
+    catalogue = MetadataImage()
     names = sorted(files.list(directory))
     snapshots = [name for name in names if name.endswith(METADATA_SNAPSHOT)]
     start = 0
@@ -98,7 +98,7 @@ def _snapshot_end(name: str) -> int:
     return int(digits) if digits.isdigit() else 0
 
 
-def _replay(files: ReadableFiles, path: str, start: int, catalogue: Catalogue) -> None:
+def _replay(files: ReadableFiles, path: str, start: int, catalogue: MetadataImage) -> None:
     file = files.open(path)
     for stretch in stretches(file, file.size()):
         if stretch.data is None or stretch.header is None or stretch.header.is_control:

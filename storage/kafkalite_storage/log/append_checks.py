@@ -1,7 +1,7 @@
 """The slow path of an append: everything that has to look at the records of a producer's batch.
 
-Most topics never come here. The reasons are a compacted topic (keys), LogAppendTime, a time limit, or a topic
-that stores another codec than the producer's, and a log that is told to check every record (`check_records`).
+Most topics never need it. The reasons are a compacted topic (keys), LogAppendTime, a time limit, or a topic that stores
+another codec than the producer's.
 """
 
 from typing import Final
@@ -23,9 +23,7 @@ from kafkalite_wire.records import (
 _SHOWN: Final = 3
 
 
-def prepare_batch(
-    batch: Buffer, header: BatchHeader, config: LogConfig, now_ms: int, *, check_records: bool = False
-) -> tuple[Buffer, BatchHeader]:
+def prepare_batch(batch: Buffer, header: BatchHeader, config: LogConfig, now_ms: int) -> tuple[Buffer, BatchHeader]:
     """Check the records of a batch and return it as the topic stores it, with its header.
 
     Raises InvalidTimestamp or InvalidRecord with the records that are to blame.
@@ -35,7 +33,7 @@ def prepare_batch(
     target = config.target_compression
     converts = target is not None and target != header.compression
     records: list[Record] | None = None
-    if check_records or config.is_compacted or converts or _may_be_out_of_range(header, config, now_ms):
+    if config.is_compacted or converts or _may_be_out_of_range(header, config, now_ms):
         records = list(iter_records(batch, max_decompressed=config.max_decompressed_message_bytes))
         _check_keys(records, config)
         _check_timestamps(records, config, now_ms)

@@ -123,7 +123,7 @@ class LogDurability:
     def _sync_segment(self, segment: Segment, end: int, *, caches: bool) -> None:
         try:
             if self._log_sync_failed:
-                segment.write_log_again(self.recovery_point, end)
+                segment.rewrite_log(self.recovery_point, end)
             if caches and self._caches_sync_failed:
                 segment.write_indexes_again()
             segment.sync(indexes=caches)

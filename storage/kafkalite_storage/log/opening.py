@@ -1,39 +1,24 @@
 """Open a partition's directory: find its files, recover what a crash left, and load what a log knows in memory."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kafkalite_storage.errors import DamagedLog
 from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.log.durability import LogDurability
 from kafkalite_storage.log.segments import LogSegments
+from kafkalite_storage.log.state import LogState
 from kafkalite_storage.recovery.epoch_verifier import correct_epochs
 from kafkalite_storage.recovery.log_start import agreed_log_start
 from kafkalite_storage.recovery.recovery import Directory, Recovery, load_clean, load_producers, read_directory, recover
 from kafkalite_storage.segment.segment import Segment
 from kafkalite_storage.state.leader_epochs import LeaderEpochs
-from kafkalite_storage.state.producer_state import ProducerStates
 from kafkalite_wire.records import CorruptBatch
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedLog:
-    """What a log knows when it begins to work; it ends where its producers' states end."""
-
-    segments: LogSegments
-    producers: ProducerStates
-    epochs: LeaderEpochs
-    durability: LogDurability
-    recovery: Recovery
-    log_start_offset: int
-    #: Whether the index files may be missing, which a clean close makes up for.
-    lacks_indexes: bool
 
 
 def open_directory(
     fs: FileSystem,
-    files: OpenFiles,
+    files: FileHandleCache,
     directory: str,
     *,
     index_interval: int,
@@ -42,7 +27,7 @@ def open_directory(
     log_start_offset: int,
     may_have_gaps: bool,
     is_unused: bool,
-) -> OpenedLog:
+) -> LogState:
     """Open the directory, making it if it is new; see `PartitionLog.open`. Raises OSError and DamagedLog."""
     if is_unused:
         found = Directory()
@@ -92,7 +77,9 @@ def open_directory(
     )
     segments = LogSegments(fs, files, directory, found.segments)
     point = end_offset if clean else min(recovery_point or 0, end_offset)
-    return OpenedLog(
+    return LogState(
+        fs=fs,
+        directory=directory,
         segments=segments,
         producers=producers,
         epochs=epochs,
@@ -100,18 +87,11 @@ def open_directory(
         recovery=recovery,
         log_start_offset=log_start_offset,
         lacks_indexes=is_new or not clean,
+        may_have_gaps=may_have_gaps,
     )
 
 
-def load_producers_again(
-    fs: FileSystem, directory: str, found: Directory, segments: Sequence[Segment], log_start_offset: int, end: int
-) -> ProducerStates:
-    """Learn the producers' states anew after the log was cut off at its end, or before, as the directory was found."""
-    found.segments = list(segments)
-    return load_producers(fs, directory, found, log_start_offset=log_start_offset, end_offset=end, trusted_offset=end)
-
-
-def _first_segment(fs: FileSystem, files: OpenFiles, directory: str, offset: int) -> Segment:
+def _first_segment(fs: FileSystem, files: FileHandleCache, directory: str, offset: int) -> Segment:
     segment = Segment(fs, files, directory, offset)
     segment.create()
     return segment

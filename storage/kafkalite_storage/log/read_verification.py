@@ -16,7 +16,7 @@ from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch
 EpochOf = Callable[[int], int]
 
 
-def sound_part(
+def verified_part(
     segment: Segment, piece: FetchSlice, offset: int, *, may_have_gaps: bool, epoch_of: EpochOf
 ) -> FetchSlice:
     """Return the whole, sound batches at the beginning of a piece that is to be served for an offset.
@@ -26,7 +26,7 @@ def sound_part(
 
     Raises DamagedLog, naming the file and the byte, when already the first batch is damaged.
     """
-    if piece.file is None or segment.sound.covers(piece.position, piece.position + piece.size):
+    if piece.file is None or segment.verified.covers(piece.position, piece.position + piece.size):
         return piece
     position = piece.position
     expected = offset
@@ -43,7 +43,7 @@ def sound_part(
             raise DamagedLog(f"{segment.name} is damaged at byte {position}: {problem}") from None
     if position == piece.position:
         raise DamagedLog(f"{segment.name} is damaged at byte {position}: there is no whole batch")
-    segment.sound.add(piece.position, position)
+    segment.verified.add(piece.position, position)
     return FetchSlice(piece.file, piece.position, position - piece.position)
 
 

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.segment.segment import Segment
 
 
@@ -18,7 +18,7 @@ class LogSegments:
 
     __slots__ = ("_directory", "_files", "_fs", "_half_made", "active", "all", "bases")
 
-    def __init__(self, fs: FileSystem, files: OpenFiles, directory: str, segments: list[Segment]) -> None:
+    def __init__(self, fs: FileSystem, files: FileHandleCache, directory: str, segments: list[Segment]) -> None:
         self._fs = fs
         self._files = files
         self._directory = directory
@@ -90,19 +90,6 @@ class LogSegments:
         found_end = segment.load_tail()
         if found_end != end:
             raise ValueError(f"{segment.name} ends at offset {found_end}, not at {end}")
-
-    def truncate_to(self, offset: int) -> int:
-        """Remove what lies at and after an offset, and the batch that holds it, from the disk; return the new end."""
-        while len(self.all) > 1 and self.active.base_offset >= offset:
-            self._drop_active()
-        segment = self.active
-        located = segment.locate(offset)
-        if located is not None:
-            segment.cut(located[0])
-            # Else a power cut could join what is written next to what was cut off.
-            segment.sync(indexes=False)
-            segment.keep_indexes_before(offset)
-        return segment.load_tail()
 
     def _drop_active(self) -> None:
         self.active.delete()

@@ -50,7 +50,7 @@ class _Trail:
         self.ended[producer_id] = offset
 
 
-class TransactionEvidence:
+class TransactionVerifier:
     """What is known of a log's transactions from its batches. Methods raise OSError."""
 
     def __init__(self, producers: ProducerStates) -> None:

@@ -12,9 +12,9 @@ from typing import Final
 from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.errors import DataDirectoryCorrupt
 from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.log.log import AppendOrigin, PartitionLog
-from kafkalite_storage.metadata.topics import Catalogue, NewPartitions, Partition
+from kafkalite_storage.metadata.topics import MetadataImage, NewPartitions, Partition
 from kafkalite_storage.recovery.recovery import Recovery
 from kafkalite_storage.segment.scan import whole_batches
 from kafkalite_storage.segment.stretches import stretches
@@ -42,19 +42,19 @@ _SNAPSHOT_SUFFIX: Final = ".checkpoint"
 class MetadataLog:
     """The log and the catalogue that its records make."""
 
-    def __init__(self, log: PartitionLog, catalogue: Catalogue) -> None:
+    def __init__(self, log: PartitionLog, catalogue: MetadataImage) -> None:
         self._log = log
         self.catalogue = catalogue
 
     @classmethod
-    def open(cls, fs: FileSystem, directory: str, files: OpenFiles, *, clean: bool) -> "MetadataLog":
+    def open(cls, fs: FileSystem, directory: str, files: FileHandleCache, *, clean: bool) -> "MetadataLog":
         """Open the log and replay it; raises DataDirectoryCorrupt for records that cannot be understood."""
         if fs.exists(directory):
             _refuse_damage(fs, directory, clean=clean)
         config = LogConfig.of({"flush.messages": "1"})
-        log = PartitionLog.open(fs, directory, config=config, clean=clean, files=files)
+        log = PartitionLog.open(fs, directory, config=config, clean=clean, cache=files)
         log.start_epoch(LEADER_EPOCH)
-        catalogue = Catalogue()
+        catalogue = MetadataImage()
         offset = _replay_snapshot(fs, directory, catalogue)
         offset = max(offset, log.log_start_offset)
         while offset < log.log_end_offset:
@@ -179,7 +179,7 @@ def version_of(record: MetadataRecord) -> int:
     return declaration_of(type(record)).versions.high
 
 
-def _replay_snapshot(fs: FileSystem, directory: str, catalogue: Catalogue) -> int:
+def _replay_snapshot(fs: FileSystem, directory: str, catalogue: MetadataImage) -> int:
     """Apply the newest snapshot, which Kafka names after its end offset and epoch; return the end offset."""
     names = sorted(name for name in fs.list(directory) if name.endswith(_SNAPSHOT_SUFFIX))
     if not names:
@@ -191,7 +191,7 @@ def _replay_snapshot(fs: FileSystem, directory: str, catalogue: Catalogue) -> in
     return int(names[-1].partition("-")[0])
 
 
-def _replay_whole(piece: bytes, offset: int, catalogue: Catalogue) -> int:
+def _replay_whole(piece: bytes, offset: int, catalogue: MetadataImage) -> int:
     """Apply the whole batches of a read that begins at or before an offset; return the offset after them."""
     view = memoryview(piece)
     for position, header in whole_batches(view):
@@ -202,7 +202,7 @@ def _replay_whole(piece: bytes, offset: int, catalogue: Catalogue) -> int:
     return offset
 
 
-def _apply(records: Iterable[Record], catalogue: Catalogue) -> None:
+def _apply(records: Iterable[Record], catalogue: MetadataImage) -> None:
     catalogue.replay_all(_changes(records))
 
 

@@ -79,7 +79,7 @@ class Topic:
         return self.name in INTERNAL_TOPICS
 
 
-class Catalogue:
+class MetadataImage:
     """Topics, configurations and features after all records so far; unknown records are passed over."""
 
     def __init__(self) -> None:

@@ -6,13 +6,13 @@ indexes, transaction index and producer state are rebuilt from there. The log is
 is a cache.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from kafkalite_storage.errors import DamagedLog
 from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.segment.replacement import finish_replacements
 from kafkalite_storage.segment.scan import iter_batches, iter_headers
 from kafkalite_storage.segment.segment import Segment
@@ -90,7 +90,7 @@ class _Tail:
         return offset >= self.end_offset if self.may_have_gaps else offset == self.end_offset
 
 
-def read_directory(fs: FileSystem, files: OpenFiles, directory: str) -> Directory:
+def read_directory(fs: FileSystem, files: FileHandleCache, directory: str) -> Directory:
     """Find the segments by their names; complete or remove what a crash left of a deletion or a compaction."""
     found = Directory()
     finish_replacements(fs, directory)
@@ -184,7 +184,7 @@ def _seal_again(segment: Segment) -> None:
         segment.check_last_entries()
         segment.load_tail()
     except (ValueError, DamagedLog):
-        segment.remake_indexes()
+        segment.rebuild_indexes()
     else:
         segment.seal()
 
@@ -273,6 +273,14 @@ def load_producers(
             replay(segment, states, trusted_offset)
     states.end_offset = end_offset
     return states
+
+
+def reload_producers(
+    fs: FileSystem, directory: str, found: Directory, segments: Sequence[Segment], log_start_offset: int, end: int
+) -> ProducerStates:
+    """Return the producers' states at the end of a log that was cut, from the files of its directory."""
+    found.segments = list(segments)
+    return load_producers(fs, directory, found, log_start_offset=log_start_offset, end_offset=end, trusted_offset=end)
 
 
 def replay(segment: Segment, states: ProducerStates, trusted_offset: int) -> None:

@@ -10,7 +10,7 @@ from kafkalite_storage.segment.scan import iter_batches
 from kafkalite_wire.records import CorruptBatch, check_batch
 
 
-def write_log_again(fs: FileSystem, path: str, start: int, end: int) -> None:
+def rewrite_log(fs: FileSystem, path: str, start: int, end: int) -> None:
     """Write over the batches from offset start to before end with themselves; raises OSError if one is damaged.
 
     Safe beside appends and reads in another thread.
@@ -28,7 +28,7 @@ def write_log_again(fs: FileSystem, path: str, start: int, end: int) -> None:
         fs.rewrite(path, position, batch)
 
 
-def write_cache_again(fs: FileSystem, path: str) -> None:
+def rewrite_cache(fs: FileSystem, path: str) -> None:
     """Write over an index with itself, if there is one."""
     if fs.exists(path):
         content = fs.read(path)

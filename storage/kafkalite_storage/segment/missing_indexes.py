@@ -7,7 +7,7 @@ from kafkalite_storage.segment.segment import Segment
 from kafkalite_storage.segment.segment_files import file_name
 
 
-def remake_missing(fs: FileSystem, directory: str, segments: Sequence[Segment]) -> list[Segment]:
+def rebuild_missing_indexes(fs: FileSystem, directory: str, segments: Sequence[Segment]) -> list[Segment]:
     """Return the segments whose `.index` or `.timeindex` was not there, and is now. Raises OSError."""
     names = set(fs.list(directory))
     remade = [
@@ -17,7 +17,7 @@ def remake_missing(fs: FileSystem, directory: str, segments: Sequence[Segment]) 
         and not {file_name(segment.base_offset, suffix) for suffix in (".index", ".timeindex")} <= names
     ]
     for segment in remade:
-        segment.remake_indexes()
+        segment.rebuild_indexes()
         segment.offset_index.make_file()
         segment.time_index.make_file()
     return remade

@@ -8,14 +8,14 @@ from typing import Protocol
 
 from kafkalite_storage.errors import DamagedLog
 from kafkalite_storage.files.filesystem import File
-from kafkalite_storage.segment.verified_ranges import SoundRanges
+from kafkalite_storage.segment.verified_ranges import VerifiedRanges
 from kafkalite_wire.records import CorruptBatch, check_batch
 
 
 class Searched(Protocol):
     """What a search walks through."""
 
-    sound: SoundRanges
+    verified: VerifiedRanges
 
     @property
     def name(self) -> str:
@@ -32,7 +32,7 @@ def check_passed(searched: Searched, start: int, end: int) -> None:
 
     What was written or served by this process is not read again.
     """
-    if start >= end or searched.sound.covers(start, end):
+    if start >= end or searched.verified.covers(start, end):
         return
     try:
         check_batch(searched.log_file().read_at(start, end - start))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kafkalite_storage.files.filesystem import File, FileSystem
-from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.segment.indexes import OFFSET_ENTRY_SIZE, TIME_ENTRY_SIZE
 from kafkalite_storage.segment.scan import iter_headers
 from kafkalite_storage.segment.segment_lookups import SegmentLookups
@@ -55,14 +55,14 @@ NOTHING: Final = FetchSlice(None, 0, 0)
 class Segment(SegmentLookups):
     """Batches from `base_offset` on.
 
-    Files are opened at the first use and may be closed by OpenFiles between any two calls. Methods raise
+    Files are opened at the first use and may be closed by FileHandleCache between any two calls. Methods raise
     OSError, and DamagedLog where a file is not what was written.
     """
 
     __slots__ = ("_entries", "_since_index", "first_timestamp", "holds_transactions", "last_batch_end")
 
     def __init__(
-        self, fs: FileSystem, files: OpenFiles, directory: str, base_offset: int, *, is_swap: bool = False
+        self, fs: FileSystem, files: FileHandleCache, directory: str, base_offset: int, *, is_swap: bool = False
     ) -> None:
         super().__init__(fs, files, directory, base_offset, is_swap=is_swap)
         self._since_index = 0
@@ -75,7 +75,7 @@ class Segment(SegmentLookups):
     def create(self) -> None:
         """Make the file of a new segment, emptying what a crash may have left."""
         self.make()
-        self.sound.cut(0)
+        self.verified.cut(0)
         self.max_timestamp = NO_TIMESTAMP
 
     def begin_without_file(self) -> None:
@@ -123,7 +123,7 @@ class Segment(SegmentLookups):
         self._since_index += size
         self.last_batch_offset = base_offset
         self.last_batch_position = position
-        self.sound.add(position, position + size)
+        self.verified.add(position, position + size)
 
     def is_full(self, size: int, last_offset: int, *, segment_bytes: int, index_bytes: int) -> bool:
         """Tell whether a batch of size bytes belongs into the next segment."""
@@ -214,7 +214,7 @@ class Segment(SegmentLookups):
         """Truncate the log file; indexes are the caller's to rebuild."""
         self.log_file().truncate(position)
         self._size = position
-        self.sound.cut(position)
+        self.verified.cut(position)
         self.last_batch_offset = self.last_batch_position = -1
         if position == 0:
             self.first_timestamp = None

@@ -3,8 +3,8 @@
 from typing import Final
 
 from kafkalite_storage.files.filesystem import File, FileSystem
-from kafkalite_storage.files.handle_cache import OpenFiles
-from kafkalite_storage.segment.fsync_retry import write_cache_again, write_log_again
+from kafkalite_storage.files.handle_cache import FileHandleCache
+from kafkalite_storage.segment.fsync_retry import rewrite_cache, rewrite_log
 
 #: What is added to the names of files that are to be removed soon.
 DELETED: Final = ".deleted"
@@ -24,7 +24,7 @@ class SegmentFiles:
     __slots__ = ("_directory", "_files", "_fs", "_log", "_size", "_state", "base_offset", "used")
 
     def __init__(
-        self, fs: FileSystem, files: OpenFiles, directory: str, base_offset: int, *, is_swap: bool = False
+        self, fs: FileSystem, files: FileHandleCache, directory: str, base_offset: int, *, is_swap: bool = False
     ) -> None:
         self._fs = fs
         self._files = files
@@ -87,17 +87,17 @@ class SegmentFiles:
                 if self._fs.exists(path):
                     self._fs.open(path).sync()
 
-    def write_log_again(self, start: int, end: int) -> None:
+    def rewrite_log(self, start: int, end: int) -> None:
         """Write over the batches from offset start to before end, so that `sync` brings them to the disk after all.
 
         May run in another thread than appends and reads.
         """
-        write_log_again(self._fs, self.path_of(".log"), start, end)
+        rewrite_log(self._fs, self.path_of(".log"), start, end)
 
     def write_indexes_again(self) -> None:
         """Do the same with the indexes."""
         for suffix in _SUFFIXES[1:]:
-            write_cache_again(self._fs, self.path_of(suffix))
+            rewrite_cache(self._fs, self.path_of(suffix))
 
     def set_aside(self, position: int) -> None:
         """Copy the log file from a position on into a file of its own, which nobody ever reads or removes by itself."""

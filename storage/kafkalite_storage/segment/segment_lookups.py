@@ -8,13 +8,13 @@ from typing import Final
 
 from kafkalite_storage.errors import DamagedLog
 from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.segment.indexes import OffsetIndex, TimeIndex
 from kafkalite_storage.segment.passed_batch import check_passed
 from kafkalite_storage.segment.scan import LENGTH_PREFIX, SMALLEST_LENGTH, WALK, iter_headers
 from kafkalite_storage.segment.segment_files import SegmentFiles
 from kafkalite_storage.segment.transaction_index import TransactionIndex
-from kafkalite_storage.segment.verified_ranges import SoundRanges
+from kafkalite_storage.segment.verified_ranges import VerifiedRanges
 from kafkalite_wire.records import HEADER_SIZE, MAGIC, NO_TIMESTAMP, BatchHeader, read_header
 
 log = getLogger("kafkalite.storage")
@@ -37,11 +37,11 @@ class SegmentLookups(SegmentFiles):
         "last_batch_position",
         "max_timestamp",
         "max_timestamp_offset",
-        "sound",
+        "verified",
     )
 
     def __init__(
-        self, fs: FileSystem, files: OpenFiles, directory: str, base_offset: int, *, is_swap: bool = False
+        self, fs: FileSystem, files: FileHandleCache, directory: str, base_offset: int, *, is_swap: bool = False
     ) -> None:
         super().__init__(fs, files, directory, base_offset, is_swap=is_swap)
         self._offset_index: OffsetIndex | None = None
@@ -53,7 +53,7 @@ class SegmentLookups(SegmentFiles):
         self.max_timestamp: int | None = None
         self.max_timestamp_offset = base_offset
         #: What of the log file was written or checked by this process.
-        self.sound = SoundRanges()
+        self.verified = VerifiedRanges()
 
     @property
     def offset_index(self) -> OffsetIndex:
@@ -63,7 +63,7 @@ class SegmentLookups(SegmentFiles):
             self.log_file()
             index = self._offset_index = OffsetIndex(self._fs, self.path_of(".index"))
             if not index.is_sound(self.size) or not (len(index) or self._size <= _UNINDEXED):
-                self.remake_indexes()
+                self.rebuild_indexes()
         return index
 
     @property
@@ -74,7 +74,7 @@ class SegmentLookups(SegmentFiles):
             self.log_file()
             index = self._time_index = TimeIndex(self._fs, self.path_of(".timeindex"))
             if not index.is_sound():
-                self.remake_indexes()
+                self.rebuild_indexes()
         return index
 
     @property
@@ -163,7 +163,7 @@ class SegmentLookups(SegmentFiles):
         """Return what the time index says, None if it says nothing."""
         times = self.time_index
         if len(times) and not self.time_entry_is_true(len(times) - 1):
-            times = self.remake_time_index(len(times) - 1)
+            times = self.rebuild_time_index(len(times) - 1)
         return (times.timestamps[-1], self.base_offset + times.offsets[-1]) if len(times) else None
 
     def _newest_of_all(self) -> tuple[int, int]:
@@ -182,13 +182,13 @@ class SegmentLookups(SegmentFiles):
         header = read_header(self.log_file().read_at(located[0], HEADER_SIZE))
         return header.max_timestamp == times.timestamps[entry]
 
-    def remake_time_index(self, entry: int) -> TimeIndex:
+    def rebuild_time_index(self, entry: int) -> TimeIndex:
         """Make the indexes anew, because an entry of the time index is not true; return the time index."""
         log.warning("%s is damaged at entry %d; it is made anew", self.path_of(".timeindex"), entry)
-        self.remake_indexes()
+        self.rebuild_indexes()
         return self.time_index
 
-    def remake_indexes(self) -> None:
+    def rebuild_indexes(self) -> None:
         """Make both indexes anew from the batches, after they were lost or damaged."""
         try:
             self._fill_indexes(self.offset_index, self.time_index)

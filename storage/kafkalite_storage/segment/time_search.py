@@ -43,14 +43,14 @@ def _older_until(segment: Segment, timestamp: int) -> int:
     times = segment.time_index
     entry = times.entry_before(timestamp)
     if entry >= 0 and not segment.time_entry_is_true(entry):
-        times = segment.remake_time_index(entry)
+        times = segment.rebuild_time_index(entry)
         entry = times.entry_before(timestamp)
     return segment.base_offset + (times.offsets[entry] if entry >= 0 else 0)
 
 
 def _checked(segment: Segment, position: int, size: int) -> bytes:
     batch = segment.log_file().read_at(position, size)
-    if not segment.sound.covers(position, position + size):
+    if not segment.verified.covers(position, position + size):
         try:
             check_batch(batch)
         except CorruptBatch as problem:

@@ -6,7 +6,7 @@ from typing import Final
 _MOST_RANGES: Final = 64
 
 
-class SoundRanges:
+class VerifiedRanges:
     """Disjoint ranges of positions in increasing order; neighbours that touch become one.
 
     A reader at random leaves many small ranges. Past 64 the smallest is forgotten, and checked again when it is

@@ -19,7 +19,7 @@ from kafkalite_storage.files.checkpoints import (
 )
 from kafkalite_storage.files.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.partition_directories import DELETED
-from kafkalite_storage.snapshots.partition_snapshots import Images, PartitionImage
+from kafkalite_storage.snapshots.partition_snapshots import Images, PartitionSnapshot
 
 #: Checkpoints of Kafka's that it replaces as a whole, as all of these are: so they may be linked.
 KEPT_FILES: Final = (META_PROPERTIES, CLEANER_OFFSETS, "replication-offset-checkpoint", "bootstrap.checkpoint")
@@ -34,7 +34,7 @@ def is_of_partition(name: str) -> bool:
     return name.rpartition("-")[2].isdecimal() or name.endswith(DELETED)
 
 
-class DirectoryImage:
+class DirectorySnapshot:
     """A data directory as if it had been closed in order at one moment: its own files, and images of its partitions.
 
     Whoever made it removes it; until then all may be made from it that is wanted. Raises StorageFailure.
@@ -44,7 +44,7 @@ class DirectoryImage:
         self,
         fs: FileSystem,
         path: str,
-        partitions: Mapping[str, PartitionImage],
+        partitions: Mapping[str, PartitionSnapshot],
         images: Images,
         ends: Mapping[TopicPartition, int],
     ) -> None:
@@ -57,11 +57,11 @@ class DirectoryImage:
         for partition in self.partitions.values():
             partition.use()
 
-    def again(self, path: str) -> "DirectoryImage":
+    def again(self, path: str) -> "DirectorySnapshot":
         """Make another image of the same content, which lasts when this one has been removed."""
         with storage_failures(path):
             self.clone_files(path)
-            return DirectoryImage(self.filesystem, path, self.partitions, self._images, self.ends)
+            return DirectorySnapshot(self.filesystem, path, self.partitions, self._images, self.ends)
 
     def clone_files(self, path: str) -> None:
         """Put the files of the data directory itself into another one; raises OSError."""

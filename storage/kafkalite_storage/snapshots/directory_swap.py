@@ -12,7 +12,7 @@ from typing import Final
 from kafkalite_storage.errors import storage_failures
 from kafkalite_storage.files.checkpoints import CLEAN_SHUTDOWN, RECOVERY_POINTS, TopicPartition, encode_offsets
 from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_storage.snapshots.directory_snapshot import ROOT_FILES, DirectoryImage, is_of_partition
+from kafkalite_storage.snapshots.directory_snapshot import ROOT_FILES, DirectorySnapshot, is_of_partition
 from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS
 
 _READY: Final = "ready"
@@ -25,7 +25,7 @@ _STAYING: Final = "staying"
 
 
 def prepare(
-    image: DirectoryImage, root: str, staying: Collection[str], recovery_points: Mapping[TopicPartition, int]
+    image: DirectorySnapshot, root: str, staying: Collection[str], recovery_points: Mapping[TopicPartition, int]
 ) -> None:
     """Make ready what an exchange will move in; nothing has changed yet.
 

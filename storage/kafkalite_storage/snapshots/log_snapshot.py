@@ -42,7 +42,7 @@ def is_small(fs: FileSystem, directory: str) -> bool:
     return len(logs) == 1 and fs.open(f"{directory}/{logs[0]}").size() <= MOST_HELD
 
 
-class ImageTarget:
+class SnapshotTarget:
     """The directory that an image is made in, on the file system of what it is made of, or in memory."""
 
     def __init__(self, source: FileSystem, fs: FileSystem, path: str) -> None:
@@ -75,29 +75,29 @@ class ImageTarget:
         write_new(self.fs, f"{self.path}/{name}", self._source.read(path))
 
 
-def write_log(fs: FileSystem, log: PartitionLog, target: ImageTarget) -> None:
+def write_log(fs: FileSystem, log: PartitionLog, target: SnapshotTarget) -> None:
     """Write what an open log holds now into a new directory, as if it were closed in order; raises StorageError.
 
     Nothing changes in the log itself, except that a large active segment may be closed.
     """
     log.repair()
     with storage_failures(log.directory):
-        if not image_active_segment(fs, log.segments[-1], target):
+        if not copy_active_segment(fs, log.segments[-1], target):
             log.roll()
-            image_active_segment(fs, log.segments[-1], target)
+            copy_active_segment(fs, log.segments[-1], target)
         for segment in log.segments[:-1]:
-            image_closed_segment(fs, segment, target)
-        image_state(log.epochs, log.producers, target)
-        image_other_files(fs, log.directory, target)
+            copy_closed_segment(fs, segment, target)
+        write_state(log.epochs, log.producers, target)
+        link_other_files(fs, log.directory, target)
 
 
-def image_closed_segment(fs: FileSystem, segment: Segment, target: ImageTarget) -> None:
+def copy_closed_segment(fs: FileSystem, segment: Segment, target: SnapshotTarget) -> None:
     """Make the image of a segment that is not written to any more."""
     target.link(segment.name, file_name(segment.base_offset, _LOG))
     _copy_indexes(fs, segment, target)
 
 
-def image_active_segment(fs: FileSystem, segment: Segment, target: ImageTarget) -> bool:
+def copy_active_segment(fs: FileSystem, segment: Segment, target: SnapshotTarget) -> bool:
     """Make the image of a segment that is written to; False, and nothing is made, where copying it would take long."""
     if not target.copy_quickly(segment.name, segment.size, file_name(segment.base_offset, _LOG)):
         return False
@@ -106,7 +106,7 @@ def image_active_segment(fs: FileSystem, segment: Segment, target: ImageTarget) 
     return True
 
 
-def _copy_indexes(fs: FileSystem, segment: Segment, target: ImageTarget) -> None:
+def _copy_indexes(fs: FileSystem, segment: Segment, target: SnapshotTarget) -> None:
     # Those of closed segments are not linked either: one that turns out to be damaged is made anew in its place.
     for suffix in _INDEXES:
         source = segment.path_of(suffix)
@@ -123,7 +123,7 @@ def _seal(fs: FileSystem, segment: Segment, directory: str) -> None:
         times.maybe_append(segment.max_timestamp, segment.max_timestamp_offset - segment.base_offset)
 
 
-def image_state(epochs: LeaderEpochs, producers: ProducerStates, target: ImageTarget) -> None:
+def write_state(epochs: LeaderEpochs, producers: ProducerStates, target: SnapshotTarget) -> None:
     """Write what a log knows in memory: its leader epochs, and its producers at its end."""
     write_new(target.fs, f"{target.path}/{LEADER_EPOCHS}", encode_epochs(epochs.entries))
     if producers.end_offset:
@@ -131,7 +131,7 @@ def image_state(epochs: LeaderEpochs, producers: ProducerStates, target: ImageTa
         write_new(target.fs, f"{target.path}/{name}", encode_snapshot(producers))
 
 
-def image_other_files(fs: FileSystem, source: str, target: ImageTarget) -> None:
+def link_other_files(fs: FileSystem, source: str, target: SnapshotTarget) -> None:
     """Link what is beside the segments: the topic's id, snapshots of metadata, what a recovery set aside."""
     for name in fs.list(source):
         is_made_anew = name == LEADER_EPOCHS or name.endswith((_LOG, *_INDEXES, _SNAPSHOT))
@@ -139,7 +139,7 @@ def image_other_files(fs: FileSystem, source: str, target: ImageTarget) -> None:
             target.link(f"{source}/{name}", name)
 
 
-def image_closed_directory(fs: FileSystem, source: str, target: ImageTarget, *, quickly: bool) -> bool:
+def copy_closed_directory(fs: FileSystem, source: str, target: SnapshotTarget, *, quickly: bool) -> bool:
     """Make the image of a log that was closed in order and not opened since.
 
     If it is to be made quickly and copying the last segment would take long, nothing is made: False.

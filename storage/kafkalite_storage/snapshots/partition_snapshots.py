@@ -14,7 +14,7 @@ from kafkalite_storage.files.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.log.log import Fingerprint
 from kafkalite_storage.partition_directories import size_of_logs
-from kafkalite_storage.snapshots.log_snapshot import ImageTarget, image_closed_directory, is_small
+from kafkalite_storage.snapshots.log_snapshot import SnapshotTarget, copy_closed_directory, is_small
 
 #: The directory below a data directory in which its images are. No partition can have such a name.
 SNAPSHOTS: Final = ".snapshots"
@@ -23,7 +23,7 @@ _MAKING: Final = "making"
 
 
 @dataclass(slots=True, eq=False)
-class PartitionImage:
+class PartitionSnapshot:
     """The directory of a partition as it was at a moment; removed when nobody needs it any more.
 
     That of a small partition is held in memory until it is needed, which most never are.
@@ -64,7 +64,7 @@ class PartitionImage:
                 self._write_to(fs)
         with self.files():
             fs.make_directory(directory)
-            image_closed_directory(fs, self.path, ImageTarget(fs, fs, directory), quickly=False)
+            copy_closed_directory(fs, self.path, SnapshotTarget(fs, fs, directory), quickly=False)
 
     def size(self) -> int:
         """Return the bytes of its records; raises OSError."""
@@ -76,7 +76,7 @@ class PartitionImage:
         if fs.exists(self.path):  # it could not be written as a whole
             fs.remove_directory(self.path)
         fs.make_directory(self.path)
-        image_closed_directory(self.fs, self.path, ImageTarget(self.fs, fs, self.path), quickly=False)
+        copy_closed_directory(self.fs, self.path, SnapshotTarget(self.fs, fs, self.path), quickly=False)
         self.fs.remove_directory(self.path)
         self.fs = fs
 
@@ -91,21 +91,21 @@ class Images:
         self._path = f"{root}/{SNAPSHOTS}/partitions"
         self._made = 0
         #: The image that is as a partition was when it had a mark; without one, when it was put in place, or is still.
-        self._current: dict[str, tuple[PartitionImage, Fingerprint | None]] = {}
+        self._current: dict[str, tuple[PartitionSnapshot, Fingerprint | None]] = {}
 
-    def current(self, name: str, mark: Fingerprint | None) -> PartitionImage | None:
+    def current(self, name: str, mark: Fingerprint | None) -> PartitionSnapshot | None:
         """Return the image that is as a partition is now, if there is one; without a mark nobody has opened it."""
         image, known = self._current.get(name, (None, None))
         return image if mark == known else None
 
-    def make(self, name: str, write: Callable[[ImageTarget], Fingerprint | None]) -> PartitionImage:
+    def make(self, name: str, write: Callable[[SnapshotTarget], Fingerprint | None]) -> PartitionSnapshot:
         """Make an image of a partition as it is now; ``write`` does it, and returns the mark."""
         self._made += 1
         fs = self._memory if is_small(self._fs, f"{self._root}/{name}") else self._fs
-        image = PartitionImage(fs, f"{self._path}/{name}.{self._made}")
+        image = PartitionSnapshot(fs, f"{self._path}/{name}.{self._made}")
         try:
             fs.make_directory(image.path)
-            mark = write(ImageTarget(self._fs, fs, image.path))
+            mark = write(SnapshotTarget(self._fs, fs, image.path))
         except BaseException:
             self._remove(image)
             raise
@@ -144,7 +144,7 @@ class Images:
         if known is not None:
             self.release(known[0])
 
-    def put_in_place(self, partitions: Mapping[str, PartitionImage]) -> None:
+    def put_in_place(self, partitions: Mapping[str, PartitionSnapshot]) -> None:
         """Take note that the directory consists of what these images hold, and nobody has opened any of it.
 
         A partition that has no directory there gets it from its image when it is first used.
@@ -155,7 +155,7 @@ class Images:
         for name, image in partitions.items():
             self._set(name, image, None)
 
-    def release(self, image: PartitionImage) -> None:
+    def release(self, image: PartitionSnapshot) -> None:
         """Need an image no more."""
         if image.release():
             self._remove(image)
@@ -165,11 +165,11 @@ class Images:
         for name in tuple(self._current):
             self.forget(name)
 
-    def _set(self, name: str, image: PartitionImage, mark: Fingerprint | None) -> None:
+    def _set(self, name: str, image: PartitionSnapshot, mark: Fingerprint | None) -> None:
         image.use()
         self.forget(name)
         self._current[name] = image, mark
 
-    def _remove(self, image: PartitionImage) -> None:
+    def _remove(self, image: PartitionSnapshot) -> None:
         if image.fs.exists(image.path):
             image.fs.remove_directory(image.path)

@@ -13,7 +13,7 @@ from kafkalite_storage.files.checkpoints import (
     encode_offsets,
 )
 from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.log.log import Fingerprint, PartitionLog
 from kafkalite_storage.metadata.data_directory import DataDirectory
 from kafkalite_storage.metadata.metadata_log import MetadataLog
@@ -21,15 +21,15 @@ from kafkalite_storage.metadata.topics import METADATA_TOPIC
 from kafkalite_storage.partition_directories import partition_name
 from kafkalite_storage.partition_logs import PartitionLogs
 from kafkalite_storage.snapshots import directory_swap as exchange
-from kafkalite_storage.snapshots.directory_snapshot import KEPT_FILES, DirectoryImage
-from kafkalite_storage.snapshots.log_snapshot import ImageTarget, image_closed_directory, write_log, write_new
-from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS, Images, PartitionImage
-from kafkalite_storage.snapshots.retained_logs import Handover
+from kafkalite_storage.snapshots.directory_snapshot import KEPT_FILES, DirectorySnapshot
+from kafkalite_storage.snapshots.log_snapshot import SnapshotTarget, copy_closed_directory, write_log, write_new
+from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS, Images, PartitionSnapshot
+from kafkalite_storage.snapshots.retained_logs import RetainedLogs
 
 METADATA_PARTITION: Final = partition_name(METADATA_TOPIC, 0)
 
 
-def fork_directory(image: DirectoryImage, path: str) -> Handover:
+def fork_directory(image: DirectorySnapshot, path: str) -> RetainedLogs:
     """Make and own a data directory that begins with what an image holds, on the same file system.
 
     Partitions get their directories when they are first used, also when the image itself has been removed meanwhile; so
@@ -41,10 +41,10 @@ def fork_directory(image: DirectoryImage, path: str) -> Handover:
         directory = DataDirectory(image.filesystem, path)
         snapshots = Images(image.filesystem, path)
         snapshots.put_in_place(image.partitions)
-        return Handover(directory=directory, snapshots=snapshots)
+        return RetainedLogs(directory=directory, snapshots=snapshots)
 
 
-class DirectoryImaging:
+class SnapshotTaker:
     """The images of one data directory for as long as its logs are open. Raises StorageError."""
 
     def __init__(
@@ -53,7 +53,7 @@ class DirectoryImaging:
         directory: DataDirectory,
         partitions: PartitionLogs,
         metadata: MetadataLog,
-        files: OpenFiles,
+        files: FileHandleCache,
         images: Images,
     ) -> None:
         self._fs = fs
@@ -64,12 +64,12 @@ class DirectoryImaging:
         self._metadata = metadata
         self._files = files
 
-    def take(self, name: str) -> DirectoryImage:
+    def take(self, name: str) -> DirectorySnapshot:
         """Make an image of all that is kept now; see `Storage.take_image`."""
         fs, path = self._fs, f"{self._path}/{SNAPSHOTS}/{name}"
         ends: dict[TopicPartition, int] = {}
         starts: dict[TopicPartition, int] = {}
-        images: dict[str, PartitionImage] = {}
+        images: dict[str, PartitionSnapshot] = {}
         for key in self._partitions.used():
             with storage_failures(self._partitions.path_of(key)):
                 images[partition_name(*key)] = self._image_of(key)
@@ -84,7 +84,7 @@ class DirectoryImaging:
                     starts[key] = start
         with storage_failures(path):
             images[METADATA_PARTITION] = self._image_of_metadata()
-            image = DirectoryImage(fs, path, images, self._images, ends)
+            image = DirectorySnapshot(fs, path, images, self._images, ends)
         try:
             with storage_failures(path):
                 fs.make_directory(path)
@@ -99,13 +99,13 @@ class DirectoryImaging:
             raise
         return image
 
-    def _image_of(self, key: TopicPartition) -> PartitionImage:
+    def _image_of(self, key: TopicPartition) -> PartitionSnapshot:
         name, log = partition_name(*key), self._partitions.opened.get(key)
         found = self._images.current(name, None if log is None else log.fingerprint())
         return found or self._images.make(name, partial(self._write, key))
 
-    def _write(self, key: TopicPartition, target: ImageTarget) -> Fingerprint | None:
-        if self._partitions.closed_offsets(key) is not None and image_closed_directory(
+    def _write(self, key: TopicPartition, target: SnapshotTarget) -> Fingerprint | None:
+        if self._partitions.closed_offsets(key) is not None and copy_closed_directory(
             self._fs, self._partitions.path_of(key), target, quickly=True
         ):
             return None
@@ -113,16 +113,16 @@ class DirectoryImaging:
         write_log(self._fs, log, target)
         return log.fingerprint()
 
-    def _image_of_metadata(self) -> PartitionImage:
+    def _image_of_metadata(self) -> PartitionSnapshot:
         log, images = self._metadata.log, self._images
 
-        def write(target: ImageTarget) -> Fingerprint:
+        def write(target: SnapshotTarget) -> Fingerprint:
             write_log(self._fs, log, target)
             return log.fingerprint()
 
         return images.current(METADATA_PARTITION, log.fingerprint()) or images.make(METADATA_PARTITION, write)
 
-    def prepare_exchange(self, image: DirectoryImage) -> Handover:
+    def prepare_exchange(self, image: DirectorySnapshot) -> RetainedLogs:
         """Make ready to put an image into the place of what is kept; tell what is as in it, and stays as it is."""
         logs = {partition_name(*key): log for key, log in self._partitions.opened.items()}
         logs[METADATA_PARTITION] = self._metadata.log
@@ -131,7 +131,7 @@ class DirectoryImaging:
         # A log that stays may not have saved its caches, and after a kill they must not be believed.
         saved = {**image.ends, **{key: log.caches_point for key, log in staying.items()}}
         exchange.prepare(image, self._path, names, saved)
-        return Handover(
+        return RetainedLogs(
             directory=self._directory,
             snapshots=self._images,
             files=self._files,
@@ -139,13 +139,13 @@ class DirectoryImaging:
             metadata=self._metadata if METADATA_PARTITION in names else None,
         )
 
-    def _is(self, image: PartitionImage, name: str, log: PartitionLog | None) -> bool:
+    def _is(self, image: PartitionSnapshot, name: str, log: PartitionLog | None) -> bool:
         """Tell whether a partition, with its log if that is open, is now as in an image."""
         if log is not None and log.failed:
             return False
         return self._images.current(name, None if log is None else log.fingerprint()) is image
 
-    def complete_exchange(self, image: DirectoryImage) -> None:
+    def complete_exchange(self, image: DirectorySnapshot) -> None:
         """Make the exchange that was prepared, now that nothing is open any more; raises OSError."""
         exchange.exchange(self._fs, self._path)
         self._images.put_in_place(image.partitions)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kafkalite_storage.compaction.compaction import Compaction
-from kafkalite_storage.compaction.log_to_clean import find_cleanable
+from kafkalite_storage.compaction.log_to_clean import find_log_to_clean
 from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.log.log import AppendOrigin, PartitionLog
@@ -43,7 +43,7 @@ class Topic:
 
     def compaction(self, *, now_ms: int = NOW, key_map_bytes: int = 1 << 20) -> Compaction:
         """Prepare the cleaning of all that can be cleaned."""
-        part = find_cleanable(self.log, self.clean_offset, now_ms)
+        part = find_log_to_clean(self.log, self.clean_offset, now_ms)
         return Compaction(
             self.fs,
             self.log,

@@ -153,7 +153,7 @@ def check_indexes(log: PartitionLog, stored: History) -> None:
         if found_time != times[-1]:
             raise BrokenPromiseError(f"the newest time is {times[-1]}, found was {newest}")
     ends = {written.last: written for written in stored}
-    for segment in log._segments:
+    for segment in log.segments:
         index = segment.offset_index
         for relative, position in zip(index.offsets, index.positions, strict=True):
             last = segment.base_offset + relative
@@ -242,8 +242,8 @@ def check_epochs(log: PartitionLog, stored: History) -> None:
             raise BrokenPromiseError(
                 f"epoch {epoch} ended at {starts[following]}, said was {log.end_offset_for_epoch(epoch)}"
             )
-    if epochs and log._epochs.latest != epochs[-1]:
-        raise BrokenPromiseError(f"the last epoch is {epochs[-1]}, known is {log._epochs.latest}")
+    if epochs and log.epochs.latest != epochs[-1]:
+        raise BrokenPromiseError(f"the last epoch is {epochs[-1]}, known is {log.epochs.latest}")
 
 
 def check_goes_on(log: PartitionLog, history: History) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.snapshots import directory_swap as exchange
-from kafkalite_storage.snapshots.directory_snapshot import DirectoryImage
+from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 from kafkalite_storage.snapshots.taking import fork_directory
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch, iter_records, read_header
+from tests.support.storage.controls import kill_storage
 
 NOW = 1_700_000_000_000
 SMALL = {"internal.segment.bytes": "300", "index.interval.bytes": "0"}
@@ -42,18 +43,18 @@ class Kept:
         records = [Record(key, value, NOW + len(value or b"")) for value in values]
         return self.storage.log(topic, partition).append(build_batch(records, **batch), now_ms=NOW)
 
-    def take(self) -> DirectoryImage:
+    def take(self) -> DirectorySnapshot:
         self.images += 1
         return self.storage.take_image(str(self.images))
 
-    def restore(self, image: DirectoryImage) -> None:
+    def restore(self, image: DirectorySnapshot) -> None:
         handover = self.storage.exchange(image)
         self.storage = self.open(handover=handover)
         exchange.remove_replaced(self.fs, self.path)
 
     def restart(self, *, crash: bool = False) -> None:
         if crash:
-            self.storage.crash()
+            kill_storage(self.storage)
         else:
             self.storage.close()
         self.storage = self.open()
@@ -61,7 +62,7 @@ class Kept:
     def content(self) -> Content:
         return content_of(self.storage)
 
-    def content_of_image(self, image: DirectoryImage) -> Content:
+    def content_of_image(self, image: DirectorySnapshot) -> Content:
         """Look into an image as a fork would: in a clone of it."""
         path = f"{self.path}-looked-into"
         storage = self.open(handover=fork_directory(image, path))

@@ -21,6 +21,7 @@ from kafkalite_wire.messages.transaction_records import (
     encode_transaction_value,
 )
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker, iter_records, read_header
+from tests.support.storage.controls import move_leader
 
 NOW = 1_700_000_000_000
 DATA = "/data"
@@ -64,7 +65,7 @@ def _orders(storage: Storage, partition: int) -> None:
     sequence = 0
     for number in range(18):
         if number == 9:
-            storage.move_leader("orders", partition, 2, now_ms=NOW)
+            move_leader(storage, "orders", partition, 2, now_ms=NOW)
         now = NOW + number * 100
         records = [Record(b"k%d" % i, b"%d/%d " % (number, i) * 6, now + i, (("h", b"x"),)) for i in range(3)]
         log.append(

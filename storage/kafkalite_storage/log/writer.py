@@ -15,13 +15,10 @@ from kafkalite_storage.errors import (
     StorageFailure,
     storage_failures,
 )
-from kafkalite_storage.files.delayed_deletes import RetiredFiles
-from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_storage.files.handle_cache import OpenFiles
+from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.log.append_checks import prepare_batch
-from kafkalite_storage.log.opening import OpenedLog, load_producers_again
-from kafkalite_storage.log.transaction_verifier import TransactionEvidence
-from kafkalite_storage.recovery.recovery import Directory, Recovery, read_directory
+from kafkalite_storage.log.state import LogState
+from kafkalite_storage.recovery.recovery import Directory, read_directory, reload_producers
 from kafkalite_storage.segment.segment import Segment
 from kafkalite_storage.state.producer_snapshot import save_snapshot
 from kafkalite_wire.records import (
@@ -61,58 +58,37 @@ class AppendInfo:
 
 
 class LogWriter:
-    """The part of a `PartitionLog` that writes, with the state that its other parts share."""
+    """Appends batches to a log, rolls its segments and undoes writes that failed."""
 
     def __init__(
         self,
-        fs: FileSystem,
-        files: OpenFiles,
-        directory: str,
+        state: LogState,
+        cache: FileHandleCache,
         config: LogConfig,
-        opened: OpenedLog,
-        *,
-        check_records: bool,
-        may_have_gaps: bool,
         make_directory: Callable[[], None] | None,
     ) -> None:
-        self._fs = fs
-        self._files = files
-        self.directory = directory
-        self._segments = opened.segments
-        self._producers = opened.producers
-        self._epochs = opened.epochs
-        self._durability = opened.durability
-        self._retired = RetiredFiles(fs)
-        self.recovery = opened.recovery
-        self.log_start_offset = opened.log_start_offset
-        self.log_end_offset = self._visible_end = opened.producers.end_offset
-        self.leader_epoch = max(self._epochs.latest, 0)
-        self._epoch_written = self._epochs.latest
+        self._state = state
+        self._fs = state.fs
+        self._directory = state.directory
+        self._segments = state.segments
+        self._cache = cache
+        self._epoch_written = state.epochs.latest
         #: Why the files may hold more than they should, so that nothing may be appended before that is repaired.
         self._failure: Exception | None = None
         #: Whether it was a compaction that failed half-way, which only a new start completes.
         self._needs_start = False
         self._producers_stale = False
-        self._lacks_indexes = opened.lacks_indexes
-        self._check_records = check_records
-        self._may_have_gaps = may_have_gaps
         #: Makes the directory of a partition that was never used.
         self._make_directory = make_directory
-        self._transactions = TransactionEvidence(opened.producers)
-        self.config = config
+        self.configure(config)
 
-    @property
-    def config(self) -> LogConfig:
-        """The topic's configuration; may be replaced at any time."""
-        return self._config
-
-    @config.setter
-    def config(self, config: LogConfig) -> None:
+    def configure(self, config: LogConfig) -> None:
+        """Apply a configuration from the next append on."""
         self._config = config
         if config.is_compacted:
             # For good: what compaction took away does not come back. A topic becomes compacted only when its logs are
             # on disk (`Storage.alter_configs`), or a start would take what a power cut took away for compaction's.
-            self._may_have_gaps = True
+            self._state.may_have_gaps = True
         # Attributes of their own, because an append looks at each of them.
         self._max_message_bytes = config.max_message_bytes
         self._segment_bytes = config.segment_bytes
@@ -122,35 +98,14 @@ class LogWriter:
         self._index_bytes = config.segment_index_bytes
         self._index_interval = config.index_interval_bytes
         self._after_max_ms = config.message_timestamp_after_max_ms
-        self._flush_messages = config.flush_messages
-        #: Seconds after which what was appended shall be on disk (`flush.ms`); None: the system decides.
-        self.flush_within = None if config.flush_ms >= FOREVER else config.flush_ms / 1000
+        self._state.flush_messages = self._flush_messages = config.flush_messages
         self._log_append_time = config.uses_log_append_time
         self._looks_inside = (
-            self._check_records
-            or config.is_compacted
+            config.is_compacted
             or config.uses_log_append_time
             or config.target_compression is not None
             or config.message_timestamp_before_max_ms < FOREVER
         )
-
-    @property
-    def recovery_point(self) -> int:
-        """The offset below which everything is on disk."""
-        return self._durability.recovery_point
-
-    @property
-    def caches_point(self) -> int:
-        """The same for a log together with its indexes and epochs: from here on a recovery must look."""
-        return self._durability.caches_point
-
-    @property
-    def high_watermark(self) -> int:
-        """End of what consumers may read: all but what awaits the sync that `flush.messages` asks for."""
-        end = self.log_end_offset
-        if end - self._durability.recovery_point < self._flush_messages:
-            return end
-        return max(self._visible_end, min(self._durability.recovery_point, end))
 
     @property
     def has_directory(self) -> bool:
@@ -162,13 +117,10 @@ class LogWriter:
         """Whether a write failed in a way that could not be undone yet; the next append tries again."""
         return self._failure is not None
 
-    def resume(self, config: LogConfig, *, leader_epoch: int, may_have_gaps: bool) -> None:
-        """Go on as if the log had just been opened: it has stayed, but what is around it is as it was once."""
-        self._may_have_gaps = may_have_gaps
-        self.config = config
-        self.leader_epoch = max(self._epochs.latest, leader_epoch)
-        self._visible_end = self.log_end_offset
-        self.recovery = Recovery()
+    def fail_until_start(self, error: Exception) -> None:
+        """Refuse all writes until a new start repairs the directory."""
+        self._failure = error
+        self._needs_start = True
 
     def append(
         self,
@@ -203,24 +155,24 @@ class LogWriter:
             or header.max_timestamp > now_ms + self._after_max_ms
             or header.attributes & 8  # a timestamp type that only brokers set
         ):
-            batch, header = prepare_batch(batch, header, self._config, now_ms, check_records=self._check_records)
+            batch, header = prepare_batch(batch, header, self._config, now_ms)
             if header.size > self._max_message_bytes:
                 raise self._too_large(header)
         if header.producer_id >= 0:
-            duplicate = self._producers.find_duplicate(header)
+            duplicate = self._state.producers.find_duplicate(header)
             if duplicate is not None:
                 return AppendInfo(
                     duplicate.first_offset,
                     duplicate.last_offset,
                     duplicate.timestamp,
-                    self.log_start_offset,
+                    self._state.log_start_offset,
                     True,
                     self._await_sync(duplicate.last_offset, sync=sync),
                 )
-            self._producers.check(header)
+            self._state.producers.check(header)
         offset = self._write(batch, header)
         if header.producer_id >= 0:
-            self._producers.record_batch(header, offset)
+            self._state.producers.record_batch(header, offset)
         try:
             awaits_sync = self._await_sync(offset, sync=sync)
         except StorageFailure:
@@ -231,30 +183,30 @@ class LogWriter:
             offset,
             offset + header.last_offset_delta,
             now_ms if self._log_append_time else -1,
-            self.log_start_offset,
+            self._state.log_start_offset,
             False,
             awaits_sync,
         )
 
     def _await_sync(self, offset: int, *, sync: bool) -> bool:
         """Make the sync that `flush.messages` asks for before an offset is acknowledged, or tell that it is due."""
-        end = self.log_end_offset
-        if end - self._durability.recovery_point < self._flush_messages:
-            self._visible_end = end
+        end = self._state.log_end_offset
+        if end - self._state.durability.recovery_point < self._flush_messages:
+            self._state.visible_end = end
             return False
-        if offset < self.high_watermark:
+        if offset < self._state.high_watermark:
             return False
         if sync:
-            self.flush(caches=False)
-            self._visible_end = end
+            self._state.flush(caches=False)
+            self._state.visible_end = end
         return not sync
 
     def _append_own(self, batches: Buffer, *, sync: bool) -> AppendInfo:
-        base_offset = self.log_end_offset
+        base_offset = self._state.log_end_offset
         try:
             return self._append_all(batches, base_offset, sync=sync)
         except StorageError:
-            if self.log_end_offset > base_offset:  # all of them or none
+            if self._state.log_end_offset > base_offset:  # all of them or none
                 self._producers_stale = True
                 self._undo(base_offset)
             raise
@@ -266,21 +218,23 @@ class LogWriter:
             if not header.is_control:
                 offset = self._write(batch, header)
                 if header.producer_id >= 0:
-                    self._producers.record_batch(header, offset)
+                    self._state.producers.record_batch(header, offset)
                 continue
             markers = [marker for marker in map(read_end_txn_marker, iter_records(batch)) if marker is not None]
             for marker in markers:
-                self._producers.check_marker(header, marker)
+                self._state.producers.check_marker(header, marker)
             offset = self._write(batch, header)
             for marker in markers:
                 self._end_transaction(header, marker, offset)
-        awaits_sync = self._await_sync(self.log_end_offset - 1, sync=sync)
-        return AppendInfo(base_offset, self.log_end_offset - 1, -1, self.log_start_offset, False, awaits_sync)
+        awaits_sync = self._await_sync(self._state.log_end_offset - 1, sync=sync)
+        return AppendInfo(
+            base_offset, self._state.log_end_offset - 1, -1, self._state.log_start_offset, False, awaits_sync
+        )
 
     def _end_transaction(self, header: BatchHeader, marker: EndTxnMarker, offset: int) -> None:
-        aborted = self._producers.record_marker(header, marker, offset)
+        aborted = self._state.producers.record_marker(header, marker, offset)
         if aborted is not None:
-            with storage_failures(self.directory):
+            with storage_failures(self._directory):
                 self._segments.active.transaction_index.append(aborted)
 
     def _write(self, batch: Buffer, header: BatchHeader) -> int:
@@ -290,10 +244,10 @@ class LogWriter:
                 f"a batch of {size} bytes does not fit into a segment of {self._segment_bytes} bytes"
             )
         if self._make_directory is not None:
-            with storage_failures(self.directory):
+            with storage_failures(self._directory):
                 self._make_directory()
             self._make_directory = None
-        offset = self.log_end_offset
+        offset = self._state.log_end_offset
         last_offset = offset + header.last_offset_delta
         max_timestamp = header.max_timestamp
         segment = self._segments.active
@@ -302,10 +256,10 @@ class LogWriter:
             if (first_timestamp is not None and max_timestamp - first_timestamp > self._segment_ms) or segment.is_full(
                 size, last_offset, segment_bytes=self._segment_bytes, index_bytes=self._index_bytes
             ):
-                segment = self._roll()
-            epoch = self.leader_epoch
+                segment = self.begin_segment()
+            epoch = self._state.leader_epoch
             if epoch > self._epoch_written:
-                self._epochs.assign(epoch, offset)
+                self._state.epochs.assign(epoch, offset)
                 self._epoch_written = epoch
             segment.append(
                 (_PLACE.pack(offset, header.batch_length, epoch), memoryview(batch)[16:size]),
@@ -318,8 +272,8 @@ class LogWriter:
         except OSError as error:
             self._undo(offset)
             raise StorageFailure(f"{segment.name}: {error}") from error
-        self.log_end_offset = last_offset + 1
-        self._producers.end_offset = last_offset + 1
+        self._state.log_end_offset = last_offset + 1
+        self._state.producers.end_offset = last_offset + 1
         return offset
 
     def _too_large(self, header: BatchHeader) -> MessageTooLarge:
@@ -330,26 +284,26 @@ class LogWriter:
         if self._failure is not None or not self._segments.active.size:
             return
         try:
-            self._roll()
+            self.begin_segment()
         except OSError as error:
-            self._undo(self.log_end_offset)
-            raise StorageFailure(f"{self.directory}: {error}") from error
+            self._undo(self._state.log_end_offset)
+            raise StorageFailure(f"{self._directory}: {error}") from error
 
-    def _roll(self) -> Segment:
+    def begin_segment(self) -> Segment:
         """Close the active segment and begin the next one at the end offset.
 
         The old one's name is on disk first, so that no power cut takes it and leaves the next one. Where compaction may
         make gaps its records are, too: no recovery could tell the gap that they would leave from the others.
         """
-        durability, segments = self._durability, self._segments
-        if self._may_have_gaps:
-            self.flush(caches=False)
+        durability, segments = self._state.durability, self._segments
+        if self._state.may_have_gaps:
+            self._state.flush(caches=False)
         else:
             durability.sync_names()
         closed = segments.active
         closed.seal()
-        save_snapshot(self._fs, self.directory, self._producers)
-        segment = segments.begin(self.log_end_offset)
+        save_snapshot(self._fs, self._directory, self._state.producers)
+        segment = segments.begin(self._state.log_end_offset)
         durability.note_sealed(closed)
         durability.names_unsynced = True
         return segment
@@ -359,10 +313,10 @@ class LogWriter:
         if self._failure is None:
             return
         if not self._needs_start:
-            self._undo(self.log_end_offset)
+            self._undo(self._state.log_end_offset)
         if self._failure is not None:
             raise StorageFailure(
-                f"{self.directory} cannot be written to until its end is repaired: {self._failure}"
+                f"{self._directory} cannot be written to until its end is repaired: {self._failure}"
             ) from self._failure
 
     def _undo(self, end: int) -> None:
@@ -370,15 +324,15 @@ class LogWriter:
 
         Readers see nothing past that end from the first moment on.
         """
-        self.log_end_offset = self._producers.end_offset = end
-        self._visible_end = min(self._visible_end, end)
-        self._durability.begin_cut()
-        self._transactions.forget()
+        self._state.log_end_offset = self._state.producers.end_offset = end
+        self._state.visible_end = min(self._state.visible_end, end)
+        self._state.durability.begin_cut()
+        self._state.transactions.forget()
         try:
             self._segments.cut_to(end)
-            self._durability.end_cut(end)
+            self._state.durability.end_cut(end)
             if self._producers_stale:
-                self._load_producers(read_directory(self._fs, self._files, self.directory))
+                self._load_producers(read_directory(self._fs, self._cache, self._directory))
                 self._producers_stale = False
         except (OSError, ValueError, StorageError) as error:
             self._failure = error
@@ -386,15 +340,12 @@ class LogWriter:
             self._failure = None
 
     def _load_producers(self, found: Directory) -> None:
-        self._producers = load_producers_again(
-            self._fs, self.directory, found, self._segments.all, self.log_start_offset, self.log_end_offset
+        self._state.producers = reload_producers(
+            self._fs,
+            self._directory,
+            found,
+            self._segments.all,
+            self._state.log_start_offset,
+            self._state.log_end_offset,
         )
-        self._durability.names_unsynced = True  # snapshots that do not count any more are not to come back
-
-    def flush(self, *, caches: bool = True) -> None:
-        """Return when everything appended so far is on disk; indexes too, unless caches is False.
-
-        May run in another thread than appends and reads.
-        """
-        with storage_failures(self.directory):
-            self._durability.flush(self.log_end_offset, caches=caches)
+        self._state.durability.names_unsynced = True  # snapshots that do not count any more are not to come back

@@ -137,7 +137,7 @@ class Pipeline:
                 self._handle(self.end, request, context, connection)
         except RequestError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # a crash fails the request, not the broker
             raise RequestError(self._crash_guard.note(str(context), error)) from None
 
     def _handle(self, end: End, request: Any, context: RequestContext, connection: Connection) -> None:
@@ -167,7 +167,7 @@ class Pipeline:
                 response.send(answer)
         except RequestError as error:
             response.fail(str(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # a crash fails the request, not the broker
             response.fail(self._crash_guard.note(str(context), error))
         finally:
             end.after_request()

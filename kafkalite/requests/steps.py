@@ -87,7 +87,7 @@ class StepQueue:
             self._crash_guard.guard(str(request.context), lambda: request.finish(answer), request.response.fail)
         except RequestError as error:
             request.response.fail(str(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # a crash fails the request, not the broker
             request.response.fail(self._crash_guard.note(str(request.context), error))
         else:
             return False

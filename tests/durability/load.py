@@ -63,7 +63,7 @@ class Worker(threading.Thread):
     def run(self) -> None:
         try:
             self.work()
-        except BaseException as problem:  # the test's own thread raises it
+        except BaseException as problem:  # noqa: BLE001  # raised by the test's own thread
             self.failure = problem
 
     def work(self) -> None:

@@ -32,7 +32,7 @@ class Member(threading.Thread):
         try:
             while not self._stopping.is_set():
                 self.poll()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # raised by the test's own thread
             self.failure = error
         finally:
             self.close()

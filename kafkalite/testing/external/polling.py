@@ -27,7 +27,7 @@ def polled(look: Callable[[], T | None], missing: Callable[[], str]) -> Wait[T]:
                     future.set_result(seen)
                     return
                 given_up.wait(_POLL_EVERY)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # the future raises it
             future.set_exception(error)
 
     def give_up() -> str:

@@ -167,7 +167,7 @@ class LocalBackend:
             if not future.done():
                 try:
                     look_again()
-                except Exception as error:  # in the turn of whoever appends, who has nothing to do with it
+                except Exception as error:  # noqa: BLE001  # the future raises it, not the append that runs this
                     future.set_exception(error)
 
         def look_again() -> None:

@@ -45,7 +45,7 @@ class Portal:
                 return
             try:
                 future.set_result(function())
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # the future raises it
                 future.set_exception(error)
 
         self._enter(future, run)
@@ -63,7 +63,7 @@ class Portal:
         async def run() -> None:
             try:
                 result = await function()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # the future raises it
                 if not future.done():
                     future.set_exception(error)
             else:

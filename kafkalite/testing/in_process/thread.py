@@ -68,7 +68,7 @@ class BrokerThread(Generic[T]):
     def _run(self, started: Future[tuple[T, Portal]]) -> None:
         try:
             trio.run(self._serve, started)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # raised in the thread that started this one
             self._failures.insert(0, _single(error))
         if not started.done():
             started.set_exception(self._failures[0])

@@ -73,7 +73,7 @@ class Controls:
         def ask() -> None:
             try:
                 came = read(self._ask(connection, "POST", path, {**fields, "timeout": _LONGEST_WAIT}))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # the future raises it
                 with suppress(InvalidStateError):  # nobody waits for it any more
                     future.set_exception(error)
             else:

@@ -47,6 +47,6 @@ def _asked(ctx: click.Context, question: Callable[..., list[str]], incomplete: s
     try:
         [address, *_] = parse_bootstrap(str(ctx.params["bootstrap"]))
         names = question((address.host, address.port), timeout=_PATIENCE)
-    except Exception:
+    except Exception:  # noqa: BLE001  # completion never prints an error into the user's prompt
         return []
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]

@@ -1,8 +1,7 @@
-"""The broker's clock: the only place where time comes in.
+"""The broker's clock: the only place that reads the time.
 
-There are two: the machine's, and one that can be frozen and advanced. Both tell two times, monotonic seconds (sessions,
-waits) and milliseconds since 1970 (records, retention), and steering moves both together, so that nothing in the broker
-can tell that time has been played with.
+There are two: the machine's, and one that can be frozen and advanced. Each has two times, monotonic seconds (sessions,
+waits) and milliseconds since 1970 (records, retention), which are frozen and advanced together.
 """
 
 from __future__ import annotations
@@ -16,57 +15,57 @@ import trio
 
 
 class Clock(Protocol):
-    """What the broker asks of a clock; to be asked in the broker's event loop only."""
+    """What the broker needs of a clock. Only to be used in the broker's event loop."""
 
     def now(self) -> float:
-        """Tell monotonic seconds."""
+        """Return monotonic seconds."""
         ...
 
     def wall_ms(self) -> int:
-        """Tell milliseconds since 1970."""
+        """Return milliseconds since 1970."""
         ...
 
     def loop_time(self, when: float) -> float:
-        """Tell at which time of the event loop it will be ``when`` (of :meth:`now`); infinite if time stands still."""
+        """Return the event loop's time at ``when`` (of :meth:`now`); infinite while the clock is frozen."""
         ...
 
-    def on_steered(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called whenever the clock was steered, so that what :meth:`loop_time` told is no longer so."""
+    def on_changed(self, call: Callable[[], None]) -> None:
+        """Call ``call`` whenever the clock is frozen, advanced or resumed: :meth:`loop_time` changes then."""
         ...
 
 
 class MachineClock:
     """The machine's clock; in tests with trio's mock clock, that one's monotonic seconds."""
 
-    # Names of functions and not methods: every request asks, and shall not pay for a call that only passes on.
+    # Not methods: every request reads the clock, and a call that only delegates costs time.
     now = staticmethod(trio.current_time)
 
     @staticmethod
     def wall_ms() -> int:
-        """Tell milliseconds since 1970."""
+        """Return milliseconds since 1970."""
         return time.time_ns() // 1_000_000
 
     @staticmethod
     def loop_time(when: float) -> float:
-        """Tell the same time: this clock runs as the event loop's does."""
+        """Return ``when``: this clock is the event loop's."""
         return when
 
-    def on_steered(self, call: Callable[[], None]) -> None:
-        """Forget the call: nobody steers this clock."""
+    def on_changed(self, call: Callable[[], None]) -> None:
+        """Ignore the call: this clock cannot be changed."""
 
 
 MACHINE_CLOCK: Final = MachineClock()
 
 
 class SteerableClock:
-    """A clock that runs with another one until it is frozen, advanced or resumed.
+    """A clock that follows another one until it is frozen or advanced.
 
-    Steering must happen in the broker's event loop, like everything else that changes the broker.
+    Only to be changed in the broker's event loop, like everything else of the broker.
     """
 
     def __init__(self, underlying: Clock = MACHINE_CLOCK) -> None:
         self._underlying = underlying
-        # Seconds for both times, and milliseconds are only told: many small steps must not drift them apart.
+        # Both in seconds: rounding to milliseconds in each of many small steps would let them drift apart.
         self._ahead = 0.0
         self._ahead_of_wall = 0.0
         self._frozen: tuple[float, float] | None = None
@@ -74,37 +73,37 @@ class SteerableClock:
 
     @property
     def is_frozen(self) -> bool:
-        """Whether time stands still until it is advanced or resumed."""
+        """Whether the clock is frozen."""
         return self._frozen is not None
 
     def now(self) -> float:
-        """Tell monotonic seconds."""
+        """Return monotonic seconds."""
         return self._underlying.now() + self._ahead if self._frozen is None else self._frozen[0]
 
     def wall_ms(self) -> int:
-        """Tell milliseconds since 1970."""
+        """Return milliseconds since 1970."""
         if self._frozen is None:
             return self._underlying.wall_ms() + round(self._ahead_of_wall * 1000)
         return round(self._frozen[1] * 1000)
 
     def loop_time(self, when: float) -> float:
-        """Tell at which time of the event loop it will be ``when``; if frozen, never, or now if it has been."""
+        """Return the event loop's time at ``when``; while frozen, infinite, or minus infinity if it has passed."""
         if self._frozen is None:
             return self._underlying.loop_time(when - self._ahead)
         return inf if when > self._frozen[0] else -inf
 
-    def on_steered(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called whenever the clock was steered."""
+    def on_changed(self, call: Callable[[], None]) -> None:
+        """Call ``call`` whenever the clock is frozen, advanced or resumed."""
         self._calls.append(call)
 
     def freeze(self) -> None:
-        """Let time stand still; nothing happens if it does already."""
+        """Freeze the clock; does nothing if it is frozen."""
         if self._frozen is None:
             self._frozen = (self.now(), self.wall_ms() / 1000)
-            self._steered()
+            self._changed()
 
     def advance(self, seconds: float) -> None:
-        """Move both times forward at once. Raises ValueError for a way back: monotonic time has none."""
+        """Advance both times. Raises ValueError for negative seconds: monotonic time cannot go back."""
         if not 0 <= seconds < inf:
             raise ValueError(f"time cannot be advanced by {seconds} s")
         if self._frozen is None:
@@ -113,22 +112,22 @@ class SteerableClock:
         else:
             now, wall = self._frozen
             self._frozen = (now + seconds, wall + seconds)
-        self._steered()
+        self._changed()
 
     def resume(self) -> None:
-        """Let time run on from where it stands; nothing happens if it runs already."""
+        """Resume from the frozen time; does nothing if the clock runs."""
         if self._frozen is not None:
             now, wall = self._frozen
             self._ahead = now - self._underlying.now()
             self._ahead_of_wall = wall - self._underlying.wall_ms() / 1000
             self._frozen = None
-            self._steered()
+            self._changed()
 
     def return_to_date(self) -> None:
-        """Tell the underlying clock's date again, and run; monotonic seconds have no way back and go on from here."""
+        """Resume, at the underlying clock's date; monotonic seconds cannot go back and continue from here."""
         self.resume()
         self._ahead_of_wall = 0.0
 
-    def _steered(self) -> None:
+    def _changed(self) -> None:
         for call in self._calls:
             call()

@@ -64,7 +64,7 @@ class TimerQueue:
         self._cancelled = 0
         self._sleeping_until = inf
         self._earlier = trio.Event()
-        clock.on_steered(self._steered)
+        clock.on_changed(self._changed)
 
     def call_at(self, when: float, callback: Callable[[], None], fail: Callable[[str], None] = _end_nothing) -> Timer:
         """Call ``callback`` at ``when``, in the task of :meth:`run`.
@@ -128,5 +128,5 @@ class TimerQueue:
                 await self._earlier.wait()
             self._sleeping_until = -inf
 
-    def _steered(self) -> None:
+    def _changed(self) -> None:
         self._earlier.set()

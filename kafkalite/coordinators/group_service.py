@@ -168,7 +168,7 @@ class GroupCoordinatorService:
         self._service.timers_changed()
 
     def retire(self) -> None:
-        """Let no timer run out any more: another state of the broker takes over."""
+        """Stop the timers: another state of the broker takes over."""
         self._service.stop_timer()
 
     def succeed(self, before: GroupCoordinatorService) -> None:

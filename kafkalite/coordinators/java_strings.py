@@ -1,4 +1,4 @@
-"""Strings as Java sees them, in UTF-16 units, wherever clients can tell: hashes, lengths and order."""
+"""Java's view of strings, in UTF-16 units, where clients can see it: hashes, lengths and order."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def string_hash(text: str) -> int:
 
 
 def utf16_length(text: str) -> int:
-    """Tell what ``String.length`` says."""
+    """Return what ``String.length`` returns."""
     return len(text) if text.isascii() else len(text.encode(*_ENCODING)) // 2
 
 
 def utf16_order(text: str) -> bytes:
-    """Give a key that sorts like ``String.compareTo``."""
+    """Return a key that sorts as ``String.compareTo`` does."""
     return text.encode(*_ENCODING)
 
 

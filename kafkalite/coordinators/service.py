@@ -224,7 +224,7 @@ class CoordinatorService(Generic[AnyCoordinator]):
     # Timers
 
     def stop_timer(self) -> None:
-        """Let no timer of the coordinator run out any more."""
+        """Cancel the coordinator's timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -49,7 +49,7 @@ class Timer:
             self._timers.unset()
 
     def surface(self, queued: float) -> bool:
-        """Tell whether this is due at the time of the heap entry that just left the heap; queue it again if later."""
+        """Return whether this is due at the time of the entry that just left the heap; queue it again if later."""
         if queued != self._queued:
             return False  # A timer that was moved to an earlier time left an entry behind.
         self._queued = None
@@ -88,7 +88,7 @@ class Timers:
                     timer.move(queued)
 
     def next_deadline(self) -> float | None:
-        """Tell when the first timer is due, None if none is set."""
+        """Return when the first timer is due, None if none is set."""
         while self._heap:
             queued, _, timer = self._heap[0]
             if timer.when == queued:

@@ -7,5 +7,5 @@ from kafkalite.requests.context import RequestContext
 
 
 def client_of(context: RequestContext) -> Client:
-    """Take from a request's context what groups keep of their members' clients."""
+    """Return what groups keep of their members' clients."""
     return Client(client_id=context.client_id, client_host=context.client_host, api_version=context.api_version)

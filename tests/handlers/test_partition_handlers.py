@@ -46,7 +46,7 @@ class StoppedClock:
     def loop_time(self, when: float) -> float:
         return when
 
-    def on_steered(self, call: Callable[[], None]) -> None:
+    def on_changed(self, call: Callable[[], None]) -> None:
         pass
 
 

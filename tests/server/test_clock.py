@@ -25,7 +25,7 @@ class StillClock:
     def loop_time(self, when: float) -> float:
         return when
 
-    def on_steered(self, call: object) -> None:
+    def on_changed(self, call: object) -> None:
         pass
 
 

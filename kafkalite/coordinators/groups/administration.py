@@ -54,7 +54,7 @@ def list_groups(request: ListGroupsRequest, groups: Groups) -> ListGroupsRespons
 def describe_groups(
     request: DescribeGroupsRequest, api_version: int, groups: Groups, is_failed: Callable[[str], bool]
 ) -> DescribeGroupsResponse:
-    """Describe groups; what a member subscribes to is told in state Stable only."""
+    """Describe groups; members' metadata is included in state Stable only."""
     described = [
         _failed(group_id)
         if is_failed(group_id)

@@ -89,7 +89,7 @@ class GroupCoordinator:
     def join_group(
         self, request: JoinGroupRequest, client: Client, handle: ResponseSink, *, now: float
     ) -> CoordinatorResult:
-        """Let a member into the next generation of its group (JoinGroup 0-9)."""
+        """Add a member to the next generation of its group (JoinGroup 0-9)."""
         result = self._builder(now)
         if self._is_failed(request.group_id):
             result.reply(handle, join_refused(client.api_version, request.member_id, ErrorCode.NOT_COORDINATOR))
@@ -117,7 +117,7 @@ class GroupCoordinator:
         *,
         now: float,
     ) -> CoordinatorResult:
-        """Begin a member's session time anew, and tell it whether to rejoin (Heartbeat 0-4)."""
+        """Restart a member's session, and answer whether it must rejoin (Heartbeat 0-4)."""
         result = self._builder(now)
         if self._is_failed(request.group_id):
             result.reply(handle, HeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR))
@@ -126,7 +126,7 @@ class GroupCoordinator:
         return result.build()
 
     def answer_heartbeat(self, request: HeartbeatRequest, handle: ResponseSink, *, now: float) -> CoordinatorResult:
-        """Tell a member whether to rejoin, whose heartbeat was heard before: it is no new sign of life."""
+        """Answer a delayed heartbeat: whether to rejoin. It does not restart the session a second time."""
         result = self._builder(now)
         result.reply(handle, self._membership.heartbeat(request, result, is_new=False))
         return result.build()
@@ -143,7 +143,7 @@ class GroupCoordinator:
         return result.build()
 
     def cancel(self, handle: ResponseSink) -> CoordinatorResult:
-        """Forget a handle, because its client has gone. As in Kafka its member stays until its session ends."""
+        """Drop a handle, because its client has disconnected. Its member stays until its session ends, as in Kafka."""
         self._waiting.abandon(handle)
         return NO_RESULT
 
@@ -250,28 +250,28 @@ class GroupCoordinator:
         return bool(self._failed) and partition_for(group_id, self._partitions) in self._failed
 
     def next_deadline(self) -> float | None:
-        """Tell when :meth:`advance` must be called, None while nothing is due; any other call may change it."""
+        """Return when :meth:`advance` must be called, None while no timer is set; any other call may change it."""
         return self._timers.next_deadline()
 
     def advance(self, now: float, wall_ms: int) -> CoordinatorResult:
-        """Let happen what is due: sessions and rebalances time out, offsets expire."""
+        """Run the timers that are due: sessions and rebalances time out, offsets expire."""
         self._wall.note(now, wall_ms)
         result = ResultBuilder(now, wall_ms)
         while (timer := self._timers.pop_due(now)) is not None:
             timer.action(result)
         return result.build()
 
-    # Steering, for tests
+    # Controls of tests
 
     def keep_alive(self, names: Collection[str], *, now: float) -> float | None:
-        """Begin sessions anew, of members that are named by member, instance or client id.
+        """Restart the sessions of members, named by member, instance or client id.
 
-        Gives the shortest of their time-outs.
+        Return the shortest of their time-outs.
         """
         return steering.keep_alive(names, self._groups, self._rebalances, self._builder(now))
 
     def expects(self, names: Collection[str], *, until: float) -> bool:
-        """Tell whether a rebalance would end by ``until`` without members, so named, that are yet to join or sync."""
+        """Return whether a rebalance would end by ``until`` without members, so named, that are yet to join or sync."""
         return steering.expected(names, self._groups, until)
 
     def expire_member(self, group_id: str, member_id: str, *, now: float) -> CoordinatorResult:
@@ -281,13 +281,13 @@ class GroupCoordinator:
         return result.build()
 
     def displace_member(self, group_id: str, member_id: str, *, now: float) -> tuple[str, CoordinatorResult]:
-        """Let nobody take a static member's place, so that it is fenced; gives nobody's member id. Raises KeyError."""
+        """Replace a static member with a placeholder, fencing it; return the placeholder's id. Raises KeyError."""
         result = self._builder(now)
         new_id = steering.displace(self._group(group_id), member_id, self._rebalances, result)
         return new_id, result.build()
 
     def force_rebalance(self, group_id: str, *, now: float) -> CoordinatorResult:
-        """Have all members of a group join again. Raises KeyError if there is none."""
+        """Make all members of a group rejoin. Raises KeyError if there is none."""
         result = self._builder(now)
         steering.force_rebalance(self._group(group_id), self._rebalances, result)
         return result.build()
@@ -307,27 +307,27 @@ class GroupCoordinator:
         load(records, _ignore, self._config, self._groups, self._table, self._rebalances, result, only=group_id)
 
     def suspend(self, group_id: str | None) -> None:
-        """Let no time of a group, by default of all, run out until it is loaded again."""
+        """Cancel the timers of one or all groups until they are loaded again."""
         steering.suspend(self._chosen(group_id))
 
-    # Looking in
+    # Queries
 
     def groups(self) -> tuple[GroupView, ...]:
-        """Show all groups."""
+        """Return a view of each group."""
         return tuple(view(group, self._table) for group in self._groups)
 
     def group(self, group_id: str) -> GroupView | None:
-        """Show one group."""
+        """Return a view of a group."""
         found = self._groups.get(group_id)
         return None if found is None else view(found, self._table)
 
     def is_rebalancing(self, group_id: str) -> bool:
-        """Tell whether the group's members must join again."""
+        """Return whether the group's members must rejoin."""
         group = self._groups.get(group_id)
         return group is not None and group.state is GroupState.PREPARING_REBALANCE
 
     def settled_session_timeout(self, request: HeartbeatRequest) -> float | None:
-        """Give the session time-out of a member whose heartbeat would be told nothing new, None for any other."""
+        """Return the session time-out of a member whose heartbeat would bring no news, None for any other."""
         group = self._groups.get(request.group_id)
         if group is None or group.state is not GroupState.STABLE or request.generation_id != group.generation:
             return None
@@ -336,7 +336,7 @@ class GroupCoordinator:
         return group.members[request.member_id].session_timeout
 
     def waiting_handles(self) -> Collection[ResponseSink]:
-        """List the handles of joins and syncs that have no reply yet."""
+        """Return the handles of joins and syncs that are owed a response."""
         return self._waiting.handles()
 
     def _chosen(self, group_id: str | None) -> Iterable[Group]:
@@ -365,5 +365,5 @@ class GroupCoordinator:
 
 
 def partition_for(group_id: str, partitions: int) -> int:
-    """Tell which partition of ``__consumer_offsets`` a group belongs to."""
+    """Return the partition of ``__consumer_offsets`` that a group belongs to."""
     return (string_hash(group_id) & 0x7FFFFFFF) % partitions

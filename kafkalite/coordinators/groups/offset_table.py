@@ -13,10 +13,10 @@ NO_EXPIRY: Final = -1
 
 
 class CommittedOffset(NamedTuple):
-    """How far a group has come in a partition; times are milliseconds since 1970.
+    """A committed offset; times are milliseconds since 1970.
 
     ``expire_timestamp`` is that of a client that asked for its own retention (versions 2 to 4 of OffsetCommit).
-    ``topic_id`` is zero if nobody knew it when the offset was committed.
+    ``topic_id`` is zero if it was unknown when the offset was committed.
     """
 
     offset: int
@@ -27,7 +27,7 @@ class CommittedOffset(NamedTuple):
     topic_id: bytes = ZERO_UUID
 
     def is_of(self, topic_id: bytes) -> bool:
-        """Tell whether this was committed for the topic of an id, as far as both are known."""
+        """Return whether this was committed for the topic with an id, as far as both ids are known."""
         return ZERO_UUID in (self.topic_id, topic_id) or self.topic_id == topic_id
 
 
@@ -53,7 +53,7 @@ class OffsetTable:
         partitions[partition] = committed
 
     def remove(self, group_id: str, topic: str, partition: int) -> None:
-        """Forget the offset of a partition, if there is one."""
+        """Remove the offset of a partition, if there is one."""
         topics = self._groups.get(group_id, {})
         partitions = topics.get(topic, {})
         partitions.pop(partition, None)
@@ -63,11 +63,11 @@ class OffsetTable:
             del self._groups[group_id]
 
     def discard(self, group_id: str) -> None:
-        """Forget all offsets of a group."""
+        """Remove all offsets of a group."""
         self._groups.pop(group_id, None)
 
     def of(self, group_id: str) -> TopicOffsets:
-        """Give a group's offsets; they must not be kept, for they change."""
+        """Return a group's offsets; do not keep them, they change."""
         return self._groups.get(group_id, _NONE)
 
     def partitions_of(self, group_id: str) -> Iterator[tuple[str, int]]:

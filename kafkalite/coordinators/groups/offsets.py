@@ -39,7 +39,7 @@ _HEARTBEAT_STATES: Final = (GroupState.STABLE, GroupState.PREPARING_REBALANCE)
 
 
 class Offsets:
-    """Commits of offsets, and their end."""
+    """Commits and deletions of offsets."""
 
     def __init__(self, config: GroupConfig, groups: Groups, table: OffsetTable, rebalances: Rebalances) -> None:
         self._config = config
@@ -52,7 +52,7 @@ class Offsets:
     def commit(
         self, request: OffsetCommitRequest, client: Client, wall_ms: int, result: ResultBuilder
     ) -> OffsetCommitResponse:
-        """Store offsets; a member's commit is a sign of life too."""
+        """Store offsets; a member's commit restarts its session."""
         group = self._groups.get(request.group_id)
         error = self._validate(group, request, client)
         if error:
@@ -129,7 +129,7 @@ class Offsets:
     # The end of offsets
 
     def delete(self, request: OffsetDeleteRequest, result: ResultBuilder) -> OffsetDeleteResponse:
-        """Forget offsets at an administrator's wish; not those of topics that members may be reading (KIP-496)."""
+        """Delete offsets on request, but not those of topics that members may be reading (KIP-496)."""
         if not request.group_id:
             return OffsetDeleteResponse(error_code=ErrorCode.INVALID_GROUP_ID)
         group = self._groups.get(request.group_id)
@@ -156,7 +156,7 @@ class Offsets:
         return OffsetDeleteResponse(topics=tuple(topics))
 
     def delete_topics(self, topics: Collection[str], result: ResultBuilder) -> None:
-        """Forget the offsets of topics that have been deleted."""
+        """Delete the offsets of topics that have been deleted."""
         for topic in topics:
             for group_id, partitions in self._table.committed_to(topic):
                 for partition in partitions:
@@ -169,7 +169,7 @@ class Offsets:
         self._groups.delete(group, result)
 
     def expire(self, wall_ms: int, result: ResultBuilder) -> None:
-        """Forget the offsets whose time is over, and the groups that are left with neither offsets nor members."""
+        """Delete expired offsets, and the groups that are left with neither offsets nor members."""
         for group in self._groups:
             if self._expire(group, wall_ms, result) and group.state is GroupState.EMPTY:
                 self._groups.delete(group, result)
@@ -203,7 +203,7 @@ class Offsets:
 
 
 def _retained_since(group: Group) -> Callable[[CommittedOffset], int] | None:
-    """Tell from when on the retention of a group's offsets counts, in record time; None if it does not."""
+    """Return when the retention of a group's offsets starts, in record time; None if they are kept."""
     if group.protocol_type is None or group.state is GroupState.STABLE:
         if group.protocol_type is not None and group.subscribed_topics is None:
             return None

@@ -34,7 +34,7 @@ _EXPIRING_VERSION: Final = 1
 
 
 def write_offset(group_id: str, topic: str, partition: int, committed: CommittedOffset, result: ResultBuilder) -> None:
-    """Keep a committed offset."""
+    """Record a committed offset."""
     value = OffsetCommitValue(
         offset=committed.offset,
         leader_epoch=committed.leader_epoch,
@@ -48,7 +48,7 @@ def write_offset(group_id: str, topic: str, partition: int, committed: Committed
 
 
 def write_deleted_offset(group_id: str, topic: str, partition: int, result: ResultBuilder) -> None:
-    """Keep that an offset is no more."""
+    """Record the deletion of an offset."""
     result.record(group_id, _offset_key(group_id, topic, partition), None)
 
 
@@ -85,7 +85,7 @@ def live(records: Iterable[ReplayedRecord], skip: Skip) -> Iterator[tuple[Key, V
 
 
 def committed_offset(value: OffsetCommitValue | LegacyOffsetCommitValue) -> CommittedOffset:
-    """Read a committed offset from its record."""
+    """Return the committed offset that a record holds."""
     if isinstance(value, LegacyOffsetCommitValue):
         return CommittedOffset(offset=value.offset, metadata=value.metadata, commit_timestamp=value.commit_timestamp)
     return CommittedOffset(

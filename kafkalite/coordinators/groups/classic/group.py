@@ -49,16 +49,16 @@ class Member:
         return not self.is_new and (self.awaiting_join is not None or self.awaiting_sync is not None)
 
     def metadata(self, protocol_name: str | None) -> bytes:
-        """Give what the member says under a protocol that it supports."""
+        """Return the member's metadata for a protocol, empty if it does not support it."""
         return next((protocol.metadata for protocol in self.protocols if protocol.name == protocol_name), b"")
 
     def vote(self, candidates: Collection[str]) -> str:
-        """Choose the candidate that the member likes best."""
+        """Return the candidate that the member prefers."""
         return next(protocol.name for protocol in self.protocols if protocol.name in candidates)
 
 
 def next_leader(candidates: Iterable[str]) -> str | None:
-    """Choose who leads when the leader has gone: the oldest member, where Kafka takes any."""
+    """Return the next leader when the leader has gone: the oldest member, where Kafka takes any."""
     return next(iter(candidates), None)
 
 
@@ -92,7 +92,7 @@ class Group:
 
     @property
     def has_all_members_joined(self) -> bool:
-        """Whether all members wait for the next generation, and nobody with a fresh member id is on the way."""
+        """Whether all members wait for the next generation, and no member with a fresh id is about to join."""
         return self.awaiting_join == len(self.members) and not self.pending_join
 
     @property
@@ -136,7 +136,7 @@ class Group:
         return member
 
     def replace_static_member(self, old: Member, member_id: str, session: Timer) -> Member:
-        """Give a static member's place, and its assignment, to its next incarnation (KIP-345)."""
+        """Replace a static member with its next incarnation, which inherits the assignment (KIP-345)."""
         assert old.group_instance_id is not None
         assert old.awaiting_join is None
         del self.members[old.member_id]
@@ -157,7 +157,7 @@ class Group:
         session_timeout: float,
         rebalance_timeout: float,
     ) -> None:
-        """Take over what a member says when it joins again."""
+        """Update a member that joins again."""
         self._supported.subtract(_names(member.protocols))
         self._supported.update(_names(protocols))
         member.protocols = protocols
@@ -180,7 +180,7 @@ class Group:
         return ErrorCode.NONE if member_id in self.members else ErrorCode.UNKNOWN_MEMBER_ID
 
     def elect_joined_leader(self) -> bool:
-        """See to it that the leader is a member that has joined; False if there is none."""
+        """Make a member that has joined the leader, if the leader has not. Return False if none has joined."""
         if self.leader is None:
             return False
         if self.members[self.leader].awaiting_join is not None:
@@ -199,7 +199,7 @@ class Group:
     # The protocol
 
     def supports(self, protocol_type: str, protocols: Iterable[JoinGroupRequestProtocol]) -> bool:
-        """Tell whether somebody with these protocols may join: one of them must be everybody's."""
+        """Return whether a member with these protocols may join: all members must support one of them."""
         if self.state is GroupState.EMPTY:
             return bool(protocol_type) and any(True for _ in protocols)
         return protocol_type == self.protocol_type and any(
@@ -216,7 +216,7 @@ class Group:
         return max(hash_map_order(votes), key=votes.__getitem__)
 
     def next_generation(self, wall_ms: int | None) -> None:
-        """Begin a generation with those who are members now, or become empty."""
+        """Begin a generation with the present members, or become empty."""
         self.generation += 1
         self._supported = +self._supported
         self.protocol_name = self.select_protocol() if self.members else None
@@ -243,7 +243,7 @@ class Group:
         return frozenset(topics)
 
     def is_subscribed_to(self, topic: str) -> bool:
-        """Tell whether a member may be reading a topic; if nobody can know, a consumer group may."""
+        """Return whether a member may be reading a topic; True for a consumer group with unreadable subscriptions."""
         if self.subscribed_topics is None:
             return self.protocol_type == CONSUMER
         return topic in self.subscribed_topics

@@ -84,7 +84,7 @@ class Membership:
     # JoinGroup
 
     def join(self, request: JoinGroupRequest, client: Client, handle: ResponseSink, result: ResultBuilder) -> None:
-        """Let a member into the group's next generation; the reply mostly waits for it."""
+        """Add a member to the group's next generation; the response usually waits for it."""
         response = self._join(_Join(request, client, handle, result))
         if response is not None:
             result.reply(handle, response)
@@ -140,7 +140,7 @@ class Membership:
         request, member_id = join.request, join.request.member_id
         if member_id in group.pending_join:
             if request.group_instance_id is not None:
-                # Static members are never told to come back with an id; Kafka raises IllegalStateException.
+                # Static members are never asked to come back with an id; Kafka raises IllegalStateException.
                 return join.refused(ErrorCode.UNKNOWN_SERVER_ERROR, member_id="")
             self._add(group, member_id, join)
             return None
@@ -191,7 +191,7 @@ class Membership:
         group.await_join(member, self._waiting.add(join.handle, join.version))
 
     def _rejoin_static(self, group: Group, old: Member, new_id: str, join: _Join) -> None:
-        """Let a static member that was restarted take its old place, if possible without a rebalance (KIP-345)."""
+        """Replace a static member that was restarted, if possible without a rebalance (KIP-345)."""
         rebalances, result = self._rebalances, join.result
         old_leader = group.leader
         rebalances.refuse_waiting(group, old, ErrorCode.FENCED_INSTANCE_ID, result, member_id=old.member_id)
@@ -212,14 +212,14 @@ class Membership:
             leads = group.leader == member.member_id
             response = joined(join.version, group, member, skip_assignment=leads)
         else:
-            # Told that it leads, an older client would assign again, so it is told its former self (KIP-814).
+            # An older client that learns that it leads would assign again, so the answer names its former id (KIP-814).
             response = joined(join.version, group, member, leader=old_leader, tell_members=False)
         self._rebalances.answer_join(group, member, response, join.result)
 
     # SyncGroup
 
     def sync(self, request: SyncGroupRequest, client: Client, handle: ResponseSink, result: ResultBuilder) -> None:
-        """Take the leader's assignments, or give a member its own as soon as they are known."""
+        """Take the leader's assignments, or answer a member with its own as soon as it is known."""
         response = self._sync(request, client, handle, result)
         if response is not None:
             result.reply(handle, response)
@@ -258,7 +258,7 @@ class Membership:
     # Heartbeat
 
     def heartbeat(self, request: HeartbeatRequest, result: ResultBuilder, *, is_new: bool = True) -> HeartbeatResponse:
-        """Begin a member's session time anew, if the heartbeat is new, and tell it whether it must join again."""
+        """Restart the member's session if the heartbeat is new, and answer whether it must rejoin."""
         if not request.group_id:
             return HeartbeatResponse(error_code=ErrorCode.INVALID_GROUP_ID)
         group = self._groups.get(request.group_id)
@@ -325,8 +325,8 @@ def _validate_in_generation(group: Group, member_id: str, group_instance_id: str
     return error
 
 
-def _differs(told: str | None, known: str | None) -> bool:
-    return told is not None and known is not None and told != known
+def _differs(given: str | None, known: str | None) -> bool:
+    return given is not None and known is not None and given != known
 
 
 def _left(identity: MemberIdentity, error: ErrorCode) -> MemberResponse:

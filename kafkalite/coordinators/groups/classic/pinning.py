@@ -1,4 +1,4 @@
-"""Assignments that a test has pinned: whatever the leader says, these partitions go to these members.
+"""Pinned assignments: a test decides which members get some partitions, not the leader.
 
 The leader of a classic group is a client, so what it assigns is changed on its way through the coordinator. Bytes that
 the leader attached for its members stay as they are.
@@ -34,11 +34,11 @@ class Pins:
         self._groups: dict[str, Mapping[Partition, str]] = {}
 
     def pin(self, group_id: str, owners: Mapping[Partition, str]) -> None:
-        """Give partitions to members, named by member, instance or client id, from the next rebalance on."""
+        """Assign partitions to members, named by member, instance or client id, from the next rebalance on."""
         self._groups[group_id] = dict(owners)
 
     def unpin(self, group_id: str) -> bool:
-        """Let the leader decide again; False if it does already."""
+        """Remove the pins of a group. Return False if there were none."""
         return self._groups.pop(group_id, None) is not None
 
     def group_ids(self) -> tuple[str, ...]:

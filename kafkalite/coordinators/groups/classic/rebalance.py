@@ -1,4 +1,4 @@
-"""How a group comes to its next generation: waiting for its members, beginning it, and removing who is silent."""
+"""Rebalances: waiting for the members, beginning the next generation, removing members that are silent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BETWEEN_JOIN_AND_STABLE: Final = (GroupState.COMPLETING_REBALANCE, GroupState.S
 
 
 class Rebalances:
-    """The part of the state machine that no single request decides."""
+    """The part of the state machine that does not belong to one request."""
 
     def __init__(
         self, config: GroupConfig, timers: Timers, waiting: Waiting, assignment_hook: AssignmentHook | None
@@ -44,7 +44,7 @@ class Rebalances:
     # Timers
 
     def new_group(self, group_id: str, wall_ms: int | None) -> Group:
-        """Make an empty group."""
+        """Return a new, empty group."""
         join, sync = self._timers.timer(_nothing), self._timers.timer(_nothing)
         group = Group(group_id=group_id, join=join, sync=sync, state_timestamp=wall_ms)
         join.action = partial(self.complete_join, group)
@@ -52,11 +52,11 @@ class Rebalances:
         return group
 
     def session(self, group: Group, member_id: str) -> Timer:
-        """Make the timer of a member's session."""
+        """Return a new timer for a member's session."""
         return self._timers.timer(partial(self._expire_session, group, member_id))
 
     def keep_alive(self, member: Member, result: ResultBuilder) -> None:
-        """Begin a member's session time anew."""
+        """Restart a member's session."""
         member.session.move(result.now + member.session_timeout)
 
     def close(self, group: Group, result: ResultBuilder) -> None:
@@ -87,7 +87,7 @@ class Rebalances:
     def refuse_waiting(
         self, group: Group, member: Member, error: ErrorCode, result: ResultBuilder, member_id: str
     ) -> None:
-        """Answer whatever a member waits for with an error."""
+        """Answer the join and sync that a member waits for with an error."""
         if member.awaiting_join is not None:
             refusal = join_refused(member.awaiting_join.api_version, member_id, error)
             self.answer_join(group, member, refusal, result)
@@ -96,7 +96,7 @@ class Rebalances:
     # Rebalancing
 
     def prepare_or_complete(self, group: Group, result: ResultBuilder) -> None:
-        """Begin a rebalance, or if one is under way see whether it waited for just this."""
+        """Begin a rebalance; if one is under way, complete it if all members have joined."""
         if group.can_rebalance:
             self.prepare(group, result)
         else:
@@ -227,7 +227,7 @@ class Rebalances:
                 self._complete_without(group, result)
 
     def remove(self, group: Group, member: Member, result: ResultBuilder) -> None:
-        """Remove a member, with an answer to whatever it waits for."""
+        """Remove a member, and answer the requests it waits for."""
         self.refuse_waiting(group, member, ErrorCode.UNKNOWN_MEMBER_ID, result, member_id="")
         group.remove(member.member_id)
 

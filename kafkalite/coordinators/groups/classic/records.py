@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def write_group(group: Group, result: ResultBuilder) -> None:
-    """Keep a group with its members and their assignments."""
+    """Record a group with its members and their assignments."""
     members = tuple(
         MemberMetadata(
             member_id=member.member_id,
@@ -46,7 +46,7 @@ def write_group(group: Group, result: ResultBuilder) -> None:
 
 
 def write_new_group(group: Group, result: ResultBuilder) -> None:
-    """Keep a group that somebody has just asked to join, as one without members and protocol."""
+    """Record a group whose first member is joining: it has no members and no protocol yet."""
     value = GroupMetadataValue(
         protocol_type="",
         generation=0,
@@ -59,7 +59,7 @@ def write_new_group(group: Group, result: ResultBuilder) -> None:
 
 
 def write_deleted_group(group_id: str, result: ResultBuilder) -> None:
-    """Keep that a group is no more."""
+    """Record the deletion of a group."""
     result.record(group_id, encode_key(GroupMetadataKey(group=group_id)), None)
 
 

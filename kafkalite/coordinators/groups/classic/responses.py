@@ -1,4 +1,4 @@
-"""Answers to joins and syncs, in the form that each version wants."""
+"""Responses to JoinGroup and SyncGroup, in the form of each version."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def joined(
     tell_members: bool = True,
     skip_assignment: bool = False,
 ) -> JoinGroupResponse:
-    """Answer a join with the group's generation; if the member leads, with all members unless not to be told.
+    """Answer a join with the group's generation, and a leader with all members unless ``tell_members`` is False.
 
     ``leader`` is the one to be named if it is not the group's.
     """

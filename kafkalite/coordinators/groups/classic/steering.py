@@ -1,4 +1,4 @@
-"""What tests do to groups from outside: keep members alive, expire them, force a rebalance, refuse all."""
+"""Controls of tests over groups: keep members alive, expire them, force a rebalance, refuse all."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def keep_alive(names: Collection[str], groups: Groups, rebalances: Rebalances, result: ResultBuilder) -> float | None:
-    """Begin the sessions of members anew, who are named by member, instance or client id.
+    """Restart the sessions of members, named by member, instance or client id.
 
-    Gives the shortest of their session time-outs, None if there is no such member.
+    Return the shortest of their session time-outs, or None if there is no such member.
     """
     kept = [member for group in groups for member in group.members.values() if _is_named(member, names)]
     for member in kept:
@@ -29,7 +29,7 @@ def keep_alive(names: Collection[str], groups: Groups, rebalances: Rebalances, r
 
 
 def expected(names: Collection[str], groups: Groups, until: float) -> bool:
-    """Tell whether a rebalance would go on without members that have been told to join or to sync, up to a time."""
+    """Return whether a rebalance would go on without members that are yet to join or sync, up to a time."""
     return any(
         _is_named(member, names)
         for group in groups
@@ -55,7 +55,7 @@ def expire(group: Group, member_id: str, rebalances: Rebalances, result: ResultB
 
 
 def displace(group: Group, member_id: str, rebalances: Rebalances, result: ResultBuilder) -> str:
-    """Give a static member's place to a next incarnation that nobody plays (KIP-345); gives that one's member id."""
+    """Replace a static member with a placeholder, fencing it (KIP-345). Return the placeholder's member id."""
     old = group.members[member_id]
     rebalances.refuse_waiting(group, old, ErrorCode.FENCED_INSTANCE_ID, result, member_id=member_id)
     new_id = f"{member_id}-displaced"
@@ -77,7 +77,7 @@ def refuse_waiting(groups: Iterable[Group], rebalances: Rebalances, result: Resu
 
 
 def suspend(groups: Iterable[Group]) -> None:
-    """Let no time run out: the coordinator is elsewhere, and nobody can reach it."""
+    """Cancel the timers of groups whose coordinator is elsewhere."""
     for group in groups:
         for timer in (group.join, group.sync, *(member.session for member in group.members.values())):
             timer.cancel()

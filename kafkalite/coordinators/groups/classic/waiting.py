@@ -1,4 +1,4 @@
-"""Requests whose replies are owed: joins that wait for the other members, syncs that wait for the leader."""
+"""Requests that wait: joins for the other members, syncs for the leader."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Waiter:
-    """A waiting request. Its member counts as waiting even if its client has gone away, as in Kafka."""
+    """A waiting request. Its member counts as waiting even after its client has disconnected, as in Kafka."""
 
     __slots__ = ("api_version", "handle")
 
@@ -29,22 +29,22 @@ class Waiting:
         self._waiters: dict[ResponseSink, Waiter] = {}
 
     def add(self, handle: ResponseSink, api_version: int) -> Waiter:
-        """Owe a reply."""
+        """Add a request that is owed a response."""
         waiter = self._waiters[handle] = Waiter(handle, api_version)
         return waiter
 
     def answer(self, waiter: Waiter, response: JoinGroupResponse | SyncGroupResponse, result: ResultBuilder) -> None:
-        """Reply, unless nobody is there any more to read it."""
+        """Reply, unless the client has disconnected."""
         if waiter.handle is not None:
             del self._waiters[waiter.handle]
             result.reply(waiter.handle, response)
 
     def abandon(self, handle: ResponseSink) -> None:
-        """Forget a handle whose client is gone."""
+        """Drop the handle of a client that has disconnected."""
         waiter = self._waiters.pop(handle, None)
         if waiter is not None:
             waiter.handle = None
 
     def handles(self) -> Collection[ResponseSink]:
-        """List the handles that have not been answered."""
+        """Return the handles that are owed a response."""
         return tuple(self._waiters)

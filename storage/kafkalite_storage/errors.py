@@ -7,17 +7,19 @@ Damaged batches are `kafkalite_wire.records.CorruptBatch` and carry a code too.
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from kafkalite_wire.error_codes import ErrorCode
+
 
 class StorageError(Exception):
     """Base of all errors of this package; `code` is a Kafka error code."""
 
-    code: int = -1  # UNKNOWN_SERVER_ERROR
+    code: ErrorCode = ErrorCode.UNKNOWN_SERVER_ERROR
 
 
 class OffsetOutOfRange(StorageError):
     """A read outside of what the log holds."""
 
-    code = 1
+    code = ErrorCode.OFFSET_OUT_OF_RANGE
 
     def __init__(self, offset: int, log_start_offset: int, log_end_offset: int) -> None:
         super().__init__(f"offset {offset} is outside of {log_start_offset} to {log_end_offset}")
@@ -29,37 +31,37 @@ class OffsetOutOfRange(StorageError):
 class DamagedLog(StorageError):
     """Stored records that are not what was written; the message names the file and the byte."""
 
-    code = 2  # CORRUPT_MESSAGE
+    code = ErrorCode.CORRUPT_MESSAGE
 
 
 class UnknownTopicOrPartition(StorageError):
     """A topic or partition that does not exist."""
 
-    code = 3
+    code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 
 
 class MessageTooLarge(StorageError):
     """A batch larger than `max.message.bytes`."""
 
-    code = 10
+    code = ErrorCode.MESSAGE_TOO_LARGE
 
 
 class InvalidTopic(StorageError):
     """A topic name that breaks Kafka's rules."""
 
-    code = 17
+    code = ErrorCode.INVALID_TOPIC_EXCEPTION
 
 
 class RecordListTooLarge(StorageError):
     """A batch that does not fit into a segment (`segment.bytes`)."""
 
-    code = 18
+    code = ErrorCode.RECORD_LIST_TOO_LARGE
 
 
 class InvalidTimestamp(StorageError):
     """Records too far from the broker's time; `record_errors` holds (index in the batch, message)."""
 
-    code = 32
+    code = ErrorCode.INVALID_TIMESTAMP
 
     def __init__(self, message: str, record_errors: tuple[tuple[int, str], ...] = ()) -> None:
         super().__init__(message)
@@ -69,61 +71,55 @@ class InvalidTimestamp(StorageError):
 class TopicAlreadyExists(StorageError):
     """A topic name that is taken."""
 
-    code = 36
+    code = ErrorCode.TOPIC_ALREADY_EXISTS
 
 
 class InvalidPartitions(StorageError):
     """A partition count below 1, or not above the present one."""
 
-    code = 37
+    code = ErrorCode.INVALID_PARTITIONS
 
 
 class InvalidConfig(StorageError):
     """A configuration that does not exist or a value that it does not allow."""
 
-    code = 40
+    code = ErrorCode.INVALID_CONFIG
 
 
 class PolicyViolation(StorageError):
     """Something that the configuration of a topic rules out."""
 
-    code = 44
+    code = ErrorCode.POLICY_VIOLATION
 
 
 class OutOfOrderSequence(StorageError):
     """A gap in the sequence numbers of an idempotent producer."""
 
-    code = 45
+    code = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
 
 
 class InvalidProducerEpoch(StorageError):
     """A producer that was fenced by a newer epoch."""
 
-    code = 47
+    code = ErrorCode.INVALID_PRODUCER_EPOCH
 
 
 class InvalidTxnState(StorageError):
     """A write outside of the producer's open transaction."""
 
-    code = 48
+    code = ErrorCode.INVALID_TXN_STATE
 
 
 class TransactionCoordinatorFenced(StorageError):
     """A transaction marker from a coordinator that has been replaced."""
 
-    code = 52
+    code = ErrorCode.TRANSACTION_COORDINATOR_FENCED
 
 
 class StorageFailure(StorageError):
     """The file system failed; the cause is the OSError. Nothing was appended."""
 
-    code = 56  # KAFKA_STORAGE_ERROR
-
-
-class UnknownTopicId(StorageError):
-    """A topic id that no topic has."""
-
-    code = 100
+    code = ErrorCode.KAFKA_STORAGE_ERROR
 
 
 class DataDirectoryInUse(StorageError):

@@ -90,7 +90,7 @@ class PartitionDirectories:
         """Make a partition's directory, or see that the one that is there belongs to this very topic.
 
         What a topic of the same name left when it was deleted is removed. A directory of any other topic is moved
-        aside, not removed: whoever put it there may want it back. A damaged id is written anew.
+        aside, not removed: it may hold data that somebody wants back. A damaged id is rewritten.
         """
         path = self.path_of(topic, partition)
         metadata = f"{path}/{PARTITION_METADATA}"
@@ -104,7 +104,7 @@ class PartitionDirectories:
             if found is not None and was_removed(found):
                 self._fs.remove_directory(self._renamed(topic, partition, DELETED))
             elif found is None or _are_almost_the_same(found, topic_id):
-                log.warning("%s is damaged, for the topic's id is not in it; it is written anew", metadata)
+                log.warning("%s is damaged, for the topic's id is not in it; it is rewritten", metadata)
             else:
                 aside = self._renamed(topic, partition, STRAY)
                 log.warning(

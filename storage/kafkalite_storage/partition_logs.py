@@ -316,8 +316,8 @@ class PartitionLogs:
     def close(self, metadata: Callable[[], None]) -> bool:
         """Sync, save all caches, and close in order, the metadata log last; tell whether all are known to end well.
 
-        They are not when the last owner did not close in order and some log has not been opened since: nobody has
-        looked at that log's end yet.
+        They are not when the last owner did not close in order and some log has not been opened since: that log's
+        end has not been checked yet.
         """
         self._is_released = True
         logs = list(self.opened.values())

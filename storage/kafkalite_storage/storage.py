@@ -128,12 +128,12 @@ class Storage:
         `defaults` are the broker's configurations by name (`log.segment.bytes`, …), `new_uuid` makes ids of
         16 bytes, `open_segments` bounds the descriptors.
         Partitions are opened, and repaired, when they are first asked for. With `handover` it is owned already, and in
-        order (`exchange`, `fork_directory`), and its images are left; else they go, for whoever made them is gone.
+        order (`exchange`, `fork_directory`), and its images are left; else they are removed.
 
         Raises DataDirectoryInUse, DataDirectoryCorrupt, UnsupportedFormat, InvalidConfig, StorageFailure.
         """
         fs = OsFileSystem() if fs is None else fs
-        LogConfig.of({}, defaults or {})  # a bad default shall fail here, not at the first topic
+        LogConfig.of({}, defaults or {})  # a bad default must fail here, not at the first topic
         with storage_failures(str(path)):
             is_new_owner = handover is None
             root = os.fspath(path).rstrip("/") or "/"
@@ -452,7 +452,7 @@ class Storage:
         return self._partitions.delete_expired(now_ms)
 
     def recovery_summary(self) -> str:
-        """Tell in one line what opening the logs after an unclean stop had to repair."""
+        """Return one line about what opening the logs after an unclean stop had to repair."""
         done = {self._metadata.directory: self._metadata.recovery}
         done |= {partition.directory: partition.recovery for partition in self._logs.values()}
         return summary(done)
@@ -475,7 +475,7 @@ class Storage:
         """Close in order: sync, save all caches, mark the directory clean, and remove the images that were made.
 
         It is not marked when a log failed, nor when the last owner did not close in order and some log has not been
-        opened since: nobody has looked at that log's end yet.
+        opened since: that log's end has not been checked yet.
         """
         try:
             if self._partitions.close(lambda: self._metadata.close(clean=True)):

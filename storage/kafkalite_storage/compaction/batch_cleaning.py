@@ -1,4 +1,4 @@
-"""What compaction does with one batch: copy it, make it anew with fewer records, keep its header only, or drop it.
+"""What compaction does with one batch: copy it, rebuild it with fewer records, keep its header only, or drop it.
 
 The rules are those of Kafka's cleaner: the newest record of a key stays; a tombstone stays until its batch's delete
 horizon (KIP-534), which the first cleaning that sees it sets; a record without a key goes; the records of aborted
@@ -24,7 +24,7 @@ LOOK_INSIDE: Final = object()
 
 
 def read_commit(piece: bytes, at: int, header: RawHeader) -> bool | None:
-    """Tell whether a control batch commits a transaction or aborts one; None for one that does neither."""
+    """Return whether a control batch commits a transaction or aborts one; None for one that does neither."""
     if header[12] == 0:
         return None
     for record in iter_records(piece[at : at + header[1] + LENGTH_PREFIX]):

@@ -15,7 +15,7 @@ _FLUSH: Final = 128 * 1024
 
 
 class CleanedSegment:
-    """A segment in the making; nobody reads it before it replaces others. Methods raise OSError."""
+    """A segment in the making; not read before it replaces others. Methods raise OSError."""
 
     __slots__ = (
         "_base_offset",

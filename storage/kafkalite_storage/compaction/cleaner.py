@@ -52,7 +52,7 @@ class Cleaner:
         self._offsets = self._read_offsets()
         #: For which log each offset is, so that one of a topic that was deleted and made again is not believed.
         self._owners: dict[TopicPartition, PartitionLog] = {}
-        #: Logs that failed, by partition; nobody tries again before the next start, as in Kafka.
+        #: Logs that failed, by partition; not tried again before the next start, as in Kafka.
         self.uncleanable: dict[TopicPartition, str] = {}
 
     def survey(self, now_ms: int) -> Iterator[Cleaning | None]:
@@ -84,7 +84,7 @@ class Cleaner:
     def clean(self, cleaning: Cleaning, now_ms: int) -> Iterator[Step]:
         """Clean a log in short steps, note how far it came, and return what was done.
 
-        A log that changes meanwhile is left for the next time; one that is damaged is not tried again.
+        A log that changes during it is left for the next time; one that is damaged is not tried again.
         """
         key, part = cleaning.key, cleaning.part
         compaction = Compaction(

@@ -250,7 +250,7 @@ _unpack: Final = HEADER.unpack_from
 
 
 def _elsewhere(work: Callable[[], None]) -> Iterator[Step]:
-    """Leave work to whoever drives the steps; what goes wrong is raised here and not there."""
+    """Hand work to the caller of the steps; its errors are raised here."""
     problems: list[OSError] = []
 
     def run() -> None:

@@ -40,7 +40,7 @@ class LogToClean:
         return self.cleanable_bytes / total if total else 0.0
 
     def is_due(self, config: LogConfig) -> bool:
-        """Tell whether the log should be cleaned now."""
+        """Return whether the log should be cleaned now."""
         if not self.cleanable_bytes:
             return False
         return self.is_overdue or self.ratio > config.min_cleanable_dirty_ratio

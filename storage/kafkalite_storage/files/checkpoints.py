@@ -1,7 +1,7 @@
 """Kafka's small text files: offset checkpoints, leader epochs, partition metadata and `meta.properties`.
 
 Each is replaced as a whole, so a reader sees the old or the new content. Readers raise ValueError for content
-that nobody could have written.
+that no broker writes.
 """
 
 import json
@@ -93,7 +93,7 @@ def decode_partition_metadata(content: bytes) -> bytes:
 def encode_properties(properties: Mapping[str, str]) -> bytes:
     """Write a Java properties file; keys and values must need no escapes.
 
-    A comment, which Kafka reads over and leaves out when it writes the file anew, holds the checksum of the lines
+    A comment, which Kafka reads over and leaves out when it rewrites the file, holds the checksum of the lines
     below it: nothing else could tell a damaged id from another one.
     """
     lines = "".join(f"{key}={value}\n" for key, value in properties.items()).encode()

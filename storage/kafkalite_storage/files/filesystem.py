@@ -32,7 +32,7 @@ class Readable(Protocol):
 
 
 class File(Readable, Protocol):
-    """An open file. It is closed when nobody refers to it any more, so that readers outlive a deletion."""
+    """An open file. It is closed with the last reference to it, so that readers outlive a deletion."""
 
     def append(self, parts: Sequence[Buffer], size: int) -> None:
         """Write all parts at the end, of size bytes together; raises OSError after a short write."""
@@ -55,7 +55,7 @@ class Lock(Protocol):
     """Ownership of a lock file."""
 
     def release(self) -> None:
-        """Give it up."""
+        """Return it up."""
         ...
 
 
@@ -79,7 +79,7 @@ class FileSystem(Protocol):
         ...
 
     def link(self, old: str, new: str) -> None:
-        """Give a file a second name; only for one that nobody writes to any more. The new name must be free."""
+        """Return a file a second name; only for one that is not written to any more. The new name must be free."""
         ...
 
     def clone(self, old: str, new: str) -> bool:
@@ -91,7 +91,7 @@ class FileSystem(Protocol):
         ...
 
     def exists(self, path: str) -> bool:
-        """Tell whether a file or directory is there."""
+        """Return whether a file or directory is there."""
         ...
 
     def list(self, path: str) -> list[str]:
@@ -305,7 +305,7 @@ class OsFileSystem:
             os.close(source)
 
     def exists(self, path: str) -> bool:
-        """Tell whether the path exists."""
+        """Return whether the path exists."""
         return os.access(path, os.F_OK)
 
     def list(self, path: str) -> list[str]:

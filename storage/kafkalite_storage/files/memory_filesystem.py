@@ -145,7 +145,7 @@ class MemoryFileSystem:
         self.open(path).rewrite(position, content)
 
     def replace(self, path: str, content: bytes, *, sync: bool = True) -> None:  # noqa: ARG002  # nothing to sync
-        """Give the name a new file; readers of the old one keep it."""
+        """Return the name a new file; readers of the old one keep it."""
         self._put(path, MemoryFile(content))
 
     def link(self, old: str, new: str) -> None:
@@ -162,7 +162,7 @@ class MemoryFileSystem:
         self.clone(old, new)
 
     def exists(self, path: str) -> bool:
-        """Tell whether the name is taken."""
+        """Return whether the name is taken."""
         return self._find(path) is not None
 
     def list(self, path: str) -> list[str]:

@@ -50,7 +50,7 @@ NOWHERE: Final = Surroundings()
 
 
 def is_data_directory(files: ReadableFiles, path: str) -> bool:
-    """Tell whether a directory is a broker's."""
+    """Return whether a directory is a broker's."""
     try:
         names = files.list(path)
     except (FileNotFoundError, NotADirectoryError):

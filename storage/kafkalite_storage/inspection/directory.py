@@ -54,13 +54,13 @@ def check_root_files(files: ReadableFiles, around: Surroundings, report: Report)
         elif not is_directory(files, path):
             report.note(path, "not a file of a data directory")
     if META_PROPERTIES not in listed:
-        report.damage(f"{around.path}/{META_PROPERTIES}", "is missing; nobody knows whose directory this is")
+        report.damage(f"{around.path}/{META_PROPERTIES}", "is missing: the owner of the directory is not known")
     if around.catalogue is None:
-        report.damage(f"{around.path}/{METADATA_DIRECTORY}", "is missing; nobody knows what topics there are")
+        report.damage(f"{around.path}/{METADATA_DIRECTORY}", "is missing: the topics are not known")
 
 
 def partition_directories(files: ReadableFiles, around: Surroundings, report: Report) -> list[str]:
-    """Name the directories that hold a partition; report those that nobody knows, and those that are missing."""
+    """Name the directories that hold a partition; report those that are unknown, and those that are missing."""
     found: list[str] = []
     topics = {} if around.catalogue is None else around.catalogue.topics
     for name in sorted(files.list(around.path)):
@@ -105,7 +105,7 @@ def _check_checkpoint(files: ReadableFiles, around: Surroundings, report: Report
         tell(path, f"cannot be read: {error}")
         return
     if encode_offsets(offsets) != content:
-        tell(path, "is written as nobody writes it")
+        tell(path, "is not in the format that a broker writes")
     topics = None if around.catalogue is None else around.catalogue.topics
     for line, ((topic, number), offset) in enumerate(offsets.items(), start=3):
         if offset < 0:
@@ -140,7 +140,7 @@ def _check_properties(report: Report, path: str, content: bytes) -> None:
     for missing in sorted(_PROPERTIES - properties.keys()):
         report.damage(path, f"has no {missing}")
     for unknown in sorted(properties.keys() - _PROPERTIES):
-        report.damage(path, f"has {unknown!r}, which nobody writes")
+        report.damage(path, f"has {unknown!r}, which no broker writes")
     if properties.get("version", _META_VERSION) != _META_VERSION:
         report.damage(path, f"version {properties['version']} is unknown")
     if not properties.get("node.id", "0").isdecimal():
@@ -154,7 +154,7 @@ def _check_properties(report: Report, path: str, content: bytes) -> None:
 
 
 def _is_date(line: bytes) -> bool:
-    """Tell whether this is the comment in which Java says when it wrote the file."""
+    """Return whether this is the comment in which Java says when it wrote the file."""
     return re.fullmatch(rb"#[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d [\w:+-]+ \d{4}", line) is not None
 
 
@@ -168,4 +168,4 @@ def _check_marker(report: Report, path: str, content: bytes | None) -> None:
     except (ValueError, TypeError, KeyError):
         is_kafkas = False
     if not is_kafkas:
-        report.cache(path, "is written as nobody writes it; that it is there is all that counts")
+        report.cache(path, "is not in the format that a broker writes, but only its presence counts")

@@ -1,4 +1,4 @@
-"""Tell what is in the files of a data directory, row by row, in bounded memory."""
+"""List what is in the files of a data directory, row by row, in bounded memory."""
 
 import json
 from collections.abc import Iterator

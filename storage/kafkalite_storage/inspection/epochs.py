@@ -26,7 +26,7 @@ class EpochRuns:
         self.runs: list[EpochRun] = []
 
     def see(self, epoch: int, first_offset: int, last_offset: int, file: str, position: int) -> None:
-        """Take in the next batch."""
+        """Add the next batch."""
         if self.runs and self.runs[-1].epoch == epoch:
             self.runs[-1].last_offset = last_offset
         else:
@@ -103,7 +103,7 @@ def _check_order(report: Report, runs: list[EpochRun], log_start: int) -> None:
 
 
 def _agrees(entries: list[tuple[int, int]], number: int, runs: list[EpochRun]) -> bool:
-    """Tell whether any batch that an entry speaks of is of its epoch."""
+    """Return whether any batch that an entry speaks of is of its epoch."""
     epoch, start = entries[number]
     following = entries[number + 1][1] if number + 1 < len(entries) else None
     return any(

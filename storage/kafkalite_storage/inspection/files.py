@@ -67,7 +67,7 @@ class ReadOnlyFiles:
 
 
 def is_directory(files: ReadableFiles, path: str) -> bool:
-    """Tell whether a path is a directory that can be listed."""
+    """Return whether a path is a directory that can be listed."""
     try:
         files.list(path)
     except (FileNotFoundError, NotADirectoryError):

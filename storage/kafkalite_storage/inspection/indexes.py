@@ -33,7 +33,7 @@ class OffsetIndexCheck:
             self._next = len(self._offsets)
 
     def see(self, position: int, header: BatchHeader) -> None:
-        """Take in the next batch."""
+        """Add the next batch."""
         self.pass_over(position)
         if self._next < len(self._offsets) and self._positions[self._next] == position:
             says = self._base_offset + self._offsets[self._next]
@@ -77,7 +77,7 @@ class TimeIndexCheck:
         self._blind = not _increase(report, file, TIME_ENTRY_SIZE, self._timestamps, self._offsets)
 
     def see(self, header: BatchHeader) -> None:
-        """Take in the next batch."""
+        """Add the next batch."""
         if header.max_timestamp > self._newest[0]:
             self._newest = (header.max_timestamp, header.last_offset)
         while not self._blind and self._next < len(self._offsets):

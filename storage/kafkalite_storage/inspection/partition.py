@@ -224,7 +224,7 @@ class PartitionCheck:
         self._report.damage(segment.path, what, byte=stretch.position)
 
     def _may_be_unfinished(self) -> bool:
-        """Tell whether a broker may be writing here, or may have been killed when it was."""
+        """Return whether a broker may be writing here, or may have been killed when it was."""
         points = self._around.recovery_points or {}
         point = 0 if self._partition is None else points.get(self._partition, 0)
         return not self._around.is_clean and self._end >= point
@@ -348,7 +348,7 @@ class PartitionCheck:
             self._report.cache(path, f"cannot be read: {error}")
             return
         if encode_epochs(entries) != content:
-            self._report.cache(path, "is written as nobody writes it")
+            self._report.cache(path, "is not in the format that a broker writes")
         starts = self._around.log_start_offsets or {}
         if self._partition in starts and entries and entries[0][1] != log_start and self._around.is_clean:
             tell = self._report.damage if entries[0][1] < log_start else self._report.cache
@@ -402,7 +402,7 @@ class PartitionCheck:
             self._report.damage(path, f"cannot be read: {error}")
             return
         if content.rstrip(b"\n") != encode_partition_metadata(topic_id):
-            self._report.damage(path, "is written as nobody writes it")
+            self._report.damage(path, "is not in the format that a broker writes")
         if topic is not None and topic.topic_id != topic_id:
             self._report.damage(
                 path,

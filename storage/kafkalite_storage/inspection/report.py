@@ -10,7 +10,7 @@ class Severity(StrEnum):
 
     #: The truth is damaged: records, or who the directory belongs to.
     DAMAGE = "damage"
-    #: A file is wrong that is made anew from the records.
+    #: A file is wrong that is rebuilt from the records.
     CACHE = "cache"
     #: Worth knowing, and no reason to worry.
     NOTE = "note"
@@ -47,7 +47,7 @@ class Report:
         self._add(Finding(severity=Severity.DAMAGE, file=file, what=what, byte=byte, line=line))
 
     def cache(self, file: str, what: str, *, byte: int | None = None, line: int | None = None) -> None:
-        """Report a file that will be made anew."""
+        """Report a file that will be rebuilt."""
         self._add(Finding(severity=Severity.CACHE, file=file, what=what, byte=byte, line=line))
 
     def note(self, file: str, what: str, *, byte: int | None = None, line: int | None = None) -> None:

@@ -73,7 +73,7 @@ class LogDurability:
         self._log_sync_failed = self._caches_sync_failed = False
 
     def note_sealed(self, segment: Segment) -> None:
-        """Take in a segment that got its last index entries."""
+        """Add a segment that got its last index entries."""
         self._sealed.append(segment)
 
     def begin_cut(self) -> None:
@@ -128,11 +128,11 @@ class LogDurability:
                 segment.write_indexes_again()
             segment.sync(indexes=caches)
         except FileNotFoundError:
-            if segment in self._segments:  # else its records were deleted meanwhile
+            if segment in self._segments:  # else its records have been deleted
                 raise
 
     def begin_sync(self, end: int) -> SyncMark | None:
-        """Write what a sync of the whole disk shall take along; None where there is nothing, or `flush` is needed."""
+        """Write the caches that a sync of the whole disk covers; None where there is nothing, or `flush` is needed."""
         if self._log_sync_failed or self._caches_sync_failed:
             return None
         if self.caches_point >= end and not self._sealed and self._epochs.is_saved:

@@ -358,7 +358,7 @@ class PartitionLog:
         return state.segments.replace(old), doomed
 
     def settle(self, segment: Segment) -> None:
-        """Give the files of a segment that has replaced others their final names, if it is still in the log."""
+        """Return the files of a segment that has replaced others their final names, if it is still in the log."""
         if segment in self._state.segments:
             with storage_failures(self.directory):
                 replacement.settle(self._state.fs, self.directory, segment.base_offset)

@@ -11,7 +11,7 @@ def count_expired(segments: Sequence[Segment], config: LogConfig, *, now_ms: int
 
     By size: as long as at least `retention.bytes` stay without them. By time: as long as the newest record of a segment
     is older than `retention.ms`; one that holds a younger record keeps those behind it. A segment with records that
-    nobody may read yet (past readable_end) stays, and so does an empty one at the end. All of them may go, the active
+    cannot be read yet (past readable_end) stays, and so does an empty one at the end. All of them may go, the active
     one included; the log's offsets end at end.
 
     Raises OSError and DamagedLog where a segment's times cannot be learnt.

@@ -11,8 +11,8 @@ from kafkalite_storage.segment.segment import Segment
 class LogSegments:
     """An ordered collection that always has an active segment, its last.
 
-    One thread changes it, others may walk along `all` meanwhile: a new segment is added at the end of that list, and
-    every other change puts another list into its place. Methods that touch files raise OSError, and DamagedLog where
+    One thread changes it; others may iterate over `all` at the same time: a new segment is added at the end of that
+    list, and every other change replaces the list. Methods that touch files raise OSError, and DamagedLog where
     a file is not what was written.
     """
 
@@ -73,7 +73,7 @@ class LogSegments:
         return taken
 
     def cut_to(self, end: int) -> None:
-        """Cut off whatever a failed write left past an end, and learn the tail anew from the files.
+        """Cut off whatever a failed write left past an end, and learn the tail from the files again.
 
         Raises ValueError if the log cannot be made to end there.
         """

@@ -1,4 +1,4 @@
-"""Compare the `.txnindex` of segments with their batches, once in a process, and make it anew where it is not true.
+"""Compare the `.txnindex` of segments with their batches, once in a process, and rebuild it where it is not true.
 
 A read-committed consumer would get what was aborted, or lose what was not. Only logs in which there are transactions
 pay: for reading the headers of the segments that consumers fetch from, and of those in which these transactions end.
@@ -42,7 +42,7 @@ class _Trail:
     ended: dict[int, int] = field(default_factory=dict[int, int])
 
     def end(self, producer_id: int, offset: int, *, commit: bool) -> None:
-        """Take in a marker."""
+        """Add a marker."""
         first = self.open.pop(producer_id, -1)
         if not commit:
             stable = min(self.open.values(), default=offset + 1)
@@ -140,7 +140,7 @@ class TransactionVerifier:
         if replayed is None:
             return  # a damaged batch may be what contradicts the index
         known = {entry.last_offset: entry for entry in replayed} | {entry.last_offset: entry for entry in believed}
-        log.warning("%s is damaged or missing; it is made anew from the log", segment.transaction_index.path)
+        log.warning("%s is damaged or missing; it is rebuilt from the log", segment.transaction_index.path)
         segment.transaction_index.replace(known[offset] for offset in sorted(known))
 
     def _is_true(
@@ -174,7 +174,7 @@ class TransactionVerifier:
         )
 
     def _was_open(self, segments: Sequence[Segment], number: int, offset: int, log_start_offset: int) -> bool:
-        """Tell whether a transaction that began at an offset was left open before a segment."""
+        """Return whether a transaction that began at an offset was left open before a segment."""
         if not 0 <= offset < segments[number].base_offset:
             return False
         if offset < log_start_offset:

@@ -89,7 +89,7 @@ class DataDirectory:
 
     @property
     def has_clean_marker(self) -> bool:
-        """Whether the last owner closed in order, and nobody has used the directory since."""
+        """Whether the last owner closed in order, and the directory has not been used since."""
         return self._fs.exists(f"{self.path}/{CLEAN_SHUTDOWN}")
 
     def forget_clean_marker(self, *, sync: bool = True) -> None:

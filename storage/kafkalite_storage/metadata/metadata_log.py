@@ -31,7 +31,7 @@ from kafkalite_wire.messages.metadata_records import (
 from kafkalite_wire.records import Record, build_batch, check_batches, iter_records
 from kafkalite_wire.schema import declaration_of
 
-#: KRaft's first leader epoch is 1; ours never changes, as nobody else can lead.
+#: KRaft's first leader epoch is 1; ours never changes, as there is no other leader.
 LEADER_EPOCH: Final = 1
 #: Records that are encoded in one step.
 _STEP: Final = 100

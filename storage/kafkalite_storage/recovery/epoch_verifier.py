@@ -17,7 +17,7 @@ log = getLogger("kafkalite.storage")
 
 
 def correct_epochs(epochs: LeaderEpochs, segments: Sequence[Segment], log_start_offset: int, end_offset: int) -> None:
-    """Make the epochs anew from the batches if the batches contradict them.
+    """Rebuild the epochs from the batches if the batches contradict them.
 
     Only the batches around the beginning of each epoch are looked at, and the last one; all headers are read where one
     of these disagrees. A batch that stands alone, against the checkpoint and against those beside it, is left to be
@@ -33,7 +33,7 @@ def correct_epochs(epochs: LeaderEpochs, segments: Sequence[Segment], log_start_
         if header.last_offset >= log_start_offset and header.base_offset < end_offset
     ]
     if _blames_the_checkpoint(epochs, headers, log_start_offset, end_offset):
-        log.warning("%s is damaged: %s; it is made anew from the batches", epochs.path, problem)
+        log.warning("%s is damaged: %s; it is rebuilt from the batches", epochs.path, problem)
         epochs.rebuild(headers, log_start_offset)
     else:
         log.warning("%s and a batch contradict each other: %s", epochs.path, problem)
@@ -81,7 +81,7 @@ def _contradiction(
 def _blames_the_checkpoint(
     epochs: LeaderEpochs, headers: Sequence[BatchHeader], log_start_offset: int, end_offset: int
 ) -> bool:
-    """Tell whether the batches' own epochs are the more likely story."""
+    """Return whether the batches' own epochs are the more likely story."""
     written = [header.partition_leader_epoch for header in headers]
     if any(epoch < 0 for epoch in written) or sorted(written) != written:
         return False  # no epoch was ever followed by an older one: it is a batch that is damaged

@@ -48,7 +48,7 @@ class Recovery:
 
 
 def summary(recoveries: Mapping[str, Recovery]) -> str:
-    """Tell in one line what was done to all logs of a directory, given by path."""
+    """Return one line about what was done to all logs of a directory, given by path."""
     checked = sum(done.scanned_bytes for done in recoveries.values())
     cut = {path: done for path, done in recoveries.items() if done.truncated_bytes}
     line = (
@@ -86,7 +86,7 @@ class _Tail:
     reason: str = ""
 
     def may_continue_at(self, offset: int) -> bool:
-        """Tell whether a batch or a segment with this base offset may come next."""
+        """Return whether a batch or a segment with this base offset may come next."""
         return offset >= self.end_offset if self.may_have_gaps else offset == self.end_offset
 
 

@@ -80,7 +80,7 @@ class OffsetIndex(_Index):
         self.positions.append(position)
 
     def is_sound(self, size: int) -> bool:
-        """Tell whether both columns increase and point into a segment of size bytes."""
+        """Return whether both columns increase and point into a segment of size bytes."""
         return (
             _increases(self.offsets)
             and _increases(self.positions)
@@ -118,7 +118,7 @@ class TimeIndex(_Index):
             self.keep(bisect_right(self.offsets, relative_offset - 1))
 
     def is_sound(self) -> bool:
-        """Tell whether both columns increase."""
+        """Return whether both columns increase."""
         return _increases(self.timestamps) and _increases(self.offsets)
 
 

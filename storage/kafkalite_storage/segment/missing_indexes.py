@@ -1,4 +1,4 @@
-"""Make the index files anew that somebody removed, when a log is closed in order."""
+"""Rebuild the index files that are missing, when a log is closed in order."""
 
 from collections.abc import Sequence
 

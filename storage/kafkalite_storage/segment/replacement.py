@@ -42,7 +42,7 @@ def retire(fs: FileSystem, directory: str, old: Sequence[int]) -> list[str]:
 
 
 def settle(fs: FileSystem, directory: str, base_offset: int) -> None:
-    """Give the `.swap` files of a segment their names."""
+    """Return the `.swap` files of a segment their names."""
     _rename(fs, directory, base_offset, SWAP, "")
 
 
@@ -64,7 +64,7 @@ def finish_replacements(fs: FileSystem, directory: str) -> None:
         logs = sorted(int(name.removesuffix(".log")) for name in names if name.endswith(".log"))
         for base in logs:
             # What lies behind the last batch that was kept holds nothing that is needed, and may stay for the next
-            # cleaning: nobody knows any more where the replaced segments ended.
+            # cleaning: where the replaced segments ended is not recorded.
             if base == base_offset or base_offset < base < end_offset:
                 for suffix in SUFFIXES:
                     fs.remove(f"{directory}/{file_name(base, suffix)}")

@@ -126,7 +126,7 @@ class Segment(SegmentLookups):
         self.verified.add(position, position + size)
 
     def is_full(self, size: int, last_offset: int, *, segment_bytes: int, index_bytes: int) -> bool:
-        """Tell whether a batch of size bytes belongs into the next segment."""
+        """Return whether a batch of size bytes belongs into the next segment."""
         if self._size + size > segment_bytes:
             return self._size > 0
         if last_offset - self.base_offset > LARGEST_RELATIVE_OFFSET:

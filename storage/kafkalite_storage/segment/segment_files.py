@@ -100,7 +100,7 @@ class SegmentFiles:
             rewrite_cache(self._fs, self.path_of(suffix))
 
     def set_aside(self, position: int) -> None:
-        """Copy the log file from a position on into a file of its own, which nobody ever reads or removes by itself."""
+        """Copy the log file from a position on into a file of its own, which is never read or removed by the broker."""
         path = f"{self.path_of('.log')}.{position}.damaged"
         file = self.log_file()
         self._fs.remove(path)
@@ -129,7 +129,7 @@ class SegmentFiles:
         return retired
 
     def settled(self) -> None:
-        """Take note that the files have got their names, after it has replaced others."""
+        """Note that the files have got their names, after it has replaced others."""
         self._files.forget(self)
         self.release()
         self._state = ""

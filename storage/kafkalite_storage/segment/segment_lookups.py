@@ -1,6 +1,6 @@
 """Find batches in a segment through its indexes, which are caches.
 
-Where they contradict the batches, or are lost, they are not believed but made anew.
+Where they contradict the batches, or are lost, they are not believed but rebuilt.
 """
 
 from logging import getLogger
@@ -107,12 +107,12 @@ class SegmentLookups(SegmentFiles):
         found = self._walk_to(offset, index.positions[entry] if entry >= 0 else 0)
         if entry < first and found is not None and self._holds(found[0], offset):
             # The batches follow each other up to the right one, so it is the index that is wrong.
-            log.warning("%s is damaged at entry %d; it is made anew", self.path_of(".index"), first)
+            log.warning("%s is damaged at entry %d; it is rebuilt", self.path_of(".index"), first)
             self._fill_indexes(index, None)
         return found
 
     def _is_true(self, entry: int) -> bool:
-        """Tell whether an index entry points at a batch that may hold its offset."""
+        """Return whether an index entry points at a batch that may hold its offset."""
         index = self.offset_index
         position = index.positions[entry]
         if not 0 <= position <= self.size - HEADER_SIZE:
@@ -174,7 +174,7 @@ class SegmentLookups(SegmentFiles):
         return newest
 
     def time_entry_is_true(self, entry: int) -> bool:
-        """Tell whether an entry of the time index names the newest time of the batch that it points at."""
+        """Return whether an entry of the time index names the newest time of the batch that it points at."""
         times = self.time_index
         located = self.locate(self.base_offset + times.offsets[entry])
         if located is None:
@@ -183,13 +183,13 @@ class SegmentLookups(SegmentFiles):
         return header.max_timestamp == times.timestamps[entry]
 
     def rebuild_time_index(self, entry: int) -> TimeIndex:
-        """Make the indexes anew, because an entry of the time index is not true; return the time index."""
-        log.warning("%s is damaged at entry %d; it is made anew", self.path_of(".timeindex"), entry)
+        """Rebuild the indexes, because an entry of the time index is not true; return the time index."""
+        log.warning("%s is damaged at entry %d; it is rebuilt", self.path_of(".timeindex"), entry)
         self.rebuild_indexes()
         return self.time_index
 
     def rebuild_indexes(self) -> None:
-        """Make both indexes anew from the batches, after they were lost or damaged."""
+        """Rebuild both indexes from the batches, after they were lost or damaged."""
         try:
             self._fill_indexes(self.offset_index, self.time_index)
         except OSError:

@@ -71,7 +71,7 @@ def _at(window: _Window, position: int) -> Stretch:
     if left < HEADER_SIZE:
         return Stretch(position, left, None, error=f"{left} bytes are too few for a batch", is_torn_end=True)
     head = window.read(position, HEADER_SIZE)
-    if len(head) < HEADER_SIZE:  # the file has become shorter meanwhile
+    if len(head) < HEADER_SIZE:  # the file has become shorter
         return Stretch(position, left, None, error="the file ends here", is_torn_end=True)
     header = read_header(head)
     if header.batch_length < SMALLEST_LENGTH:

@@ -42,7 +42,7 @@ class TransactionIndex:
             yield aborted
 
     def exists(self) -> bool:
-        """Tell whether there is a file."""
+        """Return whether there is a file."""
         return self._fs.exists(self.path)
 
     def read(self) -> list[AbortedTransaction] | None:
@@ -54,7 +54,7 @@ class TransactionIndex:
         return [aborted for _, aborted in entries]
 
     def replace(self, entries: Iterable[AbortedTransaction]) -> None:
-        """Write all entries anew."""
+        """Replace all entries."""
         self._fs.replace(self.path, b"".join(map(_packed, entries)), sync=False)
 
     def append(self, aborted: AbortedTransaction) -> None:

@@ -23,12 +23,12 @@ class VerifiedRanges:
         return len(self._starts)
 
     def covers(self, start: int, end: int) -> bool:
-        """Tell whether all bytes from start to before end are sound."""
+        """Return whether all bytes from start to before end are sound."""
         at = bisect_right(self._starts, start) - 1
         return at >= 0 and end <= self._ends[at]
 
     def add(self, start: int, end: int) -> None:
-        """Take in a range."""
+        """Add a range."""
         if self._ends and self._ends[-1] == start < end:  # an append
             self._ends[-1] = end
             return

@@ -30,7 +30,7 @@ _PIECE: Final = 1024 * 1024
 
 
 def is_of_partition(name: str) -> bool:
-    """Tell whether a name in a data directory is that of a partition's directory, be it one that is being deleted."""
+    """Return whether a name in a data directory is that of a partition's directory, be it one that is being deleted."""
     return name.rpartition("-")[2].isdecimal() or name.endswith(DELETED)
 
 
@@ -84,7 +84,7 @@ class DirectorySnapshot:
                 self.filesystem.remove_directory(self.path)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a data directory that nobody has open anywhere on the machine, and sync it; the copy shares no file.
+        """Write a copy of the data directory, and sync it; the copy shares no file with the original.
 
         May run in another thread than everything else. Raises FileExistsError if anything is there, and StorageFailure.
         """

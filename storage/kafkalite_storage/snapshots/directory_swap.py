@@ -47,7 +47,7 @@ def prepare(
 
 
 def exchange(fs: FileSystem, root: str) -> None:
-    """Exchange the content of a data directory that nobody has open for what was prepared; raises OSError.
+    """Exchange the content of a data directory that is not open for what was prepared; raises OSError.
 
     The old content is there until `remove_replaced`, because to remove it may take longer than the exchange.
     """

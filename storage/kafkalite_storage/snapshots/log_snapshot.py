@@ -1,6 +1,6 @@
 """Images of partitions: copies that are as a log would be if it had been closed in order just now.
 
-Nothing is changed in the log itself, which may go on at once. A file that nobody will ever write to again, as the log
+Nothing is changed in the log itself, which may go on at once. A file that will not be written to again, as the log
 file of a closed segment, is linked; whatever may grow or be cut is copied, so that no two directories share it.
 """
 
@@ -32,7 +32,7 @@ _PASSING: Final = (".tmp", ".cleaned", ".swap", ".deleted")
 
 
 def is_small(fs: FileSystem, directory: str) -> bool:
-    """Tell whether all that a partition's directory holds is so little that an image of it may be held in memory."""
+    """Return whether all that a partition's directory holds is so little that an image of it may be held in memory."""
     logs: list[str] = []
     for name in fs.list(directory):
         if name.endswith(_LOG):
@@ -51,7 +51,7 @@ class SnapshotTarget:
         self.path = path
 
     def link(self, path: str, name: str) -> None:
-        """Put in a file that nobody writes to any more."""
+        """Put in a file that is not written to any more."""
         if self.fs is self._source:
             self.fs.link(path, f"{self.path}/{name}")
         else:
@@ -107,7 +107,7 @@ def copy_active_segment(fs: FileSystem, segment: Segment, target: SnapshotTarget
 
 
 def _copy_indexes(fs: FileSystem, segment: Segment, target: SnapshotTarget) -> None:
-    # Those of closed segments are not linked either: one that turns out to be damaged is made anew in its place.
+    # Those of closed segments are not linked either: one that turns out to be damaged is rebuilt in its place.
     for suffix in _INDEXES:
         source = segment.path_of(suffix)
         if fs.exists(source):

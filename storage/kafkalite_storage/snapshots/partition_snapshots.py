@@ -24,32 +24,32 @@ _MAKING: Final = "making"
 
 @dataclass(slots=True, eq=False)
 class PartitionSnapshot:
-    """The directory of a partition as it was at a moment; removed when nobody needs it any more.
+    """The directory of a partition as it was at a moment; removed when no snapshot needs it.
 
     That of a small partition is held in memory until it is needed, which most never are.
     """
 
     fs: FileSystem
     path: str
-    # Forks run in threads of their own. That somebody reads its files for long keeps nobody from being counted.
+    # Forks run in threads of their own. A long read of the files must not block the count.
     _users: int = 0
     _counting: Lock = field(default_factory=Lock)
     _reading: Lock = field(default_factory=Lock)
 
     def use(self) -> None:
-        """Count somebody who needs it, until `Images.release`."""
+        """Add a user, until `Images.release`."""
         with self._counting:
             self._users += 1
 
     def release(self) -> bool:
-        """Count somebody no more; tells whether nobody needs it now."""
+        """Remove a user; return whether none is left."""
         with self._counting:
             self._users -= 1
             return self._users <= 0
 
     @contextmanager
     def files(self) -> Generator[FileSystem]:
-        """Tell where its files are, to be read until the block ends."""
+        """Return where its files are, to be read until the block ends."""
         with self._reading:
             fs = self.fs
             if not isinstance(fs, OsFileSystem):
@@ -139,13 +139,13 @@ class Images:
             self._current[name] = image, mark
 
     def forget(self, name: str) -> None:
-        """Take note that a partition has changed, or is gone."""
+        """Note that a partition has changed, or is gone."""
         known = self._current.pop(name, None)
         if known is not None:
             self.release(known[0])
 
     def put_in_place(self, partitions: Mapping[str, PartitionSnapshot]) -> None:
-        """Take note that the directory consists of what these images hold, and nobody has opened any of it.
+        """Note that the directory consists of what these images hold, none of it opened yet.
 
         A partition that has no directory there gets it from its image when it is first used.
         """

@@ -32,8 +32,8 @@ METADATA_PARTITION: Final = partition_name(METADATA_TOPIC, 0)
 def fork_directory(image: DirectorySnapshot, path: str) -> RetainedLogs:
     """Make and own a data directory that begins with what an image holds, on the same file system.
 
-    Partitions get their directories when they are first used, also when the image itself has been removed meanwhile; so
-    nobody else can open it. Raises StorageError.
+    Partitions get their directories when they are first used, also after the snapshot itself was removed; so
+    no other process can open it. Raises StorageError.
     """
     with storage_failures(path):
         image.clone_files(path)
@@ -140,7 +140,7 @@ class SnapshotTaker:
         )
 
     def _is(self, image: PartitionSnapshot, name: str, log: PartitionLog | None) -> bool:
-        """Tell whether a partition, with its log if that is open, is now as in an image."""
+        """Return whether a partition, with its log if that is open, is now as in an image."""
         if log is not None and log.failed:
             return False
         return self._images.current(name, None if log is None else log.fingerprint()) is image

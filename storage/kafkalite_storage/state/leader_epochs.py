@@ -36,12 +36,12 @@ class LeaderEpochs:
                 self.entries = decode_epochs(fs.read(self.path))
                 self.is_lost = False
             except ValueError as error:  # a cache: batches carry their epochs themselves
-                log.warning("%s is damaged (%s); it is made anew from the batches", self.path, error)
+                log.warning("%s is damaged (%s); it is rebuilt from the batches", self.path, error)
                 self.entries = []
         self._saved = self.entries
 
     def begin_after(self, offset: int) -> bool:
-        """Tell whether no epoch is known for an offset that the log holds.
+        """Return whether no epoch is known for an offset that the log holds.
 
         So it is after a crash that took back a deletion of records, of which the epochs knew already.
         """

@@ -103,7 +103,7 @@ class ProducerStates:
             raise InvalidTxnState(f"producer {header.producer_id} writes outside of its open transaction")
 
     def record_batch(self, header: BatchHeader, base_offset: int) -> None:
-        """Take in a data batch that was appended at base_offset."""
+        """Add a data batch that was appended at base_offset."""
         producer = self._producer(header)
         timestamp = header.max_timestamp
         batches = producer.batches

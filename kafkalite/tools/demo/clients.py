@@ -25,8 +25,12 @@ def rebalance_listener(
     assigned: Callable[[Collection[Partition]], None], revoked: Callable[[Collection[Partition]], None]
 ) -> Any:
     """Return a ConsumerRebalanceListener that calls two functions."""
-    methods = {
-        "on_partitions_assigned": lambda _, partitions: assigned(partitions),
-        "on_partitions_revoked": lambda _, partitions: revoked(partitions),
-    }
+
+    def on_assigned(_: object, partitions: Collection[Partition]) -> None:
+        assigned(partitions)
+
+    def on_revoked(_: object, partitions: Collection[Partition]) -> None:
+        revoked(partitions)
+
+    methods = {"on_partitions_assigned": on_assigned, "on_partitions_revoked": on_revoked}
     return type("Listener", (kafka.ConsumerRebalanceListener,), methods)()

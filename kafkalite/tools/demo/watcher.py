@@ -48,7 +48,7 @@ class Watcher:
         return Look(asked_at=asked_at, answered_at=answered_at, stable=stable, owners=owners, committed=committed)
 
     def _owned(self, assignment: Any) -> frozenset[int]:
-        topics = assignment["assigned_partitions"] if isinstance(assignment, Mapping) else ()
+        topics: list[dict[str, Any]] = assignment["assigned_partitions"] if isinstance(assignment, Mapping) else []
         return frozenset(number for topic in topics if topic["topic"] == self._topic for number in topic["partitions"])
 
     def clean_up(self) -> None:

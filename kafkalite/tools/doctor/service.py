@@ -145,7 +145,7 @@ def check_service(brokers: Sequence[Advertised], open_: Open, *, timeout: float,
 
 def _check_versions(brokers: Iterable[Advertised]) -> Iterator[Fault]:
     for broker in brokers:
-        offered = broker.greeting.versions if broker.greeting is not None else {}
+        offered = broker.greeting.versions if broker.greeting is not None else dict[int, tuple[int, int]]()
         missing = [
             APIS[key].name
             for key in _ESSENTIAL

@@ -57,7 +57,7 @@ def test_a_mistake_in_the_address_is_a_mistake_of_usage() -> None:
 
 def test_asking_is_cheap_enough_for_a_health_check() -> None:
     code = (
-        "import sys, kafkalite.tools.cli.ready, kafkalite.client.readiness;"
+        "import sys, kafkalite.tools.cli.one_broker, kafkalite.client.readiness;"
         "print(sorted({'trio', 'construct', 'kafkalite_wire', 'rich', 'kafka'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from kafkalite.testing import run as start
 from kafkalite.tools.cli.commands import kafkalite
-from kafkalite.tools.cli.progress import progress
+from kafkalite.tools.cli.printing import progress
 
 Run = Callable[..., Result]
 Told = Callable[..., Any]

@@ -1,4 +1,4 @@
-"""The command line: one module a command, imported when the command is called.
+"""The command line: modules of commands, imported when a command is called.
 
 May import click, rich (demo extra) and everything of kafkalite; what is heavy is imported inside the commands.
 Must not hold logic of its own: a command turns options into a call, and its result into lines and an exit code.

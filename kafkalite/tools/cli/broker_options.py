@@ -1,7 +1,8 @@
-"""What the commands that talk to a broker have in common: how to reach it, and how to fail."""
+"""Options and failures that the commands for a broker have in common."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from functools import wraps
 from importlib.util import find_spec
@@ -12,7 +13,11 @@ import click
 
 from kafkalite.tools.admin.access import CLIENT_SETTINGS, Access, parse_bootstrap, read_settings
 from kafkalite.tools.admin.failures import AdminError
-from kafkalite.tools.cli.broker_address import BOOTSTRAP_VARIABLE, DEFAULT_BOOTSTRAP
+from kafkalite.tools.admin.positions import Position, parse_position, parse_scope
+from kafkalite.tools.cli.one_broker import BOOTSTRAP_VARIABLE, DEFAULT_BOOTSTRAP
+
+Scope = tuple[str, tuple[int, ...] | None]
+"""A topic, and some of its partitions or None for all."""
 
 
 class Failure(click.ClickException):
@@ -125,3 +130,19 @@ def check_disjoint(changes: Collection[str], option: str, resets: Collection[str
     """Check that no key is both set and set back; raises UsageError."""
     if both := sorted(set(changes) & set(resets)):
         raise click.UsageError(f"{option} and --reset exclude each other, and both name {both[0]}.")
+
+
+def read_position(_ctx: click.Context, _param: click.Parameter, value: str) -> Position:
+    """Parse an option that names a position; times ago count from now."""
+    try:
+        return parse_position(value, now_ms=round(time.time() * 1000))
+    except ValueError as problem:
+        raise click.BadParameter(f"{problem}.") from None
+
+
+def read_scopes(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[Scope, ...]:
+    """Parse options that name topics, or some partitions of them."""
+    try:
+        return tuple(parse_scope(value) for value in values)
+    except ValueError as problem:
+        raise click.BadParameter(f"{problem}.") from None

@@ -9,8 +9,8 @@ from kafkalite import __version__
 
 COMMANDS: Final = {
     "serve": ("kafkalite.tools.cli.serve", "Run a broker."),
-    "ready": ("kafkalite.tools.cli.ready", "Wait until a broker answers."),
-    "advertise": ("kafkalite.tools.cli.advertise", "Set the published address of a broker in a container."),
+    "ready": ("kafkalite.tools.cli.one_broker", "Wait until a broker answers."),
+    "advertise": ("kafkalite.tools.cli.one_broker", "Set the published address of a broker in a container."),
     "topics": ("kafkalite.tools.cli.topics", "List, describe, create, alter and delete topics."),
     "groups": ("kafkalite.tools.cli.groups", "List, describe, reset and delete groups; preview an assignment."),
     "records": ("kafkalite.tools.cli.records", "Produce, consume and delete records."),
@@ -20,7 +20,7 @@ COMMANDS: Final = {
     "demo": ("kafkalite.tools.cli.demo", "Watch consumer groups at work, with real clients."),
     "log": ("kafkalite.tools.cli.log", "Inspect the files of a data directory: dump and verify."),
 }
-"""Name of each subcommand: the module that holds it under the same name, and its line in the help."""
+"""Name of each subcommand: the module that holds it under its name, and its line in the help."""
 
 
 class _LazyGroup(click.Group):

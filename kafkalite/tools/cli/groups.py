@@ -13,9 +13,15 @@ from kafkalite.tools.admin import groups as admin_groups
 from kafkalite.tools.admin.access import Access, connect
 from kafkalite.tools.admin.positions import FORMS, Position
 from kafkalite.tools.admin.preview import Change, preview
-from kafkalite.tools.cli.broker_options import AdminCommand, as_json_option, with_access
+from kafkalite.tools.cli.broker_options import (
+    AdminCommand,
+    Scope,
+    as_json_option,
+    read_position,
+    read_scopes,
+    with_access,
+)
 from kafkalite.tools.cli.completion import complete_groups
-from kafkalite.tools.cli.positions import Scope, read_position, read_scopes
 from kafkalite.tools.cli.printing import note, print_json, print_json_line, print_table, table
 
 _COLUMNS = ("topic", ">partition", ">committed", ">end", ">lag", "client", "host", "member")

@@ -1,10 +1,11 @@
-"""Results as tables for people and as JSON for programs."""
+"""Output of commands: tables for people, JSON for programs, notes and progress on the standard error stream."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -69,3 +70,23 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
 def note(text: str) -> None:
     """Print a note to the standard error stream."""
     click.echo(text, err=True)
+
+
+@contextmanager
+def progress(what: str, total: int | None, *, shown: bool) -> Generator[Callable[[int], None]]:
+    """Yield a function that adds to a progress bar; total is None if it is not known."""
+    if not shown:
+        yield lambda _done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def someone_watches() -> bool:
+    """Return whether the standard error stream is a terminal."""
+    return sys.stderr.isatty()

@@ -14,11 +14,9 @@ from kafkalite.tools.admin import records as admin_records
 from kafkalite.tools.admin.access import Access
 from kafkalite.tools.admin.positions import FORMS, Kind, Position
 from kafkalite.tools.admin.record_text import FIELDS, NewRecord, StoredRecord, formatter, from_json, from_line, to_json
-from kafkalite.tools.cli.broker_options import AdminCommand, as_json_option, with_access
+from kafkalite.tools.cli.broker_options import AdminCommand, as_json_option, read_position, with_access
 from kafkalite.tools.cli.completion import complete_topics
-from kafkalite.tools.cli.positions import read_position
-from kafkalite.tools.cli.printing import note, print_json, print_table
-from kafkalite.tools.cli.progress import progress, someone_watches
+from kafkalite.tools.cli.printing import note, print_json, print_table, progress, someone_watches
 
 _VALUES = "{value}\\n"
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from kafkalite.tools.demo import clients
 from kafkalite.tools.demo.evidence import Look
@@ -47,8 +47,10 @@ class Watcher:
         stable = described["group_state"] == "Stable"
         return Look(asked_at=asked_at, answered_at=answered_at, stable=stable, owners=owners, committed=committed)
 
-    def _owned(self, assignment: Any) -> frozenset[int]:
-        topics: list[dict[str, Any]] = assignment["assigned_partitions"] if isinstance(assignment, Mapping) else []
+    def _owned(self, assignment: object) -> frozenset[int]:
+        if not isinstance(assignment, Mapping):
+            return frozenset()
+        topics = cast("Mapping[str, list[dict[str, Any]]]", assignment)["assigned_partitions"]
         return frozenset(number for topic in topics if topic["topic"] == self._topic for number in topic["partitions"])
 
     def clean_up(self) -> None:

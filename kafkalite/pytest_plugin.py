@@ -1,51 +1,26 @@
-"""The pytest plugin: a Kafka for each test, by asking for a fixture.
+"""The pytest plugin: a Kafka for each test, by the name of a fixture.
 
-It is loaded by every pytest where kafkalite is installed, so it imports nothing of kafkalite before a fixture is used.
+Every pytest run where kafkalite is installed loads it, so it imports nothing of kafkalite before a fixture is used.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
+    from kafkalite.controls.defaults import Value
     from kafkalite.testing import Handle
-    from kafkalite.testing.defaults import Value
 
 _PACKAGES: Final = frozenset({"kafkalite", "kafkalite_wire", "kafkalite_storage"})
 
 
-class _AsTheyAre(MetaPathFinder):
-    """Finds kafkalite's modules before pytest does, which would rewrite the assertions of every plugin's package.
-
-    A broker has none that a test's report could explain. Rewriting makes the first start slower, and is not safe where
-    two threads import at once, as the broker's and the test's do: CPython 3.11 can raise SystemError then ("AST
-    constructor recursion depth mismatch").
-    """
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Leave all other modules to the finders behind this one."""
-        if fullname.partition(".")[0] not in _PACKAGES:
-            return None
-        return PathFinder.find_spec(fullname, path, target)
-
-
-_as_they_are: Final = _AsTheyAre()
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options that name a broker which runs already, or have it run in a container."""
+    """Add the options that select a running broker, or a container."""
     group = parser.getgroup("kafkalite", "Kafka for tests")
     group.addoption(
         "--kafka-bootstrap",
@@ -58,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kafka-controls",
         metavar="URL",
         default=os.environ.get("KAFKALITE_TEST_CONTROLS"),
-        help="Where the controls of that broker are, if it is a kafkalite that serves them: http://127.0.0.1:9093. "
+        help="URL of that broker's controls, if it is a kafkalite that serves them: http://127.0.0.1:9093. "
         "Also the environment variable KAFKALITE_TEST_CONTROLS.",
     )
     group.addoption(
@@ -70,48 +45,46 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to serve two masters, and have kafkalite's modules imported as they are."""
-    sys.meta_path.insert(0, _as_they_are)
+    """Check the options, and exclude the broker's modules from assertion rewriting."""
+    # pytest rewrites every module of a plugin's distribution. In a broker's modules that helps no report, makes the
+    # first start slower, and is not safe where two threads import at once, as the broker's and the test's do: CPython
+    # 3.11 may raise SystemError ("AST constructor recursion depth mismatch"). There is no public way out.
+    marked: set[str] = getattr(config.pluginmanager.rewrite_hook, "_must_rewrite", set())
+    marked -= _PACKAGES
     if config.getoption("kafka_container") and config.getoption("kafka_bootstrap") is not None:
         raise pytest.UsageError("--kafka-container and --kafka-bootstrap exclude each other")
     if config.getoption("kafka_controls") is not None and config.getoption("kafka_bootstrap") is None:
-        raise pytest.UsageError("--kafka-controls are those of a broker that --kafka-bootstrap names")
-
-
-def pytest_unconfigure() -> None:
-    """Leave the imports of the process as they were."""
-    with suppress(ValueError):
-        sys.meta_path.remove(_as_they_are)
+        raise pytest.UsageError("--kafka-controls needs --kafka-bootstrap, the address of the same broker")
 
 
 @pytest.fixture(scope="session")
 def kafkalite_config() -> Mapping[str, Value]:
-    """Broker properties under Kafka's names; override the fixture to set some."""
+    """Return broker properties under Kafka's names; override the fixture to set some."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def kafkalite_server(request: pytest.FixtureRequest, kafkalite_config: Mapping[str, Value]) -> Generator[Handle]:
-    """Give one broker for all tests of the session, with whatever they leave in it; under pytest-xdist, of a worker."""
+    """Yield one broker for all tests of the session, with what they leave in it; under pytest-xdist, one a worker."""
     yield from _broker(request, kafkalite_config)
 
 
 @pytest.fixture
 def kafkalite(request: pytest.FixtureRequest, kafkalite_config: Mapping[str, Value]) -> Generator[Handle]:
-    """Give a broker of the test's own, with nothing in it, on a port of its own.
+    """Yield an empty broker of the test's own, on a port of its own.
 
     It starts in milliseconds, and clients that other tests have left behind cannot find it. With --kafka-bootstrap it
-    is the broker that runs already, and only the topics that were created through the handle go with the test. With
-    --kafka-container tests share one, which forgets after each what it did.
+    is the running one, and only the topics that were created through the handle are deleted. With --kafka-container
+    tests share one, which is reset after each.
     """
     yield from _broker(request, kafkalite_config)
 
 
 @pytest.fixture
 def kafkalite_scratch(kafkalite_server: Handle) -> Generator[Handle]:
-    """Give the session's broker, which forgets in milliseconds what the test has done when the test is over.
+    """Yield the session's broker, which after the test goes back, in milliseconds, to what it was before.
 
-    Controls end with the test, too: faults go, and time runs on. Clients that are still connected then are cut off.
+    Controls are reset, too: faults are removed, and the clock runs. Clients that are still connected are disconnected.
     With --kafka-bootstrap and without --kafka-controls it raises NotOnThisBroker.
     """
     yield from _scratch(kafkalite_server)
@@ -119,13 +92,13 @@ def kafkalite_scratch(kafkalite_server: Handle) -> Generator[Handle]:
 
 @pytest.fixture
 def kafka_bootstrap(kafkalite: Handle) -> str:
-    """Give the test's broker as clients want it in ``bootstrap.servers``."""
+    """Return the address of the test's broker, as ``bootstrap.servers`` wants it."""
     return kafkalite.bootstrap
 
 
 @pytest.fixture(scope="session")
 def kafkalite_containers() -> Generator[Callable[[str, Mapping[str, Value]], tuple[str, str]]]:
-    """Give what starts a container for a use and for properties, once a session; tells its address and controls."""
+    """Yield a function that starts a container a scope and properties, and returns its address and controls' URL."""
     try:
         from kafkalite.testing.container import KafkaliteContainer
     except ModuleNotFoundError as error:
@@ -134,8 +107,8 @@ def kafkalite_containers() -> Generator[Callable[[str, Mapping[str, Value]], tup
     running: dict[tuple[str, str], tuple[str, str]] = {}
     with ExitStack() as stack:
 
-        def start(use: str, properties: Mapping[str, Value]) -> tuple[str, str]:
-            key = (use, repr(sorted(properties.items())))
+        def start(scope: str, properties: Mapping[str, Value]) -> tuple[str, str]:
+            key = (scope, repr(sorted(properties.items())))
             if key not in running:
                 container = stack.enter_context(KafkaliteContainer().with_controls().with_properties(properties))
                 running[key] = (container.get_bootstrap_server(), container.get_controls_url())
@@ -162,9 +135,8 @@ def _broker(request: pytest.FixtureRequest, properties: Mapping[str, Value]) -> 
 
 
 def _scratch(handle: Handle) -> Generator[Handle]:
-    """Have a broker that others share forget what a test does with it."""
     with handle.snapshots.scratch():
         try:
             yield handle
         finally:
-            handle.let_go()
+            handle.reset()

@@ -1,5 +1,5 @@
-"""Controls that no broker offers: what sees each request on its way to its handler, and may act in its place.
+"""The controls: what can be asked of a broker and done to it, each declared once, as a method (`definition`).
 
-They are interceptors of the request pipeline. May import kafkalite_wire, the pipeline and the reader of TOML files:
-neither the broker's internals nor pytest, so that a broker and later a proxy can use them.
+Tests (`kafkalite.testing`) and HTTP (`http`) are two users of them. May import the broker and everything below, but
+neither testing nor pytest. `faults` and `request_log` intercept requests; only their `controls` know the broker.
 """

@@ -1,37 +1,45 @@
-"""Kafka for tests: ``run()`` starts a broker beside the test, and gives a handle to look at it and to steer it.
+"""Kafka for tests: ``run()`` starts a broker beside the test and yields its controls, ``connect()`` those of another.
 
-Near the top: may import everything below; only the pytest plugin, `kafkalite.web` and the command line may import it.
-Broker and clients stay apart: the broker runs on its own thread, with its own event loop. `handles` are what a test
-holds; `in_process`, `external` and `over_http` the kinds of broker that they stand on; `model` what all of these
-speak in.
+May import the controls and everything below; only the pytest plugin may import it. The broker runs on a thread of its
+own, with its own event loop. Everything here is a transport: it takes a call to where its control runs.
 """
 
-from kafkalite.controls.faults.firings import Fired
+from kafkalite.controls.controls import AsyncControls as AsyncHandle
+from kafkalite.controls.controls import Controls as Handle
+from kafkalite.controls.errors import (
+    BrokerFailed,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    NotOnThisBroker,
+    WaitTimeout,
+)
+from kafkalite.controls.faults.controls import Faults, InjectedFault
+from kafkalite.controls.faults.fault_log import Fired
+from kafkalite.controls.snapshots import Snapshot
+from kafkalite.controls.views import Committed, Group, Member, Record, Topic, TopicPartition
 from kafkalite.testing.connecting import connect
-from kafkalite.testing.handles.faults import Faults, InjectedFault
-from kafkalite.testing.handles.handle import AsyncHandle, Handle, Snapshot
-from kafkalite.testing.model.errors import BrokerFailed, NotInTime, NotOnThisBroker, NotPossible, NotThere
-from kafkalite.testing.model.views import Committed, Group, Member, Record, Topic, TopicPartition
 from kafkalite.testing.running import run
 
 __all__ = [
     "AsyncHandle",
     "BrokerFailed",
     "Committed",
+    "Conflict",
     "Faults",
     "Fired",
     "Group",
     "Handle",
     "InjectedFault",
+    "InvalidRequest",
     "Member",
-    "NotInTime",
+    "NotFound",
     "NotOnThisBroker",
-    "NotPossible",
-    "NotThere",
     "Record",
     "Snapshot",
     "Topic",
     "TopicPartition",
+    "WaitTimeout",
     "connect",
     "run",
 ]

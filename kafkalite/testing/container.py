@@ -16,8 +16,8 @@ from kafkalite.client.readiness import answers
 from kafkalite.config.address import HostPort
 from kafkalite.config.initial_topics import TOPICS_VARIABLE
 from kafkalite.config.setting import CONTROLS_VARIABLE, variable
-from kafkalite.testing.defaults import DEFAULTS, Value, text_of
-from kafkalite.testing.model.errors import BrokerFailed
+from kafkalite.controls.defaults import DEFAULTS, Value, text_of
+from kafkalite.controls.errors import BrokerFailed
 
 if TYPE_CHECKING:
     from typing import Self

@@ -10,13 +10,13 @@ from typing import Final
 from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
 from kafkalite.config import BrokerConfig, ConfigError, load
-from kafkalite.testing.defaults import DEFAULTS, Value, text_of
-from kafkalite.testing.handles.handle import Handle
-from kafkalite.testing.in_process.backend import running
+from kafkalite.controls.controls import Controls
+from kafkalite.controls.defaults import DEFAULTS, Value, text_of
+from kafkalite.testing.in_process import running
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 
 _PARAMETERS: Final = {"listeners": "listen", "log.dirs": "data", "log.dir": "data"}
-"""Properties that are parameters of :func:`run`, which would prevail without a word."""
+"""Properties that are parameters of :func:`run`."""
 
 
 @contextmanager
@@ -26,25 +26,25 @@ def run(
     topics: Mapping[str, int] | None = None,
     data: str | Path | None = None,
     listen: str = "127.0.0.1:0",
-) -> Generator[Handle]:
-    """Run a broker beside this thread, and give a handle to look at it and to steer it.
+) -> Generator[Controls]:
+    """Run a broker on a thread of its own, and yield its controls.
 
-    ``properties`` are broker properties under Kafka's names; ``topics`` are created with so many partitions each;
-    ``data`` is the data directory, without which everything is kept in memory. Raises StartError and ConfigError where
-    the broker cannot start, and at the end BrokerFailed if it did not live so long or failed in a request.
+    ``properties`` are broker properties under Kafka's names; ``topics`` maps the names of topics to create to their
+    numbers of partitions; ``data`` is the data directory, without which everything is kept in memory. Raises StartError
+    and ConfigError if the broker cannot start, and at the end BrokerFailed if it stopped before or an exception in it
+    was not handled.
     """
     config = _configuration(properties or {}, data=data, listen=listen)
     clock = SteerableClock()
     broker = Broker(config, clock=clock, file_system=MemoryFileSystem() if data is None else None)
-    with running(broker, clock) as backend:
-        handle = Handle(backend)
+    with running(broker, clock) as controls:
         for name, partitions in (topics or {}).items():
-            handle.topics.create(name, partitions)
-        yield handle
+            controls.topics.create(name, partitions)
+        yield controls
 
 
 def _configuration(properties: Mapping[str, Value], *, data: str | Path | None, listen: str) -> BrokerConfig:
     for name in _PARAMETERS.keys() & properties.keys():
-        raise ConfigError(f"properties: {name}: a broker beside a test has it from run({_PARAMETERS[name]}=…)")
+        raise ConfigError(f"properties: {name}: set it with run({_PARAMETERS[name]}=…)")
     texts = {name: text_of(value) for name, value in {**DEFAULTS, **properties}.items()}
     return load(listen=[listen], data="/kafkalite" if data is None else data, properties=texts)

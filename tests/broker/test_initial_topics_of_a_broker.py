@@ -9,9 +9,9 @@ import pytest
 
 from kafkalite.broker import Broker
 from kafkalite.config import BrokerConfig, load
+from kafkalite.controls.views import Record
 from kafkalite.errors import StartError
 from kafkalite.testing import connect
-from kafkalite.testing.model.views import Record
 
 SHOP = """
 num.partitions = 2

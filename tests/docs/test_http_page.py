@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
-from kafkalite.web.reference import with_reference
+from kafkalite.controls.http.reference import with_reference
 from tests.support.toolchains import program
 
 PAGE = Path(__file__).parents[2] / "docs" / "controls" / "http.md"
@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "controls" / "http.md"
 
 def test_the_routes_are_current() -> None:
     page = PAGE.read_text()
-    assert page == with_reference(page), "run: python -m kafkalite.web.reference docs/controls/http.md"
+    assert page == with_reference(page), "run: python -m kafkalite.controls.http.reference docs/controls/http.md"
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import trio
 
 from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
-from kafkalite.controls.faults.firings import Fired
+from kafkalite.controls.faults.fault import fault_from
+from kafkalite.controls.faults.fault_log import Fired
 from kafkalite.controls.faults.injector import Injector
 from kafkalite.controls.faults.rule import FaultRule
-from kafkalite.controls.faults.words import fault_of
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
@@ -43,11 +43,11 @@ class Faulty:
         )
 
     def inject(self, **words: object) -> FaultRule:
-        return self.injector.add(fault_of(words))
+        return self.injector.add(fault_from(words))
 
     @property
     def fired(self) -> list[Fired]:
-        return list(self.injector.firings.all())
+        return list(self.injector.log.all())
 
     def values(self, topic: str, partition: int = 0) -> int:
         """Tell how many records there are in a partition."""

@@ -17,7 +17,7 @@ from kafkalite_wire.messages.find_coordinator import FindCoordinatorResponse
 from kafkalite_wire.messages.list_groups import ListGroupsResponse
 from kafkalite_wire.messages.metadata import MetadataResponse, MetadataResponseBroker
 
-MOST_CONNECTIONS = 100
+MAX_CONNECTIONS = 100
 WITHIN = 60  # seconds, on the busiest of machines
 Serve = Callable[[socket.socket], None]
 
@@ -29,7 +29,7 @@ def serving(serve: Serve) -> Iterator[int]:
         port = listener.getsockname()[1]
 
         def accept() -> None:
-            for _ in range(MOST_CONNECTIONS):
+            for _ in range(MAX_CONNECTIONS):
                 connection, _ = listener.accept()
                 with connection:
                     if ended.is_set():

@@ -13,9 +13,9 @@ import trio
 from kafkalite import Broker
 from kafkalite.clock import SteerableClock
 from kafkalite.config import load
+from kafkalite.controls.defaults import DEFAULTS, text_of
+from kafkalite.controls.http.server import serve
 from kafkalite.server.listener import open_socket
-from kafkalite.testing.defaults import DEFAULTS, text_of
-from kafkalite.web.serving import serve
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 
 
@@ -33,7 +33,7 @@ def broker_elsewhere() -> Iterator[tuple[str, str]]:
         broker = Broker(config, clock=clock, file_system=MemoryFileSystem())
         with open_socket("127.0.0.1", 0) as listening:
             async with broker, trio.open_nursery() as nursery:
-                await nursery.start(partial(serve, broker, clock=clock, listening=listening, own="127.0.0.1"))
+                await nursery.start(partial(serve, broker, clock=clock, listening=listening, host="127.0.0.1"))
                 token.append(trio.lowlevel.current_trio_token())
                 ready.set_result((broker.bootstrap, f"http://127.0.0.1:{listening.getsockname()[1]}"))
                 await stopped.wait()

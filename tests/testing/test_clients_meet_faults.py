@@ -13,7 +13,7 @@ import kafka
 import kafka.errors
 import pytest
 
-from kafkalite.testing import Handle, NotInTime
+from kafkalite.testing import Handle, WaitTimeout
 from tests.support.group_members import _QUIET, BOTH, Join
 
 Produce = Callable[[Handle, bytes], None]
@@ -317,10 +317,10 @@ def test_a_fault_that_does_not_fire_is_told_with_all_that_did(broker: Handle) ->
     broker.faults.delay("Produce", 0.01, name="a short delay")
     never = broker.faults.error("Fetch", "UNKNOWN_TOPIC_ID", name="never")
     produce_confluent(broker, b"one", **{"client.id": "shop"})
-    with pytest.raises(NotInTime) as failure:
+    with pytest.raises(WaitTimeout) as failure:
         never.await_fired(2, timeout=0.05)
     said = str(failure.value)
-    assert "waited for the fault 'never' to fire 2 time(s); it fired 0" in said
+    assert "waited for the fault 'never' to act 2 time(s); it acted 0" in said
     assert "(clicks-0)" not in said, "the fault does not choose"
     assert "of shop at 127.0.0.1:" in said
     assert "delayed by 0.01 s [a short delay]" in said
@@ -328,9 +328,9 @@ def test_a_fault_that_does_not_fire_is_told_with_all_that_did(broker: Handle) ->
 
 
 def test_a_mistake_in_a_fault_is_told_with_what_is_allowed(broker: Handle) -> None:
-    with pytest.raises(ValueError, match=r"api: no API is called 'Produse'; did you mean Produce\?"):
+    with pytest.raises(ValueError, match=r"api: there is no API 'Produse'; did you mean Produce\?"):
         broker.faults.error("Produse", "NOT_LEADER_OR_FOLLOWER")
-    with pytest.raises(ValueError, match="topic: a request of Heartbeat is about no topic; those that are: Produce, F"):
+    with pytest.raises(ValueError, match="topic: a request of Heartbeat has no topic; those that have: Produce, F"):
         broker.faults.drop("Heartbeat", topic="clicks")
 
 

@@ -10,7 +10,7 @@ import confluent_kafka
 import pytest
 
 from kafkalite.requests.interceptors import Stage
-from kafkalite.testing import Handle, NotInTime, TopicPartition, run
+from kafkalite.testing import Handle, TopicPartition, WaitTimeout, run
 from tests.support.group_members import BOTH, Join
 
 pytestmark = pytest.mark.also_over_http
@@ -64,7 +64,7 @@ def test_only_members_can_be_kept_alive(broker: Handle, join: Join) -> None:
         broker.clock.advance(10, keep_alive=["raeder"])
     with pytest.raises(ValueError, match="cannot be advanced"):
         broker.clock.advance(-1)
-    with pytest.raises(ValueError, match=r"keep_alive takes several names: \['reader'\]"):
+    with pytest.raises(TypeError, match="'keep_alive' must be a list of strings, not 'reader'"):
         broker.clock.advance(10, keep_alive="reader")
 
 
@@ -148,7 +148,7 @@ def test_a_rebalance_times_out_when_time_is_advanced(broker: Handle, join: Join)
     broker.requests.start()
     join("newcomer")
     broker.await_request("JoinGroup", client_id="newcomer", outcome="waiting")
-    with pytest.raises(NotInTime, match="PreparingRebalance"):
+    with pytest.raises(WaitTimeout, match="PreparingRebalance"):
         broker.await_stable("readers", members=2, timeout=0.5)
     broker.clock.advance(301, keep_alive=["stuck"])
     group = broker.await_stable("readers", members=1)
@@ -182,7 +182,7 @@ def test_requests_pass_by_one_rule_however_many_members_are_fenced(broker: Handl
     for member in fenced:
         assert member.has_ended.wait(30)
         assert "fenced" in str(member.failure).lower()
-    installed = broker._backend.steering._interceptors.installed
+    installed = broker._local.interceptors.installed
     assert len([each for each in installed if each.stage is Stage.GROUP_RULES]) == 1
 
 
@@ -210,7 +210,7 @@ def test_what_was_done_from_outside_is_in_the_history(broker: Handle, join: Join
     join("reader")
     broker.await_stable("readers")
     broker.groups.expire("readers", "reader")
-    with pytest.raises(NotInTime, match="reader was expired"):
+    with pytest.raises(WaitTimeout, match="reader was expired"):
         broker.await_stable("readers", members=9, timeout=0.05)
 
 
@@ -226,14 +226,14 @@ def test_only_members_can_be_steered(broker: Handle, join: Join) -> None:
     for steer in (broker.groups.expire, broker.groups.fence):
         with pytest.raises(LookupError, match="no member is called 'nobody' in group 'readers'; its members: none"):
             steer("readers", "nobody")
-    with pytest.raises(LookupError, match="nobody to rebalance"):
+    with pytest.raises(LookupError, match="no members to rebalance"):
         broker.groups.rebalance("readers")
 
 
 def test_records_do_not_come_from_the_coordinator(broker: Handle, join: Join) -> None:
     member = join("reader")
     broker.await_positioned("readers")
-    with broker.coordinator.away():
+    with broker.coordinator.unavailable():
         broker.produce("clicks", "meanwhile", partition=0)
         assert member.read.get(timeout=30) == (0, 0, b"meanwhile")
 
@@ -242,9 +242,9 @@ def test_records_do_not_come_from_the_coordinator(broker: Handle, join: Join) ->
 def test_members_find_their_coordinator_again(broker: Handle, join: Join) -> None:
     member = join("reader")
     before = broker.await_positioned("readers")
-    with broker.coordinator.away():
+    with broker.coordinator.unavailable():
         broker.produce("clicks", "meanwhile", partition=0)
-        with pytest.raises(NotInTime):
+        with pytest.raises(WaitTimeout):
             broker.await_committed("readers", "clicks", timeout=0.5)
     after = broker.await_committed("readers", "clicks")
     # Meanwhile or only now: kafka-python reads nothing while it looks for its coordinator.
@@ -257,10 +257,10 @@ def test_one_groups_coordinator_moves_and_no_other_group_notices(broker: Handle,
     join("reader")
     other = confluent_kafka.Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "others"})
     before = broker.await_positioned("readers")
-    with broker.coordinator.away("readers"):
+    with broker.coordinator.unavailable("readers"):
         broker.produce("clicks", "meanwhile", partition=0)
         other.commit(offsets=[confluent_kafka.TopicPartition("clicks", 0, 1)], asynchronous=False)
-        with pytest.raises(NotInTime):
+        with pytest.raises(WaitTimeout):
             broker.await_committed("readers", "clicks", timeout=0.5)
         broker.clock.advance(600)
     after = broker.await_committed("readers", "clicks")
@@ -340,7 +340,7 @@ def test_cooperative_members_let_go_before_another_gets_what_is_pinned(broker: H
 
 
 def test_a_partition_is_pinned_to_one_member_only(broker: Handle) -> None:
-    with pytest.raises(ValueError, match=r"'a' gets pairs of a topic and a partition, .* and not \('clicks', -1\)"):
+    with pytest.raises(ValueError, match=r"pairs of topic and number, .* not \('clicks', -1\)"):
         broker.groups.pin("readers", {"a": [("clicks", -1)]})
     with pytest.raises(ValueError, match="clicks-1 cannot be pinned to both 'a' and 'b': it has one owner"):
         broker.groups.pin("readers", {"a": [("clicks", 1)], "b": [("clicks", 1)]})

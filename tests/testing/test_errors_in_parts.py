@@ -91,7 +91,7 @@ async def test_a_fetch_session_meets_a_fault_in_partitions_that_it_does_not_name
         session = opened.session_id
         response = await client.call(fetch(session_id=session, session_epoch=1), version)
         assert [(index, error) for _, index, error in errors(response)] == [(0, 0), (1, 6)]
-        assert rule.fault.error == 6
+        assert rule.fault.error_code == 6
         # The session is as it was, and the partition is served again.
         response = await client.call(fetch(0, topic=topic, offset=1, session_id=session, session_epoch=2), version)
         assert [(index, error) for _, index, error in errors(response)] == [(1, 0)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kafkalite.testing import Handle, NotInTime, NotOnThisBroker, connect
+from kafkalite.testing import Handle, NotOnThisBroker, WaitTimeout, connect
 from tests.support.group_members import Join
 
 
@@ -49,9 +49,9 @@ def test_groups_are_awaited_from_outside(broker: Handle, outside: Handle, join: 
 
 
 def test_waits_in_vain_say_what_there_is(outside: Handle) -> None:
-    with pytest.raises(NotInTime, match=r"(?s)to be stable with 2 member\(s\).*now: group 'g' is Dead"):
+    with pytest.raises(WaitTimeout, match=r"(?s)to be stable with 2 member\(s\).*now: group 'g' is Dead"):
         outside.await_stable("g", members=2, timeout=0.1)
-    with pytest.raises(NotInTime, match=r"waited for 1 record\(s\) of topic 'clicks', and there are 0"):
+    with pytest.raises(WaitTimeout, match=r"waited for 1 record\(s\) of topic 'clicks', and there are 0"):
         outside.consume("clicks", timeout=0.1)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import confluent_kafka
 import pytest
 
-from kafkalite.testing import NotInTime, TopicPartition, connect
+from kafkalite.testing import TopicPartition, WaitTimeout, connect
 from kafkalite_conformance import reference_broker
 from tests.support.group_members import ConfluentMember
 from tests.support.reference_kafka import java, kafka_libs
@@ -35,7 +35,7 @@ def test_topics_records_and_refusals(kafka: str) -> None:
         assert sum(handle.topics["orders"].end_offsets) == 2
         with pytest.raises(ValueError, match="already exists"):
             handle.topics.create("orders")
-        with pytest.raises(NotInTime, match="and there are 2"):
+        with pytest.raises(WaitTimeout, match="and there are 2"):
             handle.consume("orders", 3, timeout=0.2)
     with connect(kafka) as handle:
         assert "orders" not in handle.topics, "what a test has created goes with it"

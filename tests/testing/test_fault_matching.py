@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kafkalite.controls.faults.firings import Firings
-from kafkalite.controls.faults.matching import Matcher, Turns
-from kafkalite.controls.faults.words import fault_of
+from kafkalite.controls.faults.fault import fault_from
+from kafkalite.controls.faults.fault_log import FaultLog
+from kafkalite.controls.faults.matching import Matcher, Trigger
 from kafkalite.requests.context import RequestContext
 from kafkalite.requests.parts.message_parts import Part
 from kafkalite_wire.apis import APIS
@@ -33,7 +33,7 @@ def topic_name(topic: str | bytes) -> str | None:
 
 
 def matcher(**words: object) -> Matcher:
-    return Matcher(fault_of({"delay": 1, **words}), topic_name)
+    return Matcher(fault_from({"delay": 1, **words}), topic_name)
 
 
 JOIN = JoinGroupRequest(
@@ -101,9 +101,9 @@ def test_a_fault_chooses_parts_by_group_topic_and_partition(
 
 def turns(count: int, **words: Any) -> list[int]:
     """Number the calls, of so many that match, that a fault acts on."""
-    fault = fault_of({"drop": True, **words})
-    taking = Turns(fault, Random(fault.seed).random)
-    return [number for number in range(1, count + 1) if taking.take()]
+    fault = fault_from({"drop": True, **words})
+    taking = Trigger(fault, Random(fault.seed or 0).random)
+    return [number for number in range(1, count + 1) if taking.fires()]
 
 
 def test_a_fault_acts_on_the_calls_whose_turn_it_is() -> None:
@@ -128,7 +128,7 @@ def test_chance_is_the_same_in_each_run_and_another_with_another_seed() -> None:
 
 
 def test_the_log_of_faults_shows_a_rule_until_it_has_forgotten_all_that_it_did() -> None:
-    firings = Firings(lambda: 0.0)
+    firings = FaultLog(lambda: 0.0)
     heartbeat = context_of(HEARTBEAT, 4)
     for rule in ("old", *["new"] * 9_999):
         firings.note(rule, "nothing", heartbeat, (), held=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kafkalite.cluster.partitioning import partition_for_key
-from kafkalite.testing import Handle, NotInTime, TopicPartition, run
-from kafkalite.testing.in_process.backend import LocalBackend
+from kafkalite.testing import Handle, TopicPartition, WaitTimeout, run
 from tests.support.group_members import BOTH, Join
 
 pytestmark = pytest.mark.also_over_http
@@ -48,17 +47,17 @@ def test_commits_in_a_partition_that_is_not_there_are_not_waited_for(
 @pytest.mark.in_process
 def test_a_wait_for_records_that_was_given_up_leaves_nothing_behind(broker: Handle) -> None:
     for topic in ("clicks", "no-such-topic"):
-        with pytest.raises(NotInTime):
+        with pytest.raises(WaitTimeout):
             broker.consume(topic, timeout=0)
-    assert len(broker._backend._cluster.delayed_fetches) == 0  # type: ignore[attr-defined]
+    assert len(broker._local.cluster.delayed_fetches) == 0  # type: ignore[attr-defined]
 
 
 def test_a_wait_for_records_of_a_partition_that_a_new_topic_lacks_ends_and_concerns_nobody_else(broker: Handle) -> None:
-    wait = broker._backend.arrival("later", 5, 0, 1)
+    wait = broker.consume.start("later", partition=5)
     broker.topics.create("later", 1)
     broker.produce("later", "one")
     with pytest.raises(LookupError, match=r"topic 'later' has 1 partition\(s\), and no 5"):
-        wait.result(timeout=30)
+        wait.future.result(timeout=30)
 
 
 def awaited(broker: Handle) -> list[Coroutine[Any, Any, object]]:
@@ -74,10 +73,14 @@ def awaited(broker: Handle) -> list[Coroutine[Any, Any, object]]:
 
 
 def nothing_is_awaited(broker: Handle) -> bool:
-    backend: LocalBackend = broker._backend  # type: ignore[assignment]
-    steering = backend.steering
-    waits = (backend._watch._waits, steering.faults._waits, steering.recorder._waits)
-    return backend._portal.call(lambda: not any(waits) and not len(backend._cluster.delayed_fetches))
+    local = broker._local
+    waits = (local.watch.waiters, broker.faults.waiters, broker.requests.waiters)
+    return broker._transport.portal.call(lambda: not any(waits) and not len(local.cluster.delayed_fetches))
+
+
+def becomes(is_so: Callable[[], bool]) -> bool:
+    """Ask the broker's loop until it has taken its turns: each question is one of them."""
+    return any(is_so() for _ in range(10_000))
 
 
 @pytest.mark.in_process
@@ -85,7 +88,7 @@ def test_a_wait_that_is_cancelled_in_asyncio_leaves_nothing_behind(broker: Handl
     async def cancel() -> None:
         tasks = [asyncio.create_task(each) for each in awaited(broker)]
         await asyncio.sleep(0)  # each has begun
-        assert not nothing_is_awaited(broker)
+        assert becomes(lambda: not nothing_is_awaited(broker))
         for task in tasks:
             task.cancel()
         assert all(
@@ -94,7 +97,7 @@ def test_a_wait_that_is_cancelled_in_asyncio_leaves_nothing_behind(broker: Handl
 
     broker.requests.start()
     asyncio.run(cancel())
-    assert nothing_is_awaited(broker)
+    assert becomes(lambda: nothing_is_awaited(broker))
 
 
 @pytest.mark.in_process
@@ -107,9 +110,9 @@ async def test_a_wait_that_is_cancelled_in_trio_leaves_nothing_behind(broker: Ha
         for each in awaited(broker):
             nursery.start_soon(wait, each)
         await wait_all_tasks_blocked()
-        assert not nothing_is_awaited(broker)
+        assert becomes(lambda: not nothing_is_awaited(broker))
         nursery.cancel_scope.cancel()
-    assert nothing_is_awaited(broker)
+    assert becomes(lambda: nothing_is_awaited(broker))
 
 
 @BOTH
@@ -145,7 +148,7 @@ def test_a_position_is_awaited(broker: Handle, join: Join) -> None:
 def test_a_wait_in_vain_tells_the_groups_state_and_history(broker: Handle, join: Join) -> None:
     join("lonely")
     broker.await_stable("readers", members=1)
-    with pytest.raises(NotInTime) as caught:
+    with pytest.raises(WaitTimeout) as caught:
         broker.await_stable("readers", members=2, timeout=0.1)
     text = str(caught.value)
     assert "after 0.1 s: waited for group 'readers' to be stable with 2 member(s)" in text
@@ -157,7 +160,7 @@ def test_a_wait_in_vain_tells_the_groups_state_and_history(broker: Handle, join:
 def test_a_wait_for_a_position_says_who_is_behind(broker: Handle, join: Join) -> None:
     join("reader")
     broker.await_positioned("readers")
-    with pytest.raises(NotInTime, match=r"clicks-1 from 7 \(owner: reader, at 0\)"):
+    with pytest.raises(WaitTimeout, match=r"clicks-1 from 7 \(owner: reader, at 0\)"):
         broker.await_positioned("readers", "clicks", partition=1, offset=7, timeout=0.1)
 
 
@@ -178,9 +181,9 @@ def test_records_are_awaited_where_each_is_synced(tmp_path: Path) -> None:
 
 def test_records_that_do_not_come_are_counted(broker: Handle) -> None:
     broker.produce("clicks", "one")
-    with pytest.raises(NotInTime, match=r"waited for 2 record\(s\) of topic 'clicks', and there are 1"):
+    with pytest.raises(WaitTimeout, match=r"waited for 2 record\(s\) of topic 'clicks', and there are 1"):
         broker.consume("clicks", 2, timeout=0.05)
-    with pytest.raises(NotInTime, match="there is no topic 'nowhere'"):
+    with pytest.raises(WaitTimeout, match="there is no topic 'nowhere'"):
         broker.consume("nowhere", timeout=0.05)
 
 
@@ -214,7 +217,7 @@ def test_topics_are_created_shown_and_deleted(broker: Handle) -> None:
         broker.produce("orders", 5)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="headers are pairs of a str and bytes or None, not 'trace'"):
         broker.produce("orders", "x", headers={"trace": b"1"})  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"timestamps are whole milliseconds since 1970, not 0\.5"):
+    with pytest.raises(TypeError, match=r"timestamp.* not 0\.5"):
         broker.produce("orders", "x", timestamp=0.5)  # type: ignore[arg-type]
     broker.topics.delete("orders")
     assert "orders" not in broker.topics

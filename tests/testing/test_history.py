@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from kafkalite.controls.watching import History
 from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.views import GroupView
-from kafkalite.testing.in_process.history import History
 
 
 def group(name: str, generation: int) -> GroupView:

@@ -9,8 +9,8 @@ import struct
 
 import pytest
 
+from kafkalite.controls.request_log.controls import Requests
 from kafkalite.testing import Handle
-from kafkalite.testing.handles.request_log import Requests
 
 
 def send(broker: Handle, frame: bytes) -> None:

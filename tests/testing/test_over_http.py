@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -10,8 +11,9 @@ from typing import Any
 import confluent_kafka
 import pytest
 
-from kafkalite.controls.faults.words import fault_of, words_of
-from kafkalite.testing import BrokerFailed, Handle, NotInTime, NotOnThisBroker, connect, run
+from kafkalite.controls.faults.fault import Fault, fault_from
+from kafkalite.controls.serialization import decode, encode
+from kafkalite.testing import BrokerFailed, Handle, NotOnThisBroker, WaitTimeout, connect, run
 from tests.support.group_members import Join
 from tests.support.remote_broker import broker_elsewhere
 
@@ -68,7 +70,7 @@ def test_commits_are_awaited_by_partition(broker: Handle, join: Join) -> None:
     join("reader")
     group = broker.await_committed("readers", "clicks", offset={0: 3, 2: 1})
     assert group.committed["clicks", 0].offset == 3
-    with pytest.raises(NotInTime, match="to have committed clicks-1 at 7"):
+    with pytest.raises(WaitTimeout, match="to have committed clicks-1 at 7"):
         broker.await_committed("readers", "clicks", offset={0: 3, 1: 7}, timeout=0.1)
     with pytest.raises(LookupError, match="has 3 partition"):
         broker.await_committed("readers", "clicks", offset={3: 1})
@@ -131,7 +133,8 @@ def test_what_needs_the_tests_process_is_refused(broker: Handle, tmp_path: Any) 
     ],
 )
 def test_the_words_of_a_fault_make_the_same_fault(words: dict[str, object]) -> None:
-    assert fault_of(words_of(fault_of(words))) == fault_of(words)
+    fault = fault_from(words)
+    assert decode(Fault, json.loads(json.dumps(encode(fault))), "fault") == fault
 
 
 def test_a_fault_that_was_removed_still_tells_what_it_did(broker: Handle) -> None:
@@ -213,7 +216,7 @@ def test_another_server_is_told_apart() -> None:
 def test_a_broker_that_stops_ends_waits() -> None:
     with broker_elsewhere() as (bootstrap, controls):
         connection = connect(bootstrap, controls=controls)
-        wait = connection.__enter__()._backend.arrival("clicks", None, 0, 1)
+        wait = connection.__enter__().consume.start("clicks")
     with pytest.raises((BrokerFailed, OSError)):
         wait.future.result(30)
     with pytest.raises(OSError, match="refused"):
@@ -221,8 +224,8 @@ def test_a_broker_that_stops_ends_waits() -> None:
 
 
 def test_a_wait_that_was_given_up_ends_at_the_broker_too(broker: Handle) -> None:
-    wait = broker._backend.arrival("clicks", None, 0, 1)
-    wait.abandon()
+    wait = broker.consume.start("clicks")
+    wait.cancel()
     with pytest.raises((BrokerFailed, OSError)):
         wait.future.result(30)
     broker.produce("clicks", "one")

@@ -10,11 +10,11 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kafkalite.testing import BrokerFailed
-from kafkalite.testing.in_process.portal import Portal
+from kafkalite.testing.portal import BlockingPortal
 
 
 async def test_a_call_that_is_on_its_way_when_the_way_closes_is_not_made(nursery: trio.Nursery) -> None:
-    portal = Portal(nursery)
+    portal = BlockingPortal(nursery)
     made: list[str] = []
     futures: list[Future[None]] = []
     caller = threading.Thread(target=lambda: futures.append(portal.submit(lambda: made.append("a call"))))
@@ -28,13 +28,13 @@ async def test_a_call_that_is_on_its_way_when_the_way_closes_is_not_made(nursery
 
 
 async def test_an_async_call_that_ends_after_the_way_was_closed_harms_nobody(nursery: trio.Nursery) -> None:
-    portal = Portal(nursery)
+    portal = BlockingPortal(nursery)
     goes_on = trio.Event()
     failures: list[BaseException] = []
 
     def call() -> None:
         try:
-            portal.call_async(goes_on.wait)
+            portal.start(goes_on.wait).result()
         except BrokerFailed as error:
             failures.append(error)
 
@@ -52,4 +52,4 @@ async def test_an_async_call_that_ends_after_the_way_was_closed_harms_nobody(nur
 
 async def test_the_loops_own_thread_is_told_that_it_cannot_wait_for_itself(nursery: trio.Nursery) -> None:
     with pytest.raises(RuntimeError, match="from another thread"):
-        Portal(nursery).call(lambda: None)
+        BlockingPortal(nursery).call(lambda: None)

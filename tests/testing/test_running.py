@@ -93,7 +93,7 @@ def crash(broker: Handle) -> None:
     async def fail() -> None:
         raise ZeroDivisionError("a defect")
 
-    portal = broker._backend._portal
+    portal = broker._transport.portal
     portal.call(lambda: portal._nursery.start_soon(fail))
 
 

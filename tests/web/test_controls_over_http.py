@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer
 
-from kafkalite.web.serving import MOST_CONNECTIONS
+from kafkalite.controls.http.server import MAX_CONNECTIONS
 from tests.support.controls_process import PATIENCE, Served
 
 Join = Callable[[str], None]
@@ -148,19 +148,19 @@ def test_topics_and_records_are_shown(served: Served) -> None:
 def test_refusals_say_what_is_wrong(served: Served) -> None:
     served.post("/topics", name="clicks")
     for method, path, body, status, message in (
-        ("GET", "/nowhere", {}, 404, "there is nothing at /nowhere; GET / tells what there is"),
+        ("GET", "/nowhere", {}, 404, "there is nothing at /nowhere; GET / lists the routes"),
         ("POST", "/topics/clicks", {}, 405, "/topics/clicks takes DELETE, GET, not POST"),
         ("GET", "/topics/klicks", {}, 404, "there is no topic 'klicks'; topics: clicks"),
         ("GET", "/topics/clicks/records?partition=7", {}, 404, "topic 'clicks' has 1 partition(s), and no 7"),
-        ("GET", "/topics/clicks/records?offset=a", {}, 400, "'offset' must be a whole number, not \"a\""),
+        ("GET", "/topics/clicks/records?offset=a", {}, 400, "'offset' must be an integer, not \"a\""),
         ("GET", "/topics/clicks/records?offset=1&offset=2", {}, 400, "'offset' is given twice"),
         ("POST", "/topics", {"name": "clicks"}, 409, "topic 'clicks' cannot be created: Topic 'clicks' already exists"),
         ("POST", "/produce", {"topic": "clicks"}, 400, "'values' is empty: there is nothing to produce"),
-        ("POST", "/produce", {"topic": "t", "values_base64": ["?"]}, 400, "'values_base64' is no base64"),
+        ("POST", "/produce", {"topic": "t", "values_base64": ["?"]}, 400, "'values_base64' is not base64"),
         ("POST", "/groups/billing/fence", {"member": "anna"}, 404, "no member is called 'anna' in group 'billing'"),
-        ("POST", "/groups/billing/pin", {"assignment": {"a": ["clicks"]}}, 400, "'clicks' names no partition"),
-        ("POST", "/clock/advance", {"seconds": -1}, 400, "'seconds' must not be negative"),
-        ("POST", "/consume", {"topic": "clicks", "count": -1}, 400, "'count' must not be negative"),
+        ("POST", "/groups/billing/pin", {"assignment": {"a": ["clicks"]}}, 400, "'clicks' is not a partition"),
+        ("POST", "/clock/advance", {"seconds": -1}, 400, "the clock cannot be advanced by -1 s: 'seconds' must"),
+        ("POST", "/consume", {"topic": "clicks", "count": -1}, 400, "there cannot be -1 records: 'count' must not be"),
         ("POST", "/await/stable", {"group": "billing", "timeout": 601}, 400, "'timeout' must be from 0 to 600 seconds"),
         (
             "POST",
@@ -227,7 +227,7 @@ def test_a_wait_whose_client_has_gone_is_given_up(served: Served) -> None:
         f"Content-Length: {len(body)}\r\n\r\n{body}"
     )
     with ExitStack() as stack:
-        for _ in range(MOST_CONNECTIONS):
+        for _ in range(MAX_CONNECTIONS):
             stack.enter_context(socket.create_connection(address, timeout=PATIENCE)).sendall(asked.encode())
     await_room(served)
 
@@ -235,7 +235,7 @@ def test_a_wait_whose_client_has_gone_is_given_up(served: Served) -> None:
 def test_connections_are_bounded(served: Served) -> None:
     address = (served.controls.removeprefix("http://").split(":")[0], int(served.controls.rpartition(":")[2]))
     with ExitStack() as stack:
-        for _ in range(MOST_CONNECTIONS + 1):
+        for _ in range(MAX_CONNECTIONS + 1):
             last = stack.enter_context(socket.create_connection(address, timeout=PATIENCE))
         assert last.recv(1) == b"", "the last is turned away"
     await_room(served)

@@ -55,10 +55,10 @@ def test_faults_are_listed_and_removed(served: Served) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"api": "Produce"}, "nothing is done: give one of error, delay"),
-        ({"api": "Prodce", "delay": 1}, "api: no API is called 'Prodce'; did you mean Produce"),
-        ({"api": "Produce", "error": "OUT_OF_DISK"}, "error: no error is called 'OUT_OF_DISK'"),
-        ({"api": "Produce", "dealy": 1}, "'dealy' is unknown here; known: name, api, version"),
+        ({"api": "Produce"}, "nothing happens: give one of error, delay"),
+        ({"api": "Prodce", "delay": 1}, "api: there is no API 'Prodce'; did you mean Produce"),
+        ({"api": "Produce", "error": "OUT_OF_DISK"}, "error: there is no error 'OUT_OF_DISK'"),
+        ({"api": "Produce", "dealy": 1}, "'dealy' is unknown here; known: api, error, name, version"),
         ({"api": "Produce", "delay": "1"}, "'delay' must be a number or null, not \"1\""),
     ],
 )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from http import HTTPStatus
 
 import pytest
 import trio
 import trio.testing
 
-from kafkalite.web.answers import Answer
-from kafkalite.web.connection import IDLE, MOST_BYTES, PATIENCE, Asked, Connection
+from kafkalite.controls.http.connection import MAX_BODY, MAX_IDLE, MAX_TRANSFER, Connection, Request, Response
 
 
 class Client:
@@ -18,12 +16,12 @@ class Client:
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.stream, theirs = trio.testing.memory_stream_pair()
-        self.asked: list[Asked] = []
+        self.asked: list[Request] = []
         nursery.start_soon(Connection(theirs, self._answer).serve)
 
-    async def _answer(self, asked: Asked) -> Answer:
+    async def _answer(self, asked: Request) -> Response:
         self.asked.append(asked)
-        return Answer(body={"target": asked.target}, headers={"Allow": "GET"})
+        return Response.json({"target": asked.target}, Allow="GET")
 
     async def send(self, text: str) -> None:
         await self.stream.send_all(text.encode())
@@ -74,14 +72,14 @@ async def test_the_answer_to_head_has_no_body(client: Client) -> None:
     assert (await client.rest()).endswith("\r\n\r\n")
 
 
-@pytest.mark.parametrize("how", [f"Content-Length: {MOST_BYTES + 1}", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("how", [f"Content-Length: {MAX_BODY + 1}", "Transfer-Encoding: chunked"])
 async def test_a_body_is_bounded(client: Client, how: str, nursery: trio.Nursery) -> None:
-    body = "x" * (MOST_BYTES + 1)
+    body = "x" * (MAX_BODY + 1)
     body = body if "Length" in how else f"{len(body):x}\r\n{body}\r\n0\r\n\r\n"
     nursery.start_soon(client.send, f"POST / HTTP/1.1\r\nHost: a\r\n{how}\r\n\r\n{body}")
     said = await client.rest()
     assert said.startswith(f"HTTP/1.1 {HTTPStatus.REQUEST_ENTITY_TOO_LARGE} ")
-    assert f"a body may have {MOST_BYTES} bytes at most" in said
+    assert f"a body may have {MAX_BODY} bytes at most" in said
     assert client.asked == []
 
 
@@ -92,7 +90,7 @@ async def test_what_is_no_http_is_answered_once(client: Client, nonsense: str) -
     await client.send(nonsense)
     said = await client.rest()
     assert said.startswith("HTTP/1.1 400 ")
-    assert "this is no HTTP" in said
+    assert "this is not HTTP" in said
 
 
 async def test_headers_are_bounded(client: Client) -> None:
@@ -105,64 +103,76 @@ async def test_a_request_that_does_not_end_is_given_up(client: Client, autojump_
     began = trio.current_time()
     said = await client.rest()
     assert said.startswith("HTTP/1.1 408 ")
-    assert trio.current_time() - began == pytest.approx(PATIENCE)
+    assert trio.current_time() - began == pytest.approx(MAX_TRANSFER)
 
 
 async def test_a_connection_without_requests_ends(client: Client, autojump_clock: trio.testing.MockClock) -> None:
     began = trio.current_time()
     assert await client.rest() == ""
-    assert trio.current_time() - began == pytest.approx(IDLE)
+    assert trio.current_time() - began == pytest.approx(MAX_IDLE)
 
 
 async def test_a_client_that_takes_no_answer_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
     ours, theirs = trio.testing.lockstep_stream_pair()
 
-    async def answer(asked: Asked) -> Answer:
-        return Answer(body={})
+    async def answer(asked: Request) -> Response:
+        return Response.json({})
 
     began = trio.current_time()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(Connection(theirs, answer).serve)
         await ours.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert trio.current_time() - began == pytest.approx(PATIENCE)
+    assert trio.current_time() - began == pytest.approx(MAX_TRANSFER)
 
 
-async def test_who_waits_learns_that_the_client_has_gone() -> None:
+async def test_who_waits_is_cancelled_when_the_client_has_gone() -> None:
     ours, theirs = trio.testing.memory_stream_pair()
-    waiting: Future[None] = Future()
-    given_up = trio.Event()
-    waiting.add_done_callback(lambda _: given_up.set())
+    ended: list[str] = []
 
-    async def answer(asked: Asked) -> Answer:
-        asked.asker.waits_for(waiting)
-        await given_up.wait()
-        return Answer(body={})
+    async def answer(asked: Request) -> Response:
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.append(asked.target)
+        raise AssertionError
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(Connection(theirs, answer).serve)
         await ours.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         await trio.testing.wait_all_tasks_blocked()
-        assert not waiting.cancelled()
+        assert not ended
         await ours.aclose()
-    assert waiting.cancelled()
+    assert ended == ["/"]
 
 
 async def test_who_says_that_no_more_comes_is_answered() -> None:
     ours, theirs = trio.testing.memory_stream_pair()
 
-    has_come: Future[None] = Future()
-    has_come.set_result(None)
-
-    async def answer(asked: Asked) -> Answer:
-        await trio.testing.wait_all_tasks_blocked()
-        asked.asker.waits_for(has_come)
-        return Answer(body={})
+    async def answer(asked: Request) -> Response:
+        with trio.CancelScope(shield=True):
+            await trio.testing.wait_all_tasks_blocked()
+        return Response.json({})
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(Connection(theirs, answer).serve)
         await ours.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         await ours.send_eof()
         assert (await ours.receive_some()).startswith(b"HTTP/1.1 200 ")
+        await ours.aclose()
+
+
+async def test_a_response_may_have_any_bytes_and_content_type() -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+
+    async def answer(asked: Request) -> Response:
+        return Response(content_type="text/html; charset=utf-8", body=b"<p>\xc3\xa9</p>")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Connection(theirs, answer).serve)
+        await ours.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        received = await ours.receive_some()
+        assert b"Content-Type: text/html; charset=utf-8\r\n" in received
+        assert received.endswith(b"<p>\xc3\xa9</p>")
         await ours.aclose()
 
 

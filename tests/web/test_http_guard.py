@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kafkalite.web.answers import Refused
-from kafkalite.web.guard import check_content_type, check_host
+from kafkalite.controls.http.connection import HttpError
+from kafkalite.controls.http.server import check_content_type, check_host
 
 
 @pytest.mark.parametrize(
@@ -21,14 +21,14 @@ def test_the_name_to_listen_on_may_ask() -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:9093", "127.0.0.1.evil.example:9093", "a.localhost.:1"])
 def test_a_domain_may_not(host: str) -> None:
-    with pytest.raises(Refused, match="the Host header names"):
+    with pytest.raises(HttpError, match="the Host header names"):
         check_host(host, "127.0.0.1")
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "PUT"])
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp"])
 def test_what_changes_something_must_be_json(method: str, content_type: str) -> None:
-    with pytest.raises(Refused, match="needs the header Content-Type: application/json"):
+    with pytest.raises(HttpError, match="needs the header Content-Type: application/json"):
         check_content_type(method, content_type)
 
 

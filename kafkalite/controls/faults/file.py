@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from kafkalite.config import toml_file
-from kafkalite.controls.faults.words import FaultError, fault_of
+from kafkalite.controls.faults.fault import FaultError, fault_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def read_faults(path: Path) -> list[Fault]:
     faults: list[Fault] = []
     for number, table in enumerate(cast("list[dict[str, object]]", tables)):
         try:
-            faults.append(fault_of(table))
+            faults.append(fault_from(table))
         except FaultError as error:
             raise problem(str(error), _TABLES, number, *([error.key] if error.key in table else [])) from None
     return faults

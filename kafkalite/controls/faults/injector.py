@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from kafkalite.controls.errors import NotFound
+from kafkalite.controls.faults.fault_log import FaultLog
 from kafkalite.controls.faults.fetched import FetchedPartitions
-from kafkalite.controls.faults.firings import Firings
-from kafkalite.controls.faults.rule import CallAt, FaultRule, Guard, Surroundings
+from kafkalite.controls.faults.rule import CallAt, Environment, FaultRule, Guard
 from kafkalite.requests.interceptors import Interceptor, Stage
 
 if TYPE_CHECKING:
+    from kafkalite.broker import Broker
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.controls.faults.matching import TopicName
     from kafkalite.requests.context import RequestContext
@@ -22,12 +25,11 @@ if TYPE_CHECKING:
 
 
 class Injector(Interceptor):
-    """The faults of one pipeline; of those that match a request, the one that was added first acts.
+    """The faults of one pipeline; if several match a request, the one that was added first acts.
 
-    ``now`` and ``call_at`` tell the time that delays and windows go by; ``guard`` makes the calls that are released;
-    ``chances`` makes a source of numbers in [0, 1) of a seed. ``fetched`` has observed requests since before the
-    first client was there, because fetch sessions say only once what they are about; without it, the injector itself
-    must be as early.
+    Delays and windows go by ``now`` and ``call_at``; ``guard`` makes the calls that were held; ``chances`` returns a
+    source of numbers in [0, 1) for a seed. ``fetched`` must have observed all requests, because a fetch session names
+    its partitions only once; without it the injector must be made before the first client connects.
     """
 
     stage = Stage.FAULTS
@@ -44,18 +46,18 @@ class Injector(Interceptor):
         fetched: FetchedPartitions | None = None,
     ) -> None:
         self._interceptors = interceptors
-        self.firings = Firings(now)
+        self.log = FaultLog(now)
         if fetched is None:
             fetched = FetchedPartitions()
             interceptors.add(fetched)
-        self._surroundings = Surroundings(
+        self._environment = Environment(
             now=now,
             call_at=call_at,
             guard=guard,
             topic_name=topic_name,
             chances=chances,
             fetched=fetched,
-            firings=self.firings,
+            log=self.log,
         )
         self._rules: list[FaultRule] = []
         self._known: WeakValueDictionary[str, FaultRule] = WeakValueDictionary()  # by name
@@ -66,7 +68,7 @@ class Injector(Interceptor):
         return any(rule.wants(api, version) for rule in self._rules)
 
     def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
-        """Let the first fault act that matches."""
+        """Have the first fault act that matches."""
         for rule in self._rules:
             if rule.matches(request, context):
                 rule.act(request, context, response, forward)
@@ -75,36 +77,58 @@ class Injector(Interceptor):
 
     @property
     def rules(self) -> tuple[FaultRule, ...]:
-        """The faults that are there now, in the order in which they were added."""
+        """The faults that are injected now, in the order in which they were added."""
         return tuple(self._rules)
 
     def add(self, fault: Fault) -> FaultRule:
-        """Add a fault; one without a name, or with one that is taken, gets a name of its own.
+        """Add a fault. Without a name, or with one that is taken, it gets a name of its own.
 
-        A name is taken as long as anybody knows the fault that has it, or the log of faults shows it.
+        A name is taken while the fault exists or has an entry in the log of faults.
         """
-        rule = FaultRule(replace(fault, name=self._own_name(fault)), self._surroundings)
-        self._known[rule.fault.name] = rule
+        rule = FaultRule(replace(fault, name=self._own_name(fault)), self._environment)
+        self._known[rule.name] = rule
         self._rules.append(rule)
         self._interceptors.refresh()
         return rule
 
+    def rule(self, name: str) -> FaultRule:
+        """Return the fault of a name. Raises LookupError."""
+        for rule in self._rules:
+            if rule.name == name:
+                return rule
+        names = ", ".join(repr(rule.name) for rule in self._rules) or "none"
+        raise NotFound(f"there is no fault {name!r}; faults: {names}")
+
     def remove(self, rule: FaultRule) -> None:
-        """Take a fault away, and release what it holds; nothing happens if it is gone already."""
+        """Remove a fault, and release what it holds; no effect if it was removed."""
         if rule in self._rules:
             self._rules.remove(rule)
             self._interceptors.refresh()
         rule.end()
 
     def clear(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         for rule in self.rules:
             self.remove(rule)
 
     def _own_name(self, fault: Fault) -> str:
         wanted = fault.name or f"{', '.join(api.name for api in fault.apis) or 'any request'}: {fault}"
         name, number = wanted, 1
-        while name in self._known or self.firings.shows(name):
+        while name in self._known or self.log.shows(name):
             number += 1
             name = f"{wanted} #{number}"
         return name
+
+
+def injector_for(broker: Broker, *, fetched: FetchedPartitions | None = None) -> Injector:
+    """Return an injector for an open broker, whose cluster a restored snapshot may replace."""
+    timers = broker.cluster.timers  # the broker's, whichever cluster it has
+    return Injector(
+        broker.pipeline.interceptors,
+        now=timers.now,
+        call_at=timers.call_at,
+        guard=broker.crash_guard.guard,
+        topic_name=lambda key: broker.cluster.topic_name(key),
+        chances=lambda seed: Random(seed).random,  # noqa: S311 - the same seed gives the same numbers
+        fetched=fetched,
+    )

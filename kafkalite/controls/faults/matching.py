@@ -1,4 +1,4 @@
-"""Whether a fault is about a call, and which of those calls it acts on. Pure: chance is handed in."""
+"""Which requests a fault matches, and which of those it acts on. Pure: random numbers are handed in."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from kafkalite_wire.apis import Api
 
 TopicName = Callable[[str | bytes], str | None]
-"""Gives the name of a topic that was named or identified, None if there is no such topic."""
+"""Returns the name of a topic by its name or id, None if there is no such topic."""
 
 
 class Matcher:
-    """The part of a fault that only looks."""
+    """The criteria of a fault, compiled."""
 
     def __init__(self, fault: Fault, topic_name: TopicName) -> None:
         self._keys = frozenset(api.key for api in fault.apis)
-        self._version = fault.version
+        self._version = fault.versions
         self._partition = fault.partition
         self._topic_name = topic_name
         self._client_id = _pattern(fault.client_id)
@@ -34,11 +34,11 @@ class Matcher:
         self.looks_at_parts = bool(self._group or self._topic or self._partition is not None)
 
     def wants(self, api: Api, version: int) -> bool:
-        """Return whether an API and version are the right ones."""
+        """Return whether an API and version match."""
         return (not self._keys or api.key in self._keys) and (self._version is None or version in self._version)
 
     def matches(self, request: Any, context: RequestContext) -> bool:
-        """Return whether API, version, client and member are the right ones; parts are looked at apart."""
+        """Return whether API, version, client and member match; parts are matched by :meth:`chooses`."""
         if not self.wants(context.api, context.api_version):
             return False
         if self._client_id is not None and not self._client_id(context.client_id):
@@ -46,7 +46,7 @@ class Matcher:
         return self._member is None or any(map(self._member, _names_of_member(request, context)))
 
     def chooses(self, part: Part) -> bool:
-        """Tell whether a part is of the right group, topic and partition."""
+        """Return whether the group, topic and partition of a part match."""
         if self._partition is not None and part.partition != self._partition:
             return False
         if self._group is not None and (part.group is None or not self._group(part.group)):
@@ -57,8 +57,8 @@ class Matcher:
         return name is not None and self._topic(name)
 
 
-class Turns:
-    """Counts the calls that match, and tells whose turn it is."""
+class Trigger:
+    """Counts the requests that match, and decides on which of them a fault acts."""
 
     def __init__(self, fault: Fault, chance: Callable[[], float]) -> None:
         self._fault = fault
@@ -67,27 +67,27 @@ class Turns:
         self._taken = 0
 
     @property
-    def are_over(self) -> bool:
-        """Whether no call will have a turn any more."""
+    def is_spent(self) -> bool:
+        """Whether the fault acts on no further request."""
         nth, times = self._fault.nth, self._fault.times
         return (nth is not None and self._seen >= nth) or (times is not None and self._taken >= times)
 
-    def take(self) -> bool:
-        """Count a call that matches; True if the fault acts on it."""
-        if self.are_over:
+    def fires(self) -> bool:
+        """Count a request that matches; return whether the fault acts on it."""
+        if self.is_spent:
             return False
         fault = self._fault
         self._seen += 1
-        if self._seen <= fault.skip or (fault.nth is not None and self._seen != fault.nth):
+        if self._seen <= (fault.skip or 0) or (fault.nth is not None and self._seen != fault.nth):
             return False
-        if fault.probability < 1 and self._chance() >= fault.probability:
+        if fault.probability is not None and self._chance() >= fault.probability:
             return False
         self._taken += 1
         return True
 
 
 def _pattern(text: str | None) -> Callable[[str], bool] | None:
-    """Compile a name in which ``*`` and ``?`` stand for anything; nothing else has a meaning."""
+    """Compile a name with the wildcards ``*`` and ``?``; no other character is special."""
     if text is None:
         return None
     matches = re.compile(translate(text.replace("[", "[[]"))).match
@@ -95,7 +95,7 @@ def _pattern(text: str | None) -> Callable[[str], bool] | None:
 
 
 def _names_of_member(request: Any, context: RequestContext) -> set[str]:
-    """Give what the member that asks may be called; nobody, unless the request is about a group."""
+    """Return the names of the members in a request; none unless it is about a group."""
     if "group" not in part_names(context.api.key):
         return set()
     asking = (request, *getattr(request, "members", ()), *_asking_groups(request))

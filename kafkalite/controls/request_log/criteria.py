@@ -1,40 +1,67 @@
-"""Which exchanges somebody asks for."""
+"""Which requests of the log are meant. The fields of `Criteria` are the filters of Python and of HTTP alike."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
+from kafkalite.controls.errors import InvalidRequest
+from kafkalite.controls.names import error_name, find_api, find_error
 from kafkalite.controls.request_log.exchange import Outcome
-from kafkalite_wire.apis import APIS, ApiKey
+from kafkalite.controls.waiting import DEFAULT_TIMEOUT
+from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
     from kafkalite.controls.request_log.exchange import Exchange
 
-_KEYS: Final = {api.name.lower(): api.key for api in APIS.values()}
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Criteria:
-    """What an exchange must be like; None means that it does not matter."""
+    """What a request must be like; fields that are left out match everything. Raises TypeError and ValueError."""
 
-    api: ApiKey | None = None
+    api: str | ApiKey | None = None
+    _: KW_ONLY
     client_id: str | None = None
     connection: int | None = None
     group: str | None = None
     topic: str | None = None
     partition: int | None = None
-    error: int | None = None
-    outcome: Outcome | None = None
+    error: str | int | None = None
+    """An error anywhere in the response, by Kafka's name or code; ``NONE`` for answers without any."""
+    outcome: str | None = None
+    """``waiting``, ``answered``, ``unanswered``, ``cut off``, ``malformed`` or ``disconnected``."""
     since: int = 0
-    """The number of the last exchange that is too old."""
+    """Only what came after this mark."""
     since_ms: int | None = None
     until_ms: int | None = None
+    """The broker's time, milliseconds since 1970, at which the request came."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not isinstance(value, get_args(hints[each.name]) or (hints[each.name], int)):
+                raise TypeError(f"{each.name}={value!r}: a filter of another type would find nothing")
+        try:
+            if self.api is not None:
+                object.__setattr__(self, "api", find_api(self.api).key)
+            if self.error is not None:
+                object.__setattr__(self, "error", find_error(self.error))
+        except ValueError as error:
+            raise InvalidRequest(str(error)) from None
+        if self.outcome is not None and self.outcome not in tuple(Outcome):
+            known = ", ".join(map(repr, (each.value for each in Outcome)))
+            raise InvalidRequest(f"there is no outcome {self.outcome!r}; outcomes: {known}")
+
+    def as_arguments(self, *, since: int = 0) -> dict[str, Any]:
+        """Return the fields that are given, for requests after ``since`` only."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        given["since"] = max(since, self.since)
+        return {name: value for name, value in given.items() if value is not None}
 
     def admits(self, exchange: Exchange) -> bool:
-        """Tell whether an exchange is as asked for; what is cheap to tell is looked at first."""
+        """Return whether an exchange matches; cheap criteria are checked first."""
         return (
             exchange.number > self.since
             and self.api in (None, exchange.api_key)
@@ -61,9 +88,9 @@ class Criteria:
         return any(error.code == self.error for error in exchange.errors)
 
     def __str__(self) -> str:
-        """Say in words what is asked for."""
+        """Describe the criteria."""
         words = [
-            "request" if self.api is None else APIS[self.api].name,
+            "request" if self.api is None else find_api(self.api).name,
             *(
                 f"{name} {value!r}"
                 for name, value in (
@@ -77,41 +104,17 @@ class Criteria:
             ),
         ]
         if self.error is not None:
-            words.append(f"answered {error_name(self.error)}")
+            words.append(f"answered {error_name(find_error(self.error))}")
         if self.outcome is not None:
-            words.append(f"that is {self.outcome.value}")
+            words.append(f"that is {self.outcome}")
         if self.since:
             words.append(f"after #{self.since}")
         return " ".join(words)
 
 
-def api_key(api: str | ApiKey | int) -> ApiKey:
-    """Find an API by its name, in any case, or its key. Raises ValueError and suggests names."""
-    if not isinstance(api, str):
-        return ApiKey(api)
-    found = _KEYS.get(api.lower())
-    if found is None:
-        raise ValueError(f"there is no API {api!r}{_suggestion(api, (known.name for known in APIS.values()))}")
-    return found
+@dataclass(frozen=True, slots=True)
+class AwaitedRequest(Criteria):
+    """The same, with the time-out of a wait in seconds."""
 
-
-def error_code(error: str | int) -> int:
-    """Find an error by its name, in any case, or its code. Raises ValueError and suggests names."""
-    if not isinstance(error, str):
-        return error
-    found = ErrorCode.__members__.get(error.upper())
-    if found is None:
-        raise ValueError(f"there is no error {error!r}{_suggestion(error.upper(), ErrorCode.__members__)}")
-    return found
-
-
-def error_name(code: int) -> str:
-    """Give Kafka's name of an error."""
-    return ErrorCode(code).name if code in ErrorCode.__members__.values() else str(code)
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else ""
+    _: KW_ONLY
+    timeout: float = DEFAULT_TIMEOUT

@@ -1,13 +1,13 @@
-"""Exchanges as JSON that loses nothing, for whoever decodes them in another process.
+"""Exchanges as JSON that loses nothing, for a client that decodes them in another process.
 
-`json_lines` is for people and programs that want to read them.
+`json_lines` is the form for people and for programs that read them.
 """
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from kafkalite.controls.request_log.exchange import Exchange, Outcome
@@ -20,8 +20,30 @@ _PLAIN: Final = tuple(
 )
 
 
-def packed(exchange: Exchange) -> dict[str, object]:
-    """Give all that is kept of an exchange, with bytes in base64; what is not among them are the names of topics."""
+@dataclass(frozen=True, slots=True)
+class PackedExchanges:
+    """Exchanges of the ``begun``-th request log."""
+
+    begun: int
+    requests: list[Exchange]
+
+    def as_json(self) -> dict[str, object]:
+        """Return all that is kept of the exchanges, with bytes in base64, and the names of topics by their ids."""
+        names = self.requests[0].topic_names if self.requests else {}
+        return {
+            "begun": self.begun,
+            "topic_names": {topic_id.hex(): name for topic_id, name in names.items()},
+            "requests": [_packed_exchange(exchange) for exchange in self.requests],
+        }
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> PackedExchanges:
+        """Return the exchanges of a JSON object."""
+        topic_names = {bytes.fromhex(topic_id): name for topic_id, name in given["topic_names"].items()}
+        return cls(given["begun"], [_exchange(each, topic_names) for each in given["requests"]])
+
+
+def _packed_exchange(exchange: Exchange) -> dict[str, object]:
     return {
         **{name: getattr(exchange, name) for name in _PLAIN},
         "outcome": exchange.outcome.value,
@@ -30,25 +52,15 @@ def packed(exchange: Exchange) -> dict[str, object]:
     }
 
 
-def packed_names(names: Mapping[bytes, str]) -> dict[str, str]:
-    """Give the names of topics by their ids."""
-    return {topic_id.hex(): name for topic_id, name in names.items()}
-
-
-def unpacked(given: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> list[Exchange]:
-    """Make exchanges of what was packed, and of the names of topics."""
-    topic_names = {bytes.fromhex(topic_id): name for topic_id, name in names.items()}
-    return [
-        Exchange(
-            **{name: each[name] for name in _PLAIN},
-            outcome=Outcome(each["outcome"]),
-            declared=APIS[ApiKey(each["api_key"])] if each["is_declared"] else None,
-            kept_request=_unpacked(each["kept_request"]),
-            kept_response=None if each["kept_response"] is None else _unpacked(each["kept_response"]),
-            topic_names=topic_names,
-        )
-        for each in given
-    ]
+def _exchange(given: Mapping[str, Any], topic_names: Mapping[bytes, str]) -> Exchange:
+    return Exchange(
+        **{name: given[name] for name in _PLAIN},
+        outcome=Outcome(given["outcome"]),
+        declared=APIS[ApiKey(given["api_key"])] if given["is_declared"] else None,
+        kept_request=_unpacked(given["kept_request"]),
+        kept_response=None if given["kept_response"] is None else _unpacked(given["kept_response"]),
+        topic_names=topic_names,
+    )
 
 
 def _packed(kept: Kept | None) -> dict[str, object] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalite.controls.faults.file import FaultFileError, read_faults
-from kafkalite.server.fault_injection import injector
+from kafkalite.controls.faults.injector import injector_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +33,8 @@ def read(path: Path) -> tuple[Fault, ...]:
 @contextmanager
 def injected(faults: Iterable[Fault], broker: Broker) -> Generator[None]:
     """Inject faults into a broker that ends with the block, and log each that fires."""
-    made = injector(lambda: broker.cluster, broker.pipeline.interceptors)
-    made.firings.told.append(lambda fired: log.info("%s", fired))
+    made = injector_for(broker)
+    made.log.listeners.append(lambda fired: log.info("%s", fired))
     for fault in faults:
         made.add(fault)
     yield  # and nothing is released afterwards: the broker has ended, and its logs are closed

@@ -167,9 +167,9 @@ def serve(
                 attachments.append(partial(_injecting, injected))
             broker.run(config, on_ready=announce, file_system=file_system, attachments=attachments)
         else:
-            from kafkalite.web import serving
+            from kafkalite.controls.http import server
 
-            serving.run(
+            server.run(
                 config,
                 controls_at,
                 on_ready=announce,
@@ -182,7 +182,7 @@ def serve(
 
 
 def _logging_requests(path: Path, broker: Broker) -> AbstractContextManager[object]:
-    from kafkalite.server.request_logging import RequestLogFile
+    from kafkalite.controls.request_log.file import RequestLogFile
 
     return closing(RequestLogFile(path, lambda: broker.cluster, broker.pipeline.interceptors))
 
@@ -199,7 +199,7 @@ def _for_tests() -> Mapping[str, str]:
     if find_spec("h11") is None:
         raise click.ClickException("--controls needs h11, which is missing: run pip install 'kafkalite[controls]'")
 
-    from kafkalite.testing.defaults import DEFAULTS, text_of
+    from kafkalite.controls.defaults import DEFAULTS, text_of
 
     return {name: text_of(value) for name, value in DEFAULTS.items()}
 

@@ -1,0 +1,160 @@
+"""A broker on a thread of its own, with its own event loop, and the transport of controls into that loop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Final, TypeVar, cast
+
+import trio
+
+from kafkalite.clock import MACHINE_CLOCK, SteerableClock
+from kafkalite.controls.controls import Controls
+from kafkalite.controls.definition import Call
+from kafkalite.controls.errors import BrokerFailed
+from kafkalite.controls.local_broker import LocalBroker
+from kafkalite.testing.portal import BlockingPortal
+
+if TYPE_CHECKING:
+    from kafkalite.broker import Broker
+    from kafkalite.controls.definition import Arguments, Control, Subject
+    from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
+
+T = TypeVar("T")
+
+_STOPPING: Final = 30.0
+
+
+@contextmanager
+def running(broker: Broker, clock: SteerableClock) -> Generator[Controls]:
+    """Run a broker that goes by a clock on a thread, until the block ends; its forks end with it.
+
+    Raises StartError, and at the end BrokerFailed if it stopped before or an exception in it was not handled.
+    """
+    thread = _BrokerThread(broker, clock)
+    try:
+        try:
+            yield thread.controls
+        finally:
+            thread.transport.end_forks()
+    except BaseException as error:
+        try:
+            thread.stop()
+        except BrokerFailed as failure:
+            # The test has failed already, and mostly because of this.
+            error.add_note(f"{failure}, because of {failure.__cause__!r}")
+        raise
+    thread.stop()
+
+
+class LocalTransport:
+    """Runs controls in the event loop of a broker in this process. Safe to call from any other thread."""
+
+    def __init__(self, local: LocalBroker, portal: BlockingPortal) -> None:
+        self.local = local
+        self.portal = portal
+        self.bootstrap = local.broker.bootstrap
+        self._forks: set[ExitStack] = set()
+
+    def call(self, subject: Subject, control: Control[..., T], arguments: Arguments) -> T:
+        """Run a control between two turns of the loop, or as a task of it if it is a coroutine."""
+        if control.is_coroutine:
+            return self.start(subject, control, arguments).result()
+        try:
+            result: T = self.portal.call(lambda: control.run_now(subject, arguments))
+        except BrokerFailed:
+            if not control.outlives_broker:
+                raise
+            result = control.run_now(subject, arguments)
+        return result
+
+    def start(self, subject: Subject, control: Control[..., T], arguments: Arguments) -> Call[T]:
+        """Start a control as a task of the loop."""
+        return self.portal.start(lambda: control.run(subject, arguments))
+
+    @contextmanager
+    def fork(self, image_of: Callable[[], DirectorySnapshot]) -> Generator[Controls]:
+        """Run a broker that begins with an image, until the block ends, or this broker does."""
+        portal, local = self.portal, self.local
+        ahead = portal.call(local.clock.wall_ms) - MACHINE_CLOCK.wall_ms()
+        clock = SteerableClock()
+        clock.advance(max(0, ahead) / 1000)
+        with ExitStack() as stack:
+            image = portal.call(image_of)
+            fork = portal.call(lambda: local.broker.fork(image, clock=clock))
+            stack.callback(image.filesystem.remove_directory, str(fork.config.data_dir))
+            controls = stack.enter_context(running(fork, clock))
+            self._forks.add(stack)
+            try:
+                yield controls
+            finally:
+                self._forks.discard(stack)
+
+    def end_forks(self) -> None:
+        """End the forks that still run: their files are in this broker's data directory."""
+        while self._forks:
+            self._forks.pop().close()
+
+
+class _BrokerThread:
+    """A thread that runs a broker, from the moment that clients can connect. Raises StartError."""
+
+    def __init__(self, broker: Broker, clock: SteerableClock) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._broker.open()
+        self._failures: list[BaseException] = []
+        started: Future[tuple[LocalTransport, Controls]] = Future()
+        # A daemon, so that a test that hangs does not keep the interpreter from exiting.
+        self._thread = threading.Thread(target=self._run, args=(started,), name="kafkalite", daemon=True)
+        self._thread.start()
+        self.transport, self.controls = started.result()
+
+    def stop(self) -> None:
+        """Stop the broker and wait for it. Raises BrokerFailed if it, or a request in it, had failed before."""
+        if self._thread.is_alive():
+            with suppress(BrokerFailed):  # it ended by itself; the reason is raised below
+                self.transport.portal.call(self._broker.stop)
+        self._thread.join(_STOPPING)
+        if self._thread.is_alive():
+            raise BrokerFailed(f"the broker did not stop within {_STOPPING:.0f} s")
+        if self._failures:
+            raise BrokerFailed(f"the broker failed: {self._failures[0]!r}") from self._failures[0]
+
+    def _run(self, started: Future[tuple[LocalTransport, Controls]]) -> None:
+        try:
+            trio.run(self._serve, started)
+        except BaseException as error:
+            self._failures.insert(0, _single(error))
+        if not started.done():
+            started.set_exception(self._failures[0])
+
+    async def _serve(self, started: Future[tuple[LocalTransport, Controls]]) -> None:
+        portal: BlockingPortal | None = None
+        try:
+            async with trio.open_nursery() as calls:
+                async with trio.open_nursery() as serving:
+                    await serving.start(self._broker.run)
+                    portal = BlockingPortal(calls)
+                    local = LocalBroker(self._broker, self._clock)
+                    transport = LocalTransport(local, portal)
+                    controls = Controls(transport, local)
+                    self._broker.crash_guard.on_crash = self._failures.append
+                    started.set_result((transport, controls))
+                calls.cancel_scope.cancel()
+        except BaseException as error:
+            if portal is not None:
+                portal.close(_single(error))
+            raise
+        else:
+            portal.close()
+
+
+def _single(error: BaseException) -> BaseException:
+    """Unwrap an exception group of one."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    return _single(group.exceptions[0]) if len(group.exceptions) == 1 else group

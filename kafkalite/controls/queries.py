@@ -22,8 +22,8 @@ from kafkalite.controls.views import (
 from kafkalite_storage.metadata.topics import INTERNAL_TOPICS
 
 if TYPE_CHECKING:
-    from kafkalite.coordinators.groups.views import GroupView, MemberView
     from kafkalite.cluster.cluster import Cluster
+    from kafkalite.coordinators.groups.views import GroupView, MemberView
 
 _CHUNK: Final = 1 << 20
 

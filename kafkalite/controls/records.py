@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from kafkalite.cluster.partitioning import partition_for_key
 from kafkalite.controls.errors import NotFound
 from kafkalite.controls.views import Header, Record
-from kafkalite.cluster.partitioning import partition_for_key
 from kafkalite_wire import records as wire
 
 Text = bytes | str | None

@@ -17,10 +17,10 @@ from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:
     from kafkalite.broker import Broker
+    from kafkalite.cluster.cluster import Cluster
     from kafkalite.controls.conditions import Condition
     from kafkalite.coordinators.groups.views import GroupView
     from kafkalite.coordinators.results import CoordinatorResult, Reply
-    from kafkalite.cluster.cluster import Cluster
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.interceptors import Forward, InterceptorChain
     from kafkalite.requests.response_handle import ResponseHandle

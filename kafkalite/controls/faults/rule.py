@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -143,9 +143,7 @@ class FaultRule:
         return not self._has_ended and since <= self._environment.now() - self._added < until
 
     def _chosen(self, context: RequestContext, request: Any) -> list[Part]:
-        return [
-            part for part in parts_of(context.api.key, context.api_version).parts(request, context.api_version) if self._matcher.chooses(part)
-        ]
+        return list(filter(self._matcher.chooses, _parts(context, request)))
 
     def _depends_on_response(self, context: RequestContext, request: Any) -> bool:
         """Return whether only the response shows if the fault acts: whether it has records, or names the topic."""
@@ -234,25 +232,25 @@ class FaultRule:
 
     def _left(self, context: RequestContext, request: Any, full: Any) -> Any | None:
         """Return the part of a refused request that the handler gets, None if there is none."""
-        shape, version = parts_of(context.api.key, context.api_version), context.api_version
+        layout, version = parts_of(context.api.key, context.api_version), context.api_version
         if self._refuses_all(context, full):
             assert self.fault.error_code is not None
-            return shape.behind_error(request, version, self.fault.error_code)
-        return shape.without(request, version, self._matcher.chooses)
+            return layout.behind_error(request, version, self.fault.error_code)
+        return layout.without(request, version, self._matcher.chooses)
 
     def _refused(self, context: RequestContext, request: Any, response: Any) -> Any:
-        shape, version, error = parts_of(context.api.key, context.api_version), context.api_version, self.fault.error_code
+        version, error = context.api_version, self.fault.error_code
+        layout = parts_of(context.api.key, version)
         assert error is not None
         if self._refuses_all(context, request):
-            return shape.error_response(request, version, error, response)
-        return shape.with_errors(request, version, response, self._matcher.chooses, error)
+            return layout.error_response(request, version, error, response)
+        return layout.with_errors(request, version, response, self._matcher.chooses, error)
 
     def _refuses_all(self, context: RequestContext, request: Any) -> bool:
         """Return whether a request is refused as a whole, and not partition by partition."""
         if self.fault.chooses_parts:
             return False
-        parts = parts_of(context.api.key, context.api_version).parts(request, context.api_version)
-        return all(map(self._matcher.chooses, parts))
+        return all(map(self._matcher.chooses, _parts(context, request)))
 
     def _send(self, context: RequestContext, request: Any, response: Any, to: ResponseHandle[Any]) -> None:
         if self.fault.error is not None and context.api.key is ApiKey.PRODUCE and not request.acks:
@@ -265,3 +263,7 @@ class FaultRule:
                 response = replace(response, throttle_time_ms=round(self.fault.throttle * 1000))
             to.mute(self.fault.throttle)
             to.send(response)
+
+
+def _parts(context: RequestContext, request: Any) -> Iterable[Part]:
+    return parts_of(context.api.key, context.api_version).parts(request, context.api_version)

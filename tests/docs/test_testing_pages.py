@@ -19,8 +19,8 @@ DOCS = Path(__file__).parents[2] / "docs"
     ("page", "tests"),
     [
         ("pytest.md", 4),
-        ("controls/clock.md", 3),
-        ("controls/groups.md", 4),
+        ("controls/clock.md", 2),
+        ("controls/groups.md", 5),
         ("controls/request-log.md", 5),
         ("controls/snapshots.md", 5),
         ("controls/faults.md", 5),

@@ -66,7 +66,7 @@ def in_a_thread(function: Callable[[], T], cancel: Callable[[], None]) -> Call[T
     def run() -> None:
         try:
             result = function()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
             future.set_exception(error)
         else:
             future.set_result(result)

@@ -36,7 +36,7 @@ class _Waiter(Generic[Change]):
             return
         try:
             self.found = self.look(change)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised where it is awaited, not to the task that made the change
             self.error = error
         if self.found is not None or self.error is not None:
             self.has_come.set()

@@ -126,7 +126,7 @@ class _BrokerThread:
     def _run(self, started: Future[tuple[LocalTransport, Controls]]) -> None:
         try:
             trio.run(self._serve, started)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised in the thread of the test
             self._failures.insert(0, _single(error))
         if not started.done():
             started.set_exception(self._failures[0])

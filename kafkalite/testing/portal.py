@@ -46,7 +46,7 @@ class BlockingPortal:
                 return
             try:
                 future.set_result(function())
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - raised where the result is asked for
                 future.set_exception(error)
 
         self._enter(future, run)
@@ -61,7 +61,7 @@ class BlockingPortal:
             with scope:
                 try:
                     result = await function()
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - raised where the result is asked for
                     if not future.done():
                         future.set_exception(error)
                 else:

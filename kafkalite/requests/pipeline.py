@@ -50,10 +50,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from kafkalite.errors import RequestError
 from kafkalite.requests.context import MalformedFrame, RequestContext
 from kafkalite.requests.interceptors import InterceptorChain
-from kafkalite.requests.response_handle import framed
 from kafkalite.requests.steps import StepQueue, Steps
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.errors import UnsupportedVersionError, WireError
+from kafkalite_wire.frames import encode_response
 from kafkalite_wire.headers import RequestHeader, read_request_header
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Pipeline:
             if answer.__class__ is GeneratorType:
                 answer = self._first_step(end, cast("Steps[Any]", answer), context)
             if answer is not None and answer is not _UNFINISHED:
-                connection.respond(framed(context.api, context.api_version, context.correlation_id, answer))
+                connection.respond(encode_response(context.api, context.api_version, context.correlation_id, answer))
         finally:
             # Also where the request failed: a Produce may have appended to some partitions before.
             end.after_request()
@@ -205,7 +205,7 @@ class Pipeline:
                 message=f"{header.api.name}Request",
                 version=header.api_version,
             )
-        connection.respond(framed(header.api, 0, header.correlation_id, self.end.unsupported_api_versions()))
+        connection.respond(encode_response(header.api, 0, header.correlation_id, self.end.unsupported_api_versions()))
 
 
 class _Forward:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from kafkalite_wire.codec import encode_parts
-from kafkalite_wire.headers import start_response
+from kafkalite_wire.frames import encode_response
 
 if TYPE_CHECKING:
     from kafkalite.requests.crash_guard import CrashGuard
@@ -15,8 +13,6 @@ if TYPE_CHECKING:
     from kafkalite_wire.schema import Payload
 
 Response = TypeVar("Response", contravariant=True)
-
-_LENGTH: Final = struct.Struct(">i")
 
 
 class ResponseQueue(Protocol):
@@ -111,7 +107,9 @@ class ResponseHandle(Generic[Response]):
             self._tell(lambda observer: observer.sent(response))
             self._to(response)
         elif self._queue is not None:
-            parts = [] if response is None else framed(self._api, self._api_version, self._correlation_id, response)
+            parts: list[Payload] = []
+            if response is not None:
+                parts = encode_response(self._api, self._api_version, self._correlation_id, response)
             self._tell(lambda observer: observer.sent(response))
             self.parts = parts
             self._queue.flush_responses()
@@ -186,11 +184,3 @@ class ResponseHandle(Generic[Response]):
         observers, self._observers = self._observers, ()
         for observer in observers:
             tell(observer)
-
-
-def framed(api: Api, version: int, correlation_id: int, response: object) -> list[Payload]:
-    """Encode a response behind its header and length, as parts to be sent one after the other."""
-    head = start_response(api, version, correlation_id)
-    parts = encode_parts(response, version, head)
-    _LENGTH.pack_into(head, 0, sum(map(len, parts)) - _LENGTH.size)
-    return parts

@@ -85,12 +85,16 @@ class Api:
         return 2 if version >= self.first_flexible else 1
 
     def response_header_version(self, version: int) -> int:
-        """Return the version of the response header.
+        """Return the version of the response header: 1 when flexible, except for ApiVersions, else 0."""
+        return 1 if version >= self.first_flexible_response_header else 0
 
-        ApiVersions always has header version 0: a client that asked in an unsupported version must be able to read
-        the response (KIP-511).
+    @cached_property
+    def first_flexible_response_header(self) -> int:
+        """The first version whose response header has tagged fields.
+
+        ApiVersions has none: a client that asked in an unsupported version must be able to read the response (KIP-511).
         """
-        return 1 if version >= self.first_flexible and self.key is not ApiKey.API_VERSIONS else 0
+        return NEVER if self.key is ApiKey.API_VERSIONS else self.first_flexible
 
 
 APIS: Final[dict[int, Api]] = {

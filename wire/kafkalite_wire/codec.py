@@ -57,7 +57,8 @@ def encode(message: object, version: int, *, lossless: bool = False) -> bytes:
 
     Raises UnsupportedVersionError, and ValueError or what Python raises for values that do not fit.
     """
-    return b"".join(cast("list[bytes]", encode_parts(message, version, bytearray(), lossless=lossless)))
+    encode_to = _lossless_encoder(type(message), version) if lossless else _encoder(type(message), version)
+    return b"".join(cast("list[bytes]", encode_to(message, bytearray(), [])))
 
 
 def encode_parts(message: object, version: int, head: bytearray, *, lossless: bool = False) -> list[Payload]:

@@ -42,7 +42,9 @@ def encode_request(
     ``tagged_fields`` are those of the header.
     """
     head = start_request(api, version, correlation_id, client_id, tagged_fields)
-    return b"".join(_finished(head, message, version, lossless=lossless))  # type: ignore[arg-type]  # all are buffers
+    parts = encode_parts(message, version, head, lossless=lossless)
+    _LENGTH.pack_into(head, 0, sum(map(len, parts)) - _LENGTH.size)
+    return b"".join(parts)  # type: ignore[arg-type]  # all are buffers
 
 
 def encode_undeclared_request(
@@ -65,10 +67,6 @@ def encode_response(
 ) -> list[Payload]:
     """Encode a response as a whole frame, length first, in parts to be sent one after the other."""
     head = start_response(api, version, correlation_id, tagged_fields)
-    return _finished(head, message, version, lossless=lossless)
-
-
-def _finished(head: bytearray, message: object, version: int, *, lossless: bool) -> list[Payload]:
     parts = encode_parts(message, version, head, lossless=lossless)
     _LENGTH.pack_into(head, 0, sum(map(len, parts)) - _LENGTH.size)
     return parts

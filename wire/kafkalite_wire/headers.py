@@ -67,7 +67,12 @@ def read_request_header(frame: memoryview, *, lossless: bool = False) -> Request
     tagged fields are skipped and text that is not UTF-8 is read with replacement characters.
     Raises UnsupportedVersionError for an API key that is not declared, WireError for malformed bytes.
     """
-    api_key, api_version, correlation_id, length, pos = _fixed(frame)
+    # `_fixed` is repeated here, because every request comes this way.
+    try:
+        api_key, api_version, correlation_id, length = _FIXED.unpack_from(frame)
+    except struct.error:
+        raise _too_short(frame) from None
+    pos = 10 + length if length > 0 else 10
     api = APIS.get(api_key)
     if api is None:
         raise UnsupportedVersionError(f"unknown API key {api_key}", version=api_version)
@@ -80,7 +85,7 @@ def read_request_header(frame: memoryview, *, lossless: bool = False) -> Request
             if lossless:
                 tagged_fields, pos = read_tagged_fields(frame, pos)
             else:
-                pos = skip_tagged_fields(frame, pos)
+                pos = skip_tagged_fields(frame, pos) if frame[pos] else pos + 1
         except (IndexError, MalformedError):
             raise _error("malformed tagged fields", api.name, api_version, pos) from None
     return RequestHeader(api, api_version, correlation_id, client_id, pos, tagged_fields)
@@ -103,7 +108,7 @@ def _fixed(frame: memoryview) -> tuple[int, int, int, int, int]:
     try:
         api_key, api_version, correlation_id, length = _FIXED.unpack_from(frame)
     except struct.error:
-        raise WireError("the frame ends inside the request header", offset=len(frame)) from None
+        raise _too_short(frame) from None
     return api_key, api_version, correlation_id, length, 10 + length if length > 0 else 10
 
 
@@ -132,7 +137,7 @@ def start_request_prefix(api_key: int, api_version: int, correlation_id: int, cl
 
 def start_response(api: Api, api_version: int, correlation_id: int, tagged_fields: TaggedFields = ()) -> bytearray:
     """Start a response frame: space for its length, then the header."""
-    if api.response_header_version(api_version) == 0:
+    if api_version < api.first_flexible_response_header:
         return bytearray(_RESPONSE_V0.pack(0, correlation_id))
     if not tagged_fields:
         return bytearray(_RESPONSE_V1.pack(0, correlation_id))
@@ -164,6 +169,10 @@ def _append_tagged_fields(head: bytearray, tagged_fields: TaggedFields) -> None:
         append_uvarint(head, tag)
         append_uvarint(head, len(value))
         head += value
+
+
+def _too_short(frame: memoryview) -> WireError:
+    return WireError("the frame ends inside the request header", offset=len(frame))
 
 
 def _error(reason: str, name: str, api_version: int, offset: int) -> WireError:

@@ -15,7 +15,7 @@ def bytes_of(value: object) -> bytes | None:
 
 
 def member(name: str, data: bytes | None) -> dict[str, str | None]:
-    """Make the member of an object that tells bytes: what is no UTF-8 stands in base64 under ``NAME_base64``."""
+    """Return the member of an object for bytes: text under ``name``, or base64 under ``NAME_base64`` if not UTF-8."""
     if data is None:
         return {name: None}
     try:

@@ -1,4 +1,4 @@
-"""How brokers for tests are set up, on a thread or in a container, where nobody says otherwise."""
+"""Default properties of brokers for tests, on a thread, in a container or with controls over HTTP."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 Value = str | int | float | bool
-"""What a test may give for a broker property."""
+"""A broker property as Python has it."""
 
 DEFAULTS: Final[Mapping[str, Value]] = {
     "offsets.topic.num.partitions": 1,
@@ -20,5 +20,5 @@ DEFAULTS: Final[Mapping[str, Value]] = {
 
 
 def text_of(value: Value) -> str:
-    """Write a value as in a properties file."""
+    """Return a value as it stands in a properties file."""
     return str(value).lower() if isinstance(value, bool) else str(value)

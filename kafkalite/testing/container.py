@@ -60,7 +60,7 @@ class KafkaliteContainer(DockerContainer):
         return self
 
     def with_controls(self) -> Self:
-        """Have the broker looked at and steered by whoever reaches it, at :meth:`get_controls_url`."""
+        """Serve the controls, at :meth:`get_controls_url`."""
         return self.with_env(CONTROLS_VARIABLE, f"0.0.0.0:{_CONTROLS_PORT}").with_exposed_ports(_CONTROLS_PORT)
 
     def with_init_folder(self, folder: Path | str) -> Self:
@@ -92,11 +92,11 @@ class KafkaliteContainer(DockerContainer):
         advertise_outside((address.host, address.port), str(address), timeout=_STARTING)
 
     def get_bootstrap_server(self) -> str:
-        """Give the broker's address as clients on this machine want it."""
+        """Return the broker's address for clients on this machine."""
         return str(self._address())
 
     def get_controls_url(self) -> str:
-        """Give the URL of the controls, for `connect(…, controls=…)` and any client of HTTP."""
+        """Return the URL of the controls, for `connect(…, controls=…)` and any HTTP client."""
         return f"http://{self._address(_CONTROLS_PORT)}"
 
     def _address(self, port: int = _PORT) -> HostPort:

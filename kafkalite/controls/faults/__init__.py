@@ -1,5 +1,5 @@
-"""Faults: rules that say which requests go wrong, and how.
+"""Faults: which requests go wrong, and how.
 
-A `Fault` is declared in words, which a test's handle, a file and whoever comes later share; the `Injector` adds it to
-an engine. May import kafkalite_wire, the engine and the reader of TOML files only; time and chance are handed in.
+`Fault` declares one, the `Injector` applies it to requests, and `controls` are the controls. All but `controls` and
+`injector_for` import only wire, the request pipeline and the TOML reader; time and randomness are handed in.
 """

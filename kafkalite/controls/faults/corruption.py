@@ -1,4 +1,4 @@
-"""Damage to the records of a fetch's reply, on their way: what is stored stays as it is."""
+"""Damage to the records in a Fetch response; the log is unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CRC: Final = slice(17, 21)
 
 
 def corrupted(response: Any, chosen: Selector) -> tuple[list[Part], Any]:
-    """Turn the checksum of the first batch of each chosen partition over; tells which partitions had one."""
+    """Invert the checksum of the first batch of each chosen partition; return those partitions and the response."""
     parts: list[Part] = []
     topics: list[Any] = []
     for topic in response.responses:

@@ -24,7 +24,7 @@ _Session = dict[tuple[str | bytes, int], tuple["FetchTopic", Any]]
 
 
 class FetchedPartitions(Interceptor):
-    """The partitions of each session, told from requests and replies on their way; the least used are forgotten."""
+    """The partitions of each fetch session, from its requests and responses; the least recently used are dropped."""
 
     stage = Stage.OBSERVERS
 
@@ -39,7 +39,7 @@ class FetchedPartitions(Interceptor):
     def intercept(
         self, request: FetchRequest, context: RequestContext, response: ResponseHandle[Any], forward: Forward
     ) -> None:
-        """Take note of what the request names; one that opens a session learns its number from the response."""
+        """Note the partitions that a request names; the response has the id of a new session."""
         if request.session_epoch <= _INITIAL_EPOCH:
             self._sessions.pop(request.session_id, None)
             if request.session_epoch == _INITIAL_EPOCH:
@@ -54,7 +54,7 @@ class FetchedPartitions(Interceptor):
         forward()
 
     def opened(self, session_id: int, partitions: _Session) -> None:
-        """Take note of a new session."""
+        """Add a session."""
         self._sessions[session_id] = partitions
         if len(self._sessions) > _MOST:
             self._sessions.popitem(last=False)
@@ -72,7 +72,7 @@ class FetchedPartitions(Interceptor):
 
 
 class _Opening:
-    """The reply that tells the number of a new session."""
+    """Observes the response that has the id of a new session."""
 
     def __init__(self, fetched: FetchedPartitions, partitions: _Session) -> None:
         self._fetched = fetched

@@ -1,4 +1,4 @@
-"""Faults from a TOML file: tables ``[[fault]]`` in the words of :mod:`kafkalite.controls.faults.words`."""
+"""Faults from a TOML file: tables ``[[fault]]`` whose keys are the fields of a fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The request log: what clients asked, and what they were answered, kept as bytes and decoded when looked at.
+"""The request log: requests and responses, kept as bytes and decoded when they are looked at.
 
-May import kafkalite_wire and the engine; time, names of topics and the bytes of pieces of files come in as functions.
+All but `controls` and `file` import only wire and the request pipeline; time and topic names are handed in.
 """

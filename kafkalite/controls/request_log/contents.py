@@ -89,7 +89,7 @@ def places(
     topic: str | None = None,
     partition: int | None = None,
 ) -> Iterator[Place]:
-    """Yield a message and every struct in it; ``topic_names`` tells the names of topics that go by their ids."""
+    """Yield a message and every struct in it; ``topic_names`` has the names of topics by their ids."""
     shape = _shape(type(struct))
     topic = _topic(struct, shape, topic_names) or topic
     if topic is not None and shape.partition is not None:
@@ -112,7 +112,7 @@ def topics_in(message: object, topic_names: Mapping[bytes, str]) -> Iterator[str
 
 
 def partitions_in(message: object, topic_names: Mapping[bytes, str]) -> Iterator[tuple[str, int]]:
-    """Give topic and number of the partitions that a message is about; some perhaps more than once."""
+    """Yield topic and number of the partitions that a message names; some perhaps more than once."""
     for place in places(message, topic_names):
         if place.topic is None:
             continue
@@ -124,7 +124,7 @@ def partitions_in(message: object, topic_names: Mapping[bytes, str]) -> Iterator
 
 
 def errors_in(response: object, topic_names: Mapping[bytes, str]) -> Iterator[ResponseError]:
-    """Give the errors in a response."""
+    """Yield the errors in a response."""
     for place in places(response, topic_names):
         for name in _shape(type(place.struct)).errors:
             if code := getattr(place.struct, name):
@@ -138,7 +138,7 @@ def errors_in(response: object, topic_names: Mapping[bytes, str]) -> Iterator[Re
 
 
 def records_in(message: object, topic_names: Mapping[bytes, str]) -> Iterator[tuple[str, int, Any]]:
-    """Give the records of each partition in a message, as they travelled, with topic and partition."""
+    """Yield topic, partition and the records as sent, for each partition in a message."""
     for place in places(message, topic_names):
         name = _shape(type(place.struct)).records
         if name is not None and (data := getattr(place.struct, name)):

@@ -1,4 +1,4 @@
-"""One request and how it ended, as whoever asks the log sees it."""
+"""A request and its response, as the log returns them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Outcome(StrEnum):
     UNANSWERED = "unanswered"
     """No answer is sent: the client wants none (``acks=0``), or a rule dropped it."""
     CUT_OFF = "cut off"
-    """The broker closed the connection instead of an answer; ``reason`` tells why."""
+    """The broker closed the connection instead of a response; see ``reason``."""
     MALFORMED = "malformed"
-    """It was no request, and the broker closed the connection; ``reason`` tells what is wrong with it."""
+    """The frame is not a request, and the broker closed the connection; see ``reason``."""
     DISCONNECTED = "disconnected"
     """The connection ended before there was an answer."""
 
@@ -64,7 +64,7 @@ class Exchange:
     connection: int
     """The number of the client's connection, counted from 1 in the order in which the log saw them."""
     asked_ms: int
-    """When the request came: milliseconds since 1970, as the broker's clock tells them."""
+    """When the request came: milliseconds since 1970, by the broker's clock."""
     latency: float | None
     """Seconds of the broker's clock between the request and its end; None while it is waiting."""
     outcome: Outcome
@@ -138,7 +138,7 @@ class Exchange:
         return tuple(message for message in (self.request, self.response) if message is not None)
 
     def __str__(self) -> str:
-        """Tell the request and its end in one line."""
+        """Describe the request and how it ended in one line."""
         about = "".join(
             f" {what} {', '.join(sorted(names))}"
             for what, names in (("group", self.groups), ("topic", self.topics))

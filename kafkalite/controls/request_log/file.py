@@ -28,7 +28,7 @@ def request_log(
     bounds: Bounds | None = None,
     on_change: Callable[[LoggedCall], None] | None = None,
 ) -> RequestLog:
-    """Make a log of what a broker is asked, whose ``cluster`` may be another one later.
+    """Return a request log of a broker, whose ``cluster`` a restored snapshot may replace.
 
     It keeps nothing before it is attached to the broker's interceptors.
     """

@@ -38,12 +38,12 @@ def write_lines(exchanges: Iterable[Exchange], to: TextIO, *, records: bool = Fa
 
 
 def line_of(exchange: Exchange, *, records: bool = False) -> str:
-    """Give the line of an exchange, with its line feed."""
+    """Return the line of an exchange, with its line feed."""
     return json.dumps(as_json(exchange, records=records), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def as_json(exchange: Exchange, *, records: bool = False) -> dict[str, object]:
-    """Give an exchange as what ``json`` writes."""
+    """Return the JSON object of an exchange."""
     version = exchange.api_version
     return {
         "number": exchange.number,

@@ -221,15 +221,15 @@ class LoggedCall:
         return self.request.kept_size + (0 if response is None else response.kept_size)
 
     def sent(self, response: object | None) -> None:
-        """Learn what was sent, None if nothing was."""
+        """Record the response, None if nothing was sent."""
         self._log.ended(self, Outcome.UNANSWERED if response is None else Outcome.ANSWERED, response)
 
     def failed(self, reason: str) -> None:
-        """Learn why the connection was ended instead."""
+        """Record why the connection was closed instead."""
         self._log.ended(self, Outcome.CUT_OFF, reason=reason)
 
     def disconnected(self) -> None:
-        """Learn that the connection ended before there was an answer."""
+        """Record that the client disconnected before there was a response."""
         self._log.ended(self, Outcome.DISCONNECTED)
 
     def exchange(self, topic_names: Mapping[bytes, str]) -> Exchange:

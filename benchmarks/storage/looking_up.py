@@ -20,7 +20,7 @@ from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.files.filesystem import OsFileSystem
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.segment.segment_files import file_name
-from kafkalite_wire.crc import crc32c
+from kafkalite_wire.batch import crc32c
 from kafkalite_wire.records import Record, build_batch, set_offsets_in_place
 
 _SEGMENT: Final = 1024**3

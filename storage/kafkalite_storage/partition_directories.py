@@ -11,7 +11,7 @@ from kafkalite_storage.files.checkpoints import (
     encode_partition_metadata,
 )
 from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_wire.uuid_text import format_uuid
+from kafkalite_wire.schema import format_uuid
 
 log = getLogger("kafkalite.storage")
 

@@ -8,7 +8,7 @@ import pytest
 
 from kafkalite_storage.storage import FEATURES, Storage
 from kafkalite_wire.records import check_batch, iter_records, read_header
-from kafkalite_wire.uuid_text import format_uuid
+from kafkalite_wire.schema import format_uuid
 
 NOW = 1_800_000_000_000
 T0 = 1_700_000_000_000

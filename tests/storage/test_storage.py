@@ -21,7 +21,7 @@ from kafkalite_storage.metadata.topics import MetadataImage
 from kafkalite_storage.partition_logs import LogOffsets
 from kafkalite_storage.segment.scan import iter_headers
 from kafkalite_storage.storage import Storage
-from kafkalite_wire.crc import crc32c
+from kafkalite_wire.batch import crc32c
 from kafkalite_wire.messages.metadata_records import PartitionRecord, TopicRecord
 from kafkalite_wire.records import iter_records
 from tests.support.storage.controls import kill_storage, move_leader

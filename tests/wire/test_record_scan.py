@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkalite_wire.rebatch import with_records, without_records
 from kafkalite_wire.record_scan import Span, find_time, note_keys, records_of, scan_records
 from kafkalite_wire.records import InvalidRecord, Record, build_batch, check_batch, iter_records, read_header
+from kafkalite_wire.rewrite_batch import with_records, without_records
 
 field = st.one_of(st.none(), st.binary(max_size=200))
 headers = st.lists(st.tuples(st.text(max_size=3), field), max_size=2).map(tuple)

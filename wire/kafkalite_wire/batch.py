@@ -7,18 +7,27 @@ Produce and Fetch: nothing here looks at a record.
 
 from collections.abc import Iterator
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kafkalite_wire.compression import Compression
-from kafkalite_wire.crc import Buffer, crc32c
 from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.schema import Buffer
+
+if TYPE_CHECKING:
+
+    def _crc32c_of_bytes(data: bytes, /) -> int: ...
+    def _crc32c_extended(crc: int, data: bytes, /) -> int: ...
+
+else:  # the package has no type information
+    from google_crc32c import extend as _crc32c_extended
+    from google_crc32c import value as _crc32c_of_bytes
 
 MAGIC: Final = 2
 HEADER_SIZE: Final = 61
-#: Bytes before those that `batch_length` counts: the base offset and the length itself.
 LENGTH_PREFIX: Final = 12
-#: The least `batch_length` of a batch with a whole header.
+"""The size of what `batch_length` does not count: the base offset and the length itself."""
 SMALLEST_LENGTH: Final = HEADER_SIZE - LENGTH_PREFIX
+"""The least `batch_length` of a batch with a whole header."""
 NO_TIMESTAMP: Final = -1
 NO_PRODUCER_ID: Final = -1
 
@@ -43,14 +52,26 @@ RawHeader = tuple[int, int, int, int, int, int, int, int, int, int, int, int, in
 """The thirteen fields of a `BatchHeader`, in its order."""
 
 
+def crc32c(data: Buffer) -> int:
+    """Return the unsigned CRC-32C of data."""
+    # google-crc32c refuses a `memoryview` of mutable memory, so a view is copied first. Measured on x86-64: the copy
+    # adds 0.3 µs to 100 bytes and 45 µs to 1 MiB, less than any other maintained package gains by taking views.
+    return _crc32c_of_bytes(data if type(data) is bytes else bytes(data))
+
+
+def extend_crc32c(crc: int, data: bytes) -> int:
+    """Return the CRC-32C of the bytes that have the CRC `crc` followed by data; that of no bytes is 0."""
+    return _crc32c_extended(crc, data)
+
+
 class CorruptBatch(Exception):
-    """A damaged record batch; `code` is the error code to answer with."""
+    """A damaged record batch; `code` is the error code of the response."""
 
     code: ErrorCode = ErrorCode.CORRUPT_MESSAGE
 
 
 class InvalidRecord(CorruptBatch):
-    """A whole batch that breaks a rule; `record_errors` holds (index in the batch, message)."""
+    """A whole batch that breaks a rule; `record_errors` holds pairs of index in the batch and message."""
 
     code = ErrorCode.INVALID_RECORD
 
@@ -60,7 +81,7 @@ class InvalidRecord(CorruptBatch):
 
 
 class UnsupportedCompression(CorruptBatch):
-    """A codec that is unknown, or newer than the version of the request allows."""
+    """A codec that is unknown, or not allowed in the version of the request."""
 
     code = ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
 
@@ -68,7 +89,7 @@ class UnsupportedCompression(CorruptBatch):
 class BatchHeader(NamedTuple):
     """The header of a batch, its fields in wire order.
 
-    A named tuple because one is made for every batch: a frozen dataclass of thirteen fields costs five times as much.
+    A named tuple, because every batch that is read makes one and a frozen dataclass takes five times as long.
     """
 
     base_offset: int
@@ -146,18 +167,18 @@ def read_header(data: Buffer, position: int = 0) -> BatchHeader:
 def walk_batches(data: Buffer, position: int = 0) -> Iterator[tuple[int, BatchHeader]]:
     """Yield the position and header of each whole batch in data, from position on.
 
-    Ends before the first bytes that are not a whole batch: fewer than 61 bytes, a batch that data cuts off, or an
-    impossible length. :func:`batch_size` tells these cases apart at the position where the walk ended, which is
-    `position + header.size` of its last batch. Nothing else is checked: neither magic nor CRC.
+    Ends before the first bytes that are not a whole batch: fewer than 61 bytes, a batch that is cut off, or an
+    impossible length. :func:`batch_size` distinguishes these cases at the position where the walk ended, which is
+    `position + header.size` of its last batch. Neither magic nor CRC is checked.
     """
     for at, header in walk_raw_headers(data, position):
         yield at, BatchHeader._make(header)
 
 
 def walk_raw_headers(data: Buffer, position: int = 0) -> Iterator[tuple[int, RawHeader]]:
-    """Walk as :func:`walk_batches` does and yield headers as plain tuples, for callers that walk millions.
+    """Walk as :func:`walk_batches` does, but yield headers as plain tuples.
 
-    Making a `BatchHeader` of each takes longer than reading it.
+    For callers that walk millions of batches: making a `BatchHeader` takes longer than reading it.
     """
     unpack = HEADER.unpack_from
     end = len(data)
@@ -172,7 +193,7 @@ def walk_raw_headers(data: Buffer, position: int = 0) -> Iterator[tuple[int, Raw
 
 
 def batch_size(data: Buffer, position: int = 0) -> int:
-    """Return the size of the batch at position, which may be more than data holds; 61 where its header is cut off.
+    """Return the size of the batch at position, which may be more than data holds; 61 if its header is cut off.
 
     Raises CorruptBatch for an impossible length.
     """
@@ -187,24 +208,24 @@ def batch_size(data: Buffer, position: int = 0) -> int:
 def check_batch(data: Buffer, position: int = 0) -> BatchHeader:
     """Read the header of a whole batch and check its length, magic, CRC and offset range.
 
-    Raises CorruptBatch, or InvalidRecord where the bytes are intact but the header contradicts itself.
+    Raises CorruptBatch, or InvalidRecord if the bytes are intact but the header contradicts itself.
     """
     header = read_header(data, position)
     end = position + header.batch_length + LENGTH_PREFIX
     if end - position < HEADER_SIZE or end > len(data):
-        raise CorruptBatch(f"a batch of {end - position} bytes where {len(data) - position} bytes are left")
+        raise CorruptBatch(f"a batch of {end - position} bytes, but {len(data) - position} bytes are left")
     if header.magic != MAGIC:
         raise CorruptBatch(f"message format {header.magic}; only {MAGIC} is supported")
     _check_crc(header, data, position)
     if header.last_offset_delta < 0:
-        raise InvalidRecord(f"the batch ends {-header.last_offset_delta} offsets before it begins")
+        raise InvalidRecord(f"the batch's last offset is {-header.last_offset_delta} below its first")
     return header
 
 
 def check_batches(data: Buffer) -> list[tuple[int, BatchHeader]]:
     """Check that data consists of whole, intact batches; return each with its position.
 
-    Every batch must hold one record for each offset, as a producer's batches do and compacted ones need not.
+    Every batch must hold one record for each offset, as those of producers do; compacted ones may hold fewer.
     Raises CorruptBatch and InvalidRecord.
     """
     batches: list[tuple[int, BatchHeader]] = []
@@ -240,13 +261,15 @@ def check_produced(data: Buffer, *, allow_zstd: bool = True) -> BatchHeader:
         header = _first_batch(data)
     codec = header.attributes & COMPRESSION_MASK
     if codec >= Compression.ZSTD and (codec > Compression.ZSTD or not allow_zstd):
-        raise UnsupportedCompression(f"compression codec {codec} is unknown to this version of the Produce request")
+        raise UnsupportedCompression(
+            f"compression codec {codec} is not supported by this version of the Produce request"
+        )
     _check_crc(header, data, 0)
     check_count(header)
     if header.base_offset != 0:
-        raise InvalidRecord(f"a producer's batch must start at offset 0, this starts at {header.base_offset}")
+        raise InvalidRecord(f"a producer's batch must start at offset 0, this one starts at {header.base_offset}")
     if header.producer_id > NO_PRODUCER_ID and header.base_sequence < 0:
-        raise InvalidRecord(f"sequence number {header.base_sequence} of producer {header.producer_id}")
+        raise InvalidRecord(f"producer {header.producer_id} has sequence number {header.base_sequence}")
     if header.attributes & CONTROL:
         raise InvalidRecord("only brokers write control records")
     return header
@@ -255,9 +278,9 @@ def check_produced(data: Buffer, *, allow_zstd: bool = True) -> BatchHeader:
 def _first_batch(data: Buffer) -> BatchHeader:
     size = _whole_batch(data, 0)
     if not size:
-        raise InvalidRecord("a Produce request must have one record batch for each partition, this has none")
+        raise InvalidRecord("a Produce request must have one record batch for each partition, this one has none")
     if data[16] != MAGIC:
-        raise InvalidRecord(f"a Produce request must hold message format {MAGIC}, this is {data[16]}")
+        raise InvalidRecord(f"a Produce request must hold message format {MAGIC}, this one is {data[16]}")
     if _whole_batch(data, size):
         raise InvalidRecord("a Produce request must have exactly one record batch for each partition")
     return read_header(data)
@@ -266,11 +289,13 @@ def _first_batch(data: Buffer) -> BatchHeader:
 def _check_crc(header: BatchHeader, data: Buffer, position: int) -> None:
     computed = crc32c(data[position + _CHECKSUMMED_AT : position + header.batch_length + LENGTH_PREFIX])
     if computed != header.crc:
-        raise CorruptBatch(f"CRC is {computed:#010x}, the batch at {header.base_offset} says {header.crc:#010x}")
+        raise CorruptBatch(
+            f"the CRC of the batch at {header.base_offset} is {computed:#010x}, its header says {header.crc:#010x}"
+        )
 
 
 def _whole_batch(data: Buffer, position: int) -> int:
-    """Return the size of the batch at position, or 0 if data cuts it off."""
+    # 0 for a batch that is cut off
     end = len(data)
     if end - position < LENGTH_PREFIX + 5:
         return 0
@@ -291,9 +316,9 @@ def set_offsets_in_place(data: bytearray | memoryview, position: int, base_offse
 
 
 def set_log_append_time(data: bytearray | memoryview, position: int, timestamp: int) -> None:
-    """Set the broker's time, in milliseconds, as that of all records, and update the CRC.
+    """Set the broker's time, in milliseconds, as the timestamp of all records, and update the CRC.
 
-    The base timestamp stays, because the records' own times are deltas from it.
+    The base timestamp stays, because the records' own timestamps are deltas from it.
     """
     header = read_header(data, position)
     _ATTRIBUTES_TO_MAX_TIMESTAMP.pack_into(

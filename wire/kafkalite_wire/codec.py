@@ -14,10 +14,9 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, TypeVar, cast
 
-from kafkalite_wire.compact import MalformedError
 from kafkalite_wire.decoding import DecoderSource
 from kafkalite_wire.encoding import EncoderSource
-from kafkalite_wire.errors import UnsupportedVersionError
+from kafkalite_wire.errors import MalformedError, UnsupportedVersionError
 from kafkalite_wire.schema import Buffer, Declaration, Payload, declaration_of
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import zlib
 from enum import IntEnum
 from typing import Any
 
-from kafkalite_wire.crc import Buffer
+from kafkalite_wire.schema import Buffer
 
 
 class Compression(IntEnum):

@@ -8,17 +8,16 @@ from operator import itemgetter
 from typing import Any, Final, cast
 
 from kafkalite_wire.compact import (
-    MalformedError,
     append_string_length,
-    append_uvarint,
     read_length_tail,
     read_string_length_tail,
     read_tagged_field_count,
-    read_uvarint_tail,
     skip_tagged_fields,
 )
+from kafkalite_wire.errors import MalformedError
 from kafkalite_wire.lossless import unknown_tagged_fields
 from kafkalite_wire.schema import NO_VERSIONS, Field, FieldType, fields_of
+from kafkalite_wire.varint import append_uvarint, read_uvarint_tail
 
 _KNOWN: Final[dict[str, Any]] = {
     "malformed": MalformedError,

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalite_wire.apis import APIS, Api
-from kafkalite_wire.compact import MalformedError, append_uvarint, read_tagged_fields, skip_tagged_fields
-from kafkalite_wire.errors import UnsupportedVersionError, WireError
+from kafkalite_wire.compact import read_tagged_fields, skip_tagged_fields
+from kafkalite_wire.errors import MalformedError, UnsupportedVersionError, WireError
+from kafkalite_wire.varint import append_uvarint
 
 if TYPE_CHECKING:
     from kafkalite_wire.lossless import TaggedFields

@@ -1,6 +1,6 @@
-"""Records inside a batch of message format v2: reading, building and transaction markers.
+"""Records of a batch: read and build batches of message format v2, and transaction markers.
 
-The header's part lives in `batch` and is offered here too, so that users need one import.
+Names of `batch` that users of records need are exported here as well.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,13 +27,15 @@ from kafkalite_wire.batch import (
     check_batches,
     check_count,
     check_produced,
+    crc32c,
     read_header,
     set_log_append_time,
     set_offsets_in_place,
     walk_batches,
 )
-from kafkalite_wire.compression import MAX_DECOMPRESSED, Compression, CompressionError, compress, decompress
-from kafkalite_wire.crc import Buffer, crc32c
+from kafkalite_wire.compression import MAX_DECOMPRESSED, Compression, compress
+from kafkalite_wire.record_scan import read_span, records_of
+from kafkalite_wire.schema import Buffer
 from kafkalite_wire.varint import decode_varint, encode_varint
 
 __all__ = [
@@ -74,10 +76,10 @@ _COMMIT: Final = 1
 
 
 class Record(NamedTuple):
-    """One record; timestamps are milliseconds, a header's name is text and its value may be null.
+    """One record; the timestamp is in milliseconds, and the value of a header may be null.
 
-    A named tuple, because replaying a log makes millions of them. `build_batch` takes records too and ignores
-    their offsets: they get the ones that follow its base offset.
+    A named tuple, because replaying a log makes millions of them. `build_batch` ignores the offset: its records get
+    those that follow its base offset.
     """
 
     key: bytes | None = None
@@ -96,96 +98,61 @@ class EndTxnMarker:
 
 
 def iter_records(batch: Buffer, *, max_decompressed: int = MAX_DECOMPRESSED) -> Iterator[Record]:
-    """Read the records of one whole batch, one by one.
+    """Yield the records of one whole batch.
 
-    Raises InvalidRecord where the records contradict the header or themselves, and for more than
-    max_decompressed bytes of records. The CRC is not checked again.
+    Raises InvalidRecord if the records contradict the header or themselves, or decompress to more than
+    `max_decompressed` bytes. The CRC is not checked.
     """
     header = read_header(batch)
     if header.size > len(batch) or header.batch_length < SMALLEST_LENGTH:
         raise CorruptBatch(f"a batch of {header.size} bytes in {len(batch)} bytes")
-    codec = header.compression
-    if codec > Compression.ZSTD:
-        raise UnsupportedCompression(f"unknown compression codec {codec}")
-    payload = batch[HEADER_SIZE : header.size]
-    try:
-        # Slices become record keys and values, so they are cut from `bytes`: a view's slice would need a
-        # second step.
-        data = bytes(decompress(codec, payload, limit=max_decompressed))
-    except CompressionError as error:
-        raise InvalidRecord(f"the records do not decompress: {error}") from error
+    data = records_of(batch, header, max_decompressed=max_decompressed)
+    base_offset, base_timestamp = header.base_offset, header.base_timestamp
+    log_append_time = header.max_timestamp if header.has_log_append_time else None
     position = 0
-    for index in range(header.records_count):
-        try:
-            record, position = _read_record(data, position, header)
-        except (IndexError, ValueError) as error:
-            raise InvalidRecord(f"record {index} of the batch is malformed: {error}") from error
-        yield record
+    for _ in range(header.records_count):
+        start, position, time, _, delta, key, value_at, size = read_span(data, position)
+        value: bytes | None = None
+        headers_at = value_at
+        if size >= 0:
+            headers_at += size
+            value = data[value_at:headers_at]
+        # Most records have no headers: a count of 0 in one byte, the last of the record.
+        headers = (
+            () if headers_at + 1 == position and not data[headers_at] else _headers(data, headers_at, position, start)
+        )
+        timestamp = base_timestamp + time if log_append_time is None else log_append_time
+        yield Record(key, value, timestamp, headers, base_offset + delta)
     if position != len(data):
         raise InvalidRecord(f"{len(data) - position} bytes follow the last record of the batch")
 
 
-def _read_record(data: bytes, position: int, header: BatchHeader) -> tuple[Record, int]:
-    # Numbers of one byte, which most are, are decoded in place: a call each would double the time of a
-    # replay.
-    byte = data[position]
-    if byte < 0x80:
-        length = (byte >> 1) ^ -(byte & 1)
-        position += 1
-    else:
-        length, position = decode_varint(data, position)
-    end = position + length
-    if length < 0 or end > len(data):
-        raise ValueError(f"its length of {length} exceeds the batch")
-    byte = data[position + 1]  # the byte before it, the record's attributes, is unused
-    if byte < 0x80:
-        delta = (byte >> 1) ^ -(byte & 1)
-        position += 2
-    else:
-        delta, position = decode_varint(data, position + 1, bits=64)
-    byte = data[position]
-    if byte < 0x80:
-        offset_delta = (byte >> 1) ^ -(byte & 1)
-        position += 1
-    else:
-        offset_delta, position = decode_varint(data, position)
-    key, position = _read_bytes(data, position, end)
-    value, position = _read_bytes(data, position, end)
-    count, position = decode_varint(data, position)
-    headers: tuple[Header, ...] = ()
-    if count:
-        headers, position = _read_headers(data, position, end, count)
-    if position != end:
-        raise ValueError(f"its fields take {position - end + length} bytes of {length}")
-    timestamp = header.max_timestamp if header.attributes & LOG_APPEND_TIME else header.base_timestamp + delta
-    return Record(key, value, timestamp, headers, header.base_offset + offset_delta), end
-
-
-def _read_headers(data: bytes, position: int, end: int, count: int) -> tuple[tuple[Header, ...], int]:
-    if count < 0 or count > end - position:
-        raise ValueError(f"it claims {count} headers")
-    read: list[Header] = []
-    for _ in range(count):
-        name, position = _read_bytes(data, position, end)
-        if name is None:
-            raise ValueError("a header has no name")
-        content, position = _read_bytes(data, position, end)
-        read.append((name.decode("utf-8", "replace"), content))
-    return tuple(read), position
+def _headers(data: bytes, position: int, end: int, start: int) -> tuple[Header, ...]:
+    try:
+        count, position = decode_varint(data, position)
+        if count < 0 or count > end - position:
+            raise ValueError(f"it claims {count} headers")
+        headers: list[Header] = []
+        for _ in range(count):
+            name, position = _read_bytes(data, position, end)
+            if name is None:
+                raise ValueError("a header has no name")
+            content, position = _read_bytes(data, position, end)
+            headers.append((name.decode("utf-8", "replace"), content))
+        if position != end:
+            raise ValueError(f"it is {end - start} bytes long, but its headers end at byte {position - start}")
+    except (IndexError, ValueError) as error:
+        raise InvalidRecord(f"the record at byte {start} of the batch's records is malformed: {error}") from error
+    return tuple(headers)
 
 
 def _read_bytes(data: bytes, position: int, end: int) -> tuple[bytes | None, int]:
-    byte = data[position]
-    if byte < 0x80:
-        length = (byte >> 1) ^ -(byte & 1)
-        position += 1
-    else:
-        length, position = decode_varint(data, position)
+    length, position = decode_varint(data, position)
     if length < 0:
         return None, position
     stop = position + length
     if stop > end:
-        raise ValueError(f"a field of {length} bytes exceeds it")
+        raise ValueError(f"a header of {length} bytes exceeds it")
     return data[position:stop], stop
 
 
@@ -206,8 +173,8 @@ def build_batch(
 ) -> bytes:
     """Build a batch of at least one record.
 
-    `offset_deltas` and `last_offset_delta` keep the offsets of what compaction left; without them records
-    follow each other without gaps. `log_append_time` is the broker's time in milliseconds for every record.
+    `offset_deltas` and `last_offset_delta` keep the offsets of records that compaction left; without them, offsets
+    have no gaps. `log_append_time` is the broker's time, in milliseconds, for every record.
     """
     base_timestamp = records[0].timestamp
     max_timestamp = base_timestamp
@@ -274,7 +241,7 @@ def build_end_txn_marker(
     timestamp: int,
     base_offset: int = 0,
 ) -> bytes:
-    """Build the control batch that commits or aborts a transaction; timestamp is in milliseconds."""
+    """Build the control batch that commits or aborts a transaction; the timestamp is in milliseconds."""
     record = Record(
         key=_MARKER_KEY.pack(0, _COMMIT if commit else _ABORT),
         value=_MARKER_VALUE.pack(0, coordinator_epoch),
@@ -291,7 +258,7 @@ def build_end_txn_marker(
 
 
 def read_end_txn_marker(record: Record) -> EndTxnMarker | None:
-    """Read a control record; None for one that ends no transaction."""
+    """Read a control record; return None if it does not end a transaction."""
     if record.key is None or len(record.key) < _MARKER_KEY.size:
         raise InvalidRecord("a control record has no type")
     _, kind = _MARKER_KEY.unpack_from(record.key)

@@ -17,6 +17,7 @@ to make, and these are made for every request.
 from __future__ import annotations
 
 import dataclasses
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar, cast, dataclass_transform, overload
@@ -113,6 +114,19 @@ def array_of(element: FieldType[T] | type[T]) -> FieldType[tuple[T, ...]]:
 def struct_of(declared: type[T]) -> FieldType[T]:
     """Make the type of a field that holds one struct, not an array of them."""
     return FieldType(declared.__name__, struct=declared)
+
+
+def format_uuid(uuid: bytes) -> str:
+    """Return a UUID as Kafka writes it in text: URL-safe base64 without padding."""
+    return urlsafe_b64encode(uuid).decode().rstrip("=")
+
+
+def parse_uuid(text: str) -> bytes:
+    """Return the UUID that a text stands for. Raises ValueError."""
+    uuid = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if len(uuid) != UUID.size:
+        raise ValueError(f"{text!r} is not the base64 of {UUID.size} bytes")
+    return uuid
 
 
 class _Missing:

@@ -2,7 +2,7 @@
 
 import struct
 
-from kafkalite_wire.crc import crc32c
+from kafkalite_wire.batch import crc32c
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 from kafkalite_wire.records import Header, Record, build_batch
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Final, TypeAlias, cast
 
-from kafkalite_wire.crc import Buffer
 from kafkalite_wire.messages.list_groups import ListGroupsResponse
+from kafkalite_wire.schema import Buffer
 
 Plain: TypeAlias = "Mapping[str, Plain] | Sequence[Plain] | str | int | bool | None"
 """What an answer becomes: names to values, lists, and scalars."""

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from kafkalite.controls.request_log.batches import batches_in
 from kafkalite_wire.records import CorruptBatch
-from kafkalite_wire.schema import FieldType, fields_of
-from kafkalite_wire.uuid_text import format_uuid
+from kafkalite_wire.schema import FieldType, fields_of, format_uuid
 
 if TYPE_CHECKING:
     from kafkalite.controls.request_log.batches import RecordBatch

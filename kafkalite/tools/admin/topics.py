@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from kafkalite.tools.admin.failures import AdminError, name_of, not_found, refused
-from kafkalite_wire.uuid_text import format_uuid
+from kafkalite_wire.schema import format_uuid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from kafkalite_wire.crc import crc32c
-from kafkalite_wire.uuid_text import format_uuid, parse_uuid
+from kafkalite_wire.batch import crc32c
+from kafkalite_wire.schema import format_uuid, parse_uuid
 
 TopicPartition = tuple[str, int]
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from kafkalite_wire.crc import Buffer
+from kafkalite_wire.schema import Buffer
 
 try:
     import fcntl

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kafkalite_wire.crc import Buffer
+from kafkalite_wire.schema import Buffer
 
 #: So much is rather copied than shared: each shared piece makes reads a little slower.
 _MOST_COPIED: Final = 64 * 1024

@@ -13,8 +13,7 @@ from kafkalite_wire.messages.transaction_records import (
     decode_transaction_value,
 )
 from kafkalite_wire.records import Record
-from kafkalite_wire.schema import FieldType, fields_of
-from kafkalite_wire.uuid_text import format_uuid
+from kafkalite_wire.schema import FieldType, fields_of, format_uuid
 
 #: What rows of a dump are made of.
 Plain: TypeAlias = "bool | int | float | str | bytes | list[Plain] | dict[str, Plain] | None"

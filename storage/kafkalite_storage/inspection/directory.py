@@ -29,7 +29,7 @@ from kafkalite_storage.inspection.files import ReadableFiles, is_directory, read
 from kafkalite_storage.inspection.report import Report
 from kafkalite_storage.metadata.topics import METADATA_TOPIC
 from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS
-from kafkalite_wire.uuid_text import parse_uuid
+from kafkalite_wire.schema import parse_uuid
 
 _HIGH_WATERMARKS: Final = "replication-offset-checkpoint"
 _CHECKPOINTS: Final = (RECOVERY_POINTS, LOG_START_OFFSETS, _HIGH_WATERMARKS, CLEANER_OFFSETS)

@@ -33,7 +33,7 @@ from kafkalite_wire.records import (
     iter_records,
     read_end_txn_marker,
 )
-from kafkalite_wire.uuid_text import format_uuid
+from kafkalite_wire.schema import format_uuid
 
 #: Endings that a deletion or a compaction puts behind a file's own.
 _LEFT_OVER: Final = (".deleted", ".cleaned", ".swap")

@@ -34,7 +34,7 @@ from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.state.producer_snapshot import decode_snapshot
 from kafkalite_storage.state.producer_state import ProducerStates
 from kafkalite_wire.records import BatchHeader
-from kafkalite_wire.uuid_text import format_uuid
+from kafkalite_wire.schema import format_uuid
 
 #: Files of KRaft that Kafka keeps beside its metadata log, and that are looked at elsewhere or not at all.
 QUORUM_STATE: Final = "quorum-state"

@@ -21,7 +21,7 @@ from kafkalite_storage.files.checkpoints import (
     encode_properties,
 )
 from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_wire.uuid_text import format_uuid
+from kafkalite_wire.schema import format_uuid
 
 log = getLogger("kafkalite.storage")
 

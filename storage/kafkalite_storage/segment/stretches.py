@@ -10,7 +10,7 @@ from typing import Final
 
 from kafkalite_storage.files.filesystem import Readable
 from kafkalite_storage.segment.scan import LENGTH_PREFIX, SMALLEST_LENGTH
-from kafkalite_wire.crc import extend_crc32c
+from kafkalite_wire.batch import extend_crc32c
 from kafkalite_wire.records import HEADER_SIZE, BatchHeader, CorruptBatch, check_batch, read_header
 
 _PIECE: Final = 1024 * 1024

@@ -9,7 +9,7 @@ from typing import Final
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.segment.segment_files import file_name
 from kafkalite_storage.state.producer_state import Producer, ProducerStates, SequencedBatch
-from kafkalite_wire.crc import crc32c
+from kafkalite_wire.batch import crc32c
 
 _HEADER: Final = Struct(">hI")
 _COUNT: Final = Struct(">i")

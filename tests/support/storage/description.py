@@ -9,7 +9,7 @@ from typing import Any
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import check_batch, iter_records, read_header
-from kafkalite_wire.uuid_text import format_uuid
+from kafkalite_wire.schema import format_uuid
 
 
 def described(storage: Storage) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from kafkalite_wire.codec import decode, encode
-from kafkalite_wire.compact import MalformedError, append_uvarint, read_uvarint
-from kafkalite_wire.errors import WireError
+from kafkalite_wire.errors import MalformedError, WireError
 from kafkalite_wire.schema import (
     BOOL,
     INT8,
@@ -27,6 +26,7 @@ from kafkalite_wire.schema import (
     message,
     struct,
 )
+from kafkalite_wire.varint import append_uvarint, read_uvarint
 
 
 @struct

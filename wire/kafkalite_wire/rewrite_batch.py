@@ -1,7 +1,7 @@
-"""What compaction makes of a batch: the same with fewer records, with a delete horizon, or with none at all.
+"""Rewrite a batch for compaction: with fewer records, with a delete horizon, or without records.
 
-Base offset, last offset, sequence, producer and leader epoch stay what they were, so that offsets and sequences of
-what remains do not change (KIP-98); the delete horizon takes the place of the base timestamp (KIP-534).
+Base offset, last offset, sequence, producer and leader epoch do not change, so that the remaining records keep their
+offsets and sequence numbers (KIP-98). The delete horizon is stored as the base timestamp (KIP-534).
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from kafkalite_wire.batch import (
     LENGTH_PREFIX,
     NO_TIMESTAMP,
     BatchHeader,
+    crc32c,
 )
 from kafkalite_wire.compression import compress
-from kafkalite_wire.crc import crc32c
 from kafkalite_wire.record_scan import Span
 from kafkalite_wire.varint import encode_varint
 
@@ -26,9 +26,9 @@ _CRC: Final = Struct(">I")
 
 
 def with_records(header: BatchHeader, data: bytes, kept: Sequence[Span], delete_horizon: int | None) -> bytes:
-    """Build the batch anew with the kept ones of its records; data is what their spans point into.
+    """Build the batch with some of its records, given as spans of data.
 
-    delete_horizon, in milliseconds, is set now; None leaves what the batch has, a horizon or none.
+    `delete_horizon`, in milliseconds, is set; None keeps the horizon that the batch has, if any.
     """
     base_timestamp = header.base_timestamp
     attributes = header.attributes
@@ -60,7 +60,7 @@ def with_records(header: BatchHeader, data: bytes, kept: Sequence[Span], delete_
 
 
 def without_records(header: BatchHeader) -> bytes:
-    """Build the header that stays of a batch when only its sequence numbers must be remembered."""
+    """Build the batch without records, as kept for the sequence numbers in its header."""
     return _finished(
         header._replace(
             batch_length=HEADER_SIZE - LENGTH_PREFIX,

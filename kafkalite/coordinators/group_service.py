@@ -38,6 +38,7 @@ class GroupCoordinatorService:
         flusher: LogFlusher,
         ensure_offsets_topic: Callable[[], object],
     ) -> None:
+        self._storage = storage
         self._config = config
         self._timers = timers
         self._delayed = DelayedHeartbeats(timers, config.group_heartbeat_hold)
@@ -84,7 +85,9 @@ class GroupCoordinatorService:
             offsets_retention=config.offsets_retention,
             offsets_retention_check_interval=config.offsets_retention_check_interval,
         )
-        return GroupCoordinator(groups, new_member_suffix=lambda: str(uuid.uuid4()), assignment_hook=self._assigned)
+        return GroupCoordinator(
+            groups, self._storage, new_member_suffix=lambda: str(uuid.uuid4()), assignment_hook=self._assigned
+        )
 
     def _assigned(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
         return assignments if self.assignment_hook is None else self.assignment_hook(group, assignments)
@@ -129,7 +132,7 @@ class GroupCoordinatorService:
 
     def offsets_topic_deleted(self) -> None:
         """Drop all groups and offsets, and disconnect the clients that wait for a response."""
-        self._service.reload(f"{OFFSETS_TOPIC} was deleted")
+        self._service.topic_deleted()
 
     # Controls of tests, and snapshots
 

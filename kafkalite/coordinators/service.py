@@ -43,8 +43,10 @@ _NAMED_AT_MOST: Final = 10
 class Coordinator(Protocol):
     """What the service needs of a coordinator."""
 
-    def load_partition(self, records: Iterable[ReplayedRecord], skip: Skip, *, now: float) -> None:
-        """Take over the state that one partition of the topic holds. Unreadable records are passed to ``skip``."""
+    def load_partition(
+        self, records: Iterable[ReplayedRecord], skip: Skip, *, number: int, partitions: int, now: float
+    ) -> None:
+        """Take over the state that one partition of so many holds. Unreadable records are passed to ``skip``."""
         ...
 
     def fail_partitions(self, failed: Collection[int], partitions: int) -> None:
@@ -96,6 +98,7 @@ class CoordinatorService(Generic[AnyCoordinator]):
         self._ensure_topic = ensure_topic
         self._timer: Timer | None = None
         self._loaded: AnyCoordinator | None = None
+        self._partitions = 0
         self._logged: set[tuple[int, int]] = set()
         self.on_loaded: Callable[[AnyCoordinator], None] | None = None
         """Called with a coordinator that has just been loaded, before any request reaches it."""
@@ -116,14 +119,20 @@ class CoordinatorService(Generic[AnyCoordinator]):
 
     def _load(self) -> AnyCoordinator:
         coordinator = self._new()
-        topic = self._storage.topics.get(self._topic)
-        partitions = 0 if topic is None else topic.partitions
-        failed = [number for number in range(partitions) if not self._load_partition(coordinator, number)]
+        partitions = self._count_partitions()
+        failed = [number for number in range(partitions) if not self._load_partition(coordinator, number, partitions)]
         if failed:
             coordinator.fail_partitions(failed, partitions)
         return coordinator
 
-    def _load_partition(self, coordinator: AnyCoordinator, number: int) -> bool:
+    def _count_partitions(self) -> int:
+        """Count the topic's partitions once: those added later count from the next start on, as in Kafka."""
+        if self._partitions == 0:
+            topic = self._storage.topics.get(self._topic)
+            self._partitions = 0 if topic is None else topic.partitions
+        return self._partitions
+
+    def _load_partition(self, coordinator: AnyCoordinator, number: int, partitions: int) -> bool:
         try:
             partition = self._storage.log(self._topic, number)
             skipped = _Skipped(partition)
@@ -140,15 +149,15 @@ class CoordinatorService(Generic[AnyCoordinator]):
                     error,
                 )
             return False
-        coordinator.load_partition(records, skipped.add, now=self._timers.now())
+        coordinator.load_partition(records, skipped.add, number=number, partitions=partitions, now=self._timers.now())
         skipped.log_once(self._logged, number)
         return True
 
     def records_of(self, key_id: str) -> Iterator[ReplayedRecord]:
         """Yield the records of the partition that an id belongs to. Raises StorageError and CorruptBatch."""
-        topic = self._storage.topics.get(self._topic)
-        if topic is not None:
-            yield from replay(self._storage.log(self._topic, self._partition_for(key_id, topic.partitions)))
+        partitions = self._count_partitions()
+        if partitions:
+            yield from replay(self._storage.log(self._topic, self._partition_for(key_id, partitions)))
 
     def reload(self, reason: str | None = None) -> None:
         """Load the coordinator again on next use; with a reason, disconnect the clients that wait for a response."""
@@ -157,6 +166,11 @@ class CoordinatorService(Generic[AnyCoordinator]):
         if loaded is not None and reason is not None:
             for handle in loaded.waiting_handles():
                 handle.fail(reason)
+
+    def topic_deleted(self) -> None:
+        """Drop everything, and disconnect the clients that wait for a response."""
+        self._partitions = 0
+        self.reload(f"{self._topic} was deleted")
 
     # Append, then reply
 
@@ -202,7 +216,7 @@ class CoordinatorService(Generic[AnyCoordinator]):
         unsynced: list[PartitionLog] = []
         if result.records:
             self._ensure_topic()
-            partitions = self._storage.topics[self._topic].partitions
+            partitions = self._count_partitions()
             batches: dict[int, list[Record]] = {}
             for key_id, key, value in result.records:
                 batch = batches.setdefault(self._partition_for(key_id, partitions), [])

@@ -1,6 +1,7 @@
 """The end of the pipeline in a broker: each API's handler, imported when the API is first used.
 
-A handler is the function ``handle(broker, request, context)`` of the module that is named like the API's messages. It
+A handler is a function of the broker, the request and its context: ``handle`` of the module that is named like the
+API's messages, or the function that ``_SHARED_MODULES`` names. It
 
 - returns its response, or None where the client expects none (Produce with acks=0);
 - or calls ``context.defer()``, which returns the response handle, settles that later, and returns None;
@@ -12,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from kafkalite_wire.apis import Api
+from kafkalite_wire.apis import Api, ApiKey
 from kafkalite_wire.codec import decode
 
 if TYPE_CHECKING:
@@ -22,6 +23,20 @@ if TYPE_CHECKING:
     from kafkalite.requests.context import RequestContext
 
 Handler = Callable[["BrokerEndpoint", Any, "RequestContext"], object | None]
+
+_SHARED_MODULES: Final = {
+    ApiKey.JOIN_GROUP: "group_membership",
+    ApiKey.SYNC_GROUP: "group_membership",
+    ApiKey.HEARTBEAT: "group_membership",
+    ApiKey.LEAVE_GROUP: "group_membership",
+    ApiKey.OFFSET_COMMIT: "group_offsets",
+    ApiKey.OFFSET_FETCH: "group_offsets",
+    ApiKey.OFFSET_DELETE: "group_offsets",
+    ApiKey.LIST_GROUPS: "group_administration",
+    ApiKey.DESCRIBE_GROUPS: "group_administration",
+    ApiKey.DELETE_GROUPS: "group_administration",
+}
+"""Modules that handle several APIs; each function in them is named like the API's messages."""
 
 
 class HandlerTable:
@@ -51,11 +66,15 @@ class HandlerTable:
 
     def import_handler(self, api: Api) -> Handler:
         """Import a handler and its messages, so that no request has to wait for it."""
-        assert api.request_type
         handler = self._handlers[api.key] = handler_of(api)
         return handler
 
 
 def handler_of(api: Api) -> Handler:
     """Import the handler of an API."""
-    return cast("Handler", import_module(f"kafkalite.handlers.{api.module}").handle)
+    # The messages are imported too: a handler that passes them on does not import them itself.
+    assert api.request_type
+    assert api.response_type
+    shared = _SHARED_MODULES.get(api.key)
+    module = import_module(f"kafkalite.handlers.{shared or api.module}")
+    return cast("Handler", getattr(module, "handle" if shared is None else api.module))

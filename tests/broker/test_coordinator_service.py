@@ -131,3 +131,20 @@ async def test_offsets_of_a_deleted_topic_are_forgotten(cluster: Cluster) -> Non
     assert view is None or not view.offsets
     assert OFFSETS_TOPIC in cluster.storage.topics
     cluster.close()
+
+
+async def test_partitions_added_to_the_offsets_topic_count_after_a_restart(cluster: Cluster) -> None:
+    # "g" hashes to partition 1 of two, and to partition 5 of seven.
+    commit(cluster.groups, 5)
+    cluster.create_partitions(OFFSETS_TOPIC, 7)
+    commit(cluster.groups, 6)
+    assert [cluster.storage.log(OFFSETS_TOPIC, number).log_end_offset for number in (1, 5)] == [2, 0]
+    cluster.close()
+    again = Cluster(cluster.config, TimerQueue())
+    assert again.groups.coordinator.group("g") is None
+    commit(again.groups, 7)
+    assert again.storage.log(OFFSETS_TOPIC, 5).log_end_offset == 1
+    again.close()
+    last = Cluster(cluster.config, TimerQueue())
+    assert committed(last.groups) == 7
+    last.close()

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from kafkalite.coordinators.assignors import Subscription, TopicPartition, assign
 from kafkalite.coordinators.groups.classic.states import GroupState
-from kafkalite.coordinators.groups.config import GroupConfig
+from kafkalite.coordinators.groups.registry import GroupConfig
 from kafkalite.coordinators.groups.views import GroupView
 from kafkalite_wire.error_codes import ErrorCode
 from tests.support.group_harness import GROUP, REBALANCE, Bench, Call

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kafkalite.coordinators.groups.classic.states import GroupState
-from kafkalite.coordinators.groups.config import GroupConfig
+from kafkalite.coordinators.groups.registry import GroupConfig
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
 from tests.support.group_harness import GROUP, Bench, Call, subscription

@@ -8,8 +8,8 @@ from itertools import count
 from typing import TypeVar
 
 from kafkalite.coordinators.groups.classic.states import GroupState
-from kafkalite.coordinators.groups.config import GroupConfig
 from kafkalite.coordinators.groups.coordinator import GroupCoordinator
+from kafkalite.coordinators.groups.registry import GroupConfig
 from kafkalite.coordinators.groups.views import GroupView
 from kafkalite.coordinators.replay import ReplayedRecord
 from kafkalite.coordinators.results import Client, CoordinatorResult
@@ -45,6 +45,7 @@ SESSION = 10.0
 REBALANCE = 60.0
 
 Response = TypeVar("Response")
+Key = TypeVar("Key", str, bytes)
 
 
 def subscription(*topics: str) -> bytes:
@@ -54,6 +55,37 @@ def subscription(*topics: str) -> bytes:
 def replayed(log: Sequence[tuple[bytes, bytes | None]]) -> list[ReplayedRecord]:
     """Return keys and values as the records of a log."""
     return [ReplayedRecord(key, value, offset) for offset, (key, value) in enumerate(log)]
+
+
+class EveryTopic:
+    """A cluster in which every topic exists, with many partitions. Every id is that of ``name``."""
+
+    def __init__(self, name: str = "orders") -> None:
+        self._name = name
+
+    @property
+    def topics(self) -> Mapping[str, Topic]:
+        return _Topics(lambda name: Topic(name))
+
+    @property
+    def topics_by_id(self) -> Mapping[bytes, Topic]:
+        return _Topics(lambda topic_id: Topic(self._name, topic_id))
+
+
+@dataclass(frozen=True)
+class Topic:
+    name: str
+    topic_id: bytes = bytes(16)
+    partitions: int = 2**31
+
+
+class _Topics(dict[Key, Topic]):
+    def __init__(self, topic: Callable[[Key], Topic]) -> None:
+        self._topic = topic
+
+    def get(self, key: Key, default: object = None) -> Topic:  # type: ignore[override] # there is never a default
+        del default
+        return self._topic(key)
 
 
 class Call:
@@ -105,7 +137,7 @@ class Bench:
         self.start()
 
     def start(self) -> None:
-        self.coordinator = GroupCoordinator(self.config, new_member_suffix=lambda: next(self._suffixes))
+        self.coordinator = GroupCoordinator(self.config, EveryTopic(), new_member_suffix=lambda: next(self._suffixes))
         self.coordinator.load(replayed(self.log), now=self.now)
         self.pass_time(0.0)
 

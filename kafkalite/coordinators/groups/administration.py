@@ -1,40 +1,29 @@
-"""What ListGroups, DescribeGroups and DeleteGroups do."""
+"""ListGroups, DescribeGroups and DeleteGroups, for groups of all kinds."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.coordinators.groups.classic.group import Group
-from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.delete_groups import (
     DeletableGroupResult,
     DeleteGroupsRequest,
     DeleteGroupsResponse,
 )
-from kafkalite_wire.messages.describe_groups import (
-    DescribedGroup,
-    DescribedGroupMember,
-    DescribeGroupsRequest,
-    DescribeGroupsResponse,
-)
+from kafkalite_wire.messages.describe_groups import DescribedGroup, DescribeGroupsRequest, DescribeGroupsResponse
 from kafkalite_wire.messages.list_groups import ListedGroup, ListGroupsRequest, ListGroupsResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from kafkalite.coordinators.groups.classic.registry import Groups
     from kafkalite.coordinators.groups.offsets import Offsets
+    from kafkalite.coordinators.groups.registry import Groups
     from kafkalite.coordinators.results import ResultBuilder
 
-CLASSIC: Final = "classic"
-"""The type of groups whose members assign among themselves, in distinction to those of KIP-848 and KIP-932."""
-
+_DEAD: Final = "Dead"
 _GROUP_ID_NOT_FOUND_SINCE: Final = 6
 
 
 def list_groups(request: ListGroupsRequest, groups: Groups) -> ListGroupsResponse:
-    """List the groups in given states and of given types, in any spelling; no filter lets all through."""
+    """List the groups in the given states and of the given types, in any spelling; an empty filter matches all."""
     states = {state.strip().lower() for state in request.states_filter}
     types = {group_type.lower() for group_type in request.types_filter}
     return ListGroupsResponse(
@@ -42,87 +31,53 @@ def list_groups(request: ListGroupsRequest, groups: Groups) -> ListGroupsRespons
             ListedGroup(
                 group_id=group.group_id,
                 protocol_type=group.protocol_type or "",
-                group_state=group.state.value,
-                group_type=CLASSIC,
+                group_state=group.state_name,
+                group_type=group.group_type,
             )
             for group in groups
-            if (not states or group.state.value.lower() in states) and (not types or CLASSIC in types)
+            if (not states or group.state_name.lower() in states) and (not types or group.group_type in types)
         )
     )
 
 
-def describe_groups(
-    request: DescribeGroupsRequest, api_version: int, groups: Groups, is_failed: Callable[[str], bool]
-) -> DescribeGroupsResponse:
-    """Describe groups; members' metadata is included in state Stable only."""
-    described = [
-        _failed(group_id)
-        if is_failed(group_id)
-        else _missing(group_id, api_version)
-        if group is None
-        else _described(group)
-        for group_id in request.groups
-        for group in (groups.get(group_id),)
-    ]
-    return DescribeGroupsResponse(groups=tuple(described))
+def describe_groups(request: DescribeGroupsRequest, api_version: int, groups: Groups) -> DescribeGroupsResponse:
+    """Describe groups with their members."""
+    return DescribeGroupsResponse(
+        groups=tuple(_described(group_id, api_version, groups) for group_id in request.groups)
+    )
 
 
 def delete_groups(
-    request: DeleteGroupsRequest,
-    groups: Groups,
-    offsets: Offsets,
-    is_failed: Callable[[str], bool],
-    result: ResultBuilder,
+    request: DeleteGroupsRequest, groups: Groups, offsets: Offsets, result: ResultBuilder
 ) -> DeleteGroupsResponse:
     """Delete the groups that have no members (KIP-229)."""
     results: list[DeletableGroupResult] = []
     for group_id in dict.fromkeys(request.groups_names):
         group = groups.get(group_id)
-        error = ErrorCode.NONE
-        if is_failed(group_id):
+        if groups.is_failed(group_id):
             error = ErrorCode.NOT_COORDINATOR
         elif group is None:
             error = ErrorCode.GROUP_ID_NOT_FOUND
-        elif group.state is not GroupState.EMPTY:
-            error = ErrorCode.NON_EMPTY_GROUP
         else:
-            offsets.delete_group(group, result)
+            error = group.validate_delete()
+            if not error:
+                offsets.delete_group(group, result)
         results.append(DeletableGroupResult(group_id=group_id, error_code=error))
     return DeleteGroupsResponse(results=tuple(results))
 
 
-def _described(group: Group) -> DescribedGroup:
-    stable = group.state is GroupState.STABLE
-    return DescribedGroup(
-        group_id=group.group_id,
-        group_state=group.state.value,
-        protocol_type=group.protocol_type or "",
-        protocol_data=(group.protocol_name or "") if stable else "",
-        members=tuple(
-            DescribedGroupMember(
-                member_id=member.member_id,
-                group_instance_id=member.group_instance_id,
-                client_id=member.client_id,
-                client_host=member.client_host,
-                member_metadata=member.metadata(group.protocol_name) if stable else b"",
-                member_assignment=member.assignment,
-            )
-            for member in group.members.values()
-        ),
-    )
-
-
-def _failed(group_id: str) -> DescribedGroup:
-    return DescribedGroup(error_code=ErrorCode.NOT_COORDINATOR, group_id=group_id, group_state="")
-
-
-def _missing(group_id: str, api_version: int) -> DescribedGroup:
-    # Before version 6 a group that never was looks like one that is no more (KIP-1043).
+def _described(group_id: str, api_version: int, groups: Groups) -> DescribedGroup:
+    if groups.is_failed(group_id):
+        return DescribedGroup(error_code=ErrorCode.NOT_COORDINATOR, group_id=group_id, group_state="")
+    group = groups.get(group_id)
+    if group is not None:
+        return group.describe()
+    # Before version 6 a group that does not exist is described like a dead one (KIP-1043).
     if api_version < _GROUP_ID_NOT_FOUND_SINCE:
-        return DescribedGroup(group_id=group_id, group_state=GroupState.DEAD.value)
+        return DescribedGroup(group_id=group_id, group_state=_DEAD)
     return DescribedGroup(
         error_code=ErrorCode.GROUP_ID_NOT_FOUND,
         error_message=f"Group {group_id} not found.",
         group_id=group_id,
-        group_state=GroupState.DEAD.value,
+        group_state=_DEAD,
     )

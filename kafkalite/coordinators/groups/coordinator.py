@@ -8,23 +8,21 @@ from kafkalite.coordinators.groups.administration import delete_groups, describe
 from kafkalite.coordinators.groups.classic import steering
 from kafkalite.coordinators.groups.classic.membership import Membership
 from kafkalite.coordinators.groups.classic.rebalance import Rebalances
-from kafkalite.coordinators.groups.classic.registry import Groups
+from kafkalite.coordinators.groups.classic.registry import ClassicGroups
 from kafkalite.coordinators.groups.classic.responses import join_refused, sync_refused
 from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.classic.waiting import Waiting
-from kafkalite.coordinators.groups.config import GroupConfig
 from kafkalite.coordinators.groups.fetching import fetch_offsets
 from kafkalite.coordinators.groups.loading import load
 from kafkalite.coordinators.groups.offset_table import OffsetTable
-from kafkalite.coordinators.groups.offsets import Offsets, refuse_commit
+from kafkalite.coordinators.groups.offsets import Offsets
+from kafkalite.coordinators.groups.registry import CoordinatedGroup, GroupConfig, Groups, partition_for
 from kafkalite.coordinators.groups.views import GroupView, view
-from kafkalite.coordinators.java_strings import string_hash
 from kafkalite.coordinators.results import NO_RESULT, Client, CoordinatorResult, ResultBuilder, WallTime
 from kafkalite.coordinators.timers import Timers
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.heartbeat import HeartbeatResponse
 from kafkalite_wire.messages.leave_group import LeaveGroupResponse
-from kafkalite_wire.messages.offset_delete import OffsetDeleteResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.records import Skip
     from kafkalite.coordinators.replay import ReplayedRecord
     from kafkalite.coordinators.results import ResponseSink
+    from kafkalite.coordinators.topics import ClusterTopics
     from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
     from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest
@@ -60,13 +59,15 @@ class GroupCoordinator:
     calls :meth:`advance` when :meth:`next_deadline` has come. State changes before the records are appended: a service
     that cannot append them loads a new coordinator and disconnects the :meth:`waiting_handles` of the old one.
 
-    ``new_member_suffix`` returns the unique part of a member id, in Kafka a random UUID. ``assignment_hook`` may change
-    what the leaders of groups assign.
+    ``topics`` are the cluster's topics: offsets are committed only for partitions that exist. ``new_member_suffix``
+    returns the unique part of a member id, in Kafka a random UUID. ``assignment_hook`` may change what the leaders of
+    groups assign.
     """
 
     def __init__(
         self,
         config: GroupConfig,
+        topics: ClusterTopics,
         *,
         new_member_suffix: Callable[[], str],
         assignment_hook: AssignmentHook | None = None,
@@ -75,13 +76,13 @@ class GroupCoordinator:
         self._timers = Timers()
         self._waiting = Waiting()
         self._rebalances = Rebalances(config, self._timers, self._waiting, assignment_hook)
-        self._groups = Groups(self._rebalances)
+        self._topics = topics
+        self._groups = Groups()
+        self._classic = ClassicGroups(self._groups, self._rebalances)
         self._table = OffsetTable()
-        self._offsets = Offsets(config, self._groups, self._table, self._rebalances)
-        self._membership = Membership(config, self._groups, self._rebalances, self._waiting, new_member_suffix)
+        self._offsets = Offsets(config, self._groups, self._table, topics, self._new_group)
+        self._membership = Membership(config, self._classic, self._rebalances, self._waiting, new_member_suffix)
         self._wall = WallTime()
-        self._failed: frozenset[int] = frozenset()
-        self._partitions = 1
         self._expiry = self._timers.timer(self._expire)
 
     # Members
@@ -89,9 +90,9 @@ class GroupCoordinator:
     def join_group(
         self, request: JoinGroupRequest, client: Client, handle: ResponseSink, *, now: float
     ) -> CoordinatorResult:
-        """Add a member to the next generation of its group (JoinGroup 0-9)."""
+        """Add a member to the next generation of its group (JoinGroup)."""
         result = self._builder(now)
-        if self._is_failed(request.group_id):
+        if self._groups.is_failed(request.group_id):
             result.reply(handle, join_refused(client.api_version, request.member_id, ErrorCode.NOT_COORDINATOR))
             return result.build()
         self._membership.join(request, client, handle, result)
@@ -101,9 +102,9 @@ class GroupCoordinator:
     def sync_group(
         self, request: SyncGroupRequest, client: Client, handle: ResponseSink, *, now: float
     ) -> CoordinatorResult:
-        """Take the leader's assignments and hand them out (SyncGroup 0-5)."""
+        """Take the leader's assignments and hand them out (SyncGroup)."""
         result = self._builder(now)
-        if self._is_failed(request.group_id):
+        if self._groups.is_failed(request.group_id):
             result.reply(handle, sync_refused(ErrorCode.NOT_COORDINATOR))
             return result.build()
         self._membership.sync(request, client, handle, result)
@@ -117,9 +118,9 @@ class GroupCoordinator:
         *,
         now: float,
     ) -> CoordinatorResult:
-        """Restart a member's session, and answer whether it must rejoin (Heartbeat 0-4)."""
+        """Restart a member's session, and answer whether it must rejoin (Heartbeat)."""
         result = self._builder(now)
-        if self._is_failed(request.group_id):
+        if self._groups.is_failed(request.group_id):
             result.reply(handle, HeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR))
         else:
             result.reply(handle, self._membership.heartbeat(request, result))
@@ -134,9 +135,9 @@ class GroupCoordinator:
     def leave_group(
         self, request: LeaveGroupRequest, client: Client, handle: ResponseSink, *, now: float
     ) -> CoordinatorResult:
-        """Remove members (LeaveGroup 0-5)."""
+        """Remove members (LeaveGroup)."""
         result = self._builder(now)
-        if self._is_failed(request.group_id):
+        if self._groups.is_failed(request.group_id):
             result.reply(handle, LeaveGroupResponse(error_code=ErrorCode.NOT_COORDINATOR))
             return result.build()
         result.reply(handle, self._membership.leave(request, client, result))
@@ -152,12 +153,9 @@ class GroupCoordinator:
     def offset_commit(
         self, request: OffsetCommitRequest, client: Client, handle: ResponseSink, *, now: float, wall_ms: int
     ) -> CoordinatorResult:
-        """Store offsets for partitions that exist, whose topics have been given their names (OffsetCommit 2-10)."""
+        """Store offsets for partitions that exist (OffsetCommit)."""
         self._wall.note(now, wall_ms)
         result = ResultBuilder(now, wall_ms)
-        if self._is_failed(request.group_id):
-            result.reply(handle, refuse_commit(request, ErrorCode.NOT_COORDINATOR))
-            return result.build()
         result.reply(handle, self._offsets.commit(request, client, wall_ms, result))
         self._watch_expiry(now)
         return result.build()
@@ -165,12 +163,9 @@ class GroupCoordinator:
     def offset_fetch(
         self, request: OffsetFetchRequest, client: Client, handle: ResponseSink, *, now: float
     ) -> CoordinatorResult:
-        """Look offsets up; topics must have been given their names (OffsetFetch 1-10).
-
-        Member ids and epochs (version 9) are those of KIP-848; groups of the classic protocol do not look at them.
-        """
+        """Look offsets up (OffsetFetch)."""
         result = self._builder(now)
-        result.reply(handle, fetch_offsets(request, client.api_version, self._groups, self._table, self._is_failed))
+        result.reply(handle, fetch_offsets(request, client.api_version, self._groups, self._table, self._topics))
         return result.build()
 
     def offset_delete(
@@ -179,11 +174,8 @@ class GroupCoordinator:
         client: Client,  # noqa: ARG002 - all requests have the same shape
         handle: ResponseSink,
     ) -> CoordinatorResult:
-        """Forget offsets for partitions that exist, unless members may be reading their topics (OffsetDelete 0)."""
+        """Delete offsets, unless members may be reading their topics (OffsetDelete)."""
         result = self._timeless_builder()
-        if self._is_failed(request.group_id):
-            result.reply(handle, OffsetDeleteResponse(error_code=ErrorCode.NOT_COORDINATOR))
-            return result.build()
         result.reply(handle, self._offsets.delete(request, result))
         return result.build()
 
@@ -201,7 +193,7 @@ class GroupCoordinator:
         client: Client,  # noqa: ARG002 - all requests have the same shape
         handle: ResponseSink,
     ) -> CoordinatorResult:
-        """List groups by state and type (ListGroups 0-5)."""
+        """List groups by state and type (ListGroups)."""
         result = self._timeless_builder()
         result.reply(handle, list_groups(request, self._groups))
         return result.build()
@@ -209,9 +201,9 @@ class GroupCoordinator:
     def describe_groups(
         self, request: DescribeGroupsRequest, client: Client, handle: ResponseSink
     ) -> CoordinatorResult:
-        """Describe groups with their members (DescribeGroups 0-6)."""
+        """Describe groups with their members (DescribeGroups)."""
         result = self._timeless_builder()
-        result.reply(handle, describe_groups(request, client.api_version, self._groups, self._is_failed))
+        result.reply(handle, describe_groups(request, client.api_version, self._groups))
         return result.build()
 
     def delete_groups(
@@ -220,34 +212,47 @@ class GroupCoordinator:
         client: Client,  # noqa: ARG002 - all requests have the same shape
         handle: ResponseSink,
     ) -> CoordinatorResult:
-        """Delete groups without members, and their offsets (DeleteGroups 0-3)."""
+        """Delete groups without members, and their offsets (DeleteGroups)."""
         result = self._timeless_builder()
-        result.reply(handle, delete_groups(request, self._groups, self._offsets, self._is_failed, result))
+        result.reply(handle, delete_groups(request, self._groups, self._offsets, result))
         return result.build()
 
     # The log and the time
 
-    def load(self, records: Iterable[ReplayedRecord], *, now: float, skip: Skip = _ignore) -> None:
-        """Take over the state that a partition of ``__consumer_offsets`` holds, before any request for its groups.
+    def load(
+        self,
+        records: Iterable[ReplayedRecord],
+        *,
+        now: float,
+        skip: Skip = _ignore,
+        belongs: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """Take over the groups that a partition of ``__consumer_offsets`` holds, before any request for them.
 
         A rebalance that was under way is not in the log: its members rejoin when a heartbeat or sync asks them to.
-        Records that cannot be decoded are passed to ``skip``, and those of unknown types too, as Kafka skips them.
+        Records that cannot be decoded, and those of unknown types, are passed to ``skip``.
         """
         result = self._builder(now)
-        load(records, skip, self._config, self._groups, self._table, self._rebalances, result)
+        load(records, skip, self._config, self._classic, self._table, self._rebalances, result, belongs=belongs)
         self._watch_expiry(now)
 
-    def load_partition(self, records: Iterable[ReplayedRecord], skip: Skip, *, now: float) -> None:
-        """Load as :meth:`load` does; the coordinator service calls this once for each partition."""
-        self.load(records, now=now, skip=skip)
+    def load_partition(
+        self, records: Iterable[ReplayedRecord], skip: Skip, *, number: int, partitions: int, now: float
+    ) -> None:
+        """Load one partition of so many; the coordinator service calls this once for each.
+
+        A partition that was added to the topic changes which one a group belongs to. As in Kafka, the records that
+        such a group has in its former partition no longer count.
+        """
+        self.load(records, now=now, skip=skip, belongs=lambda group_id: partition_for(group_id, partitions) == number)
 
     def fail_partitions(self, failed: Collection[int], partitions: int) -> None:
         """Answer NOT_COORDINATOR for the groups of partitions that could not be loaded, out of so many."""
-        self._failed = frozenset(failed)
-        self._partitions = partitions
+        self._groups.fail_partitions(failed, partitions)
 
-    def _is_failed(self, group_id: str) -> bool:
-        return bool(self._failed) and partition_for(group_id, self._partitions) in self._failed
+    def register(self, group: CoordinatedGroup) -> None:
+        """Add a group of any kind."""
+        self._groups.add(group)
 
     def next_deadline(self) -> float | None:
         """Return when :meth:`advance` must be called, None while no timer is set; any other call may change it."""
@@ -268,11 +273,11 @@ class GroupCoordinator:
 
         Return the shortest of their time-outs.
         """
-        return steering.keep_alive(names, self._groups, self._rebalances, self._builder(now))
+        return steering.keep_alive(names, self._classic, self._rebalances, self._builder(now))
 
     def expects(self, names: Collection[str], *, until: float) -> bool:
         """Return whether a rebalance would end by ``until`` without members, so named, that are yet to join or sync."""
-        return steering.expected(names, self._groups, until)
+        return steering.expected(names, self._classic, until)
 
     def expire_member(self, group_id: str, member_id: str, *, now: float) -> CoordinatorResult:
         """Remove a member as if its session had ended. Raises KeyError if there is none."""
@@ -304,7 +309,16 @@ class GroupCoordinator:
         self.suspend(group_id)
         self._groups.discard(group_id, result)
         self._table.discard(group_id)
-        load(records, _ignore, self._config, self._groups, self._table, self._rebalances, result, only=group_id)
+        load(
+            records,
+            _ignore,
+            self._config,
+            self._classic,
+            self._table,
+            self._rebalances,
+            result,
+            belongs=lambda each: each == group_id,
+        )
 
     def suspend(self, group_id: str | None) -> None:
         """Cancel the timers of one or all groups until they are loaded again."""
@@ -314,21 +328,21 @@ class GroupCoordinator:
 
     def groups(self) -> tuple[GroupView, ...]:
         """Return a view of each group."""
-        return tuple(view(group, self._table) for group in self._groups)
+        return tuple(view(group, self._table) for group in self._classic)
 
     def group(self, group_id: str) -> GroupView | None:
         """Return a view of a group."""
-        found = self._groups.get(group_id)
+        found = self._classic.get(group_id)
         return None if found is None else view(found, self._table)
 
     def is_rebalancing(self, group_id: str) -> bool:
         """Return whether the group's members must rejoin."""
-        group = self._groups.get(group_id)
+        group = self._classic.get(group_id)
         return group is not None and group.state is GroupState.PREPARING_REBALANCE
 
     def settled_session_timeout(self, request: HeartbeatRequest) -> float | None:
         """Return the session time-out of a member whose heartbeat would bring no news, None for any other."""
-        group = self._groups.get(request.group_id)
+        group = self._classic.get(request.group_id)
         if group is None or group.state is not GroupState.STABLE or request.generation_id != group.generation:
             return None
         if group.validate(request.member_id, request.group_instance_id):
@@ -340,13 +354,16 @@ class GroupCoordinator:
         return self._waiting.handles()
 
     def _chosen(self, group_id: str | None) -> Iterable[Group]:
-        return [group for group in self._groups if group_id in (None, group.group_id)]
+        return [group for group in self._classic if group_id in (None, group.group_id)]
 
     def _group(self, group_id: str) -> Group:
-        group = self._groups.get(group_id)
+        group = self._classic.get(group_id)
         if group is None:
             raise KeyError(group_id)
         return group
+
+    def _new_group(self, group_id: str, result: ResultBuilder) -> CoordinatedGroup:
+        return self._rebalances.new_group(group_id, result.wall_ms)
 
     def _builder(self, now: float) -> ResultBuilder:
         return ResultBuilder(now, self._wall.at(now))
@@ -362,8 +379,3 @@ class GroupCoordinator:
         if result.wall_ms is not None:
             self._offsets.expire(result.wall_ms, result)
         self._watch_expiry(result.now)
-
-
-def partition_for(group_id: str, partitions: int) -> int:
-    """Return the partition of ``__consumer_offsets`` that a group belongs to."""
-    return (string_hash(group_id) & 0x7FFFFFFF) % partitions

@@ -1,4 +1,4 @@
-"""What OffsetFetch answers: the committed offsets of one group (versions 1 to 7) or of several."""
+"""OffsetFetch: the committed offsets of one group (versions before 8) or of several."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequest,
     OffsetFetchRequestGroup,
+    OffsetFetchRequestTopics,
     OffsetFetchResponse,
     OffsetFetchResponseGroup,
     OffsetFetchResponsePartition,
@@ -19,44 +20,45 @@ from kafkalite_wire.messages.offset_fetch import (
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Mapping
 
-    from kafkalite.coordinators.groups.classic.registry import Groups
+    from kafkalite.coordinators.groups.registry import Groups
+    from kafkalite.coordinators.topics import ClusterTopics
 
 NO_OFFSET: Final = -1
 _SEVERAL_GROUPS_SINCE: Final = 8
+_BY_TOPIC_ID_SINCE: Final = 10
 _NONE: Final = CommittedOffset(offset=NO_OFFSET, leader_epoch=NO_EPOCH, commit_timestamp=0)
 
 
 def fetch_offsets(
-    request: OffsetFetchRequest,
-    api_version: int,
-    groups: Groups,
-    table: OffsetTable,
-    is_failed: Callable[[str], bool],
+    request: OffsetFetchRequest, api_version: int, groups: Groups, table: OffsetTable, topics: ClusterTopics
 ) -> OffsetFetchResponse:
-    """Look committed offsets up; what was never committed has offset -1 and no error, also if no such group is."""
-
-    def offsets_of(group_id: str) -> TopicOffsets:
-        return {} if groups.get(group_id) is None else table.of(group_id)
-
+    """Look committed offsets up. Partitions without one, also of unknown groups, have offset -1 and no error."""
     if api_version >= _SEVERAL_GROUPS_SINCE:
-        return OffsetFetchResponse(
-            groups=tuple(
-                OffsetFetchResponseGroup(group_id=group.group_id, topics=(), error_code=ErrorCode.NOT_COORDINATOR)
-                if is_failed(group.group_id)
-                else _of_several(group, offsets_of(group.group_id))
-                for group in request.groups
-            )
-        )
-    if is_failed(request.group_id):
-        return _refused(request, ErrorCode.NOT_COORDINATOR)
-    offsets = offsets_of(request.group_id)
+        by_id = topics if api_version >= _BY_TOPIC_ID_SINCE else None
+        return OffsetFetchResponse(groups=tuple(_of_group(group, groups, table, by_id) for group in request.groups))
+    asked = OffsetFetchRequestGroup(group_id=request.group_id, topics=None)
+    error = _validate(asked, groups)
+    if error:
+        return _refused(request, error)
+    offsets = _offsets(request.group_id, groups, table)
     if request.topics is None:
         wanted = [(topic, tuple(partitions)) for topic, partitions in offsets.items()]
     else:
         wanted = [(topic.name, topic.partition_indexes) for topic in request.topics]
     return OffsetFetchResponse(topics=tuple(_of_one(name, indexes, offsets) for name, indexes in wanted))
+
+
+def _validate(request: OffsetFetchRequestGroup, groups: Groups) -> ErrorCode:
+    if groups.is_failed(request.group_id):
+        return ErrorCode.NOT_COORDINATOR
+    group = groups.get(request.group_id)
+    return ErrorCode.NONE if group is None else group.validate_fetch(request)
+
+
+def _offsets(group_id: str, groups: Groups, table: OffsetTable) -> TopicOffsets:
+    return {} if groups.get(group_id) is None else table.of(group_id)
 
 
 def _refused(request: OffsetFetchRequest, error: ErrorCode) -> OffsetFetchResponse:
@@ -92,25 +94,42 @@ def _of_one(name: str, indexes: tuple[int, ...], offsets: TopicOffsets) -> Offse
     )
 
 
-def _of_several(request: OffsetFetchRequestGroup, offsets: TopicOffsets) -> OffsetFetchResponseGroup:
+def _of_group(
+    request: OffsetFetchRequestGroup, groups: Groups, table: OffsetTable, by_id: ClusterTopics | None
+) -> OffsetFetchResponseGroup:
+    error = _validate(request, groups)
+    if error:
+        return OffsetFetchResponseGroup(group_id=request.group_id, topics=(), error_code=error)
+    offsets = _offsets(request.group_id, groups, table)
+    found: list[OffsetFetchResponseTopics] = []
+    unknown: list[OffsetFetchResponseTopics] = []
     if request.topics is None:
-        wanted = [(topic, ZERO_UUID, tuple(partitions)) for topic, partitions in offsets.items()]
+        for name, partitions in offsets.items():
+            topic = None if by_id is None else by_id.topics.get(name)
+            if by_id is None or topic is not None:
+                topic_id = ZERO_UUID if topic is None else topic.topic_id
+                found.append(_of_topic(name, topic_id, partitions, partitions))
     else:
-        wanted = [(topic.name, topic.topic_id, topic.partition_indexes) for topic in request.topics]
-    return OffsetFetchResponseGroup(
-        group_id=request.group_id,
-        topics=tuple(_of_topic(name, topic_id, indexes, offsets) for name, topic_id, indexes in wanted),
-    )
+        for asked in request.topics:
+            topic = None if by_id is None else by_id.topics_by_id.get(asked.topic_id)
+            if by_id is not None and topic is None:
+                unknown.append(_unknown(asked))
+                continue
+            name, topic_id = (asked.name, ZERO_UUID) if topic is None else (topic.name, topic.topic_id)
+            # The offset of a topic that was deleted does not count for another one of the same name.
+            partitions = offsets.get(name, {})
+            committed = {
+                index: offset
+                for index in asked.partition_indexes
+                if (offset := partitions.get(index)) is not None and offset.is_of(topic_id)
+            }
+            found.append(_of_topic(name, topic_id, asked.partition_indexes, committed))
+    return OffsetFetchResponseGroup(group_id=request.group_id, topics=(*found, *unknown))
 
 
-def _of_topic(name: str, topic_id: bytes, indexes: tuple[int, ...], offsets: TopicOffsets) -> OffsetFetchResponseTopics:
-    partitions = offsets.get(name, {})
-
-    def committed(index: int) -> CommittedOffset:
-        found = partitions.get(index, _NONE)
-        # The offset of a topic that was deleted says nothing about another one of the same name.
-        return found if found.is_of(topic_id) else _NONE
-
+def _of_topic(
+    name: str, topic_id: bytes, indexes: Iterable[int], committed: Mapping[int, CommittedOffset]
+) -> OffsetFetchResponseTopics:
     return OffsetFetchResponseTopics(
         name=name,
         topic_id=topic_id,
@@ -122,6 +141,22 @@ def _of_topic(name: str, topic_id: bytes, indexes: tuple[int, ...], offsets: Top
                 metadata=found.metadata,
             )
             for index in indexes
-            for found in (committed(index),)
+            for found in (committed.get(index, _NONE),)
+        ),
+    )
+
+
+def _unknown(topic: OffsetFetchRequestTopics) -> OffsetFetchResponseTopics:
+    return OffsetFetchResponseTopics(
+        name="",
+        topic_id=topic.topic_id,
+        partitions=tuple(
+            OffsetFetchResponsePartitions(
+                partition_index=index,
+                committed_offset=NO_OFFSET,
+                metadata="",
+                error_code=ErrorCode.UNKNOWN_TOPIC_ID,
+            )
+            for index in topic.partition_indexes
         ),
     )

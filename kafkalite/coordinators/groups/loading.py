@@ -16,13 +16,13 @@ from kafkalite_wire.messages.coordinator_records import (
 from kafkalite_wire.messages.join_group import JoinGroupRequestProtocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from kafkalite.coordinators.groups.classic.rebalance import Rebalances
-    from kafkalite.coordinators.groups.classic.registry import Groups
-    from kafkalite.coordinators.groups.config import GroupConfig
+    from kafkalite.coordinators.groups.classic.registry import ClassicGroups
     from kafkalite.coordinators.groups.offset_table import OffsetTable
     from kafkalite.coordinators.groups.records import Skip
+    from kafkalite.coordinators.groups.registry import GroupConfig
     from kafkalite.coordinators.replay import ReplayedRecord
     from kafkalite.coordinators.results import ResultBuilder
 
@@ -31,17 +31,17 @@ def load(
     records: Iterable[ReplayedRecord],
     skip: Skip,
     config: GroupConfig,
-    groups: Groups,
+    groups: ClassicGroups,
     table: OffsetTable,
     rebalances: Rebalances,
     result: ResultBuilder,
     *,
-    only: str | None = None,
+    belongs: Callable[[str], bool] = lambda _: True,
 ) -> None:
-    """Take over what the records say, by default of all groups. The sessions of their members restart."""
+    """Take over what the records say of the groups that belong here. The sessions of their members restart."""
     loaded: dict[str, None] = {}
     for key, value in live(records, skip):
-        if only is not None and key.group != only:
+        if not belongs(key.group):
             continue
         loaded[key.group] = None
         if isinstance(key, GroupMetadataKey):
@@ -66,7 +66,7 @@ def load(
 
 
 def _load_group(
-    group_id: str, value: GroupMetadataValue, groups: Groups, rebalances: Rebalances, result: ResultBuilder
+    group_id: str, value: GroupMetadataValue, groups: ClassicGroups, rebalances: Rebalances, result: ResultBuilder
 ) -> None:
     group = groups.create(group_id, result)
     group.generation = value.generation

@@ -1,11 +1,10 @@
-"""What OffsetCommit and OffsetDelete do, and which offsets end with their topic or by age (KIP-211)."""
+"""OffsetCommit and OffsetDelete, and the deletion of offsets with their topic or by age (KIP-211)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.coordinators.groups.classic.group import CONSUMER, Group
-from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.offset_table import NO_EXPIRY, CommittedOffset, OffsetTable
 from kafkalite.coordinators.groups.records import write_deleted_offset, write_offset
 from kafkalite.coordinators.java_strings import utf16_length
@@ -24,41 +23,55 @@ from kafkalite_wire.messages.offset_delete import (
     OffsetDeleteResponsePartition,
     OffsetDeleteResponseTopic,
 )
+from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
-    from kafkalite.coordinators.groups.classic.rebalance import Rebalances
-    from kafkalite.coordinators.groups.classic.registry import Groups
-    from kafkalite.coordinators.groups.config import GroupConfig
+    from kafkalite.coordinators.groups.registry import CoordinatedGroup, GroupConfig, Groups
     from kafkalite.coordinators.results import Client, ResultBuilder
+    from kafkalite.coordinators.topics import ClusterTopics
 
 _GROUP_ID_NOT_FOUND_SINCE: Final = 9
+_BY_TOPIC_ID_SINCE: Final = 10
 _NO_RETENTION: Final = -1
-_HEARTBEAT_STATES: Final = (GroupState.STABLE, GroupState.PREPARING_REBALANCE)
 
 
 class Offsets:
-    """Commits and deletions of offsets."""
+    """Commits and deletions of offsets, for groups of all kinds.
 
-    def __init__(self, config: GroupConfig, groups: Groups, table: OffsetTable, rebalances: Rebalances) -> None:
+    ``new_group`` returns the group that a commit without members creates.
+    """
+
+    def __init__(
+        self,
+        config: GroupConfig,
+        groups: Groups,
+        table: OffsetTable,
+        topics: ClusterTopics,
+        new_group: Callable[[str, ResultBuilder], CoordinatedGroup],
+    ) -> None:
         self._config = config
         self._groups = groups
         self._table = table
-        self._rebalances = rebalances
+        self._topics = topics
+        self._new_group = new_group
 
     # OffsetCommit
 
     def commit(
         self, request: OffsetCommitRequest, client: Client, wall_ms: int, result: ResultBuilder
     ) -> OffsetCommitResponse:
-        """Store offsets; a member's commit restarts its session."""
-        group = self._groups.get(request.group_id)
-        error = self._validate(group, request, client)
+        """Store offsets; a member's commit restarts its session. Unknown partitions are refused one by one."""
+        known, refused = self._existing(request, by_id=client.api_version >= _BY_TOPIC_ID_SINCE)
+        if not known:
+            return _merged_commit(refused)
+        error = self._validate(request, client.api_version)
         if error:
-            return refuse_commit(request, error)
-        if group is not None and group.state in _HEARTBEAT_STATES:
-            self._rebalances.keep_alive(group.members[request.member_id], result)
+            return _merged_commit([*refused, *refuse_commit(known, error)])
+        group = self._groups.get(request.group_id)
+        if group is not None:
+            group.committed(request, result)
         retention = request.retention_time_ms
         expiry = NO_EXPIRY if retention == _NO_RETENTION else wall_ms + retention
         topics = [
@@ -75,30 +88,43 @@ class Offsets:
                     ]
                 ),
             )
-            for topic in request.topics
+            for topic in known
         ]
-        return OffsetCommitResponse(topics=tuple(topics))
+        return _merged_commit([*refused, *topics])
 
-    def _validate(self, group: Group | None, request: OffsetCommitRequest, client: Client) -> ErrorCode:
-        generation = request.generation_id_or_member_epoch
-        if group is None:
-            if generation < 0:
-                return ErrorCode.NONE  # A consumer that only keeps its offsets here: a group in name alone.
-            if client.api_version >= _GROUP_ID_NOT_FOUND_SINCE:
-                return ErrorCode.GROUP_ID_NOT_FOUND
-            return ErrorCode.ILLEGAL_GENERATION
-        if generation < 0 and group.state is GroupState.EMPTY:
-            return ErrorCode.NONE
-        if generation < 0 and not request.member_id and request.group_instance_id is None:
-            return ErrorCode.UNKNOWN_MEMBER_ID
-        error = group.validate(request.member_id, request.group_instance_id)
-        if error:
-            return error
-        if generation != group.generation:
-            return ErrorCode.ILLEGAL_GENERATION
-        if group.state is GroupState.COMPLETING_REBALANCE:
-            return ErrorCode.REBALANCE_IN_PROGRESS
-        return ErrorCode.NONE
+    def _existing(
+        self, request: OffsetCommitRequest, *, by_id: bool
+    ) -> tuple[list[OffsetCommitRequestTopic], list[OffsetCommitResponseTopic]]:
+        """Separate partitions that exist from those that do not, which are answered."""
+        known: list[OffsetCommitRequestTopic] = []
+        refused: list[OffsetCommitResponseTopic] = []
+        for topic in request.topics:
+            exists = self._topics.topics_by_id.get(topic.topic_id) if by_id else self._topics.topics.get(topic.name)
+            if exists is None:
+                error = ErrorCode.UNKNOWN_TOPIC_ID if by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+                refused += refuse_commit([topic], error)
+                continue
+            # A commit by name also stores the id, so that a later topic of that name does not inherit the offset.
+            identified = replace(topic, name=exists.name, topic_id=exists.topic_id)
+            within = tuple(p for p in topic.partitions if 0 <= p.partition_index < exists.partitions)
+            if len(within) < len(topic.partitions):
+                beyond = tuple(p for p in topic.partitions if not 0 <= p.partition_index < exists.partitions)
+                refused += refuse_commit([replace(identified, partitions=beyond)], ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+            if within:
+                known.append(replace(identified, partitions=within))
+        return known, refused
+
+    def _validate(self, request: OffsetCommitRequest, api_version: int) -> ErrorCode:
+        if self._groups.is_failed(request.group_id):
+            return ErrorCode.NOT_COORDINATOR
+        group = self._groups.get(request.group_id)
+        if group is not None:
+            return group.validate_commit(request)
+        if request.generation_id_or_member_epoch < 0:
+            return ErrorCode.NONE  # A consumer without members' protocol: a simple group is created for it.
+        if api_version >= _GROUP_ID_NOT_FOUND_SINCE:
+            return ErrorCode.GROUP_ID_NOT_FOUND
+        return ErrorCode.ILLEGAL_GENERATION
 
     def _commit(
         self,
@@ -121,7 +147,7 @@ class Offsets:
             topic_id=topic.topic_id,
         )
         if self._groups.get(group_id) is None:
-            self._groups.create(group_id, result)
+            self._groups.add(self._new_group(group_id, result))
         self._table.put(group_id, topic.name, partition.partition_index, committed)
         write_offset(group_id, topic.name, partition.partition_index, committed, result)
         return ErrorCode.NONE
@@ -132,28 +158,38 @@ class Offsets:
         """Delete offsets on request, but not those of topics that members may be reading (KIP-496)."""
         if not request.group_id:
             return OffsetDeleteResponse(error_code=ErrorCode.INVALID_GROUP_ID)
+        if self._groups.is_failed(request.group_id):
+            return OffsetDeleteResponse(error_code=ErrorCode.NOT_COORDINATOR)
         group = self._groups.get(request.group_id)
         if group is None:
             return OffsetDeleteResponse(error_code=ErrorCode.GROUP_ID_NOT_FOUND)
-        if group.state is not GroupState.EMPTY and group.protocol_type != CONSUMER:
-            return OffsetDeleteResponse(error_code=ErrorCode.NON_EMPTY_GROUP)
-        topics: list[OffsetDeleteResponseTopic] = []
+        error = group.validate_offset_delete()
+        if error:
+            return OffsetDeleteResponse(error_code=error)
+        unknown: dict[str, list[OffsetDeleteResponsePartition]] = {}
+        deleted: dict[str, list[OffsetDeleteResponsePartition]] = {}
         for topic in request.topics:
+            exists = self._topics.topics.get(topic.name)
+            count = 0 if exists is None else exists.partitions
             subscribed = group.is_subscribed_to(topic.name)
-            indexes = [partition.partition_index for partition in topic.partitions]
-            known = self._table.of(request.group_id).get(topic.name, {})
-            for index in () if subscribed else {*indexes}.intersection(known):
-                self._delete(request.group_id, topic.name, index, result)
-            error = ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC if subscribed else ErrorCode.NONE
-            topics.append(
-                OffsetDeleteResponseTopic(
-                    name=topic.name,
-                    partitions=tuple(
-                        OffsetDeleteResponsePartition(partition_index=index, error_code=error) for index in indexes
-                    ),
+            for partition in topic.partitions:
+                index = partition.partition_index
+                if not 0 <= index < count:
+                    answered, error = unknown, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+                else:
+                    answered, error = deleted, ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC if subscribed else ErrorCode.NONE
+                    if not subscribed and index in self._table.of(request.group_id).get(topic.name, {}):
+                        self._delete(request.group_id, topic.name, index, result)
+                answered.setdefault(topic.name, []).append(
+                    OffsetDeleteResponsePartition(partition_index=index, error_code=error)
                 )
+        # Kafka answers each topic once, with its unknown partitions first.
+        return OffsetDeleteResponse(
+            topics=tuple(
+                OffsetDeleteResponseTopic(name=name, partitions=(*unknown.get(name, ()), *deleted.get(name, ())))
+                for name in dict.fromkeys((*unknown, *deleted))
             )
-        return OffsetDeleteResponse(topics=tuple(topics))
+        )
 
     def delete_topics(self, topics: Collection[str], result: ResultBuilder) -> None:
         """Delete the offsets of topics that have been deleted."""
@@ -162,7 +198,7 @@ class Offsets:
                 for partition in partitions:
                     self._delete(group_id, topic, partition, result)
 
-    def delete_group(self, group: Group, result: ResultBuilder) -> None:
+    def delete_group(self, group: CoordinatedGroup, result: ResultBuilder) -> None:
         """Delete a group that has no members, with its offsets."""
         for topic, partition in list(self._table.partitions_of(group.group_id)):
             self._delete(group.group_id, topic, partition, result)
@@ -171,14 +207,14 @@ class Offsets:
     def expire(self, wall_ms: int, result: ResultBuilder) -> None:
         """Delete expired offsets, and the groups that are left with neither offsets nor members."""
         for group in self._groups:
-            if self._expire(group, wall_ms, result) and group.state is GroupState.EMPTY:
+            if self._expire(group, wall_ms, result) and group.is_empty:
                 self._groups.delete(group, result)
 
-    def _expire(self, group: Group, wall_ms: int, result: ResultBuilder) -> bool:
+    def _expire(self, group: CoordinatedGroup, wall_ms: int, result: ResultBuilder) -> bool:
         topics = self._table.of(group.group_id)
         if not topics:
             return True
-        since = _retained_since(group)
+        since = group.retained_since()
         if since is None:
             return False
         retention_ms = self._config.offsets_retention * 1000
@@ -202,30 +238,26 @@ class Offsets:
         write_deleted_offset(group_id, topic, partition, result)
 
 
-def _retained_since(group: Group) -> Callable[[CommittedOffset], int] | None:
-    """Return when the retention of a group's offsets starts, in record time; None if they are kept."""
-    if group.protocol_type is None or group.state is GroupState.STABLE:
-        if group.protocol_type is not None and group.subscribed_topics is None:
-            return None
-        return lambda committed: committed.commit_timestamp
-    if group.state is GroupState.EMPTY:
-        emptied = group.state_timestamp
-        return lambda committed: committed.commit_timestamp if emptied is None else emptied
-    return None
-
-
-def refuse_commit(request: OffsetCommitRequest, error: ErrorCode) -> OffsetCommitResponse:
-    """Answer a commit with one error for all of its partitions."""
-    return OffsetCommitResponse(
-        topics=tuple(
-            OffsetCommitResponseTopic(
-                name=topic.name,
-                topic_id=topic.topic_id,
-                partitions=tuple(
-                    OffsetCommitResponsePartition(partition_index=partition.partition_index, error_code=error)
-                    for partition in topic.partitions
-                ),
-            )
-            for topic in request.topics
+def refuse_commit(topics: Iterable[OffsetCommitRequestTopic], error: ErrorCode) -> list[OffsetCommitResponseTopic]:
+    """Answer topics of a commit with one error for all of their partitions."""
+    return [
+        OffsetCommitResponseTopic(
+            name=topic.name,
+            topic_id=topic.topic_id,
+            partitions=tuple(
+                OffsetCommitResponsePartition(partition_index=partition.partition_index, error_code=error)
+                for partition in topic.partitions
+            ),
         )
-    )
+        for topic in topics
+    ]
+
+
+def _merged_commit(topics: Iterable[OffsetCommitResponseTopic]) -> OffsetCommitResponse:
+    """Answer each topic once, as Kafka does."""
+    answered: dict[str | bytes, OffsetCommitResponseTopic] = {}
+    for topic in topics:
+        key = topic.name if topic.topic_id == ZERO_UUID else topic.topic_id
+        earlier = answered.get(key)
+        answered[key] = topic if earlier is None else replace(topic, partitions=earlier.partitions + topic.partitions)
+    return OffsetCommitResponse(topics=tuple(answered.values()))

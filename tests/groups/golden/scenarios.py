@@ -35,7 +35,7 @@ from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsRes
 from kafkalite_wire.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponse
 from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
 from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupResponse
-from tests.support.group_harness import replayed
+from tests.support.group_harness import EveryTopic, replayed
 
 WALL_MS = 1_700_000_000_000
 
@@ -97,7 +97,7 @@ class Replay:
         return self.ms / 1000
 
     def start(self) -> None:
-        self.coordinator = GroupCoordinator(self.config, new_member_suffix=lambda: self.uuids.pop(0))
+        self.coordinator = GroupCoordinator(self.config, EveryTopic(), new_member_suffix=lambda: self.uuids.pop(0))
         self.coordinator.load(replayed(self.log), now=self.now)
         self.coordinator.advance(self.now, WALL_MS + self.ms)
 

@@ -12,13 +12,19 @@ from kafkalite_wire.codec import decode
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.errors import WireError
 from kafkalite_wire.messages.consumer_protocol import ConsumerProtocolSubscription
+from kafkalite_wire.messages.coordinator_records import GroupMetadataKey, encode_key
+from kafkalite_wire.messages.describe_groups import DescribedGroup, DescribedGroupMember
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from kafkalite.coordinators.groups.classic.waiting import Waiter
+    from kafkalite.coordinators.groups.offset_table import CommittedOffset
+    from kafkalite.coordinators.results import ResultBuilder
     from kafkalite.coordinators.timers import Timer
     from kafkalite_wire.messages.join_group import JoinGroupRequestProtocol
+    from kafkalite_wire.messages.offset_commit import OffsetCommitRequest
+    from kafkalite_wire.messages.offset_fetch import OffsetFetchRequestGroup
 
 CONSUMER: Final = "consumer"
 """The protocol type whose subscriptions the broker can read."""
@@ -47,6 +53,10 @@ class Member:
     def has_satisfied_heartbeat(self) -> bool:
         """Whether waiting for the group counts as a sign of life; a new member must not wait for ever."""
         return not self.is_new and (self.awaiting_join is not None or self.awaiting_sync is not None)
+
+    def keep_alive(self, now: float) -> None:
+        """Restart the session."""
+        self.session.move(now + self.session_timeout)
 
     def metadata(self, protocol_name: str | None) -> bytes:
         """Return the member's metadata for a protocol, empty if it does not support it."""
@@ -247,6 +257,104 @@ class Group:
         if self.subscribed_topics is None:
             return self.protocol_type == CONSUMER
         return topic in self.subscribed_topics
+
+    # What groups of all kinds do (see CoordinatedGroup)
+
+    @property
+    def group_type(self) -> str:
+        """The type, in distinction to the groups of KIP-848 and KIP-932."""
+        return "classic"
+
+    @property
+    def state_name(self) -> str:
+        """The state as Kafka prints it."""
+        return self.state.value
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the group has no members and no rebalance is under way."""
+        return self.state is GroupState.EMPTY
+
+    def describe(self) -> DescribedGroup:
+        """Describe the group; members' metadata is included in state Stable only."""
+        stable = self.state is GroupState.STABLE
+        return DescribedGroup(
+            group_id=self.group_id,
+            group_state=self.state.value,
+            protocol_type=self.protocol_type or "",
+            protocol_data=(self.protocol_name or "") if stable else "",
+            members=tuple(
+                DescribedGroupMember(
+                    member_id=member.member_id,
+                    group_instance_id=member.group_instance_id,
+                    client_id=member.client_id,
+                    client_host=member.client_host,
+                    member_metadata=member.metadata(self.protocol_name) if stable else b"",
+                    member_assignment=member.assignment,
+                )
+                for member in self.members.values()
+            ),
+        )
+
+    def validate_commit(self, request: OffsetCommitRequest) -> ErrorCode:
+        """Check that a commit comes from a member of this generation; without members anyone may commit."""
+        generation = request.generation_id_or_member_epoch
+        if generation < 0 and self.state is GroupState.EMPTY:
+            return ErrorCode.NONE
+        if generation < 0 and not request.member_id and request.group_instance_id is None:
+            return ErrorCode.UNKNOWN_MEMBER_ID
+        error = self.validate(request.member_id, request.group_instance_id)
+        if error:
+            return error
+        if generation != self.generation:
+            return ErrorCode.ILLEGAL_GENERATION
+        if self.state is GroupState.COMPLETING_REBALANCE:
+            return ErrorCode.REBALANCE_IN_PROGRESS
+        return ErrorCode.NONE
+
+    def committed(self, request: OffsetCommitRequest, result: ResultBuilder) -> None:
+        """Restart the session of the member that commits."""
+        if self.state in (GroupState.STABLE, GroupState.PREPARING_REBALANCE):
+            self.members[request.member_id].keep_alive(result.now)
+
+    def validate_fetch(self, request: OffsetFetchRequestGroup) -> ErrorCode:
+        """Accept every OffsetFetch; the member ids and epochs in it are those of KIP-848."""
+        del request
+        return ErrorCode.NONE
+
+    def validate_offset_delete(self) -> ErrorCode:
+        """Refuse while there are members, unless they are consumers: their subscriptions decide for each topic."""
+        if self.state is GroupState.EMPTY or self.protocol_type == CONSUMER:
+            return ErrorCode.NONE
+        return ErrorCode.NON_EMPTY_GROUP
+
+    def validate_delete(self) -> ErrorCode:
+        """Refuse while there are members."""
+        return ErrorCode.NONE if self.state is GroupState.EMPTY else ErrorCode.NON_EMPTY_GROUP
+
+    def retained_since(self) -> Callable[[CommittedOffset], int] | None:
+        """Return when the retention of an offset starts (KIP-211): with the commit, or when the group became empty."""
+        if self.protocol_type is None or self.state is GroupState.STABLE:
+            if self.protocol_type is not None and self.subscribed_topics is None:
+                return None
+            return lambda committed: committed.commit_timestamp
+        if self.state is GroupState.EMPTY:
+            emptied = self.state_timestamp
+            return lambda committed: committed.commit_timestamp if emptied is None else emptied
+        return None
+
+    def close(self, result: ResultBuilder) -> None:
+        """Cancel the timers of a group without members that is removed."""
+        self.transition(Trigger.DELETED, result.wall_ms)
+        self.join.cancel()
+        self.sync.cancel()
+        for pending in self.pending_join.values():
+            pending.cancel()
+        self.pending_join.clear()
+
+    def write_tombstones(self, result: ResultBuilder) -> None:
+        """Record the deletion of the group."""
+        result.record(self.group_id, encode_key(GroupMetadataKey(group=self.group_id)), None)
 
 
 def _names(protocols: Iterable[JoinGroupRequestProtocol]) -> set[str]:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kafkalite.coordinators.groups.classic.rebalance import Rebalances
-    from kafkalite.coordinators.groups.classic.registry import Groups
+    from kafkalite.coordinators.groups.classic.registry import ClassicGroups
     from kafkalite.coordinators.groups.classic.waiting import Waiting
-    from kafkalite.coordinators.groups.config import GroupConfig
+    from kafkalite.coordinators.groups.registry import GroupConfig
     from kafkalite.coordinators.results import Client, ResponseSink, ResultBuilder
     from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupResponse
     from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupResponse
@@ -70,7 +70,7 @@ class Membership:
     def __init__(
         self,
         config: GroupConfig,
-        groups: Groups,
+        groups: ClassicGroups,
         rebalances: Rebalances,
         waiting: Waiting,
         new_member_suffix: Callable[[], str],
@@ -95,6 +95,8 @@ class Membership:
             return join.refused(ErrorCode.INVALID_GROUP_ID)
         if not config.group_min_session_timeout <= join.session_timeout <= config.group_max_session_timeout:
             return join.refused(ErrorCode.INVALID_SESSION_TIMEOUT)
+        if self._groups.is_taken(request.group_id):
+            return join.refused(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
         group = self._groups.get(request.group_id)
         if group is None:
             if request.member_id:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.group import Member
     from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
     from kafkalite.coordinators.groups.classic.waiting import Waiting
-    from kafkalite.coordinators.groups.config import GroupConfig
+    from kafkalite.coordinators.groups.registry import GroupConfig
     from kafkalite.coordinators.results import ResultBuilder
     from kafkalite.coordinators.timers import Timer, Timers
     from kafkalite_wire.messages.join_group import JoinGroupResponse
@@ -57,16 +57,7 @@ class Rebalances:
 
     def keep_alive(self, member: Member, result: ResultBuilder) -> None:
         """Restart a member's session."""
-        member.session.move(result.now + member.session_timeout)
-
-    def close(self, group: Group, result: ResultBuilder) -> None:
-        """End a group that has no members."""
-        group.transition(Trigger.DELETED, result.wall_ms)
-        group.join.cancel()
-        group.sync.cancel()
-        for pending in group.pending_join.values():
-            pending.cancel()
-        group.pending_join.clear()
+        member.keep_alive(result.now)
 
     # Waiting replies
 

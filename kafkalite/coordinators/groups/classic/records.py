@@ -58,11 +58,6 @@ def write_new_group(group: Group, result: ResultBuilder) -> None:
     _write_group(group.group_id, value, result)
 
 
-def write_deleted_group(group_id: str, result: ResultBuilder) -> None:
-    """Record the deletion of a group."""
-    result.record(group_id, encode_key(GroupMetadataKey(group=group_id)), None)
-
-
 def _write_group(group_id: str, value: GroupMetadataValue, result: ResultBuilder) -> None:
     key = encode_key(GroupMetadataKey(group=group_id))
     result.record(group_id, key, encode_value(value, GROUP_METADATA_VALUE_VERSION))

@@ -1,47 +1,44 @@
-"""The groups that exist."""
+"""The classic groups among all groups."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from kafkalite.coordinators.groups.classic.records import write_deleted_group
+from kafkalite.coordinators.groups.classic.group import Group
 
 if TYPE_CHECKING:
-    from kafkalite.coordinators.groups.classic.group import Group
     from kafkalite.coordinators.groups.classic.rebalance import Rebalances
+    from kafkalite.coordinators.groups.registry import Groups
     from kafkalite.coordinators.results import ResultBuilder
 
 
-class Groups:
-    """All groups, by group id."""
+class ClassicGroups:
+    """The classic groups; groups of other kinds do not exist for the classic protocol."""
 
-    def __init__(self, rebalances: Rebalances) -> None:
+    def __init__(self, groups: Groups, rebalances: Rebalances) -> None:
+        self._groups = groups
         self._rebalances = rebalances
-        self._groups: dict[str, Group] = {}
 
     def get(self, group_id: str) -> Group | None:
-        """Find a group."""
-        return self._groups.get(group_id)
+        """Return a classic group, or None if there is none of that id."""
+        group = self._groups.get(group_id)
+        return group if isinstance(group, Group) else None
+
+    def is_taken(self, group_id: str) -> bool:
+        """Return whether a group of another kind has the id."""
+        group = self._groups.get(group_id)
+        return group is not None and not isinstance(group, Group)
 
     def create(self, group_id: str, result: ResultBuilder) -> Group:
         """Add an empty group."""
-        group = self._groups[group_id] = self._rebalances.new_group(group_id, result.wall_ms)
+        group = self._rebalances.new_group(group_id, result.wall_ms)
+        self._groups.add(group)
         return group
 
-    def delete(self, group: Group, result: ResultBuilder) -> None:
-        """Remove a group without members, and keep that it is no more."""
-        self.discard(group.group_id, result)
-        write_deleted_group(group.group_id, result)
-
     def discard(self, group_id: str, result: ResultBuilder) -> None:
-        """Remove a group, if there is one, because the log says so."""
-        group = self._groups.pop(group_id, None)
-        if group is not None:
-            self._rebalances.close(group, result)
+        """Remove a group if it exists, without a record."""
+        self._groups.discard(group_id, result)
 
     def __iter__(self) -> Iterator[Group]:
-        return iter(tuple(self._groups.values()))
-
-    def __len__(self) -> int:
-        return len(self._groups)
+        return (group for group in self._groups if isinstance(group, Group))

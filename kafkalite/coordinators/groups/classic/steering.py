@@ -11,12 +11,14 @@ from kafkalite_wire.error_codes import ErrorCode
 if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.group import Group, Member
     from kafkalite.coordinators.groups.classic.rebalance import Rebalances
-    from kafkalite.coordinators.groups.classic.registry import Groups
+    from kafkalite.coordinators.groups.classic.registry import ClassicGroups
     from kafkalite.coordinators.results import ResultBuilder
     from kafkalite.coordinators.timers import Timer
 
 
-def keep_alive(names: Collection[str], groups: Groups, rebalances: Rebalances, result: ResultBuilder) -> float | None:
+def keep_alive(
+    names: Collection[str], groups: ClassicGroups, rebalances: Rebalances, result: ResultBuilder
+) -> float | None:
     """Restart the sessions of members, named by member, instance or client id.
 
     Return the shortest of their session time-outs, or None if there is no such member.
@@ -28,7 +30,7 @@ def keep_alive(names: Collection[str], groups: Groups, rebalances: Rebalances, r
     return min((member.session_timeout for member in kept), default=None)
 
 
-def expected(names: Collection[str], groups: Groups, until: float) -> bool:
+def expected(names: Collection[str], groups: ClassicGroups, until: float) -> bool:
     """Return whether a rebalance would go on without members that are yet to join or sync, up to a time."""
     return any(
         _is_named(member, names)

@@ -1,0 +1,54 @@
+"""JoinGroup, SyncGroup, Heartbeat and LeaveGroup: requests of a group's members. The group coordinator answers them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kafkalite.coordinators.results import Client
+
+if TYPE_CHECKING:
+    from kafkalite.cluster.endpoint import BrokerEndpoint
+    from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite_wire.messages.heartbeat import HeartbeatRequest
+    from kafkalite_wire.messages.join_group import JoinGroupRequest
+    from kafkalite_wire.messages.leave_group import LeaveGroupRequest
+    from kafkalite_wire.messages.sync_group import SyncGroupRequest
+
+
+def join_group(broker: BrokerEndpoint, request: JoinGroupRequest, context: RequestContext) -> None:
+    """Join a group, or rejoin it for its next generation. The response waits until all members have joined."""
+    groups, response = broker.cluster.groups, _deferred(broker, context)
+    groups.perform(groups.coordinator.join_group(request, client_of(context), response, now=broker.cluster.now()))
+
+
+def sync_group(broker: BrokerEndpoint, request: SyncGroupRequest, context: RequestContext) -> None:
+    """Bring (as leader) or fetch (as follower) the assignment of a generation. Followers wait for the leader."""
+    groups, response = broker.cluster.groups, _deferred(broker, context)
+    groups.perform(groups.coordinator.sync_group(request, client_of(context), response, now=broker.cluster.now()))
+
+
+def heartbeat(broker: BrokerEndpoint, request: HeartbeatRequest, context: RequestContext) -> None:
+    """Restart a member's session, and answer whether it must rejoin.
+
+    A response without news may wait for news of a rebalance (``kafkalite.group.heartbeat.hold.ms``).
+    """
+    broker.cluster.groups.heartbeat(request, client_of(context), context.defer())
+
+
+def leave_group(broker: BrokerEndpoint, request: LeaveGroupRequest, context: RequestContext) -> None:
+    """Remove members at once, by their member ids or instance ids."""
+    groups, response = broker.cluster.groups, context.defer()
+    groups.perform(groups.coordinator.leave_group(request, client_of(context), response, now=broker.cluster.now()))
+
+
+def client_of(context: RequestContext) -> Client:
+    """Return what groups keep of their members' clients."""
+    return Client(client_id=context.client_id, client_host=context.client_host, api_version=context.api_version)
+
+
+def _deferred(broker: BrokerEndpoint, context: RequestContext) -> ResponseHandle[Any]:
+    """Return the handle of a response that waits for other members, and is dropped when its client disconnects."""
+    groups, response = broker.cluster.groups, context.defer()
+    response.on_disconnect(lambda: groups.perform(groups.coordinator.cancel(response)))
+    return response

@@ -117,6 +117,7 @@ class Cluster:
         except (OSError, StorageError) as error:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
         self._create_after_request: dict[str, None] = {}
+        self._lead_all_partitions()
         self._repair_internal_topics()
         self.groups = GroupCoordinatorService(
             self.storage,
@@ -234,6 +235,14 @@ class Cluster:
             return None
         flat = name.replace(".", "_")
         return next((other for other in self.storage.topics if other != name and other.replace(".", "_") == flat), None)
+
+    def _lead_all_partitions(self) -> None:
+        """Lead what other nodes led: the directory may be from a larger cluster, whose other nodes are not here."""
+        node_id = self.config.node_id
+        for topic in tuple(self.storage.topics.values()):
+            for index, partition in enumerate(topic.assignment):
+                if partition.leader != node_id:
+                    self.storage.move_leader(topic.name, index, node_id, now_ms=self.wall_ms())
 
     def _repair_internal_topics(self) -> None:
         """Set what an internal topic that an earlier release created as a user's topic does not set.

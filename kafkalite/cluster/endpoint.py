@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from kafkalite.cluster.container_networks import Routes
 from kafkalite.config.address import HostPort
 from kafkalite.config.table import ADVERTISED_OUTSIDE
-from kafkalite.errors import RefusedError
 from kafkalite.fetch.sessions import FetchSessions
-from kafkalite_wire.error_codes import ErrorCode
+from kafkalite.partitions import UNKNOWN_EPOCH, check_leader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,17 +31,14 @@ class BrokerEndpoint:
         self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
         cluster.endpoints[self.id] = self
 
-    def leads(self, topic: str, index: int) -> bool:
-        """Return whether this broker is the leader of a partition that exists."""
-        return self.cluster.storage.topics[topic].assignment[index].leader == self.id
+    def led_log(self, topic: str, index: int, current_leader_epoch: int = UNKNOWN_EPOCH) -> PartitionLog:
+        """Return the log of a partition that this broker leads, in the epoch that the client knows.
 
-    def led_log(self, topic: str, index: int) -> PartitionLog:
-        """Return the log of a partition that this broker leads. Raises RefusedError and StorageError."""
-        log = self.cluster.log(topic, index)
-        if log is None:
-            raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no partition {topic}-{index}")
-        if not self.leads(topic, index):
-            raise RefusedError(ErrorCode.NOT_LEADER_OR_FOLLOWER, f"broker {self.id} does not lead {topic}-{index}")
+        Raises RefusedError and StorageError.
+        """
+        log = self.cluster.storage.log(topic, index)
+        found = self.cluster.storage.topics[topic]
+        check_leader(found, index, broker_id=self.id, current_leader_epoch=current_leader_epoch)
         return log
 
     def advertised(self, client_host: str, local: tuple[str, int]) -> tuple[str, int]:

@@ -7,7 +7,7 @@ A fetch that finds too little waits. It is complete, and is answered with what c
 | nothing to wait for | `max_wait_ms` is 0, or no partition was asked for |
 | error | reading any partition failed, at the first look or later |
 | unknown partition | the topic was deleted or created again, or the partition is unknown |
-| leader epoch | the leader of a partition changed, so that the client's epoch is fenced or unknown |
+| leader | the leader of a partition changed: another broker leads it, or the client's epoch is fenced or unknown |
 | diverging epoch | the client's last fetched epoch ends elsewhere in this log (KIP-595) |
 | log start | the log starts after the fetch offset: records were deleted |
 | truncation | the log ends before the fetch offset |
@@ -26,31 +26,17 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
 
+from kafkalite.errors import RefusedError
 from kafkalite.fetch.sessions import FetchPartition
+from kafkalite.partitions import WORK_OF_OPENING_A_LOG, check_leader, guarded
 from kafkalite.requests.steps import WorkMeter
-from kafkalite_storage.errors import StorageError
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.metadata.topics import Topic
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import NO_PAYLOAD, Payload
-
-_UNKNOWN_EPOCH: Final = -1
-
-WORK_OF_OPENING_A_LOG: Final = 100
-"""In the units of WorkMeter: about as long as it takes to read an index and check the end of a log."""
-
-
-def leader_epoch_error(topic: Topic, index: int, current_leader_epoch: int) -> ErrorCode:
-    """Return the error for a client that believes in another leader epoch than the current one (KIP-320)."""
-    leader_epoch = topic.assignment[index].leader_epoch
-    if current_leader_epoch in (_UNKNOWN_EPOCH, leader_epoch):
-        return ErrorCode.NONE
-    if current_leader_epoch < leader_epoch:
-        return ErrorCode.FENCED_LEADER_EPOCH
-    return ErrorCode.UNKNOWN_LEADER_EPOCH
 
 
 @dataclass(slots=True)
@@ -78,6 +64,7 @@ class FetchReader:
         storage: Storage,
         partitions: Sequence[FetchPartition],
         *,
+        broker_id: int,
         min_bytes: int,
         max_bytes: int,
         read_committed: bool,
@@ -85,6 +72,7 @@ class FetchReader:
         """Prepare to read; ``max_bytes`` limits all partitions together, except for the first batch (KIP-74)."""
         self._storage = storage
         self._partitions = partitions
+        self._broker_id = broker_id
         self._min_bytes = min(min_bytes, max_bytes)
         self._max_bytes = max_bytes
         self._read_committed = read_committed
@@ -111,7 +99,7 @@ class FetchReader:
                 continue
             if meter.add(1 if (wanted.name, wanted.index) in self._storage.open_logs else WORK_OF_OPENING_A_LOG):
                 yield
-            read = self._read(wanted)
+            read = guarded(partial(self._read, wanted), lambda error: self._failed(error.code))
             self.reads.append(read)
             self._size += len(read.records)
             self._bytes_left = max(self._bytes_left - len(read.records), 0)
@@ -138,46 +126,39 @@ class FetchReader:
         return self._completes(number, self._partitions[number])
 
     def _completes(self, number: int, wanted: FetchPartition) -> bool:
-        error, log, _ = self._find(wanted)
-        if log is None or error:
-            return True
+        return guarded(partial(self._has_enough, number, wanted), lambda _: True)
+
+    def _has_enough(self, number: int, wanted: FetchPartition) -> bool:
+        log, _ = self._find(wanted)
         offset, limit = wanted.fetch_offset, wanted.max_bytes
-        try:
-            end = self._readable_end(log)
-            if not log.log_start_offset <= offset <= end or self._diverging_epoch(log, wanted) is not None:
-                return True
-            if offset < end and not log.on_same_segment(offset, end):
-                return True
-            counted_to, counted = self._available.get(number, (offset, 0))
-            before = min(counted, limit)
-            if end < counted_to:
-                counted_to, counted = offset, 0
-            available = counted + log.bytes_available(counted_to, end)
-        except StorageError:
+        end = self._readable_end(log)
+        if not log.log_start_offset <= offset <= end or self._diverging_epoch(log, wanted) is not None:
             return True
+        if offset < end and not log.on_same_segment(offset, end):
+            return True
+        counted_to, counted = self._available.get(number, (offset, 0))
+        before = min(counted, limit)
+        if end < counted_to:
+            counted_to, counted = offset, 0
+        available = counted + log.bytes_available(counted_to, end)
         self._available[number] = end, available
         self._available_total += min(available, limit) - before
         return self._available_total >= self._min_bytes
 
-    def _find(self, wanted: FetchPartition) -> tuple[int, PartitionLog | None, Topic | None]:
+    def _find(self, wanted: FetchPartition) -> tuple[PartitionLog, Topic]:
         if wanted.name is None:
-            return ErrorCode.UNKNOWN_TOPIC_ID, None, None
+            raise RefusedError(ErrorCode.UNKNOWN_TOPIC_ID, "an unknown topic id")
         topic = self._storage.topics.get(wanted.name)
         if topic is None or not 0 <= wanted.index < topic.partitions:
-            return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, None, None
+            raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "an unknown partition")
         if isinstance(wanted.topic, bytes) and wanted.topic != topic.topic_id:
-            return ErrorCode.INCONSISTENT_TOPIC_ID, None, None
-        try:
-            log = self._storage.log(wanted.name, wanted.index)
-        except StorageError as error:
-            return error.code, None, None
-        return leader_epoch_error(topic, wanted.index, wanted.current_leader_epoch), log, topic
+            raise RefusedError(ErrorCode.INCONSISTENT_TOPIC_ID, "the topic was created again")
+        epoch = wanted.current_leader_epoch
+        check_leader(topic, wanted.index, broker_id=self._broker_id, current_leader_epoch=epoch)
+        return self._storage.log(wanted.name, wanted.index), topic
 
     def _read(self, wanted: FetchPartition) -> PartitionRead:
-        error, log, topic = self._find(wanted)
-        if log is None or error:
-            return self._failed(error)
-        assert topic is not None
+        log, topic = self._find(wanted)
         if wanted.last_fetched_epoch > topic.assignment[wanted.index].leader_epoch:
             return self._failed(ErrorCode.OFFSET_OUT_OF_RANGE)
         read = PartitionRead(
@@ -187,29 +168,24 @@ class FetchReader:
         )
         end = self._readable_end(log)
         read.diverging_epoch = self._diverging_epoch(log, wanted)
-        try:
-            if read.diverging_epoch is not None:
-                self._has_error = True
-            else:
-                max_bytes = min(wanted.max_bytes, self._bytes_left)
-                read.records = log.read(
-                    wanted.fetch_offset,
-                    max_bytes=max(max_bytes, 0),
-                    min_one_batch=self._size == 0,
-                    max_offset=end if self._read_committed else None,
-                )
-                read.is_current = wanted.fetch_offset >= end
-                if max_bytes < 0 and not read.is_current:
-                    return self._failed(ErrorCode.UNKNOWN_SERVER_ERROR)
-            if self._read_committed:
-                read.aborted_transactions = [
-                    (transaction.producer_id, transaction.first_offset)
-                    for transaction in log.aborted_transactions(
-                        wanted.fetch_offset, log.end_of_piece(wanted.fetch_offset)
-                    )
-                ]
-        except StorageError as problem:
-            return self._failed(problem.code)
+        if read.diverging_epoch is not None:
+            self._has_error = True
+        else:
+            max_bytes = min(wanted.max_bytes, self._bytes_left)
+            read.records = log.read(
+                wanted.fetch_offset,
+                max_bytes=max(max_bytes, 0),
+                min_one_batch=self._size == 0,
+                max_offset=end if self._read_committed else None,
+            )
+            read.is_current = wanted.fetch_offset >= end
+            if max_bytes < 0 and not read.is_current:
+                return self._failed(ErrorCode.UNKNOWN_SERVER_ERROR)
+        if self._read_committed:
+            read.aborted_transactions = [
+                (transaction.producer_id, transaction.first_offset)
+                for transaction in log.aborted_transactions(wanted.fetch_offset, log.end_of_piece(wanted.fetch_offset))
+            ]
         return read
 
     def _failed(self, error_code: int) -> PartitionRead:

@@ -7,11 +7,12 @@ are refused. There are no followers to wait for, so the time-out has no effect.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.fetch.reader import WORK_OF_OPENING_A_LOG
+from kafkalite.errors import RefusedError
+from kafkalite.partitions import WORK_OF_OPENING_A_LOG, guarded
 from kafkalite.requests.steps import Steps, WorkMeter
-from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.delete_records import (
     DeleteRecordsPartitionResult,
@@ -22,6 +23,7 @@ from kafkalite_wire.messages.delete_records import (
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
+    from kafkalite.partitions import PartitionError
     from kafkalite.requests.context import RequestContext
 
 _HIGH_WATERMARK: Final = -1
@@ -44,23 +46,23 @@ def handle(
         for index, offset in offsets.items():
             if meter.add(WORK_OF_OPENING_A_LOG):
                 yield
-            results.append(_partition(broker, name, index, offset))
+            results.append(guarded(partial(_partition, broker, name, index, offset), partial(_refused, index)))
         if results:
             topics.append(DeleteRecordsTopicResult(name=name, partitions=tuple(results)))
     return DeleteRecordsResponse(topics=tuple(topics))
 
 
 def _partition(broker: BrokerEndpoint, name: str, index: int, offset: int) -> DeleteRecordsPartitionResult:
-    error_code: int = ErrorCode.NONE
-    low_watermark = _NO_OFFSET
-    try:
-        log = broker.cluster.storage.log(name, index)
-        if broker.cluster.storage.topics[name].is_internal:
-            error_code = ErrorCode.INVALID_TOPIC_EXCEPTION
-        else:
-            low_watermark = broker.cluster.delete_records(
-                name, index, log.high_watermark if offset == _HIGH_WATERMARK else offset
-            )
-    except StorageError as error:
-        error_code = error.code
-    return DeleteRecordsPartitionResult(partition_index=index, low_watermark=low_watermark, error_code=error_code)
+    log = broker.led_log(name, index)
+    if broker.cluster.storage.topics[name].is_internal:
+        raise RefusedError(ErrorCode.INVALID_TOPIC_EXCEPTION, f"the records of {name} are not to be deleted")
+    end = log.high_watermark if offset == _HIGH_WATERMARK else offset
+    return DeleteRecordsPartitionResult(
+        partition_index=index,
+        low_watermark=broker.cluster.delete_records(name, index, end),
+        error_code=ErrorCode.NONE,
+    )
+
+
+def _refused(index: int, error: PartitionError) -> DeleteRecordsPartitionResult:
+    return DeleteRecordsPartitionResult(partition_index=index, low_watermark=_NO_OFFSET, error_code=error.code)

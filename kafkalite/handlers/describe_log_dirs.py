@@ -6,11 +6,12 @@ There is one directory, and no replica ever moves between directories.
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.partitions import guarded
 from kafkalite.requests.steps import Steps, WorkMeter
-from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.describe_log_dirs import (
     DescribeLogDirsPartition,
@@ -33,18 +34,28 @@ def handle(
     """Measure the partitions that were asked for and exist."""
     del context
     path = Path(broker.cluster.storage.path).absolute()
+    failed = DescribeLogDirsResponse(
+        results=(DescribeLogDirsResult(error_code=ErrorCode.KAFKA_STORAGE_ERROR, log_dir=str(path), topics=()),)
+    )
     try:
         volume = shutil.disk_usage(path)
-        meter = WorkMeter()
-        topics: list[DescribeLogDirsTopic] = []
-        for name, indexes in _wanted(broker, request).items():
-            topics.append((yield from _topic(broker, name, indexes, meter)))
-    except (OSError, StorageError):
-        result = DescribeLogDirsResult(error_code=ErrorCode.KAFKA_STORAGE_ERROR, log_dir=str(path), topics=())
-    else:
-        result = DescribeLogDirsResult(
-            log_dir=str(path), topics=tuple(topics), total_bytes=volume.total, usable_bytes=volume.free
-        )
+    except OSError:
+        return failed
+    meter = WorkMeter()
+    topics: list[DescribeLogDirsTopic] = []
+    for name, indexes in _wanted(broker, request).items():
+        partitions: list[DescribeLogDirsPartition] = []
+        for index in indexes:
+            if meter.add(_WORK_OF_A_PARTITION):
+                yield
+            partition = guarded(partial(_partition, broker, name, index), lambda _: None)
+            if partition is None:
+                return failed  # as in Kafka, which takes a directory with a bad file out of use
+            partitions.append(partition)
+        topics.append(DescribeLogDirsTopic(name=name, partitions=tuple(partitions)))
+    result = DescribeLogDirsResult(
+        log_dir=str(path), topics=tuple(topics), total_bytes=volume.total, usable_bytes=volume.free
+    )
     return DescribeLogDirsResponse(results=(result,))
 
 
@@ -62,18 +73,10 @@ def _wanted(broker: BrokerEndpoint, request: DescribeLogDirsRequest) -> dict[str
     return {name: list(indexes) for name, indexes in wanted.items()}
 
 
-def _topic(broker: BrokerEndpoint, name: str, indexes: list[int], meter: WorkMeter) -> Steps[DescribeLogDirsTopic]:
-    storage = broker.cluster.storage
-    partitions: list[DescribeLogDirsPartition] = []
-    for index in indexes:
-        if meter.add(_WORK_OF_A_PARTITION):
-            yield
-        partitions.append(
-            DescribeLogDirsPartition(
-                partition_index=index,
-                partition_size=storage.partition_size(name, index),
-                offset_lag=0,  # the end of the log is its high watermark: there is one replica
-                is_future_key=False,
-            )
-        )
-    return DescribeLogDirsTopic(name=name, partitions=tuple(partitions))
+def _partition(broker: BrokerEndpoint, name: str, index: int) -> DescribeLogDirsPartition | None:
+    return DescribeLogDirsPartition(
+        partition_index=index,
+        partition_size=broker.cluster.storage.partition_size(name, index),
+        offset_lag=0,  # the end of the log is its high watermark: there is one replica
+        is_future_key=False,
+    )

@@ -19,6 +19,8 @@ from kafkalite_wire.messages.fetch import (
     FetchableTopicResponse,
     FetchRequest,
     FetchResponse,
+    LeaderIdAndEpoch,
+    NodeEndpoint,
     PartitionData,
 )
 from kafkalite_wire.schema import NO_PAYLOAD, ZERO_UUID
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from kafkalite.requests.steps import Steps
 
 _BY_TOPIC_ID: Final = 13
+_NAMES_LEADERS: Final = 16
+_LEADER_HAS_MOVED: Final = (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH)
 _READ_UNCOMMITTED: Final = 0
 _READ_COMMITTED: Final = 1
 
@@ -55,6 +59,7 @@ def handle(broker: BrokerEndpoint, request: FetchRequest, context: RequestContex
     reader = FetchReader(
         broker.cluster.storage,
         plan.partitions,
+        broker_id=broker.id,
         min_bytes=request.min_bytes,
         max_bytes=min(request.max_bytes, broker.config.fetch_max_bytes),
         read_committed=request.isolation_level == _READ_COMMITTED,
@@ -63,23 +68,25 @@ def handle(broker: BrokerEndpoint, request: FetchRequest, context: RequestContex
     if request.max_wait_ms > 0 and plan.partitions and not reader.is_satisfied:
         watched = reader.watch()
         if watched is not None:
-            _wait(broker, request, plan, reader, watched, context.defer())
+            _wait(broker, request, context, plan, reader, watched)
             return None
-    return _response(plan, reader.reads)
+    return _response(broker, context, plan, reader.reads)
 
 
 def _wait(
     broker: BrokerEndpoint,
     request: FetchRequest,
+    context: RequestContext,
     plan: FetchPlan,
     reader: FetchReader,
     watched: list[tuple[str, int]],
-    response: ResponseHandle[FetchResponse],
 ) -> None:
+    response: ResponseHandle[FetchResponse] = context.defer()
+
     def respond() -> None:
         for _ in reader.read():
             pass  # all logs are open
-        response.send(_response(plan, reader.reads))
+        response.send(_response(broker, context, plan, reader.reads))
 
     def complete() -> None:
         timer.cancel()
@@ -100,9 +107,12 @@ def _wait(
     response.on_disconnect(disconnected)
 
 
-def _response(plan: FetchPlan, reads: list[PartitionRead]) -> FetchResponse:
+def _response(
+    broker: BrokerEndpoint, context: RequestContext, plan: FetchPlan, reads: list[PartitionRead]
+) -> FetchResponse:
     """Return a response with what was read; within a session, only what the client does not know yet."""
     topics: dict[TopicKey, list[PartitionData]] = {}
+    leaders: set[int] = set()
     for wanted, read in zip(plan.partitions, reads, strict=True):
         must_report = wanted.update_reported(
             read.high_watermark,
@@ -111,7 +121,15 @@ def _response(plan: FetchPlan, reads: list[PartitionRead]) -> FetchResponse:
             has_error=read.error_code != ErrorCode.NONE,
         )
         if must_report or not plan.incremental:
-            topics.setdefault(wanted.topic, []).append(_partition_data(wanted, read))
+            data = _partition_data(wanted, read)
+            if context.api_version >= _NAMES_LEADERS and read.error_code in _LEADER_HAS_MOVED:
+                assert wanted.name is not None, "an unknown topic has another error"
+                leader = broker.cluster.storage.topics[wanted.name].assignment[wanted.index]
+                leaders.add(leader.leader)
+                data = replace(
+                    data, current_leader=LeaderIdAndEpoch(leader_id=leader.leader, leader_epoch=leader.leader_epoch)
+                )
+            topics.setdefault(wanted.topic, []).append(data)
             if plan.session is not None and len(read.records):
                 plan.session.served(wanted)
     return FetchResponse(
@@ -126,6 +144,13 @@ def _response(plan: FetchPlan, reads: list[PartitionRead]) -> FetchResponse:
             )
             for key, partitions in topics.items()
         ),
+        node_endpoints=tuple(
+            NodeEndpoint(node_id=node_id, host=host, port=port)
+            for node_id, (host, port) in broker.cluster.addresses(context.client_host, context.info.local).items()
+            if node_id in leaders
+        )
+        if leaders
+        else (),
     )
 
 

@@ -8,11 +8,12 @@ offset and -5 and -6 do not exist. A time finds the first record that is not old
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.fetch.reader import WORK_OF_OPENING_A_LOG, leader_epoch_error
+from kafkalite.errors import RefusedError
+from kafkalite.partitions import WORK_OF_OPENING_A_LOG, guarded
 from kafkalite.requests.steps import Steps, WorkMeter
-from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.list_offsets import (
     ListOffsetsPartition,
@@ -24,6 +25,7 @@ from kafkalite_wire.messages.list_offsets import (
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
+    from kafkalite.partitions import PartitionError
     from kafkalite.requests.context import RequestContext
     from kafkalite_storage.log.log import PartitionLog
 
@@ -49,11 +51,8 @@ def handle(broker: BrokerEndpoint, request: ListOffsetsRequest, context: Request
     for (name, index), (partition, times) in _counted(request).items():
         if meter.add(1 if (name, index) in open_logs else WORK_OF_OPENING_A_LOG):
             yield
-        topics[name].append(
-            _refused(partition, ErrorCode.INVALID_REQUEST)
-            if times > 1
-            else _partition(broker, name, partition, context.api_version, request.isolation_level)
-        )
+        work = partial(_partition, broker, name, partition, times, context.api_version, request.isolation_level)
+        topics[name].append(guarded(work, partial(_refused, partition)))
     return ListOffsetsResponse(
         topics=tuple(
             ListOffsetsTopicResponse(name=name, partitions=tuple(partitions)) for name, partitions in topics.items()
@@ -72,20 +71,14 @@ def _counted(request: ListOffsetsRequest) -> dict[tuple[str, int], tuple[ListOff
 
 
 def _partition(
-    broker: BrokerEndpoint, name: str, wanted: ListOffsetsPartition, version: int, isolation_level: int
+    broker: BrokerEndpoint, name: str, wanted: ListOffsetsPartition, times: int, version: int, isolation_level: int
 ) -> ListOffsetsPartitionResponse:
+    if times > 1:
+        raise RefusedError(ErrorCode.INVALID_REQUEST, "the partition is named more than once")
     if wanted.timestamp < _EARLIEST_PENDING_UPLOAD or version < _SINCE.get(wanted.timestamp, 0):
-        return _refused(wanted, ErrorCode.UNSUPPORTED_VERSION)
-    try:
-        log = broker.cluster.storage.log(name, wanted.partition_index)
-        refusal = leader_epoch_error(
-            broker.cluster.storage.topics[name], wanted.partition_index, wanted.current_leader_epoch
-        )
-        if refusal:
-            return _refused(wanted, refusal)
-        timestamp, offset, leader_epoch = _find(log, wanted.timestamp, isolation_level)
-    except StorageError as error:
-        return _refused(wanted, error.code)
+        raise RefusedError(ErrorCode.UNSUPPORTED_VERSION, f"unknown special time {wanted.timestamp}")
+    log = broker.led_log(name, wanted.partition_index, wanted.current_leader_epoch)
+    timestamp, offset, leader_epoch = _find(log, wanted.timestamp, isolation_level)
     return ListOffsetsPartitionResponse(
         partition_index=wanted.partition_index,
         error_code=ErrorCode.NONE,
@@ -95,8 +88,8 @@ def _partition(
     )
 
 
-def _refused(wanted: ListOffsetsPartition, error_code: int) -> ListOffsetsPartitionResponse:
-    return ListOffsetsPartitionResponse(partition_index=wanted.partition_index, error_code=error_code)
+def _refused(wanted: ListOffsetsPartition, error: PartitionError) -> ListOffsetsPartitionResponse:
+    return ListOffsetsPartitionResponse(partition_index=wanted.partition_index, error_code=error.code)
 
 
 def _find(log: PartitionLog, timestamp: int, isolation_level: int) -> tuple[int, int, int]:

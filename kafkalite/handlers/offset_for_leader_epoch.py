@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from kafkalite.fetch.reader import WORK_OF_OPENING_A_LOG, leader_epoch_error
+from kafkalite.partitions import WORK_OF_OPENING_A_LOG, guarded
 from kafkalite.requests.steps import Steps, WorkMeter
-from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_for_leader_epoch import (
     EpochEndOffset,
@@ -18,6 +18,7 @@ from kafkalite_wire.messages.offset_for_leader_epoch import (
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
+    from kafkalite.partitions import PartitionError
     from kafkalite.requests.context import RequestContext
 
 
@@ -34,19 +35,13 @@ def handle(
         for partition in topic.partitions:
             if meter.add(1 if (topic.topic, partition.partition) in open_logs else WORK_OF_OPENING_A_LOG):
                 yield
-            results.append(_partition(broker, topic.topic, partition))
+            results.append(guarded(partial(_partition, broker, topic.topic, partition), partial(_refused, partition)))
         topics.append(OffsetForLeaderTopicResult(topic=topic.topic, partitions=tuple(results)))
     return OffsetForLeaderEpochResponse(topics=tuple(topics))
 
 
 def _partition(broker: BrokerEndpoint, name: str, wanted: OffsetForLeaderPartition) -> EpochEndOffset:
-    try:
-        log = broker.cluster.storage.log(name, wanted.partition)
-    except StorageError as error:
-        return EpochEndOffset(partition=wanted.partition, error_code=error.code)
-    refusal = leader_epoch_error(broker.cluster.storage.topics[name], wanted.partition, wanted.current_leader_epoch)
-    if refusal:
-        return EpochEndOffset(partition=wanted.partition, error_code=refusal)
+    log = broker.led_log(name, wanted.partition, wanted.current_leader_epoch)
     leader_epoch, end_offset = log.end_offset_for_epoch(wanted.leader_epoch)
     return EpochEndOffset(
         partition=wanted.partition,
@@ -54,3 +49,7 @@ def _partition(broker: BrokerEndpoint, name: str, wanted: OffsetForLeaderPartiti
         leader_epoch=leader_epoch,
         end_offset=end_offset,
     )
+
+
+def _refused(wanted: OffsetForLeaderPartition, error: PartitionError) -> EpochEndOffset:
+    return EpochEndOffset(partition=wanted.partition, error_code=error.code)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.cluster.internal_topics import ADMIN_CLIENT_ID
 from kafkalite.errors import RequestError
-from kafkalite_storage.errors import InvalidTimestamp, StorageError
+from kafkalite.partitions import guarded
+from kafkalite_storage.errors import InvalidTimestamp
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.produce import (
     BatchIndexAndErrorMessage,
@@ -26,11 +28,13 @@ from kafkalite_wire.messages.produce import (
     TopicProduceData,
     TopicProduceResponse,
 )
-from kafkalite_wire.records import CorruptBatch, InvalidRecord, check_produced
+from kafkalite_wire.records import InvalidRecord, check_produced
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
+    from kafkalite.partitions import PartitionError
     from kafkalite.requests.context import RequestContext
+    from kafkalite_storage.errors import StorageError
     from kafkalite_storage.metadata.topics import Topic
 
 _BY_TOPIC_ID: Final = 13
@@ -120,7 +124,6 @@ class _Produce:
         return [(first[key], wanted.values()) for key, wanted in partitions.items()]
 
     def _append(self, topic: Topic, data: PartitionProduceData) -> PartitionProduceResponse:
-        broker = self._broker
         if not 0 <= data.index < topic.partitions:
             return _refused(data.index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         if topic.is_internal and not self._may_write_internal:
@@ -131,17 +134,14 @@ class _Produce:
             return replace(_refused(data.index, ErrorCode.NOT_LEADER_OR_FOLLOWER), current_leader=leader)
         if data.records is None:
             return _refused(data.index, ErrorCode.INVALID_RECORD, "a produce request without records")
+        return guarded(partial(self._append_records, topic, data), partial(self._failed, topic, data))
+
+    def _append_records(self, topic: Topic, data: PartitionProduceData) -> PartitionProduceResponse:
         assert isinstance(data.records, memoryview)
-        try:
-            header = check_produced(data.records, allow_zstd=self._version >= _ALLOWS_ZSTD)
-            if header.is_transactional:
-                return _refused(data.index, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-            appended = broker.cluster.append(topic.name, data.index, data.records, header)
-        except (StorageError, CorruptBatch) as error:
-            records = error.record_errors if isinstance(error, (InvalidRecord, InvalidTimestamp)) else ()
-            refused = _refused(data.index, error.code, str(error), records)
-            log = broker.cluster.log(topic.name, data.index) if error.code in _TELLS_LOG_START else None
-            return refused if log is None else replace(refused, log_start_offset=log.log_start_offset)
+        header = check_produced(data.records, allow_zstd=self._version >= _ALLOWS_ZSTD)
+        if header.is_transactional:
+            return _refused(data.index, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+        appended = self._broker.cluster.append(topic.name, data.index, data.records, header)
         if appended.awaits_sync:
             self.unsynced[topic.name, data.index] = 0 if appended.is_duplicate else header.size
         return PartitionProduceResponse(
@@ -152,6 +152,12 @@ class _Produce:
             log_start_offset=appended.log_start_offset,
             record_errors=(),
         )
+
+    def _failed(self, topic: Topic, data: PartitionProduceData, error: PartitionError) -> PartitionProduceResponse:
+        records = error.record_errors if isinstance(error, (InvalidRecord, InvalidTimestamp)) else ()
+        refused = _refused(data.index, error.code, str(error), records)
+        log = self._broker.cluster.log(topic.name, data.index) if error.code in _TELLS_LOG_START else None
+        return refused if log is None else replace(refused, log_start_offset=log.log_start_offset)
 
     def response(self, failed: Mapping[tuple[str, int], StorageError] = _NOTHING_FAILED) -> ProduceResponse | None:
         """Return the response, with an error for each partition whose sync failed.

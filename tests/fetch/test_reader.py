@@ -55,7 +55,9 @@ def reading(
     max_bytes: int = 1 << 20,
     read_committed: bool = False,
 ) -> FetchReader:
-    reader = FetchReader(storage, partitions, min_bytes=min_bytes, max_bytes=max_bytes, read_committed=read_committed)
+    reader = FetchReader(
+        storage, partitions, broker_id=1, min_bytes=min_bytes, max_bytes=max_bytes, read_committed=read_committed
+    )
     read(reader)
     return reader
 
@@ -243,7 +245,7 @@ def test_many_partitions_are_read_in_steps(storage: Storage) -> None:
     partitions = [
         FetchPartition(topic="many", name="many", index=index, fetch_offset=0, max_bytes=1000) for index in range(1000)
     ]
-    reader = FetchReader(storage, partitions, min_bytes=1, max_bytes=1000, read_committed=False)
+    reader = FetchReader(storage, partitions, broker_id=1, min_bytes=1, max_bytes=1000, read_committed=False)
     assert read(reader) == 250, "opening a log takes long"
-    reader = FetchReader(storage, partitions, min_bytes=1, max_bytes=1000, read_committed=False)
+    reader = FetchReader(storage, partitions, broker_id=1, min_bytes=1, max_bytes=1000, read_committed=False)
     assert read(reader) == 3

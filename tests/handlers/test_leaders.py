@@ -12,16 +12,17 @@ from kafkalite.background.timers import TimerQueue
 from kafkalite.cluster.cluster import Cluster
 from kafkalite.cluster.endpoint import BrokerEndpoint
 from kafkalite.config import load
-from kafkalite.errors import RefusedError
-from kafkalite.handlers import describe_cluster, metadata, produce
+from kafkalite.handlers import describe_cluster, fetch, metadata, produce
 from kafkalite.requests.context import RequestContext
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_wire.apis import APIS, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.describe_cluster import DescribeClusterRequest
+from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 from kafkalite_wire.records import Record, build_batch
+from tests.support.partition_requests import codes, deleted, ended, fetched, listed
 
 Brokers = tuple[BrokerEndpoint, BrokerEndpoint]
 
@@ -105,12 +106,27 @@ async def test_only_the_leader_appends(brokers: Brokers) -> None:
     assert (second.current_leader.leader_id, second.current_leader.leader_epoch) == (2, 1)
 
 
-async def test_a_log_is_found_by_its_leader_only(brokers: Brokers) -> None:
-    assert brokers[1].led_log("t", 1).log_end_offset == 0
-    for index, code in ((0, ErrorCode.NOT_LEADER_OR_FOLLOWER), (7, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)):
-        with pytest.raises(RefusedError) as refused:
-            brokers[1].led_log("t", index)
-        assert refused.value.code == code
+async def test_only_the_leader_serves_a_partition(brokers: Brokers) -> None:
+    for broker, led in zip(brokers, (0, 1), strict=True):
+        expected = [ErrorCode.NONE if index == led else ErrorCode.NOT_LEADER_OR_FOLLOWER for index in (0, 1)]
+        for ask in (fetched, listed, ended, deleted):
+            assert codes(ask(broker, 0, 1)[0]) == expected
+
+
+async def test_a_stale_epoch_is_fenced_before_the_leader_is_checked(brokers: Brokers) -> None:
+    for ask in (fetched, listed, ended):
+        assert codes(ask(brokers[0], 1, epoch=0)[0]) == [ErrorCode.FENCED_LEADER_EPOCH]
+        assert codes(ask(brokers[0], 1, epoch=1)[0]) == [ErrorCode.NOT_LEADER_OR_FOLLOWER]
+
+
+async def test_a_fetch_is_told_the_leader(brokers: Brokers) -> None:
+    for epoch, version, told in ((0, 16, (2, 1)), (-1, 16, (2, 1)), (-1, 15, (-1, -1))):
+        wanted = FetchPartition(partition=1, fetch_offset=0, partition_max_bytes=1000, current_leader_epoch=epoch)
+        topic = FetchTopic(topic_id=brokers[0].cluster.storage.topics["t"].topic_id, partitions=(wanted,))
+        request = FetchRequest(max_wait_ms=0, min_bytes=1, topics=(topic,))
+        _, response = run(fetch.handle(brokers[0], request, context(ApiKey.FETCH, version)))
+        [row] = response.responses[0].partitions
+        assert (row.current_leader.leader_id, row.current_leader.leader_epoch) == told
 
 
 async def test_metadata_of_many_partitions_is_answered_in_steps(brokers: Brokers) -> None:
@@ -120,3 +136,17 @@ async def test_metadata_of_many_partitions_is_answered_in_steps(brokers: Brokers
     turns, response = run(metadata.handle(brokers[0], request, context(ApiKey.METADATA, 12)))
     assert turns >= 4
     assert [len(topic.partitions) for topic in response.topics] == [2, 2000]
+
+
+async def test_a_broker_leads_all_partitions_of_its_directory_after_a_start() -> None:
+    file_system = MemoryFileSystem()
+    config = load(listen=["127.0.0.1:0"], data="/data")
+    cluster = Cluster(config, TimerQueue(), file_system)
+    cluster.create_topic("t", 2, {})
+    cluster.storage.move_leader("t", 1, 2, now_ms=0)
+    cluster.close()
+    broker = BrokerEndpoint(Cluster(config, TimerQueue(), file_system), config)
+    rows = described(broker).topics[0].partitions
+    assert [(row.leader_id, row.leader_epoch, row.error_code) for row in rows] == [(1, 0, 0), (1, 2, 0)]
+    for ask in (fetched, listed, ended, deleted):
+        assert codes(ask(broker, 0, 1)[0]) == [0, 0]

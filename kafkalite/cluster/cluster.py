@@ -26,6 +26,7 @@ from kafkalite_storage.errors import (
 )
 from kafkalite_storage.metadata.topics import METADATA_TOPIC
 from kafkalite_storage.storage import Storage
+from kafkalite_wire.messages.metadata_records import PartitionChangeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -239,10 +240,14 @@ class Cluster:
     def _lead_all_partitions(self) -> None:
         """Lead what other nodes led: the directory may be from a larger cluster, whose other nodes are not here."""
         node_id = self.config.node_id
-        for topic in tuple(self.storage.topics.values()):
-            for index, partition in enumerate(topic.assignment):
-                if partition.leader != node_id:
-                    self.storage.move_leader(topic.name, index, node_id, now_ms=self.wall_ms())
+        changes = [
+            PartitionChangeRecord(partition_id=index, topic_id=topic.topic_id, leader=node_id, isr=(node_id,))
+            for topic in self.storage.topics.values()
+            for index, partition in enumerate(topic.assignment)
+            if partition.leader != node_id
+        ]
+        if changes:
+            self.storage.metadata.append(changes, self.wall_ms())
 
     def _repair_internal_topics(self) -> None:
         """Set what an internal topic that an earlier release created as a user's topic does not set.

@@ -23,6 +23,7 @@ from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 from kafkalite_wire.records import Record, build_batch
 from tests.support.partition_requests import codes, deleted, ended, fetched, listed
+from tests.support.storage.controls import move_leader
 
 Brokers = tuple[BrokerEndpoint, BrokerEndpoint]
 
@@ -34,7 +35,7 @@ async def brokers() -> Brokers:
     cluster = Cluster(config, TimerQueue(), MemoryFileSystem())
     made = BrokerEndpoint(cluster, config), BrokerEndpoint(cluster, replace(config, node_id=2))
     cluster.create_topic("t", 2, {})
-    cluster.storage.move_leader("t", 1, 2, now_ms=0)
+    move_leader(cluster.storage, "t", 1, 2, now_ms=0)
     return made
 
 
@@ -143,7 +144,7 @@ async def test_a_broker_leads_all_partitions_of_its_directory_after_a_start() ->
     config = load(listen=["127.0.0.1:0"], data="/data")
     cluster = Cluster(config, TimerQueue(), file_system)
     cluster.create_topic("t", 2, {})
-    cluster.storage.move_leader("t", 1, 2, now_ms=0)
+    move_leader(cluster.storage, "t", 1, 2, now_ms=0)
     cluster.close()
     broker = BrokerEndpoint(Cluster(config, TimerQueue(), file_system), config)
     rows = described(broker).topics[0].partitions

@@ -35,6 +35,7 @@ from tests.support.partition_requests import (
     listed,
     produced,
 )
+from tests.support.storage.controls import move_leader
 
 EARLIEST = -2
 
@@ -96,7 +97,7 @@ def test_many_partitions_are_handled_in_steps(broker: BrokerEndpoint, ask: Any) 
 
 @pytest.mark.parametrize("ask", [fetched, listed, ended])
 def test_the_leader_epoch_is_that_of_the_metadata(broker: BrokerEndpoint, ask: Any) -> None:
-    broker.cluster.storage.move_leader("t", 0, broker.id, now_ms=NOW)
+    move_leader(broker.cluster.storage, "t", 0, broker.id, now_ms=NOW)
     assert codes(ask(broker, 0, epoch=0)[0]) == [ErrorCode.FENCED_LEADER_EPOCH]
     assert codes(ask(broker, 0, epoch=1)[0]) == [0]
     assert codes(ask(broker, 0, epoch=2)[0]) == [ErrorCode.UNKNOWN_LEADER_EPOCH]
@@ -105,7 +106,7 @@ def test_the_leader_epoch_is_that_of_the_metadata(broker: BrokerEndpoint, ask: A
 def test_the_earliest_offset_has_the_epoch_that_wrote_it(broker: BrokerEndpoint) -> None:
     log = broker.cluster.storage.log("t", 0)
     log.append(build_batch([Record(None, b"old", NOW)]), now_ms=NOW)
-    broker.cluster.storage.move_leader("t", 0, broker.id, now_ms=NOW)
+    move_leader(broker.cluster.storage, "t", 0, broker.id, now_ms=NOW)
     for timestamp, offset, epoch in ((EARLIEST, 0, 0), (LATEST, 1, 1)):
         [found] = listed(broker, 0, timestamp=timestamp)[0].topics[0].partitions
         assert (found.offset, found.leader_epoch) == (offset, epoch)

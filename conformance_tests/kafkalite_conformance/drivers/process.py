@@ -125,7 +125,8 @@ class DriverProcess:
     def history(self) -> str:
         """Return its last events and what it printed to standard error, for a failed scenario's report."""
         lines = [str(event) for event in self.events[-25:]] + self._printed[-15:]
-        return "\n".join([f"--- {self.client} (pid {self._process.pid}, {'runs' if self.alive else 'ended'})", *lines])
+        state = "running" if self.alive else f"exit code {self._process.returncode}"
+        return "\n".join([f"--- {self.client} (pid {self._process.pid}, {state})", *lines])
 
     # ------------------------------------------------------------ commands
 

@@ -20,12 +20,25 @@ from kafkalite_wire.apis import APIS
 from kafkalite_wire.codec import encode
 from kafkalite_wire.messages.create_partitions import CreatePartitionsRequest, CreatePartitionsTopic
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
+from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
 from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest
 from kafkalite_wire.messages.describe_configs import DescribeConfigsRequest, DescribeConfigsResource
+from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
 from kafkalite_wire.messages.describe_log_dirs import DescribeLogDirsRequest
 from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic
+from kafkalite_wire.messages.list_groups import ListGroupsRequest
 from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
 from kafkalite_wire.messages.metadata import MetadataRequest
+from kafkalite_wire.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+)
+from kafkalite_wire.messages.offset_fetch import (
+    OffsetFetchRequest,
+    OffsetFetchRequestGroup,
+    OffsetFetchRequestTopics,
+)
 from kafkalite_wire.schema import declaration_of
 
 _TOPIC = "many"
@@ -93,6 +106,22 @@ async def _measure(folder: Path, partitions: int) -> None:
             11,
         ),
         ("DescribeLogDirs", DescribeLogDirsRequest(topics=None), 4),
+        ("OffsetCommit", _commit("many", partitions), 8),
+        (
+            "OffsetFetch",
+            OffsetFetchRequest(
+                groups=(
+                    OffsetFetchRequestGroup(
+                        group_id="many",
+                        topics=(OffsetFetchRequestTopics(name=_TOPIC, partition_indexes=tuple(indexes)),),
+                    ),
+                )
+            ),
+            8,
+        ),
+        ("ListGroups", ListGroupsRequest(), 5),
+        ("DescribeGroups", DescribeGroupsRequest(groups=tuple(f"g{n}" for n in indexes)), 6),
+        ("DeleteGroups", DeleteGroupsRequest(groups_names=tuple(f"g{n}" for n in indexes)), 2),
         (
             "DescribeConfigs (1,000 resources)",
             DescribeConfigsRequest(
@@ -127,6 +156,9 @@ async def _measure(folder: Path, partitions: int) -> None:
         await trio.sleep(2)  # the handlers are imported by then
         stream = await trio.open_tcp_stream(*broker.addresses[0])
         for name, request, version in requests:
+            if name == "ListGroups":
+                for number in indexes:
+                    await _call(stream, _frame(_commit(f"g{number}", 1), 8))
             longest = LongestStep(trio.lowlevel.current_task())
             frame = _frame(request, version)
             trio.lowlevel.add_instrument(longest)
@@ -140,6 +172,22 @@ async def _measure(folder: Path, partitions: int) -> None:
 
 def _new_topic(name: str, partitions: int) -> CreatableTopic:
     return CreatableTopic(name=name, num_partitions=partitions, replication_factor=1)
+
+
+def _commit(group: str, partitions: int) -> OffsetCommitRequest:
+    return OffsetCommitRequest(
+        group_id=group,
+        member_id="",
+        topics=(
+            OffsetCommitRequestTopic(
+                name=_TOPIC,
+                partitions=tuple(
+                    OffsetCommitRequestPartition(partition_index=n, committed_offset=n, committed_metadata=None)
+                    for n in range(partitions)
+                ),
+            ),
+        ),
+    )
 
 
 def _frame(request: object, version: int) -> bytes:

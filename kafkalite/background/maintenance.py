@@ -121,7 +121,7 @@ class Maintenance:
         await self._ended.wait()
 
     async def run_due(self, *, pause: float = 0.0) -> None:
-        """Run the jobs that are due by the broker's clock, each once, however often it has become due meanwhile.
+        """Run the jobs that are due by the broker's clock, each once, even if it became due several times.
 
         ``pause`` is the time in seconds between the steps of a job. Cancellation leaves a job between two steps.
         """

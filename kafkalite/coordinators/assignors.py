@@ -1,7 +1,7 @@
-"""Who reads which partition: Kafka's ``range`` and ``roundrobin``, as the leader of a classic group computes them.
+"""Kafka's ``range`` and ``roundrobin`` assignors, as the leader of a classic group computes them.
 
-The broker of a classic group never assigns; this tells beforehand, on the command line and in tests, what clients will
-do. It follows the Java client's assignors without racks: static members come first, in the order of their instance ids
+The broker of a classic group never assigns; this predicts for the command line and for tests what clients will do. It
+follows the Java client's assignors without racks: static members come first, in the order of their instance ids
 (KIP-345). Clients agree as long as all members are static or none is; of a mixture, librdkafka compares a static member
 with a dynamic one by their member ids, so it may assign otherwise.
 """

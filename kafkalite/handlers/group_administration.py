@@ -11,24 +11,27 @@ from kafkalite.handlers.group_membership import client_of
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.steps import Steps
     from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
     from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest, DescribeGroupsResponse
-    from kafkalite_wire.messages.list_groups import ListGroupsRequest
+    from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsResponse
 
 
-def list_groups(broker: BrokerEndpoint, request: ListGroupsRequest, context: RequestContext) -> None:
+def list_groups(
+    broker: BrokerEndpoint,
+    request: ListGroupsRequest,
+    context: RequestContext,  # noqa: ARG001  # all handlers have the same shape
+) -> Steps[ListGroupsResponse]:
     """List the groups, filtered by state and type."""
-    groups, response = broker.cluster.groups, context.defer()
-    groups.perform(groups.coordinator.list_groups(request, client_of(context), response))
+    return broker.cluster.groups.coordinator.list_groups(request)
 
 
-def describe_groups(broker: BrokerEndpoint, request: DescribeGroupsRequest, context: RequestContext) -> None:
+def describe_groups(
+    broker: BrokerEndpoint, request: DescribeGroupsRequest, context: RequestContext
+) -> Steps[DescribeGroupsResponse]:
     """Describe groups: state, members and assignments, and on request the authorized operations (KIP-430)."""
-    groups, response = broker.cluster.groups, context.defer()
-    described = response
-    if request.include_authorized_operations:
-        described = response.redirected(lambda answer: response.send(_with_operations(answer)))
-    groups.perform(groups.coordinator.describe_groups(request, client_of(context), described))
+    response = yield from broker.cluster.groups.coordinator.describe_groups(request, client_of(context))
+    return _with_operations(response) if request.include_authorized_operations else response
 
 
 def delete_groups(broker: BrokerEndpoint, request: DeleteGroupsRequest, context: RequestContext) -> None:

@@ -12,9 +12,10 @@ from kafkalite.handlers.group_membership import client_of
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.steps import Steps
     from kafkalite_wire.messages.offset_commit import OffsetCommitRequest
     from kafkalite_wire.messages.offset_delete import OffsetDeleteRequest
-    from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest
+    from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
 
 
 def offset_commit(broker: BrokerEndpoint, request: OffsetCommitRequest, context: RequestContext) -> None:
@@ -27,10 +28,11 @@ def offset_commit(broker: BrokerEndpoint, request: OffsetCommitRequest, context:
     )
 
 
-def offset_fetch(broker: BrokerEndpoint, request: OffsetFetchRequest, context: RequestContext) -> None:
+def offset_fetch(
+    broker: BrokerEndpoint, request: OffsetFetchRequest, context: RequestContext
+) -> Steps[OffsetFetchResponse]:
     """Return the committed offsets of groups, for some partitions or for all."""
-    groups, response = broker.cluster.groups, context.defer()
-    groups.perform(groups.coordinator.offset_fetch(request, client_of(context), response, now=broker.cluster.now()))
+    return broker.cluster.groups.coordinator.offset_fetch(request, client_of(context))
 
 
 def offset_delete(broker: BrokerEndpoint, request: OffsetDeleteRequest, context: RequestContext) -> None:

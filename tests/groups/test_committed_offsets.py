@@ -7,13 +7,15 @@ import pytest
 from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.registry import GroupConfig
 from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
+from kafkalite_wire.messages.list_groups import ListGroupsRequest
 from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequest,
     OffsetFetchRequestGroup,
     OffsetFetchRequestTopic,
     OffsetFetchRequestTopics,
 )
-from tests.support.group_harness import GROUP, Bench
+from tests.support.group_harness import GROUP, Bench, finished
 
 TOPIC_ID = bytes(range(16))
 OTHER_ID = bytes(range(16, 32))
@@ -213,3 +215,31 @@ def test_a_stable_group_is_described_with_what_its_members_want_and_have(bench: 
         bench.group.members[0].metadata,
         member.encode(),
     )
+
+
+def test_offsets_of_many_partitions_are_fetched_in_steps(bench: Bench) -> None:
+    bench.commit(7, partition=9_999)
+    wanted = (OffsetFetchRequestTopics(name="orders", partition_indexes=tuple(range(10_000))),)
+    asked = OffsetFetchRequestGroup(group_id=GROUP, topics=wanted)
+    steps = bench.coordinator.offset_fetch(OffsetFetchRequest(groups=(asked,)), bench.client(9))
+    assert len(list(steps)) == 25
+    fetched = bench.fetch(OffsetFetchRequest(groups=(asked,)), version=9)
+    assert [p.committed_offset for p in fetched.groups[0].topics[0].partitions] == [-1] * 9_999 + [7]
+
+
+def test_many_groups_are_listed_and_described_in_steps(bench: Bench) -> None:
+    for number in range(1000):
+        bench.commit(7, group=f"g{number}")
+    coordinator = bench.coordinator
+    assert len(list(coordinator.list_groups(ListGroupsRequest()))) == 2
+    request = DescribeGroupsRequest(groups=tuple(f"g{number}" for number in range(1000)))
+    assert len(list(coordinator.describe_groups(request, bench.client(6)))) == 2
+
+
+def test_a_group_that_is_deleted_while_groups_are_listed_is_left_out(bench: Bench) -> None:
+    for number in range(1000):
+        bench.commit(7, group=f"g{number}")
+    steps = bench.coordinator.list_groups(ListGroupsRequest())
+    next(steps)
+    bench.delete("g0", "g999")
+    assert [group.group_id for group in finished(steps).groups] == [f"g{number}" for number in range(999)]

@@ -13,14 +13,15 @@ from kafkalite.coordinators.groups.registry import GroupConfig
 from kafkalite.coordinators.groups.views import GroupView
 from kafkalite.coordinators.replay import ReplayedRecord
 from kafkalite.coordinators.results import Client, CoordinatorResult
+from kafkalite.requests.steps import Steps
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.consumer_protocol import ConsumerProtocolSubscription, encode_consumer_protocol
 from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest, DeleteGroupsResponse
-from kafkalite_wire.messages.describe_groups import DescribedGroup, DescribeGroupsRequest, DescribeGroupsResponse
+from kafkalite_wire.messages.describe_groups import DescribedGroup, DescribeGroupsRequest
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse
 from kafkalite_wire.messages.leave_group import LeaveGroupRequest, LeaveGroupResponse, MemberIdentity
-from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsResponse
+from kafkalite_wire.messages.list_groups import ListGroupsRequest
 from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
@@ -50,6 +51,16 @@ Key = TypeVar("Key", str, bytes)
 
 def subscription(*topics: str) -> bytes:
     return encode_consumer_protocol(ConsumerProtocolSubscription(topics=topics), 1)
+
+
+def finished(steps: Steps[Response]) -> Response:
+    """Run all steps of a request, and return its response."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            response: Response = stop.value
+            return response
 
 
 def replayed(log: Sequence[tuple[bytes, bytes | None]]) -> list[ReplayedRecord]:
@@ -287,8 +298,7 @@ class Bench:
 
     def fetch(self, request: OffsetFetchRequest, *, version: int) -> OffsetFetchResponse:
         client = self.client(version)
-        fetched = self._call(lambda call: self.coordinator.offset_fetch(request, client, call, now=self.now))
-        return fetched.answer(OffsetFetchResponse)
+        return finished(self.coordinator.offset_fetch(request, client))
 
     def committed(self, topic: str = "orders", partition: int = 0, *, group: str = GROUP) -> int:
         """Ask how far a group has come in one partition."""
@@ -299,15 +309,13 @@ class Bench:
     def describe(self, group: str = GROUP, *, version: int = 6) -> DescribedGroup:
         request = DescribeGroupsRequest(groups=(group,))
         client = self.client(version)
-        described = self._call(lambda call: self.coordinator.describe_groups(request, client, call))
-        return described.answer(DescribeGroupsResponse).groups[0]
+        return finished(self.coordinator.describe_groups(request, client)).groups[0]
 
     def list(self, *, states: tuple[str, ...] = (), types: tuple[str, ...] = ()) -> dict[str, str]:
         """List the groups, with their states."""
         request = ListGroupsRequest(states_filter=states, types_filter=types)
-        client = self.client(5)
-        listed = self._call(lambda call: self.coordinator.list_groups(request, client, call))
-        return {group.group_id: group.group_state for group in listed.answer(ListGroupsResponse).groups}
+        listed = finished(self.coordinator.list_groups(request))
+        return {group.group_id: group.group_state for group in listed.groups}
 
     def delete(self, *groups: str) -> list[ErrorCode]:
         request = DeleteGroupsRequest(groups_names=groups)

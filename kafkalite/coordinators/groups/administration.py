@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.delete_groups import (
     DeletableGroupResult,
@@ -22,29 +23,43 @@ _DEAD: Final = "Dead"
 _GROUP_ID_NOT_FOUND_SINCE: Final = 6
 
 
-def list_groups(request: ListGroupsRequest, groups: Groups) -> ListGroupsResponse:
-    """List the groups in the given states and of the given types, in any spelling; an empty filter matches all."""
+def list_groups(request: ListGroupsRequest, groups: Groups) -> Steps[ListGroupsResponse]:
+    """List the groups in the given states and of the given types, in any spelling; an empty filter matches all.
+
+    A group that is deleted between two steps may be missing.
+    """
     states = {state.strip().lower() for state in request.states_filter}
     types = {group_type.lower() for group_type in request.types_filter}
-    return ListGroupsResponse(
-        groups=tuple(
+    listed: list[ListedGroup] = []
+    work = WorkMeter()
+    for group in groups:
+        if work.add():
+            yield
+        if groups.get(group.group_id) is not group:
+            continue
+        if (states and group.state_name.lower() not in states) or (types and group.group_type not in types):
+            continue
+        listed.append(
             ListedGroup(
                 group_id=group.group_id,
                 protocol_type=group.protocol_type or "",
                 group_state=group.state_name,
                 group_type=group.group_type,
             )
-            for group in groups
-            if (not states or group.state_name.lower() in states) and (not types or group.group_type in types)
         )
-    )
+    return ListGroupsResponse(groups=tuple(listed))
 
 
-def describe_groups(request: DescribeGroupsRequest, api_version: int, groups: Groups) -> DescribeGroupsResponse:
+def describe_groups(request: DescribeGroupsRequest, api_version: int, groups: Groups) -> Steps[DescribeGroupsResponse]:
     """Describe groups with their members."""
-    return DescribeGroupsResponse(
-        groups=tuple(_described(group_id, api_version, groups) for group_id in request.groups)
-    )
+    described: list[DescribedGroup] = []
+    work = WorkMeter()
+    for group_id in request.groups:
+        if work.add():
+            yield
+        described.append(_described(group_id, api_version, groups))
+        work.add(len(described[-1].members))
+    return DescribeGroupsResponse(groups=tuple(described))
 
 
 def delete_groups(

@@ -33,15 +33,16 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.replay import ReplayedRecord
     from kafkalite.coordinators.results import ResponseSink
     from kafkalite.coordinators.topics import ClusterTopics
+    from kafkalite.requests.steps import Steps
     from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
-    from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
+    from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest, DescribeGroupsResponse
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest
     from kafkalite_wire.messages.join_group import JoinGroupRequest
     from kafkalite_wire.messages.leave_group import LeaveGroupRequest
-    from kafkalite_wire.messages.list_groups import ListGroupsRequest
+    from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsResponse
     from kafkalite_wire.messages.offset_commit import OffsetCommitRequest
     from kafkalite_wire.messages.offset_delete import OffsetDeleteRequest
-    from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest
+    from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
     from kafkalite_wire.messages.sync_group import SyncGroupRequest
 
 __all__ = ["GroupConfig", "GroupCoordinator", "partition_for"]
@@ -160,13 +161,9 @@ class GroupCoordinator:
         self._watch_expiry(now)
         return result.build()
 
-    def offset_fetch(
-        self, request: OffsetFetchRequest, client: Client, handle: ResponseSink, *, now: float
-    ) -> CoordinatorResult:
-        """Look offsets up (OffsetFetch)."""
-        result = self._builder(now)
-        result.reply(handle, fetch_offsets(request, client.api_version, self._groups, self._table, self._topics))
-        return result.build()
+    def offset_fetch(self, request: OffsetFetchRequest, client: Client) -> Steps[OffsetFetchResponse]:
+        """Look offsets up, in steps (OffsetFetch)."""
+        return fetch_offsets(request, client.api_version, self._groups, self._table, self._topics)
 
     def offset_delete(
         self,
@@ -187,24 +184,13 @@ class GroupCoordinator:
 
     # Administration
 
-    def list_groups(
-        self,
-        request: ListGroupsRequest,
-        client: Client,  # noqa: ARG002 - all requests have the same shape
-        handle: ResponseSink,
-    ) -> CoordinatorResult:
-        """List groups by state and type (ListGroups)."""
-        result = self._timeless_builder()
-        result.reply(handle, list_groups(request, self._groups))
-        return result.build()
+    def list_groups(self, request: ListGroupsRequest) -> Steps[ListGroupsResponse]:
+        """List groups by state and type, in steps (ListGroups)."""
+        return list_groups(request, self._groups)
 
-    def describe_groups(
-        self, request: DescribeGroupsRequest, client: Client, handle: ResponseSink
-    ) -> CoordinatorResult:
-        """Describe groups with their members (DescribeGroups)."""
-        result = self._timeless_builder()
-        result.reply(handle, describe_groups(request, client.api_version, self._groups))
-        return result.build()
+    def describe_groups(self, request: DescribeGroupsRequest, client: Client) -> Steps[DescribeGroupsResponse]:
+        """Describe groups with their members, in steps (DescribeGroups)."""
+        return describe_groups(request, client.api_version, self._groups)
 
     def delete_groups(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.groups.offset_table import NO_EPOCH, CommittedOffset, OffsetTable, TopicOffsets
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequest,
@@ -33,11 +34,17 @@ _NONE: Final = CommittedOffset(offset=NO_OFFSET, leader_epoch=NO_EPOCH, commit_t
 
 def fetch_offsets(
     request: OffsetFetchRequest, api_version: int, groups: Groups, table: OffsetTable, topics: ClusterTopics
-) -> OffsetFetchResponse:
+) -> Steps[OffsetFetchResponse]:
     """Look committed offsets up. Partitions without one, also of unknown groups, have offset -1 and no error."""
+    work = WorkMeter()
     if api_version >= _SEVERAL_GROUPS_SINCE:
         by_id = topics if api_version >= _BY_TOPIC_ID_SINCE else None
-        return OffsetFetchResponse(groups=tuple(_of_group(group, groups, table, by_id) for group in request.groups))
+        of_groups: list[OffsetFetchResponseGroup] = []
+        for group in request.groups:
+            if work.add():
+                yield
+            of_groups.append((yield from _of_group(group, groups, table, by_id, work)))
+        return OffsetFetchResponse(groups=tuple(of_groups))
     asked = OffsetFetchRequestGroup(group_id=request.group_id, topics=None)
     error = _validate(asked, groups)
     if error:
@@ -47,7 +54,24 @@ def fetch_offsets(
         wanted = [(topic, tuple(partitions)) for topic, partitions in offsets.items()]
     else:
         wanted = [(topic.name, topic.partition_indexes) for topic in request.topics]
-    return OffsetFetchResponse(topics=tuple(_of_one(name, indexes, offsets) for name, indexes in wanted))
+    found: list[OffsetFetchResponseTopic] = []
+    for name, indexes in wanted:
+        partitions: list[OffsetFetchResponsePartition] = []
+        committed_of = offsets.get(name, {})
+        for index in indexes:
+            if work.add():
+                yield
+            committed = committed_of.get(index, _NONE)
+            partitions.append(
+                OffsetFetchResponsePartition(
+                    partition_index=index,
+                    committed_offset=committed.offset,
+                    committed_leader_epoch=committed.leader_epoch,
+                    metadata=committed.metadata,
+                )
+            )
+        found.append(OffsetFetchResponseTopic(name=name, partitions=tuple(partitions)))
+    return OffsetFetchResponse(topics=tuple(found))
 
 
 def _validate(request: OffsetFetchRequestGroup, groups: Groups) -> ErrorCode:
@@ -77,26 +101,13 @@ def _refused(request: OffsetFetchRequest, error: ErrorCode) -> OffsetFetchRespon
     return OffsetFetchResponse(error_code=error, topics=topics)
 
 
-def _of_one(name: str, indexes: tuple[int, ...], offsets: TopicOffsets) -> OffsetFetchResponseTopic:
-    partitions = offsets.get(name, {})
-    return OffsetFetchResponseTopic(
-        name=name,
-        partitions=tuple(
-            OffsetFetchResponsePartition(
-                partition_index=index,
-                committed_offset=committed.offset,
-                committed_leader_epoch=committed.leader_epoch,
-                metadata=committed.metadata,
-            )
-            for index in indexes
-            for committed in (partitions.get(index, _NONE),)
-        ),
-    )
-
-
 def _of_group(
-    request: OffsetFetchRequestGroup, groups: Groups, table: OffsetTable, by_id: ClusterTopics | None
-) -> OffsetFetchResponseGroup:
+    request: OffsetFetchRequestGroup,
+    groups: Groups,
+    table: OffsetTable,
+    by_id: ClusterTopics | None,
+    work: WorkMeter,
+) -> Steps[OffsetFetchResponseGroup]:
     error = _validate(request, groups)
     if error:
         return OffsetFetchResponseGroup(group_id=request.group_id, topics=(), error_code=error)
@@ -104,11 +115,11 @@ def _of_group(
     found: list[OffsetFetchResponseTopics] = []
     unknown: list[OffsetFetchResponseTopics] = []
     if request.topics is None:
-        for name, partitions in offsets.items():
+        for name, partitions in tuple(offsets.items()):
             topic = None if by_id is None else by_id.topics.get(name)
             if by_id is None or topic is not None:
                 topic_id = ZERO_UUID if topic is None else topic.topic_id
-                found.append(_of_topic(name, topic_id, partitions, partitions))
+                found.append((yield from _of_topic(name, topic_id, tuple(partitions), partitions, ZERO_UUID, work)))
     else:
         for asked in request.topics:
             topic = None if by_id is None else by_id.topics_by_id.get(asked.topic_id)
@@ -116,34 +127,35 @@ def _of_group(
                 unknown.append(_unknown(asked))
                 continue
             name, topic_id = (asked.name, ZERO_UUID) if topic is None else (topic.name, topic.topic_id)
-            # The offset of a topic that was deleted does not count for another one of the same name.
-            partitions = offsets.get(name, {})
-            committed = {
-                index: offset
-                for index in asked.partition_indexes
-                if (offset := partitions.get(index)) is not None and offset.is_of(topic_id)
-            }
-            found.append(_of_topic(name, topic_id, asked.partition_indexes, committed))
+            committed = offsets.get(name, {})
+            found.append((yield from _of_topic(name, topic_id, asked.partition_indexes, committed, topic_id, work)))
     return OffsetFetchResponseGroup(group_id=request.group_id, topics=(*found, *unknown))
 
 
 def _of_topic(
-    name: str, topic_id: bytes, indexes: Iterable[int], committed: Mapping[int, CommittedOffset]
-) -> OffsetFetchResponseTopics:
-    return OffsetFetchResponseTopics(
-        name=name,
-        topic_id=topic_id,
-        partitions=tuple(
+    name: str,
+    topic_id: bytes,
+    indexes: Iterable[int],
+    committed: Mapping[int, CommittedOffset],
+    committed_for: bytes,
+    work: WorkMeter,
+) -> Steps[OffsetFetchResponseTopics]:
+    partitions: list[OffsetFetchResponsePartitions] = []
+    for index in indexes:
+        if work.add():
+            yield
+        found = committed.get(index, _NONE)
+        if not found.is_of(committed_for):
+            found = _NONE  # The offset of a topic that was deleted does not count for another one of the same name.
+        partitions.append(
             OffsetFetchResponsePartitions(
                 partition_index=index,
                 committed_offset=found.offset,
                 committed_leader_epoch=found.leader_epoch,
                 metadata=found.metadata,
             )
-            for index in indexes
-            for found in (committed.get(index, _NONE),)
-        ),
-    )
+        )
+    return OffsetFetchResponseTopics(name=name, topic_id=topic_id, partitions=tuple(partitions))
 
 
 def _unknown(topic: OffsetFetchRequestTopics) -> OffsetFetchResponseTopics:

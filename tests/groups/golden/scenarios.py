@@ -19,7 +19,8 @@ from typing import Any
 
 from kafkalite.coordinators.groups.coordinator import GroupConfig, GroupCoordinator
 from kafkalite.coordinators.java_strings import hash_map_order
-from kafkalite.coordinators.results import Client, CoordinatorResult, ResultBuilder
+from kafkalite.coordinators.results import Client, CoordinatorResult, Reply, ResultBuilder
+from kafkalite.requests.steps import Steps
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.coordinator_records import GroupMetadataValue, decode_key, decode_value
@@ -35,7 +36,7 @@ from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsRes
 from kafkalite_wire.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponse
 from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
 from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupResponse
-from tests.support.group_harness import EveryTopic, replayed
+from tests.support.group_harness import EveryTopic, finished, replayed
 
 WALL_MS = 1_700_000_000_000
 
@@ -151,11 +152,11 @@ class Replay:
             case "commit":
                 return coordinator.offset_commit(message, client, token, now=now, wall_ms=wall_ms)
             case "fetch":
-                return coordinator.offset_fetch(message, client, token, now=now)
+                return _read(token, coordinator.offset_fetch(message, client))
             case "describe":
-                return coordinator.describe_groups(message, client, token)
+                return _read(token, coordinator.describe_groups(message, client))
             case "list":
-                return coordinator.list_groups(message, client, token)
+                return _read(token, coordinator.list_groups(message))
             case _:
                 return coordinator.delete_groups(message, client, token)
 
@@ -178,6 +179,10 @@ class Replay:
             expected = _sorted(decode(response_type, version, wire, exact=True))
             answered = _sorted(decode(response_type, version, encode(ours[token], version), exact=True))
             assert answered == expected, f"{kind} v{version}, token {token}"
+
+
+def _read(token: Any, steps: Steps[Any]) -> CoordinatorResult:
+    return CoordinatorResult((), (Reply(token, finished(steps)),))
 
 
 def _record(key: bytes, value: bytes | None) -> str:

@@ -66,13 +66,13 @@ def displace(group: Group, member_id: str, rebalances: Rebalances, result: Resul
 
 
 def force_rebalance(group: Group, rebalances: Rebalances, result: ResultBuilder) -> None:
-    """Have all members join again; nothing happens while they do so already, nor if there are none."""
+    """Make all members join again, unless they already do or there are none."""
     if group.members and group.can_rebalance:
         rebalances.prepare(group, result)
 
 
 def refuse_waiting(groups: Iterable[Group], rebalances: Rebalances, result: ResultBuilder) -> None:
-    """Answer every join and sync that waits with NOT_COORDINATOR, because the coordinator is about to go."""
+    """Answer every join and sync that waits with NOT_COORDINATOR, because the coordinator moves away."""
     for group in groups:
         for member in group.members.values():
             rebalances.refuse_waiting(group, member, ErrorCode.NOT_COORDINATOR, result, member_id=member.member_id)

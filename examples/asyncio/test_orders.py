@@ -1,4 +1,4 @@
-"""A test of asyncio code with aiokafka: what takes its time is awaited, so that the loop goes on meanwhile."""
+"""A test of asyncio code with aiokafka: waits are awaited, so the event loop keeps running."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ async def produce_and_consume(kafkalite):
     await consumer.start()
     await producer.start()
     try:
-        # The consumer reads the latest: without this line the order might be sent before it has looked for the end.
+        # The consumer starts at the end: without this line the order might be sent before it has found the end.
         await kafkalite.aio.await_positioned("shop")
         await producer.send_and_wait("orders", b"two apples")
         message = await consumer.getone()

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Who has lost its place cannot commit any more, and what it has read is read again by whoever has the partition now.
+// A consumer that has lost its partition cannot commit; the new owner reads the record again.
 func TestCommitAfterRebalance(t *testing.T) {
 	kafka := startKafkalite(t)
 	kafka.Post("/produce", Body{"topic": "clicks", "values": []string{"one"}})

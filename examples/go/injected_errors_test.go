@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// A producer survives what brokers do in a bad hour, and what it was told is delivered is there just once.
+// A producer retries after broker errors, and each record that it reports as delivered is stored once.
 
 func TestARefusedClickIsSentAgain(t *testing.T) {
 	survives(t, 3, Body{"api": "Produce", "error": "NOT_LEADER_OR_FOLLOWER", "topic": "clicks", "times": 3})
@@ -60,8 +60,8 @@ func producerWithAClick(t *testing.T, kafka *Kafkalite) *kgo.Client {
 	producer, err := kgo.NewClient(
 		kgo.SeedBrokers(kafka.Bootstrap),
 		kgo.DefaultProduceTopic("clicks"),
-		kgo.MetadataMinAge(10*time.Millisecond), // it asks for the leader before it tries again
-		// A reply that does not come within the sum of these is lost.
+		kgo.MetadataMinAge(10*time.Millisecond), // request the leader again before each retry
+		// A reply that does not arrive within the sum of these counts as lost.
 		kgo.ProduceRequestTimeout(time.Second),
 		kgo.RequestTimeoutOverhead(time.Second),
 	)
@@ -84,7 +84,7 @@ func thereAre(t *testing.T, kafka *Kafkalite, expected ...string) {
 	}
 }
 
-// send sends a click and checks where it was delivered, once the producer knows.
+// send sends a click and checks where it was delivered.
 func send(t *testing.T, producer *kgo.Client, click string, offset int64) {
 	t.Helper()
 	record, err := producer.ProduceSync(context.Background(), kgo.StringRecord(click)).First()

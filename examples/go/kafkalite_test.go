@@ -12,17 +12,17 @@ import (
 	"testing"
 )
 
-// Kafkalite is a broker of the test's own: a process that keeps everything in memory and ends with the test.
+// Kafkalite is a broker for one test: a process that keeps all data in memory and ends with the test.
 type Kafkalite struct {
 	Bootstrap string
 	controls  string
 	t         *testing.T
 }
 
-// Body is what is sent as JSON.
+// Body is a JSON request body.
 type Body map[string]any
 
-// Seen is what the broker shows: of a group, of a topic's records, or of a fault.
+// Seen is a response of the controls: a group, records, or a fault.
 type Seen struct {
 	Owners    map[string]string
 	Committed map[string]struct{ Offset, Lag int64 }
@@ -63,13 +63,13 @@ func startKafkalite(t *testing.T) *Kafkalite {
 	return nil
 }
 
-// Get looks at something, such as /groups/billing.
+// Get requests a resource, such as /groups/billing.
 func (k *Kafkalite) Get(path string) Seen {
 	k.t.Helper()
 	return k.seen(http.Get(k.controls + path))
 }
 
-// Post does something, such as /groups/billing/fence, or waits for it, such as /await/stable.
+// Post runs an action, such as /groups/billing/fence, or waits, such as /await/stable.
 func (k *Kafkalite) Post(path string, body Body) Seen {
 	k.t.Helper()
 	data, err := json.Marshal(body)

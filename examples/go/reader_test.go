@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Reader is an ordinary consumer, as an application has it: it commits each click that it has read.
+// Reader is an ordinary consumer of an application: it commits each click that it has read.
 type Reader struct {
 	client  *kgo.Client
 	stopped chan struct{}
@@ -49,7 +49,7 @@ func (r *Reader) read() {
 	defer close(r.stopped)
 	for {
 		fetches := r.client.PollFetches(context.Background())
-		if fetches.Err() != nil { // it was stopped, or another has its place
+		if fetches.Err() != nil { // it was stopped or fenced
 			return
 		}
 		r.lock.Lock()
@@ -65,7 +65,7 @@ func (r *Reader) Stop() {
 	<-r.stopped
 }
 
-// Clicks tells what it has read so far.
+// Clicks returns what it has read so far.
 func (r *Reader) Clicks() []string {
 	r.lock.Lock()
 	defer r.lock.Unlock()

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// One reader of the ad clicks works, one stands by; when the first falls, the other goes on at once.
-// Each wait ends with what it waits for, and fails after half a minute; no session of 45 seconds is waited for.
+// One reader of the ad clicks works, one stands by; when the first fails, the other continues at once.
+// Each wait ends as soon as its condition holds, and fails after 30 seconds; no test waits for a session of 45 seconds.
 
 func TestTakeOverByFencing(t *testing.T) {
 	kafka, _, ben := twoReadersOfOnePartition(t)
@@ -17,7 +17,7 @@ func TestTakeOverByFencing(t *testing.T) {
 
 func TestTakeOverByTheClock(t *testing.T) {
 	kafka, anna, ben := twoReadersOfOnePartition(t)
-	anna.Stop() // Static members do not leave: for a session of 45 seconds her partition waits for her.
+	anna.Stop() // Static members do not leave: her partition stays assigned for a session of 45 seconds.
 	kafka.Post("/clock/advance", Body{"seconds": 46, "keep_alive": []string{"ben"}})
 	kafka.Post("/await/stable", Body{"group": "billing", "members": 1})
 	benGoesOn(t, kafka, ben)
@@ -41,7 +41,7 @@ func twoReadersOfOnePartition(t *testing.T) (*Kafkalite, *Reader, *Reader) {
 	return kafka, anna, ben
 }
 
-// benGoesOn checks that he begins where Anna has committed: nothing is lost, and nothing is read twice.
+// benGoesOn checks that Ben starts at Anna's committed offset: nothing is lost, and nothing is read twice.
 func benGoesOn(t *testing.T, kafka *Kafkalite, ben *Reader) {
 	t.Helper()
 	kafka.Post("/produce", Body{"topic": "clicks", "values": []string{"three"}})

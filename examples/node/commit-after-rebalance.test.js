@@ -1,4 +1,4 @@
-// Who takes too long for a click loses it to another reader, and cannot commit it any more.
+// A reader that takes too long for a click loses its partition, and cannot commit the click.
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { after, before, test } from 'node:test'

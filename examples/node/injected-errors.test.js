@@ -1,4 +1,4 @@
-// A producer survives what brokers do in a bad hour, and what it was told is delivered is there just once.
+// A producer retries after broker errors, and each record that it reports as delivered is stored once.
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
 import { Kafka, Partitioners, logLevel } from 'kafkajs'

@@ -1,4 +1,4 @@
-// A program that reads ad clicks, and tells its parent of each: `node reader.js BOOTSTRAP NAME`.
+// A program that reads ad clicks, and sends each to its parent process: `node reader.js BOOTSTRAP NAME`.
 import { consume } from './consumer.js'
 
 const [bootstrap, name] = process.argv.slice(2)

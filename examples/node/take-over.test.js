@@ -1,5 +1,5 @@
-// One reader of the ad clicks works, one stands by; when the first falls, the other goes on at once.
-// Each wait ends with what it waits for, and fails after half a minute; no session of 30 seconds is waited for.
+// One reader of the ad clicks works, one stands by; when the first fails, the other continues at once.
+// Each wait ends as soon as its condition holds, and fails after 30 seconds; no test waits for a session of 30 seconds.
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -33,7 +33,7 @@ test('a standby goes on from the last committed offset when a reader is killed',
 
   readers[worker].kill('SIGKILL')
   await once(readers[worker], 'exit')
-  // Nobody has left: the session is 30 seconds, and this test takes none of them.
+  // No member has left: the session is 30 seconds, and this test waits for none of them.
   await kafka.post('/clock/advance', { seconds: 31, keep_alive: [standby] })
   await kafka.post('/await/stable', { group: 'billing', members: 1 })
 

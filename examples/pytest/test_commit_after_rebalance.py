@@ -1,4 +1,4 @@
-"""Who has lost its place cannot commit any more, and what it has read is read again by another."""
+"""A consumer that has lost its partition cannot commit; the new owner reads the record again."""
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException
@@ -38,7 +38,7 @@ def test_a_click_whose_commit_fails_is_read_again(kafkalite, start_consumer):
 
     with pytest.raises(KafkaException) as failed:
         anna.commit(message=hers, asynchronous=False)
-    # She hears it in the answer to her commit, or has heard it before, and then her client is in a fatal state.
+    # The commit returns the error; if the client has noticed it before, it is in a fatal state.
     assert failed.value.args[0].code() in (KafkaError.FENCED_INSTANCE_ID, KafkaError._FATAL)
 
     ben.commit(message=his, asynchronous=False)

@@ -1,4 +1,4 @@
-"""A producer survives what brokers do in a bad hour, and what it was told is delivered is there just once."""
+"""A producer retries after broker errors, and each record that it reports as delivered is stored once."""
 
 import pytest
 from confluent_kafka import Producer
@@ -6,7 +6,7 @@ from confluent_kafka import Producer
 
 @pytest.fixture
 def send(kafkalite):
-    """Send a click; gives where it was delivered, once the producer knows."""
+    """Send a click, and return where it was delivered."""
     producer = Producer({"bootstrap.servers": kafkalite.bootstrap, "enable.idempotence": True, "retry.backoff.ms": 10})
     outcomes = []
 

@@ -1,4 +1,4 @@
-"""Two readers share the ad clicks; when one falls, the other has its partitions at once, and no test sleeps.
+"""Two readers share the ad clicks; when one fails, the other gets its partitions at once. No test sleeps.
 
 Run it with `pytest examples/pytest` where kafkalite and confluent-kafka are installed.
 """
@@ -10,7 +10,7 @@ from confluent_kafka import Consumer
 
 
 class Reader(threading.Thread):
-    """An ordinary consumer, as an application has it, on a thread of its own."""
+    """An ordinary consumer of an application, on its own thread."""
 
     def __init__(self, bootstrap, name):
         super().__init__(daemon=True)
@@ -40,7 +40,7 @@ class Reader(threading.Thread):
         self._consumer.close()
 
     def stop(self):
-        """Close the consumer; one with an instance id does not leave its group then."""
+        """Close the consumer; with an instance id it does not leave its group."""
         self._stopping.set()
         self.join()
 
@@ -67,7 +67,7 @@ def test_a_fenced_readers_partitions_go_to_the_other(kafkalite, readers):
     for partition in (0, 1):
         kafkalite.produce("clicks", f"after-{partition}", partition=partition)
     kafkalite.await_committed("ad-clicks", "clicks")
-    # Until anna hears that she was fenced she may read a click as well, but she cannot commit it.
+    # Until anna notices that she was fenced she may read a click as well, but she cannot commit it.
     assert {"after-0", "after-1"} <= set(readers["ben"].clicks)
 
 

@@ -1,4 +1,4 @@
-"""A trio program with a Kafka broker inside it: no other process, no port to choose, gone with the block."""
+"""A trio program with its own Kafka broker: no other process, no fixed port, stopped at the end of the block."""
 
 import trio
 from confluent_kafka import Consumer, Producer

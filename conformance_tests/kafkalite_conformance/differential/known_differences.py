@@ -31,93 +31,93 @@ class KnownDifference:
         )
 
 
-_NO_UNKNOWN_ERRORS: Final = "no error of ours is unknown to us"
+_SPECIFIC_CODE: Final = "the code names the mistake"
 
 KNOWN_DIFFERENCES: Final[Sequence[KnownDifference]] = (
     KnownDifference(
         conversation="metadata.api_versions",
         path="api_keys",
         row="API versions",
-        reason="an API that is not served is not offered",
+        reason="clients see what they cannot use",
     ),
     KnownDifference(
         conversation="metadata.api_versions",
         path="*_features",
         row="features in ApiVersions",
-        reason="no API here depends on one yet",
+        reason="clients do not choose protocols that are not served",
     ),
     KnownDifference(
         conversation="metadata.topics_are_described",
         asked="*(neither)",
         row="Metadata for a topic that has neither a name nor an id",
-        reason=_NO_UNKNOWN_ERRORS,
+        reason=_SPECIFIC_CODE,
     ),
     KnownDifference(
         conversation="administration.configurations_are_described",
         asked="*(type 8, *",
         row="loggers of the broker in DescribeConfigs",
-        reason="kafkalite's loggers cannot be set by clients",
+        reason="loggers cannot be set by clients",
     ),
     KnownDifference(
         conversation="administration.topics_are_created",
         path="*.topic_id",
         row="topic id of a CreateTopics request with `validate_only`",
-        reason="there is no topic that it would be the id of; later ids count differently for it",
+        reason="the id cannot be mistaken for that of a topic; later ids are numbered differently",
     ),
     KnownDifference(
         conversation="offsets.times_after_records_were_deleted",
         row="ListOffsets by time after DeleteRecords",
         kafka="-1",
-        reason="a consumer that starts at a time should not skip records, or stop at the end",
+        reason="a consumer that starts at a time skips no records",
     ),
     KnownDifference(
         conversation="producing.*",
         path="*.log_start_offset",
         kafka="0",
         row="log start offset in the answer to a refused batch",
-        reason="it is of no use there",
+        reason="no benefit known; listed as a defect",
     ),
     KnownDifference(
         conversation="refusals.batches_that_are_refused",
         path="*.log_start_offset",
         kafka="0",
         row="log start offset in the answer to a refused batch",
-        reason="it is of no use there",
+        reason="no benefit known; listed as a defect",
     ),
     KnownDifference(
         conversation="producing.batches_that_are_damaged",
         asked="*(codec [57])",
         row="a compression type that does not exist",
-        reason=_NO_UNKNOWN_ERRORS,
+        reason=_SPECIFIC_CODE,
     ),
     KnownDifference(
         conversation="producing.batches_that_are_damaged",
         asked="*(gzip of nothing)",
         row="damage inside a batch whose checksum is right",
-        reason="nothing is decompressed without need",
+        reason="batches are not decompressed",
     ),
     KnownDifference(
         conversation="producing.batches_that_are_damaged",
         asked="*(a record that is too long)",
         row="damage inside a batch whose checksum is right",
-        reason="records are not read without need",
+        reason="records are not parsed",
     ),
     KnownDifference(
         conversation="producing.batches_that_are_damaged",
         asked="*(log append time)",
         row="a batch that claims to carry the broker's time",
-        reason="what it claims is not so",
+        reason="consumers see no timestamps of the wrong type",
     ),
     KnownDifference(
         conversation="producing.batches_that_are_damaged",
         asked="*(null)",
         row="a Produce request whose records are null",
-        reason="a client should not have to time out",
+        reason="the client does not time out",
     ),
     KnownDifference(
         conversation="group_rebalances.a_*_overtakes_another_of_the_same_member",
         row="a JoinGroup or SyncGroup request that overtakes another of the same member",
-        reason="replies keep their order on a connection, so the first one must be answered some time",
+        reason="responses are sent in order, so the first one must be answered",
     ),
 )
 

@@ -29,7 +29,7 @@ func startKafka(t *testing.T) string {
 		t.Fatal(err)
 	}
 	address := fmt.Sprintf("%s:%s", host, port.Port())
-	// Waits for the broker, and tells it which port leads to it.
+	// Waits for the broker, and sets the address that it advertises.
 	if status, _, err := kafka.Exec(ctx, []string{"kafkalite", "advertise", address}); err != nil || status != 0 {
 		t.Fatalf("status %d: %v", status, err)
 	}

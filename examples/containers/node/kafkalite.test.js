@@ -10,7 +10,7 @@ async function startKafka() {
     .withEnvironment({ KAFKALITE_TOPICS: "orders:3" })
     .start();
   const address = `${container.getHost()}:${container.getMappedPort(9092)}`;
-  // Waits for the broker, and tells it which port leads to it.
+  // Waits for the broker, and sets the address that it advertises.
   const { exitCode, output } = await container.exec(["kafkalite", "advertise", address]);
   assert.equal(exitCode, 0, output);
   return { container, address };

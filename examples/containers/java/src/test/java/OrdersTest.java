@@ -27,7 +27,7 @@ class OrdersTest {
         public void start() {
             super.start();
             try {
-                // Waits for the broker, and tells it which port leads to it.
+                // Waits for the broker, and sets the address that it advertises.
                 ExecResult told = execInContainer("kafkalite", "advertise", bootstrapServers());
                 assertEquals(0, told.getExitCode(), told.getStderr());
             } catch (Exception e) {

@@ -48,7 +48,7 @@ final class Reader implements AutoCloseable {
                 consumer.commitSync();
             }
         } catch (WakeupException | FencedInstanceIdException end) {
-            // It was stopped, or another has its place.
+            // It was stopped or fenced.
         }
     }
 

@@ -48,7 +48,7 @@ class TakeOverTest {
 
     @Test
     void byTheClock() {
-        anna.close(); // Static members do not leave: for a session of 45 seconds her partition waits for her.
+        anna.close(); // Static members do not leave: her partition stays assigned for a session of 45 seconds.
         kafka.post("/clock/advance", Map.of("seconds", 46, "keep_alive", List.of("ben")));
         kafka.post("/await/stable", Map.of("group", "billing", "members", 1));
         benGoesOn();

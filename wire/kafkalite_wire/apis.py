@@ -53,7 +53,7 @@ NEVER: Final = 1 << 15
 
 @dataclass(frozen=True)
 class Api:
-    """One API: where its messages are declared and which versions are served."""
+    """One API: its versions, and the module that declares its messages."""
 
     key: ApiKey
     name: str

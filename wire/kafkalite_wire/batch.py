@@ -213,7 +213,7 @@ def check_batch(data: Buffer, position: int = 0) -> BatchHeader:
     header = read_header(data, position)
     end = position + header.batch_length + LENGTH_PREFIX
     if end - position < HEADER_SIZE or end > len(data):
-        raise CorruptBatch(f"a batch of {end - position} bytes, but {len(data) - position} bytes are left")
+        raise CorruptBatch(f"a batch of {end - position} bytes where {len(data) - position} bytes are left")
     if header.magic != MAGIC:
         raise CorruptBatch(f"message format {header.magic}; only {MAGIC} is supported")
     _check_crc(header, data, position)
@@ -290,7 +290,7 @@ def _check_crc(header: BatchHeader, data: Buffer, position: int) -> None:
     computed = crc32c(data[position + _CHECKSUMMED_AT : position + header.batch_length + LENGTH_PREFIX])
     if computed != header.crc:
         raise CorruptBatch(
-            f"the CRC of the batch at {header.base_offset} is {computed:#010x}, its header says {header.crc:#010x}"
+            f"CRC is {computed:#010x}, the batch at {header.base_offset} says {header.crc:#010x}"
         )
 
 

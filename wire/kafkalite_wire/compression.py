@@ -1,8 +1,7 @@
-"""The four codecs of Kafka's record batches, by their id in the batch attributes.
+"""Compress and decompress records with the codecs of Kafka's record batches.
 
-cramjam does the work and is imported on the first compressed batch, because most brokers start without one.
-Decompression is bounded: a batch comes from outside, and a few kilobytes can claim gigabytes (a decompression
-bomb).
+cramjam is imported for the first compressed batch, because many brokers never see one. The size of decompressed data is
+limited: a few kilobytes from a client can decompress to gigabytes.
 """
 
 import struct
@@ -14,7 +13,7 @@ from kafkalite_wire.schema import Buffer
 
 
 class Compression(IntEnum):
-    """A codec id as it stands in bits 0-2 of the batch attributes."""
+    """Codec ids, bits 0 to 2 of the batch attributes."""
 
     NONE = 0
     GZIP = 1
@@ -24,20 +23,19 @@ class Compression(IntEnum):
 
 
 class CompressionError(ValueError):
-    """Compressed bytes that do not decompress, or that exceed the allowed output."""
+    """Bytes that do not decompress, or decompress to more than the limit."""
 
 
-#: Bytes that one batch may decompress to unless the caller says otherwise.
 MAX_DECOMPRESSED = 128 * 1024 * 1024
+"""The default limit of the decompressed size of a batch, in bytes."""
 
-# Java's snappy-java writes its own framing: a magic, two version numbers, then length-prefixed raw snappy
-# blocks.
+# snappy-java has its own framing: a magic, two version numbers, then raw snappy blocks, each behind its length.
 _XERIAL_MAGIC = b"\x82SNAPPY\x00"
 _XERIAL_HEADER = _XERIAL_MAGIC + struct.pack(">ii", 1, 1)
 _XERIAL_BLOCK = 32 * 1024
 
-# An LZ4 frame header with independent blocks of at most 64 KiB and no content checksum; its last byte is the
-# checksum of the two descriptor bytes. Kafka's Java client refuses linked blocks, which cramjam's frames use.
+# The header of an LZ4 frame with independent blocks of at most 64 KiB and no content checksum; the last byte is the
+# checksum of the two descriptor bytes. cramjam's frames have linked blocks, which Kafka's Java client refuses.
 _LZ4_HEADER = bytes.fromhex("04224d18604082")
 _LZ4_BLOCK = 64 * 1024
 _LZ4_STORED = 0x8000_0000
@@ -49,7 +47,7 @@ _UINT32_LE = struct.Struct("<I")
 
 
 def compress(codec: int, data: Buffer) -> bytes:
-    """Compress data as Kafka's Java client would frame it."""
+    """Compress data in the framing of Kafka's Java client. Raises CompressionError for an unknown codec."""
     if codec == Compression.NONE:
         return bytes(data)
     if codec == Compression.GZIP:
@@ -65,10 +63,9 @@ def compress(codec: int, data: Buffer) -> bytes:
 
 
 def decompress(codec: int, data: Buffer, *, limit: int = MAX_DECOMPRESSED) -> Buffer:
-    """Decompress data to at most limit bytes.
+    """Decompress data to at most `limit` bytes.
 
-    Raises CompressionError for an unknown codec, for bytes that the codec refuses, and for more output than
-    limit.
+    Raises CompressionError for an unknown codec, malformed data, and more than `limit` bytes of output.
     """
     if codec == Compression.NONE:
         return data
@@ -93,7 +90,7 @@ def _gunzip(data: Buffer, limit: int) -> bytes:
     parts: list[bytes] = []
     rest: Buffer = data
     room = limit
-    while rest:  # gzip allows several members in a row
+    while rest:  # a gzip stream may have several members
         inflate = zlib.decompressobj(wbits=31)
         try:
             part = inflate.decompress(rest, room + 1)
@@ -167,7 +164,7 @@ def _lz4_frame(data: Buffer) -> bytes:
 
 
 def _into_growing_buffer(codec: Any, data: Buffer, most: int, limit: int) -> memoryview:
-    """Decompress into a buffer that doubles, because neither format must say how long its output is."""
+    # Neither format requires the size of the output to be stated, so the buffer grows until the output fits.
     cramjam = _cramjam()
     size = min(most, max(16 * 1024, 4 * len(data)))
     while True:
@@ -175,7 +172,7 @@ def _into_growing_buffer(codec: Any, data: Buffer, most: int, limit: int) -> mem
         try:
             written: int = codec.decompress_into(data, output)
         except cramjam.DecompressionError as error:
-            # cramjam has one exception class; only this message means that the output was too small.
+            # cramjam has one exception class; only this message says that the buffer is too small.
             if "failed to write whole buffer" not in str(error):
                 raise CompressionError(str(error)) from error
             if size >= most:

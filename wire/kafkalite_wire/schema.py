@@ -1,17 +1,17 @@
 """Declare a Kafka message once, for all its versions.
 
-A message is a slotted dataclass whose fields carry what Kafka's protocol guide says of them::
+A message is a slotted dataclass. Its fields state types and versions in the terms of Kafka's message definitions::
 
     @message(api_key=ApiKey.HEARTBEAT)
     class HeartbeatRequest:
         group_id: str = field(STRING)
         group_instance_id: str | None = field(STRING, "3+", nullable="3+", default=None)
 
-The declaration is all there is: :mod:`kafkalite_wire.codec` derives the fast codec of each version from it,
-and :mod:`kafkalite_wire.layout` a construct description that explains malformed bytes.
+:mod:`kafkalite_wire.codec` generates the fast codec of each version from the declaration, and
+:mod:`kafkalite_wire.layout` a slow one that explains malformed bytes.
 
-Messages are frozen for the type checkers and plain at run time: a frozen dataclass takes three times as long
-to make, and these are made for every request.
+Messages are frozen for type checkers only. At run time they are ordinary dataclasses, because making a frozen one
+takes three times as long.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ Buffer = bytes | bytearray | memoryview
 
 
 class Payload(Protocol):
-    """Bytes that travel inside a message without being looked at: a buffer, or a piece of a file."""
+    """Bytes that are sent inside a message and not read: a buffer, or a range of a file."""
 
     def __len__(self) -> int:
-        """Tell how many bytes will travel."""
+        """Return the size in bytes."""
         ...
 
 
@@ -76,7 +76,7 @@ NO_VERSIONS: Final = Versions(1, 0)
 
 @dataclass(frozen=True, slots=True)
 class FieldType(Generic[T]):
-    """A type of the protocol guide; ``code`` is the struct letter of a fixed-size number."""
+    """A type of the protocol guide; ``code`` is the format character of a fixed-size number."""
 
     name: str
     code: str = ""
@@ -106,13 +106,13 @@ RECORDS: Final[FieldType[Any]] = FieldType("records")
 
 
 def array_of(element: FieldType[T] | type[T]) -> FieldType[tuple[T, ...]]:
-    """Make the type of an array of a protocol type or of a declared struct."""
+    """Return the type of an array of a protocol type or of a declared struct."""
     of: FieldType[T] = element if isinstance(element, FieldType) else struct_of(element)
     return FieldType(f"[]{of.name}", element=of)
 
 
 def struct_of(declared: type[T]) -> FieldType[T]:
-    """Make the type of a field that holds one struct, not an array of them."""
+    """Return the type of a field that holds one struct."""
     return FieldType(declared.__name__, struct=declared)
 
 
@@ -150,14 +150,14 @@ class Field:
 
     @property
     def implied(self) -> Any:
-        """The value that the field has in a version which does not carry it."""
+        """The value of the field in versions that do not have it."""
         if self.default is not MISSING:
             return self.default
         return implied_default(self.type)
 
 
 def implied_default(of: FieldType[Any]) -> Any:
-    """Give the default that Kafka's schema language implies for a type."""
+    """Return the default that Kafka's schema language implies for a type."""
     if of.is_array:
         return ()
     if of.struct is not None:
@@ -211,9 +211,9 @@ def field(
 ) -> Any:
     """Declare a field.
 
-    ``versions`` carry it, ``nullable`` ones may hold null; ``tag`` makes it a tagged field (KIP-482) in the
-    ``tagged`` versions (by default all of its versions). A field without ``default`` must be given when the
-    message is made; decoding a version that lacks it gives the default that Kafka implies for its type.
+    The field exists in ``versions`` and may be null in ``nullable`` ones. ``tag`` makes it a tagged field (KIP-482) in
+    ``tagged`` versions, by default in all of its versions. A field without ``default`` must be passed when a message is
+    made; if a decoded version does not have the field, its value is the default that Kafka implies for its type.
     """
     in_versions = Versions.parse(versions)
     tagged_versions = NO_VERSIONS if tag is None else Versions.parse(tagged) if tagged else in_versions
@@ -231,14 +231,14 @@ def field(
     if default is MISSING:
         return dataclasses.field(metadata=metadata)
     if default.__hash__ is None:
-        # A struct: dataclasses take what has no hash for mutable, but nobody changes a message.
+        # A struct. dataclasses refuse defaults without a hash as mutable, but messages are not changed.
         return dataclasses.field(default_factory=lambda: default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What the decorators record of a top-level message."""
+    """The API key and versions of a top-level message."""
 
     api_key: int
     versions: Versions
@@ -250,8 +250,8 @@ _DECLARATION: Final = "__kafka_declaration__"
 
 
 def _declare(cls: type[T], declaration: Declaration | None) -> type[T]:
-    # Comparison and representation are shared: writing and compiling them for each of a hundred classes, as
-    # dataclasses do, would take most of the time to import a message.
+    # All classes share comparison and representation. dataclasses would generate and compile them for each class, which
+    # would take most of the time that importing a message takes.
     made = dataclass(slots=True, kw_only=True, eq=False, repr=False)(cls)
     declared = tuple(
         dataclasses.replace(f.metadata["kafka"], name=f.name) for f in dataclasses.fields(cast("Any", made))
@@ -280,7 +280,7 @@ _SHARED: Final = {"__eq__": _equal, "__hash__": None, "__repr__": _represent}
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 def struct(cls: type[T]) -> type[T]:
-    """Declare a struct that messages hold."""
+    """Declare a struct that is part of messages."""
     return _declare(cls, None)
 
 
@@ -305,10 +305,10 @@ def message(
 
 
 def fields_of(declared: type[Any]) -> tuple[Field, ...]:
-    """List the fields of a declared message or struct, in wire order."""
+    """Return the fields of a declared message or struct, in wire order."""
     return cast("tuple[Field, ...]", getattr(declared, _FIELDS))
 
 
 def declaration_of(declared: type[Any]) -> Declaration:
-    """Give the API key and versions of a top-level message."""
+    """Return the API key and versions of a top-level message."""
     return cast("Declaration", getattr(declared, _DECLARATION))

@@ -1,4 +1,4 @@
-"""AlterConfigs (key 33): replace all settings of topics, brokers and groups (KIP-133); superseded by KIP-339."""
+"""AlterConfigs (key 33): replace all configs of topics, brokers and groups (KIP-133); superseded by KIP-339."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kafkalite_wire.schema import BOOL, INT8, INT16, INT32, STRING, array_of, fi
 
 @struct
 class AlterableConfig:
-    """One setting and its value."""
+    """One config and its value."""
 
     name: str = field(STRING)
     value: str | None = field(STRING, nullable="0+")
@@ -16,7 +16,7 @@ class AlterableConfig:
 
 @struct
 class AlterConfigsResource:
-    """All settings of one resource (type 2 a topic, 4 a broker); what is not named goes back to its default."""
+    """All configs of one resource (type 2 topic, 4 broker); configs that are not listed are reset to their defaults."""
 
     resource_type: int = field(INT8)
     resource_name: str = field(STRING)
@@ -25,7 +25,7 @@ class AlterConfigsResource:
 
 @message(api_key=ApiKey.ALTER_CONFIGS)
 class AlterConfigsRequest:
-    """Settings to be replaced, or only to be checked."""
+    """Configs to replace, or only to validate."""
 
     resources: tuple[AlterConfigsResource, ...] = field(array_of(AlterConfigsResource))
     validate_only: bool = field(BOOL)
@@ -33,7 +33,7 @@ class AlterConfigsRequest:
 
 @struct
 class AlterConfigsResourceResponse:
-    """Whether the settings of one resource were replaced."""
+    """The result for one resource."""
 
     error_code: int = field(INT16, default=0)
     error_message: str | None = field(STRING, nullable="0+")
@@ -43,7 +43,7 @@ class AlterConfigsResourceResponse:
 
 @message(api_key=ApiKey.ALTER_CONFIGS)
 class AlterConfigsResponse:
-    """One result per resource."""
+    """One result for each resource."""
 
     throttle_time_ms: int = field(INT32, default=0)
     responses: tuple[AlterConfigsResourceResponse, ...] = field(array_of(AlterConfigsResourceResponse))

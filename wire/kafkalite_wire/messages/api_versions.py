@@ -1,4 +1,4 @@
-"""ApiVersions (key 18): which versions of which APIs a broker answers (KIP-35, KIP-511, KIP-584)."""
+"""ApiVersions (key 18): the APIs and versions that a broker supports (KIP-35, KIP-511, KIP-584)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kafkalite_wire.schema import BOOL, INT16, INT32, INT64, STRING, array_of, f
 
 @message(api_key=ApiKey.API_VERSIONS)
 class ApiVersionsRequest:
-    """What a client asks first on a new connection, naming its software."""
+    """The first request on a connection, with the name and version of the client's software."""
 
     client_software_name: str = field(STRING, "3+", default="")
     client_software_version: str = field(STRING, "3+", default="")
@@ -18,7 +18,7 @@ class ApiVersionsRequest:
 
 @struct
 class ApiVersion:
-    """The versions of one API, both ends included."""
+    """The versions of one API, an inclusive range."""
 
     api_key: int = field(INT16)
     min_version: int = field(INT16)
@@ -27,7 +27,7 @@ class ApiVersion:
 
 @struct
 class SupportedFeatureKey:
-    """The versions of one feature that the broker's software knows."""
+    """The versions of one feature that the broker supports."""
 
     name: str = field(STRING, "3+")
     min_version: int = field(INT16, "3+")
@@ -36,7 +36,7 @@ class SupportedFeatureKey:
 
 @struct
 class FinalizedFeatureKey:
-    """The versions of one feature that the cluster has switched on."""
+    """The versions of one feature that are enabled in the cluster."""
 
     name: str = field(STRING, "3+")
     max_version_level: int = field(INT16, "3+")
@@ -45,7 +45,7 @@ class FinalizedFeatureKey:
 
 @message(api_key=ApiKey.API_VERSIONS)
 class ApiVersionsResponse:
-    """The broker's table of APIs, and its features as tagged fields."""
+    """The broker's APIs, and its features as tagged fields."""
 
     error_code: int = field(INT16, default=0)
     api_keys: tuple[ApiVersion, ...] = field(array_of(ApiVersion))

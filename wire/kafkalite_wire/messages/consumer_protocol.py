@@ -1,8 +1,8 @@
-"""What consumers say to each other inside JoinGroup and SyncGroup: subscriptions and assignments.
+"""The consumer protocol: subscriptions and assignments inside JoinGroup and SyncGroup.
 
-The broker carries these bytes without reading them; command line, demo and tests do read them. An INT16 in
-front tells the version. A reader takes a newer version than it knows for the newest that it knows, and
-ignores what follows: fields are only ever added at the end.
+The broker passes these bytes on without reading them; command line, demo and tests read them. They start with an INT16,
+the version. Versions only add fields at the end, so a reader decodes a newer version as the newest that it knows and
+ignores the rest.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class TopicPartition:
 
 @message(versions="0-3")
 class ConsumerProtocolSubscription:
-    """What a consumer tells the leader of its group; cooperative ones say what they own, since when."""
+    """What a consumer sends to the leader of its group; cooperative ones add the partitions that they own."""
 
     topics: tuple[str, ...] = field(array_of(STRING))
     user_data: bytes | None = field(BYTES, nullable="0+", default=None)
@@ -36,7 +36,7 @@ class ConsumerProtocolSubscription:
 
 @message(versions="0-3")
 class ConsumerProtocolAssignment:
-    """What the leader assigns to a consumer."""
+    """The partitions that the leader assigns to a consumer."""
 
     assigned_partitions: tuple[TopicPartition, ...] = field(array_of(TopicPartition))
     user_data: bytes | None = field(BYTES, nullable="0+", default=None)
@@ -52,12 +52,12 @@ T = TypeVar("T", ConsumerProtocolSubscription, ConsumerProtocolAssignment)
 def encode_consumer_protocol(
     data: ConsumerProtocolSubscription | ConsumerProtocolAssignment, version: int = NEWEST
 ) -> bytes:
-    """Encode a subscription or an assignment with its version in front."""
+    """Encode a subscription or an assignment behind its version."""
     return _PREFIX.pack(version) + encode(data, version)
 
 
 def decode_subscription(data: Buffer) -> ConsumerProtocolSubscription:
-    """Decode the metadata of a JoinGroup protocol of protocol type ``consumer``. Raises WireError."""
+    """Decode protocol metadata of JoinGroup, for protocol type ``consumer``. Raises WireError."""
     return _decode(ConsumerProtocolSubscription, data)
 
 

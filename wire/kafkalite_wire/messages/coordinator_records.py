@@ -1,7 +1,7 @@
 """The records of ``__consumer_offsets``: committed offsets and the state of classic groups.
 
-A key is an INT16 that tells the type of the record, then the key's message; a value is an INT16 that tells
-the version of the value, then that version of its message. An empty value (None) is a tombstone.
+A key is an INT16, the type of the record, then the message of the key. A value is an INT16, its version, then that
+version of the message of the value. A null value (None) is a tombstone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from kafkalite_wire.schema import (
 
 @message(api_key=0, versions="0")
 class LegacyOffsetCommitKey:
-    """Record type 0: the key of an offset as Kafka wrote it before 0.9."""
+    """Record type 0: the key of a committed offset, as written before Kafka 0.9."""
 
     group: str = field(STRING, "0")
     topic: str = field(STRING, "0")
@@ -38,7 +38,7 @@ class LegacyOffsetCommitKey:
 
 @message(api_key=1, versions="0")
 class OffsetCommitKey:
-    """Record type 1: the group and partition whose offset the record holds."""
+    """Record type 1: the group and partition of a committed offset."""
 
     group: str = field(STRING, "0")
     topic: str = field(STRING, "0")
@@ -47,14 +47,14 @@ class OffsetCommitKey:
 
 @message(api_key=2, versions="0")
 class GroupMetadataKey:
-    """Record type 2: the classic group whose state the record holds."""
+    """Record type 2: the classic group of a stored group state."""
 
     group: str = field(STRING, "0")
 
 
 @message(api_key=0, versions="0")
 class LegacyOffsetCommitValue:
-    """An offset as Kafka wrote it before 0.9."""
+    """A committed offset, as written before Kafka 0.9."""
 
     offset: int = field(INT64, "0")
     metadata: str = field(STRING, "0")
@@ -103,9 +103,9 @@ Key = LegacyOffsetCommitKey | OffsetCommitKey | GroupMetadataKey
 Value = LegacyOffsetCommitValue | OffsetCommitValue | GroupMetadataValue
 
 OFFSET_COMMIT_VALUE_VERSION: Final = 4
-"""What Kafka 4.4 writes, save for a commit that asks for its own expiry, which only version 1 can hold."""
+"""The version that Kafka 4.4 writes, except for commits with a retention time, which only version 1 has."""
 GROUP_METADATA_VALUE_VERSION: Final = 3
-"""What Kafka 4.4 writes."""
+"""The version that Kafka 4.4 writes."""
 
 _PREFIX: Final = Struct(">h")
 _KEYS: Final[dict[int, type[Key]]] = {0: LegacyOffsetCommitKey, 1: OffsetCommitKey, 2: GroupMetadataKey}
@@ -117,23 +117,23 @@ _VALUES: Final[dict[type[Key], type[Value]]] = {
 
 
 def encode_key(key: Key) -> bytes:
-    """Encode a record key with its type in front."""
+    """Encode a record key behind its type."""
     return _PREFIX.pack(declaration_of(type(key)).api_key) + encode(key, 0)
 
 
 def encode_value(value: Value, version: int) -> bytes:
-    """Encode a record value with its version in front."""
+    """Encode a record value behind its version."""
     return _PREFIX.pack(version) + encode(value, version)
 
 
 def decode_key(data: Buffer) -> Key | None:
-    """Decode a record key; None for a record type that is not declared here. Raises WireError."""
+    """Decode a record key; return None for a record type that is not declared here. Raises WireError."""
     declared = _KEYS.get(_prefix(data, "record type"))
     return None if declared is None else decode(declared, 0, data, 2)
 
 
 def decode_value(key: Key, data: Buffer) -> Value:
-    """Decode the value that belongs to a key. Raises WireError, also for a version that is not declared."""
+    """Decode the value of a record with this key. Raises WireError, also for a version that is not declared."""
     return decode(_VALUES[type(key)], _prefix(data, "version of the value"), data, 2)
 
 

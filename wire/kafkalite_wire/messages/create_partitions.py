@@ -1,4 +1,4 @@
-"""CreatePartitions (key 37): give topics more partitions (KIP-195)."""
+"""CreatePartitions (key 37): add partitions to topics (KIP-195)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class CreatePartitionsAssignment:
 
 @struct
 class CreatePartitionsTopic:
-    """How many partitions a topic shall have in all."""
+    """The number of partitions that a topic is to have in total."""
 
     name: str = field(STRING)
     count: int = field(INT32)
@@ -26,7 +26,7 @@ class CreatePartitionsTopic:
 
 @message(api_key=ApiKey.CREATE_PARTITIONS)
 class CreatePartitionsRequest:
-    """Topics to enlarge, or only to check."""
+    """Topics that get more partitions; may be validated only."""
 
     topics: tuple[CreatePartitionsTopic, ...] = field(array_of(CreatePartitionsTopic))
     timeout_ms: int = field(INT32)
@@ -35,7 +35,7 @@ class CreatePartitionsRequest:
 
 @struct
 class CreatePartitionsTopicResult:
-    """Whether one topic was enlarged."""
+    """The result for one topic."""
 
     name: str = field(STRING)
     error_code: int = field(INT16, default=0)
@@ -44,7 +44,7 @@ class CreatePartitionsTopicResult:
 
 @message(api_key=ApiKey.CREATE_PARTITIONS)
 class CreatePartitionsResponse:
-    """One result per topic."""
+    """One result for each topic."""
 
     throttle_time_ms: int = field(INT32, default=0)
     results: tuple[CreatePartitionsTopicResult, ...] = field(array_of(CreatePartitionsTopicResult))

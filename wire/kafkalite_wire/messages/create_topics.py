@@ -1,7 +1,7 @@
-"""CreateTopics (key 19): make topics (KIP-4).
+"""CreateTopics (key 19): create topics (KIP-4).
 
-Versions: 4 the broker's defaults for partitions and replicas (KIP-464), 5 the configuration in the answer
-(KIP-525), 6 quota errors (KIP-599), 7 topic ids in the answer (KIP-516).
+Versions: 4 the broker's defaults for partitions and replicas (KIP-464), 5 configs in the response (KIP-525), 6 quota
+errors (KIP-599), 7 topic ids in the response (KIP-516).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class CreatableReplicaAssignment:
 
 @struct
 class CreatableTopicConfig:
-    """One setting of a new topic."""
+    """One config of a new topic."""
 
     name: str = field(STRING)
     value: str | None = field(STRING, nullable="0+")
@@ -40,7 +40,7 @@ class CreatableTopicConfig:
 
 @struct
 class CreatableTopic:
-    """A topic to make; -1 partitions or replicas leave the number to the broker."""
+    """A topic to create; -1 partitions or replicas mean the broker's default."""
 
     name: str = field(STRING)
     num_partitions: int = field(INT32)
@@ -51,7 +51,7 @@ class CreatableTopic:
 
 @message(api_key=ApiKey.CREATE_TOPICS)
 class CreateTopicsRequest:
-    """Topics to make, or only to check."""
+    """Topics to create, or only to validate."""
 
     topics: tuple[CreatableTopic, ...] = field(array_of(CreatableTopic))
     timeout_ms: int = field(INT32, default=60000)
@@ -60,7 +60,7 @@ class CreateTopicsRequest:
 
 @struct
 class CreatableTopicConfigs:
-    """One setting of a topic that was made."""
+    """One config of a created topic."""
 
     name: str = field(STRING, "5+")
     value: str | None = field(STRING, "5+", nullable="5+")
@@ -71,7 +71,7 @@ class CreatableTopicConfigs:
 
 @struct
 class CreatableTopicResult:
-    """Whether one topic was made, and what it became."""
+    """The result for one topic."""
 
     name: str = field(STRING)
     topic_id: bytes = field(UUID, "7+", default=ZERO_UUID)
@@ -87,7 +87,7 @@ class CreatableTopicResult:
 
 @message(api_key=ApiKey.CREATE_TOPICS)
 class CreateTopicsResponse:
-    """One result per topic."""
+    """One result for each topic."""
 
     throttle_time_ms: int = field(INT32, "2+", default=0)
     topics: tuple[CreatableTopicResult, ...] = field(array_of(CreatableTopicResult))

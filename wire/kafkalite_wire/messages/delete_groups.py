@@ -1,4 +1,4 @@
-"""DeleteGroups (key 42): empty groups are removed with their offsets (KIP-229)."""
+"""DeleteGroups (key 42): delete empty groups and their offsets (KIP-229)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from kafkalite_wire.schema import INT16, INT32, STRING, array_of, field, message
 
 @message(api_key=ApiKey.DELETE_GROUPS)
 class DeleteGroupsRequest:
-    """The groups to remove."""
+    """The groups to delete."""
 
     groups_names: tuple[str, ...] = field(array_of(STRING))
 
 
 @struct
 class DeletableGroupResult:
-    """Whether one group was removed."""
+    """The result for one group."""
 
     group_id: str = field(STRING)
     error_code: int = field(INT16, default=0)
@@ -24,7 +24,7 @@ class DeletableGroupResult:
 
 @message(api_key=ApiKey.DELETE_GROUPS)
 class DeleteGroupsResponse:
-    """One result per group."""
+    """One result for each group."""
 
     throttle_time_ms: int = field(INT32, default=0)
     results: tuple[DeletableGroupResult, ...] = field(array_of(DeletableGroupResult))

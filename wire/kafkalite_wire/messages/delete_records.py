@@ -1,4 +1,4 @@
-"""DeleteRecords (key 21): drop the oldest records of partitions (KIP-107)."""
+"""DeleteRecords (key 21): delete the oldest records of partitions (KIP-107)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kafkalite_wire.schema import INT16, INT32, INT64, STRING, array_of, field, 
 
 @struct
 class DeleteRecordsPartition:
-    """Where a partition shall begin; -1 means at its high watermark."""
+    """The new start offset of a partition; -1 is its high watermark."""
 
     partition_index: int = field(INT32)
     offset: int = field(INT64)
@@ -24,7 +24,7 @@ class DeleteRecordsTopic:
 
 @message(api_key=ApiKey.DELETE_RECORDS)
 class DeleteRecordsRequest:
-    """The partitions to shorten, and how long to wait for their followers."""
+    """The partitions, and how long to wait for their followers."""
 
     topics: tuple[DeleteRecordsTopic, ...] = field(array_of(DeleteRecordsTopic))
     timeout_ms: int = field(INT32)
@@ -32,7 +32,7 @@ class DeleteRecordsRequest:
 
 @struct
 class DeleteRecordsPartitionResult:
-    """Where a partition begins now; -1 with an error."""
+    """The start offset of a partition; -1 with an error."""
 
     partition_index: int = field(INT32)
     low_watermark: int = field(INT64)
@@ -49,7 +49,7 @@ class DeleteRecordsTopicResult:
 
 @message(api_key=ApiKey.DELETE_RECORDS)
 class DeleteRecordsResponse:
-    """One result per partition."""
+    """One result for each partition."""
 
     throttle_time_ms: int = field(INT32, default=0)
     topics: tuple[DeleteRecordsTopicResult, ...] = field(array_of(DeleteRecordsTopicResult))

@@ -1,4 +1,4 @@
-"""DeleteTopics (key 20): remove topics (KIP-4).
+"""DeleteTopics (key 20): delete topics (KIP-4).
 
 Versions: 5 error messages (KIP-599), 6 topics by id (KIP-516).
 """
@@ -11,7 +11,7 @@ from kafkalite_wire.schema import INT16, INT32, STRING, UUID, ZERO_UUID, array_o
 
 @struct
 class DeleteTopicState:
-    """One topic to remove, by its name or by its id."""
+    """One topic to delete, by its name or its id."""
 
     name: str | None = field(STRING, "6+", nullable="6+", default=None)
     topic_id: bytes = field(UUID, "6+")
@@ -19,7 +19,7 @@ class DeleteTopicState:
 
 @message(api_key=ApiKey.DELETE_TOPICS)
 class DeleteTopicsRequest:
-    """Topics to remove."""
+    """The topics to delete."""
 
     topics: tuple[DeleteTopicState, ...] = field(array_of(DeleteTopicState), "6+", default=())
     topic_names: tuple[str, ...] = field(array_of(STRING), "0-5", default=())
@@ -28,7 +28,7 @@ class DeleteTopicsRequest:
 
 @struct
 class DeletableTopicResult:
-    """Whether one topic was removed."""
+    """The result for one topic."""
 
     name: str | None = field(STRING, nullable="6+")
     topic_id: bytes = field(UUID, "6+", default=ZERO_UUID)
@@ -38,7 +38,7 @@ class DeletableTopicResult:
 
 @message(api_key=ApiKey.DELETE_TOPICS)
 class DeleteTopicsResponse:
-    """One result per topic."""
+    """One result for each topic."""
 
     throttle_time_ms: int = field(INT32, "1+", default=0)
     responses: tuple[DeletableTopicResult, ...] = field(array_of(DeletableTopicResult))

@@ -11,7 +11,7 @@ from kafkalite_wire.schema import BOOL, INT8, INT16, INT32, STRING, array_of, fi
 
 @message(api_key=ApiKey.DESCRIBE_CLUSTER)
 class DescribeClusterRequest:
-    """What to describe; endpoint type 1 is brokers, 2 controllers."""
+    """Which endpoints to describe; type 1 are brokers, 2 controllers."""
 
     include_cluster_authorized_operations: bool = field(BOOL)
     endpoint_type: int = field(INT8, "1+", default=1)

@@ -1,6 +1,6 @@
-"""DescribeConfigs (key 32): settings of topics and brokers (KIP-133).
+"""DescribeConfigs (key 32): configs of topics and brokers (KIP-133).
 
-Versions: 1 where a value comes from (KIP-226), 3 types and documentation (KIP-569).
+Versions: 1 sources of values (KIP-226), 3 types and documentation (KIP-569).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from kafkalite_wire.schema import BOOL, INT8, INT16, INT32, STRING, array_of, fi
 
 @struct
 class DescribeConfigsResource:
-    """One resource (type 2 a topic, 4 a broker) and its settings asked for, null for all."""
+    """One resource (type 2 topic, 4 broker) and the names of configs, null for all."""
 
     resource_type: int = field(INT8)
     resource_name: str = field(STRING)
@@ -29,7 +29,7 @@ class DescribeConfigsRequest:
 
 @struct
 class DescribeConfigsSynonym:
-    """One place that gives a setting a value, the strongest first."""
+    """One source of a config's value; the first takes precedence."""
 
     name: str = field(STRING, "1+")
     value: str | None = field(STRING, "1+", nullable="0+")
@@ -38,7 +38,7 @@ class DescribeConfigsSynonym:
 
 @struct
 class DescribeConfigsResourceResult:
-    """One setting; the value of a sensitive one is null."""
+    """One config; the value of a sensitive one is null."""
 
     name: str = field(STRING)
     value: str | None = field(STRING, nullable="0+")
@@ -52,7 +52,7 @@ class DescribeConfigsResourceResult:
 
 @struct
 class DescribeConfigsResult:
-    """The settings of one resource."""
+    """The configs of one resource."""
 
     error_code: int = field(INT16, default=0)
     error_message: str | None = field(STRING, nullable="0+")
@@ -63,7 +63,7 @@ class DescribeConfigsResult:
 
 @message(api_key=ApiKey.DESCRIBE_CONFIGS)
 class DescribeConfigsResponse:
-    """One result per resource."""
+    """One result for each resource."""
 
     throttle_time_ms: int = field(INT32, default=0)
     results: tuple[DescribeConfigsResult, ...] = field(array_of(DescribeConfigsResult))

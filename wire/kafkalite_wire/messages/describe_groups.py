@@ -1,4 +1,4 @@
-"""DescribeGroups (key 15): classic groups with their members.
+"""DescribeGroups (key 15): describe classic groups and their members.
 
 Versions: 3 authorized operations (KIP-430), 4 static members (KIP-345), 6 error messages (KIP-1043).
 """
@@ -31,7 +31,7 @@ class DescribedGroupMember:
 
 @struct
 class DescribedGroup:
-    """One group: its state, its protocol and its members."""
+    """One group: its state, protocol and members."""
 
     error_code: int = field(INT16, default=0)
     error_message: str | None = field(STRING, "6+", nullable="6+", default=None)
@@ -45,7 +45,7 @@ class DescribedGroup:
 
 @message(api_key=ApiKey.DESCRIBE_GROUPS)
 class DescribeGroupsResponse:
-    """One description per group that was asked for."""
+    """One description for each requested group."""
 
     throttle_time_ms: int = field(INT32, "1+", default=0)
     groups: tuple[DescribedGroup, ...] = field(array_of(DescribedGroup))

@@ -1,6 +1,6 @@
-"""DescribeLogDirs (key 35): what lies in the data directories of a broker (KIP-113).
+"""DescribeLogDirs (key 35): the logs in the data directories of a broker (KIP-113).
 
-Versions: 3 an error for the whole, 4 the size of the volume (KIP-827), 5 cordoned directories (KIP-1066).
+Versions: 3 an error for the whole response, 4 the size of the volume (KIP-827), 5 cordoned directories (KIP-1066).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ class DescribableLogDirTopic:
 
 @message(api_key=ApiKey.DESCRIBE_LOG_DIRS)
 class DescribeLogDirsRequest:
-    """The partitions to look for, null for all."""
+    """The partitions to describe, null for all."""
 
     topics: tuple[DescribableLogDirTopic, ...] | None = field(array_of(DescribableLogDirTopic), nullable="0+")
 
 
 @struct
 class DescribeLogDirsPartition:
-    """One log: its bytes, how far it lags, and whether it is about to take the place of another."""
+    """One log: its size, its lag, and whether it is a future replica."""
 
     partition_index: int = field(INT32)
     partition_size: int = field(INT64)
@@ -44,7 +44,7 @@ class DescribeLogDirsTopic:
 
 @struct
 class DescribeLogDirsResult:
-    """One data directory and the volume it is on, in bytes."""
+    """One data directory, and the size of its volume in bytes."""
 
     error_code: int = field(INT16, default=0)
     log_dir: str = field(STRING)
@@ -56,7 +56,7 @@ class DescribeLogDirsResult:
 
 @message(api_key=ApiKey.DESCRIBE_LOG_DIRS)
 class DescribeLogDirsResponse:
-    """One result per data directory."""
+    """One result for each data directory."""
 
     throttle_time_ms: int = field(INT32, default=0)
     error_code: int = field(INT16, "3+", default=0)

@@ -2,7 +2,7 @@
 
 Versions: 4 transactions (KIP-98), 7 fetch sessions (KIP-227), 9 leader epochs (KIP-320), 11 reads from the
 nearest replica (KIP-392), 12 diverging epochs (KIP-595), 13 topic ids in place of names (KIP-516), 15 replica
-epochs (KIP-903), 16 leaders in the answer (KIP-951), 17 directory ids (KIP-853), 18 the follower's high
+epochs (KIP-903), 16 leaders in the response (KIP-951), 17 directory ids (KIP-853), 18 the follower's high
 watermark (KIP-1166).
 """
 
@@ -37,7 +37,7 @@ class ReplicaState:
 
 @struct
 class FetchPartition:
-    """From where to read one partition, and how much."""
+    """Where to start reading one partition, and how much to read."""
 
     partition: int = field(INT32)
     current_leader_epoch: int = field(INT32, "9+", default=-1)
@@ -60,7 +60,7 @@ class FetchTopic:
 
 @struct
 class ForgottenTopic:
-    """Partitions to take out of the fetch session."""
+    """Partitions to remove from the fetch session."""
 
     topic: str = field(STRING, "7-12", default="")
     topic_id: bytes = field(UUID, "13+", default=ZERO_UUID)
@@ -69,7 +69,7 @@ class ForgottenTopic:
 
 @message(api_key=ApiKey.FETCH)
 class FetchRequest:
-    """What to read and how long to wait; session epoch 0 opens a session, -1 goes without one."""
+    """What to read and how long to wait; session epoch 0 opens a session, -1 means none."""
 
     cluster_id: str | None = field(STRING, "12+", nullable="12+", tag=0, default=None)
     replica_id: int = field(INT32, "0-14", default=-1)
@@ -87,7 +87,7 @@ class FetchRequest:
 
 @struct
 class EpochEndOffset:
-    """Where the log of a follower leaves that of the leader."""
+    """Where the log of a follower diverges from that of the leader."""
 
     epoch: int = field(INT32, "12+", default=-1)
     end_offset: int = field(INT64, "12+", default=-1)
@@ -95,7 +95,7 @@ class EpochEndOffset:
 
 @struct
 class LeaderIdAndEpoch:
-    """Who leads a partition now, -1 when unknown."""
+    """The current leader of a partition, -1 if unknown."""
 
     leader_id: int = field(INT32, "12+", default=-1)
     leader_epoch: int = field(INT32, "12+", default=-1)
@@ -111,7 +111,7 @@ class SnapshotId:
 
 @struct
 class AbortedTransaction:
-    """A transaction whose records a reader of committed data skips, from this offset on."""
+    """An aborted transaction: its records from this offset on are skipped by read_committed consumers."""
 
     producer_id: int = field(INT64, "4+")
     first_offset: int = field(INT64, "4+")
@@ -147,7 +147,7 @@ class FetchableTopicResponse:
 
 @struct
 class NodeEndpoint:
-    """The address of a leader that the answer names."""
+    """The address of a leader that the response names."""
 
     node_id: int = field(INT32, "16+")
     host: str = field(STRING, "16+")
@@ -157,7 +157,7 @@ class NodeEndpoint:
 
 @message(api_key=ApiKey.FETCH)
 class FetchResponse:
-    """Batches from each partition that has some, or news."""
+    """The partitions of the session that have batches or have changed."""
 
     throttle_time_ms: int = field(INT32, "1+", default=0)
     error_code: int = field(INT16, "7+", default=0)

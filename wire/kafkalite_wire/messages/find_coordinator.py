@@ -1,4 +1,4 @@
-"""FindCoordinator (key 10): which broker looks after a group, a transaction or a share partition.
+"""FindCoordinator (key 10): the broker that coordinates a group, a transaction or a share partition.
 
 Versions: 1 transactions (KIP-98), 4 several keys (KIP-699), 6 share groups (KIP-932).
 """
@@ -11,7 +11,7 @@ from kafkalite_wire.schema import INT8, INT16, INT32, STRING, array_of, field, m
 
 @message(api_key=ApiKey.FIND_COORDINATOR)
 class FindCoordinatorRequest:
-    """The keys whose coordinators are wanted; key type 0 is a group, 1 a transaction, 2 a share partition."""
+    """The keys to find coordinators of; key type 0 is a group, 1 a transaction, 2 a share partition."""
 
     key: str = field(STRING, "0-3", default="")
     key_type: int = field(INT8, "1+", default=0)

@@ -1,4 +1,4 @@
-"""Heartbeat (key 12): a member of a classic group says that it lives.
+"""Heartbeat (key 12): keep a member of a classic group alive.
 
 Versions: 3 static members (KIP-345).
 """
@@ -11,7 +11,7 @@ from kafkalite_wire.schema import INT16, INT32, STRING, field, message
 
 @message(api_key=ApiKey.HEARTBEAT)
 class HeartbeatRequest:
-    """A sign of life within a generation."""
+    """The heartbeat of a member in a generation."""
 
     group_id: str = field(STRING)
     generation_id: int = field(INT32)
@@ -21,7 +21,7 @@ class HeartbeatRequest:
 
 @message(api_key=ApiKey.HEARTBEAT)
 class HeartbeatResponse:
-    """Whether the member may carry on; the error code is also how it learns of a rebalance."""
+    """The result; the error code also notifies the member of a rebalance."""
 
     throttle_time_ms: int = field(INT32, "1+", default=0)
     error_code: int = field(INT16, default=0)

@@ -1,4 +1,4 @@
-"""IncrementalAlterConfigs (key 44): change single settings of topics, brokers and groups (KIP-339)."""
+"""IncrementalAlterConfigs (key 44): change single configs of topics, brokers and groups (KIP-339)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kafkalite_wire.schema import BOOL, INT8, INT16, INT32, STRING, array_of, fi
 
 @struct
 class AlterableConfig:
-    """One change; the operation is 0 set, 1 delete, 2 append to a list, 3 subtract from it."""
+    """One change; the operation is 0 set, 1 delete, 2 append to a list, 3 subtract from a list."""
 
     name: str = field(STRING)
     config_operation: int = field(INT8)
@@ -17,7 +17,7 @@ class AlterableConfig:
 
 @struct
 class AlterConfigsResource:
-    """The changes of one resource (type 2 a topic, 4 a broker)."""
+    """The changes to one resource (type 2 topic, 4 broker)."""
 
     resource_type: int = field(INT8)
     resource_name: str = field(STRING)
@@ -26,7 +26,7 @@ class AlterConfigsResource:
 
 @message(api_key=ApiKey.INCREMENTAL_ALTER_CONFIGS)
 class IncrementalAlterConfigsRequest:
-    """Changes to be made, or only to be checked."""
+    """Changes to make, or only to validate."""
 
     resources: tuple[AlterConfigsResource, ...] = field(array_of(AlterConfigsResource))
     validate_only: bool = field(BOOL)
@@ -34,7 +34,7 @@ class IncrementalAlterConfigsRequest:
 
 @struct
 class AlterConfigsResourceResponse:
-    """Whether one resource was changed."""
+    """The result for one resource."""
 
     error_code: int = field(INT16, default=0)
     error_message: str | None = field(STRING, nullable="0+")
@@ -44,7 +44,7 @@ class AlterConfigsResourceResponse:
 
 @message(api_key=ApiKey.INCREMENTAL_ALTER_CONFIGS)
 class IncrementalAlterConfigsResponse:
-    """One result per resource."""
+    """One result for each resource."""
 
     throttle_time_ms: int = field(INT32, default=0)
     responses: tuple[AlterConfigsResourceResponse, ...] = field(array_of(AlterConfigsResourceResponse))

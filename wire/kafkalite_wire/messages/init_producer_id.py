@@ -1,6 +1,6 @@
-"""InitProducerId (key 22): a producer gets its id and epoch (KIP-98).
+"""InitProducerId (key 22): get a producer id and epoch (KIP-98).
 
-Versions: 3 a producer keeps its id after an error (KIP-360), 5 transactions of the second version (KIP-890).
+Versions: 3 producers keep their ids after errors (KIP-360), 5 transactions version 2 (KIP-890).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from kafkalite_wire.schema import INT16, INT32, INT64, STRING, field, message
 
 @message(api_key=ApiKey.INIT_PRODUCER_ID)
 class InitProducerIdRequest:
-    """A producer that wants an id; without a transactional id it is merely idempotent."""
+    """A producer without a transactional id is idempotent only."""
 
     transactional_id: str | None = field(STRING, nullable="0+")
     transaction_timeout_ms: int = field(INT32)
@@ -21,7 +21,7 @@ class InitProducerIdRequest:
 
 @message(api_key=ApiKey.INIT_PRODUCER_ID)
 class InitProducerIdResponse:
-    """The id and epoch to put into batches."""
+    """The id and epoch for the producer's batches."""
 
     throttle_time_ms: int = field(INT32, default=0)
     error_code: int = field(INT16, default=0)

@@ -1,8 +1,8 @@
-"""JoinGroup (key 11): a member enters a classic group and waits for the next generation.
+"""JoinGroup (key 11): join a classic group and wait for the next generation.
 
-Versions: 1 rebalance timeout (KIP-62), 4 member ids made by the broker first (KIP-394), 5 static members
-(KIP-345), 7 protocol type in the answer (KIP-559), 8 a reason to join (KIP-800), 9 a leader that need not
-assign (KIP-814).
+Versions: 1 rebalance timeout (KIP-62), 4 member ids from the broker required (KIP-394), 5 static members
+(KIP-345), 7 the protocol type in the response (KIP-559), 8 a reason to join (KIP-800), 9 a leader that may skip the
+assignment (KIP-814).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from kafkalite_wire.schema import BOOL, BYTES, INT16, INT32, STRING, array_of, f
 
 @struct
 class JoinGroupRequestProtocol:
-    """One assignor that the member supports, with its message to the leader; the first is liked best."""
+    """One assignor that the member supports, with its metadata for the leader; the first is preferred."""
 
     name: str = field(STRING)
     metadata: bytes = field(BYTES)
@@ -21,7 +21,7 @@ class JoinGroupRequestProtocol:
 
 @message(api_key=ApiKey.JOIN_GROUP)
 class JoinGroupRequest:
-    """A member that wants to be in the next generation; an empty member id makes it a new one."""
+    """A member that joins or rejoins; a new member has an empty id."""
 
     group_id: str = field(STRING)
     session_timeout_ms: int = field(INT32)
@@ -35,7 +35,7 @@ class JoinGroupRequest:
 
 @struct
 class JoinGroupResponseMember:
-    """One member as the leader sees it: its metadata is that of the chosen protocol."""
+    """One member, with its metadata for the chosen protocol; sent to the leader."""
 
     member_id: str = field(STRING)
     group_instance_id: str | None = field(STRING, "5+", nullable="5+", default=None)
@@ -44,7 +44,7 @@ class JoinGroupResponseMember:
 
 @message(api_key=ApiKey.JOIN_GROUP)
 class JoinGroupResponse:
-    """The new generation; ``members`` is filled for the leader only."""
+    """The new generation; only the leader gets ``members``."""
 
     throttle_time_ms: int = field(INT32, "2+", default=0)
     error_code: int = field(INT16, default=0)

@@ -1,4 +1,4 @@
-"""LeaveGroup (key 13): members leave a classic group.
+"""LeaveGroup (key 13): leave a classic group, or remove members from it.
 
 Versions: 3 several members at once, by static id (KIP-345), 5 a reason (KIP-800).
 """
@@ -11,7 +11,7 @@ from kafkalite_wire.schema import INT16, INT32, STRING, array_of, field, message
 
 @struct
 class MemberIdentity:
-    """Who leaves; a static member may be named by its instance id alone."""
+    """A member that leaves; a static one may be named by its instance id alone."""
 
     member_id: str = field(STRING, "3+")
     group_instance_id: str | None = field(STRING, "3+", nullable="3+", default=None)
@@ -29,7 +29,7 @@ class LeaveGroupRequest:
 
 @struct
 class MemberResponse:
-    """Whether one member was found and removed."""
+    """The result for one member."""
 
     member_id: str = field(STRING, "3+")
     group_instance_id: str | None = field(STRING, "3+", nullable="3+")
@@ -38,7 +38,7 @@ class MemberResponse:
 
 @message(api_key=ApiKey.LEAVE_GROUP)
 class LeaveGroupResponse:
-    """How the departure went, for each member since version 3."""
+    """The result; since version 3 for each member."""
 
     throttle_time_ms: int = field(INT32, "1+", default=0)
     error_code: int = field(INT16, default=0)

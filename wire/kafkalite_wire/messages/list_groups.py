@@ -11,7 +11,7 @@ from kafkalite_wire.schema import INT16, INT32, STRING, array_of, field, message
 
 @message(api_key=ApiKey.LIST_GROUPS)
 class ListGroupsRequest:
-    """Which groups to list; an empty filter lets all through."""
+    """Filters by state and type; an empty filter matches all groups."""
 
     states_filter: tuple[str, ...] = field(array_of(STRING), "4+", default=())
     types_filter: tuple[str, ...] = field(array_of(STRING), "5+", default=())
@@ -29,7 +29,7 @@ class ListedGroup:
 
 @message(api_key=ApiKey.LIST_GROUPS)
 class ListGroupsResponse:
-    """The groups of this broker that pass the filters."""
+    """The groups of this broker that match the filters."""
 
     throttle_time_ms: int = field(INT32, "1+", default=0)
     error_code: int = field(INT16, default=0)

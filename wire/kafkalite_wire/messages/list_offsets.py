@@ -1,9 +1,8 @@
-"""ListOffsets (key 2): offsets by time, or of the ends of a log.
+"""ListOffsets (key 2): find offsets by timestamp, or the ends of a log.
 
-Timestamps below zero are questions: -1 the end, -2 the start, -3 the record with the greatest timestamp
-(KIP-734), -4 the local start (KIP-405), -5 the end of what is in remote storage (KIP-1005), -6 what is still
-to be uploaded there (KIP-1023). Versions: 2 isolation levels (KIP-98), 4 leader epochs (KIP-320), 10 a time-
-out (KIP-1075).
+Negative timestamps are special: -1 the end, -2 the start, -3 the record with the greatest timestamp (KIP-734), -4 the
+start of the local log (KIP-405), -5 the end of the tiered log (KIP-1005), -6 the earliest offset that is not yet tiered
+(KIP-1023). Versions: 2 isolation levels (KIP-98), 4 leader epochs (KIP-320), 10 a timeout (KIP-1075).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from kafkalite_wire.schema import INT8, INT16, INT32, INT64, STRING, array_of, f
 
 @struct
 class ListOffsetsPartition:
-    """The question for one partition."""
+    """The timestamp to find in one partition."""
 
     partition_index: int = field(INT32)
     current_leader_epoch: int = field(INT32, "4+", default=-1)
@@ -31,7 +30,7 @@ class ListOffsetsTopic:
 
 @message(api_key=ApiKey.LIST_OFFSETS)
 class ListOffsetsRequest:
-    """Questions to the leaders of partitions; the replica id of a consumer is -1."""
+    """The partitions; the replica id of a consumer is -1."""
 
     replica_id: int = field(INT32)
     isolation_level: int = field(INT8, "2+", default=0)
@@ -41,7 +40,7 @@ class ListOffsetsRequest:
 
 @struct
 class ListOffsetsPartitionResponse:
-    """The first record at or behind the time that was asked for; -1 when there is none."""
+    """The first record that is not older than the timestamp; -1 if there is none."""
 
     partition_index: int = field(INT32)
     error_code: int = field(INT16, default=0)
@@ -60,7 +59,7 @@ class ListOffsetsTopicResponse:
 
 @message(api_key=ApiKey.LIST_OFFSETS)
 class ListOffsetsResponse:
-    """One answer per partition."""
+    """One result for each partition."""
 
     throttle_time_ms: int = field(INT32, "2+", default=0)
     topics: tuple[ListOffsetsTopicResponse, ...] = field(array_of(ListOffsetsTopicResponse))

@@ -1,8 +1,8 @@
-"""Metadata (key 3): brokers, topics, partitions and who leads them.
+"""Metadata (key 3): brokers, topics, partitions and their leaders.
 
 Versions: 1 all topics by null, 4 whether to create topics (KIP-4), 7 leader epochs (KIP-320), 8 authorized
-operations (KIP-430), 10 topic ids (KIP-516), 12 topics asked for by id, 13 an error for the whole answer
-(KIP-1102).
+operations (KIP-430), 10 topic ids (KIP-516), 12 topics by id in the request, 13 an error for the whole
+response (KIP-1102).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kafkalite_wire.schema import (
 
 @struct
 class MetadataRequestTopic:
-    """One topic, by its name or by its id."""
+    """One topic, by its name or its id."""
 
     topic_id: bytes = field(UUID, "10+", default=ZERO_UUID)
     name: str | None = field(STRING, nullable="10+")
@@ -32,7 +32,7 @@ class MetadataRequestTopic:
 
 @message(api_key=ApiKey.METADATA)
 class MetadataRequest:
-    """The topics asked for; null means all, and so does the empty list of version 0."""
+    """The topics to describe; null means all, as does the empty list in version 0."""
 
     topics: tuple[MetadataRequestTopic, ...] | None = field(array_of(MetadataRequestTopic), nullable="1+")
     allow_auto_topic_creation: bool = field(BOOL, "4+", default=True)
@@ -52,7 +52,7 @@ class MetadataResponseBroker:
 
 @struct
 class MetadataResponsePartition:
-    """One partition and its replicas; leader -1 when it has none."""
+    """One partition and its replicas; the leader is -1 if it has none."""
 
     error_code: int = field(INT16, default=0)
     partition_index: int = field(INT32)
@@ -65,7 +65,7 @@ class MetadataResponsePartition:
 
 @struct
 class MetadataResponseTopic:
-    """One topic, or why it cannot be described."""
+    """One topic, or an error."""
 
     error_code: int = field(INT16, default=0)
     name: str | None = field(STRING, nullable="12+")

@@ -1,7 +1,7 @@
 """The records of KRaft's ``__cluster_metadata`` log: topics, partitions, brokers (KIP-500, KIP-631).
 
 The value of a record is three unsigned varints (the frame version, which is 1, the type of the record and its
-version), then the message. Records of other types than these decode as None.
+version), then the message. Records of other types decode as None.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class BrokerFeature:
 
 @message(api_key=0, versions="0-4", flexible="0+")
 class RegisterBrokerRecord:
-    """A broker started: the incarnation id is new with every start, the epoch is the record's offset."""
+    """A broker started; its incarnation id is new with every start, its epoch is the record's offset."""
 
     broker_id: int = field(INT32)
     is_migrating_zk_broker: bool = field(BOOL, "2+", default=False)
@@ -67,7 +67,7 @@ class RegisterBrokerRecord:
 
 @message(api_key=1, versions="0", flexible="0+")
 class UnregisterBrokerRecord:
-    """A broker was taken out of the cluster."""
+    """A broker was removed from the cluster."""
 
     broker_id: int = field(INT32)
     broker_epoch: int = field(INT64)
@@ -75,7 +75,7 @@ class UnregisterBrokerRecord:
 
 @message(api_key=2, versions="0", flexible="0+")
 class TopicRecord:
-    """A topic was made."""
+    """A topic was created."""
 
     name: str = field(STRING)
     topic_id: bytes = field(UUID)
@@ -83,7 +83,7 @@ class TopicRecord:
 
 @message(api_key=3, versions="0-2", flexible="0+")
 class PartitionRecord:
-    """A partition was made."""
+    """A partition was created."""
 
     partition_id: int = field(INT32, default=-1)
     topic_id: bytes = field(UUID)
@@ -102,7 +102,7 @@ class PartitionRecord:
 
 @message(api_key=4, versions="0", flexible="0+")
 class ConfigRecord:
-    """A setting got a value, or with null lost it."""
+    """A config was set, or with a null value deleted."""
 
     resource_type: int = field(INT8)
     resource_name: str = field(STRING)
@@ -112,7 +112,7 @@ class ConfigRecord:
 
 @message(api_key=5, versions="0-2", flexible="0+")
 class PartitionChangeRecord:
-    """A partition changed; what is null or negative stays as it was (leader: -2)."""
+    """A partition changed; null fields and a leader of -2 mean no change."""
 
     partition_id: int = field(INT32, default=-1)
     topic_id: bytes = field(UUID)
@@ -129,7 +129,7 @@ class PartitionChangeRecord:
 
 @message(api_key=7, versions="0", flexible="0+")
 class FenceBrokerRecord:
-    """A broker may lead no partition."""
+    """A broker was fenced: it may not lead partitions."""
 
     id: int = field(INT32)
     epoch: int = field(INT64)
@@ -137,7 +137,7 @@ class FenceBrokerRecord:
 
 @message(api_key=8, versions="0", flexible="0+")
 class UnfenceBrokerRecord:
-    """A broker may lead partitions again."""
+    """A broker was unfenced: it may lead partitions again."""
 
     id: int = field(INT32)
     epoch: int = field(INT64)
@@ -145,7 +145,7 @@ class UnfenceBrokerRecord:
 
 @message(api_key=9, versions="0", flexible="0+")
 class RemoveTopicRecord:
-    """A topic was removed, with its partitions."""
+    """A topic was deleted, with its partitions."""
 
     topic_id: bytes = field(UUID)
 
@@ -160,7 +160,7 @@ class FeatureLevelRecord:
 
 @message(api_key=15, versions="0", flexible="0+")
 class ProducerIdsRecord:
-    """A block of producer ids was given to a broker; the next block starts here."""
+    """A block of producer ids was allocated to a broker; the next block starts at this id."""
 
     broker_id: int = field(INT32)
     broker_epoch: int = field(INT64, default=-1)
@@ -169,7 +169,7 @@ class ProducerIdsRecord:
 
 @message(api_key=17, versions="0-3", flexible="0+")
 class BrokerRegistrationChangeRecord:
-    """A broker was fenced (1), unfenced (-1), or is about to stop."""
+    """A broker was fenced (1) or unfenced (-1), or is shutting down."""
 
     broker_id: int = field(INT32)
     broker_epoch: int = field(INT64)
@@ -181,24 +181,24 @@ class BrokerRegistrationChangeRecord:
 
 @message(api_key=20, versions="0", flexible="0+")
 class NoOpRecord:
-    """Nothing; the active controller writes it to move the log on (KIP-835)."""
+    """No change; the active controller writes it to advance the log (KIP-835)."""
 
 
 @message(api_key=23, versions="0", flexible="0+")
 class BeginTransactionRecord:
-    """The records up to the end of this transaction count together or not at all (KIP-868)."""
+    """The following records, to the end of the transaction, take effect together or not at all (KIP-868)."""
 
     name: str | None = field(STRING, nullable="0+", tag=0, default=None)
 
 
 @message(api_key=24, versions="0", flexible="0+")
 class EndTransactionRecord:
-    """The records since the beginning of the transaction count."""
+    """The records of the transaction take effect."""
 
 
 @message(api_key=25, versions="0", flexible="0+")
 class AbortTransactionRecord:
-    """The records since the beginning of the transaction do not count."""
+    """The records of the transaction are discarded."""
 
     reason: str | None = field(STRING, nullable="0+", tag=0, default=None)
 
@@ -247,7 +247,7 @@ _RECORDS: Final[dict[int, type[MetadataRecord]]] = {
 
 
 def encode_metadata_record(record: MetadataRecord, version: int) -> bytes:
-    """Encode a record value with its frame version, type and version in front."""
+    """Encode a record value behind its frame version, type and version."""
     out = bytearray()
     for number in (_FRAME_VERSION, declaration_of(type(record)).api_key, version):
         append_uvarint(out, number)
@@ -255,9 +255,9 @@ def encode_metadata_record(record: MetadataRecord, version: int) -> bytes:
 
 
 def decode_metadata_record(data: Buffer) -> MetadataRecord | None:
-    """Decode a record value; None for a record type that is not declared here.
+    """Decode a record value; return None for a record type that is not declared here.
 
-    Kafka refuses bytes behind a metadata record, and so do we. Raises WireError.
+    Raises WireError, also for bytes behind the record, which Kafka refuses as well.
     """
     view = memoryview(data)
     try:

@@ -1,6 +1,6 @@
-"""OffsetCommit (key 8): a group stores how far it has come.
+"""OffsetCommit (key 8): store the offsets of a group.
 
-Versions: 5 the broker alone decides on retention (KIP-211), 6 leader epochs (KIP-320), 7 static members
+Versions: 5 no retention time, which the broker sets (KIP-211), 6 leader epochs (KIP-320), 7 static members
 (KIP-345), 9 members of consumer groups (KIP-848), 10 topic ids in place of names (KIP-848).
 """
 
@@ -23,7 +23,7 @@ from kafkalite_wire.schema import (
 
 @struct
 class OffsetCommitRequestPartition:
-    """The offset to store for one partition: that of the next record to read."""
+    """The offset of the next record to read in one partition."""
 
     partition_index: int = field(INT32)
     committed_offset: int = field(INT64)
@@ -42,7 +42,7 @@ class OffsetCommitRequestTopic:
 
 @message(api_key=ApiKey.OFFSET_COMMIT)
 class OffsetCommitRequest:
-    """Offsets to store; generation -1 with an empty member id commits from outside of the group."""
+    """Offsets to store; a commit from outside of the group has generation -1 and an empty member id."""
 
     group_id: str = field(STRING)
     generation_id_or_member_epoch: int = field(INT32, "1+", default=-1)
@@ -54,7 +54,7 @@ class OffsetCommitRequest:
 
 @struct
 class OffsetCommitResponsePartition:
-    """Whether the offset of one partition was stored."""
+    """The result for one partition."""
 
     partition_index: int = field(INT32)
     error_code: int = field(INT16, default=0)
@@ -71,7 +71,7 @@ class OffsetCommitResponseTopic:
 
 @message(api_key=ApiKey.OFFSET_COMMIT)
 class OffsetCommitResponse:
-    """One result per partition."""
+    """One result for each partition."""
 
     throttle_time_ms: int = field(INT32, "3+", default=0)
     topics: tuple[OffsetCommitResponseTopic, ...] = field(array_of(OffsetCommitResponseTopic))

@@ -1,4 +1,4 @@
-"""OffsetDelete (key 47): a group forgets offsets of topics that nobody in it reads (KIP-496)."""
+"""OffsetDelete (key 47): delete a group's offsets of topics that no member is subscribed to (KIP-496)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kafkalite_wire.schema import INT16, INT32, STRING, array_of, field, message
 
 @struct
 class OffsetDeleteRequestPartition:
-    """A partition whose offset goes."""
+    """A partition whose offset is deleted."""
 
     partition_index: int = field(INT32)
 
@@ -23,7 +23,7 @@ class OffsetDeleteRequestTopic:
 
 @message(api_key=ApiKey.OFFSET_DELETE)
 class OffsetDeleteRequest:
-    """The group, and the offsets it shall forget."""
+    """The group, and the offsets to delete."""
 
     group_id: str = field(STRING)
     topics: tuple[OffsetDeleteRequestTopic, ...] = field(array_of(OffsetDeleteRequestTopic))
@@ -31,7 +31,7 @@ class OffsetDeleteRequest:
 
 @struct
 class OffsetDeleteResponsePartition:
-    """Whether one offset is gone."""
+    """The result for one partition."""
 
     partition_index: int = field(INT32)
     error_code: int = field(INT16, default=0)
@@ -47,7 +47,7 @@ class OffsetDeleteResponseTopic:
 
 @message(api_key=ApiKey.OFFSET_DELETE)
 class OffsetDeleteResponse:
-    """One result per partition, or an error for the whole group."""
+    """One result for each partition, or an error for the whole group."""
 
     error_code: int = field(INT16, default=0)
     throttle_time_ms: int = field(INT32, default=0)

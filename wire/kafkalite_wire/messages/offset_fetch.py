@@ -1,4 +1,4 @@
-"""OffsetFetch (key 9): how far groups have come.
+"""OffsetFetch (key 9): read the committed offsets of groups.
 
 Versions: 2 all topics by null, 5 leader epochs (KIP-320), 7 stable offsets only (KIP-447), 8 several groups
 (KIP-709), 9 members of consumer groups (KIP-848), 10 topic ids in place of names (KIP-848).
@@ -41,7 +41,7 @@ class OffsetFetchRequestTopics:
 
 @struct
 class OffsetFetchRequestGroup:
-    """One group and the topics asked for, null for all."""
+    """One group and its topics, null for all."""
 
     group_id: str = field(STRING, "8+")
     member_id: str | None = field(STRING, "9+", nullable="9+", default=None)
@@ -51,7 +51,7 @@ class OffsetFetchRequestGroup:
 
 @message(api_key=ApiKey.OFFSET_FETCH)
 class OffsetFetchRequest:
-    """Which offsets are asked for: of one group (versions 1 to 7) or of several."""
+    """The offsets to read: of one group (versions 1 to 7) or of several."""
 
     group_id: str = field(STRING, "0-7", default="")
     topics: tuple[OffsetFetchRequestTopic, ...] | None = field(

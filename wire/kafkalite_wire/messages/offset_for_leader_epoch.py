@@ -8,7 +8,7 @@ from kafkalite_wire.schema import INT16, INT32, INT64, STRING, array_of, field, 
 
 @struct
 class OffsetForLeaderPartition:
-    """The epoch asked about in one partition."""
+    """The epoch to look up in one partition."""
 
     partition: int = field(INT32)
     current_leader_epoch: int = field(INT32, "2+", default=-1)
@@ -25,7 +25,7 @@ class OffsetForLeaderTopic:
 
 @message(api_key=ApiKey.OFFSET_FOR_LEADER_EPOCH)
 class OffsetForLeaderEpochRequest:
-    """Questions to the leaders of partitions; replica id -1 is a consumer."""
+    """The partitions; the replica id of a consumer is -1."""
 
     replica_id: int = field(INT32, "3+", default=-2)
     topics: tuple[OffsetForLeaderTopic, ...] = field(array_of(OffsetForLeaderTopic))
@@ -33,7 +33,7 @@ class OffsetForLeaderEpochRequest:
 
 @struct
 class EpochEndOffset:
-    """The greatest epoch up to the one asked for, and the offset behind its last record."""
+    """The greatest epoch up to the requested one, and the offset after its last record."""
 
     error_code: int = field(INT16, default=0)
     partition: int = field(INT32)
@@ -51,7 +51,7 @@ class OffsetForLeaderTopicResult:
 
 @message(api_key=ApiKey.OFFSET_FOR_LEADER_EPOCH)
 class OffsetForLeaderEpochResponse:
-    """One answer per partition."""
+    """One result for each partition."""
 
     throttle_time_ms: int = field(INT32, "2+", default=0)
     topics: tuple[OffsetForLeaderTopicResult, ...] = field(array_of(OffsetForLeaderTopicResult))

@@ -1,8 +1,8 @@
 """Produce (key 0): append record batches to partitions.
 
-Versions 0 to 2 carry record formats that Kafka 4 no longer reads: a broker names them in its ApiVersions
-answer, for the sake of one client library, and does not accept them. 3 transactions (KIP-98), 8 which records
-were refused (KIP-467), 10 the leader in the answer (KIP-951), 13 topic ids in place of names (KIP-516).
+Versions 0 to 2 hold record formats that Kafka 4 does not read. It lists them in ApiVersions, because an old client
+library requires it, and refuses them. Versions: 3 transactions (KIP-98), 8 errors of single records (KIP-467), 10 the
+leader in the response (KIP-951), 13 topic ids in place of names (KIP-516).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class TopicProduceData:
 
 @message(api_key=ApiKey.PRODUCE, versions="3+")
 class ProduceRequest:
-    """Batches to append; ``acks`` is 0, 1 or -1, and 0 asks for no answer at all."""
+    """Batches to append; ``acks`` is 0 (no response), 1 or -1."""
 
     transactional_id: str | None = field(STRING, "3+", nullable="3+", default=None)
     acks: int = field(INT16)
@@ -54,7 +54,7 @@ class ProduceRequest:
 
 @struct
 class BatchIndexAndErrorMessage:
-    """One record that was refused, by its place in the batch."""
+    """The error of one record, given by its index in the batch."""
 
     batch_index: int = field(INT32, "8+")
     batch_index_error_message: str | None = field(STRING, "8+", nullable="8+", default=None)
@@ -62,7 +62,7 @@ class BatchIndexAndErrorMessage:
 
 @struct
 class LeaderIdAndEpoch:
-    """Who leads a partition now, -1 when unknown."""
+    """The current leader of a partition, -1 if unknown."""
 
     leader_id: int = field(INT32, "10+", default=-1)
     leader_epoch: int = field(INT32, "10+", default=-1)
@@ -70,7 +70,7 @@ class LeaderIdAndEpoch:
 
 @struct
 class PartitionProduceResponse:
-    """Where the batches of one partition were appended."""
+    """The result for one partition, with the offset of the first record."""
 
     index: int = field(INT32)
     error_code: int = field(INT16, default=0)
@@ -93,7 +93,7 @@ class TopicProduceResponse:
 
 @struct
 class NodeEndpoint:
-    """The address of a leader that the answer names."""
+    """The address of a leader that the response names."""
 
     node_id: int = field(INT32, "10+")
     host: str = field(STRING, "10+")
@@ -103,7 +103,7 @@ class NodeEndpoint:
 
 @message(api_key=ApiKey.PRODUCE, versions="3+")
 class ProduceResponse:
-    """One result per partition."""
+    """One result for each partition."""
 
     responses: tuple[TopicProduceResponse, ...] = field(array_of(TopicProduceResponse))
     throttle_time_ms: int = field(INT32, "1+", default=0)

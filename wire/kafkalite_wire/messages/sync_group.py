@@ -1,6 +1,6 @@
-"""SyncGroup (key 14): the leader hands in the assignments, every member takes its own.
+"""SyncGroup (key 14): the leader sends the assignments, every member receives its own.
 
-Versions: 3 static members (KIP-345), 5 protocol type and name to check that all speak of the same (KIP-559).
+Versions: 3 static members (KIP-345), 5 protocol type and name, to detect a mismatch (KIP-559).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from kafkalite_wire.schema import BYTES, INT16, INT32, STRING, array_of, field, 
 
 @struct
 class SyncGroupRequestAssignment:
-    """What the leader assigns to one member; the broker does not read it."""
+    """The assignment of one member; the broker does not read it."""
 
     member_id: str = field(STRING)
     assignment: bytes = field(BYTES)
@@ -19,7 +19,7 @@ class SyncGroupRequestAssignment:
 
 @message(api_key=ApiKey.SYNC_GROUP)
 class SyncGroupRequest:
-    """A member that waits for its assignment; the leader brings those of all."""
+    """A member that waits for its assignment; the leader sends those of all members."""
 
     group_id: str = field(STRING)
     generation_id: int = field(INT32)
@@ -32,7 +32,7 @@ class SyncGroupRequest:
 
 @message(api_key=ApiKey.SYNC_GROUP)
 class SyncGroupResponse:
-    """The member's assignment, as its leader wrote it."""
+    """The member's assignment, as sent by the leader."""
 
     throttle_time_ms: int = field(INT32, "1+", default=0)
     error_code: int = field(INT16, default=0)

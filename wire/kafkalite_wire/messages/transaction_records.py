@@ -1,7 +1,7 @@
-"""The records of ``__transaction_state``: what the coordinator knows of each transactional id (KIP-98).
+"""The records of ``__transaction_state``: the state of each transactional id (KIP-98).
 
-As in ``__consumer_offsets``, a key is an INT16 that tells the type of the record, then the key's message; a value
-is an INT16 that tells the version, then that version of the message. An empty value (None) is a tombstone.
+As in ``__consumer_offsets``, a key is an INT16, the type of the record, then the message of the key; a value is an
+INT16, its version, then that version of the message of the value. A null value (None) is a tombstone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from kafkalite_wire.schema import (
 
 
 class TransactionState(IntEnum):
-    """Where a transaction stands, as ``transaction_status`` says it."""
+    """The values of ``transaction_status``."""
 
     EMPTY = 0
     ONGOING = 1
@@ -42,7 +42,7 @@ class TransactionState(IntEnum):
 
 @message(api_key=0, versions="0")
 class TransactionLogKey:
-    """Record type 0: the transactional id whose state the record holds."""
+    """Record type 0: the transactional id of a stored state."""
 
     transactional_id: str = field(STRING, "0")
 
@@ -57,7 +57,7 @@ class PartitionsSchema:
 
 @message(api_key=0, versions="0-1", flexible="1+")
 class TransactionLogValue:
-    """The state of a transactional id; times are milliseconds since 1970, partitions null when there are none."""
+    """The state of a transactional id; times are milliseconds since 1970, partitions are null if there are none."""
 
     producer_id: int = field(INT64)
     previous_producer_id: int = field(INT64, "1+", tag=0, default=-1)
@@ -73,23 +73,23 @@ class TransactionLogValue:
 
 
 TRANSACTION_LOG_VALUE_VERSION: Final = 1
-"""What Kafka 4.4 writes with ``transaction.version`` 1 and above; with 0 it writes version 0."""
+"""The version that Kafka 4.4 writes with ``transaction.version`` 1 and above; with 0 it writes version 0."""
 
 _PREFIX: Final = Struct(">h")
 
 
 def encode_transaction_key(key: TransactionLogKey) -> bytes:
-    """Encode a record key with its type in front."""
+    """Encode a record key behind its type."""
     return _PREFIX.pack(declaration_of(TransactionLogKey).api_key) + encode(key, 0)
 
 
 def encode_transaction_value(value: TransactionLogValue, version: int = TRANSACTION_LOG_VALUE_VERSION) -> bytes:
-    """Encode a record value with its version in front."""
+    """Encode a record value behind its version."""
     return _PREFIX.pack(version) + encode(value, version)
 
 
 def decode_transaction_key(data: Buffer) -> TransactionLogKey | None:
-    """Decode a record key; None for another type of record. Raises WireError."""
+    """Decode a record key; return None for another type of record. Raises WireError."""
     if _prefix(data, "record type") != declaration_of(TransactionLogKey).api_key:
         return None
     return decode(TransactionLogKey, 0, data, 2)

@@ -1,4 +1,4 @@
-"""Tell a running broker where clients find it."""
+"""Set the advertised address of a running broker."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _SET = 0
 
 
 def advertise_outside(address: tuple[str, int], outside: str, *, timeout: float) -> None:
-    """Set where clients from outside of a container find its broker, until it stops.
+    """Set the address at which clients outside of a container reach the broker inside, until it stops.
 
-    Raises ValueError where the broker refuses, and OSError, NotKafkaError and WireError as Connection.call does.
+    Raises ValueError if the broker refuses, and OSError, NotKafkaError and WireError as Connection.call does.
     """
     with open_connection(address, timeout=timeout) as connection:
-        # Version 1 is the oldest that can ask for no topics.
+        # Version 1 is the oldest in which an empty list means no topics.
         (broker,) = connection.call(MetadataRequest(topics=()), 1, MetadataResponse).brokers
         change = AlterableConfig(name="kafkalite.advertised.outside", config_operation=_SET, value=outside)
         resource = AlterConfigsResource(resource_type=_BROKER, resource_name=str(broker.node_id), configs=(change,))
         request = IncrementalAlterConfigsRequest(resources=(resource,), validate_only=False)
         (result,) = connection.call(request, 0, IncrementalAlterConfigsResponse).responses
     if result.error_code:
-        raise ValueError(result.error_message or f"the broker answers with error {result.error_code}")
+        raise ValueError(result.error_message or f"the broker returned error {result.error_code}")

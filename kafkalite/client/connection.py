@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class NotKafkaError(Exception):
-    """The peer sent no Kafka response; `received` holds its first bytes, none where it closed the connection."""
+    """The peer sent no Kafka response; `received` holds its first bytes, none if it closed the connection."""
 
     def __init__(self, reason: str, received: bytes = b"") -> None:
         super().__init__(reason)
@@ -20,7 +20,7 @@ class NotKafkaError(Exception):
 
 
 class Connection:
-    """A connection over a connected socket, whose time-out bounds every wait."""
+    """A connection over a connected socket. The socket's timeout applies to every wait."""
 
     def __init__(self, stream: socket.socket, *, client_id: str = "kafkalite") -> None:
         self._stream = stream
@@ -36,7 +36,7 @@ class Connection:
         """Send a request and return its response.
 
         Raises NotKafkaError for bytes that are not the response, OSError from the socket (TimeoutError if nothing was
-        received), and WireError where the response does not decode.
+        received), and WireError if the response does not decode.
         """
         self._stream.sendall(self._client.send(request, version))
         message = self._receive().message

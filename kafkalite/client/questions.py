@@ -1,4 +1,4 @@
-"""Questions that take one request."""
+"""Queries that need one or two requests."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 
 
 def topic_names(address: tuple[str, int], *, timeout: float) -> list[str]:
-    """Ask a broker for the names of all topics."""
+    """Return the names of all topics except internal ones, sorted."""
     with open_connection(address, timeout=timeout) as connection:
-        # Version 1 is the oldest that tells internal topics from others, and every broker since 0.10 speaks it.
+        # Version 1 is the oldest that marks internal topics; every broker since 0.10 supports it.
         response = connection.call(MetadataRequest(topics=None), 1, MetadataResponse)
     return sorted(topic.name for topic in response.topics if topic.name and not topic.is_internal)
 
 
 def group_ids(address: tuple[str, int], *, timeout: float) -> list[str]:
-    """Ask a broker for the groups that it coordinates; in a cluster, those are not all."""
+    """Return the ids of the groups that a broker coordinates, sorted; in a cluster, these are not all groups."""
     with open_connection(address, timeout=timeout) as connection:
         response = connection.call(ListGroupsRequest(), 0, ListGroupsResponse)
     return sorted(group.group_id for group in response.groups)
@@ -25,7 +25,7 @@ def group_ids(address: tuple[str, int], *, timeout: float) -> list[str]:
 def fetch_error(address: tuple[str, int], topic: str, partition: int, offset: int, *, timeout: float) -> int:
     """Fetch from the leader of a partition as a consumer does, and return the error code of the response.
 
-    Return 0 where a broker does not answer, or is older than 2.4.
+    Return 0 if a broker does not respond, or is older than 2.4.
     """
     from contextlib import suppress
 

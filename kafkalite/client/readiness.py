@@ -1,4 +1,4 @@
-"""Whether a broker answers: what health checks and scripts ask, many times, so it imports next to nothing."""
+"""Check whether a broker responds. Health checks start this often, so it imports next to nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 import time
 from typing import Final
 
-# ApiVersions v0 by hand, because the codec takes longer to import than the answer takes: key 18, version 0,
+# ApiVersions v0 by hand, because importing the codec takes longer than the request: key 18, version 0,
 # correlation id 7, client id "ready".
 _BODY: Final = struct.pack(">hhih5s", 18, 0, 7, 5, b"ready")
 _REQUEST: Final = struct.pack(">i", len(_BODY)) + _BODY
@@ -16,7 +16,7 @@ _PAUSE: Final = 0.05
 
 
 def answers(address: tuple[str, int], *, timeout: float) -> bool:
-    """Tell whether a broker answers ApiVersions without an error within ``timeout`` seconds."""
+    """Return whether a broker responds to ApiVersions without an error within ``timeout`` seconds."""
     try:
         with socket.create_connection(address, timeout=timeout) as connection:
             connection.sendall(_REQUEST)
@@ -28,7 +28,7 @@ def answers(address: tuple[str, int], *, timeout: float) -> bool:
 
 
 def wait_until_ready(address: tuple[str, int], *, timeout: float) -> bool:
-    """Ask again and again until a broker answers, or ``timeout`` seconds have passed; tell whether it did."""
+    """Repeat the check until a broker responds or ``timeout`` seconds have passed; return whether it responded."""
     until = time.monotonic() + timeout
     while not answers(address, timeout=max(until - time.monotonic(), 0.001)):
         if time.monotonic() + _PAUSE > until:

@@ -5,9 +5,9 @@
     client = ClientConnection("my-tool")
     stream.sendall(client.send(ApiVersionsRequest(), 0))
     (response,) = client.receive(stream.recv(65536))     # any number of bytes, any number of responses
-    stream.sendall(client.send(MetadataRequest(topics=None)))   # in the newest version that both sides know
+    stream.sendall(client.send(MetadataRequest(topics=None)))   # in the newest version that both sides support
 
-Requests may be pipelined: a broker answers in the order of the requests.
+Requests may be pipelined: a broker responds in the order of the requests.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class UnexpectedResponseError(WireError):
 
 
 class Response(NamedTuple):
-    """A decoded response, and which request it answers; ``api`` is None for an undeclared one."""
+    """A decoded response, with API, version and correlation id of its request; ``api`` is None if undeclared."""
 
     api: Api | None
     version: int
@@ -49,7 +49,7 @@ class Response(NamedTuple):
 
 
 class ClientConnection:
-    """A client's connection: the requests that have no response yet, and the broker's versions once they are known."""
+    """The state of a connection: the requests without a response, and the broker's versions once they are known."""
 
     def __init__(self, client_id: str | None = "kafkalite", *, largest_frame: int = LARGEST_FRAME) -> None:
         self._client_id = client_id

@@ -1,10 +1,10 @@
 """Encode and decode messages with straight-line code generated from their declarations.
 
-For each message and version one decoding and one encoding function is generated and compiled on first use: adjacent
-numbers become one ``struct`` call, nested structs are inlined, and nothing is interpreted per field. Every read is
-bounded by the frame; a count is checked against the bytes left before anything is allocated for it.
+One decoding and one encoding function is generated for each message and version, and compiled on first use. Adjacent
+numbers become one ``struct`` call, and nested structs are inlined. Every read is bounded by the frame, and a count is
+checked against the remaining bytes before anything is allocated for it.
 
-Where bytes do not decode, :mod:`kafkalite_wire.layout` reads them again, slowly, to find the field that is wrong.
+If bytes do not decode, :mod:`kafkalite_wire.layout` reads them again, slowly, to find the malformed field.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def decode(
 ) -> T:
     """Decode the message that begins at ``start``.
 
-    Fields of type records are views of ``data``; everything else is copied. Bytes behind the message are ignored, as
-    Kafka ignores them behind requests, unless the message must be ``exact``. A ``lossless`` decoder keeps unknown
-    tagged fields and text that is not UTF-8: see :mod:`kafkalite_wire.lossless`.
+    Fields of type records are views of ``data``; all others are copied. Bytes behind the message are ignored, as Kafka
+    ignores them behind requests, unless ``exact``. A ``lossless`` decoder keeps unknown tagged fields and text that is
+    not UTF-8: see :mod:`kafkalite_wire.lossless`.
     Raises WireError, which names the field, and UnsupportedVersionError.
     """
     view = data if isinstance(data, memoryview) else memoryview(data)
@@ -43,18 +43,18 @@ def decode(
             return cast("T", decoded)
     except (MalformedError, IndexError, struct.error):
         pass
-    # construct is slow to import, and is only needed to explain an error.
+    # Imported here, because construct is slow to import and only needed to explain an error.
     from kafkalite_wire.layout import explain
 
     raise explain(declared, version, view, start, exact=exact)
 
 
 def encode(message: object, version: int, *, lossless: bool = False) -> bytes:
-    """Encode one message as bytes; its records must be buffers, not ranges of files.
+    """Encode one message as bytes. Its records must be buffers, not ranges of files.
 
     ``lossless`` encodes what a lossless decoder kept.
 
-    Raises UnsupportedVersionError, and ValueError or what Python raises for values that do not fit.
+    Raises UnsupportedVersionError, and ValueError, TypeError or struct.error for values that do not fit.
     """
     encode_to = _lossless_encoder(type(message), version) if lossless else _encoder(type(message), version)
     return b"".join(cast("list[bytes]", encode_to(message, bytearray(), [])))
@@ -63,7 +63,7 @@ def encode(message: object, version: int, *, lossless: bool = False) -> bytes:
 def encode_parts(message: object, version: int, head: bytearray, *, lossless: bool = False) -> list[Payload]:
     """Encode one message behind ``head``, as parts to be sent one after the other.
 
-    Records are parts of their own and not copied. ``head`` becomes the first part. Raises as :func:`encode` does.
+    Records are not copied: they are parts of their own. ``head`` becomes the first part. Raises as :func:`encode` does.
     """
     encode_to = _lossless_encoder(type(message), version) if lossless else _encoder(type(message), version)
     return encode_to(message, head, [])
@@ -96,7 +96,7 @@ _lossless_encoder = cast("Callable[[type[Any], int], Encoder[Any]]", cache(parti
 def decoder(declared: type[T], version: int) -> Decoder[T]:
     """Return the decoding function of one version: (frame, position) to (message, position behind it).
 
-    It raises MalformedError, IndexError or struct.error; :func:`decode` makes WireError of them.
+    It raises MalformedError, IndexError or struct.error, which :func:`decode` turns into WireError.
     """
     return _decoder(declared, version)
 

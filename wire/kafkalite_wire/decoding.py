@@ -1,9 +1,9 @@
 """Generate the decoding function of one message and version.
 
-It accepts exactly what Apache Kafka 4.4 accepts: any negative length is null where null is allowed; a known tagged
-field is read by its type, whatever its size says; one that only other versions know is refused; text that is not UTF-8
-is read with replacement characters. A lossless decoder keeps such text and every tagged field that its version does
-not know.
+It accepts exactly what Apache Kafka 4.4 accepts: any negative length is null where null is allowed; the type of a known
+tagged field decides how many bytes are read, not its size; a tagged field of other versions is refused; text that is
+not UTF-8 is read with replacement characters. A lossless decoder keeps such text, and every tagged field that its
+version does not have.
 """
 
 from __future__ import annotations

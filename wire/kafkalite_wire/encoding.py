@@ -1,7 +1,7 @@
 """Generate the encoding function of one message and version.
 
-Fields that the version lacks are left out, whatever they hold. A value of the wrong type, null where null is not
-allowed, or a string of more than 32767 bytes raises ValueError or what Python itself raises.
+Fields that the version does not have are omitted. A value of the wrong type, null where it is not allowed, or a string
+of more than 32767 bytes raises ValueError, TypeError, AttributeError or struct.error.
 """
 
 from __future__ import annotations

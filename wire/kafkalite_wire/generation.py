@@ -1,4 +1,4 @@
-"""Generate Python functions: what decoders and encoders have in common."""
+"""Generate Python functions: the common part of decoders and encoders."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Source:
         return self.constant(method, getattr(struct.Struct(f">{codes}"), method))
 
     def compiled(self, header: str) -> Callable[..., Any]:
-        """Compile the function; its text stays readable as its attribute ``source``."""
+        """Compile the function; its attribute ``source`` holds the text."""
         source = "\n".join([header, *self._lines])
         function = header[len("def ") : header.index("(")]
         namespace = dict(self._constants)
@@ -88,16 +88,16 @@ class Source:
         return cast("Callable[..., Any]", namespace[function])
 
     def is_tagged(self, field: Field) -> bool:
-        """Whether a field stands among the tagged fields in this version."""
+        """Whether a field is a tagged field in this version."""
         return field.tag is not None and self.version in field.tagged and self.flexible
 
     def tagged(self, declared: type[Any]) -> list[Field]:
-        """List the tagged fields of this version, by their tags."""
+        """Return the tagged fields of this version, sorted by tag."""
         fields = [f for f in fields_of(declared) if self.version in f.versions and self.is_tagged(f)]
         return sorted(fields, key=lambda f: cast("int", f.tag))
 
     def plain(self, declared: type[Any]) -> list[Field]:
-        """List the other fields of this version, in wire order."""
+        """Return the other fields of this version, in wire order."""
         return [f for f in fields_of(declared) if self.version in f.versions and not self.is_tagged(f)]
 
 

@@ -1,8 +1,8 @@
 """Request and response headers, read and written.
 
-A frame is a big-endian INT32 length and that many bytes: a header, then a message. The header's first fields can be
-read whatever the API and version, so that a broker can answer a version that it does not know, and a proxy can forward
-an API that is not declared.
+A frame is a big-endian INT32 length and that many bytes: a header, then a message. The first fields of a header are the
+same for all APIs and versions, so that a broker can respond to a version that it does not support, and a proxy can
+forward an API that is not declared.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class RequestHeader:
     client_id: str | None
     body: int
     tagged_fields: TaggedFields = ()
-    """Only filled where the header was read losslessly."""
+    """Empty unless the header was read losslessly."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestPrefix:
-    """The part of a request header that can be read of any API, declared or not; ``end`` is where it ends."""
+    """The part of a request header that is the same for all APIs, declared or not; ``end`` is where it ends."""
 
     api_key: int
     api_version: int
@@ -93,9 +93,9 @@ def read_request_header(frame: memoryview, *, lossless: bool = False) -> Request
 
 
 def read_request_prefix(frame: memoryview) -> RequestPrefix:
-    """Read what every request header begins with, whatever the API. Raises WireError for malformed bytes.
+    """Read the part of a request header that is the same for all APIs. Raises WireError for malformed bytes.
 
-    Tagged fields, where the API's version has some, and the message follow.
+    Tagged fields, if the version of the API has them, and the message follow.
     """
     api_key, api_version, correlation_id, length, end = _fixed(frame)
     if end > len(frame):

@@ -1,12 +1,11 @@
-"""Describe messages with construct, from the same declarations as the fast codec, to explain malformed bytes.
+"""Explain malformed bytes with a second, slow codec that is built with construct from the same declarations.
 
-The two are written apart and tested against each other: what one accepts the other accepts, with the same
-result. This one is some ten times slower, and knows where it stands: a fault carries its byte offset and
-the path of its field, such as ``topics[2].partitions[0].index``. Nothing but an error needs this module,
-for construct takes its time to load.
+Its errors carry the byte offset and the path of the field, such as ``topics[2].partitions[0].index``. It shares no code
+with the fast codec, and tests check that both accept the same bytes with the same result. It is imported for the first
+malformed message only, because importing construct is slow.
 """
 
-# construct has no types, and its descriptions nest by methods whose names begin with an underscore:
+# construct has no type information, and its classes call each other's private methods:
 # ruff: noqa: ARG002, SLF001
 # pyright: reportMissingTypeStubs=false, reportPrivateUsage=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -25,13 +24,13 @@ from kafkalite_wire.errors import UnsupportedVersionError, WireError
 from kafkalite_wire.schema import Field, FieldType, declaration_of, fields_of
 
 EXPLAINED_ELEMENTS: Final = 50_000
-"""How many array elements are read again before an explanation is given up: a frame may hold millions."""
+"""The number of array elements after which an explanation stops: a frame may hold millions."""
 
 _TAGGED: Final = "tagged fields"
 
 
 def layout_of(declared: type[Any], version: int) -> construct.Construct:
-    """Make the construct description of one version; it parses to, and builds from, objects of ``declared``.
+    """Return the construct that parses and builds one version of a declared message.
 
     Raises UnsupportedVersionError.
     """
@@ -44,9 +43,9 @@ def layout_of(declared: type[Any], version: int) -> construct.Construct:
 
 
 def explain(declared: type[Any], version: int, data: memoryview, start: int, *, exact: bool = True) -> WireError:
-    """Read malformed bytes again and say what is wrong with them, where, and in which field.
+    """Read malformed bytes again; return an error that states what is wrong, where, and in which field.
 
-    Unless the message had to be ``exact``, bytes behind it are not a fault.
+    Bytes behind the message are an error only if it must be ``exact``.
     """
 
     def error(reason: str, offset: int = -1, path: str = "") -> WireError:
@@ -60,16 +59,16 @@ def explain(declared: type[Any], version: int, data: memoryview, start: int, *, 
     rest = len(data) - frame.tell()
     if rest and exact:
         return error(f"{_bytes(rest)} behind the message", frame.tell())
-    return error("the fast decoder refuses what its description accepts, which is a defect of kafkalite")
+    return error("only the fast decoder refuses this, which is a defect of kafkalite")
 
 
 def _dotted(path: str) -> str:
-    """Turn construct's path ``(parsing) -> topics[2] -> index`` into ``topics[2].index``."""
+    # "(parsing) -> topics[2] -> index" becomes "topics[2].index".
     return ".".join(name for name in path.split(" -> ")[1:] if name != _TAGGED)
 
 
 class _Frame:
-    """A stream of the bytes of a frame, which are not copied, and of so many elements."""
+    """A stream over a frame, without a copy, that also counts array elements."""
 
     def __init__(self, data: memoryview, position: int) -> None:
         self._data = data
@@ -114,7 +113,7 @@ def _take(stream: Any, size: int, path: str, at: int) -> Any:
 
 
 class _Layout(construct.Construct):  # type: ignore[misc] # construct has no types
-    """The base of our descriptions: all read through ``_take``."""
+    """The base class of all parts; they read with ``_take``, which raises ``_FaultError``."""
 
 
 class _Number(_Layout):
@@ -169,19 +168,13 @@ class _CompactLength(_Layout):
         return obj
 
 
-def _length(of: FieldType[Any], *, flexible: bool) -> construct.Construct:
-    if flexible:
-        return _CompactLength()
-    return _Number("h" if of.name == "string" else "i")
-
-
 class _Measured(_Layout):
-    """What begins with its length or count, of which every negative one is null."""
+    """A value behind its length or count; every negative one means null."""
 
     def __init__(self, of: FieldType[Any], *, flexible: bool, nullable: bool) -> None:
         super().__init__()
         self._nullable = nullable
-        self._length = _length(of, flexible=flexible)
+        self._length = _CompactLength() if flexible else _Number("h" if of.name == "string" else "i")
 
     def _parse(self, stream: Any, context: object, path: str) -> Any:
         at = stream.tell()
@@ -232,7 +225,7 @@ class _String(_Bytes):
 
 
 class _Array(_Measured):
-    """An array; its count is checked before a single element is read."""
+    """An array; its count is checked before the first element is read."""
 
     def __init__(self, of: FieldType[Any], element: construct.Construct, *, flexible: bool, nullable: bool) -> None:
         super().__init__(of, flexible=flexible, nullable=nullable)
@@ -275,12 +268,11 @@ class _NullableStruct(_Layout):
 
 
 class _TaggedFields(_Layout):
-    """The tagged fields at the end of a struct: a dictionary of those that are there, by name (KIP-482)."""
+    """The tagged fields at the end of a struct (KIP-482), as a dictionary by name of those that are present."""
 
-    def __init__(self, known: dict[int, Field], layouts: dict[int, construct.Construct], refused: set[int]) -> None:
+    def __init__(self, known: dict[int, tuple[Field, construct.Construct]], refused: set[int]) -> None:
         super().__init__()
         self._known = known
-        self._layouts = layouts
         self._refused = refused
 
     def _parse(self, stream: Any, context: object, path: str) -> dict[str, Any]:
@@ -296,8 +288,8 @@ class _TaggedFields(_Layout):
             tag = _UVARINT._parse(stream, context, path)
             size = _UVARINT._parse(stream, context, path)
             if tag in self._known:
-                name = self._known[tag].name
-                values[name] = self._layouts[tag]._parse(stream, context, f"{path} -> {name}")
+                field, value = self._known[tag]
+                values[field.name] = value._parse(stream, context, f"{path} -> {field.name}")
             elif tag in self._refused:
                 raise _FaultError(f"a field of tag {tag}, which is of other versions", at, path)
             else:
@@ -306,8 +298,8 @@ class _TaggedFields(_Layout):
 
     def _build(self, obj: dict[str, Any], stream: Any, context: object, path: str) -> Any:
         present = [
-            (tag, self._layouts[tag].build(obj[field.name]))
-            for tag, field in sorted(self._known.items())
+            (tag, value.build(obj[field.name]))
+            for tag, (field, value) in sorted(self._known.items())
             if obj[field.name] != field.implied
         ]
         _UVARINT._build(len(present), stream, context, path)
@@ -319,7 +311,7 @@ class _TaggedFields(_Layout):
 
 
 class _Declared(construct.Adapter):  # type: ignore[misc] # construct has no types
-    """A construct Struct that parses to, and builds from, objects of a declared class."""
+    """Converts between a construct Struct and objects of a declared class."""
 
     def __init__(self, declared: type[Any], fields: construct.Construct) -> None:
         super().__init__(fields)
@@ -339,25 +331,21 @@ class _Declared(construct.Adapter):  # type: ignore[misc] # construct has no typ
 @cache
 def _struct(declared: Any, version: int, *, flexible: bool) -> construct.Construct:
     plain: list[construct.Construct] = []
-    known: dict[int, Field] = {}
+    known: dict[int, tuple[Field, construct.Construct]] = {}
     refused: set[int] = set()
     for field in fields_of(declared):
-        carried = version in field.versions
-        if flexible and field.tag is not None and version in field.tagged and carried:
-            known[field.tag] = field
+        of_this_version = version in field.versions
+        value = _value(field.type, version, flexible=flexible, nullable=version in field.nullable)
+        if flexible and field.tag is not None and version in field.tagged and of_this_version:
+            known[field.tag] = field, value
             continue
         if field.tag is not None:
             refused.add(field.tag)
-        if carried:
-            plain.append(construct.Renamed(_field(field, version, flexible=flexible), field.name))
+        if of_this_version:
+            plain.append(construct.Renamed(value, field.name))
     if flexible:
-        layouts = {tag: _field(field, version, flexible=True) for tag, field in known.items()}
-        plain.append(construct.Renamed(_TaggedFields(known, layouts, refused), _TAGGED))
+        plain.append(construct.Renamed(_TaggedFields(known, refused), _TAGGED))
     return _Declared(declared, construct.Struct(*plain))
-
-
-def _field(field: Field, version: int, *, flexible: bool) -> construct.Construct:
-    return _value(field.type, version, flexible=flexible, nullable=version in field.nullable)
 
 
 def _value(of: FieldType[Any], version: int, *, flexible: bool, nullable: bool) -> construct.Construct:

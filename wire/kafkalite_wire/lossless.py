@@ -1,6 +1,6 @@
-"""Keep what a decoder normally drops: unknown tagged fields, and text that is not valid UTF-8.
+"""Keep unknown tagged fields, and text that is not valid UTF-8, which decoders normally drop.
 
-A proxy must forward what it does not know. ``decode(..., lossless=True)``, then ``encode(..., lossless=True)`` give the
+A proxy must forward them. ``decode(..., lossless=True)`` and then ``encode(..., lossless=True)`` return the
 same bytes for every message that is encoded canonically, as Kafka's serializers encode it. Bytes that are not valid
 UTF-8 become lone surrogates in text (PEP 383). A struct with unknown tagged fields is an instance of a subclass of its
 declared class with one more field, ``unknown_tagged_fields``, which ``dataclasses.replace`` keeps.

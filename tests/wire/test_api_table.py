@@ -1,4 +1,4 @@
-"""The table of APIs against what Apache Kafka 4.4.0 answers to ApiVersions."""
+"""The table of APIs compared with the ApiVersions response of Apache Kafka 4.4.0."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_every_key_has_its_row() -> None:
 
 @EACH_API
 def test_messages_are_declared_for_the_versions_of_the_table(api: Api) -> None:
-    # Kafka answers that it has Produce 0 to 2, and refuses them: there are no messages of these versions.
+    # Kafka lists Produce 0 to 2 and refuses them: there are no messages of these versions.
     low = 3 if api.key is ApiKey.PRODUCE else api.min_version
     for declared in (api.request_type, api.response_type):
         declaration = declaration_of(declared)

@@ -1,4 +1,4 @@
-"""The client's side of a connection, without one."""
+"""The client side of a connection, without a socket."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the codec promises beyond the bytes: views in place of copies, bounds, and clear refusals."""
+"""The codec: views instead of copies, bounds, and errors."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Compression codecs: against what Java wrote, and against bombs and damage."""
+"""Compression codecs: data written by Java, decompression bombs, and damaged data."""
 
 import random
 from contextlib import suppress

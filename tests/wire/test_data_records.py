@@ -1,4 +1,4 @@
-"""What travels inside records and other messages: a version or type stands in front, outside of the message."""
+"""Data inside records and messages, behind a version or type that is not part of the declaration."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the jar cannot judge: our annotations, names and defaults."""
+"""Annotations, names and defaults, which the jar does not define."""
 
 import dataclasses
 import pkgutil
@@ -51,7 +51,7 @@ def test_every_field_is_declared_with_field(module: str) -> None:
 def test_every_class_says_what_it_is(module: str) -> None:
     for declared in declared_in(module):
         assert declared.__doc__, declared.__name__
-        # A dataclass without a docstring gets its signature for one.
+        # The default docstring of a dataclass is its signature.
         assert not declared.__doc__.startswith(f"{declared.__name__}("), declared.__name__
 
 

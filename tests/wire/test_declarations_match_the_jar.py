@@ -1,4 +1,4 @@
-"""Our declarations against the official definitions in Kafka's jars."""
+"""Our declarations compared with the official definitions in Kafka's jars."""
 
 import json
 import re
@@ -70,7 +70,7 @@ def compare_fields(
 
 
 def versions_of(field: dict[str, Any]) -> Versions:
-    # A field that names no versions is there in those that carry it as a tagged one.
+    # A field without versions exists in the versions in which it is tagged.
     return Versions.parse(field.get("versions") or field["taggedVersions"])
 
 

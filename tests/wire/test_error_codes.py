@@ -1,4 +1,4 @@
-"""Our error codes against those of Kafka's own classes, as golden/Golden.java printed them."""
+"""Our error codes compared with those of Kafka's own classes, printed by golden/Golden.java."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Untrusted bytes: whatever comes in, only a message or a WireError comes out."""
+"""Random bytes decode as a message or raise WireError; nothing else is raised."""
 
 from typing import Any
 
@@ -16,16 +16,16 @@ DECLARED = declared_messages()
 EACH_API = pytest.mark.parametrize("api", APIS.values(), ids=lambda api: api.name)
 EACH_MESSAGE = pytest.mark.parametrize("name", DECLARED)
 
-# The first decoding of a version compiles its codec, which would be taken for a slow example.
+# The first decoding of a version compiles its codec, which Hypothesis would report as a slow example.
 unhurried = settings(deadline=None)
 
 
 def decode_both_ways(declared: type[Any], version: int, data: bytes) -> Any:
-    """Decode with the codec and with the layout, which must agree; None if they refuse the bytes."""
+    """Decode with codec and layout, which must agree; return None if they refuse the bytes."""
     try:
         message = decode(declared, version, data)
     except WireError as refusal:
-        # Explaining is reading with the layout, which says so if it finds nothing wrong.
+        # An explanation reads with the layout, and says so if it finds no error.
         reason = refusal.reason
     else:
         assert layout_of(declared, version).parse(data) == message

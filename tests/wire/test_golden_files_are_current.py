@@ -1,4 +1,4 @@
-"""The golden files against what Kafka's classes print today, where there are a JDK and Kafka's jars."""
+"""The golden files are what Kafka's classes print; needs a JDK and Kafka's jars."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Our codec against Kafka's own classes: see golden/Golden.java for how the golden files come about.
+"""Our codec compared with Kafka's own classes; golden/Golden.java writes the golden files.
 
 `messages.tsv` holds, for every message and version, what Kafka writes for known values: filled, with nulls, and
 untouched. `damaged.tsv` holds damaged bytes, and what Kafka made of them.
@@ -83,7 +83,7 @@ def test_golden_files_hold_every_version(name: str) -> None:
 
 
 def assert_holds(message: object, version: int, values: dict[str, Any], path: str) -> None:
-    """Compare with the JSON of Kafka's converters, which leaves out tagged fields that have their default."""
+    """Compare with the JSON of Kafka's converters, which omits tagged fields with default values."""
     theirs = {snake(key): value for key, value in values.items()}
     carried = {f.name: f for f in fields_of(type(message)) if version in f.versions}
     assert set(theirs) <= set(carried), path

@@ -1,4 +1,4 @@
-"""Request headers, by hand; what is refused here was tried against Apache Kafka 4.4.0, which refuses it too."""
+"""Headers, written by hand. Apache Kafka 4.4.0 was seen to refuse the headers that are refused here."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What an error says of malformed bytes: the reason, the byte and the field."""
+"""Errors of malformed bytes: reason, byte offset and field."""
 
 import pytest
 

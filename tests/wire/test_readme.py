@@ -1,4 +1,4 @@
-"""The code blocks of wire's README run, one after the other."""
+"""The code blocks of wire's README run in order."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""The lean walk along records agrees with the one that makes records, and refuses what that one refuses."""
+"""Scans of records agree with iter_records, and refuse what it refuses."""
 
 import pytest
 from hypothesis import given

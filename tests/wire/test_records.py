@@ -1,4 +1,4 @@
-"""Record batches: against bytes that Kafka's own classes wrote, and against damage."""
+"""Record batches: bytes written by Kafka's own classes, and damaged ones."""
 
 import struct
 import warnings
@@ -70,7 +70,7 @@ RECORDS = [
 
 
 def with_field(batch: bytes, position: int, code: str, value: int) -> bytes:
-    """Change a header field and make the CRC right again, so that only the field can be at fault."""
+    """Change a header field and update the CRC, so that only the field is wrong."""
     changed = bytearray(batch)
     struct.pack_into(f">{code}", changed, position, value)
     if position >= 21:

@@ -1,4 +1,4 @@
-"""The schema language itself."""
+"""Declarations of messages."""
 
 import pytest
 
@@ -35,7 +35,7 @@ class Point:
 
 @message(versions="0-2", flexible="1+")
 class Everything:
-    """One of each type, also such as Kafka's own messages rarely use."""
+    """A field of each type, including those that are rare in Kafka's messages."""
 
     yes: bool = field(BOOL, default=False)
     small: int = field(INT8, default=0)

@@ -96,7 +96,7 @@ class ClientConnection:
     def newest_version(self, request: object | type) -> int:
         """Return the newest version of a request that the broker supports and that is declared.
 
-        Raises UnsupportedVersionError where there is none, or the broker's versions are not known yet.
+        Raises UnsupportedVersionError if there is none, or if the broker's versions are not known yet.
         """
         api = api_of(request)
         declared = declaration_of(request if isinstance(request, type) else type(request)).versions

@@ -75,11 +75,11 @@ def encode_response(
 def decode_response(api: Api, version: int, frame: bytes | memoryview, *, lossless: bool = False) -> tuple[int, Any]:
     """Decode a response frame, without its length; return its correlation id and the message.
 
-    A broker answers an ApiVersions request of an unsupported version in version 0 (KIP-511). Raises WireError.
+    A broker responds to an ApiVersions request of an unsupported version in version 0 (KIP-511). Raises WireError.
     """
     view = memoryview(frame)
     header = read_response_header(view, api, version)
-    if api.key is ApiKey.API_VERSIONS and view[header.body : header.body + 2] == _UNSUPPORTED_VERSION:
+    if api.key is ApiKey.API_VERSIONS and bytes(view[header.body : header.body + 2]) == _UNSUPPORTED_VERSION:
         version = 0
     return header.correlation_id, decode(api.response_type, version, view, header.body, lossless=lossless)
 

@@ -122,7 +122,7 @@ def format_uuid(uuid: bytes) -> str:
 
 
 def parse_uuid(text: str) -> bytes:
-    """Return the UUID that a text stands for. Raises ValueError."""
+    """Parse a UUID as Kafka writes it in text. Raises ValueError."""
     uuid = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     if len(uuid) != UUID.size:
         raise ValueError(f"{text!r} is not the base64 of {UUID.size} bytes")

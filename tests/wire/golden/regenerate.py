@@ -1,4 +1,4 @@
-"""Write the golden files anew: `python -m tests.wire.golden.regenerate` from the root of the checkout.
+"""Rewrite the golden files: `python -m tests.wire.golden.regenerate` from the root of the checkout.
 
 Needs a JDK of 17 or newer and Kafka's jars (see tests/support/reference_kafka.py).
 """
@@ -15,7 +15,7 @@ KINDS = ("messages", "damaged", "errors")
 
 
 def printed(kind: str) -> str:
-    """Let Kafka's classes print one golden file, for the messages and versions that we declare."""
+    """Print one golden file with Kafka's classes, for the declared messages and versions."""
     declarations = {name: declaration_of(declared).versions for name, declared in declared_messages().items()}
     asked = "".join(f"{name} {versions.low} {versions.high}\n" for name, versions in declarations.items())
     command = [java(), "-cp", f"{kafka_libs()}/*", str(FOLDER / "Golden.java"), kind]

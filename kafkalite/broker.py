@@ -5,12 +5,11 @@ The cluster may be replaced by another one while the listeners stay (:meth:`Brok
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from logging import getLogger
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -34,7 +33,6 @@ from kafkalite_storage.snapshots.taking import fork_directory
 from kafkalite_wire.apis import APIS
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
 
@@ -344,74 +342,3 @@ async def _warm_up(handlers: HandlerTable) -> None:
     for api in APIS.values():
         await trio.sleep(0.01)
         handlers.import_handler(api)
-
-
-Attachment = Callable[[Broker], "AbstractContextManager[object]"]
-"""Adds something to a broker that is open, for as long as its block lasts."""
-
-
-class Beside(Protocol):
-    """A task beside the broker of a program, from before the first client is served until the broker has ended."""
-
-    async def __call__(self, broker: Broker, *, task_status: trio.TaskStatus[None]) -> None:
-        """Run until cancelled; the broker is open, and serves its first client after ``task_status.started()``."""
-        ...
-
-
-def run(
-    config: BrokerConfig,
-    *,
-    on_ready: Callable[[tuple[tuple[str, int], ...]], None],
-    clock: Clock = MACHINE_CLOCK,
-    file_system: FileSystem | None = None,
-    attachments: Sequence[Attachment] = (),
-    beside: Beside | None = None,
-) -> None:
-    """Run a broker as a program until SIGINT or SIGTERM. Raises StartError when it cannot start.
-
-    ``attachments`` are entered when the broker is open, before the first client, and left when it has ended.
-    """
-    _allow_many_files()
-    trio.run(_run, Broker(config, clock=clock, file_system=file_system), on_ready, attachments, beside)
-
-
-def _allow_many_files() -> None:
-    # Connections and segments need more than the usual 1,024.
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # macOS has a limit of its own below an unlimited hard one
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-async def _run(
-    broker: Broker,
-    on_ready: Callable[[tuple[tuple[str, int], ...]], None],
-    attachments: Sequence[Attachment],
-    beside: Beside | None,
-) -> None:
-    broker.open()
-    with ExitStack() as stack:
-        for attach in attachments:
-            stack.enter_context(attach(broker))
-        async with trio.open_nursery() as nursery:
-            await nursery.start(_stop_on_signal, broker, nursery.cancel_scope)
-            if beside is not None:
-                await nursery.start(beside, broker)
-            async with trio.open_nursery() as running:
-                on_ready(await running.start(broker.run))
-            nursery.cancel_scope.cancel()
-
-
-async def _stop_on_signal(
-    broker: Broker, scope: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        async for _ in signals:
-            broker.stop()
-            break
-        async for _ in signals:  # a second signal does not wait for clients
-            scope.cancel()

@@ -1,4 +1,4 @@
-"""AlterConfigs, versions 0-2: replace all configurations of topics and of this broker.
+"""AlterConfigs: replace all configurations of topics and of this broker.
 
 Whatever a request does not name goes back to its default, which is why clients prefer IncrementalAlterConfigs; what
 may be changed is the same there.

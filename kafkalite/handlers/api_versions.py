@@ -1,4 +1,4 @@
-"""ApiVersions, versions 0-5: the versions of every API that is served (KIP-35, KIP-511).
+"""ApiVersions: the versions of every API that is served (KIP-35, KIP-511).
 
 A version above 5 is answered in version 0 with error 35 and the whole table, as Apache Kafka does. A software name
 that is not a plain word is refused (KIP-511), and from version 5 on so is a request that was meant for another

@@ -1,4 +1,4 @@
-"""CreatePartitions, versions 0-3: raise the number of a topic's partitions.
+"""CreatePartitions: raise the number of a topic's partitions.
 
 Keys map to other partitions afterwards; what was written stays where it is.
 """
@@ -28,7 +28,7 @@ def handle(
     broker: BrokerEndpoint, request: CreatePartitionsRequest, context: RequestContext
 ) -> Steps[CreatePartitionsResponse]:
     """Add partitions to each topic that may have more."""
-    del context
+    context.outlives_client = True
     results = yield from one_by_one(
         request.topics,
         wanted=partial(_wanted, broker),

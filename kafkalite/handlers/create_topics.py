@@ -1,4 +1,4 @@
-"""CreateTopics, versions 2-7: create topics, or only check that they could be.
+"""CreateTopics: create topics, or only check that they could be.
 
 There is one replica, on this broker: a larger replication factor is refused, -1 means the default. Manual
 assignments must name this broker for consecutive partitions. Topics of one request succeed or fail one by one, but a
@@ -37,7 +37,7 @@ def handle(
     broker: BrokerEndpoint, request: CreateTopicsRequest, context: RequestContext
 ) -> Steps[CreateTopicsResponse]:
     """Create each topic that may be created."""
-    del context
+    context.outlives_client = True
     results = yield from one_by_one(
         request.topics,
         wanted=partial(_wanted, broker),

@@ -1,4 +1,4 @@
-"""DeleteTopics, versions 1-6: delete topics by name, or from version 6 on by id."""
+"""DeleteTopics: delete topics by name, or from version 6 on by id."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def handle(
     broker: BrokerEndpoint, request: DeleteTopicsRequest, context: RequestContext
 ) -> Steps[DeleteTopicsResponse]:
     """Delete each topic that exists; its committed offsets go with it."""
+    context.outlives_client = True
     if context.api_version >= _BY_NAME_OR_ID:
         wanted = [(topic.name, topic.topic_id) for topic in request.topics]
     else:

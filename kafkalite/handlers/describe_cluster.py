@@ -1,4 +1,4 @@
-"""DescribeCluster, versions 0-2: the brokers of this cluster (KIP-700, KIP-919)."""
+"""DescribeCluster: the brokers of this cluster (KIP-700, KIP-919)."""
 
 from __future__ import annotations
 

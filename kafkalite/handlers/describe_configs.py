@@ -1,4 +1,4 @@
-"""DescribeConfigs, versions 1-4: the configurations of topics, this broker, groups and client metrics subscriptions.
+"""DescribeConfigs: the configurations of topics, this broker, groups and client metrics subscriptions.
 
 Every configuration that Apache Kafka has is listed, with its default where nothing overrides it: a tool that reads all,
 changes one and writes all back would lose what is missing. Loggers are not described.

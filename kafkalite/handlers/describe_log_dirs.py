@@ -1,4 +1,4 @@
-"""DescribeLogDirs, versions 1-5: the data directory, how much of it each partition takes, and the room on its volume.
+"""DescribeLogDirs: the data directory, how much of it each partition takes, and the room on its volume.
 
 There is one directory, and no replica ever moves between directories.
 """

@@ -1,4 +1,4 @@
-"""Fetch, versions 4-18: read record batches, waiting for them if there are too few.
+"""Fetch: read record batches, waiting for them if there are too few.
 
 Long polls (``min_bytes``, ``max_wait_ms``), fetch sessions (KIP-227), topic ids from version 13 on (KIP-516), size
 limits with at least one batch (KIP-74). Batches travel from the file to the socket as they are stored; the last one

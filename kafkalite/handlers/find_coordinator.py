@@ -1,4 +1,4 @@
-"""FindCoordinator, versions 0-6: this broker coordinates every group.
+"""FindCoordinator: this broker coordinates every group.
 
 The topic ``__consumer_offsets`` is created when the first group is looked up, as in Apache Kafka. For transactions this
 broker is named too: a producer then learns from InitProducerId that there are none, instead of looking for their

@@ -1,4 +1,4 @@
-"""IncrementalAlterConfigs, versions 0-1: change single configurations of topics and of this broker (KIP-339).
+"""IncrementalAlterConfigs: change single configurations of topics and of this broker (KIP-339).
 
 A topic's logs act on a change at once. Of a broker the defaults of topics can be changed, for this broker or, with an
 empty name, for all of them; what Kafka lets tools change and has no effect here is kept and described. Groups, client

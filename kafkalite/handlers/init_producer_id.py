@@ -1,4 +1,4 @@
-"""InitProducerId, versions 0-5: an id for an idempotent producer (KIP-98, KIP-360).
+"""InitProducerId: an id for an idempotent producer (KIP-98, KIP-360).
 
 Every call gets a new id with epoch 0, also one that names the id it had. Transactional
 producers are not served yet and are told UNSUPPORTED_VERSION.

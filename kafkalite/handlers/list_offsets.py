@@ -1,4 +1,4 @@
-"""ListOffsets, versions 1-11: the first and last offsets of a partition, or the offset for a time.
+"""ListOffsets: the first and last offsets of a partition, or the offset for a time.
 
 The special times are -1 latest, -2 earliest, -3 the record with the largest timestamp (version 7), -4 earliest kept
 locally (8), -5 latest in tiered storage (9), -6 earliest not yet there (11); without tiered storage -4 is the earliest

@@ -1,4 +1,4 @@
-"""Metadata, versions 0-13: the brokers, and the topics with their leaders.
+"""Metadata: the brokers, and the topics with their leaders.
 
 A topic that is asked for by name and does not exist is created when both the request and ``auto.create.topics.enable``
 allow it: as in Kafka the answer is UNKNOWN_TOPIC_OR_PARTITION, and the topic is created right after it. With

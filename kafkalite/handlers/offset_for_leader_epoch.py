@@ -1,4 +1,4 @@
-"""OffsetForLeaderEpoch, versions 2-4: where a leader epoch ended, so that a consumer can detect a truncated log."""
+"""OffsetForLeaderEpoch: where a leader epoch ended, so that a consumer can detect a truncated log."""
 
 from __future__ import annotations
 

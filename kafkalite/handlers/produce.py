@@ -1,4 +1,4 @@
-"""Produce, versions 3-13: append record batches to the log.
+"""Produce: append record batches to the log.
 
 The reply is sent once the batches are in the log (and on disk, where ``flush.messages`` says so); with one replica that
 is the same for acks=1 and acks=all. acks=0 has no reply: an error closes the connection instead, as in Apache Kafka.

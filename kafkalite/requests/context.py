@@ -69,6 +69,8 @@ class RequestContext:
     response: ResponseHandle[Any] | None = None
     is_deferred: bool = False
     """Whether the handler has taken the response handle."""
+    outlives_client: bool = False
+    """Whether the steps of a handler go on when the client disconnects; set by handlers that change something."""
 
     @property
     def client_host(self) -> str:

@@ -62,7 +62,7 @@ class StepQueue:
         response = context.response_handle()
         request = _SteppedRequest(steps, context, response, after_request)
         self._waiting.append(request)
-        response.on_disconnect(lambda: self._abandon(request))
+        response.on_disconnect(lambda: None if context.outlives_client else self._abandon(request))
         if len(self._waiting) == 1 and self.on_work is not None:
             self.on_work()
 

@@ -10,9 +10,10 @@ import pytest
 import trio
 
 import kafkalite
-from kafkalite.broker import Broker, run
+from kafkalite.broker import Broker
 from kafkalite.config import HostPort, load
 from kafkalite.errors import StartError
+from kafkalite.program import run
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from tests.support.protocol_client import ProtocolClient

@@ -22,7 +22,7 @@ OnReady = Callable[[tuple[tuple[str, int], ...]], None]
 
 @dataclass
 class RecordingBroker:
-    """Stands where the module kafkalite.broker is imported."""
+    """Stands where the module kafkalite.program is imported."""
 
     configs: list[BrokerConfig] = field(default_factory=list)
     addresses: tuple[tuple[str, int], ...] = (("127.0.0.1", 9092),)
@@ -49,8 +49,8 @@ class RecordingBroker:
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> RecordingBroker:
     recording = RecordingBroker()
-    monkeypatch.setitem(sys.modules, "kafkalite.broker", recording)
-    monkeypatch.setattr("kafkalite.broker", recording, raising=False)
+    monkeypatch.setitem(sys.modules, "kafkalite.program", recording)
+    monkeypatch.setattr("kafkalite.program", recording, raising=False)
     return recording
 
 

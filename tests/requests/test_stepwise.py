@@ -11,7 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 
 import kafkalite
 from kafkalite.errors import RequestError
-from kafkalite.handlers import heartbeat as handler
+from kafkalite.handlers import group_membership as handler
 from kafkalite.requests.context import RequestContext
 from kafkalite.requests.steps import Steps
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
@@ -46,9 +46,9 @@ class Work:
 
 
 async def converse(
-    monkeypatch: pytest.MonkeyPatch, work: Work, talk: Callable[[kafkalite.Broker, Any, Any], Any]
+    monkeypatch: pytest.MonkeyPatch, work: Handle, talk: Callable[[kafkalite.Broker, Any, Any], Any]
 ) -> None:
-    monkeypatch.setattr(handler, "handle", work)
+    monkeypatch.setattr(handler, "heartbeat", work)
     async with kafkalite.Broker() as broker:
         with trio.fail_after(60):
             async with (
@@ -108,9 +108,33 @@ async def test_a_stepwise_request_stops_when_its_client_disconnects(monkeypatch:
     await converse(monkeypatch, work, talk)
 
 
+async def test_a_stepwise_change_is_completed_when_its_client_disconnects(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work(1_000_000_000)
+    contexts: list[RequestContext] = []
+
+    def handle(node: object, request: object, context: RequestContext) -> Steps[Any]:
+        context.outlives_client = True
+        contexts.append(context)
+        return work(node, request, context)
+
+    async def talk(broker: kafkalite.Broker, client: ProtocolClient, other: ProtocolClient) -> None:
+        await client.send(HEARTBEAT, 4)
+        assert (await other.call(METADATA, 9)).brokers
+        await client.stream.aclose()
+        while not contexts[0].response_handle().is_disconnected:
+            await trio.lowlevel.checkpoint()
+        assert broker.pipeline.steps
+        work.steps = 0
+        while broker.pipeline.steps:
+            await trio.lowlevel.checkpoint()
+        assert not work.was_closed
+
+    await converse(monkeypatch, handle, talk)
+
+
 async def test_a_stepwise_request_stops_when_the_broker_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     work = Work(1_000_000_000)
-    monkeypatch.setattr(handler, "handle", work)
+    monkeypatch.setattr(handler, "heartbeat", work)
     async with trio.open_nursery() as nursery:
         broker = kafkalite.Broker()
         await nursery.start(broker.run)
@@ -166,7 +190,7 @@ async def test_a_stepwise_handler_may_defer_its_response_in_a_late_step(monkeypa
         handles.append(context.defer())
         return None
 
-    monkeypatch.setattr(handler, "handle", handle)
+    monkeypatch.setattr(handler, "heartbeat", handle)
     async with kafkalite.Broker() as broker, await trio.open_tcp_stream(*broker.addresses[0]) as stream:
         client = ProtocolClient(stream)
         await client.send(HEARTBEAT, 4)

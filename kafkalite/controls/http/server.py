@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote
 
 import trio
 
-from kafkalite import broker as programs
+from kafkalite import program
 from kafkalite.clock import SteerableClock
 from kafkalite.config.address import HostPort
 from kafkalite.controls.controls import ROUTES, Controls, subject_of
@@ -56,14 +56,14 @@ def run(
     on_ready: Callable[[tuple[tuple[str, int], ...], HostPort], None],
     file_system: FileSystem | None = None,
     faults: Sequence[Fault] = (),
-    attachments: Sequence[programs.Attachment] = (),
+    attachments: Sequence[program.Attachment] = (),
 ) -> None:
     """Run a broker and its controls as a program. Raises StartError when one of them cannot listen."""
     clock = SteerableClock()
     listening = open_socket(controls.host, controls.port)
     try:
         address = HostPort(*listening.getsockname()[:2])
-        programs.run(
+        program.run(
             config,
             on_ready=lambda addresses: on_ready(addresses, address),
             clock=clock,

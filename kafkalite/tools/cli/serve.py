@@ -22,8 +22,9 @@ from kafkalite.errors import StartError
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from kafkalite.broker import Attachment, Broker
+    from kafkalite.broker import Broker
     from kafkalite.controls.faults.fault import Fault
+    from kafkalite.program import Attachment
     from kafkalite_storage.files.filesystem import FileSystem
 
 log = logging.getLogger("kafkalite.serve")
@@ -161,11 +162,11 @@ def serve(
     file_system = _memory() if in_memory else None
     try:
         if controls_at is None:
-            from kafkalite import broker
+            from kafkalite import program
 
             if injected:
                 attachments.append(partial(_injecting, injected))
-            broker.run(config, on_ready=announce, file_system=file_system, attachments=attachments)
+            program.run(config, on_ready=announce, file_system=file_system, attachments=attachments)
         else:
             from kafkalite.controls.http import server
 

@@ -35,13 +35,5 @@ def handle(broker: BrokerEndpoint, request: AlterConfigsRequest, context: Reques
         for resource in request.resources
     ]
     return AlterConfigsResponse(
-        responses=tuple(
-            AlterConfigsResourceResponse(
-                error_code=outcome.error_code,
-                error_message=outcome.error_message,
-                resource_type=outcome.alteration.resource_type,
-                resource_name=outcome.alteration.resource_name,
-            )
-            for outcome in alter(broker, alterations, validate_only=request.validate_only)
-        )
+        responses=alter(broker, alterations, AlterConfigsResourceResponse, validate_only=request.validate_only)
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES, check_changes
 from kafkalite.errors import RefusedError
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.config.property import Property
     from kafkalite_storage.configs.topic_config import TopicConfig
+
+Result = TypeVar("Result")
 
 Changes = dict[str, str | None]
 """New values by name; None goes back to the default."""
@@ -59,29 +61,31 @@ class Alteration:
     replaces: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of an alteration."""
-
-    alteration: Alteration
-    error_code: int = ErrorCode.NONE
-    error_message: str | None = None
-
-
-def alter(broker: BrokerEndpoint, alterations: Sequence[Alteration], *, validate_only: bool) -> list[Outcome]:
-    """Change each resource as a whole or not at all, or only tell what would come of it."""
+def alter(
+    broker: BrokerEndpoint, alterations: Sequence[Alteration], result: Callable[..., Result], *, validate_only: bool
+) -> tuple[Result, ...]:
+    """Change each resource as a whole or not at all, or only check it; return a ``result`` message for each."""
     times = Counter((alteration.resource_type, alteration.resource_name) for alteration in alterations)
-    outcomes: list[Outcome] = []
+    results: list[Result] = []
     for alteration in alterations:
+        code: int = ErrorCode.NONE
+        message: str | None = None
         try:
             if times[alteration.resource_type, alteration.resource_name] > 1:
                 raise _invalid("Each resource must appear at most once.")
             _check_steps(alteration.steps)
             _RESOURCES.get(alteration.resource_type, _unknown)(broker, alteration, validate_only)
-            outcomes.append(Outcome(alteration=alteration))
         except (RefusedError, StorageError) as error:
-            outcomes.append(Outcome(alteration=alteration, error_code=error.code, error_message=str(error)))
-    return outcomes
+            code, message = error.code, str(error)
+        results.append(
+            result(
+                error_code=code,
+                error_message=message,
+                resource_type=alteration.resource_type,
+                resource_name=alteration.resource_name,
+            )
+        )
+    return tuple(results)
 
 
 def _invalid(reason: str) -> RefusedError:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from kafkalite.background.timers import TimerQueue
-from kafkalite.cluster.cluster import Cluster
 from kafkalite.cluster.endpoint import BrokerEndpoint
-from kafkalite.config import load
 from kafkalite.handlers import describe_log_dirs
 from kafkalite_storage.errors import StorageFailure
-from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.apis import ApiKey
@@ -25,7 +20,6 @@ from kafkalite_wire.records import Record, build_batch
 from tests.support.partition_requests import (
     LATEST,
     NOW,
-    StoppedClock,
     codes,
     context,
     deleted,
@@ -38,16 +32,6 @@ from tests.support.partition_requests import (
 from tests.support.storage.controls import move_leader
 
 EARLIEST = -2
-
-
-@pytest.fixture
-def broker() -> Iterator[BrokerEndpoint]:
-    config = load(listen=["127.0.0.1:0"], data="/data")
-    cluster = Cluster(config, TimerQueue(StoppedClock()), MemoryFileSystem())
-    made = BrokerEndpoint(cluster, config)
-    made.cluster.create_topic("t", 2, {})
-    yield made
-    made.cluster.close()
 
 
 STEPWISE = pytest.mark.parametrize("ask", [fetched, listed, ended, deleted])

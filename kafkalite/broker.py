@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kafkalite.clock import Clock
     from kafkalite.config import BrokerConfig
     from kafkalite_storage.files.filesystem import FileSystem
-    from kafkalite_storage.snapshots.retained_logs import RetainedLogs
+    from kafkalite_storage.snapshots.taking import RetainedLogs
 
 log = getLogger("kafkalite.broker")
 

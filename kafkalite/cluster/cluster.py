@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kafkalite_storage.log.log import AppendInfo, PartitionLog
     from kafkalite_storage.metadata.topics import Topic
     from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
-    from kafkalite_storage.snapshots.retained_logs import RetainedLogs
+    from kafkalite_storage.snapshots.taking import RetainedLogs
     from kafkalite_wire.records import BatchHeader
 
 

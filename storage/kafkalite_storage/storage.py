@@ -36,8 +36,7 @@ from kafkalite_storage.recovery.recovery import Recovery, summary
 from kafkalite_storage.snapshots import directory_swap as exchange
 from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 from kafkalite_storage.snapshots.partition_snapshots import Images
-from kafkalite_storage.snapshots.retained_logs import RetainedLogs
-from kafkalite_storage.snapshots.taking import METADATA_PARTITION, SnapshotTaker
+from kafkalite_storage.snapshots.taking import METADATA_PARTITION, RetainedLogs, SnapshotTaker
 from kafkalite_wire.messages.metadata_records import (
     ConfigRecord,
     FeatureLevelRecord,

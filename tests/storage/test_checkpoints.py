@@ -35,12 +35,15 @@ def test_properties():
     assert checkpoints.decode_properties(content) == {"node.id": "1", "version": "1", "cluster.id": "a=b"}
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"0", b"1\n0\n", b"0\n2\nt 0 5\n", b"0\n1\nt 0\n", b"0\n1\nt x 5\n", b"0\nx\n"]
-)
+@pytest.mark.parametrize("content", [b"0", b"1\n0\n", b"0\n2\nt 0 5\n", b"0\n1\nt 0\n", b"0\n1\nt x 5\n", b"0\nx\n"])
 def test_damaged_checkpoints_are_refused(content):
     with pytest.raises(ValueError, match=r"."):
         checkpoints.decode_offsets(content)
+
+
+def test_an_empty_checkpoint_as_kafka_makes_it_has_no_entries():
+    assert checkpoints.decode_offsets(b"") == {}
+    assert checkpoints.decode_epochs(b"") == []
 
 
 @pytest.mark.parametrize("content", [b"version: 0", b"topic_id: abc", b"topic_id: !"])

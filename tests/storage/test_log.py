@@ -12,7 +12,7 @@ from kafkalite_storage.errors import (
     StorageFailure,
 )
 from kafkalite_storage.log.log import AppendOrigin
-from kafkalite_storage.segment.scan import whole_batches
+from kafkalite_wire.batch import walk_batches
 from kafkalite_wire.records import (
     CorruptBatch,
     InvalidRecord,
@@ -92,7 +92,7 @@ def test_a_read_starts_with_the_batch_that_holds_the_offset(open_log, append):
     append(log, b"a", b"b", b"c")
     append(log, b"d")
     data = log.read(2, max_bytes=10_000).read()
-    assert [h.base_offset for _, h in whole_batches(memoryview(data))] == [0, 3]
+    assert [h.base_offset for _, h in walk_batches(memoryview(data))] == [0, 3]
 
 
 def test_a_read_returns_the_first_batch_whole_or_not_at_all_and_may_cut_the_next(open_log, append):
@@ -110,7 +110,7 @@ def test_a_read_stops_before_max_offset(open_log, append):
     for value in (b"a", b"b", b"c"):
         append(log, value)
     data = log.read(0, max_bytes=10_000, max_offset=2).read()
-    assert [h.base_offset for _, h in whole_batches(memoryview(data))] == [0, 1]
+    assert [h.base_offset for _, h in walk_batches(memoryview(data))] == [0, 1]
     assert len(log.read(2, max_bytes=10_000, max_offset=2)) == 0
 
 
@@ -139,7 +139,7 @@ def test_max_offset_in_an_older_segment_bounds_a_read(open_log, append):
     for limit in range(1, 40):
         offset = 0
         while (piece := log.read(offset, max_bytes=200, max_offset=limit)) and len(piece):
-            batches = [h for _, h in whole_batches(memoryview(piece.read()))]
+            batches = [h for _, h in walk_batches(memoryview(piece.read()))]
             offset = batches[-1].next_offset if batches else offset + 1
             assert offset <= limit
         assert offset == limit

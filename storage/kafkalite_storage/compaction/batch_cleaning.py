@@ -11,10 +11,9 @@ from typing import Final
 
 from kafkalite_storage.compaction.offset_map import OffsetMap
 from kafkalite_storage.compaction.transaction_cleaning import TransactionCleaning
-from kafkalite_storage.segment.batch_walk import RawHeader
 from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.state.producer_state import Producer
-from kafkalite_wire.batch import CONTROL, DELETE_HORIZON, LENGTH_PREFIX, TRANSACTIONAL
+from kafkalite_wire.batch import CONTROL, DELETE_HORIZON, LENGTH_PREFIX, TRANSACTIONAL, RawHeader
 from kafkalite_wire.record_scan import Span, records_of, scan_records
 from kafkalite_wire.records import BatchHeader, check_batch, iter_records, read_end_txn_marker
 from kafkalite_wire.rewrite_batch import with_records, without_records

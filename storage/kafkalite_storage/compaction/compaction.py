@@ -18,9 +18,9 @@ from kafkalite_storage.compaction.transaction_cleaning import TransactionCleanin
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.segment import replacement
-from kafkalite_storage.segment.batch_walk import RawHeader, walk_batches
+from kafkalite_storage.segment.scan import walk_to_clean
 from kafkalite_storage.segment.segment import Segment
-from kafkalite_wire.batch import COMPRESSION_MASK, CONTROL, HEADER, HEADER_SIZE, LENGTH_PREFIX, TRANSACTIONAL
+from kafkalite_wire.batch import COMPRESSION_MASK, CONTROL, HEADER, HEADER_SIZE, LENGTH_PREFIX, TRANSACTIONAL, RawHeader
 from kafkalite_wire.record_scan import Span, records_of, scan_records
 from kafkalite_wire.records import BatchHeader, InvalidRecord
 
@@ -123,7 +123,7 @@ class Compaction:
             position = segment.offset_index.look_up(first - segment.base_offset)
             work = _STEP
             self.stats.bytes_moved += segment.size - position
-            for piece, at, header in walk_batches(segment.log_file(), position, segment.size):
+            for piece, at, header in walk_to_clean(segment.log_file(), position, segment.size):
                 work -= 1
                 if (last_offset := header[0] + header[6]) >= first:
                     if header[5] & CONTROL:
@@ -199,7 +199,7 @@ class Compaction:
         judge, keep, add = cleaning.judge, cleaning.keep, cleaned.add
         before = cleaned.size
         work = _STEP
-        for piece, at, header in walk_batches(segment.log_file(), 0, size):
+        for piece, at, header in walk_to_clean(segment.log_file(), 0, size):
             work -= 1
             stats.batches_read += 1
             kept = judge(piece, at, header)

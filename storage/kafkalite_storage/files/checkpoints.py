@@ -65,6 +65,8 @@ def _checkpoint(lines: Iterable[str]) -> bytes:
 
 
 def _lines(content: bytes) -> list[str]:
+    if not content:  # Kafka makes the file before it has anything to write, and reads it as no entries
+        return []
     if not content.endswith(b"\n"):  # a last line that is cut off may still be a number
         raise ValueError("the checkpoint is cut off")
     version, count, *entries = content.decode().splitlines()

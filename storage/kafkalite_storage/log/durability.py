@@ -125,7 +125,7 @@ class LogDurability:
             if self._log_sync_failed:
                 segment.rewrite_log(self.recovery_point, end)
             if caches and self._caches_sync_failed:
-                segment.write_indexes_again()
+                segment.rewrite_indexes()
             segment.sync(indexes=caches)
         except FileNotFoundError:
             if segment in self._segments:  # else its records have been deleted

@@ -5,18 +5,17 @@ from collections.abc import Callable, Iterable, Sequence
 from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.configs.topic_config import FOREVER
 from kafkalite_storage.errors import OffsetOutOfRange, PolicyViolation, StorageFailure, storage_failures
-from kafkalite_storage.files.delayed_deletes import DelayedDeletes
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.log.durability import SyncMark
 from kafkalite_storage.log.opening import open_directory
 from kafkalite_storage.log.reader import LogReader
 from kafkalite_storage.log.retention import count_expired
+from kafkalite_storage.log.segments import DelayedDeletes, rebuild_missing_indexes
 from kafkalite_storage.log.state import LogState
 from kafkalite_storage.log.writer import AppendInfo, AppendOrigin, LogWriter
 from kafkalite_storage.recovery.recovery import Recovery
 from kafkalite_storage.segment import replacement
-from kafkalite_storage.segment.missing_indexes import rebuild_missing_indexes
 from kafkalite_storage.segment.segment import FetchSlice, Segment
 from kafkalite_storage.segment.time_search import TimestampOffset
 from kafkalite_storage.segment.transaction_index import AbortedTransaction

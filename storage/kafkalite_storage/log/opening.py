@@ -1,19 +1,22 @@
 """Open a partition's directory: find its files, recover what a crash left, and load what a log knows in memory."""
 
 from dataclasses import replace
+from logging import getLogger
 
 from kafkalite_storage.errors import DamagedLog
+from kafkalite_storage.files.checkpoints import LOG_START_OFFSETS
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.log.durability import LogDurability
 from kafkalite_storage.log.segments import LogSegments
 from kafkalite_storage.log.state import LogState
 from kafkalite_storage.recovery.epoch_verifier import correct_epochs
-from kafkalite_storage.recovery.log_start import agreed_log_start
 from kafkalite_storage.recovery.recovery import Directory, Recovery, load_clean, load_producers, read_directory, recover
 from kafkalite_storage.segment.segment import Segment
 from kafkalite_storage.state.leader_epochs import LeaderEpochs
 from kafkalite_wire.records import CorruptBatch
+
+log = getLogger("kafkalite.storage")
 
 
 def open_directory(
@@ -46,7 +49,7 @@ def open_directory(
         end_offset = trusted_offset = log_start_offset
         recovery = Recovery()
     else:
-        log_start_offset = agreed_log_start(epochs, log_start_offset, found.segments[0].base_offset, clean=clean)
+        log_start_offset = _agreed_log_start(epochs, log_start_offset, found.segments[0].base_offset, clean=clean)
         end_offset, trusted_offset, recovery = _load(
             found,
             epochs,
@@ -128,3 +131,28 @@ def _load(
         )
         return end_offset, trusted_offset, replace(recovery, reason=recovery.reason or str(error))
     return end_offset, end_offset, Recovery()
+
+
+def _agreed_log_start(epochs: LeaderEpochs, said: int, first_offset: int, *, clean: bool) -> int:
+    """Return the log start offset, which the checkpoint and the first of the leader epochs both say.
+
+    A deletion of records writes the epochs before the checkpoint, so after a crash the epochs may be ahead. In any
+    other case the two must agree, and where they do not, the lower one is taken: a record that comes back is deleted
+    once more, one that is hidden by a flipped bit is lost.
+    """
+    log_start_offset = max(said, first_offset)
+    if epochs.is_lost or not epochs.entries:
+        return log_start_offset
+    beginning = max(epochs.entries[0][1], first_offset)
+    if beginning == log_start_offset or (beginning > log_start_offset and not clean):
+        return log_start_offset
+    lower = min(beginning, log_start_offset)
+    log.warning(
+        "%s says that a log begins at offset %d, %s says %d: records from %d on are served",
+        LOG_START_OFFSETS,
+        log_start_offset,
+        epochs.path,
+        beginning,
+        lower,
+    )
+    return lower

@@ -1,11 +1,13 @@
 """The segments of a log, oldest first: looked up by offset, begun and taken away at either end, and exchanged."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.segment.segment import Segment
+from kafkalite_storage.segment.segment_files import file_name
 
 
 class LogSegments:
@@ -118,3 +120,48 @@ class LogSegments:
 
 def _base_offset(segment: Segment) -> int:
     return segment.base_offset
+
+
+class DelayedDeletes:
+    """Paths that wait to be removed. They may be added in one thread and removed in another."""
+
+    __slots__ = ("_fs", "_undated", "_waiting")
+
+    def __init__(self, fs: FileSystem) -> None:
+        self._fs = fs
+        #: When each is to be removed, and its path.
+        self._waiting: deque[tuple[int, str]] = deque()
+        #: How long each is to wait from the next look on, and its path.
+        self._undated: deque[tuple[int, str]] = deque()
+
+    def add(self, paths: Iterable[str], *, delay_ms: int, now_ms: int | None) -> None:
+        """Let files wait from now on, or without a time from the next `remove_due` on."""
+        if now_ms is None:
+            self._undated.extend((delay_ms, path) for path in paths)
+        else:
+            self._waiting.extend((now_ms + delay_ms, path) for path in paths)
+
+    def remove_due(self, now_ms: int) -> None:
+        """Remove those whose time has come; raises OSError, and what is left is tried again the next time."""
+        while self._undated:
+            delay_ms, path = self._undated.popleft()
+            self._waiting.append((now_ms + delay_ms, path))
+        while self._waiting and self._waiting[0][0] <= now_ms:
+            self._fs.remove(self._waiting[0][1])
+            self._waiting.popleft()
+
+
+def rebuild_missing_indexes(fs: FileSystem, directory: str, segments: Sequence[Segment]) -> list[Segment]:
+    """Return the segments whose `.index` or `.timeindex` was not there, and is now. Raises OSError."""
+    names = set(fs.list(directory))
+    remade = [
+        segment
+        for segment in segments
+        if file_name(segment.base_offset, ".log") in names
+        and not {file_name(segment.base_offset, suffix) for suffix in (".index", ".timeindex")} <= names
+    ]
+    for segment in remade:
+        segment.rebuild_indexes()
+        segment.offset_index.make_file()
+        segment.time_index.make_file()
+    return remade

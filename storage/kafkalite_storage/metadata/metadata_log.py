@@ -16,8 +16,8 @@ from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.log.log import AppendOrigin, PartitionLog
 from kafkalite_storage.metadata.topics import MetadataImage, NewPartitions, Partition
 from kafkalite_storage.recovery.recovery import Recovery
-from kafkalite_storage.segment.scan import whole_batches
 from kafkalite_storage.segment.stretches import stretches
+from kafkalite_wire.batch import walk_batches
 from kafkalite_wire.errors import WireError
 from kafkalite_wire.messages.metadata_records import (
     AbortTransactionRecord,
@@ -194,7 +194,7 @@ def _replay_snapshot(fs: FileSystem, directory: str, catalogue: MetadataImage) -
 def _replay_whole(piece: bytes, offset: int, catalogue: MetadataImage) -> int:
     """Apply the whole batches of a read that begins at or before an offset; return the offset after them."""
     view = memoryview(piece)
-    for position, header in whole_batches(view):
+    for position, header in walk_batches(view):
         if not header.is_control:
             records = iter_records(view[position : position + header.size])
             _apply((record for record in records if record.offset >= offset), catalogue)

@@ -4,7 +4,8 @@ from typing import Final
 
 from kafkalite_storage.files.filesystem import File, FileSystem
 from kafkalite_storage.files.handle_cache import FileHandleCache
-from kafkalite_storage.segment.fsync_retry import rewrite_cache, rewrite_log
+from kafkalite_storage.segment.scan import iter_batches
+from kafkalite_wire.records import CorruptBatch, check_batch
 
 #: What is added to the names of files that are to be removed soon.
 DELETED: Final = ".deleted"
@@ -88,16 +89,31 @@ class SegmentFiles:
                     self._fs.open(path).sync()
 
     def rewrite_log(self, start: int, end: int) -> None:
-        """Write over the batches from offset start to before end, so that `sync` brings them to the disk after all.
+        """Write the batches from offset start to before end once more, after a sync failed.
 
-        May run in another thread than appends and reads.
+        The kernel then takes their pages for written, though they are not: the next sync succeeds without them. What
+        the page cache has is checked first, because the kernel may also have dropped those pages and read the old ones
+        from the disk. Raises OSError for a batch that is lost. May run in another thread than appends and reads.
         """
-        rewrite_log(self._fs, self.path_of(".log"), start, end)
+        path = self.path_of(".log")
+        file = self._fs.open(path)
+        for position, header, batch in iter_batches(file, 0, file.size()):
+            if header.next_offset <= start:
+                continue
+            if header.next_offset > end:
+                return
+            try:
+                check_batch(batch)
+            except CorruptBatch as error:
+                raise OSError(f"{path} at byte {position} was lost in a failed sync: {error}") from error
+            self._fs.rewrite(path, position, batch)
 
-    def write_indexes_again(self) -> None:
-        """Do the same with the indexes."""
+    def rewrite_indexes(self) -> None:
+        """Write the content of the indexes once more, for the same reason."""
         for suffix in _SUFFIXES[1:]:
-            rewrite_cache(self._fs, self.path_of(suffix))
+            path = self.path_of(suffix)
+            if self._fs.exists(path) and (content := self._fs.read(path)):
+                self._fs.rewrite(path, 0, content)
 
     def set_aside(self, position: int) -> None:
         """Copy the log file from a position on into a file of its own, which is never read or removed by the broker."""

@@ -10,17 +10,15 @@ from kafkalite_storage.errors import DamagedLog
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.segment.indexes import OffsetIndex, TimeIndex
-from kafkalite_storage.segment.passed_batch import check_passed
-from kafkalite_storage.segment.scan import LENGTH_PREFIX, SMALLEST_LENGTH, WALK, iter_headers
+from kafkalite_storage.segment.scan import iter_headers, iter_raw_headers
 from kafkalite_storage.segment.segment_files import SegmentFiles
 from kafkalite_storage.segment.transaction_index import TransactionIndex
 from kafkalite_storage.segment.verified_ranges import VerifiedRanges
-from kafkalite_wire.records import HEADER_SIZE, MAGIC, NO_TIMESTAMP, BatchHeader, read_header
+from kafkalite_wire.batch import LENGTH_PREFIX
+from kafkalite_wire.records import HEADER_SIZE, MAGIC, NO_TIMESTAMP, BatchHeader, CorruptBatch, check_batch, read_header
 
 log = getLogger("kafkalite.storage")
 
-# An index points at most `index.interval.bytes` before a batch; one read of twice the default finds most.
-_SEARCH_PIECE: Final = 8192
 # A segment larger than this has lost its index if it has no entry; Kafka's largest default interval between
 # two entries is a batch of `max.message.bytes`.
 _UNINDEXED: Final = 4 * 1024 * 1024
@@ -127,31 +125,37 @@ class SegmentLookups(SegmentFiles):
         return header.base_offset <= offset <= header.last_offset
 
     def _walk_to(self, offset: int, position: int) -> tuple[int, int] | None:
-        file = self.log_file()
-        size = self.size
         following = self.base_offset
         passed = position
-        while position < size:
-            piece = file.read_at(position, min(_SEARCH_PIECE, size - position))
-            at = 0
-            while at + HEADER_SIZE <= len(piece):
-                base_offset, length, last_offset_delta = WALK.unpack_from(piece, at)
-                if length < SMALLEST_LENGTH or base_offset < following or last_offset_delta < 0:
-                    raise DamagedLog(f"{self.name} is damaged at byte {position + at}: there is no batch")
-                following = base_offset + last_offset_delta + 1
-                if following > offset:
-                    if base_offset > offset:
-                        check_passed(self, passed, position + at)
-                    return position + at, length + LENGTH_PREFIX
-                passed = position + at
-                at += length + LENGTH_PREFIX
-            if at == 0:
-                raise DamagedLog(f"{self.name} is damaged at byte {position}: there is no whole batch")
-            position += at
-        if position > size:
-            raise DamagedLog(f"{self.name} is damaged before byte {size}: its last batch is not whole")
-        check_passed(self, passed, size)
+        for at, header in iter_raw_headers(self.log_file(), position, self.size):
+            base_offset, last_offset_delta = header[0], header[6]
+            if base_offset < following or last_offset_delta < 0:
+                raise DamagedLog(f"{self.name} is damaged at byte {at}: there is no batch")
+            following = base_offset + last_offset_delta + 1
+            size = header[1] + LENGTH_PREFIX
+            if following > offset:
+                if base_offset > offset:
+                    self._check_passed(passed, at)
+                return at, size
+            passed = at
+            position = at + size
+        if position != self.size:
+            raise DamagedLog(f"{self.name} is damaged at byte {position}: there is no whole batch")
+        self._check_passed(passed, position)
         return None
+
+    def _check_passed(self, start: int, end: int) -> None:
+        """Check the batch from start to end, if there is one, before a search ends without a batch for its offset.
+
+        A search reads headers only. In a compacted log a damaged last offset delta, or length, looks like one more
+        gap, and would hide the records of the offset.
+        """
+        if start >= end or self.verified.covers(start, end):
+            return
+        try:
+            check_batch(self.log_file().read_at(start, end - start))
+        except CorruptBatch as problem:
+            raise DamagedLog(f"{self.name} is damaged at byte {start}: {problem}") from None
 
     def newest(self) -> tuple[int, int]:
         """Return the newest timestamp and the last offset of its batch; (-1, base offset) when empty."""

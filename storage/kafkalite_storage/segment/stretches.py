@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kafkalite_storage.files.filesystem import Readable
-from kafkalite_storage.segment.scan import LENGTH_PREFIX, SMALLEST_LENGTH
-from kafkalite_wire.batch import extend_crc32c
+from kafkalite_wire.batch import LENGTH_PREFIX, SMALLEST_LENGTH, batch_size, extend_crc32c
 from kafkalite_wire.records import HEADER_SIZE, BatchHeader, CorruptBatch, check_batch, read_header
 
 _PIECE: Final = 1024 * 1024
@@ -74,8 +73,10 @@ def _at(window: _Window, position: int) -> Stretch:
     if len(head) < HEADER_SIZE:  # the file has become shorter
         return Stretch(position, left, None, error="the file ends here", is_torn_end=True)
     header = read_header(head)
-    if header.batch_length < SMALLEST_LENGTH:
-        return _unsound(window, position, header, f"a batch of {header.size} bytes is smaller than its header")
+    try:
+        batch_size(head)
+    except CorruptBatch as error:
+        return _unsound(window, position, header, str(error))
     if header.size > left:
         return _unsound(window, position, header, f"a batch of {header.size} bytes where {left} bytes are left")
     if header.size > LARGEST_BATCH:

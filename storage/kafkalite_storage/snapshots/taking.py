@@ -1,5 +1,7 @@
 """Take images of a data directory whose logs are open, and make ready to go back to one."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -24,9 +26,20 @@ from kafkalite_storage.snapshots import directory_swap as exchange
 from kafkalite_storage.snapshots.directory_snapshot import KEPT_FILES, DirectorySnapshot
 from kafkalite_storage.snapshots.log_snapshot import SnapshotTarget, copy_closed_directory, write_log, write_new
 from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS, Images, PartitionSnapshot
-from kafkalite_storage.snapshots.retained_logs import RetainedLogs
 
 METADATA_PARTITION: Final = partition_name(METADATA_TOPIC, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetainedLogs:
+    """A data directory that is owned and in order, and the logs that stay open because nothing in them changes."""
+
+    directory: DataDirectory
+    snapshots: Images
+    files: FileHandleCache = field(default_factory=FileHandleCache)
+    """What these logs keep open, and all others that will be opened."""
+    logs: Mapping[TopicPartition, PartitionLog] = field(default_factory=dict[TopicPartition, PartitionLog])
+    metadata: MetadataLog | None = None
 
 
 def fork_directory(image: DirectorySnapshot, path: str) -> RetainedLogs:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.log.log import AppendOrigin, PartitionLog
-from kafkalite_storage.segment.scan import whole_batches
+from kafkalite_wire.batch import walk_batches
 from kafkalite_wire.records import (
     BatchHeader,
     Record,
@@ -94,7 +94,7 @@ def stored_batches(log: PartitionLog) -> list[Written]:
         data = log.read(offset, max_bytes=700).read()
         if not data:
             raise BrokenPromiseError(f"nothing can be read at {offset} before the end {log.log_end_offset}")
-        for position, header in whole_batches(memoryview(data)):
+        for position, header in walk_batches(memoryview(data)):
             if found and header.base_offset != found[-1].last + 1:
                 raise BrokenPromiseError(f"offset {header.base_offset} follows {found[-1].last}")
             found.append(Written(header.base_offset, header.last_offset, data[position : position + header.size]))

@@ -50,6 +50,30 @@ def test_nothing_but_the_indexes_that_were_left_out_is_missing_in_what_kafka_wro
     assert [line.partition(";")[0] for line in found] == missing
 
 
+def test_kafka_leaves_the_checkpoint_of_its_cleaner_empty(used, caplog):
+    used.replace(f"{DATA}/cleaner-offset-checkpoint", b"")
+    assert findings(used) == []
+    open_storage(used).close()
+    assert caplog.messages == []
+
+
+def test_a_checkpoint_that_kafka_writes_when_it_stops_is_not_empty(used):
+    used.replace(f"{DATA}/log-start-offset-checkpoint", b"")
+    assert findings(used)[0] == (
+        f"damage: {DATA}/log-start-offset-checkpoint: "
+        "is empty, but the broker was stopped in order and has then written it"
+    )
+
+
+def test_leader_epochs_that_are_empty_are_rebuilt(used):
+    whole = used.read(f"{ORDERS}/leader-epoch-checkpoint")
+    used.replace(f"{ORDERS}/leader-epoch-checkpoint", b"")
+    storage = open_storage(used)
+    storage.log("orders", 1)
+    storage.close()
+    assert used.read(f"{ORDERS}/leader-epoch-checkpoint") == whole
+
+
 def test_a_directory_in_use_is_sound_at_every_moment(used):
     storage = open_storage(used)
     log = storage.log("orders", 1)

@@ -104,7 +104,10 @@ def _check_checkpoint(files: ReadableFiles, around: Surroundings, report: Report
     except ValueError as error:
         tell(path, f"cannot be read: {error}")
         return
-    if encode_offsets(offsets) != content:
+    if not content:  # Kafka makes the file at its start
+        if around.is_clean and name in (LOG_START_OFFSETS, RECOVERY_POINTS):
+            tell(path, "is empty, but the broker was stopped in order and has then written it")
+    elif encode_offsets(offsets) != content:
         tell(path, "is not in the format that a broker writes")
     topics = None if around.catalogue is None else around.catalogue.topics
     for line, ((topic, number), offset) in enumerate(offsets.items(), start=3):

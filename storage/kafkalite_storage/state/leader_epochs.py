@@ -29,12 +29,13 @@ class LeaderEpochs:
         self.path = f"{directory}/{LEADER_EPOCHS}"
         #: Replaced as a whole on each change, because `flush` may run in another thread.
         self.entries: list[tuple[int, int]] = []
-        #: Whether the file is missing or damaged, so that only the batches can tell.
+        #: Whether the file is missing, empty or damaged: the batches hold the same epochs.
         self.is_lost = True
         if fs.exists(self.path):
             try:
-                self.entries = decode_epochs(fs.read(self.path))
-                self.is_lost = False
+                content = fs.read(self.path)
+                self.entries = decode_epochs(content)
+                self.is_lost = not content
             except ValueError as error:  # a cache: batches carry their epochs themselves
                 log.warning("%s is damaged (%s); it is rebuilt from the batches", self.path, error)
                 self.entries = []

@@ -227,7 +227,7 @@ def test_a_damaged_batch_is_shown_as_such_and_its_records_are_not(used):
     used.files[FIRST_LOG].content[80] ^= 1
     first, second, *_ = rows(used, FIRST_LOG, records=True)
     assert (first.kind, first.fields["isvalid"]) == ("batch", False)
-    assert "CRC is" in first.fields["error"]
+    assert "the CRC of the batch" in first.fields["error"]
     assert second.kind == "batch"
 
 

@@ -41,7 +41,7 @@ def test_damage_exits_with_1_and_a_line_that_names_file_and_byte(data):
     flip(log, 80)
     done = run("verify", data)
     assert done.exit_code == 1
-    assert f"damage: {log}, byte 0: CRC is " in done.output
+    assert f"damage: {log}, byte 0: the CRC of the batch at 0 is " in done.output
     assert done.output.splitlines()[-1].endswith(" 1 damage")
 
 

@@ -100,7 +100,12 @@ def _large(window: _Window, position: int, header: BatchHeader) -> Stretch:
         crc = extend_crc32c(crc, piece)
         at += len(piece)
     if crc != header.crc:
-        return _unsound(window, position, header, f"CRC is {crc:#010x}, the batch says {header.crc:#010x}")
+        return _unsound(
+            window,
+            position,
+            header,
+            f"the CRC of the batch at {header.base_offset} is {crc:#010x}, its header says {header.crc:#010x}",
+        )
     return Stretch(position, header.size, header)
 
 

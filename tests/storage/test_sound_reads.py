@@ -88,7 +88,7 @@ def test_a_damaged_batch_does_not_take_the_sound_ones_before_it_along(reopened, 
     batch = read_header(fs.files[f"{FIRST}.log"].content).size
     log = reopened(f"{FIRST}.log", 2 * batch + 70, 1)
     assert len(log.read(0, max_bytes=10_000)) == 2 * batch
-    with pytest.raises(DamagedLog, match=rf"{FIRST}.log is damaged at byte {2 * batch}: CRC"):
+    with pytest.raises(DamagedLog, match=rf"{FIRST}.log is damaged at byte {2 * batch}: the CRC"):
         log.read(2, max_bytes=10_000)
     assert served(log, 3) == b"value 3"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.coordinators.delayed_heartbeats import DelayedHeartbeats
 from kafkalite.coordinators.service import CoordinatorService
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.group import Group
     from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
     from kafkalite.coordinators.groups.coordinator import GroupCoordinator
-    from kafkalite.coordinators.results import Client, CoordinatorResult
+    from kafkalite.coordinators.results import Client, CoordinatorResult, ResponseSink
     from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite.requests.steps import Steps
     from kafkalite_storage.storage import Storage
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 
@@ -70,6 +72,30 @@ class GroupCoordinatorService:
     def perform(self, result: CoordinatorResult) -> None:
         """Append the records of a result, then send its replies."""
         self._service.perform(result)
+
+    def perform_parts(
+        self,
+        parts: Sequence[Callable[[ResponseSink], CoordinatorResult]],
+        response: ResponseHandle[Any],
+        merge: Callable[[list[Any]], object],
+    ) -> Steps[None]:
+        """Perform a large request as several small ones, a step each, and send their merged responses.
+
+        Each part is appended on its own. If one fails, the client is disconnected and the rest is not performed. When
+        the client pipelines another request, the rest is performed at once, so that requests keep their order.
+        """
+        merged = _MergedResponse(response, len(parts), merge)
+        left = deque(parts)
+
+        def perform_rest() -> None:
+            while left and not response.is_settled:
+                self.perform(left.popleft()(merged))
+
+        response.on_next_request(perform_rest)
+        while left and not response.is_settled:
+            self.perform(left.popleft()(merged))
+            if left:
+                yield
 
     def _new_coordinator(self) -> GroupCoordinator:
         # Imported on first use: a broker starts faster than all of this is imported.
@@ -178,6 +204,26 @@ class GroupCoordinatorService:
         """Take over the runtime settings of the service of the state before: they are in no log."""
         self.on_performed, self.assignment_hook = before.on_performed, before.assignment_hook
         self._unavailable = before._unavailable
+
+
+class _MergedResponse:
+    """Collects the responses of the parts of a request."""
+
+    def __init__(self, response: ResponseHandle[Any], parts: int, merge: Callable[[list[Any]], object]) -> None:
+        self._response = response
+        self._left = parts
+        self._merge = merge
+        self._parts: list[Any] = []
+
+    def send(self, part: Any, /) -> None:
+        self._parts.append(part)
+        self._left -= 1
+        if not self._left and not self._response.is_settled:
+            self._response.send(self._merge(self._parts))
+
+    def fail(self, reason: str, /) -> None:
+        if not self._response.is_settled:
+            self._response.fail(reason)
 
 
 def _partition_for(group_id: str, partitions: int) -> int:

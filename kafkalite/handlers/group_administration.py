@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers.authorized_operations import GROUP_OPERATIONS
 from kafkalite.handlers.group_membership import client_of
+from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest, DeleteGroupsResponse
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
+    from kafkalite.coordinators.results import CoordinatorResult, ResponseSink
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.steps import Steps
-    from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
     from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest, DescribeGroupsResponse
     from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsResponse
+
+_DELETED_PER_STEP: Final = 50
 
 
 def list_groups(
@@ -34,10 +38,20 @@ def describe_groups(
     return _with_operations(response) if request.include_authorized_operations else response
 
 
-def delete_groups(broker: BrokerEndpoint, request: DeleteGroupsRequest, context: RequestContext) -> None:
+def delete_groups(broker: BrokerEndpoint, request: DeleteGroupsRequest, context: RequestContext) -> Steps[None]:
     """Delete groups that have no members, with their committed offsets."""
-    groups, response = broker.cluster.groups, context.defer()
-    groups.perform(groups.coordinator.delete_groups(request, client_of(context), response))
+    groups, client, response = broker.cluster.groups, client_of(context), context.defer()
+
+    def delete(names: tuple[str, ...], handle: ResponseSink) -> CoordinatorResult:
+        return groups.coordinator.delete_groups(DeleteGroupsRequest(groups_names=names), client, handle)
+
+    names = tuple(dict.fromkeys(request.groups_names))
+    parts = [partial(delete, names[n : n + _DELETED_PER_STEP]) for n in range(0, max(len(names), 1), _DELETED_PER_STEP)]
+    return groups.perform_parts(parts, response, _merge)
+
+
+def _merge(parts: list[DeleteGroupsResponse]) -> DeleteGroupsResponse:
+    return DeleteGroupsResponse(results=tuple(result for part in parts for result in part.results))
 
 
 def _with_operations(response: DescribeGroupsResponse) -> DescribeGroupsResponse:

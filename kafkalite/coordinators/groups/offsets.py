@@ -65,10 +65,10 @@ class Offsets:
         """Store offsets; a member's commit restarts its session. Unknown partitions are refused one by one."""
         known, refused = self._existing(request, by_id=client.api_version >= _BY_TOPIC_ID_SINCE)
         if not known:
-            return _merged_commit(refused)
+            return merge_commit(refused)
         error = self._validate(request, client.api_version)
         if error:
-            return _merged_commit([*refused, *refuse_commit(known, error)])
+            return merge_commit([*refused, *refuse_commit(known, error)])
         group = self._groups.get(request.group_id)
         if group is not None:
             group.committed(request, result)
@@ -90,7 +90,7 @@ class Offsets:
             )
             for topic in known
         ]
-        return _merged_commit([*refused, *topics])
+        return merge_commit([*refused, *topics])
 
     def _existing(
         self, request: OffsetCommitRequest, *, by_id: bool
@@ -253,8 +253,8 @@ def refuse_commit(topics: Iterable[OffsetCommitRequestTopic], error: ErrorCode) 
     ]
 
 
-def _merged_commit(topics: Iterable[OffsetCommitResponseTopic]) -> OffsetCommitResponse:
-    """Answer each topic once, as Kafka does."""
+def merge_commit(topics: Iterable[OffsetCommitResponseTopic]) -> OffsetCommitResponse:
+    """Return a response that has each topic once, as Kafka's has."""
     answered: dict[str | bytes, OffsetCommitResponseTopic] = {}
     for topic in topics:
         key = topic.name if topic.topic_id == ZERO_UUID else topic.topic_id

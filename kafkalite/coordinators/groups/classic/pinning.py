@@ -52,11 +52,11 @@ class Pins:
         let it go: a partition has one owner. Assignments that are not in a consumer's form are left alone.
         """
         try:
-            return self._assignment_hookd(group, assignments)
+            return self._with_pins(group, assignments)
         except WireError:
             return assignments
 
-    def _assignment_hookd(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
+    def _with_pins(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
         pinned = self._groups.get(group.group_id)
         if not pinned or group.protocol_type != CONSUMER:
             return assignments

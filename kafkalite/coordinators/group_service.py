@@ -168,7 +168,7 @@ class GroupCoordinatorService:
         self._delayed.release(group_id)
 
     def move_away(self, group_id: str | None) -> None:
-        """Be the coordinator of a group, with None of all groups, no longer: refuse what waits, suspend timers.
+        """Stop coordinating a group, or all groups with None: refuse the requests that wait, and suspend timers.
 
         The caller keeps requests away until :meth:`move_back`.
         """
@@ -178,7 +178,7 @@ class GroupCoordinatorService:
         self._reload(group_id)
 
     def move_back(self, group_id: str | None) -> None:
-        """Be the coordinator again, with the state that the log holds."""
+        """Coordinate again, with the state that the log holds."""
         self._unavailable.discard(group_id)
         self._reload(group_id)
 

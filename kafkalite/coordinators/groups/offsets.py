@@ -68,7 +68,7 @@ class Offsets:
             return merge_commit(refused)
         error = self._validate(request, client.api_version)
         if error:
-            return merge_commit([*refused, *refuse_commit(known, error)])
+            return _beside(refused, refuse_commit(known, error))
         group = self._groups.get(request.group_id)
         if group is not None:
             group.committed(request, result)
@@ -90,7 +90,7 @@ class Offsets:
             )
             for topic in known
         ]
-        return merge_commit([*refused, *topics])
+        return _beside(refused, topics)
 
     def _existing(
         self, request: OffsetCommitRequest, *, by_id: bool
@@ -166,30 +166,24 @@ class Offsets:
         error = group.validate_offset_delete()
         if error:
             return OffsetDeleteResponse(error_code=error)
-        unknown: dict[str, list[OffsetDeleteResponsePartition]] = {}
-        deleted: dict[str, list[OffsetDeleteResponsePartition]] = {}
+        unknown: list[OffsetDeleteResponseTopic] = []
+        deleted: list[OffsetDeleteResponseTopic] = []
         for topic in request.topics:
             exists = self._topics.topics.get(topic.name)
             count = 0 if exists is None else exists.partitions
             subscribed = group.is_subscribed_to(topic.name)
-            for partition in topic.partitions:
-                index = partition.partition_index
-                if not 0 <= index < count:
-                    answered, error = unknown, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-                else:
-                    answered, error = deleted, ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC if subscribed else ErrorCode.NONE
-                    if not subscribed and index in self._table.of(request.group_id).get(topic.name, {}):
-                        self._delete(request.group_id, topic.name, index, result)
-                answered.setdefault(topic.name, []).append(
-                    OffsetDeleteResponsePartition(partition_index=index, error_code=error)
-                )
-        # Kafka answers each topic once, with its unknown partitions first.
-        return OffsetDeleteResponse(
-            topics=tuple(
-                OffsetDeleteResponseTopic(name=name, partitions=(*unknown.get(name, ()), *deleted.get(name, ())))
-                for name in dict.fromkeys((*unknown, *deleted))
-            )
-        )
+            error = ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC if subscribed else ErrorCode.NONE
+            indexes = [partition.partition_index for partition in topic.partitions]
+            within = [index for index in indexes if 0 <= index < count]
+            beyond = [index for index in indexes if not 0 <= index < count]
+            committed = self._table.of(request.group_id).get(topic.name, {})
+            for index in () if subscribed else {*within}.intersection(committed):
+                self._delete(request.group_id, topic.name, index, result)
+            if within:
+                deleted.append(_deleted(topic.name, within, error))
+            if beyond:
+                unknown.append(_deleted(topic.name, beyond, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
+        return OffsetDeleteResponse(topics=_merge_deleted([*unknown, *deleted]) if unknown else tuple(deleted))
 
     def delete_topics(self, topics: Collection[str], result: ResultBuilder) -> None:
         """Delete the offsets of topics that have been deleted."""
@@ -253,11 +247,30 @@ def refuse_commit(topics: Iterable[OffsetCommitRequestTopic], error: ErrorCode) 
     ]
 
 
+def _beside(refused: list[OffsetCommitResponseTopic], topics: list[OffsetCommitResponseTopic]) -> OffsetCommitResponse:
+    # As Kafka, which answers a topic that stands twice in the request twice, unless it refuses a partition.
+    return merge_commit([*refused, *topics]) if refused else OffsetCommitResponse(topics=tuple(topics))
+
+
 def merge_commit(topics: Iterable[OffsetCommitResponseTopic]) -> OffsetCommitResponse:
-    """Return a response that has each topic once, as Kafka's has."""
+    """Return a response that has each topic once."""
     answered: dict[str | bytes, OffsetCommitResponseTopic] = {}
     for topic in topics:
         key = topic.name if topic.topic_id == ZERO_UUID else topic.topic_id
         earlier = answered.get(key)
         answered[key] = topic if earlier is None else replace(topic, partitions=earlier.partitions + topic.partitions)
     return OffsetCommitResponse(topics=tuple(answered.values()))
+
+
+def _deleted(name: str, indexes: Iterable[int], error: ErrorCode) -> OffsetDeleteResponseTopic:
+    return OffsetDeleteResponseTopic(
+        name=name,
+        partitions=tuple(OffsetDeleteResponsePartition(partition_index=index, error_code=error) for index in indexes),
+    )
+
+
+def _merge_deleted(topics: Iterable[OffsetDeleteResponseTopic]) -> tuple[OffsetDeleteResponseTopic, ...]:
+    partitions: dict[str, tuple[OffsetDeleteResponsePartition, ...]] = {}
+    for topic in topics:
+        partitions[topic.name] = partitions.get(topic.name, ()) + topic.partitions
+    return tuple(OffsetDeleteResponseTopic(name=name, partitions=rows) for name, rows in partitions.items())

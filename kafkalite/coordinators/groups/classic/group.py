@@ -51,7 +51,7 @@ class Member:
 
     @property
     def has_satisfied_heartbeat(self) -> bool:
-        """Whether waiting for the group counts as a sign of life; a new member must not wait for ever."""
+        """Whether waiting for the group counts as a sign of life; a new member may not wait without a limit."""
         return not self.is_new and (self.awaiting_join is not None or self.awaiting_sync is not None)
 
     def keep_alive(self, now: float) -> None:
@@ -262,7 +262,7 @@ class Group:
 
     @property
     def group_type(self) -> str:
-        """The type, in distinction to the groups of KIP-848 and KIP-932."""
+        """The type as ListGroups prints it."""
         return "classic"
 
     @property
@@ -297,7 +297,7 @@ class Group:
         )
 
     def validate_commit(self, request: OffsetCommitRequest) -> ErrorCode:
-        """Check that a commit comes from a member of this generation; without members anyone may commit."""
+        """Check that a commit comes from a member of this generation; a group without members accepts any commit."""
         generation = request.generation_id_or_member_epoch
         if generation < 0 and self.state is GroupState.EMPTY:
             return ErrorCode.NONE

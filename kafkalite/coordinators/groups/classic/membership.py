@@ -39,7 +39,7 @@ _BATCH_LEAVE_SINCE: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class _Join:
-    """A JoinGroup request on its way through the rules."""
+    """A JoinGroup request with its client and result."""
 
     request: JoinGroupRequest
     client: Client

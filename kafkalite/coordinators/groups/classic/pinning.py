@@ -1,6 +1,6 @@
 """Pinned assignments: a test decides which members get some partitions, not the leader.
 
-The leader of a classic group is a client, so what it assigns is changed on its way through the coordinator. Bytes that
+The leader of a classic group is a client, so the coordinator changes what it assigns. Bytes that
 the leader attached for its members stay as they are.
 """
 

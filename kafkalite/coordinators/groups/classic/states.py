@@ -15,7 +15,7 @@ Two things decide what happens:
    the states in which each may happen and where it leads. ``Group.transition`` is the only place that changes the
    state; it refuses what is not in the table.
 2. *What each state answers*. Whether a request is refused, answered or has to wait depends on the state alone, once the
-   coordinator knows who sends it: a member, a stranger, somebody of an old generation. ``ANSWERS`` has a row for each
+   coordinator knows who sends it: a member, an unknown one, or one of an old generation. ``ANSWERS`` has a row for each
    request and sender. The code does not read this table; ``tests/groups/test_group_states.py`` plays every cell of it.
 
 A group that a request names and that does not exist answers like one in state Dead. Between PreparingRebalance and

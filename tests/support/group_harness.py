@@ -105,6 +105,13 @@ class Call:
     def __init__(self) -> None:
         self.answers: list[object] = []
 
+    def send(self, response: object, /) -> None:
+        assert self.waits, "answered twice"
+        self.answers.append(response)
+
+    def fail(self, reason: str, /) -> None:
+        raise AssertionError(reason)
+
     @property
     def waits(self) -> bool:
         return not self.answers
@@ -141,7 +148,7 @@ class Bench:
 
     config: GroupConfig = field(default_factory=GroupConfig)
     now: float = START
-    log: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    log: list[tuple[bytes, bytes | None]] = field(default_factory=list[tuple[bytes, bytes | None]])
 
     def __post_init__(self) -> None:
         self._suffixes = (str(number) for number in count(1))
@@ -163,9 +170,7 @@ class Bench:
     def perform(self, effects: CoordinatorResult) -> None:
         self.log += [(record.key, record.value) for record in effects.records]
         for reply in effects.replies:
-            assert isinstance(reply.handle, Call)
-            assert reply.handle.waits, "answered twice"
-            reply.handle.answers.append(reply.response)
+            reply.handle.send(reply.response)
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, waking up for every deadline on the way."""

@@ -45,6 +45,7 @@ def delete_groups(broker: BrokerEndpoint, request: DeleteGroupsRequest, context:
     def delete(names: tuple[str, ...], handle: ResponseSink) -> CoordinatorResult:
         return groups.coordinator.delete_groups(DeleteGroupsRequest(groups_names=names), client, handle)
 
+    context.outlives_client = True
     names = tuple(dict.fromkeys(request.groups_names))
     parts = [partial(delete, names[n : n + _DELETED_PER_STEP]) for n in range(0, max(len(names), 1), _DELETED_PER_STEP)]
     return groups.perform_parts(parts, response, _merge)

@@ -44,6 +44,7 @@ def offset_commit(broker: BrokerEndpoint, request: OffsetCommitRequest, context:
     if sum(len(topic.partitions) for topic in request.topics) <= _PARTITIONS_PER_STEP:
         groups.perform(commit(request, response))
         return None
+    context.outlives_client = True
     parts = [partial(commit, replace(request, topics=topics)) for topics in _split(request.topics)]
     return groups.perform_parts(parts, response, _merge)
 

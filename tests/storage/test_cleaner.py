@@ -228,7 +228,7 @@ def replayed(broker: Broker) -> tuple[int, int]:
     for (name, _), log in broker.storage.open_logs.items():
         if name == "__consumer_offsets":
             for segment in log.segments:
-                batches += sum(1 for _ in iter_headers(segment.log_file(), 0, segment.size))
+                batches += sum(1 for _ in iter_headers(segment.files.log_file(), 0, segment.size))
                 size += segment.size
     return batches, size
 

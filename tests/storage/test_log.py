@@ -397,13 +397,13 @@ def test_a_failed_write_is_undone_and_the_next_one_succeeds(open_log, append, re
     log = open_log()
     append(log, b"a")
     segment = log.segments[-1]
-    whole = segment._log
-    segment._log = BrokenFile(whole, truncates=True)
+    whole = segment.files._log
+    segment.files._log = BrokenFile(whole, truncates=True)
     with pytest.raises(StorageFailure, match="no space left") as caught:
         append(log, b"b")
     assert caught.value.code == 56
     assert not log.failed
-    segment._log = whole
+    segment.files._log = whole
     assert append(log, b"c").base_offset == 1
     assert read_all(log) == [(0, b"a"), (1, b"c")]
 
@@ -411,7 +411,7 @@ def test_a_failed_write_is_undone_and_the_next_one_succeeds(open_log, append, re
 def test_a_failed_write_that_cannot_be_undone_stops_all_writes(open_log, append, read_all):
     log = open_log()
     append(log, b"a")
-    log.segments[-1]._log = BrokenFile(log.segments[-1]._log, truncates=False)
+    log.segments[-1].files._log = BrokenFile(log.segments[-1].files._log, truncates=False)
     for _ in range(2):
         with pytest.raises(StorageFailure):
             append(log, b"b")

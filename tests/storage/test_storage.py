@@ -333,7 +333,7 @@ def test_few_files_are_open_however_many_partitions_are_used(open_storage, tmp_p
     for _ in range(3):
         for partition in range(60):
             storage.log("t", partition).append(batch(b"%d" % partition), now_ms=NOW)
-    held = sum(segment._log is not None for log in storage.open_logs.values() for segment in log.segments)
+    held = sum(segment.files._log is not None for log in storage.open_logs.values() for segment in log.segments)
     assert held <= 10
     for partition in range(60):
         data = storage.log("t", partition).read(2, max_bytes=1).read()

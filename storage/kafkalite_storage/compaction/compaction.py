@@ -105,7 +105,7 @@ class Compaction:
             entries: list[tuple[int, int]] = []
             for segment in segments:
                 self._check((segment,))
-                entries.append((len(segment.offset_index), len(segment.time_index)))
+                entries.append((len(segment.lookups.offset_index), len(segment.lookups.time_index)))
                 yield None
             for group in list(group_segments(segments, entries, log.config, following)):
                 yield from self._clean_group(group, cleaning)
@@ -120,10 +120,10 @@ class Compaction:
         for segment in dirty:
             self._check((segment,))
             following = self._following(segment)
-            position = segment.offset_index.look_up(first - segment.base_offset)
+            position = segment.lookups.offset_index.look_up(first - segment.base_offset)
             work = _STEP
             self.stats.bytes_moved += segment.size - position
-            for piece, at, header in walk_to_clean(segment.log_file(), position, segment.size):
+            for piece, at, header in walk_to_clean(segment.files.log_file(), position, segment.size):
                 work -= 1
                 if (last_offset := header[0] + header[6]) >= first:
                     if header[5] & CONTROL:
@@ -199,7 +199,7 @@ class Compaction:
         judge, keep, add = cleaning.judge, cleaning.keep, cleaned.add
         before = cleaned.size
         work = _STEP
-        for piece, at, header in walk_to_clean(segment.log_file(), 0, size):
+        for piece, at, header in walk_to_clean(segment.files.log_file(), 0, size):
             work -= 1
             stats.batches_read += 1
             kept = judge(piece, at, header)

@@ -83,7 +83,7 @@ def _holding(bases: Sequence[int], offset: int) -> int:
 def _first_too_young(segments: Sequence[Segment], config: LogConfig, now_ms: int, active: int) -> int:
     if config.min_compaction_lag_ms > 0:
         for segment in segments:
-            if segment.newest()[0] > now_ms - config.min_compaction_lag_ms:
+            if segment.lookups.newest()[0] > now_ms - config.min_compaction_lag_ms:
                 return segment.base_offset
     return active
 

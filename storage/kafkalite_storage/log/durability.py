@@ -123,10 +123,10 @@ class LogDurability:
     def _sync_segment(self, segment: Segment, end: int, *, caches: bool) -> None:
         try:
             if self._log_sync_failed:
-                segment.rewrite_log(self.recovery_point, end)
+                segment.files.rewrite_log(self.recovery_point, end)
             if caches and self._caches_sync_failed:
-                segment.rewrite_indexes()
-            segment.sync(indexes=caches)
+                segment.files.rewrite_indexes()
+            segment.files.sync(indexes=caches)
         except FileNotFoundError:
             if segment in self._segments:  # else its records have been deleted
                 raise

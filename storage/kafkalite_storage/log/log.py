@@ -16,9 +16,9 @@ from kafkalite_storage.log.state import LogState
 from kafkalite_storage.log.writer import AppendInfo, AppendOrigin, LogWriter
 from kafkalite_storage.recovery.recovery import Recovery
 from kafkalite_storage.segment import replacement
+from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.segment.segment import FetchSlice, Segment
 from kafkalite_storage.segment.time_search import TimestampOffset
-from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.state.leader_epochs import LeaderEpochs
 from kafkalite_storage.state.producer_snapshot import save_snapshot
 from kafkalite_storage.state.producer_state import ProducerStates
@@ -328,7 +328,7 @@ class PartitionLog:
         state.epochs.forget_before(offset)
         delay_ms = self._config.file_delete_delay_ms
         for segment in state.segments.take_before(offset):
-            self._deletes.add(segment.retire(), delay_ms=delay_ms, now_ms=now_ms)
+            self._deletes.add(segment.files.retire(), delay_ms=delay_ms, now_ms=now_ms)
         state.transactions.forget_before(self.first_segment_offset)
 
     def remove_retired(self, now_ms: int) -> None:
@@ -361,7 +361,7 @@ class PartitionLog:
         if segment in self._state.segments:
             with storage_failures(self.directory):
                 replacement.settle(self._state.fs, self.directory, segment.base_offset)
-            segment.settled()
+            segment.files.settled()
 
     # Durability
 
@@ -397,10 +397,10 @@ class PartitionLog:
             for segment in rebuild_missing_indexes(state.fs, self.directory, state.segments.all):
                 state.durability.note_sealed(segment)
             if self.log_end_offset > max(state.producers.snapshot_offset, self.log_start_offset):
-                active.seal()
+                active.lookups.seal()
                 save_snapshot(state.fs, self.directory, state.producers)
             elif state.lacks_indexes:
-                active.seal()
+                active.lookups.seal()
             else:
                 return
             state.lacks_indexes = False

@@ -60,7 +60,7 @@ def open_directory(
         )
     if end_offset < log_start_offset:  # all that is left was deleted: start there, as Kafka does
         for segment in reversed(found.segments):
-            segment.delete()
+            segment.files.delete()
         found.segments[:] = [_first_segment(fs, files, directory, log_start_offset)]
         end_offset = trusted_offset = log_start_offset
     if not is_new and not epochs.is_lost:

@@ -26,7 +26,7 @@ def verified_part(
 
     Raises DamagedLog, naming the file and the byte, when already the first batch is damaged.
     """
-    if piece.file is None or segment.verified.covers(piece.position, piece.position + piece.size):
+    if piece.file is None or segment.lookups.verified.covers(piece.position, piece.position + piece.size):
         return piece
     position = piece.position
     expected = offset
@@ -43,7 +43,7 @@ def verified_part(
             raise DamagedLog(f"{segment.name} is damaged at byte {position}: {problem}") from None
     if position == piece.position:
         raise DamagedLog(f"{segment.name} is damaged at byte {position}: there is no whole batch")
-    segment.verified.add(piece.position, position)
+    segment.lookups.verified.add(piece.position, position)
     return FetchSlice(piece.file, piece.position, position - piece.position)
 
 

@@ -4,9 +4,9 @@ from kafkalite_storage.errors import DamagedLog, OffsetOutOfRange, StorageFailur
 from kafkalite_storage.log.read_verification import verified_part
 from kafkalite_storage.log.state import LogState
 from kafkalite_storage.segment import time_search
+from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.segment.segment import NOTHING, FetchSlice
 from kafkalite_storage.segment.time_search import TimestampOffset
-from kafkalite_storage.segment.transaction_index import AbortedTransaction
 
 
 class LogReader:
@@ -33,11 +33,11 @@ class LogReader:
                     return NOTHING
                 stop: int | None = None
                 if limit < end and (segment is segments[-1] or segments[number + 1].base_offset > limit):
-                    found = segment.locate(limit)
+                    found = segment.lookups.locate(limit)
                     stop = None if found is None else found[0]
                 piece = segment.read(offset, max_bytes, min_one_batch=min_one_batch, end=stop)
                 if piece is not None:
-                    if segment.verified.covers(piece.position, piece.position + piece.size):
+                    if segment.lookups.verified.covers(piece.position, piece.position + piece.size):
                         return piece
                     return verified_part(
                         segment, piece, offset, may_have_gaps=state.may_have_gaps, epoch_of=state.epochs.epoch_of
@@ -56,8 +56,8 @@ class LogReader:
         with storage_failures(self._state.directory):
             first = self._segments.number_at(offset)
             last = self._segments.number_at(up_to)
-            begin = segments[first].locate(offset)
-            end = None if up_to == log_end_offset else segments[last].locate(up_to)
+            begin = segments[first].lookups.locate(offset)
+            end = None if up_to == log_end_offset else segments[last].lookups.locate(up_to)
             # Without a batch there, which is only so after compaction, nothing follows in that segment.
             start = segments[first].size if begin is None else begin[0]
             stop = segments[last].size if end is None else end[0]
@@ -73,7 +73,7 @@ class LogReader:
         with storage_failures(self._state.directory):
             for number in range(self._segments.number_at(offset), len(self._segments) - 1):
                 try:
-                    if self._segments.all[number].locate(offset) is not None:
+                    if self._segments.all[number].lookups.locate(offset) is not None:
                         return min(end, self._segments.bases[number + 1])
                 except DamagedLog:
                     break

@@ -43,5 +43,5 @@ def _count_by_size(removable: Sequence[Segment], segments: Sequence[Segment], re
 def _is_too_old(segment: Segment, retention_ms: int, now_ms: int) -> bool:
     if retention_ms < 0:
         return False
-    newest, _ = segment.newest()
+    newest, _ = segment.lookups.newest()
     return newest >= 0 and now_ms - newest > retention_ms

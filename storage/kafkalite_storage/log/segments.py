@@ -80,21 +80,21 @@ class LogSegments:
         Raises ValueError if the log cannot be made to end there.
         """
         if self._half_made is not None:
-            self._half_made.delete()
+            self._half_made.files.delete()
             self._half_made = None
         while len(self.all) > 1 and self.active.base_offset > end:
             self._drop_active()
         segment = self.active
-        segment.forget_indexes()
-        located = segment.locate(end)
+        segment.files.forget_indexes()
+        located = segment.lookups.locate(end)
         segment.cut(segment.size if located is None else located[0])
-        segment.keep_indexes_before(end)
+        segment.lookups.keep_indexes_before(end)
         found_end = segment.load_tail()
         if found_end != end:
             raise ValueError(f"{segment.name} ends at offset {found_end}, not at {end}")
 
     def _drop_active(self) -> None:
-        self.active.delete()
+        self.active.files.delete()
         self._put(self.all[:-1])
 
     def replace(self, old: Sequence[Segment]) -> Segment:
@@ -114,8 +114,8 @@ class LogSegments:
             self._close(segment)
 
     def _close(self, segment: Segment) -> None:
-        self._files.forget(segment)
-        segment.release()
+        self._files.forget(segment.files)
+        segment.files.release()
 
 
 def _base_offset(segment: Segment) -> int:
@@ -161,7 +161,7 @@ def rebuild_missing_indexes(fs: FileSystem, directory: str, segments: Sequence[S
         and not {file_name(segment.base_offset, suffix) for suffix in (".index", ".timeindex")} <= names
     ]
     for segment in remade:
-        segment.rebuild_indexes()
-        segment.offset_index.make_file()
-        segment.time_index.make_file()
+        segment.lookups.rebuild_indexes()
+        segment.lookups.offset_index.make_file()
+        segment.lookups.time_index.make_file()
     return remade

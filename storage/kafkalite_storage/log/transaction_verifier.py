@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from logging import getLogger
 
+from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.segment.scan import iter_batches, iter_headers
 from kafkalite_storage.segment.segment import Segment
-from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.state.producer_state import ProducerStates
 from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_records, read_end_txn_marker
 
@@ -79,7 +79,7 @@ class TransactionVerifier:
             segment = segments[number]
             if segment.base_offset >= end and self._is_transactional and not pending:
                 break
-            index = segment.transaction_index
+            index = segment.lookups.transaction_index
             if self._is_transactional or segment.holds_transactions or index.exists():
                 self._is_transactional = True
                 if segment.base_offset not in self._checked:
@@ -99,7 +99,7 @@ class TransactionVerifier:
         size = segment.size
         if trail.position >= size or not trail.is_whole:
             return trail
-        file = segment.log_file()
+        file = segment.files.log_file()
         for at, header in iter_headers(file, trail.position, size):
             trail.position = at + header.size
             if header.is_control:
@@ -118,7 +118,7 @@ class TransactionVerifier:
         trail = self._trail(segment, log_start_offset)
         if not trail.is_whole:
             return  # what is damaged is refused when it is read; of the rest the index may still be true
-        entries = segment.transaction_index.read()
+        entries = segment.lookups.transaction_index.read()
         believed: list[AbortedTransaction] = []
         by_marker = {abort.offset: abort for abort in trail.aborts}
         for entry in entries or ():
@@ -140,8 +140,8 @@ class TransactionVerifier:
         if replayed is None:
             return  # a damaged batch may be what contradicts the index
         known = {entry.last_offset: entry for entry in replayed} | {entry.last_offset: entry for entry in believed}
-        log.warning("%s is damaged or missing; it is rebuilt from the log", segment.transaction_index.path)
-        segment.transaction_index.replace(known[offset] for offset in sorted(known))
+        log.warning("%s is damaged or missing; it is rebuilt from the log", segment.lookups.transaction_index.path)
+        segment.lookups.transaction_index.replace(known[offset] for offset in sorted(known))
 
     def _is_true(
         self,
@@ -211,7 +211,7 @@ def _replayed(segments: Sequence[Segment], log_start_offset: int) -> list[Aborte
     aborted: list[AbortedTransaction] = []
     for segment in segments:
         position = 0
-        for at, header, batch in iter_batches(segment.log_file(), 0, segment.size):
+        for at, header, batch in iter_batches(segment.files.log_file(), 0, segment.size):
             try:
                 check_batch(batch)
             except CorruptBatch:

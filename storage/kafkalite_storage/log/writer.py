@@ -235,7 +235,7 @@ class LogWriter:
         aborted = self._state.producers.record_marker(header, marker, offset)
         if aborted is not None:
             with storage_failures(self._directory):
-                self._segments.active.transaction_index.append(aborted)
+                self._segments.active.lookups.transaction_index.append(aborted)
 
     def _write(self, batch: Buffer, header: BatchHeader) -> int:
         size = header.batch_length + 12
@@ -301,7 +301,7 @@ class LogWriter:
         else:
             durability.sync_names()
         closed = segments.active
-        closed.seal()
+        closed.lookups.seal()
         save_snapshot(self._fs, self._directory, self._state.producers)
         segment = segments.begin(self._state.log_end_offset)
         durability.note_sealed(closed)

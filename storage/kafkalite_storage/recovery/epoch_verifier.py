@@ -124,11 +124,11 @@ def _batch_at(segments: Sequence[Segment], offset: int) -> BatchHeader | None:
 def _headers_from(segment: Segment, offset: int) -> Iterator[BatchHeader]:
     position = 0
     if offset > segment.base_offset:
-        located = segment.locate(offset)
+        located = segment.lookups.locate(offset)
         if located is None:
             return
         position = located[0]
-    for _, header in iter_headers(segment.log_file(), position, segment.size):
+    for _, header in iter_headers(segment.files.log_file(), position, segment.size):
         yield header
 
 

@@ -147,7 +147,7 @@ def recover(
         segment = segments[number]
         if not tail.may_continue_at(segment.base_offset):
             if segment.size == 0:  # made by a roll that failed, after which the log went on in the segment before
-                segment.delete()
+                segment.files.delete()
                 continue
             tail.reason = f"{segment.name} does not begin where the segment before it ends, at offset {tail.end_offset}"
             _delete_from_the_end(segments[number:], tail)
@@ -160,14 +160,14 @@ def recover(
             _delete_from_the_end(segments[number + 1 :], tail)
             tail.truncated += size - position
             if tail.end_offset < known_end:
-                segment.set_aside(position)
+                segment.files.set_aside(position)
                 tail.kept_aside = True
             segment.cut(position)
             # Else a second crash could join what is written next to what was cut off.
-            segment.sync(indexes=False)
+            segment.files.sync(indexes=False)
             break
         if number + 1 < len(segments):
-            segment.seal()
+            segment.lookups.seal()
     found.segments[:] = kept
     done = Recovery(
         scanned_bytes=tail.scanned,
@@ -181,12 +181,12 @@ def recover(
 def _seal_again(segment: Segment) -> None:
     """Make good the last index entry of a segment that was closed after everything in it was known to be on disk."""
     try:
-        segment.check_last_entries()
+        segment.lookups.check_last_entries()
         segment.load_tail()
     except (ValueError, DamagedLog):
-        segment.rebuild_indexes()
+        segment.lookups.rebuild_indexes()
     else:
-        segment.seal()
+        segment.lookups.seal()
 
 
 def _delete_from_the_end(segments: list[Segment], tail: _Tail) -> None:
@@ -194,9 +194,9 @@ def _delete_from_the_end(segments: list[Segment], tail: _Tail) -> None:
         tail.truncated += segment.size
         tail.deleted += 1
         if segment.base_offset < tail.known_end and segment.size:
-            segment.set_aside(0)
+            segment.files.set_aside(0)
             tail.kept_aside = True
-        segment.delete()
+        segment.files.delete()
 
 
 def _check_segment(segment: Segment, start: int, interval: int, tail: _Tail, epochs: LeaderEpochs) -> int:
@@ -208,7 +208,7 @@ def _check_segment(segment: Segment, start: int, interval: int, tail: _Tail, epo
         tail.trusted_offset = end_offset
         epochs.truncate_to(max(end_offset, start))
     tail.scanned += size - position
-    for at, header, batch in iter_batches(segment.log_file(), position, size):
+    for at, header, batch in iter_batches(segment.files.log_file(), position, size):
         try:
             check_batch(batch)
             is_beyond = (
@@ -229,15 +229,15 @@ def _check_segment(segment: Segment, start: int, interval: int, tail: _Tail, epo
 def _trusted_part(segment: Segment, recovery_point: int) -> tuple[int, int]:
     """Return position and offset up to which a segment need not be read, with indexes that end there."""
     if recovery_point > segment.base_offset:
-        segment.keep_indexes_before(recovery_point)
+        segment.lookups.keep_indexes_before(recovery_point)
         try:
-            segment.check_last_entries()
+            segment.lookups.check_last_entries()
             end_offset = segment.load_tail(until=recovery_point)
         except (ValueError, DamagedLog):
             pass
         else:
-            return segment.last_batch_end, end_offset
-    segment.drop_indexes()
+            return segment.lookups.last_batch_end, end_offset
+    segment.lookups.drop_indexes()
     segment.forget_tail()
     return 0, segment.base_offset
 
@@ -285,8 +285,8 @@ def reload_producers(
 
 def replay(segment: Segment, states: ProducerStates, trusted_offset: int) -> None:
     """Apply the batches of a segment that a producer's state does not know yet."""
-    position = segment.offset_index.look_up(states.end_offset - segment.base_offset)
-    file = segment.log_file()
+    position = segment.lookups.offset_index.look_up(states.end_offset - segment.base_offset)
+    file = segment.files.log_file()
     for at, header in iter_headers(file, position, segment.size):
         if header.producer_id < 0 or header.last_offset < states.end_offset:
             continue
@@ -305,4 +305,4 @@ def _replay_marker(
             continue
         aborted = states.record_marker(header, marker, record.offset)
         if aborted is not None and record.offset >= trusted_offset:
-            segment.transaction_index.append(aborted)
+            segment.lookups.transaction_index.append(aborted)

@@ -1,13 +1,14 @@
-"""The files of one segment: opened when they are first used, synced, and removed in an order that survives a crash."""
+"""The files of one segment: opened at their first use, synced, and removed in an order that survives a crash."""
 
 from typing import Final
 
 from kafkalite_storage.files.filesystem import File, FileSystem
 from kafkalite_storage.files.handle_cache import FileHandleCache
+from kafkalite_storage.segment.indexes import OffsetIndex, TimeIndex
 from kafkalite_storage.segment.scan import iter_batches
-from kafkalite_wire.records import CorruptBatch, check_batch
+from kafkalite_wire.records import Buffer, CorruptBatch, check_batch
 
-#: What is added to the names of files that are to be removed soon.
+#: Suffix of files that wait for their removal.
 DELETED: Final = ".deleted"
 SWAP: Final = ".swap"
 _SUFFIXES: Final = (".log", ".index", ".timeindex", ".txnindex")
@@ -15,30 +16,41 @@ _COPIED: Final = 1024 * 1024
 
 
 def file_name(offset: int, suffix: str) -> str:
-    """Name a file of the segment that starts at an offset, as Kafka does."""
+    """Return the name of a file of the segment that starts at an offset."""
     return f"{offset:020d}{suffix}"
 
 
 class SegmentFiles:
     """The `.log` file and the indexes beside it, by name. Methods raise OSError."""
 
-    __slots__ = ("_directory", "_files", "_fs", "_log", "_size", "_state", "base_offset", "used")
+    __slots__ = (
+        "_cache",
+        "_directory",
+        "_log",
+        "_size",
+        "_state",
+        "base_offset",
+        "fs",
+        "offset_index",
+        "time_index",
+        "used",
+    )
 
     def __init__(
-        self, fs: FileSystem, files: FileHandleCache, directory: str, base_offset: int, *, is_swap: bool = False
+        self, fs: FileSystem, cache: FileHandleCache, directory: str, base_offset: int, *, is_swap: bool = False
     ) -> None:
-        self._fs = fs
-        self._files = files
+        self.fs = fs
+        self._cache = cache
         self._directory = directory
-        #: What its files' names end with while it replaces others.
+        #: Suffix of all files while the segment replaces others.
         self._state = SWAP if is_swap else ""
         self.base_offset = base_offset
         self.used = False
         self._log: File | None = None
         self._size = -1
-
-    def __repr__(self) -> str:
-        return f"<Segment {self.path_of('.log')}>"
+        #: The indexes that were read; `release` drops them.
+        self.offset_index: OffsetIndex | None = None
+        self.time_index: TimeIndex | None = None
 
     @property
     def name(self) -> str:
@@ -53,7 +65,7 @@ class SegmentFiles:
         return self._size
 
     def path_of(self, suffix: str) -> str:
-        """Name one of its files as it is called now."""
+        """Return the current path of one of the files."""
         return f"{self._directory}/{file_name(self.base_offset, suffix)}{self._state}"
 
     def log_file(self) -> File:
@@ -61,32 +73,63 @@ class SegmentFiles:
         self.used = True
         file = self._log
         if file is None:
-            self._files.opened(self)
-            file = self._log = self._fs.open(self.path_of(".log"), create=True)
+            self._cache.opened(self)
+            file = self._log = self.fs.open(self.path_of(".log"), create=True)
         return file
 
     def release(self) -> None:
-        """Close the files; the next use opens them again."""
+        """Close the files; the next use opens them again, and reads the indexes again."""
         self._log = None
+        self.forget_indexes()
+
+    def forget_indexes(self) -> None:
+        """Have both indexes read again, because a failed write may have left anything behind their entries."""
+        self.offset_index = None
+        self.time_index = None
+
+    def append(self, parts: tuple[Buffer, ...], size: int) -> int:
+        """Write size bytes at the end of the log file; return their position."""
+        file = self._log
+        if file is None:
+            file = self.log_file()
+        self.used = True
+        position = self._size
+        file.append(parts, size)
+        self._size = position + size
+        return position
+
+    def cut(self, position: int) -> None:
+        """Truncate the log file."""
+        self.log_file().truncate(position)
+        self._size = position
+
+    def begin_without_file(self) -> None:
+        """Begin a segment whose log file the first append makes."""
+        self._size = 0
+
+    def measure(self) -> int:
+        """Return the size of the log file, as the file system knows it now."""
+        self._size = size = self.log_file().size()
+        return size
 
     def make(self) -> None:
-        """Make an empty log file without indexes, whatever a crash may have left."""
+        """Make an empty log file without indexes. Remove what a crash may have left."""
         self.log_file().truncate(0)
         self._size = 0
         for suffix in _SUFFIXES[1:]:
-            self._fs.remove(self.path_of(suffix))
+            self.fs.remove(self.path_of(suffix))
 
     def sync(self, *, indexes: bool) -> None:
-        """Return when the segment is on disk; a cache such as an index may follow later.
+        """Sync the log file, and the indexes if asked to: they can be rebuilt.
 
         May run in another thread than appends and reads: it opens nothing that they would see.
         """
-        (self._log or self._fs.open(self.path_of(".log"))).sync()
+        (self._log or self.fs.open(self.path_of(".log"))).sync()
         if indexes:
             for suffix in _SUFFIXES[1:]:
                 path = self.path_of(suffix)
-                if self._fs.exists(path):
-                    self._fs.open(path).sync()
+                if self.fs.exists(path):
+                    self.fs.open(path).sync()
 
     def rewrite_log(self, start: int, end: int) -> None:
         """Write the batches from offset start to before end once more, after a sync failed.
@@ -96,7 +139,7 @@ class SegmentFiles:
         from the disk. Raises OSError for a batch that is lost. May run in another thread than appends and reads.
         """
         path = self.path_of(".log")
-        file = self._fs.open(path)
+        file = self.fs.open(path)
         for position, header, batch in iter_batches(file, 0, file.size()):
             if header.next_offset <= start:
                 continue
@@ -106,59 +149,59 @@ class SegmentFiles:
                 check_batch(batch)
             except CorruptBatch as error:
                 raise OSError(f"{path} at byte {position} was lost in a failed sync: {error}") from error
-            self._fs.rewrite(path, position, batch)
+            self.fs.rewrite(path, position, batch)
 
     def rewrite_indexes(self) -> None:
         """Write the content of the indexes once more, for the same reason."""
         for suffix in _SUFFIXES[1:]:
             path = self.path_of(suffix)
-            if self._fs.exists(path) and (content := self._fs.read(path)):
-                self._fs.rewrite(path, 0, content)
+            if self.fs.exists(path) and (content := self.fs.read(path)):
+                self.fs.rewrite(path, 0, content)
 
     def set_aside(self, position: int) -> None:
-        """Copy the log file from a position on into a file of its own, which is never read or removed by the broker."""
+        """Copy the log file from a position on to a `.damaged` file, which the broker neither reads nor removes."""
         path = f"{self.path_of('.log')}.{position}.damaged"
         file = self.log_file()
-        self._fs.remove(path)
-        copy = self._fs.open(path, create=True)
+        self.fs.remove(path)
+        copy = self.fs.open(path, create=True)
         while piece := file.read_at(position, _COPIED):
             copy.append((piece,), len(piece))
             position += len(piece)
         copy.sync()
-        self._fs.sync_directory(self._directory)
+        self.fs.sync_directory(self._directory)
 
     def retire(self) -> list[str]:
-        """Take the files out of the log by renaming them; return what they are called until they are removed.
+        """Rename the files to `.deleted`; return their new paths.
 
-        The log file's name is gone for good when this returns, as in `delete`.
+        The new name of the log file is on disk when this returns, as in `delete`.
         """
-        self._files.forget(self)
+        self._cache.forget(self)
         self.release()
         retired: list[str] = []
         for suffix in _SUFFIXES:
             path = self.path_of(suffix)
-            if self._fs.exists(path):
-                self._fs.rename(path, path + DELETED)
+            if self.fs.exists(path):
+                self.fs.rename(path, path + DELETED)
                 retired.append(path + DELETED)
             if suffix == ".log":
-                self._fs.sync_directory(self._directory)
+                self.fs.sync_directory(self._directory)
         return retired
 
     def settled(self) -> None:
-        """Note that the files have got their names, after it has replaced others."""
-        self._files.forget(self)
+        """Note that the files have lost the suffix `.swap`."""
+        self._cache.forget(self)
         self.release()
         self._state = ""
 
     def delete(self) -> None:
         """Remove the files; slices that were handed out stay readable.
 
-        The log file is gone for good when this returns. Of several segments that are removed in their order, a power
-        cut could otherwise bring back any, and leave a gap.
+        The removal of the log file is on disk when this returns. A power cut during the removal of several segments
+        could otherwise bring back any of them, and leave a gap.
         """
-        self._files.forget(self)
+        self._cache.forget(self)
         self.release()
-        self._fs.remove(self.path_of(".log"))
-        self._fs.sync_directory(self._directory)
+        self.fs.remove(self.path_of(".log"))
+        self.fs.sync_directory(self._directory)
         for suffix in _SUFFIXES[1:]:
-            self._fs.remove(self.path_of(suffix))
+            self.fs.remove(self.path_of(suffix))

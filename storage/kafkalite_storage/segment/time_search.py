@@ -22,12 +22,12 @@ class TimestampOffset:
 def first_at_or_after(segments: Sequence[Segment], timestamp: int, start_offset: int) -> TimestampOffset | None:
     """Return the first record from start_offset on that is not older than timestamp."""
     for segment in segments:
-        if not segment.size or segment.newest()[0] < timestamp:
+        if not segment.size or segment.lookups.newest()[0] < timestamp:
             continue
-        located = segment.locate(max(_older_until(segment, timestamp), start_offset))
+        located = segment.lookups.locate(max(_older_until(segment, timestamp), start_offset))
         if located is None:
             continue
-        file = segment.log_file()
+        file = segment.files.log_file()
         for at, header in iter_headers(file, located[0], segment.size):
             if header.max_timestamp < timestamp or header.last_offset < start_offset:
                 continue
@@ -40,17 +40,17 @@ def first_at_or_after(segments: Sequence[Segment], timestamp: int, start_offset:
 
 def _older_until(segment: Segment, timestamp: int) -> int:
     """Return an offset before which every record is older than a time."""
-    times = segment.time_index
+    times = segment.lookups.time_index
     entry = times.entry_before(timestamp)
-    if entry >= 0 and not segment.time_entry_is_true(entry):
-        times = segment.rebuild_time_index(entry)
+    if entry >= 0 and not segment.lookups.time_entry_is_true(entry):
+        times = segment.lookups.rebuild_time_index(entry)
         entry = times.entry_before(timestamp)
     return segment.base_offset + (times.offsets[entry] if entry >= 0 else 0)
 
 
 def _checked(segment: Segment, position: int, size: int) -> bytes:
-    batch = segment.log_file().read_at(position, size)
-    if not segment.verified.covers(position, position + size):
+    batch = segment.files.log_file().read_at(position, size)
+    if not segment.lookups.verified.covers(position, position + size):
         try:
             check_batch(batch)
         except CorruptBatch as problem:
@@ -62,12 +62,14 @@ def newest(segments: Sequence[Segment]) -> TimestampOffset | None:
     """Return the first record with the newest time of the log."""
     best: Segment | None = None
     for segment in segments:
-        if segment.newest()[0] >= 0 and (best is None or segment.newest()[0] > best.newest()[0]):
+        if segment.lookups.newest()[0] >= 0 and (
+            best is None or segment.lookups.newest()[0] > best.lookups.newest()[0]
+        ):
             best = segment
     if best is None:
         return None
-    timestamp, last_offset = best.newest()
-    located = best.locate(last_offset)
+    timestamp, last_offset = best.lookups.newest()
+    located = best.lookups.locate(last_offset)
     if located is None:
         return None
     batch = _checked(best, *located)

@@ -109,7 +109,7 @@ def copy_active_segment(fs: FileSystem, segment: Segment, target: SnapshotTarget
 def _copy_indexes(fs: FileSystem, segment: Segment, target: SnapshotTarget) -> None:
     # Those of closed segments are not linked either: one that turns out to be damaged is rebuilt in its place.
     for suffix in _INDEXES:
-        source = segment.path_of(suffix)
+        source = segment.files.path_of(suffix)
         if fs.exists(source):
             target.copy(source, file_name(segment.base_offset, suffix))
 
@@ -119,8 +119,8 @@ def _seal(fs: FileSystem, segment: Segment, directory: str) -> None:
     OffsetIndex(fs, f"{directory}/{file_name(segment.base_offset, '.index')}").make_file()
     times = TimeIndex(fs, f"{directory}/{file_name(segment.base_offset, '.timeindex')}")
     times.make_file()
-    if segment.size > 0 and segment.max_timestamp is not None:
-        times.maybe_append(segment.max_timestamp, segment.max_timestamp_offset - segment.base_offset)
+    if segment.size > 0 and segment.lookups.max_timestamp is not None:
+        times.maybe_append(segment.lookups.max_timestamp, segment.lookups.max_timestamp_offset - segment.base_offset)
 
 
 def write_state(epochs: LeaderEpochs, producers: ProducerStates, target: SnapshotTarget) -> None:

@@ -70,7 +70,7 @@ class Topic:
         for segment in self.log.segments:
             assert segment.base_offset >= end
             end = segment.base_offset
-            for _, header, data in iter_batches(segment.log_file(), 0, segment.size):
+            for _, header, data in iter_batches(segment.files.log_file(), 0, segment.size):
                 assert check_batch(data) == header
                 assert header.base_offset >= end
                 end = header.next_offset

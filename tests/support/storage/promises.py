@@ -154,11 +154,11 @@ def check_indexes(log: PartitionLog, stored: History) -> None:
             raise BrokenPromiseError(f"the newest time is {times[-1]}, found was {newest}")
     ends = {written.last: written for written in stored}
     for segment in log.segments:
-        index = segment.offset_index
+        index = segment.lookups.offset_index
         for relative, position in zip(index.offsets, index.positions, strict=True):
             last = segment.base_offset + relative
             if last in ends:
-                data = segment.log_file().read_at(position, len(ends[last].data))
+                data = segment.files.log_file().read_at(position, len(ends[last].data))
                 if data != ends[last].data:
                     raise BrokenPromiseError(f"{segment!r} has a wrong index entry for {last}")
 

@@ -1,5 +1,5 @@
 # ruff: noqa: N818 - the names are those of Kafka's error codes
-"""What storage refuses, each with the Kafka error code that a handler answers with.
+"""The errors of storage, each with its Kafka error code.
 
 Damaged batches are `kafkalite_wire.records.CorruptBatch` and carry a code too.
 """
@@ -17,7 +17,7 @@ class StorageError(Exception):
 
 
 class OffsetOutOfRange(StorageError):
-    """A read outside of what the log holds."""
+    """A read outside of the log."""
 
     code = ErrorCode.OFFSET_OUT_OF_RANGE
 
@@ -29,7 +29,7 @@ class OffsetOutOfRange(StorageError):
 
 
 class DamagedLog(StorageError):
-    """Stored records that are not what was written; the message names the file and the byte."""
+    """Stored records are damaged; the message names the file and the byte."""
 
     code = ErrorCode.CORRUPT_MESSAGE
 
@@ -87,7 +87,7 @@ class InvalidConfig(StorageError):
 
 
 class PolicyViolation(StorageError):
-    """Something that the configuration of a topic rules out."""
+    """An operation that the configuration of the topic does not allow."""
 
     code = ErrorCode.POLICY_VIOLATION
 
@@ -136,7 +136,7 @@ class UnsupportedFormat(StorageError):
 
 @contextmanager
 def storage_failures(path: str) -> Generator[None]:
-    """Turn errors of the file system into StorageFailure; not for hot paths."""
+    """Raise StorageFailure for an OSError in the block. Not for hot paths."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The directories of partitions inside a data directory: whose they are, and how they go."""
+"""The directories of partitions inside a data directory: which topic owns them, and how they are removed."""
 
 from collections import deque
 from collections.abc import Callable
@@ -33,22 +33,22 @@ def size_of_logs(fs: FileSystem, directory: str) -> int:
 
 
 class SnapshotsOfPartitions(Protocol):
-    """The snapshots that partitions begin with, as this module and `PartitionLogs` need them; by directory name."""
+    """The snapshots that partitions start from, by directory name."""
 
     def holds(self, name: str) -> bool:
-        """Return whether a snapshot holds the content of a partition that nothing has opened yet."""
+        """Return whether a snapshot has the content of a partition whose log is unopened."""
         ...
 
     def size(self, name: str) -> int:
-        """Return the bytes of the records that it holds."""
+        """Return the size of the snapshot's records in bytes."""
         ...
 
     def place(self, name: str, path: str) -> None:
-        """Make the partition's directory from its snapshot, all at once."""
+        """Make the directory of the partition from its snapshot atomically."""
         ...
 
     def opened(self, name: str, fingerprint: tuple[object, ...]) -> None:
-        """Note that a partition was opened, unchanged, and the fingerprint of its log."""
+        """Note that a partition was opened unchanged, with the fingerprint of its log."""
         ...
 
     def forget(self, name: str) -> None:
@@ -73,7 +73,7 @@ class PartitionDirectories:
         return f"{self._path}/{topic}-{partition}"
 
     def exists(self, topic: str, partition: int) -> bool:
-        """Return whether a partition was ever used: it has a directory then, or a snapshot to make one from."""
+        """Return whether a partition was ever used: whether it has a directory, or a snapshot to make one from."""
         return self._fs.exists(self.path_of(topic, partition)) or self._snapshots.holds(
             partition_name(topic, partition)
         )
@@ -87,10 +87,10 @@ class PartitionDirectories:
         return self._snapshots.size(name) if self._snapshots.holds(name) else 0
 
     def claim(self, topic: str, partition: int, topic_id: bytes, was_removed: Callable[[bytes], bool]) -> None:
-        """Make a partition's directory, or see that the one that is there belongs to this very topic.
+        """Make the directory of a partition, or check that the existing one belongs to this topic.
 
-        What a topic of the same name left when it was deleted is removed. A directory of any other topic is moved
-        aside, not removed: it may hold data that somebody wants back. A damaged id is rewritten.
+        A directory that a deleted topic of the same name left is removed. A directory of any other topic is renamed and
+        kept, because it may hold data that is still needed. A damaged id is rewritten.
         """
         path = self.path_of(topic, partition)
         metadata = f"{path}/{PARTITION_METADATA}"
@@ -104,7 +104,7 @@ class PartitionDirectories:
             if found is not None and was_removed(found):
                 self._fs.remove_directory(self._renamed(topic, partition, DELETED))
             elif found is None or _are_almost_the_same(found, topic_id):
-                log.warning("%s is damaged, for the topic's id is not in it; it is rewritten", metadata)
+                log.warning("%s is damaged: it does not have the id of the topic; it is rewritten", metadata)
             else:
                 aside = self._renamed(topic, partition, STRAY)
                 log.warning(
@@ -118,12 +118,11 @@ class PartitionDirectories:
         self._fs.replace(metadata, encode_partition_metadata(topic_id), sync=False)
 
     def belongs_to(self, topic: str, partition: int, topic_id: bytes) -> bool:
-        """Return whether a partition's directory says that it is this topic's."""
+        """Return whether the directory of a partition has the id of a topic."""
         metadata = f"{self.path_of(topic, partition)}/{PARTITION_METADATA}"
         return self._fs.exists(metadata) and self._topic_id(metadata) == topic_id
 
     def _topic_id(self, metadata: str) -> bytes | None:
-        """Read whose a directory is; None if that is damaged."""
         try:
             return decode_partition_metadata(self._fs.read(metadata))
         except ValueError:

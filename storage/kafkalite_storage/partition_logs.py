@@ -1,4 +1,4 @@
-"""The logs of a data directory: opened when they are first used, kept up together, and checkpointed.
+"""The logs of a data directory: opened at their first use, maintained together, and checkpointed.
 
 The checkpoints are what the next start knows of a log before it opens it.
 """
@@ -24,15 +24,15 @@ from kafkalite_storage.state.leader_epochs import LeaderEpochs
 
 log = getLogger("kafkalite.storage")
 
-#: What an interrupted compaction leaves.
+#: Suffixes of files that an interrupted compaction leaves.
 _UNFINISHED: Final = (".swap", ".cleaned")
-#: So many logs are synced with one call rather than with one for each.
+#: From this number on, logs are synced with one call for the whole disk.
 _MANY: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class LogOffsets:
-    """Where a log begins and ends (its high watermark), the epoch that wrote its first record, and its leader's."""
+    """The first offset and high watermark of a log, and the leader epochs of its first record and of new ones."""
 
     log_start_offset: int
     high_watermark: int
@@ -64,17 +64,17 @@ class PartitionLogs:
         self._config_of = config_of
         self._was_clean = was_clean
         self._directories = PartitionDirectories(fs, directory.path, snapshots, new_uuid)
-        #: Whether the directory is no longer this object's, so that deletions which are under way must stop.
+        #: Whether the directory was released, so that deletions in progress must stop.
         self._is_released = False
         #: The logs that were opened so far.
         self.opened: dict[TopicPartition, PartitionLog] = {}
-        #: The offsets of partitions that are not open, as far as they were asked for.
+        #: Cached offsets of partitions that are not open.
         self._closed: dict[TopicPartition, LogOffsets] = {}
         self._recovery_points = directory.recovery_points()
         self._log_start_offsets = directory.log_start_offsets()
-        #: Partitions that were compacted once: whatever their topics are configured for today, they have gaps.
+        #: Partitions that were compacted once and have gaps, even if their topics no longer are compacted.
         self._compacted = frozenset(directory.clean_offsets())
-        #: What the checkpoints still say of partitions that are gone. A new topic of that name must not inherit it.
+        #: Deleted partitions that are still in the checkpoints. A new topic of that name must not get their offsets.
         self._stale_offsets = {
             key for key in (*self._recovery_points, *self._log_start_offsets) if not self._is_known(*key)
         }
@@ -85,7 +85,7 @@ class PartitionLogs:
             self._resume(key, log)
 
     def _resume(self, key: TopicPartition, log: PartitionLog) -> None:
-        """Take over a log that has stayed open while everything around it was exchanged."""
+        """Take over a log that stayed open during a restore."""
         name, partition = key
         epoch = self._catalogue.topics[name].assignment[partition].leader_epoch
         log.resume(self._config_of(name), leader_epoch=epoch, may_have_gaps=key in self._compacted)
@@ -137,7 +137,7 @@ class PartitionLogs:
         else:
             self._snapshots.forget(partition_name(name, partition))
         if log.caches_point < self._recovery_points.get(key, 0):
-            self._write_checkpoints()  # what is missing will be written again, and is not on disk then
+            self._write_checkpoints()  # offsets beyond the new end must not count as synced
         return log
 
     def path_of(self, key: TopicPartition) -> str:
@@ -198,7 +198,7 @@ class PartitionLogs:
             return self._directories.size(name, partition)
 
     def flush_topic(self, name: str) -> None:
-        """Bring all logs of a topic to the disk, also those that were not opened since the start."""
+        """Sync all logs of a topic, also those that were not opened since the start."""
         for topic, number in self._used_of(name):
             self.open(topic, number).flush()
 
@@ -233,13 +233,13 @@ class PartitionLogs:
             yield
 
     def forget_stale_offsets(self, name: str) -> None:
-        """Write the checkpoints without what they say of a deleted topic, before another one gets its name."""
+        """Remove a deleted topic from the checkpoints before a new topic gets its name."""
         if any(topic == name for topic, _ in self._stale_offsets):
             self._write_checkpoints()
             self._stale_offsets.clear()
 
     def open_all(self) -> Iterator[None]:
-        """Open every partition that was ever used, one a step; one that cannot be is told of and passed over."""
+        """Open every partition that was ever used, one a step; log an error for one that cannot be opened."""
         for name, number in self.used():
             try:
                 self.open(name, number)
@@ -248,7 +248,7 @@ class PartitionLogs:
             yield
 
     def delete_expired(self, now_ms: int) -> Iterator[str | None]:
-        """Let every partition delete what retention does not keep, one a step; see `Storage.delete_expired`."""
+        """Apply retention to every partition, one a step; see `Storage.delete_expired`."""
         for name, number in self.used():
             count = 0
             try:
@@ -280,7 +280,7 @@ class PartitionLogs:
             self._directories.remove_due(now_ms)
 
     def checkpoint(self) -> None:
-        """Sync all opened logs and write down how far they are; see `Storage.checkpoint`."""
+        """Sync all open logs and write their offsets to the checkpoints; see `Storage.checkpoint`."""
         logs = list(self.opened.values())
         self._sync_many(logs)
         failures = _tried(log.flush for log in logs)
@@ -289,7 +289,7 @@ class PartitionLogs:
             raise failures[0]
 
     def _sync_many(self, logs: Iterable[PartitionLog]) -> None:
-        """Sync the disk as a whole if many logs have something to be synced: one file after another takes minutes."""
+        """Sync the whole disk if many logs need a sync: one file after another takes minutes."""
         with suppress(StorageFailure):
             marks = [(log, mark) for log in logs if (mark := log.begin_sync()) is not None]
             if len(marks) < _MANY:
@@ -297,7 +297,7 @@ class PartitionLogs:
             try:
                 self._fs.sync_all(self._directory.path)
             except OSError:
-                return  # file by file, then, which also tells which one it is that fails
+                return  # the caller syncs each file, which also shows which one fails
             for log, mark in marks:
                 log.end_sync(mark)
 
@@ -314,15 +314,15 @@ class PartitionLogs:
             self._directory.checkpoint(self._recovery_points, self._log_start_offsets)
 
     def close(self, metadata: Callable[[], None]) -> bool:
-        """Sync, save all caches, and close in order, the metadata log last; tell whether all are known to end well.
+        """Sync, save all caches, and close, the metadata log last; return whether the directory is clean.
 
-        They are not when the last owner did not close in order and some log has not been opened since: that log's
-        end has not been checked yet.
+        It is not if the last owner did not close in order and some log was not opened since: the end of that log has
+        not been checked.
         """
         self._is_released = True
         logs = list(self.opened.values())
         if len(logs) >= _MANY:
-            _tried(log.save_caches for log in logs)  # those that fail are told of when they are closed
+            _tried(log.save_caches for log in logs)  # a failure is raised again when the log is closed
             self._sync_many(logs)
         failures = _tried((*(log.close for log in logs), metadata))
         self._write_checkpoints()
@@ -339,7 +339,7 @@ class PartitionLogs:
         )
 
     def let_go(self, staying: Mapping[TopicPartition, PartitionLog]) -> None:
-        """Close all logs but those that stay, without syncing or saving anything."""
+        """Close all logs except those that stay open, without a sync."""
         self._is_released = True
         for key, log in self.opened.items():
             if key not in staying:
@@ -348,7 +348,7 @@ class PartitionLogs:
 
 
 def _tried(actions: Iterable[Callable[[], None]]) -> list[StorageFailure]:
-    """Do all of them, whichever fail; return the failures."""
+    """Run all actions; return the failures."""
     failures: list[StorageFailure] = []
     for action in actions:
         try:

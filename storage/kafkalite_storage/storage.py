@@ -62,7 +62,7 @@ _CLEANUP_POLICY: Final = "log.cleanup.policy"
 
 
 class Storage:
-    """Everything a broker keeps. Raises StorageError, never OSError."""
+    """The persistent state of a broker. Raises StorageError, never OSError."""
 
     def __init__(
         self,
@@ -90,9 +90,9 @@ class Storage:
         self._snapshots = snapshots
         self._new_uuid = new_uuid
         self._defaults = dict(defaults)
-        #: Effective configurations by topic, as far as they were asked for.
+        #: Cached effective configurations by topic.
         self._configs: dict[str, LogConfig] = {}
-        #: The one of all topics without overrides.
+        #: The configuration of topics without overrides.
         self._defaulted: LogConfig | None = None
         self._partitions = PartitionLogs(
             fs,
@@ -122,7 +122,7 @@ class Storage:
         open_segments: int = 256,
         handover: RetainedLogs | None = None,
     ) -> "Storage":
-        """Own a data directory, making it if it is new, and read what topics there are.
+        """Lock a data directory, create it if it is new, and read its topics.
 
         `defaults` are the broker's configurations by name (`log.segment.bytes`, …), `new_uuid` makes ids of
         16 bytes, `open_segments` bounds the descriptors.
@@ -165,7 +165,7 @@ class Storage:
                     new_uuid=new_uuid,
                     staying=handover.logs,
                 )
-                # Not before it is sure that the directory can be used. What came from an image is not synced either.
+                # Only after the directory proved usable. The content of a snapshot is not synced either.
                 directory.forget_clean_marker(sync=is_new_owner)
                 if metadata.is_new:
                     metadata.append(
@@ -272,7 +272,7 @@ class Storage:
         return self._catalogue.topics[name]
 
     def check_new_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> None:
-        """Raise what create_topic would, without making anything (`validate_only`)."""
+        """Raise what create_topic would raise, and create nothing (`validate_only`)."""
         check_topic_name(name)
         if name in self._catalogue.topics or name == METADATA_TOPIC:
             raise TopicAlreadyExists(f"Topic '{name}' already exists.")
@@ -333,7 +333,7 @@ class Storage:
         yield from self._partitions.remove_topic(name, topic.partitions, due_ms=due_ms)
 
     def alter_configs(self, name: str, changes: Mapping[str, str | None], *, now_ms: int) -> Topic:
-        """Set overrides of a topic, or with None take them back; its logs act on them at once.
+        """Set overrides of a topic, or with None remove them. They take effect at once.
 
         Raises UnknownTopicOrPartition, InvalidConfig, StorageFailure.
         """
@@ -371,7 +371,7 @@ class Storage:
         self._partitions.reconfigure(self._catalogue.topics)
 
     def check_broker_configs(self, broker: str, changes: Mapping[str, str | None]) -> None:
-        """Raise what alter_broker_configs would, without changing anything (`validate_only`)."""
+        """Raise what alter_broker_configs would raise, and change nothing (`validate_only`)."""
         known = self._catalogue.broker_configs.get(broker, {})
         merged = {name: value for name, value in {**known, **changes}.items() if value is not None}
         LogConfig.of({}, {**self._defaults, **merged})
@@ -382,11 +382,11 @@ class Storage:
 
     @property
     def log_defaults(self) -> Mapping[str, str]:
-        """The broker's configurations that topics inherit; dynamic ones go over those of the start."""
+        """The broker's configurations that topics inherit. Dynamic ones override those of the start."""
         return self._log_defaults("", {})
 
     def _log_defaults(self, broker: str, changes: Mapping[str, str | None]) -> Mapping[str, str]:
-        """Return what topics would inherit after changes."""
+        """Return the defaults of topics after changes."""
         dynamic = dict(self._catalogue.broker_configs)
         changed = {**dynamic.get(broker, {}), **changes}
         dynamic[broker] = {name: value for name, value in changed.items() if value is not None}
@@ -410,7 +410,7 @@ class Storage:
         return self._catalogue.next_producer_id
 
     def allocate_producer_ids(self, *, now_ms: int, at_least: int = 0) -> range:
-        """Reserve a block of producer ids that no restart gives out again (KIP-730)."""
+        """Reserve a block of producer ids, which is on disk when this returns (KIP-730)."""
         first = max(self._catalogue.next_producer_id, at_least)
         block = range(first, first + PRODUCER_ID_BLOCK)
         self._metadata.append([ProducerIdsRecord(broker_id=self.node_id, next_producer_id=block.stop)], now_ms)
@@ -436,22 +436,22 @@ class Storage:
         return self._partitions.size(name, partition)
 
     def open_all(self) -> Iterator[None]:
-        """Open every partition that was ever used, one a step, so that all is known that a crash left.
+        """Open, and after a crash recover, every partition that was ever used, one a step.
 
-        One that cannot be opened is told of and passed over.
+        Logs an error for one that cannot be opened.
         """
         return self._partitions.open_all()
 
     def delete_expired(self, now_ms: int) -> Iterator[str | None]:
-        """Let every partition delete what `retention.ms` and `retention.bytes` do not keep, one a step.
+        """Apply `retention.ms` and `retention.bytes` to every partition, one a step.
 
-        Yields the topic of each partition that begins later now, None for one that did not change. A partition that
-        cannot be read is told of and passed over.
+        Yields the topic of a partition whose log start offset has changed, None for any other. Logs an error for a
+        partition that cannot be read.
         """
         return self._partitions.delete_expired(now_ms)
 
     def recovery_summary(self) -> str:
-        """Return one line about what opening the logs after an unclean stop had to repair."""
+        """Return one line about the repairs after an unclean stop."""
         done = {self._metadata.directory: self._metadata.recovery}
         done |= {partition.directory: partition.recovery for partition in self._logs.values()}
         return summary(done)
@@ -464,17 +464,17 @@ class Storage:
         self._partitions.remove_retired(now_ms)
 
     def checkpoint(self) -> None:
-        """Sync all open logs and write down how far they are, which bounds the work after a crash.
+        """Sync all open logs and write their offsets to the checkpoints, which bounds the work after a crash.
 
-        May run in another thread than everything else, except close and changes of topics.
+        May run in a thread of its own, but not during `close` or a change of topics.
         """
         self._partitions.checkpoint()
 
     def close(self) -> None:
-        """Close in order: sync, save all caches, mark the directory clean, and remove the images that were made.
+        """Sync, save all caches, close all logs, mark the directory clean, and remove the snapshots.
 
-        It is not marked when a log failed, nor when the last owner did not close in order and some log has not been
-        opened since: that log's end has not been checked yet.
+        It is not marked if a log failed, nor if the last owner did not close in order and some log was not opened
+        since: the end of that log has not been checked.
         """
         try:
             if self._partitions.close(lambda: self._metadata.close(clean=True)):
@@ -488,16 +488,17 @@ class Storage:
             self._directory.release()
 
     def take_image(self, name: str) -> DirectorySnapshot:
-        """Make an image of all that is kept now, under a name that is free, without syncing anything.
+        """Take a snapshot of the data directory under a free name, without a sync.
 
-        Nothing changes, except that large active segments may be closed. Raises StorageError, and leaves nothing then.
+        The directory does not change, except that large active segments may be closed. Raises StorageError; nothing is
+        left then.
         """
         return self._imaging.take(name)
 
     def exchange(self, image: DirectorySnapshot) -> RetainedLogs:
-        """Put what an image of this directory holds into the place of what is kept, and let go, for another storage.
+        """Restore a snapshot of this directory and release it; pass the result to the next `Storage.open`.
 
-        Nothing has changed if it raises StorageFailure. After an OSError the next start completes the exchange.
+        Nothing has changed after a StorageFailure. After an OSError the next start completes the restore.
         """
         handover = self._imaging.prepare_exchange(image)
         self._partitions.let_go(handover.logs)
@@ -511,7 +512,7 @@ class Storage:
         return handover
 
     def _elect_leaders(self, now_ms: int) -> None:
-        """Lead what Kafka left without a leader when it shut down."""
+        """Become the leader of partitions that a shutdown of Kafka left without one."""
         changes = [
             record for topic in self._catalogue.topics.values() for record in election_records(topic, self.node_id)
         ]
@@ -519,10 +520,9 @@ class Storage:
             self._metadata.append(changes, now_ms)
 
     def _flush_before_compaction(self, name: str, config: LogConfig) -> None:
-        """Bring a topic to the disk before it becomes compacted.
+        """Sync a topic before it becomes compacted.
 
-        From then on a start takes missing offsets for compaction's work, and could not tell a segment that a power cut
-        took away.
+        Afterwards a start expects gaps, and would not notice a segment that was lost in a power cut.
         """
         if config.is_compacted and not self.log_config(name).is_compacted:
             self._partitions.flush_topic(name)
@@ -537,7 +537,7 @@ def _result(steps: Generator[None, None, Topic]) -> Topic:
 
 
 def _check_features(features: Mapping[str, int], path: str) -> None:
-    """Raise UnsupportedFormat for records of a newer version: what they mean is not known."""
+    """Raise UnsupportedFormat if the records are of a newer, unknown version."""
     for name, newest in FEATURES.items():
         if features.get(name, 0) > newest:
             raise UnsupportedFormat(

@@ -18,7 +18,7 @@ from kafkalite_wire.record_scan import Span, records_of, scan_records
 from kafkalite_wire.records import BatchHeader, check_batch, iter_records, read_end_txn_marker
 from kafkalite_wire.rewrite_batch import with_records, without_records
 
-#: Returned where the records of a batch must be looked at one by one.
+#: Returned where each record of a batch must be checked.
 LOOK_INSIDE: Final = object()
 
 
@@ -34,7 +34,7 @@ def read_commit(piece: bytes, at: int, header: RawHeader) -> bool | None:
 
 
 class BatchCleaning:
-    """Judges the batches of a log in their order."""
+    """Decides what remains of each batch of a log; batches are passed in order."""
 
     __slots__ = (
         "_delete_horizon",
@@ -69,11 +69,11 @@ class BatchCleaning:
         self._log_start = log_start_offset
         self._now_ms = now_ms
         self._delete_horizon = now_ms + delete_retention_ms
-        #: Aborted transactions whose markers passed and of which a batch was seen, to be taken by the caller.
+        #: Aborted transactions that ended and left a batch; the caller takes them from here.
         self.aborted: list[AbortedTransaction] = []
 
     def judge(self, piece: bytes, at: int, header: RawHeader) -> bytes | object | None:
-        """Return what stays of a batch, None if nothing does, or LOOK_INSIDE: then ask `keep`."""
+        """Return what remains of a batch, None for nothing, or LOOK_INSIDE: then call `keep`."""
         attributes = header[5]
         if attributes & CONTROL:
             return self._judge_control(piece, at, header)
@@ -82,15 +82,15 @@ class BatchCleaning:
         if attributes & TRANSACTIONAL and self._transactions.is_aborted(header[9], last_offset):
             pass
         elif last_offset > self._latest:
-            # The map had no room for it, so the next cleaning judges it.
+            # The map had no room for it: the next cleaning decides.
             return piece[at : at + header[1] + LENGTH_PREFIX]
         elif last_offset < self._log_start:
             pass
         elif base_offset < self._first_dirty:
             if header[12]:
                 return LOOK_INSIDE
-        # A record of the dirty part is the newest of its key if, and only if, its offset is in the map. So batches
-        # of which nothing stays, which most are where few keys are written often, need no further look.
+        # A record of the dirty part is the newest of its key if and only if its offset is in the map. Batches that
+        # vanish, which are most where few keys are written often, are found without reading their records.
         elif (
             base_offset in self._offsets
             if header[6] == 0
@@ -100,7 +100,7 @@ class BatchCleaning:
         return self._header_only(piece, at, header) if header[9] >= 0 else None
 
     def keep(self, piece: bytes, at: int, header: RawHeader, data: bytes, spans: list[Span]) -> bytes | None:
-        """Return what stays of a batch whose records are at spans in data."""
+        """Return what remains of a batch whose records are at spans in data."""
         base_offset = header[0]
         horizon = header[7] if header[5] & DELETE_HORIZON else None
         keeps_tombstones = horizon is None or self._now_ms < horizon
@@ -122,7 +122,7 @@ class BatchCleaning:
         batch = piece[at : at + header[1] + LENGTH_PREFIX]
         if len(kept) == header[12] and not sets_horizon:
             return batch
-        # What gets a new checksum must not have been damaged before.
+        # A new checksum would hide earlier damage.
         return with_records(check_batch(batch), data, kept, self._delete_horizon if sets_horizon else None)
 
     def _judge_control(self, piece: bytes, at: int, header: RawHeader) -> bytes | None:
@@ -146,7 +146,7 @@ class BatchCleaning:
         return with_records(whole, data, spans, self._delete_horizon)
 
     def _header_only(self, piece: bytes, at: int, header: RawHeader) -> bytes | None:
-        """Return the header of the last batch of a producer that is still known, None for any other."""
+        """Return the header if this is the last batch of a producer that is still known."""
         producer = self._producers.get(header[9])
         if producer is None:
             return None

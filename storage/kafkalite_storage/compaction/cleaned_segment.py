@@ -1,4 +1,4 @@
-"""The files of a segment that compaction writes, under names that no start takes for a segment."""
+"""The files of a segment that compaction writes, with a suffix that a start does not take for a segment's."""
 
 from struct import Struct
 from typing import Final
@@ -15,7 +15,7 @@ _FLUSH: Final = 128 * 1024
 
 
 class CleanedSegment:
-    """A segment in the making; not read before it replaces others. Methods raise OSError."""
+    """A segment that is being written. It is read only after it has replaced others. Methods raise OSError."""
 
     __slots__ = (
         "_base_offset",
@@ -73,11 +73,11 @@ class CleanedSegment:
             self._write()
 
     def add_aborted(self, aborted: AbortedTransaction) -> None:
-        """Note an aborted transaction of which something is left."""
+        """Add an aborted transaction that left a batch to the transaction index."""
         TransactionIndex(self._fs, self._path(".txnindex")).append(aborted)
 
     def finish(self) -> None:
-        """Write what is left, and the indexes."""
+        """Write the last batches and the indexes."""
         self._write()
         self._note_time()
         for suffix, content in ((".index", self._offset_index), (".timeindex", self._time_index)):
@@ -85,11 +85,11 @@ class CleanedSegment:
             if content:
                 file.append((content,), len(content))
         if self._fs.exists(f"{self._directory}/{file_name(self._base_offset, '.txnindex')}"):
-            # An empty one takes the place of the old one, which must not be taken for the new segment's.
+            # An empty file replaces the old one, whose entries do not belong to the new segment.
             self._fs.open(self._path(".txnindex"), create=True)
 
     def sync(self) -> None:
-        """Return when all files are on disk with their names; may run in another thread."""
+        """Sync all files and their names; may run in another thread."""
         self._file.sync()
         for suffix in (".index", ".timeindex", ".txnindex"):
             path = self._path(suffix)

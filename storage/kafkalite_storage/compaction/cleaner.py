@@ -20,7 +20,7 @@ log = getLogger("kafkalite.storage.cleaner")
 
 #: The topics in which the broker keeps its own state, and which it reads as a whole when it starts.
 STATE_TOPICS: Final = frozenset(("__consumer_offsets", "__transaction_state"))
-#: What a start may have to read of them beside a multiple of what is live: about a third of a second.
+#: Bytes that a start may read of them in addition to a multiple of the live bytes: about a third of a second.
 STATE_BYTES: Final = 4 * 1024 * 1024
 STATE_FACTOR: Final = 2.0
 
@@ -50,13 +50,13 @@ class Cleaner:
         self._path = f"{storage.path}/{CLEANER_OFFSETS}"
         self.key_map_bytes = key_map_bytes
         self._offsets = self._read_offsets()
-        #: For which log each offset is, so that one of a topic that was deleted and made again is not believed.
+        #: The log of each offset: that of a topic which was deleted and created again does not count.
         self._owners: dict[TopicPartition, PartitionLog] = {}
-        #: Logs that failed, by partition; not tried again before the next start, as in Kafka.
+        #: Logs that failed, by partition. They are not cleaned before the next start, as in Kafka.
         self.uncleanable: dict[TopicPartition, str] = {}
 
     def survey(self, now_ms: int) -> Iterator[Cleaning | None]:
-        """Look at one log after the other, which may take long where there are many; yield those that are due.
+        """Yield the logs that are due for cleaning, and None for each other one, as many logs take long.
 
         None stands for one that is not.
         """
@@ -82,7 +82,7 @@ class Cleaner:
         return None
 
     def clean(self, cleaning: Cleaning, now_ms: int) -> Iterator[Step]:
-        """Clean a log in short steps, note how far it came, and return what was done.
+        """Clean a log in short steps, note how far it got, and return what was done.
 
         A log that changes during it is left for the next time; one that is damaged is not tried again.
         """
@@ -98,7 +98,7 @@ class Cleaner:
         )
         self.running = compaction.stats
         if key not in self._offsets:
-            # A log with an entry is known to have gaps, from before the first one is made.
+            # The entry says that the log may have gaps, so it is written before the first gap.
             self._offsets[key] = part.first_dirty_offset
             yield self._checkpoint()
         try:
@@ -125,7 +125,7 @@ class Cleaner:
         )
 
     running = CompactionStats()
-    """What the cleaning in progress, or the last one, has done."""
+    """Progress of the current cleaning, or the result of the last one."""
 
     def _measured(
         self, now_ms: int, *, of_state: bool = False
@@ -149,7 +149,7 @@ class Cleaner:
             yield key, log_, part
 
     def _forget_deleted(self) -> None:
-        """Forget what was noted for topics that were deleted, also if others have taken their names since."""
+        """Forget topics that were deleted, even if a new topic has taken the name."""
         logs = self._storage.open_logs
         for key in [key for key, owner in self._owners.items() if logs.get(key) is not owner]:
             del self._owners[key]

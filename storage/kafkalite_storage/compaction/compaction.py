@@ -1,9 +1,9 @@
 """One cleaning of one log: keep the newest record of each key (`cleanup.policy=compact`).
 
 As in Kafka's cleaner: the dirty part is read once for a map of keys to their newest offsets, then everything up to its
-end is rewritten, segment group by segment group. The work is done by a generator whose steps are short, because the
-broker runs it between requests on its only thread; whatever happens to the log between two steps is noticed before
-anything is replaced.
+end is rewritten, segment group by segment group. The work is done by a generator with short steps, because the
+broker runs it between requests on its only thread. Changes of the log between two steps are noticed before a segment is
+replaced.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,23 +24,23 @@ from kafkalite_wire.batch import COMPRESSION_MASK, CONTROL, HEADER, HEADER_SIZE,
 from kafkalite_wire.record_scan import Span, records_of, scan_records
 from kafkalite_wire.records import BatchHeader, InvalidRecord
 
-#: What a step leaves to be done before the next one: nothing, or a call that waits for the disk and may be made in
-#: another thread; it raises nothing.
+#: Work to do before the next step: None, or a call that waits for the disk. The call may be made in another thread and
+#: does not raise.
 Step = Callable[[], None] | None
 
-# Work is counted, since nothing here may read a clock. One unit takes about three microseconds.
+# Work is counted because this module must not read a clock. One unit takes about three microseconds.
 _STEP: Final = 300
 _RECORDS_PER_UNIT: Final = 2
 _RECORDS_AT_ONCE: Final = _STEP * _RECORDS_PER_UNIT
 
 
 class CompactionAbandonedError(Exception):
-    """The log changed under a cleaning: it was deleted, truncated, or is no longer to be compacted."""
+    """The log changed during a cleaning: it was deleted, or is no longer to be compacted."""
 
 
 @dataclass(slots=True)
 class CompactionStats:
-    """What a cleaning did so far, for one line in the log and for a bound on its speed."""
+    """Progress of a cleaning, for a line in the log and for the limit on its speed."""
 
     batches_read: int = 0
     bytes_before: int = 0
@@ -79,10 +79,10 @@ class Compaction:
         self.end_offset = first_dirty_offset
 
     def steps(self) -> Iterator[Step]:
-        """Do the work, a millisecond or two for each step.
+        """Clean the log, a millisecond or two for each step.
 
-        Raises CompactionAbandonedError, CorruptBatch, StorageFailure and OSError. What was replaced before stays so,
-        and holds all that is needed.
+        Raises CompactionAbandonedError, CorruptBatch, StorageFailure and OSError. Segments that were
+        replaced before are complete and stay.
         """
         yield from self._read_dirty_part()
         yield from self._map.seal()
@@ -94,7 +94,7 @@ class Compaction:
             following = self._following(segments[-1])
             cleaning = BatchCleaning(
                 self._map,
-                # The last segment is rewritten as a whole, so also what was aborted behind the end must be known.
+                # The last segment is rewritten as a whole, so transactions that were aborted after the end count too.
                 TransactionCleaning(log.aborted_transactions(segments[0].base_offset, following)),
                 log.producers.producers,
                 first_dirty_offset=self._first_dirty,
@@ -183,7 +183,7 @@ class Compaction:
         segment, doomed = log.replace_segments(group)
         yield from _elsewhere(self._sync_names)
         log.settle(segment)
-        # Nothing old goes before the disk has the new names.
+        # Old files are removed only after the new names are on disk.
         yield from _elsewhere(self._sync_names)
         log.remove_later(doomed)
 
@@ -192,7 +192,6 @@ class Compaction:
             self._fs.sync_directory(self.log.directory)
 
     def _clean_segment(self, segment: Segment, cleaned: CleanedSegment, cleaning: BatchCleaning) -> Iterator[Step]:
-        """Write what stays of a segment."""
         size = segment.size
         stats = self.stats
         stats.bytes_moved += size
@@ -232,7 +231,7 @@ class Compaction:
         stats.bytes_moved += cleaned.size - before
 
     def _following(self, segment: Segment) -> int:
-        """Return the base offset of the next segment; the active one has none and is not asked for."""
+        """Return the base offset of the next segment. Not to be called for the active one."""
         segments = self.log.segments
         return segments[segments.index(segment) + 1].base_offset
 
@@ -250,7 +249,7 @@ _unpack: Final = HEADER.unpack_from
 
 
 def _elsewhere(work: Callable[[], None]) -> Iterator[Step]:
-    """Hand work to the caller of the steps; its errors are raised here."""
+    """Yield work to the caller of the steps, and raise its errors here."""
     problems: list[OSError] = []
 
     def run() -> None:

@@ -15,12 +15,12 @@ from kafkalite_storage.segment.indexes import OFFSET_ENTRY_SIZE, TIME_ENTRY_SIZE
 from kafkalite_storage.segment.segment import LARGEST_RELATIVE_OFFSET, Segment
 
 _NEVER_SMALLER: Final = 64 * 1024
-"""Bytes of an active segment from which on it is worth a roll of its own."""
+"""An active segment of this size in bytes is worth rolling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogToClean:
-    """What the cleaner finds in a log: offsets, and bytes below and in the part between them."""
+    """The part of a log to clean, between two offsets, with the sizes of it and of the part before it."""
 
     first_dirty_offset: int
     first_uncleanable_offset: int
@@ -30,7 +30,7 @@ class LogToClean:
     dirty_bytes: int
     #: Whether a record waits for longer than `max.compaction.lag.ms`.
     is_overdue: bool
-    #: Whether the offset that was noted lay outside of the log.
+    #: Whether the checkpointed offset was outside the log.
     was_reset: bool
 
     @property

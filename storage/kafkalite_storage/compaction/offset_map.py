@@ -6,7 +6,7 @@ from typing import Final
 
 from kafkalite_wire.record_scan import note_keys
 
-#: Bytes that an entry takes beside its key: the key's object header, two references and a hash in a table that is
+#: Bytes of an entry in addition to its key: the key's object header, two references and a hash in a table that is
 #: between a third and two thirds full, the offset, and its place in the set of offsets.
 ENTRY_BYTES: Final = 240
 _PIECE: Final = 10_000
@@ -19,14 +19,14 @@ class OffsetMap:
 
     def __init__(self, limit: int) -> None:
         self._newest: dict[bytes, int] = {}
-        #: Look up the newest offset of a key, with a default: bound once, because every record asks.
+        #: `newest(key, default)` returns the newest offset of a key. A bound method: it is called for each record.
         self.newest = self._newest.get
         self._key_bytes = 0
         self._limit = limit
-        #: The map speaks for all offsets up to this one.
+        #: The map covers all offsets up to this one.
         self.latest_offset = -1
-        #: The offsets in the map, once `seal` is through: to ask whether a record is the newest of its key, without
-        #: its key.
+        #: The offsets in the map, complete after `seal`: whether a record is the newest of its key can be looked up
+        #: without the key.
         self.offsets: set[int] = set()
 
     def __len__(self) -> int:
@@ -34,7 +34,7 @@ class OffsetMap:
 
     @property
     def bytes_used(self) -> int:
-        """Memory of keys and entries, estimated from above."""
+        """Upper estimate of the memory in bytes."""
         return self._key_bytes + len(self._newest) * ENTRY_BYTES
 
     @property
@@ -43,7 +43,7 @@ class OffsetMap:
         return self._key_bytes + len(self._newest) * ENTRY_BYTES >= self._limit
 
     def note(self, data: bytes, position: int, count: int, base_offset: int, least: int) -> int:
-        """Note the keys of count records at position, of those from the offset least on; return where they end."""
+        """Add the keys of count records at position whose offsets are at least `least`; return the end position."""
         newest = self._newest
         before = len(newest)
         position = note_keys(data, position, count, base_offset, least, newest)
@@ -56,7 +56,7 @@ class OffsetMap:
         return position
 
     def seal(self) -> Iterator[None]:
-        """Make `offsets`, in small steps; nothing may be noted afterwards."""
+        """Fill `offsets` in small steps; the map must not change afterwards."""
         values = iter(self._newest.values())
         while piece := tuple(islice(values, _PIECE)):
             self.offsets.update(piece)

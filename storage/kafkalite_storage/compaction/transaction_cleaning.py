@@ -1,4 +1,4 @@
-"""Which records of transactions compaction drops: those of aborted ones, and markers that end nothing any more."""
+"""Which transactional records compaction drops: those of aborted transactions, and markers without data before them."""
 
 from collections.abc import Iterable
 
@@ -6,22 +6,22 @@ from kafkalite_storage.segment.transaction_index import AbortedTransaction
 
 
 class TransactionCleaning:
-    """Follows the transactions of a log while its batches pass in order; all of them are complete (KIP-98)."""
+    """Tracks the transactions of a log, whose batches are passed in order; all of them have ended (KIP-98)."""
 
     __slots__ = ("_aborted", "_committed", "_waiting", "_with_data")
 
     def __init__(self, aborted: Iterable[AbortedTransaction]) -> None:
-        #: Those that did not begin yet, the next one last.
+        #: Aborted transactions that begin later, the next one last.
         self._waiting = sorted(aborted, key=lambda transaction: transaction.first_offset, reverse=True)
-        #: By producer: those that did begin and have not ended.
+        #: Aborted transactions that have begun and not ended, by producer.
         self._aborted: dict[int, AbortedTransaction] = {}
-        #: Producers of them of which a batch was seen.
+        #: Their producers that had a batch.
         self._with_data: set[int] = set()
         #: Producers with a batch of a transaction that will be committed.
         self._committed: set[int] = set()
 
     def is_aborted(self, producer_id: int, last_offset: int) -> bool:
-        """Take a transactional batch of data; tell whether its transaction was aborted."""
+        """Return whether the transaction of a batch of data was aborted."""
         self._begin(last_offset)
         if producer_id in self._aborted:
             self._with_data.add(producer_id)
@@ -30,7 +30,7 @@ class TransactionCleaning:
         return False
 
     def end(self, producer_id: int, last_offset: int, commit: bool) -> tuple[bool, AbortedTransaction | None]:
-        """Take a marker; tell whether no data of its transaction was left, and else what was aborted, if it was."""
+        """End a transaction. Return whether no data of it was left, and the aborted transaction, if it was aborted."""
         self._begin(last_offset)
         if commit:
             had_data = producer_id in self._committed

@@ -1,4 +1,4 @@
-"""The configurations that a partition's log acts on, parsed."""
+"""The configurations that the log of a partition uses, parsed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

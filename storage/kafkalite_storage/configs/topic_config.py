@@ -198,7 +198,7 @@ def effective(overrides: Mapping[str, str], broker: Mapping[str, str]) -> dict[s
 
 
 def broker_defaults(broker: Mapping[str, str]) -> dict[str, ConfigValue]:
-    """Return what each configuration is without overrides, given the broker's own configurations by name."""
+    """Return the default of each configuration, given the broker's own configurations by name."""
     values: dict[str, ConfigValue] = {}
     for config in _TABLE:
         values[config.name] = config.default

@@ -1,4 +1,4 @@
-"""What storage asks of a file system, and the real one.
+"""The file system interface of storage, and the one of the operating system.
 
 Everything that storage does to disks passes through the two protocols here, so that tests can keep files in
 memory or crash after any operation. Paths are plain strings with `/`.
@@ -43,7 +43,7 @@ class File(Readable, Protocol):
         ...
 
     def sync(self) -> None:
-        """Return when the content has reached the disk."""
+        """Sync the content to the disk."""
         ...
 
     def fileno(self) -> int:
@@ -55,7 +55,7 @@ class Lock(Protocol):
     """Ownership of a lock file."""
 
     def release(self) -> None:
-        """Return it up."""
+        """Unlock it."""
         ...
 
 
@@ -71,23 +71,23 @@ class FileSystem(Protocol):
         ...
 
     def rewrite(self, path: str, position: int, content: Buffer) -> None:
-        """Write over a part of a file, also with what it holds already, so that the next sync writes it to the disk."""
+        """Overwrite a part of a file, also with equal bytes, so that the next sync writes it to the disk."""
         ...
 
     def replace(self, path: str, content: bytes, *, sync: bool = True) -> None:
-        """Write a file so that at every moment either the old or the new content is there."""
+        """Replace the content of a file atomically."""
         ...
 
     def link(self, old: str, new: str) -> None:
-        """Return a file a second name; only for one that is not written to any more. The new name must be free."""
+        """Link a file that is not written to any more. The new name must be free."""
         ...
 
     def clone(self, old: str, new: str) -> bool:
-        """Copy a file at once, however large it is; False where the file system cannot. The new name must be free."""
+        """Clone a file of any size at once; return False where the file system cannot. The new name must be free."""
         ...
 
     def copy(self, old: str, new: str) -> None:
-        """Copy a file, so that what becomes of one does not concern the other. The new name must be free."""
+        """Copy a file. The copy is independent of the original. The new name must be free."""
         ...
 
     def exists(self, path: str) -> bool:
@@ -115,15 +115,15 @@ class FileSystem(Protocol):
         ...
 
     def sync_directory(self, path: str) -> None:
-        """Return when the names in a directory have reached the disk."""
+        """Sync the names in a directory to the disk."""
         ...
 
     def sync_all(self, path: str) -> None:
-        """Return when everything on the disk that holds a directory has reached it; OSError where none can tell."""
+        """Sync the whole disk that holds a directory. Raises OSError where that is not possible."""
         ...
 
     def lock(self, path: str) -> Lock | None:
-        """Take a lock file for this process; None when another one has it."""
+        """Lock a file for this process; return None if another process has it."""
         ...
 
 
@@ -151,7 +151,7 @@ class OsFile:
             raise OSError(f"wrote {written} of {size} bytes")
 
     def read_at(self, position: int, size: int) -> bytes:
-        """Read without moving anything."""
+        """Read a range."""
         data = os.pread(self._fd, size, position)
         if len(data) < size and data:
             return self._read_rest(data, position, size)
@@ -179,7 +179,7 @@ class OsFile:
 
 
 _READ_PIECE: Final = 1024 * 1024
-#: A file that is smaller is read and written: to ask for a clone first would not pay.
+#: A smaller file is read and written: cloning it is not faster.
 _SMALL_COPY: Final = 64 * 1024
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _FICLONE: Final = 0x40049409
@@ -204,7 +204,7 @@ class OsLock:
 
 
 class OsFileSystem:
-    """The files of the machine.
+    """The files of the operating system.
 
     Strings go to the system as they are: taking a path apart into a Path costs as much as the call, ten thousand
     partitions make eighty thousand calls, and what is wanted is the system's own behaviour.
@@ -227,7 +227,7 @@ class OsFileSystem:
             os.close(fd)
 
     def rewrite(self, path: str, position: int, content: Buffer) -> None:
-        """Write through a descriptor of its own: Linux appends whatever comes through one that is open for that."""
+        """Write through a new descriptor: Linux appends all writes to one that was opened with O_APPEND."""
         fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
         try:
             rest = memoryview(content)
@@ -264,7 +264,7 @@ class OsFileSystem:
             self.copy(old, new)
 
     def clone(self, old: str, new: str) -> bool:
-        """Let the copy share the blocks of the file until either is written to (Linux: Btrfs, XFS and others)."""
+        """Share the blocks of the file until either is written to (Linux: Btrfs, XFS and others)."""
         if sys.platform != "linux":
             return False
         from fcntl import ioctl
@@ -286,7 +286,7 @@ class OsFileSystem:
         return True
 
     def copy(self, old: str, new: str) -> None:
-        """Clone a file that is large, if that is possible, and else copy the bytes."""
+        """Clone a large file if possible, or copy the bytes."""
         source = os.open(old, os.O_RDONLY | os.O_CLOEXEC)
         try:
             piece = os.read(source, _SMALL_COPY)

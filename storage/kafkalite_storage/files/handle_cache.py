@@ -10,12 +10,12 @@ from typing import Protocol
 
 
 class Closable(Protocol):
-    """Something that opened a file and can open it again."""
+    """An owner of open files that can reopen them."""
 
     used: bool
 
     def release(self) -> None:
-        """Close what is open."""
+        """Close the files."""
         ...
 
 

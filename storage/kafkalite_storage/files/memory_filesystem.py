@@ -1,4 +1,4 @@
-"""A file system in memory, for tests and for brokers that need not remember.
+"""A file system in memory, for tests and for brokers that do not persist data.
 
 Files are cloned without copying what they hold: what two of them hold is kept once, and never changed again.
 """
@@ -10,7 +10,7 @@ from typing import Final
 
 from kafkalite_wire.schema import Buffer
 
-#: So much is rather copied than shared: each shared piece makes reads a little slower.
+#: Up to this size bytes are copied instead of shared: each shared piece makes reads a little slower.
 _MOST_COPIED: Final = 64 * 1024
 
 
@@ -31,12 +31,12 @@ class MemoryFile:
 
     @property
     def content(self) -> bytearray:
-        """All bytes, to be changed at will."""
+        """All bytes, which may be changed."""
         self._own_all()
         return self._own
 
     def clone(self) -> "MemoryFile":
-        """Return another file of the same content; what becomes of one of them does not concern the other."""
+        """Return an independent file with the same content."""
         if len(self._own) > _MOST_COPIED:
             self._shared += (self._own,)
             self._starts += (self._begin,)
@@ -96,15 +96,15 @@ class MemoryFile:
             self._begin, self._shared, self._starts = 0, (), ()
 
     def sync(self) -> None:
-        """Do nothing: memory is as safe as it gets."""
+        """Do nothing."""
 
     def fileno(self) -> int:
-        """Refuse: there is no descriptor."""
+        """Raise OSError: there is no descriptor."""
         raise OSError(errno.ENOTSUP, "a file in memory has no descriptor")
 
 
 class _Directory(dict[str, "MemoryFile | _Directory"]):
-    """What is in a directory, by name."""
+    """The entries of a directory by name."""
 
 
 class MemoryFileSystem:
@@ -145,15 +145,15 @@ class MemoryFileSystem:
         self.open(path).rewrite(position, content)
 
     def replace(self, path: str, content: bytes, *, sync: bool = True) -> None:  # noqa: ARG002  # nothing to sync
-        """Return the name a new file; readers of the old one keep it."""
+        """Replace the file; readers of the old one keep it."""
         self._put(path, MemoryFile(content))
 
     def link(self, old: str, new: str) -> None:
-        """Put the file under the second name as well."""
+        """Add a second name for the file."""
         self._put(new, self.open(old))
 
     def clone(self, old: str, new: str) -> bool:
-        """Make a file that shares with the other what it holds; it always can."""
+        """Make a file that shares its content with the other; always possible."""
         self._put(new, self.open(old).clone())
         return True
 
@@ -201,7 +201,7 @@ class MemoryFileSystem:
         """Do nothing."""
 
     def sync_all(self, path: str) -> None:
-        """Refuse: those who keep track of syncs (in tests) see each file."""
+        """Raise OSError, so that tests which track syncs see each file."""
         raise OSError(errno.ENOTSUP, "memory is no disk", path)
 
     def lock(self, path: str) -> "MemoryLock | None":

@@ -1,4 +1,4 @@
-"""What a data directory says of its partitions: topics, recovery points, log start offsets, how it was left."""
+"""What the files of a data directory say about its partitions: topics, recovery points, log start offsets."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -28,18 +28,18 @@ DELETED_DIRECTORY: Final = "-delete"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What is known around a partition; None where nothing is, as for a directory that was copied alone."""
+    """What is known about a partition from the files around it; None where those are missing, as for a lone copy."""
 
     path: str = ""
     catalogue: MetadataImage | None = None
     recovery_points: Mapping[TopicPartition, int] | None = None
     log_start_offsets: Mapping[TopicPartition, int] | None = None
     cleaned: frozenset[TopicPartition] = field(default_factory=frozenset[TopicPartition])
-    #: Whether the last owner closed in order; False also while a broker runs.
+    #: Whether the last owner closed the directory in order. False while a broker runs.
     is_clean: bool = False
 
     def may_have_gaps(self, partition: TopicPartition | None) -> bool:
-        """Whether compaction may have left out offsets of a partition."""
+        """Return whether compaction may have removed offsets of a partition."""
         if self.catalogue is None or partition is None or partition in self.cleaned:
             return True
         topic = self.catalogue.topics.get(partition[0])
@@ -50,7 +50,7 @@ NOWHERE: Final = Surroundings()
 
 
 def is_data_directory(files: ReadableFiles, path: str) -> bool:
-    """Return whether a directory is a broker's."""
+    """Return whether this is a data directory of a broker."""
     try:
         names = files.list(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -59,13 +59,13 @@ def is_data_directory(files: ReadableFiles, path: str) -> bool:
 
 
 def partition_of(directory: str) -> TopicPartition | None:
-    """Read topic and number off the name of a partition's directory; None for another name."""
+    """Return the topic and number in the name of a partition's directory, None for another name."""
     topic, _, number = directory.rpartition("/")[2].rpartition("-")
     return (topic, int(number)) if topic and number.isascii() and number.isdigit() else None
 
 
 def look_around(files: ReadableFiles, path: str) -> Surroundings:
-    """Read a data directory's own files, passing over what is damaged: the check of those files tells of it."""
+    """Read the files directly in a data directory. Damaged ones are skipped here and reported by their own check."""
     metadata = f"{path}/{METADATA_DIRECTORY}"
     cleaned = _offsets(files, f"{path}/{CLEANER_OFFSETS}")
     return Surroundings(

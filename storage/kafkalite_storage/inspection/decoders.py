@@ -15,7 +15,7 @@ from kafkalite_wire.messages.transaction_records import (
 from kafkalite_wire.records import Record
 from kafkalite_wire.schema import FieldType, fields_of, format_uuid
 
-#: What rows of a dump are made of.
+#: A value in a row of a dump.
 Plain: TypeAlias = "bool | int | float | str | bytes | list[Plain] | dict[str, Plain] | None"
 
 OFFSETS_TOPIC: Final = "__consumer_offsets"
@@ -39,7 +39,7 @@ class Decoder(Protocol):
 
 
 def decoder_of(topic: str) -> Decoder | None:
-    """Return the decoder for a topic's records; None for a topic whose records are its users' own."""
+    """Return the decoder for the records of an internal topic, None for any other topic."""
     return _DECODERS.get(topic)
 
 

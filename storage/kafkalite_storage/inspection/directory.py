@@ -1,4 +1,4 @@
-"""Check the files directly in a data directory, and that partitions and topics know each other."""
+"""Check the files directly in a data directory, and that its partitions match its topics."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def check_root_files(files: ReadableFiles, around: Surroundings, report: Report)
 
 
 def partition_directories(files: ReadableFiles, around: Surroundings, report: Report) -> list[str]:
-    """Name the directories that hold a partition; report those that are unknown, and those that are missing."""
+    """Return the directories of partitions; report unknown and missing ones."""
     found: list[str] = []
     topics = {} if around.catalogue is None else around.catalogue.topics
     for name in sorted(files.list(around.path)):
@@ -97,7 +97,7 @@ def _check_checkpoint(files: ReadableFiles, around: Surroundings, report: Report
     if content is None:
         return
     report.files += 1
-    # Where records were deleted is written nowhere else.
+    # No other file says up to where records were deleted.
     tell = report.damage if name == LOG_START_OFFSETS else report.cache
     try:
         offsets = decode_offsets(content)

@@ -1,4 +1,4 @@
-"""List what is in the files of a data directory, row by row, in bounded memory."""
+"""List the content of the files of a data directory, row by row, in bounded memory."""
 
 import json
 from collections.abc import Iterator
@@ -35,20 +35,20 @@ from kafkalite_wire.records import (
 )
 from kafkalite_wire.schema import format_uuid
 
-#: Endings that a deletion or a compaction puts behind a file's own.
+#: Suffixes that a deletion or a compaction adds to a file name.
 _LEFT_OVER: Final = (".deleted", ".cleaned", ".swap")
-#: What a recovery puts behind the position from which on it cut a log off.
+#: Suffix that a recovery adds to a copy of the bytes that it cut off.
 _SET_ASIDE: Final = ".damaged"
 _JSON_FILES: Final = (CLEAN_SHUTDOWN, "quorum-state")
 _OFFSET_CHECKPOINT: Final = "-offset-checkpoint"
 
 
 class UnknownFile(Exception):  # noqa: N818  # says what the file is
-    """A file that is none of a data directory."""
+    """Not a file of a data directory."""
 
 
 class Row(NamedTuple):
-    """One line of a dump: what kind of thing, and its fields in order; a record belongs to the batch before it."""
+    """One line of a dump: a kind and its fields in order. A record belongs to the batch before it."""
 
     kind: str
     fields: dict[str, Plain]
@@ -56,17 +56,17 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DumpOptions:
-    """What to show: records too, only from an offset on, at most so many rows of each file."""
+    """What to show: records or only batches, the first offset, the largest number of rows of each file."""
 
     records: bool = False
     start: int = 0
     limit: int | None = None
-    #: Topic whose records to decode; None goes by the name of the directory, "" decodes nothing.
+    #: Decode records as those of this topic; None takes the name of the directory, "" decodes nothing.
     topic: str | None = None
 
 
 def files_of(files: ReadableFiles, path: str) -> Iterator[str]:
-    """Name the files to dump: the path itself, or all files in and below a directory, in order."""
+    """Return the files to dump: the path itself, or all files in and below a directory, in order."""
     if not is_directory(files, path):
         yield path
         return
@@ -79,7 +79,7 @@ def files_of(files: ReadableFiles, path: str) -> Iterator[str]:
 
 
 def dump(files: ReadableFiles, path: str, options: DumpOptions) -> Iterator[Row]:
-    """Yield what is in a file; raises UnknownFile, OSError, and ValueError for one that cannot be read."""
+    """Yield the rows of a file. Raises UnknownFile, OSError, and ValueError for a file that cannot be read."""
     name = path.rpartition("/")[2]
     kind = _kind(name)
     if kind is None:
@@ -199,7 +199,7 @@ def _record(header: BatchHeader, record: Record, decoder: Decoder | None) -> dic
     return fields
 
 
-# Everything else is small, or has one row for each few kilobytes of a log
+# Other files, which are small or have one row for some kilobytes of a log
 
 
 def _small_file(kind: str, name: str, content: bytes, options: DumpOptions) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Compare the leader epochs of batches with `leader-epoch-checkpoint`: the only proof that either of them has."""
+"""Compare the leader epochs of batches with `leader-epoch-checkpoint`; neither has a checksum."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def check_epochs(
     in_use: bool,
     is_whole: bool,
 ) -> None:
-    """Compare, and blame the one that stands alone.
+    """Compare, and report the one that contradicts all others.
 
     Entries of a log that has lost batches to compaction or to damage (not `is_whole`) need no batch. While a log is
     `in_use` the checkpoint may be ahead of it or behind.
@@ -84,7 +84,7 @@ def check_epochs(
     if is_whole:
         firsts = {(run.epoch, run.first_offset) for run in runs}
         for number, (epoch, start) in enumerate(entries):
-            # An epoch that has written nothing yet begins where the log ends; the first one where the log does.
+            # An epoch without a batch begins at the end of the log, the first epoch at its start.
             starts_log = number == 0 and start <= log_start
             is_new = number == len(entries) - 1 and (start == end or (in_use and start >= end))
             if (epoch, start) not in firsts and not starts_log and not is_new:
@@ -92,7 +92,7 @@ def check_epochs(
 
 
 def _check_order(report: Report, runs: list[EpochRun], log_start: int) -> None:
-    """Report epochs that fall again below the log's beginning, of which the checkpoint says nothing any more."""
+    """Report epochs that decrease before the log start, which the checkpoint no longer covers."""
     for run, following in pairwise(runs):
         if run.last_offset < log_start and not 0 <= run.epoch <= following.epoch:
             report.damage(
@@ -103,7 +103,7 @@ def _check_order(report: Report, runs: list[EpochRun], log_start: int) -> None:
 
 
 def _agrees(entries: list[tuple[int, int]], number: int, runs: list[EpochRun]) -> bool:
-    """Return whether any batch that an entry speaks of is of its epoch."""
+    """Return whether any batch in the range of an entry has its epoch."""
     epoch, start = entries[number]
     following = entries[number + 1][1] if number + 1 < len(entries) else None
     return any(

@@ -1,4 +1,4 @@
-"""Files for readers only: nothing here can write, lock or make anything."""
+"""A file system that can only be read."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from kafkalite_storage.files.filesystem import Readable
 
 
 class ReadableFiles(Protocol):
-    """The part of a file system that a reader needs. Every method may raise OSError."""
+    """The reading part of a file system. Every method may raise OSError."""
 
     def open(self, path: str) -> Readable:
         """Open a file for reading."""
@@ -24,7 +24,7 @@ class ReadableFiles(Protocol):
 
 
 class ReadOnlyFile:
-    """A file of the machine, opened without the right to write."""
+    """A file of the operating system, opened for reading."""
 
     __slots__ = ("_fd",)
 
@@ -41,7 +41,7 @@ class ReadOnlyFile:
         return os.fstat(self._fd).st_size
 
     def read_at(self, position: int, size: int) -> bytes:
-        """Read without moving anything."""
+        """Read a range."""
         parts: list[bytes] = []
         while size > 0 and (part := os.pread(self._fd, size, position)):
             parts.append(part)
@@ -51,7 +51,7 @@ class ReadOnlyFile:
 
 
 class ReadOnlyFiles:
-    """The files of the machine."""
+    """The files of the operating system."""
 
     def open(self, path: str) -> ReadOnlyFile:
         """Open a file for reading."""

@@ -1,4 +1,4 @@
-"""Compare the indexes of a segment with its batches, while these pass by once."""
+"""Compare the indexes of a segment with its batches in one pass."""
 
 from array import array
 from itertools import pairwise
@@ -42,7 +42,7 @@ class OffsetIndexCheck:
             self._next += 1
 
     def skip(self, end: int) -> None:
-        """Believe what points into damage."""
+        """Accept entries that point into damaged bytes."""
         while self._next < len(self._positions) and self._positions[self._next] < end:
             self._next += 1
 
@@ -93,11 +93,11 @@ class TimeIndexCheck:
             self._next += 1
 
     def skip(self) -> None:
-        """Stop comparing, because a batch is damaged whose time might have been the newest."""
+        """Stop comparing, because a damaged batch may have had the newest time."""
         self._blind = True
 
     def finish(self, end_offset: int) -> None:
-        """Report the entries beyond the end, and the lack of the one that a segment is closed with."""
+        """Report entries beyond the end, and a missing entry for the close of a segment."""
         if self._blind:
             return
         while self._next < len(self._offsets):
@@ -166,7 +166,7 @@ def _told(entry: AbortedTransaction) -> str:
 
 
 def _without_preallocation(report: Report, file: str, content: bytes, entry_size: int, *, is_closed: bool) -> bytes:
-    """Drop the zeros that Kafka keeps at the end of an index in use."""
+    """Drop the zeros that Kafka preallocates at the end of an index in use."""
     used = len(content.rstrip(b"\0"))
     used += -used % entry_size
     if (len(content) - used >= entry_size and used > 0) or (len(content) > entry_size and used == 0):

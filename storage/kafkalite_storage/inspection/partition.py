@@ -1,4 +1,4 @@
-"""Check a partition's directory: every batch, and every other file against the batches."""
+"""Check the directory of a partition: all batches, and the other files against the batches."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -36,7 +36,7 @@ from kafkalite_storage.state.producer_state import ProducerStates
 from kafkalite_wire.records import BatchHeader
 from kafkalite_wire.schema import format_uuid
 
-#: Files of KRaft that Kafka keeps beside its metadata log, and that are looked at elsewhere or not at all.
+#: Files of KRaft beside Kafka's metadata log, which are not checked here.
 QUORUM_STATE: Final = "quorum-state"
 _DIGITS: Final = 20
 _INDEXES: Final = ("index", "timeindex", "txnindex")
@@ -46,7 +46,7 @@ _SET_ASIDE: Final = ".damaged"
 
 @dataclass(slots=True)
 class _Names:
-    """What lies in the directory: base offsets of segments, and of each other kind of file."""
+    """The content of the directory: base offsets of segments, and of each other kind of file."""
 
     segments: list[int] = field(default_factory=list[int])
     snapshots: list[int] = field(default_factory=list[int])
@@ -56,7 +56,7 @@ class _Names:
 
 @dataclass(slots=True)
 class _Segment:
-    """A segment under inspection. The indexes were read before the size: a broker writes them after the log."""
+    """A segment to inspect. The indexes are read before the size, because a broker writes them after the log."""
 
     base_offset: int
     path: str
@@ -71,7 +71,7 @@ class _Segment:
 
 
 class PartitionCheck:
-    """One walk through a partition, oldest segment first. Raises OSError."""
+    """Checks a partition, oldest segment first. Raises OSError."""
 
     def __init__(self, files: ReadableFiles, directory: str, around: Surroundings, report: Report) -> None:
         self._files = files
@@ -86,9 +86,9 @@ class PartitionCheck:
         self._epochs = EpochRuns()
         self._producers = ProducerStates()
         self._snapshots: list[tuple[int, str, ProducerStates]] = []
-        #: Whether all batches so far could be read; what a replay gives is only worth comparing then.
+        #: Whether all batches so far could be read, so that the result of a replay can be compared.
         self._is_whole = True
-        #: Whether the batches of some offsets were just passed over, which explains a gap.
+        #: Whether damaged batches were just skipped, which explains a gap.
         self._behind_damage = False
         self._end = -1
         #: Base offset of the oldest segment, where the replay of producers begins.
@@ -149,7 +149,7 @@ class PartitionCheck:
         except FileNotFoundError:
             if self._around.is_clean:
                 raise
-            self._report.note(self._path(file_name(base, ".log")), "was deleted meanwhile")
+            self._report.note(self._path(file_name(base, ".log")), "was deleted during the check")
             self._is_whole = False
             return
         self._last_file = segment.path
@@ -224,7 +224,7 @@ class PartitionCheck:
         self._report.damage(segment.path, what, byte=stretch.position)
 
     def _may_be_unfinished(self) -> bool:
-        """Return whether a broker may be writing here, or may have been killed when it was."""
+        """Return whether a broker may be writing here, or may have been killed while it did."""
         points = self._around.recovery_points or {}
         point = 0 if self._partition is None else points.get(self._partition, 0)
         return not self._around.is_clean and self._end >= point
@@ -306,7 +306,7 @@ class PartitionCheck:
                 self._report.cache(path, str(error))
 
     def _compare_snapshots(self, offset: int | None) -> None:
-        """Compare those that were taken up to an offset, or with None all that are left."""
+        """Compare the snapshots up to an offset, or with None all remaining ones."""
         while self._snapshots and (offset is None or self._snapshots[0][0] <= offset):
             at, path, snapshot = self._snapshots.pop(0)
             if at > self._end and offset is None:
@@ -318,7 +318,7 @@ class PartitionCheck:
             elif self._is_whole and self._end >= 0 and at >= self._first:
                 check_snapshot(self._report, path, snapshot, self._producers, replay_start=self._first)
 
-    # What else lies in the directory, or speaks of it elsewhere
+    # Other files of the directory, and checkpoints that name it
 
     def _check_log_start(self, first_base: int) -> int:
         """Return where the log begins."""

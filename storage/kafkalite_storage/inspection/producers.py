@@ -1,4 +1,4 @@
-"""Compare producer snapshots with what a replay of the log gives at the same offset."""
+"""Compare producer snapshots with the state that a replay of the log has at the same offset."""
 
 from kafkalite_storage.inspection.report import Report
 from kafkalite_storage.state.producer_state import Producer, ProducerStates
@@ -9,7 +9,7 @@ _State = tuple[int, tuple[int, int, int], int, int, int]
 def check_snapshot(
     report: Report, file: str, snapshot: ProducerStates, replayed: ProducerStates, *, replay_start: int
 ) -> None:
-    """Report producers of which the snapshot and the log speak differently.
+    """Report producers whose state in the snapshot differs from the log.
 
     A producer that only the log knows may have been forgotten on time (`producer.id.expiration.ms`); one that only
     the snapshot knows may have written before the log began.

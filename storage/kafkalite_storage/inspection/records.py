@@ -1,4 +1,4 @@
-"""Look into sound batches: records must agree with the header, and internal ones must be understood."""
+"""Check the records of intact batches: they must match the header, and those of internal topics must decode."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What an inspection found, one finding at a time, and how much it looked at."""
+"""The findings of an inspection, and how much was checked."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from enum import StrEnum
 class Severity(StrEnum):
     """How bad a finding is."""
 
-    #: The truth is damaged: records, or who the directory belongs to.
+    #: Data is damaged that cannot be rebuilt: records, or the identity of the directory.
     DAMAGE = "damage"
-    #: A file is wrong that is rebuilt from the records.
+    #: A file is wrong that the broker rebuilds from the records.
     CACHE = "cache"
-    #: Worth knowing, and no reason to worry.
+    #: Not a problem, but worth knowing.
     NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is not as it should be: where (byte or line where there is one) and what."""
+    """One problem: the file, the byte or line if there is one, and what is wrong."""
 
     severity: Severity
     file: str
@@ -32,7 +32,7 @@ class Finding:
 
 
 class Report:
-    """Hands on findings as they come, and counts."""
+    """Passes findings to a callback and counts what was checked."""
 
     def __init__(self, found: Callable[[Finding], None]) -> None:
         self._found = found
@@ -43,19 +43,19 @@ class Report:
         self.findings = dict.fromkeys(Severity, 0)
 
     def damage(self, file: str, what: str, *, byte: int | None = None, line: int | None = None) -> None:
-        """Report damage to the truth."""
+        """Report damage that cannot be repaired from other files."""
         self._add(Finding(severity=Severity.DAMAGE, file=file, what=what, byte=byte, line=line))
 
     def cache(self, file: str, what: str, *, byte: int | None = None, line: int | None = None) -> None:
-        """Report a file that will be rebuilt."""
+        """Report a file that the broker rebuilds."""
         self._add(Finding(severity=Severity.CACHE, file=file, what=what, byte=byte, line=line))
 
     def note(self, file: str, what: str, *, byte: int | None = None, line: int | None = None) -> None:
-        """Report something that is no damage."""
+        """Report something that is not damage."""
         self._add(Finding(severity=Severity.NOTE, file=file, what=what, byte=byte, line=line))
 
     def only(self, file: str) -> "Report":
-        """Return a report that hands on to this one what concerns one file, and does not count for it."""
+        """Return a report that passes the findings about one file to this report and counts separately."""
         return Report(lambda finding: self._add(finding) if finding.file == file else None)
 
     @property

@@ -1,4 +1,4 @@
-"""Write what an inspection yields as lines: for people, and as JSON for programs.
+"""Format the results of an inspection as lines: for people, and as JSON for programs.
 
 Bytes come from anybody. For people they are text with everything unprintable escaped, so that no record can
 steer a terminal; in JSON they are a string where they are UTF-8, and `{"base64": …}` where they are not.
@@ -32,7 +32,7 @@ def finding_as_json(finding: Finding) -> str:
 
 
 def summary_as_text(report: Report) -> str:
-    """Say how much was looked at and what came of it."""
+    """Return a line that says how much was checked and what was found."""
     found = ", ".join(f"{count} {severity}" for severity, count in report.findings.items() if count) or "sound"
     return (
         f"{report.files} files, {report.batches} batches, {report.records} records, {report.bytes} bytes of batches: "
@@ -41,7 +41,7 @@ def summary_as_text(report: Report) -> str:
 
 
 def summary_as_json(report: Report) -> str:
-    """Write the same as one JSON object."""
+    """Write the summary as one JSON object."""
     counts = {"files": report.files, "batches": report.batches, "records": report.records, "bytes": report.bytes}
     findings = {str(severity): count for severity, count in report.findings.items()}
     return _dumps({"summary": {**counts, **findings, "sound": report.is_sound}})
@@ -63,7 +63,7 @@ def _jsonable(value: Plain) -> Plain:
             except UnicodeDecodeError:
                 return {"base64": base64.b64encode(value).decode()}
         case str():
-            return value.encode(errors="replace").decode()  # what is no Unicode cannot be printed
+            return value.encode(errors="replace").decode()  # lone surrogates cannot be printed
         case _:
             return value
 
@@ -87,12 +87,12 @@ def _text(value: Plain) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Escape what a terminal would not simply show: `\n`, `\x1b`, `\u202e`; bytes that are no text are `\xff`."""
+    r"""Escape what a terminal would not print: `\n`, `\x1b`, `\u202e`; bytes that are not UTF-8 become `\xff`."""
     return "".join(char if char.isprintable() and char != "\\" else _escaped(char) for char in text)
 
 
 def _escaped(char: str) -> str:
     code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no UTF-8
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8 (surrogateescape)
         return f"\\x{code - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")

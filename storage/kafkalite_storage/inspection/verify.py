@@ -1,7 +1,7 @@
-"""Look into a data directory without a broker: `verify` checks whatever can be checked.
+"""Verify a data directory without a broker.
 
 Nothing is written, made or locked, so that it works on a directory that a broker is running on, on a read-only
-medium and on a copy of single files. What a running broker may still be writing is told from damage by
+medium and on a copy of single files. Unfinished writes of a running broker are distinguished from damage by
 `.kafka_cleanshutdown`: only with it must every file be complete.
 """
 
@@ -35,7 +35,7 @@ def verify(files: ReadableFiles, path: str, report: Report) -> None:
 
 
 def _verify_file(files: ReadableFiles, path: str, report: Report) -> None:
-    """Check one file against all that lies beside it, and report what concerns it."""
+    """Check one file against the files beside it, and report what concerns it."""
     size = files.open(path).size()
     directory = path.rpartition("/")[0] or "."
     of_file = report.only(path)

@@ -1,4 +1,4 @@
-"""What of a log is on disk: up to where, what is still to be synced, and what a failed sync may have left behind."""
+"""Which part of a log is on disk: up to which offset, what is left to sync, and what a failed sync may have lost."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from kafkalite_storage.state.leader_epochs import LeaderEpochs
 
 @dataclass(frozen=True, slots=True)
 class SyncMark:
-    """How far a log was when a sync of the whole disk began: its end, its truncations, its closed segments."""
+    """The state of a log when a sync of the whole disk began: its end, its cuts, its closed segments."""
 
     end: int
     cuts: int
@@ -18,7 +18,7 @@ class SyncMark:
 
 
 class LogDurability:
-    """Syncs a log and knows how far that came.
+    """Syncs a log and keeps the offset up to which it is on disk.
 
     `flush`, `begin_sync` and `end_sync` may run in another thread than appends and reads; they raise OSError.
     """
@@ -51,15 +51,15 @@ class LogDurability:
         self._directory = directory
         self._segments = segments
         self._epochs = epochs
-        #: What is below is on disk.
+        #: Everything below is on disk.
         self.recovery_point = recovery_point
-        #: What is below is on disk together with its indexes and epochs: from here on a recovery must look.
+        #: Everything below is on disk with its indexes and epochs: a recovery checks the log from here.
         self.caches_point = recovery_point
-        #: Whether a name in the directory may not be on disk.
+        #: Whether some name in the directory may not be on disk yet.
         self.names_unsynced = True
-        #: Counts what was cut off, so that a flush in another thread does not take later records for what it synced.
+        #: Counts the cuts, so that a flush in another thread does not take later records for those that it synced.
         self._cuts = 0
-        #: Closed segments whose last index entries are not on disk; of a log that was not closed, any may be such.
+        #: Closed segments whose last index entries are not on disk; after an unclean stop, possibly all.
         self._sealed = (
             []
             if was_closed
@@ -69,15 +69,15 @@ class LogDurability:
                 if following >= recovery_point
             ]
         )
-        #: Whether the last sync failed, of the log and of its caches; see `write_again`.
+        #: Whether the last sync failed, of the log and of its caches; see `SegmentFiles.rewrite_log`.
         self._log_sync_failed = self._caches_sync_failed = False
 
     def note_sealed(self, segment: Segment) -> None:
-        """Add a segment that got its last index entries."""
+        """Note that a segment got its last index entries."""
         self._sealed.append(segment)
 
     def begin_cut(self) -> None:
-        """Believe no sync that is under way, because the end of the log is about to be cut off."""
+        """Invalidate syncs in progress, because the end of the log is about to be cut off."""
         self._cuts += 1
 
     def end_cut(self, end: int) -> None:
@@ -86,13 +86,13 @@ class LogDurability:
         self.caches_point = min(self.caches_point, end)
 
     def sync_names(self) -> None:
-        """Bring the names in the directory to the disk, where they are not."""
+        """Sync the directory if it has new names."""
         if self.names_unsynced:
             self._fs.sync_directory(self._directory)
             self.names_unsynced = False
 
     def flush(self, end: int, *, caches: bool) -> None:
-        """Return when everything up to the log's end is on disk, with caches also its indexes and epochs."""
+        """Sync everything up to the end of the log, with caches its indexes and epochs too."""
         done = self.caches_point if caches else self.recovery_point
         sealed = list(self._sealed) if caches else []
         if done >= end and not sealed and (self._epochs.is_saved or not caches):

@@ -16,9 +16,9 @@ from kafkalite_storage.log.state import LogState
 from kafkalite_storage.log.writer import AppendInfo, AppendOrigin, LogWriter
 from kafkalite_storage.recovery.recovery import Recovery
 from kafkalite_storage.segment import replacement
-from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.segment.segment import FetchSlice, Segment
 from kafkalite_storage.segment.time_search import TimestampOffset
+from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.state.leader_epochs import LeaderEpochs
 from kafkalite_storage.state.producer_snapshot import save_snapshot
 from kafkalite_storage.state.producer_state import ProducerStates
@@ -83,7 +83,7 @@ class PartitionLog:
             )
             return cls(state, cache, config, make_directory)
 
-    # What the log is like
+    # State
 
     @property
     def config(self) -> LogConfig:
@@ -117,12 +117,12 @@ class PartitionLog:
 
     @property
     def high_watermark(self) -> int:
-        """End of what consumers may read: all but what awaits the sync that `flush.messages` asks for."""
+        """End offset for consumers: records that wait for the sync of `flush.messages` come after it."""
         return self._state.high_watermark
 
     @property
     def last_stable_offset(self) -> int:
-        """End of what read-committed consumers may read: the start of the oldest open transaction."""
+        """End offset for read-committed consumers: the start of the oldest open transaction."""
         return self._state.last_stable_offset
 
     @property
@@ -137,7 +137,7 @@ class PartitionLog:
 
     @property
     def caches_point(self) -> int:
-        """The offset below which everything is on disk with its indexes and epochs, and a recovery need not look."""
+        """The offset below which everything is on disk with its indexes and epochs: a recovery starts here."""
         return self._state.durability.caches_point
 
     @property
@@ -168,7 +168,7 @@ class PartitionLog:
 
     @property
     def epochs(self) -> LeaderEpochs:
-        """Which leader epoch wrote what; to be read only."""
+        """The leader epochs and their first offsets; to be read only."""
         return self._state.epochs
 
     @property
@@ -240,7 +240,7 @@ class PartitionLog:
     def read(
         self, offset: int, *, max_bytes: int, min_one_batch: bool = True, max_offset: int | None = None
     ) -> FetchSlice:
-        """Return batches from the one that holds offset on, out of one segment; empty at the end of the log.
+        """Return batches of one segment, from the one that holds offset on; empty at the end of the log.
 
         The last batch may be cut off by max_bytes, as Kafka does. The first never is: with min_one_batch it comes
         whole, and else it is left out if it does not fit. Batches from max_offset on are left out, and those behind a
@@ -261,7 +261,7 @@ class PartitionLog:
         return self._reader.on_same_segment(offset, other)
 
     def end_of_piece(self, offset: int) -> int:
-        """Return an offset that no batch reaches which a read at an offset returns: the end of its segment."""
+        """Return the end of the segment that holds an offset: a read there returns no batch beyond it."""
         return self._reader.end_of_read(offset)
 
     def offset_for_timestamp(self, timestamp: int) -> TimestampOffset | None:
@@ -273,7 +273,7 @@ class PartitionLog:
         return self._reader.max_timestamp()
 
     def epoch_for_offset(self, offset: int) -> int:
-        """Return the leader epoch that wrote an offset, at the log's end the one that will; -1 if it is not known."""
+        """Return the leader epoch of an offset, at the end of the log the current one; -1 if it is not known."""
         return self._reader.epoch_for_offset(offset)
 
     def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
@@ -337,7 +337,7 @@ class PartitionLog:
             self._deletes.remove_due(now_ms)
 
     def remove_later(self, paths: Iterable[str]) -> None:
-        """Have `remove_retired` remove files when `file.delete.delay.ms` is over, which begins with its next call."""
+        """Remove files after `file.delete.delay.ms`, which begins with the next call of `remove_retired`."""
         self._deletes.add(paths, delay_ms=self._config.file_delete_delay_ms, now_ms=None)
 
     def replace_segments(self, old: Sequence[Segment]) -> tuple[Segment, list[str]]:
@@ -357,7 +357,7 @@ class PartitionLog:
         return state.segments.replace(old), doomed
 
     def settle(self, segment: Segment) -> None:
-        """Return the files of a segment that has replaced others their final names, if it is still in the log."""
+        """Remove the suffix from the files of a segment that has replaced others, if it is still in the log."""
         if segment in self._state.segments:
             with storage_failures(self.directory):
                 replacement.settle(self._state.fs, self.directory, segment.base_offset)
@@ -366,7 +366,7 @@ class PartitionLog:
     # Durability
 
     def flush(self, *, caches: bool = True) -> None:
-        """Return when everything appended so far is on disk; indexes too, unless caches is False.
+        """Sync everything appended so far; indexes too, unless caches is False.
 
         May run in another thread than appends and reads.
         """
@@ -387,7 +387,7 @@ class PartitionLog:
         self._state.durability.end_sync(mark)
 
     def save_caches(self) -> None:
-        """Write what lets the next start trust the files, unless nothing was appended since the last time."""
+        """Write indexes and producer state so that the next start can trust the files, if anything was appended."""
         if not self.has_directory:
             return
         self.repair()
@@ -410,7 +410,7 @@ class PartitionLog:
         """Close the files; clean also saves all caches and syncs, so that the next start need not recover."""
         try:
             if clean:
-                self.flush(caches=False)  # first of all what clients wait for; the rest can be rebuilt
+                self.flush(caches=False)  # what clients wait for comes first; the rest can be rebuilt
                 self.save_caches()
                 self.flush()
         finally:

@@ -58,7 +58,7 @@ def open_directory(
             index_interval=index_interval,
             may_have_gaps=may_have_gaps,
         )
-    if end_offset < log_start_offset:  # all that is left was deleted: start there, as Kafka does
+    if end_offset < log_start_offset:  # all records were deleted: start there, as Kafka does
         for segment in reversed(found.segments):
             segment.files.delete()
         found.segments[:] = [_first_segment(fs, files, directory, log_start_offset)]
@@ -118,7 +118,7 @@ def _load(
         if recovery_point is not None and end_offset != recovery_point:
             raise ValueError(f"{found.segments[-1].name} ends at offset {end_offset}, not at {recovery_point}")
     except (ValueError, CorruptBatch, DamagedLog) as error:
-        # Somebody has touched the files since: believe nothing of the last segment.
+        # The files were changed since: check the whole last segment.
         last = found.segments[-1].base_offset
         end_offset, trusted_offset, recovery = recover(
             found,

@@ -1,6 +1,6 @@
-"""Check what is about to be served, so that a flipped bit on a disk is found and named instead.
+"""Check batches before they are served, so that consumers get an error instead of damaged data.
 
-What this process has written or checked before is not checked again: reading at the end of a log costs nothing, and
+Bytes that this process wrote or checked before are not checked again: reads at the end of a log cost nothing, and
 older data is checked once.
 """
 
@@ -12,7 +12,7 @@ from kafkalite_storage.segment.scan import iter_batches
 from kafkalite_storage.segment.segment import FetchSlice, Segment
 from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch
 
-#: Tells which leader epoch wrote an offset, -1 where that is not known.
+#: Returns the leader epoch of an offset, -1 where it is not known.
 EpochOf = Callable[[int], int]
 
 

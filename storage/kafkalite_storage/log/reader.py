@@ -4,9 +4,9 @@ from kafkalite_storage.errors import DamagedLog, OffsetOutOfRange, StorageFailur
 from kafkalite_storage.log.read_verification import verified_part
 from kafkalite_storage.log.state import LogState
 from kafkalite_storage.segment import time_search
-from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.segment.segment import NOTHING, FetchSlice
 from kafkalite_storage.segment.time_search import TimestampOffset
+from kafkalite_storage.segment.transaction_index import AbortedTransaction
 
 
 class LogReader:

@@ -1,4 +1,4 @@
-"""Which segments have had their time: retention by size and by time, as Kafka's log does it."""
+"""Which segments retention deletes, by size and by time, as Kafka does."""
 
 from collections.abc import Sequence
 

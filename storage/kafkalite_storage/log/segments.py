@@ -1,4 +1,4 @@
-"""The segments of a log, oldest first: looked up by offset, begun and taken away at either end, and exchanged."""
+"""The segments of a log, oldest first: look-up by offset, changes at either end, replacement, and delayed removal."""
 
 from bisect import bisect_right
 from collections import deque
@@ -24,12 +24,12 @@ class LogSegments:
         self._fs = fs
         self._files = files
         self._directory = directory
-        #: A segment whose making failed half-way.
+        #: A segment that could not be created completely.
         self._half_made: Segment | None = None
         self._put(segments)
 
     def _put(self, segments: list[Segment]) -> None:
-        #: To be read only, as the two that follow.
+        #: This and the two that follow are to be read only.
         self.all = segments
         self.bases = [segment.base_offset for segment in segments]
         self.active = segments[-1]
@@ -49,7 +49,7 @@ class LogSegments:
         return sum(segment.size for segment in self.all)
 
     def number_at(self, offset: int) -> int:
-        """Return the place of the segment that an offset belongs to; of the first one for what lies before it."""
+        """Return the index of the segment that holds an offset; 0 for an offset before the first one."""
         return max(bisect_right(self.bases, offset) - 1, 0)
 
     def since(self, offset: int) -> Sequence[Segment]:
@@ -58,7 +58,7 @@ class LogSegments:
         return segments[max(bisect_right(segments, offset, key=_base_offset) - 1, 0) :]
 
     def begin(self, offset: int) -> Segment:
-        """Add a new active segment; what is left of one that cannot be made goes with the next `cut_to`."""
+        """Add a new active segment. The next `cut_to` removes what a failure leaves."""
         segment = self._half_made = Segment(self._fs, self._files, self._directory, offset)
         segment.create()
         self._half_made = None
@@ -68,14 +68,14 @@ class LogSegments:
         return segment
 
     def take_before(self, offset: int) -> Sequence[Segment]:
-        """Take out the segments that lie below an offset as a whole, never the active one."""
+        """Remove and return the segments that end below an offset, except the active one."""
         count = self.number_at(offset)
         taken = self.all[:count]
         self._put(self.all[count:])
         return taken
 
     def cut_to(self, end: int) -> None:
-        """Cut off whatever a failed write left past an end, and learn the tail from the files again.
+        """Cut off what a failed write left after the end, and read the tail from the files again.
 
         Raises ValueError if the log cannot be made to end there.
         """
@@ -98,7 +98,7 @@ class LogSegments:
         self._put(self.all[:-1])
 
     def replace(self, old: Sequence[Segment]) -> Segment:
-        """Put the `.swap` files with the offset of the first one into the place of neighbours that are closed."""
+        """Replace adjacent closed segments with the `.swap` files that have the offset of the first."""
         new = Segment(self._fs, self._files, self._directory, old[0].base_offset, is_swap=True)
         for segment in old:
             self._close(segment)
@@ -123,26 +123,26 @@ def _base_offset(segment: Segment) -> int:
 
 
 class DelayedDeletes:
-    """Paths that wait to be removed. They may be added in one thread and removed in another."""
+    """Files that are removed after `file.delete.delay.ms`. Adding and removing may happen in different threads."""
 
     __slots__ = ("_fs", "_undated", "_waiting")
 
     def __init__(self, fs: FileSystem) -> None:
         self._fs = fs
-        #: When each is to be removed, and its path.
+        #: The time of the removal, and the path.
         self._waiting: deque[tuple[int, str]] = deque()
-        #: How long each is to wait from the next look on, and its path.
+        #: The delay from the next `remove_due` on, and the path.
         self._undated: deque[tuple[int, str]] = deque()
 
     def add(self, paths: Iterable[str], *, delay_ms: int, now_ms: int | None) -> None:
-        """Let files wait from now on, or without a time from the next `remove_due` on."""
+        """Add files. Without `now_ms` the delay begins with the next `remove_due`."""
         if now_ms is None:
             self._undated.extend((delay_ms, path) for path in paths)
         else:
             self._waiting.extend((now_ms + delay_ms, path) for path in paths)
 
     def remove_due(self, now_ms: int) -> None:
-        """Remove those whose time has come; raises OSError, and what is left is tried again the next time."""
+        """Remove the files that are due. After an OSError the next call continues."""
         while self._undated:
             delay_ms, path = self._undated.popleft()
             self._waiting.append((now_ms + delay_ms, path))
@@ -152,7 +152,7 @@ class DelayedDeletes:
 
 
 def rebuild_missing_indexes(fs: FileSystem, directory: str, segments: Sequence[Segment]) -> list[Segment]:
-    """Return the segments whose `.index` or `.timeindex` was not there, and is now. Raises OSError."""
+    """Rebuild missing index files; return their segments. Raises OSError."""
     names = set(fs.list(directory))
     remade = [
         segment

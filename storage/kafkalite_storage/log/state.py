@@ -29,7 +29,7 @@ class LogState:
     #: Whether offsets may be missing because the log was compacted once.
     may_have_gaps: bool
     log_end_offset: int = field(init=False)
-    #: What is below was acknowledged, or found at the start.
+    #: Everything below was acknowledged, or found at the start.
     visible_end: int = field(init=False)
     #: The epoch that new batches are written with.
     leader_epoch: int = field(init=False)
@@ -44,7 +44,7 @@ class LogState:
 
     @property
     def high_watermark(self) -> int:
-        """End of what consumers may read: all but what awaits the sync that `flush.messages` asks for."""
+        """End offset for consumers: records that wait for the sync of `flush.messages` come after it."""
         end = self.log_end_offset
         synced = self.durability.recovery_point
         if end - synced < self.flush_messages:
@@ -53,7 +53,7 @@ class LogState:
 
     @property
     def last_stable_offset(self) -> int:
-        """End of what read-committed consumers may read: the start of the oldest open transaction."""
+        """End offset for read-committed consumers: the start of the oldest open transaction."""
         end = self.high_watermark
         if not self.producers.open_transactions:
             return end
@@ -61,6 +61,6 @@ class LogState:
         return end if unstable is None else min(max(unstable, self.log_start_offset), end)
 
     def flush(self, *, caches: bool) -> None:
-        """Return when everything appended so far is on disk; indexes too, with caches. May run in another thread."""
+        """Sync everything appended so far, with caches the indexes too. May run in another thread."""
         with storage_failures(self.directory):
             self.durability.flush(self.log_end_offset, caches=caches)

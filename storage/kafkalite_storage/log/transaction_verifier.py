@@ -1,4 +1,4 @@
-"""Compare the `.txnindex` of segments with their batches, once in a process, and rebuild it where it is not true.
+"""Compare the `.txnindex` of segments with their batches, once in a process, and rebuild it where it is wrong.
 
 A read-committed consumer would get what was aborted, or lose what was not. Only logs in which there are transactions
 pay: for reading the headers of the segments that consumers fetch from, and of those in which these transactions end.
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from logging import getLogger
 
-from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.segment.scan import iter_batches, iter_headers
 from kafkalite_storage.segment.segment import Segment
+from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.state.producer_state import ProducerStates
 from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_records, read_end_txn_marker
 
@@ -31,7 +31,7 @@ class _Abort:
 
 @dataclass(slots=True)
 class _Trail:
-    """What transactions left in one segment, up to a position in it."""
+    """The transactions of one segment, up to a position in it."""
 
     position: int = 0
     is_whole: bool = True
@@ -51,7 +51,7 @@ class _Trail:
 
 
 class TransactionVerifier:
-    """What is known of a log's transactions from its batches. Methods raise OSError."""
+    """The transactions of a log, as its batches show them. Methods raise OSError."""
 
     def __init__(self, producers: ProducerStates) -> None:
         self._is_transactional = bool(producers.open_transactions) or any(p.coordinator_epoch >= 0 for p in producers)
@@ -59,12 +59,12 @@ class TransactionVerifier:
         self._checked: set[int] = set()
 
     def forget(self) -> None:
-        """Start again, because segments were cut or replaced."""
+        """Forget everything, because segments were cut or replaced."""
         self._trails.clear()
         self._checked.clear()
 
     def forget_before(self, base_offset: int) -> None:
-        """Forget the segments below an offset, which were taken out of the log."""
+        """Forget the segments below an offset, which were deleted."""
         self._checked = {base for base in self._checked if base >= base_offset}
         self._trails = {base: trail for base, trail in self._trails.items() if base >= base_offset}
 
@@ -117,7 +117,7 @@ class TransactionVerifier:
         segment = segments[number]
         trail = self._trail(segment, log_start_offset)
         if not trail.is_whole:
-            return  # what is damaged is refused when it is read; of the rest the index may still be true
+            return  # damaged batches are refused when they are read; the index may be right for the rest
         entries = segment.lookups.transaction_index.read()
         believed: list[AbortedTransaction] = []
         by_marker = {abort.offset: abort for abort in trail.aborts}
@@ -138,7 +138,7 @@ class TransactionVerifier:
             return
         replayed = _replayed(segments[: number + 1], log_start_offset)
         if replayed is None:
-            return  # a damaged batch may be what contradicts the index
+            return  # the damage may be in the batch that contradicts the index
         known = {entry.last_offset: entry for entry in replayed} | {entry.last_offset: entry for entry in believed}
         log.warning("%s is damaged or missing; it is rebuilt from the log", segment.lookups.transaction_index.path)
         segment.lookups.transaction_index.replace(known[offset] for offset in sorted(known))
@@ -166,7 +166,7 @@ class TransactionVerifier:
         if abort.previous < 0 and entry.first_offset < segments[number].base_offset:
             began = self._began(segments, number, abort.producer_id, log_start_offset)
             first = began if began >= 0 else first
-        # Compaction removes the data before the marker, and who replays a log whose beginning was deleted sees less.
+        # Compaction removes data before markers, and after a deletion of records a replay sees fewer of them.
         return (
             entry.first_offset == first
             or (entry.first_offset < log_start_offset)

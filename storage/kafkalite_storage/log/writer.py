@@ -44,7 +44,7 @@ class AppendOrigin(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AppendInfo:
-    """Where a batch went, for a duplicate the original; `log_append_time` is -1 under CreateTime.
+    """The offsets of a batch, for a duplicate those of the original; `log_append_time` is -1 under CreateTime.
 
     What `awaits_sync` must not be acknowledged, and is not read, before `flush` has returned.
     """
@@ -73,9 +73,9 @@ class LogWriter:
         self._segments = state.segments
         self._cache = cache
         self._epoch_written = state.epochs.latest
-        #: Why the files may hold more than they should, so that nothing may be appended before that is repaired.
+        #: Why a failed write may have left bytes in the files; they are removed before the next append.
         self._failure: Exception | None = None
-        #: Whether it was a compaction that failed half-way, which only a new start completes.
+        #: Whether a compaction failed half-way, which only a start completes.
         self._needs_start = False
         self._producers_stale = False
         #: Makes the directory of a partition that was never used.
@@ -86,10 +86,10 @@ class LogWriter:
         """Apply a configuration from the next append on."""
         self._config = config
         if config.is_compacted:
-            # For good: what compaction took away does not come back. A topic becomes compacted only when its logs are
-            # on disk (`Storage.alter_configs`), or a start would take what a power cut took away for compaction's.
+            # Permanent, because the gaps of a compaction stay. A topic becomes compacted only after a sync of its logs
+            # (`Storage.alter_configs`): a start could not distinguish the loss of a power cut from such a gap.
             self._state.may_have_gaps = True
-        # Attributes of their own, because an append looks at each of them.
+        # Kept as attributes because each append reads them.
         self._max_message_bytes = config.max_message_bytes
         self._segment_bytes = config.segment_bytes
         self._segment_ms = (
@@ -189,7 +189,7 @@ class LogWriter:
         )
 
     def _await_sync(self, offset: int, *, sync: bool) -> bool:
-        """Make the sync that `flush.messages` asks for before an offset is acknowledged, or tell that it is due."""
+        """Sync if `flush.messages` asks for it before an offset is acknowledged, or note that a sync is due."""
         end = self._state.log_end_offset
         if end - self._state.durability.recovery_point < self._flush_messages:
             self._state.visible_end = end
@@ -320,7 +320,7 @@ class LogWriter:
             ) from self._failure
 
     def _undo(self, end: int) -> None:
-        """Let the log end where it did before a failed write; if that fails too, refuse writes until it succeeds.
+        """Cut the log back to its end before a failed write. If that fails too, refuse writes until it succeeds.
 
         Readers see nothing past that end from the first moment on.
         """
@@ -348,4 +348,4 @@ class LogWriter:
             self._state.log_start_offset,
             self._state.log_end_offset,
         )
-        self._state.durability.names_unsynced = True  # snapshots that do not count any more are not to come back
+        self._state.durability.names_unsynced = True  # removed snapshots must not reappear after a crash

@@ -26,7 +26,7 @@ from kafkalite_wire.schema import format_uuid
 log = getLogger("kafkalite.storage")
 
 _VERSION: Final = "1"
-#: Version 0 is of the time of ZooKeeper, and has the same properties.
+#: Version 0 was written with ZooKeeper, and has the same properties.
 _READ_VERSIONS: Final = ("0", _VERSION)
 
 
@@ -43,11 +43,11 @@ class DataDirectory:
         self._lock = lock
 
     def release(self) -> None:
-        """Let others own the directory."""
+        """Unlock the directory."""
         self._lock.release()
 
     def identify(self, cluster_id: str | None, node_id: int, new_uuid: Callable[[], bytes]) -> str:
-        """Read who the directory belongs to, or say so in a new one; return the cluster id.
+        """Read the identity of the directory, or write it to a new one; return the cluster id.
 
         Raises DataDirectoryCorrupt when it belongs to another node or cluster, UnsupportedFormat for a newer version.
         """
@@ -93,14 +93,14 @@ class DataDirectory:
         return self._fs.exists(f"{self.path}/{CLEAN_SHUTDOWN}")
 
     def forget_clean_marker(self, *, sync: bool = True) -> None:
-        """Note that the directory is in use: from now on a crash is a crash, and with sync a power cut too."""
+        """Remove the clean-shutdown marker, with sync also for the case of a power cut."""
         if self.has_clean_marker:
             self._fs.remove(f"{self.path}/{CLEAN_SHUTDOWN}")
             if sync:
                 self._fs.sync_directory(self.path)
 
     def leave_clean_marker(self) -> None:
-        """Say that all logs were closed in order."""
+        """Write the clean-shutdown marker."""
         self._fs.replace(f"{self.path}/{CLEAN_SHUTDOWN}", encode_clean_shutdown(-1))
 
     def recovery_points(self) -> dict[TopicPartition, int]:
@@ -134,12 +134,12 @@ class DataDirectory:
         except UnknownVersion as error:
             raise UnsupportedFormat(f"{path}: {error}: a newer release wrote it, and it is left as it is") from None
         except ValueError as error:
-            log.warning("%s is damaged (%s): what it said must be found out", path, error)
+            log.warning("%s is damaged (%s); the logs are checked instead", path, error)
             return {}
 
 
 def _make_durably(fs: FileSystem, path: str) -> None:
-    """Make a directory with its parents, so that no power cut takes away what will be synced in it."""
+    """Make a directory and sync its parents, so that files synced in it survive a power cut."""
     missing: list[str] = []
     while path and not fs.exists(path):
         missing.append(path)

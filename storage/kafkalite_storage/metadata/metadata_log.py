@@ -40,7 +40,7 @@ _SNAPSHOT_SUFFIX: Final = ".checkpoint"
 
 
 class MetadataLog:
-    """The log and the catalogue that its records make."""
+    """The log, and the catalogue that results from its records."""
 
     def __init__(self, log: PartitionLog, catalogue: MetadataImage) -> None:
         self._log = log
@@ -113,13 +113,13 @@ class MetadataLog:
         self.catalogue.add_partitions(change.topic_id, change.partitions)
 
     def abort_open_transaction(self, now_ms: int) -> None:
-        """End a transaction of which a power cut has left the beginning only."""
+        """End a transaction that a power cut left open."""
         if self.catalogue.in_transaction:
             self.append([AbortTransactionRecord(reason="the broker stopped")], now_ms)
 
     @property
     def log(self) -> PartitionLog:
-        """The log itself, whose content is not to be changed but here."""
+        """The log itself, to be read only."""
         return self._log
 
     def close(self, *, clean: bool) -> None:

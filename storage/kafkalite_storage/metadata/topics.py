@@ -1,4 +1,4 @@
-"""The catalogue of topics: what the metadata log says, as a state that its records change."""
+"""The catalogue of topics: the state that results from the records of the metadata log."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,12 +23,12 @@ from kafkalite_wire.messages.metadata_records import (
 
 INTERNAL_TOPICS: Final = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
 METADATA_TOPIC: Final = "__cluster_metadata"
-#: Kinds of resource that a ConfigRecord names.
+#: Resource types of a ConfigRecord.
 TOPIC_RESOURCE: Final = 2
 BROKER_RESOURCE: Final = 4
 
 MOST_NEW_PARTITIONS: Final = 10_000
-"""How many partitions may be made at once, as Kafka's controller has it."""
+"""The largest number of partitions to create at once, as in Kafka's controller."""
 
 _LONGEST_NAME: Final = 249
 _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]+")
@@ -51,7 +51,7 @@ def check_topic_name(name: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """Who serves a partition; the first replica is the preferred leader."""
+    """The replicas and leader of a partition; the first replica is the preferred leader."""
 
     leader: int
     leader_epoch: int
@@ -75,12 +75,12 @@ class Topic:
 
     @property
     def is_internal(self) -> bool:
-        """Whether brokers made it for themselves."""
+        """Whether it is an internal topic of the brokers."""
         return self.name in INTERNAL_TOPICS
 
 
 class MetadataImage:
-    """Topics, configurations and features after all records so far; unknown records are passed over."""
+    """Topics, configurations and features after all records so far; unknown records are ignored."""
 
     def __init__(self) -> None:
         self.topics: dict[str, Topic] = {}
@@ -89,7 +89,7 @@ class MetadataImage:
         self.broker_configs: dict[str, dict[str, str]] = {}
         self.features: dict[str, int] = {}
         self.next_producer_id = 0
-        #: Topics that were deleted, of which a crash may have left files.
+        #: Deleted topics, whose files a crash may have left.
         self.removed_topic_ids: set[bytes] = set()
         self._early_configs: dict[str, dict[str, str]] = {}
         self._transaction: list[MetadataRecord] | None = None
@@ -127,7 +127,7 @@ class MetadataImage:
         self._put(replace(topic, assignment=tuple(assignment)))
 
     def add_partitions(self, topic_id: bytes, partitions: Sequence[Partition]) -> None:
-        """Add partitions behind those of a topic."""
+        """Add partitions to a topic."""
         topic = self.topics_by_id[topic_id]
         self._put(replace(topic, assignment=(*topic.assignment, *partitions)))
 
@@ -168,7 +168,7 @@ class MetadataImage:
             case ProducerIdsRecord():
                 self.next_producer_id = record.next_producer_id
             case _:
-                pass  # brokers come and go without a trace here
+                pass  # registrations of brokers are not kept
 
     def _put(self, topic: Topic) -> None:
         self.topics[topic.name] = topic

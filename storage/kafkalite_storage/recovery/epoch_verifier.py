@@ -1,6 +1,6 @@
 """Compare `leader-epoch-checkpoint` with the batches when a log is opened, and find out which of them is damaged.
 
-A batch's epoch lies outside of its CRC, and the checkpoint has none: each is the only proof of the other.
+The CRC of a batch does not cover its epoch, and the checkpoint has no CRC: each can only be checked by the other.
 """
 
 from bisect import bisect_right
@@ -81,10 +81,10 @@ def _contradiction(
 def _blames_the_checkpoint(
     epochs: LeaderEpochs, headers: Sequence[BatchHeader], log_start_offset: int, end_offset: int
 ) -> bool:
-    """Return whether the batches' own epochs are the more likely story."""
+    """Return whether the checkpoint is more likely wrong than a batch."""
     written = [header.partition_leader_epoch for header in headers]
     if any(epoch < 0 for epoch in written) or sorted(written) != written:
-        return False  # no epoch was ever followed by an older one: it is a batch that is damaged
+        return False  # epochs never decrease, so a batch is damaged
     if _impossible(epochs.entries, end_offset) is not None:
         return True
     starts = [start for _, start in epochs.entries[1:]]

@@ -25,7 +25,7 @@ from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_
 _DISCARDED: Final = (".deleted", ".cleaned", ".tmp")
 _INDEXES: Final = ("index", "timeindex", "txnindex")
 _DIGITS: Final = 20
-#: How many of the logs that were cut are named.
+#: The number of logs that the summary names.
 _TOLD: Final = 3
 
 
@@ -163,7 +163,7 @@ def recover(
                 segment.files.set_aside(position)
                 tail.kept_aside = True
             segment.cut(position)
-            # Else a second crash could join what is written next to what was cut off.
+            # Without it a second crash could leave new records after bytes that were cut off.
             segment.files.sync(indexes=False)
             break
         if number + 1 < len(segments):
@@ -179,7 +179,7 @@ def recover(
 
 
 def _seal_again(segment: Segment) -> None:
-    """Make good the last index entry of a segment that was closed after everything in it was known to be on disk."""
+    """Repair the last index entry of a closed segment whose records were all on disk."""
     try:
         segment.lookups.check_last_entries()
         segment.load_tail()
@@ -200,7 +200,7 @@ def _delete_from_the_end(segments: list[Segment], tail: _Tail) -> None:
 
 
 def _check_segment(segment: Segment, start: int, interval: int, tail: _Tail, epochs: LeaderEpochs) -> int:
-    """Take the sound batches of a segment into indexes and epochs; return the position at which they end."""
+    """Add the intact batches of a segment to its indexes and to the epochs; return the position where they end."""
     size = segment.size
     position, end_offset = _trusted_part(segment, start)
     tail.end_offset = max(tail.end_offset, end_offset)

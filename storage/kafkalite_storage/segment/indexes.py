@@ -36,7 +36,7 @@ class _Index:
     def keep(self, entries: int) -> None:
         """Drop all but the first entries."""
         if entries >= len(self):
-            return  # a file that is not there need not be made, and a torn entry goes with the next one
+            return  # a missing file stays missing; the next append cuts off a torn entry
         self._open().truncate(entries * self._size)
         for column in self._columns:
             del column[entries:]
@@ -105,7 +105,7 @@ class TimeIndex(_Index):
         return bisect_right(self.timestamps, timestamp - 1) - 1
 
     def maybe_append(self, timestamp: int, relative_offset: int) -> None:
-        """Add an entry unless it says nothing new."""
+        """Add an entry if its time is newer."""
         if timestamp < 0 or (self.timestamps and timestamp <= self.timestamps[-1]):
             return
         self._open().append((_TIME_ENTRY.pack(timestamp, relative_offset),), TIME_ENTRY_SIZE)

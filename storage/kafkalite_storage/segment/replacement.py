@@ -1,9 +1,8 @@
-"""Replace the files of segments by those of one cleaned segment, so that a crash leaves the old ones or the new one.
+"""Replace the files of segments with those of one cleaned segment, so that a crash leaves the old or the new ones.
 
-As Kafka does it: the new files are written as `.cleaned` and become `.swap`; with the name of the log file the
-replacement is decided. Then the old files become `.deleted`, in the order of their offsets, and `.swap` goes from the
-new names. The caller syncs the directory after each of these, because names that are changed without a sync may reach
-the disk in any order.
+As in Kafka, the new files are written as `.cleaned` and renamed to `.swap`; renaming the log file commits the
+replacement. Then the old files are renamed to `.deleted` in the order of their offsets, and the new ones lose `.swap`.
+The caller syncs the directory after each of these, because renames without a sync may reach the disk in any order.
 
 Within a segment the log file is renamed last each time. So at a start, as long as the old log file is there its
 indexes are the old ones, and afterwards they are the new ones.
@@ -18,19 +17,19 @@ from kafkalite_storage.segment.segment_files import DELETED, file_name
 
 CLEANED: Final = ".cleaned"
 SWAP: Final = ".swap"
-#: All files of a segment, the one that decides last.
+#: All files of a segment; the log file, which commits, is last.
 SUFFIXES: Final = (".index", ".timeindex", ".txnindex", ".log")
 
 _LOG_SWAP: Final = ".log" + SWAP
 
 
 def decide(fs: FileSystem, directory: str, base_offset: int) -> None:
-    """Let the `.cleaned` files of a segment, which were synced, become `.swap`."""
+    """Rename the `.cleaned` files of a segment, which were synced, to `.swap`."""
     _rename(fs, directory, base_offset, CLEANED, SWAP)
 
 
 def retire(fs: FileSystem, directory: str, old: Sequence[int]) -> list[str]:
-    """Take the names off the files of the segments old, in ascending order; return those that are to be removed."""
+    """Rename the files of old segments, in ascending order, to `.deleted`; return the new paths."""
     doomed: list[str] = []
     for base in old:
         for suffix in SUFFIXES:
@@ -42,19 +41,19 @@ def retire(fs: FileSystem, directory: str, old: Sequence[int]) -> list[str]:
 
 
 def settle(fs: FileSystem, directory: str, base_offset: int) -> None:
-    """Return the `.swap` files of a segment their names."""
+    """Remove the suffix `.swap` from the files of a segment."""
     _rename(fs, directory, base_offset, SWAP, "")
 
 
 def undo(fs: FileSystem, directory: str, base_offset: int) -> None:
-    """Remove what was written of a cleaned segment that is not wanted after all."""
+    """Remove the files of a cleaned segment that was abandoned."""
     for suffix in reversed(SUFFIXES):
         for state in (SWAP, CLEANED):
             fs.remove(f"{directory}/{file_name(base_offset, suffix + state)}")
 
 
 def finish_replacements(fs: FileSystem, directory: str) -> None:
-    """Complete at a start what a crash interrupted; `.cleaned` and `.deleted` files are the caller's to remove."""
+    """Complete a replacement that a crash interrupted. The caller removes `.cleaned` and `.deleted` files."""
     names = fs.list(directory)
     if not any(name.endswith(SWAP) for name in names):
         return
@@ -63,8 +62,8 @@ def finish_replacements(fs: FileSystem, directory: str) -> None:
         end_offset = _end_offset(fs, f"{directory}/{file_name(base_offset, _LOG_SWAP)}", base_offset)
         logs = sorted(int(name.removesuffix(".log")) for name in names if name.endswith(".log"))
         for base in logs:
-            # What lies behind the last batch that was kept holds nothing that is needed, and may stay for the next
-            # cleaning: where the replaced segments ended is not recorded.
+            # It is not recorded where the replaced segments ended. One that begins after the last batch that was kept
+            # has no record that is needed, and stays until the next cleaning.
             if base == base_offset or base_offset < base < end_offset:
                 for suffix in SUFFIXES:
                     fs.remove(f"{directory}/{file_name(base, suffix)}")

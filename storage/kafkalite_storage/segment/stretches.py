@@ -1,7 +1,7 @@
-"""Walk a file of batches as it is, damage included, in bounded memory.
+"""Walk a file of batches and the damage between them, in bounded memory.
 
-Unlike `scan`, which stops at the first thing that is no batch, this says what is wrong there and looks for the
-next sound batch behind it.
+`scan` stops before the first bytes that are not a batch. This module describes what is wrong there and searches for the
+next intact batch.
 """
 
 from collections.abc import Iterator
@@ -22,10 +22,10 @@ _CHECKSUMMED_AT: Final = 21
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Bytes of a file that are one batch, or that are not.
+    """Bytes of a file that are one batch, or damage.
 
-    `error` says what is wrong with it; `header` is what stands there, None where there is no room for one. `data` is
-    the whole batch if it is sound, save for one beyond LARGEST_BATCH.
+    `error` says what is wrong; `header` is the header as it is there, None where it is cut off. `data` is the whole
+    batch if it is intact and not larger than LARGEST_BATCH.
     """
 
     position: int
@@ -33,12 +33,12 @@ class Stretch:
     header: BatchHeader | None
     data: bytes | None = None
     error: str = ""
-    #: Whether nothing sound follows: a write that was not finished ends like this.
+    #: Whether no intact batch follows, as after a write that was not finished.
     is_torn_end: bool = False
 
 
 def stretches(file: Readable, end: int) -> Iterator[Stretch]:
-    """Yield every byte of a file before end, as sound batches and as what lies between them."""
+    """Yield all bytes of a file before end, as intact batches and the damage between them."""
     window = _Window(file, end)
     position = 0
     while position < end:
@@ -90,7 +90,7 @@ def _at(window: _Window, position: int) -> Stretch:
 
 
 def _large(window: _Window, position: int, header: BatchHeader) -> Stretch:
-    """Check a batch without holding it."""
+    """Check a batch without reading it into memory as a whole."""
     crc = 0
     at, end = position + _CHECKSUMMED_AT, position + header.size
     while at < end:
@@ -110,7 +110,7 @@ def _large(window: _Window, position: int, header: BatchHeader) -> Stretch:
 
 
 def _unsound(window: _Window, position: int, header: BatchHeader, error: str) -> Stretch:
-    """Take what lies before the next sound batch as one stretch."""
+    """Return the bytes before the next intact batch as one stretch."""
     following = position + header.size
     if header.batch_length >= SMALLEST_LENGTH:
         is_end = following == window.end
@@ -122,7 +122,7 @@ def _unsound(window: _Window, position: int, header: BatchHeader, error: str) ->
 
 
 def _search(window: _Window, position: int) -> int | None:
-    """Return where the next sound batch begins."""
+    """Return the position of the next intact batch."""
     while window.end - position >= HEADER_SIZE:
         piece = window.read(position, min(_PIECE, window.end - position))
         at = piece.find(_MAGIC, _MAGIC_AT)

@@ -39,7 +39,7 @@ def first_at_or_after(segments: Sequence[Segment], timestamp: int, start_offset:
 
 
 def _older_until(segment: Segment, timestamp: int) -> int:
-    """Return an offset before which every record is older than a time."""
+    """Return an offset before which all records are older than a time."""
     times = segment.lookups.time_index
     entry = times.entry_before(timestamp)
     if entry >= 0 and not segment.lookups.time_entry_is_true(entry):

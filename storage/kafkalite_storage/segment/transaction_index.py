@@ -46,7 +46,7 @@ class TransactionIndex:
         return self._fs.exists(self.path)
 
     def read(self) -> list[AbortedTransaction] | None:
-        """Return the entries, none where there is no file; None where the file is none that anybody would write."""
+        """Return the entries, none where there is no file; None if the file is damaged."""
         content = self._fs.read(self.path) if self.exists() else b""
         entries = list(decode_transactions(content))
         if len(content) % _ENTRY.size or any(version != TRANSACTION_ENTRY_VERSION for version, _ in entries):

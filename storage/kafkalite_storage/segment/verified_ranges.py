@@ -1,4 +1,4 @@
-"""Which bytes of a file are known to be sound: written by this process, or read and checked by it."""
+"""Which bytes of a file this process wrote, or read and checked."""
 
 from bisect import bisect_right
 from typing import Final
@@ -9,8 +9,7 @@ _MOST_RANGES: Final = 64
 class VerifiedRanges:
     """Disjoint ranges of positions in increasing order; neighbours that touch become one.
 
-    A reader at random leaves many small ranges. Past 64 the smallest is forgotten, and checked again when it is
-    read again.
+    Random reads leave many small ranges. Beyond 64 the smallest is forgotten, and is checked at its next read.
     """
 
     __slots__ = ("_ends", "_starts")
@@ -23,7 +22,7 @@ class VerifiedRanges:
         return len(self._starts)
 
     def covers(self, start: int, end: int) -> bool:
-        """Return whether all bytes from start to before end are sound."""
+        """Return whether all bytes from start to before end are verified."""
         at = bisect_right(self._starts, start) - 1
         return at >= 0 and end <= self._ends[at]
 

@@ -1,7 +1,7 @@
-"""Images of data directories: what is kept, as it is at one moment, to come back to or to start another broker from.
+"""Snapshots of a data directory at one moment, to be restored, or forked to start another broker.
 
-They lie below the directory itself, so that they are on the same file system. While one is there, Apache Kafka refuses
-the directory, and our own next start removes what a killed process left.
+They are stored below the directory itself, so that they are on the same file system. While one exists, Apache Kafka
+refuses the directory. The next start removes what a killed process left.
 """
 
 import os
@@ -21,23 +21,23 @@ from kafkalite_storage.files.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.partition_directories import DELETED
 from kafkalite_storage.snapshots.partition_snapshots import Images, PartitionSnapshot
 
-#: Checkpoints of Kafka's that it replaces as a whole, as all of these are: so they may be linked.
+#: Files that are only ever replaced as a whole, so that a snapshot may link them.
 KEPT_FILES: Final = (META_PROPERTIES, CLEANER_OFFSETS, "replication-offset-checkpoint", "bootstrap.checkpoint")
-#: All files of a data directory that belong to what is kept in it.
+#: All files directly in a data directory that belong to its content.
 ROOT_FILES: Final = (*KEPT_FILES, RECOVERY_POINTS, LOG_START_OFFSETS, CLEAN_SHUTDOWN)
 
 _PIECE: Final = 1024 * 1024
 
 
 def is_of_partition(name: str) -> bool:
-    """Return whether a name in a data directory is that of a partition's directory, be it one that is being deleted."""
+    """Return whether a name is that of a partition's directory, including one that waits for its deletion."""
     return name.rpartition("-")[2].isdecimal() or name.endswith(DELETED)
 
 
 class DirectorySnapshot:
-    """A data directory as if it had been closed in order at one moment: its own files, and images of its partitions.
+    """A data directory as if it had been closed in order at one moment: its own files, and snapshots of its partitions.
 
-    Whoever made it removes it; until then all may be made from it that is wanted. Raises StorageFailure.
+    It stays until `remove`; any number of directories may be made from it. Raises StorageFailure.
     """
 
     def __init__(
@@ -51,31 +51,31 @@ class DirectorySnapshot:
         self.filesystem = fs
         self.path = path
         self.partitions = dict(partitions)
-        #: Where each partition of a topic ends.
+        #: End offsets of the partitions.
         self.ends = ends
         self._images = images
         for partition in self.partitions.values():
             partition.use()
 
     def again(self, path: str) -> "DirectorySnapshot":
-        """Make another image of the same content, which lasts when this one has been removed."""
+        """Make another snapshot of the same content, which stays when this one is removed."""
         with storage_failures(path):
             self.clone_files(path)
             return DirectorySnapshot(self.filesystem, path, self.partitions, self._images, self.ends)
 
     def clone_files(self, path: str) -> None:
-        """Put the files of the data directory itself into another one; raises OSError."""
+        """Link the files of the data directory itself into another one. Raises OSError."""
         fs = self.filesystem
         fs.make_directory(path)
         for name in fs.list(self.path):
             fs.link(f"{self.path}/{name}", f"{path}/{name}")
 
     def clone_partition(self, name: str, path: str) -> None:
-        """Put one partition into another data directory; raises OSError."""
+        """Clone one partition into another data directory. Raises OSError."""
         self.partitions[name].clone(self.filesystem, f"{path}/{name}")
 
     def remove(self) -> None:
-        """Remove the image; nothing happens if it is gone."""
+        """Remove the snapshot, if it is still there."""
         with storage_failures(self.path):
             for partition in self.partitions.values():
                 self._images.release(partition)
@@ -86,7 +86,7 @@ class DirectorySnapshot:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a copy of the data directory, and sync it; the copy shares no file with the original.
 
-        May run in another thread than everything else. Raises FileExistsError if anything is there, and StorageFailure.
+        May run in a thread of its own. Raises FileExistsError if the path is not empty, and StorageFailure.
         """
         target, disk = os.fspath(path).rstrip("/"), OsFileSystem()
         if disk.exists(target) and disk.list(target):
@@ -99,7 +99,6 @@ class DirectorySnapshot:
 
 
 def _save(fs: FileSystem, source: str, disk: OsFileSystem, target: str) -> None:
-    """Write the files of one directory, and sync them."""
     disk.make_directory(target)
     for name in fs.list(source):
         if isinstance(fs, OsFileSystem):

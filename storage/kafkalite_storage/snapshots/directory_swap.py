@@ -1,9 +1,9 @@
-"""Exchange what is in a data directory for an image of it, so that a process that is killed leaves the old or the new.
+"""Replace the content of a data directory with a snapshot, so that a killed process leaves either the old or the new.
 
-The new content is made ready in a directory of its own. Giving that another name decides the exchange: from then on a
-start completes it. What was there is moved out, what is new is moved in, and where the new content is tells how far
-that came. Partitions that are as in the image stay in place, and so do the directory itself with its lock and whatever
-in it is not the broker's. Nothing is synced: this outlives a kill, not a power cut.
+The new content is prepared in a directory of its own. Renaming that directory commits the swap: from then on a start
+completes it. The old content is moved out, then the new content is moved in; the name of the prepared directory says
+how far this got. Partitions that are unchanged since the snapshot stay in place, as do the directory itself, its lock
+and files that are not the broker's. Nothing is synced: this survives a kill, not a power cut.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,21 +16,21 @@ from kafkalite_storage.snapshots.directory_snapshot import ROOT_FILES, Directory
 from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS
 
 _READY: Final = "ready"
-#: The new content while the old one is being moved out, and while it is being moved in itself.
+#: Names of the new content while the old content is moved out, and while the new content is moved in.
 _MOVING_OUT: Final = "moving-out"
 _MOVING_IN: Final = "moving-in"
 _REPLACED: Final = "replaced"
-#: Names the directories of partitions that stay, one a line.
+#: A file with the names of the partitions that stay, one a line.
 _STAYING: Final = "staying"
 
 
 def prepare(
     image: DirectorySnapshot, root: str, staying: Collection[str], recovery_points: Mapping[TopicPartition, int]
 ) -> None:
-    """Make ready what an exchange will move in; nothing has changed yet.
+    """Prepare the content that a swap moves in; the directory itself stays as it is.
 
-    ``staying`` are partitions in place that are as in the image, ``recovery_points`` from where on all must be checked
-    if the process is killed after the exchange. Raises StorageFailure.
+    ``staying`` are the partitions that are unchanged since the snapshot, ``recovery_points`` the offsets from which
+    logs are checked if the process is killed after the swap. Raises StorageFailure.
     """
     fs, below = image.filesystem, f"{root}/{SNAPSHOTS}"
     ready = f"{below}/{_READY}"
@@ -47,9 +47,9 @@ def prepare(
 
 
 def exchange(fs: FileSystem, root: str) -> None:
-    """Exchange the content of a data directory that is not open for what was prepared; raises OSError.
+    """Swap the content of a data directory, whose logs are closed, with what was prepared. Raises OSError.
 
-    The old content is there until `remove_replaced`, because to remove it may take longer than the exchange.
+    The old content stays until `remove_replaced`, because removing it may take longer than the swap.
     """
     remove_replaced(fs, root)
     below = f"{root}/{SNAPSHOTS}"
@@ -58,14 +58,14 @@ def exchange(fs: FileSystem, root: str) -> None:
 
 
 def remove_replaced(fs: FileSystem, root: str) -> None:
-    """Remove what the last exchange has taken out; raises OSError."""
+    """Remove the content that the last swap replaced. Raises OSError."""
     replaced = f"{root}/{SNAPSHOTS}/{_REPLACED}"
     if fs.exists(replaced):
         fs.remove_directory(replaced)
 
 
 def clear(fs: FileSystem, root: str) -> None:
-    """Remove all images, after an exchange that was decided has been completed; raises OSError."""
+    """Complete a swap that was committed, and remove all snapshots. Raises OSError."""
     below = f"{root}/{SNAPSHOTS}"
     if fs.exists(below):
         _complete(fs, root)

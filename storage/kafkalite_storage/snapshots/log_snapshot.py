@@ -1,7 +1,7 @@
-"""Images of partitions: copies that are as a log would be if it had been closed in order just now.
+"""Copies of partitions as if the log had been closed in order just now.
 
-Nothing is changed in the log itself, which may go on at once. A file that will not be written to again, as the log
-file of a closed segment, is linked; whatever may grow or be cut is copied, so that no two directories share it.
+The log itself does not change and can be used at once. Files that are not written to again, such as the log file of a
+closed segment, are linked; files that may grow or be cut are copied, so that no two directories share them.
 """
 
 from typing import Final
@@ -17,22 +17,22 @@ from kafkalite_storage.state.leader_epochs import LeaderEpochs
 from kafkalite_storage.state.producer_snapshot import encode_snapshot
 from kafkalite_storage.state.producer_state import ProducerStates
 
-#: A log file that may grow and is larger is not copied where that takes time: its segment is closed, and then linked.
-#: A roll waits for the disk to write a name, which takes about as long as copying this much.
+#: An active log file that is larger is linked after a roll where the file system cannot clone it. A roll waits for the
+#: disk to write a name, which takes about as long as copying this much.
 MOST_COPIED: Final = 8 * 1024 * 1024
 
-#: A log that is not larger is not worth the files that an image of it would take: making them costs far more.
+#: The snapshot of a log up to this size is held in memory: making files costs far more than copying the bytes.
 MOST_HELD: Final = 16 * 1024
 
 _LOG: Final = ".log"
 _INDEXES: Final = (".index", ".timeindex", ".txnindex")
 _SNAPSHOT: Final = ".snapshot"
-#: Files that are on their way to somewhere else.
+#: Suffixes of files that are being written, moved or removed.
 _PASSING: Final = (".tmp", ".cleaned", ".swap", ".deleted")
 
 
 def is_small(fs: FileSystem, directory: str) -> bool:
-    """Return whether all that a partition's directory holds is so little that an image of it may be held in memory."""
+    """Return whether a partition is so small that its snapshot may be held in memory."""
     logs: list[str] = []
     for name in fs.list(directory):
         if name.endswith(_LOG):
@@ -43,7 +43,7 @@ def is_small(fs: FileSystem, directory: str) -> bool:
 
 
 class SnapshotTarget:
-    """The directory that an image is made in, on the file system of what it is made of, or in memory."""
+    """The directory that a snapshot is written to, on the file system of the log or in memory."""
 
     def __init__(self, source: FileSystem, fs: FileSystem, path: str) -> None:
         self._source = source
@@ -51,21 +51,21 @@ class SnapshotTarget:
         self.path = path
 
     def link(self, path: str, name: str) -> None:
-        """Put in a file that is not written to any more."""
+        """Link a file that is not written to any more."""
         if self.fs is self._source:
             self.fs.link(path, f"{self.path}/{name}")
         else:
             self._read_and_write(path, name)
 
     def copy(self, path: str, name: str) -> None:
-        """Put in a copy of a file."""
+        """Copy a file."""
         if self.fs is self._source:
             self.fs.copy(path, f"{self.path}/{name}")
         else:
             self._read_and_write(path, name)
 
     def copy_quickly(self, path: str, size: int, name: str) -> bool:
-        """Put in a copy of a file; False, and nothing is made, where that would take long."""
+        """Copy a file, or return False where that would take long."""
         if size > MOST_COPIED and self.fs is self._source:
             return self.fs.clone(path, f"{self.path}/{name}")
         self.copy(path, name)
@@ -76,9 +76,9 @@ class SnapshotTarget:
 
 
 def write_log(fs: FileSystem, log: PartitionLog, target: SnapshotTarget) -> None:
-    """Write what an open log holds now into a new directory, as if it were closed in order; raises StorageError.
+    """Write the content of an open log to a new directory, as if it were closed in order. Raises StorageError.
 
-    Nothing changes in the log itself, except that a large active segment may be closed.
+    The log itself does not change, except that a large active segment may be closed.
     """
     log.repair()
     with storage_failures(log.directory):
@@ -92,13 +92,13 @@ def write_log(fs: FileSystem, log: PartitionLog, target: SnapshotTarget) -> None
 
 
 def copy_closed_segment(fs: FileSystem, segment: Segment, target: SnapshotTarget) -> None:
-    """Make the image of a segment that is not written to any more."""
+    """Link the log file of a closed segment and copy its indexes."""
     target.link(segment.name, file_name(segment.base_offset, _LOG))
     _copy_indexes(fs, segment, target)
 
 
 def copy_active_segment(fs: FileSystem, segment: Segment, target: SnapshotTarget) -> bool:
-    """Make the image of a segment that is written to; False, and nothing is made, where copying it would take long."""
+    """Copy the active segment, or return False where that would take long."""
     if not target.copy_quickly(segment.name, segment.size, file_name(segment.base_offset, _LOG)):
         return False
     _copy_indexes(fs, segment, target)
@@ -107,7 +107,7 @@ def copy_active_segment(fs: FileSystem, segment: Segment, target: SnapshotTarget
 
 
 def _copy_indexes(fs: FileSystem, segment: Segment, target: SnapshotTarget) -> None:
-    # Those of closed segments are not linked either: one that turns out to be damaged is rebuilt in its place.
+    # Indexes of closed segments are copied too: a damaged one is rebuilt in place.
     for suffix in _INDEXES:
         source = segment.files.path_of(suffix)
         if fs.exists(source):
@@ -115,7 +115,7 @@ def _copy_indexes(fs: FileSystem, segment: Segment, target: SnapshotTarget) -> N
 
 
 def _seal(fs: FileSystem, segment: Segment, directory: str) -> None:
-    """Complete the image's indexes as :meth:`Segment.seal` does those of a segment that is closed."""
+    """Complete the copied indexes as `SegmentLookups.seal` does for a segment that is closed."""
     OffsetIndex(fs, f"{directory}/{file_name(segment.base_offset, '.index')}").make_file()
     times = TimeIndex(fs, f"{directory}/{file_name(segment.base_offset, '.timeindex')}")
     times.make_file()
@@ -124,7 +124,7 @@ def _seal(fs: FileSystem, segment: Segment, directory: str) -> None:
 
 
 def write_state(epochs: LeaderEpochs, producers: ProducerStates, target: SnapshotTarget) -> None:
-    """Write what a log knows in memory: its leader epochs, and its producers at its end."""
+    """Write the state that a log has in memory: leader epochs, and producers at its end."""
     write_new(target.fs, f"{target.path}/{LEADER_EPOCHS}", encode_epochs(epochs.entries))
     if producers.end_offset:
         name = file_name(producers.end_offset, _SNAPSHOT)

@@ -16,17 +16,17 @@ from kafkalite_storage.log.log import Fingerprint
 from kafkalite_storage.partition_directories import size_of_logs
 from kafkalite_storage.snapshots.log_snapshot import SnapshotTarget, copy_closed_directory, is_small
 
-#: The directory below a data directory in which its images are. No partition can have such a name.
+#: The directory below a data directory that holds its snapshots. No partition can have such a name.
 SNAPSHOTS: Final = ".snapshots"
-#: In it, while it is being made, the directory of a partition.
+#: Name of a partition's directory below it while it is being made.
 _MAKING: Final = "making"
 
 
 @dataclass(slots=True, eq=False)
 class PartitionSnapshot:
-    """The directory of a partition as it was at a moment; removed when no snapshot needs it.
+    """The directory of a partition at one moment; removed when no snapshot uses it.
 
-    That of a small partition is held in memory until it is needed, which most never are.
+    That of a small partition is held in memory until it is cloned, which most never are.
     """
 
     fs: FileSystem
@@ -49,16 +49,16 @@ class PartitionSnapshot:
 
     @contextmanager
     def files(self) -> Generator[FileSystem]:
-        """Return where its files are, to be read until the block ends."""
+        """Yield the file system that holds the files, which stay readable until the block ends."""
         with self._reading:
             fs = self.fs
             if not isinstance(fs, OsFileSystem):
                 yield fs
                 return
-        yield fs  # nothing becomes of files on a disk as long as they are needed, and to copy them may take long
+        yield fs  # files on a disk stay while there is a user; copying them may take long, so no lock is held
 
     def clone(self, fs: FileSystem, directory: str) -> None:
-        """Make a partition's directory of it, which may be opened; raises OSError."""
+        """Write the directory of a partition, ready to be opened. Raises OSError."""
         with self._reading:
             if self.fs is not fs:
                 self._write_to(fs)
@@ -67,13 +67,13 @@ class PartitionSnapshot:
             copy_closed_directory(fs, self.path, SnapshotTarget(fs, fs, directory), quickly=False)
 
     def size(self) -> int:
-        """Return the bytes of its records; raises OSError."""
+        """Return the size of the records in bytes. Raises OSError."""
         with self.files() as fs:
             return size_of_logs(fs, self.path)
 
     def _write_to(self, fs: FileSystem) -> None:
-        """Leave the memory: what is needed once is needed again, and then most of its files are only linked."""
-        if fs.exists(self.path):  # it could not be written as a whole
+        """Move from memory to disk: what was cloned once is cloned again, then by linking most of its files."""
+        if fs.exists(self.path):  # an earlier attempt failed half-way
             fs.remove_directory(self.path)
         fs.make_directory(self.path)
         copy_closed_directory(self.fs, self.path, SnapshotTarget(self.fs, fs, self.path), quickly=False)
@@ -82,7 +82,7 @@ class PartitionSnapshot:
 
 
 class Images:
-    """Knows of which partitions the image is still what the partition is now. Methods raise OSError."""
+    """The snapshots of partitions in one data directory, and which of them are up to date. Methods raise OSError."""
 
     def __init__(self, fs: FileSystem, root: str) -> None:
         self._fs = fs
@@ -90,16 +90,16 @@ class Images:
         self._root = root
         self._path = f"{root}/{SNAPSHOTS}/partitions"
         self._made = 0
-        #: The image that is as a partition was when it had a mark; without one, when it was put in place, or is still.
+        #: The newest snapshot of each partition, and the fingerprint of its log then; None while the log is unopened.
         self._current: dict[str, tuple[PartitionSnapshot, Fingerprint | None]] = {}
 
     def current(self, name: str, mark: Fingerprint | None) -> PartitionSnapshot | None:
-        """Return the image that is as a partition is now, if there is one; without a mark nobody has opened it."""
+        """Return the snapshot that equals the partition now, if any. Pass None as the mark of an unopened log."""
         image, known = self._current.get(name, (None, None))
         return image if mark == known else None
 
     def make(self, name: str, write: Callable[[SnapshotTarget], Fingerprint | None]) -> PartitionSnapshot:
-        """Make an image of a partition as it is now; ``write`` does it, and returns the mark."""
+        """Make a snapshot of a partition; ``write`` writes it and returns the fingerprint of the log."""
         self._made += 1
         fs = self._memory if is_small(self._fs, f"{self._root}/{name}") else self._fs
         image = PartitionSnapshot(fs, f"{self._path}/{name}.{self._made}")
@@ -113,16 +113,16 @@ class Images:
         return image
 
     def holds(self, name: str) -> bool:
-        """Return whether a snapshot holds the content of a partition that nothing has opened yet."""
+        """Return whether a snapshot has the content of a partition whose log is unopened."""
         return self.current(name, None) is not None
 
     def size(self, name: str) -> int:
-        """Return the bytes of the records that it holds."""
+        """Return the size of the snapshot's records in bytes."""
         image = self.current(name, None)
         return 0 if image is None else image.size()
 
     def place(self, name: str, path: str) -> None:
-        """Make the partition's directory from its snapshot, all at once: one that lacks files would be believed."""
+        """Make the partition's directory from its snapshot atomically: one that lacks files would be trusted."""
         image = self.current(name, None)
         if image is None:
             return
@@ -133,7 +133,7 @@ class Images:
         self._fs.rename(making, path)
 
     def opened(self, name: str, mark: Fingerprint) -> None:
-        """Learn the mark of a partition that was put in place and is opened now, as it was."""
+        """Note the fingerprint of a partition that has just been opened and is unchanged since its snapshot."""
         image, known = self._current.get(name, (None, None))
         if image is not None and known is None:
             self._current[name] = image, mark
@@ -145,9 +145,9 @@ class Images:
             self.release(known[0])
 
     def put_in_place(self, partitions: Mapping[str, PartitionSnapshot]) -> None:
-        """Note that the directory consists of what these images hold, none of it opened yet.
+        """Note that the directory now has the content of these snapshots, with no log open.
 
-        A partition that has no directory there gets it from its image when it is first used.
+        A partition without a directory gets one from its snapshot at its first use.
         """
         for name in tuple(self._current):
             if name not in partitions:
@@ -156,12 +156,12 @@ class Images:
             self._set(name, image, None)
 
     def release(self, image: PartitionSnapshot) -> None:
-        """Need an image no more."""
+        """Drop one use of a snapshot; remove it after the last."""
         if image.release():
             self._remove(image)
 
     def close(self) -> None:
-        """Need no image any more."""
+        """Drop all snapshots."""
         for name in tuple(self._current):
             self.forget(name)
 

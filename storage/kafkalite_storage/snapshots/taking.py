@@ -1,4 +1,4 @@
-"""Take images of a data directory whose logs are open, and make ready to go back to one."""
+"""Take snapshots of a data directory whose logs are open, and prepare to restore one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,21 +32,21 @@ METADATA_PARTITION: Final = partition_name(METADATA_TOPIC, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetainedLogs:
-    """A data directory that is owned and in order, and the logs that stay open because nothing in them changes."""
+    """What one `Storage` hands to the next: a locked data directory, and the unchanged logs that stay open."""
 
     directory: DataDirectory
     snapshots: Images
     files: FileHandleCache = field(default_factory=FileHandleCache)
-    """What these logs keep open, and all others that will be opened."""
+    """The open files of these logs, and of all that will be opened."""
     logs: Mapping[TopicPartition, PartitionLog] = field(default_factory=dict[TopicPartition, PartitionLog])
     metadata: MetadataLog | None = None
 
 
 def fork_directory(image: DirectorySnapshot, path: str) -> RetainedLogs:
-    """Make and own a data directory that begins with what an image holds, on the same file system.
+    """Make and own a data directory with the content of a snapshot, on the same file system.
 
-    Partitions get their directories when they are first used, also after the snapshot itself was removed; so
-    no other process can open it. Raises StorageError.
+    Partitions get their directories at their first use, even after the snapshot was removed, so another process cannot
+    open the directory. Raises StorageError.
     """
     with storage_failures(path):
         image.clone_files(path)
@@ -58,7 +58,7 @@ def fork_directory(image: DirectorySnapshot, path: str) -> RetainedLogs:
 
 
 class SnapshotTaker:
-    """The images of one data directory for as long as its logs are open. Raises StorageError."""
+    """Takes and restores snapshots of one data directory while its logs are open. Raises StorageError."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class SnapshotTaker:
         self._files = files
 
     def take(self, name: str) -> DirectorySnapshot:
-        """Make an image of all that is kept now; see `Storage.take_image`."""
+        """Take a snapshot; see `Storage.take_image`."""
         fs, path = self._fs, f"{self._path}/{SNAPSHOTS}/{name}"
         ends: dict[TopicPartition, int] = {}
         starts: dict[TopicPartition, int] = {}
@@ -136,12 +136,12 @@ class SnapshotTaker:
         return images.current(METADATA_PARTITION, log.fingerprint()) or images.make(METADATA_PARTITION, write)
 
     def prepare_exchange(self, image: DirectorySnapshot) -> RetainedLogs:
-        """Make ready to put an image into the place of what is kept; tell what is as in it, and stays as it is."""
+        """Prepare to restore a snapshot; return the logs that are unchanged since it, and stay open."""
         logs = {partition_name(*key): log for key, log in self._partitions.opened.items()}
         logs[METADATA_PARTITION] = self._metadata.log
         names = {name for name, partition in image.partitions.items() if self._is(partition, name, logs.get(name))}
         staying = {key: log for key, log in self._partitions.opened.items() if partition_name(*key) in names}
-        # A log that stays may not have saved its caches, and after a kill they must not be believed.
+        # A log that stays may not have saved its caches, which must not be trusted after a kill.
         saved = {**image.ends, **{key: log.caches_point for key, log in staying.items()}}
         exchange.prepare(image, self._path, names, saved)
         return RetainedLogs(
@@ -153,12 +153,11 @@ class SnapshotTaker:
         )
 
     def _is(self, image: PartitionSnapshot, name: str, log: PartitionLog | None) -> bool:
-        """Return whether a partition, with its log if that is open, is now as in an image."""
         if log is not None and log.failed:
             return False
         return self._images.current(name, None if log is None else log.fingerprint()) is image
 
     def complete_exchange(self, image: DirectorySnapshot) -> None:
-        """Make the exchange that was prepared, now that nothing is open any more; raises OSError."""
+        """Restore the snapshot that was prepared, after all other logs were closed. Raises OSError."""
         exchange.exchange(self._fs, self._path)
         self._images.put_in_place(image.partitions)

@@ -1,4 +1,4 @@
-"""What a log knows beside its batches: leader epochs and producers, each with the file that keeps it.
+"""The state that a log derives from its batches: leader epochs and producers, each with its file.
 
 May import `files` and `segment`.
 """

@@ -11,7 +11,7 @@ from kafkalite_wire.records import BatchHeader
 
 log = getLogger("kafkalite.storage")
 
-#: What OffsetForLeaderEpoch answers where nothing is known.
+#: The answer of OffsetForLeaderEpoch where nothing is known.
 UNDEFINED: Final = (-1, -1)
 
 
@@ -58,12 +58,12 @@ class LeaderEpochs:
 
     @property
     def is_saved(self) -> bool:
-        """Whether the file says what is known here."""
+        """Whether the file is up to date."""
         return self.entries is self._saved
 
     @property
     def latest(self) -> int:
-        """The newest epoch that wrote something; -1 when none has."""
+        """The newest epoch with a batch, -1 if there is none."""
         return self.entries[-1][0] if self.entries else -1
 
     def assign(self, epoch: int, offset: int) -> None:
@@ -107,7 +107,7 @@ class LeaderEpochs:
             self.entries = entries
 
     def flush(self, *, sync: bool = True) -> None:
-        """Return when the file is on disk as it is here; without sync, when it is written."""
+        """Write the file if it is out of date, and sync it unless sync is False."""
         entries = self.entries
         if entries is not self._saved:
             self._fs.replace(self.path, encode_epochs(entries), sync=sync)

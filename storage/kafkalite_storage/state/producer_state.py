@@ -1,4 +1,4 @@
-"""What a partition remembers of producers: sequences, epochs and open transactions (KIP-98, KIP-360)."""
+"""The producers of a partition: sequence numbers, epochs and open transactions (KIP-98, KIP-360)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ class ProducerStates:
         return iter(self.producers.values())
 
     def find_duplicate(self, header: BatchHeader) -> SequencedBatch | None:
-        """Return the batch that the log holds already if this is a retry of it."""
+        """Return the batch in the log that this one is a retry of, if any."""
         producer = self.producers.get(header.producer_id)
         if producer is None or producer.epoch != header.producer_epoch:
             return None
@@ -152,7 +152,7 @@ class ProducerStates:
         return min(self.open_transactions.values(), default=None)
 
     def expire(self, before_ms: int) -> list[int]:
-        """Forget producers without open transaction that wrote nothing since; return their ids."""
+        """Forget producers without an open transaction that wrote nothing since a time; return their ids."""
         expired = [
             p.producer_id for p in self if p.timestamp < before_ms and p.producer_id not in self.open_transactions
         ]

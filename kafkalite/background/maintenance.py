@@ -33,6 +33,7 @@ _FIRST_RETENTION: Final = 30.0
 _REMOVE_EVERY: Final = 5.0
 _COMPACT_AFTER: Final = 0.5
 _PAUSE: Final = 0.001
+_DONE: Final = object()
 
 
 class Maintained(Protocol):
@@ -168,9 +169,12 @@ class Maintenance:
                 await trio.sleep(pause)
 
     async def _remove_retired(self, pause: float) -> None:
-        del pause
+        steps = self._node.storage.remove_retired_steps(self._node.wall_ms())
         try:
-            await trio.to_thread.run_sync(self._node.storage.remove_retired, self._node.wall_ms())
+            # One step at a time, because Python code in a thread slows the event loop.
+            while await trio.to_thread.run_sync(next, steps, _DONE) is not _DONE:
+                if pause:
+                    await trio.sleep(pause)
         except StorageError as error:
             log.error("cannot remove deleted files: %s; trying again", error)
 

@@ -1,7 +1,7 @@
 """The directories of partitions inside a data directory: which topic owns them, and how they are removed."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from logging import getLogger
 from typing import Final, Protocol
 
@@ -133,13 +133,14 @@ class PartitionDirectories:
         if self._fs.exists(self.path_of(topic, partition)):
             self._doomed.append((due_ms, self._renamed(topic, partition, DELETED)))
 
-    def remove_due(self, now_ms: int) -> None:
-        """Delete the directories that were removed and whose time has come."""
+    def remove_due(self, now_ms: int) -> Iterator[None]:
+        """Delete the removed directories that are due, one a step."""
         for due_ms, path in tuple(self._doomed):
             if due_ms <= now_ms:
                 if self._fs.exists(path):
                     self._fs.remove_directory(path)
                 self._doomed.remove((due_ms, path))
+                yield
 
     def finish_deletions(self, is_known: Callable[[str, int], bool], was_removed: Callable[[bytes], bool]) -> None:
         """Delete the directories of deleted topics that an earlier process has left."""

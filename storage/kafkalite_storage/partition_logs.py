@@ -272,12 +272,14 @@ class PartitionLogs:
                 yield name, number
             number += 1
 
-    def remove_retired(self, now_ms: int) -> None:
-        """Remove the files that left their logs, or the catalogue, longer ago than `file.delete.delay.ms`."""
-        for log in tuple(self.opened.values()):
+    def remove_retired(self, now_ms: int) -> Iterator[None]:
+        """Remove files and directories after `file.delete.delay.ms`; see `Storage.remove_retired_steps`."""
+        for number, log in enumerate(tuple(self.opened.values()), start=1):
             log.remove_retired(now_ms)
+            if number % _MANY == 0:
+                yield
         with storage_failures(self._directory.path):
-            self._directories.remove_due(now_ms)
+            yield from self._directories.remove_due(now_ms)
 
     def checkpoint(self) -> None:
         """Sync all open logs and write their offsets to the checkpoints; see `Storage.checkpoint`."""

@@ -461,7 +461,12 @@ class Storage:
 
         Raises StorageFailure.
         """
-        self._partitions.remove_retired(now_ms)
+        for _ in self.remove_retired_steps(now_ms):
+            pass
+
+    def remove_retired_steps(self, now_ms: int) -> Iterator[None]:
+        """Do what `remove_retired` does in short steps, which may run in threads; a step deletes one directory."""
+        return self._partitions.remove_retired(now_ms)
 
     def checkpoint(self) -> None:
         """Sync all open logs and write their offsets to the checkpoints, which bounds the work after a crash.

@@ -75,6 +75,18 @@ def test_a_topics_directory_is_deleted_when_its_delay_is_over(opened, used, fs):
     assert storage.log("t", 0).log_end_offset == 0
 
 
+def test_deleted_directories_are_removed_one_a_step(opened, fs):
+    storage = opened()
+    storage.create_topic("wide", 3, now_ms=NOW)
+    for number in range(3):
+        storage.log("wide", number).append(build_batch([Record(None, b"x")]), now_ms=NOW)
+    storage.delete_topic("wide", now_ms=NOW)
+    left = [
+        sum(name.endswith("-delete") for name in fs.directories) for _ in storage.remove_retired_steps(NOW + 60_000)
+    ]
+    assert left == [2, 1, 0]
+
+
 def everything(fs):
     return {name: bytes(file.content) for name, file in fs.files.items()}
 

@@ -5,16 +5,16 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 
 import click
 
 from benchmarks import programs
-from benchmarks.brokers import KINDS, Kind
+from benchmarks.brokers import BASELINE, KINDS, Kind, baseline_kind
 from benchmarks.ground import FULL, QUICK, standing_ground
-from benchmarks.machine import this_machine
+from benchmarks.machine import this_machine, touch_memory
 from benchmarks.processes import RunFailedError, output_of
 from benchmarks.report import BEGIN, markdown, write_into
 from benchmarks.results import Found, Results
@@ -26,6 +26,11 @@ from kafkalite_conformance.reference_broker import KAFKA_TOOLS_VERSION
 @click.option("--quick", is_flag=True, help="Small counts, one run each: shows that everything works.")
 @click.option("--only", multiple=True, type=click.Choice(list(ROWS)), help="Measure this row; may be repeated.")
 @click.option("--brokers", default=",".join(KINDS), show_default=True, help="Brokers to measure, with commas between.")
+@click.option(
+    "--baseline",
+    type=click.Path(exists=True, path_type=Path),
+    help="Checkout of an earlier kafkalite, with its .venv, to measure as well.",
+)
 @click.option("--runs", type=click.IntRange(min=1), help="Runs of each row, in place of its own number.")
 @click.option("--scratch", type=click.Path(path_type=Path), help="Folder for the brokers' data.  [default: temporary]")
 @click.option("--write", "page", type=click.Path(exists=True, path_type=Path), help="Page that takes the table.")
@@ -35,12 +40,16 @@ def main(
     quick: bool,
     only: tuple[str, ...],
     brokers: str,
+    baseline: Path | None,
     runs: int | None,
     scratch: Path | None,
     page: Path | None,
     json_file: Path | None,
 ) -> None:
     """Measure kafkalite beside its peers and print the table."""
+    if baseline is not None:
+        KINDS[BASELINE] = baseline_kind(baseline.resolve())
+        brokers = f"{brokers},{BASELINE}"
     names = [name.strip() for name in brokers.split(",")]
     if unknown := sorted(set(names) - set(KINDS)):
         raise click.UsageError(f"No such broker: {', '.join(unknown)}. There are {', '.join(KINDS)}.")
@@ -59,10 +68,9 @@ def main(
         kinds = _present([KINDS[name] for name in KINDS if name in names], results)
         try:
             for row in [ROWS[name] for name in ROWS if not only or name in only]:
-                for kind in kinds:
-                    results.found.append(_found(row, kind, Path(folder), quick=quick, runs=runs))
-                    if json_file is not None:
-                        results.write(json_file)
+                results.found += _measured(row, kinds, Path(folder), quick=quick, runs=runs)
+                if json_file is not None:
+                    results.write(json_file)
         except KeyboardInterrupt:
             print(markdown(results))
             raise
@@ -91,22 +99,37 @@ def _present(kinds: Sequence[Kind], results: Results) -> list[Kind]:
     return present
 
 
-def _found(row: Row, kind: Kind, folder: Path, *, quick: bool, runs: int | None) -> Found:
+def _measured(row: Row, kinds: Sequence[Kind], folder: Path, *, quick: bool, runs: int | None) -> list[Found]:
+    """Measure a row on all brokers in turn: A B C, C B A, and so on, so that drift of the machine affects all alike."""
     count = runs or (1 if quick else row.runs)
-    samples: list[Sample] = []
-    try:
-        with standing_ground(kind, folder, QUICK if quick else FULL) as ground:
-            ground.runs = count
-            for _ in range(row.warm_ups):
-                row.measure(ground)
-            for ground.run in range(count):
-                samples.append(row.measure(ground))
-                _say(f"{row.name} on {kind.name}, {ground.run + 1} of {count}: {_short(row, samples[-1])}")
-    except (RunFailedError, programs.MissingToolError) as problem:
-        failure = str(problem).strip().rstrip(".")
-        _say(f"{row.name} on {kind.name} failed: {failure}")
-        return Found(row=row.name, broker=kind.name, failure=failure)
-    return Found(row=row.name, broker=kind.name, samples=tuple(samples))
+    samples: dict[str, list[Sample]] = {kind.name: [] for kind in kinds}
+    failures: dict[str, str] = {}
+    with ExitStack() as stack:
+        grounds = {
+            kind.name: stack.enter_context(standing_ground(kind, folder, QUICK if quick else FULL)) for kind in kinds
+        }
+        for run in range(-row.warm_ups, count):
+            for kind in kinds if run % 2 == 0 else reversed(kinds):
+                if kind.name in failures:
+                    continue
+                ground = grounds[kind.name]
+                ground.runs, ground.run = count, max(run, 0)
+                touch_memory()
+                try:
+                    sample = row.measure(ground)
+                except (RunFailedError, programs.MissingToolError) as problem:
+                    failures[kind.name] = str(problem).strip().rstrip(".")
+                    _say(f"{row.name} on {kind.name} failed: {failures[kind.name]}")
+                    continue
+                if run >= 0:
+                    samples[kind.name].append(sample)
+                    _say(f"{row.name} on {kind.name}, {run + 1} of {count}: {_short(row, sample)}")
+    return [
+        Found(row=row.name, broker=name, failure=failures[name])
+        if name in failures
+        else Found(row=row.name, broker=name, samples=tuple(found))
+        for name, found in samples.items()
+    ]
 
 
 def _short(row: Row, sample: Sample) -> str:

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -13,6 +14,9 @@ from benchmarks.processes import output_of
 from kafkalite_conformance.broker import free_port
 from kafkalite_conformance.reference_broker import DEFAULT_JVM_FLAGS, KAFKA_VERSION, Kafka, kafka_jars
 from kafkalite_conformance.server_process import ServerProcess
+
+BASELINE: Final = "before"
+"""The name of :func:`baseline_kind`."""
 
 KAFKA_PROPERTIES: Final = {"group.initial.rebalance.delay.ms": "3000"}
 """Kafka's own default, which the conformance suite's properties change."""
@@ -84,6 +88,19 @@ def spawn_kafkalite(data_dir: Path, *, python: Sequence[str] = (sys.executable,)
     bootstrap = f"127.0.0.1:{free_port()}"
     serve = ["-m", "kafkalite", "serve", "--listen", bootstrap, "--data", str(data_dir / "data")]
     return PlainServer([*python, *serve], bootstrap, data_dir / "kafkalite.log")
+
+
+def baseline_kind(checkout: Path) -> Kind:
+    """Return another checkout of kafkalite as a kind of broker, run by its own `.venv`, to compare two versions."""
+    # -P: without it, `-m` would find the package in the working directory first.
+    python = (str(checkout / ".venv" / "bin" / "python"), "-P")
+    return Kind(
+        name=BASELINE,
+        title="kafkalite before",
+        prepare=lambda: None,
+        spawn=partial(spawn_kafkalite, python=python),
+        version=lambda: output_of(["git", "describe", "--always", "--dirty"], folder=checkout).strip(),
+    )
 
 
 def _spawn_kafka(data_dir: Path) -> Server:

@@ -1,9 +1,12 @@
 """Addresses to listen on and to advertise."""
 
-from dataclasses import dataclass
-from typing import Final
+from __future__ import annotations
 
-from kafkalite_storage.configs.values import ConfigValue
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:  # a health check imports this module, and must not load the codec
+    from kafkalite_storage.configs.values import ConfigValue
 
 _LARGEST_PORT: Final = 65535
 _LOOPBACK: Final = ("localhost", "::1")

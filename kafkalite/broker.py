@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from kafkalite.addresses import HostPort
 from kafkalite.background.maintenance import Maintenance
 from kafkalite.background.timers import TimerQueue
 from kafkalite.clock import MACHINE_CLOCK
 from kafkalite.cluster.cluster import Cluster
 from kafkalite.cluster.endpoint import BrokerEndpoint
-from kafkalite.config.address import HostPort
 from kafkalite.errors import StartError
 from kafkalite.handlers.table import HandlerTable
 from kafkalite.requests.crash_guard import CrashGuard

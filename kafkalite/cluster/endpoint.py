@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from kafkalite.addresses import HostPort
 from kafkalite.cluster.container_networks import Routes
-from kafkalite.config.address import HostPort
 from kafkalite.config.table import ADVERTISED_OUTSIDE
 from kafkalite.fetch.sessions import FetchSessions
 from kafkalite.partitions import UNKNOWN_EPOCH, check_leader

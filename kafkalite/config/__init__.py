@@ -4,7 +4,7 @@ May import kafkalite_storage's table of topic configurations and the standard li
 Must not import trio, click or anything else of kafkalite, because every start of the program pays for it.
 """
 
-from kafkalite.config.address import HostPort
+from kafkalite.addresses import HostPort
 from kafkalite.config.broker_config import BrokerConfig
 from kafkalite.config.loading import load
 from kafkalite.config.property import ConfigError

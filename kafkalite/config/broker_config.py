@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kafkalite.config.address import HostPort
+from kafkalite.addresses import HostPort
 from kafkalite.config.initial_topics import InitialTopic
 from kafkalite.config.setting import Setting
 

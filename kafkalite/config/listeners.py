@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from kafkalite.config.address import HostPort
+from kafkalite.addresses import HostPort
 
 _PLAINTEXT: Final = "PLAINTEXT"
 

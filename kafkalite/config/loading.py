@@ -6,8 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from kafkalite.addresses import HostPort
 from kafkalite.config import initial_topics, without_effect
-from kafkalite.config.address import HostPort
 from kafkalite.config.broker_config import BrokerConfig
 from kafkalite.config.initial_topics import TOPICS_VARIABLE, InitialTopic
 from kafkalite.config.listeners import ListenerError, Listeners, resolve

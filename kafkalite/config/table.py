@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from kafkalite.addresses import address_for_clients
 from kafkalite.config import without_effect
-from kafkalite.config.address import address_for_clients
 from kafkalite.config.property import Effect, Property
 from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS
 from kafkalite_storage.configs.values import Between, ConfigType, ConfigValue, OneOf, Rule, any_value, parse_value

@@ -14,7 +14,7 @@ from kafkalite_wire.messages.api_versions import ApiVersionsRequest, ApiVersions
 from kafkalite_wire.schema import declaration_of
 
 if TYPE_CHECKING:
-    from kafkalite.config.address import HostPort
+    from kafkalite.addresses import HostPort
 
 _TIMEOUT: Final = 30.0
 _SETTLING: Final = 30.0

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from testcontainers.core.container import DockerContainer
 
 from kafkalite import __version__
+from kafkalite.addresses import HostPort
 from kafkalite.client.advertising import advertise_outside
 from kafkalite.client.readiness import answers
-from kafkalite.config.address import HostPort
 from kafkalite.config.initial_topics import TOPICS_VARIABLE
 from kafkalite.config.setting import CONTROLS_VARIABLE, variable
 from kafkalite.controls.defaults import DEFAULTS, Value, text_of

@@ -13,7 +13,7 @@ from heapq import merge
 from inspect import BoundArguments
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
-from kafkalite.config.address import HostPort
+from kafkalite.addresses import HostPort
 from kafkalite.controls.conditions import HasCommitted, Stable, missing_records
 from kafkalite.controls.controls import check_count, check_values
 from kafkalite.controls.defaults import Value, text_of

@@ -17,8 +17,8 @@ from urllib.parse import parse_qsl, unquote
 import trio
 
 from kafkalite import program
+from kafkalite.addresses import HostPort
 from kafkalite.clock import SteerableClock
-from kafkalite.config.address import HostPort
 from kafkalite.controls.controls import ROUTES, Controls, subject_of
 from kafkalite.controls.errors import BrokerFailed, Conflict, InvalidRequest, NotFound, WaitTimeout
 from kafkalite.controls.http.connection import Connection, HttpError, Request, Response

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from kafkalite.config.address import HostPort
+from kafkalite.addresses import HostPort
 from kafkalite.tools.admin.failures import AdminError, Why, translated
 
 CLIENT_SETTINGS: Final[Mapping[str, str]] = {

@@ -51,7 +51,7 @@ def doctor(*, address: str | None, bootstrap: str, protocol: str, timeout: float
     The exit code is 0 if clients will work, 1 if some of them will not or something is not served, 3 if no client can
     get the list of brokers, 2 for a usage error.
     """
-    from kafkalite.config.address import HostPort
+    from kafkalite.addresses import HostPort
     from kafkalite.tools.doctor.diagnosis import Protocol, diagnose
     from kafkalite.tools.doctor.examination import examine
 

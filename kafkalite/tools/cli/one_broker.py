@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from kafkalite.config.address import HostPort
+from kafkalite.addresses import HostPort
 
 BOOTSTRAP_VARIABLE: Final = "KAFKALITE_BOOTSTRAP"
 DEFAULT_BOOTSTRAP: Final = "127.0.0.1:9092"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from kafkalite.config.address import HostPort
+from kafkalite.addresses import HostPort
 from kafkalite.tools.doctor.client_messages import MESSAGES, Symptom
 from kafkalite.tools.doctor.observations import Advertised, Answer, Contact, Examination, Fault, Greeting, Reach
 

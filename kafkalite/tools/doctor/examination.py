@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from kafkalite.config.address import HostPort
+from kafkalite.addresses import HostPort
 from kafkalite.tools.doctor.observations import Advertised, Answer, Cluster, Examination, Greeting, Reach
 from kafkalite.tools.doctor.probes import Resolve, ask_metadata, connect, greet, reach, system_resolve
 from kafkalite.tools.doctor.service import check_service

@@ -33,7 +33,7 @@ class HostPort:
         return self.host in ("", "0.0.0.0", "::")  # noqa: S104  (recognised here, not bound)
 
     @classmethod
-    def parse(cls, text: str) -> "HostPort":
+    def parse(cls, text: str) -> HostPort:
         """Read `HOST:PORT`, `[IPV6]:PORT`, also behind `PLAINTEXT://`; raises ValueError with a reason."""
         protocol, separator, address = text.strip().rpartition("://")
         if separator and protocol != "PLAINTEXT":

@@ -100,8 +100,8 @@ def _stays(evidence: Evidence) -> tuple[bool, str]:
     crash = _crash(evidence)
     if crash.killed_at is None or crash.heard_at is None or crash.taken_over_at is None:
         raise _MissingError(f"no member took over from {crash.victim}")
-    # The session restarted with each commit and each heartbeat. The time of a heartbeat is unknown: a process that waits
-    # for a processor sends it late.
+    # The session restarted with each commit and each heartbeat. The time of a heartbeat is unknown: a process that
+    # waits for a processor sends it late.
     least = crash.heard_at + crash.session_timeout - _SLACK
     others = [
         period

@@ -23,7 +23,7 @@ class ProtocolClient:
     async def send(self, request: object, version: int) -> int:
         """Send a request and return its correlation id."""
         correlation_id = next(self._ids)
-        await self.stream.send_all(encode_request(api_of(request), version, correlation_id, "test", request))
+        await self.stream.send_all(encode_request(api_of(request), version, correlation_id, self.client_id, request))
         return correlation_id
 
     async def send_frame(self, frame: bytes) -> None:

@@ -17,7 +17,7 @@ from kafkalite.controls.views import Group, Record, TopicPartition
 class Source(Protocol):
     """What conditions look at."""
 
-    def group(self, group_id: str) -> Group:
+    def group(self, group: str) -> Group:
         """Return a group as it is now."""
         ...
 

@@ -16,7 +16,18 @@ from dataclasses import dataclass
 from functools import cached_property, wraps
 from inspect import BoundArguments, Parameter, Signature
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, get_type_hints, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    cast,
+    get_type_hints,
+    overload,
+)
 
 import trio
 
@@ -196,7 +207,7 @@ class BoundControl(Generic[P, T]):
 
     @property
     def _transport(self) -> Transport:
-        return self._subject._transport  # noqa: SLF001 - the two are one mechanism
+        return self._subject._transport  # noqa: SLF001 - the two are one mechanism  # pyright: ignore[reportPrivateUsage]
 
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         return self._control.signature.bind(*args, **kwargs).arguments
@@ -212,7 +223,7 @@ class _Declare(Protocol):
 
 def _declare(method: str, path: str, result: str | None, *, outlives_broker: bool = False) -> _Declare:
     def declare(function: Callable[..., Any]) -> Any:
-        return Control(function, method, path, result, outlives_broker=outlives_broker)
+        return cast("Control[..., Any]", Control(function, method, path, result, outlives_broker=outlives_broker))
 
     return declare
 

@@ -201,8 +201,8 @@ def _decoded(hint: Any, value: Any, name: str) -> Any:
         items = [decode(arguments[0], each, name) for each in cast("list[object]", value)]
         return items if origin is list else frozenset(items) if origin is frozenset else tuple(items)
     if dataclasses.is_dataclass(hint):
-        return _decode_dataclass(cast("type[Any]", hint), value)
-    return hint(value) if isinstance(hint, type) and issubclass(hint, Enum) else value
+        return _decode_dataclass(cast("type[Any]", hint), cast("Any", value))
+    return hint(value) if isinstance(hint, type) and issubclass(hint, Enum) else cast("object", value)
 
 
 def _decode_dataclass(kind: type[Any], given: Mapping[str, Any]) -> Any:
@@ -260,7 +260,9 @@ def _fits(hint: Any, value: object) -> bool:
     if origin is Literal:
         return value in get_args(hint)
     if origin is Mapping:
-        return isinstance(value, dict) and all(_fits_any(get_args(hint)[1], each) for each in value.values())
+        return isinstance(value, dict) and all(
+            _fits_any(get_args(hint)[1], each) for each in cast("_Object", value).values()
+        )
     if origin in (tuple, list, frozenset, Sequence, Collection):
         element = get_args(hint)[0]
         if isinstance(value, dict):

@@ -169,9 +169,9 @@ class Watch:
         self.history.add_to_all("the broker was restored", self._cluster.now())
         self.check()
 
-    def group(self, group_id: str) -> Group:
+    def group(self, group: str) -> Group:
         """Return a group as it is now."""
-        return group_of(self._cluster, group_id)
+        return group_of(self._cluster, group)
 
     def partition_count(self, topic: str) -> int:
         """Return the number of a topic's partitions, 0 if there is no such topic."""

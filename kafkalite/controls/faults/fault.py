@@ -49,7 +49,7 @@ def _text(key: str, value: object) -> str:
 
 
 def _name(key: str, value: object) -> str:
-    return value if value == "" else _text(key, value)
+    return "" if value == "" else _text(key, value)
 
 
 def _integer(least: int) -> Callable[[str, object], int]:

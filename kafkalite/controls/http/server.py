@@ -124,12 +124,14 @@ class Server:
         check_host(request.host, self._host)
         check_content_type(request.method, request.content_type)
         control, texts = find_route(request.method, request.target)
+        result = None
         try:
             arguments = decode_arguments(control.signature, control.hints, parse_object(request.body), texts)
             _check_timeout(arguments)
             # A client that closes the connection ends its wait, but leaves nothing else half done.
             with trio.CancelScope(shield="timeout" not in control.signature.parameters):
                 result = encode(await control.run(subject_of(self._controls, control), arguments))
+            return Response.json({control.result: result} if control.result else {} if result is None else result)
         except tuple(STATUSES) as error:
             status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
             return Response.json({"error": str(error)}, status)
@@ -138,7 +140,6 @@ class Server:
             return Response.json(
                 {"error": "internal error; see the log of kafkalite"}, HTTPStatus.INTERNAL_SERVER_ERROR
             )
-        return Response.json({control.result: result} if control.result else {} if result is None else result)
 
 
 def find_route(method: str, target: str) -> tuple[Control[..., Any], dict[str, str]]:

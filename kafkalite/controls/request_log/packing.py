@@ -29,7 +29,7 @@ class PackedExchanges:
 
     def as_json(self) -> dict[str, object]:
         """Return all that is kept of the exchanges, with bytes in base64, and the names of topics by their ids."""
-        names = self.requests[0].topic_names if self.requests else {}
+        names: Mapping[bytes, str] = self.requests[0].topic_names if self.requests else {}
         return {
             "begun": self.begun,
             "topic_names": {topic_id.hex(): name for topic_id, name in names.items()},

@@ -314,7 +314,7 @@ class LogWriter:
             return
         if not self._needs_start:
             self._undo(self._state.log_end_offset)
-        if self._failure is not None:
+        if self._failure is not None:  # pyright: ignore[reportUnnecessaryComparison] - _undo may have cleared it
             raise StorageFailure(
                 f"{self._directory} cannot be written to until its end is repaired: {self._failure}"
             ) from self._failure

@@ -132,11 +132,11 @@ class Images:
         image.clone(self._fs, making)
         self._fs.rename(making, path)
 
-    def opened(self, name: str, mark: Fingerprint) -> None:
+    def opened(self, name: str, fingerprint: Fingerprint) -> None:
         """Note the fingerprint of a partition that has just been opened and is unchanged since its snapshot."""
         image, known = self._current.get(name, (None, None))
         if image is not None and known is None:
-            self._current[name] = image, mark
+            self._current[name] = image, fingerprint
 
     def forget(self, name: str) -> None:
         """Note that a partition has changed, or is gone."""

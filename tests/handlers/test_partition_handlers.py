@@ -63,8 +63,11 @@ def test_an_unreadable_partition_fails_its_directory(broker: BrokerEndpoint, mon
     def size(storage: Storage, name: str, partition: int) -> int:
         raise StorageFailure("a bad disk")
 
+    def usage(path: object) -> SimpleNamespace:
+        return SimpleNamespace(total=2, free=1)
+
     monkeypatch.setattr(Storage, "partition_size", size)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=2, free=1))
+    monkeypatch.setattr(shutil, "disk_usage", usage)
     request = DescribeLogDirsRequest(topics=None)
     response, _ = finish(describe_log_dirs.handle(broker, request, context(ApiKey.DESCRIBE_LOG_DIRS, 4)))
     [result] = response.results

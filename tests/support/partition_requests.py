@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from types import GeneratorType
 from typing import Any
 
@@ -44,10 +44,11 @@ class StoppedClock:
 def finish(answer: Any) -> tuple[Any, int]:
     """Return a handler's response, and in how many steps it came."""
     assert isinstance(answer, GeneratorType)
+    work: Generator[None, None, Any] = answer
     steps = 1
     while True:
         try:
-            next(answer)
+            next(work)
         except StopIteration as finished:
             return finished.value, steps
         steps += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,15 @@ from hypothesis import strategies as st
 from kafkalite.tools.admin.record_text import NewRecord, StoredRecord, formatter, from_json, from_line, to_json
 
 
-def stored(**changes: object) -> StoredRecord:
-    fields = {"topic": "t", "partition": 1, "offset": 7, "timestamp": 1_769_860_800_000, "key": b"k", "value": b"v"}
+def stored(**changes: Any) -> StoredRecord:
+    fields: dict[str, Any] = {
+        "topic": "t",
+        "partition": 1,
+        "offset": 7,
+        "timestamp": 1_769_860_800_000,
+        "key": b"k",
+        "value": b"v",
+    }
     return StoredRecord(**{**fields, **changes})
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import trio
-from test_requests import batch, create, fetch, produce
 from trio.testing import wait_all_tasks_blocked
 
 import kafkalite_wire.messages.alter_configs as replacing
@@ -20,50 +19,22 @@ from kafkalite_wire.messages.delete_records import DeleteRecordsPartition, Delet
 from kafkalite_wire.messages.describe_configs import (
     DescribeConfigsRequest,
     DescribeConfigsResource,
-    DescribeConfigsResourceResult,
 )
 from kafkalite_wire.messages.describe_log_dirs import DescribableLogDirTopic, DescribeLogDirsRequest
 from kafkalite_wire.messages.fetch import FetchResponse
-from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
-from kafkalite_wire.messages.offset_commit import (
-    OffsetCommitRequest,
-    OffsetCommitRequestPartition,
-    OffsetCommitRequestTopic,
-)
 from kafkalite_wire.messages.offset_delete import (
     OffsetDeleteRequest,
     OffsetDeleteRequestPartition,
     OffsetDeleteRequestTopic,
 )
-from tests.support.protocol_client import ProtocolClient
+from tests.support import requests
+from tests.support.config_calls import APPEND, BROKER, DELETE, SET, SUBTRACT, TOPIC, Step, alter, described, value
+from tests.support.protocol_client import ProtocolClient, create_topic
+from tests.support.requests import EARLIEST, batch, fetch, list_offsets, produce
 
 Connect = Callable[[], Awaitable[ProtocolClient]]
 
-TOPIC, BROKER = 2, 4
-SET, DELETE, APPEND, SUBTRACT = range(4)
 OFFSET_OUT_OF_RANGE = ErrorCode.OFFSET_OUT_OF_RANGE
-
-Step = tuple[str, int, str | None]
-
-
-async def alter(
-    client: ProtocolClient, *steps: Step, name: str = "orders", kind: int = TOPIC, validate_only: bool = False
-) -> ErrorCode:
-    """Change configurations one by one."""
-    resource = incremental.AlterConfigsResource(
-        resource_type=kind,
-        resource_name=name,
-        configs=tuple(
-            incremental.AlterableConfig(name=config, config_operation=operation, value=value)
-            for config, operation, value in steps
-        ),
-    )
-    request = incremental.IncrementalAlterConfigsRequest(resources=(resource,), validate_only=validate_only)
-    response = await client.call(request, 1)
-    (result,) = response.responses
-    assert (result.resource_type, result.resource_name) == (kind, name)
-    assert (result.error_message is None) == (result.error_code == ErrorCode.NONE)
-    return ErrorCode(result.error_code)
 
 
 async def replace(client: ProtocolClient, *, name: str = "orders", kind: int = TOPIC, **configs: str) -> ErrorCode:
@@ -79,18 +50,6 @@ async def replace(client: ProtocolClient, *, name: str = "orders", kind: int = T
     return ErrorCode((await client.call(request, 2)).responses[0].error_code)
 
 
-async def described(
-    client: ProtocolClient, name: str = "orders", kind: int = TOPIC
-) -> dict[str, DescribeConfigsResourceResult]:
-    resource = DescribeConfigsResource(resource_type=kind, resource_name=name, configuration_keys=None)
-    response = await client.call(DescribeConfigsRequest(resources=(resource,), include_synonyms=True), 4)
-    return {config.name: config for config in response.results[0].configs}
-
-
-async def value(client: ProtocolClient, config: str, **of: Any) -> str | None:
-    return (await described(client, **of))[config].value
-
-
 async def delete_records(client: ProtocolClient, *offsets: tuple[int, int], topic: str = "orders") -> dict[int, Any]:
     """Delete up to offsets of partitions; gives (low watermark, error code) of each."""
     partitions = tuple(DeleteRecordsPartition(partition_index=index, offset=offset) for index, offset in offsets)
@@ -100,8 +59,7 @@ async def delete_records(client: ProtocolClient, *offsets: tuple[int, int], topi
 
 
 async def earliest(client: ProtocolClient, topic: str = "orders") -> int:
-    wanted = ListOffsetsTopic(name=topic, partitions=(ListOffsetsPartition(partition_index=0, timestamp=-2),))
-    response = await client.call(ListOffsetsRequest(replica_id=-1, topics=(wanted,)), 7)
+    response = await client.call(list_offsets(topic, EARLIEST), 7)
     offset: int = response.topics[0].partitions[0].offset
     return offset
 
@@ -110,7 +68,7 @@ async def earliest(client: ProtocolClient, topic: str = "orders") -> int:
 
 
 async def test_one_configuration_changes_and_the_others_stay(client: ProtocolClient) -> None:
-    await create(client, "orders", retention_ms="1000")
+    await create_topic(client, "orders", retention_ms="1000")
     assert await alter(client, ("max.message.bytes", SET, "5000")) == ErrorCode.NONE
     configs = await described(client)
     assert (configs["max.message.bytes"].value, configs["retention.ms"].value) == ("5000", "1000")
@@ -118,7 +76,7 @@ async def test_one_configuration_changes_and_the_others_stay(client: ProtocolCli
 
 
 async def test_a_change_holds_for_the_next_batch(client: ProtocolClient) -> None:
-    await create(client, "orders")
+    await create_topic(client, "orders")
     await client.call(produce("orders", batch(b"x" * 2000)), 9)
     await alter(client, ("max.message.bytes", SET, "1000"))
     refused = await client.call(produce("orders", batch(b"x" * 2000)), 9)
@@ -126,7 +84,7 @@ async def test_a_change_holds_for_the_next_batch(client: ProtocolClient) -> None
 
 
 async def test_a_deleted_configuration_goes_back_to_its_default(client: ProtocolClient) -> None:
-    await create(client, "orders", retention_ms="1000")
+    await create_topic(client, "orders", retention_ms="1000")
     assert await alter(client, ("retention.ms", DELETE, None)) == ErrorCode.NONE
     assert await value(client, "retention.ms") == "604800000"
 
@@ -146,7 +104,7 @@ async def test_a_deleted_configuration_goes_back_to_its_default(client: Protocol
 async def test_lists_grow_and_shrink(
     client: ProtocolClient, before: str | None, operation: int, items: str, after: str
 ) -> None:
-    await create(client, "orders")
+    await create_topic(client, "orders")
     if before is not None:
         await alter(client, ("cleanup.policy", SET, before))
     assert await alter(client, ("cleanup.policy", operation, items)) == ErrorCode.NONE
@@ -174,7 +132,7 @@ async def test_lists_grow_and_shrink(
     ],
 )
 async def test_a_bad_change_is_refused_as_a_whole(client: ProtocolClient, steps: list[Step], error: ErrorCode) -> None:
-    await create(client, "orders")
+    await create_topic(client, "orders")
     before = await described(client)
     good: Step = ("max.message.bytes", SET, "5000")
     assert await alter(client, good, *steps) == error
@@ -200,8 +158,8 @@ async def test_a_change_of_what_is_not_there_is_refused(
 
 
 async def test_a_resource_that_is_named_twice_is_refused_and_others_are_changed(client: ProtocolClient) -> None:
-    await create(client, "orders")
-    await create(client, "parcels")
+    await create_topic(client, "orders")
+    await create_topic(client, "parcels")
     config = incremental.AlterableConfig(name="retention.ms", config_operation=SET, value="5")
     resources = tuple(
         incremental.AlterConfigsResource(resource_type=TOPIC, resource_name=name, configs=(config,))
@@ -219,21 +177,21 @@ async def test_a_resource_that_is_named_twice_is_refused_and_others_are_changed(
 
 
 async def test_only_validating_changes_nothing_and_refuses_all_the_same(client: ProtocolClient) -> None:
-    await create(client, "orders")
+    await create_topic(client, "orders")
     assert await alter(client, ("retention.ms", SET, "5"), validate_only=True) == ErrorCode.NONE
     assert await alter(client, ("retention.ms", SET, "x"), validate_only=True) == ErrorCode.INVALID_CONFIG
     assert await value(client, "retention.ms") == "604800000"
 
 
 async def test_replacing_all_configurations_takes_back_those_that_are_not_named(client: ProtocolClient) -> None:
-    await create(client, "orders", retention_ms="1000", retention_bytes="2000")
+    await create_topic(client, "orders", retention_ms="1000", retention_bytes="2000")
     assert await replace(client, retention_bytes="3000") == ErrorCode.NONE
     configs = await described(client)
     assert (configs["retention.ms"].value, configs["retention.bytes"].value) == ("604800000", "3000")
 
 
 async def test_replacing_with_a_bad_value_is_refused(client: ProtocolClient) -> None:
-    await create(client, "orders", retention_ms="1000")
+    await create_topic(client, "orders", retention_ms="1000")
     assert await replace(client, retention_bytes="many") == ErrorCode.INVALID_CONFIG
     assert await value(client, "retention.ms") == "1000"
 
@@ -246,7 +204,7 @@ async def test_a_changed_configuration_survives_a_restart(config: BrokerConfig) 
             stream = await trio.open_tcp_stream(*broker.addresses[0])
             client = ProtocolClient(stream)
             if begins:
-                await create(client, "orders")
+                await create_topic(client, "orders")
                 await alter(client, ("retention.ms", SET, "5"))
                 await alter(client, ("log.retention.bytes", SET, "7"), kind=BROKER, name="1")
             else:
@@ -262,7 +220,7 @@ async def test_a_changed_configuration_survives_a_restart(config: BrokerConfig) 
 async def test_topics_inherit_what_is_changed_for_the_broker_before_what_is_changed_for_all(
     client: ProtocolClient,
 ) -> None:
-    await create(client, "orders")
+    await create_topic(client, "orders")
     await alter(client, ("message.max.bytes", SET, "2000"), kind=BROKER, name="")
     assert (await described(client))["max.message.bytes"].config_source == 3
     await alter(client, ("message.max.bytes", SET, "1000"), kind=BROKER, name="1")
@@ -323,7 +281,7 @@ async def test_a_setting_that_nobody_knows_may_be_a_secret(client: ProtocolClien
 
 @pytest.mark.parametrize("version", [0, 1, 2])
 async def test_deleted_records_cannot_be_read_any_more(client: ProtocolClient, version: int) -> None:
-    await create(client, "orders")
+    await create_topic(client, "orders")
     await client.call(produce("orders", batch(b"a", b"b", b"c")), 9)
     wanted = DeleteRecordsTopic(name="orders", partitions=(DeleteRecordsPartition(partition_index=0, offset=2),))
     response = await client.call(DeleteRecordsRequest(topics=(wanted,), timeout_ms=1000), version)
@@ -337,7 +295,7 @@ async def test_deleted_records_cannot_be_read_any_more(client: ProtocolClient, v
 
 
 async def test_minus_one_deletes_all_that_is_there(client: ProtocolClient) -> None:
-    await create(client, "orders")
+    await create_topic(client, "orders")
     await client.call(produce("orders", batch(b"a", b"b", b"c")), 9)
     assert await delete_records(client, (0, -1)) == {0: (3, ErrorCode.NONE)}
     written = await client.call(produce("orders", batch(b"d")), 9)
@@ -345,7 +303,7 @@ async def test_minus_one_deletes_all_that_is_there(client: ProtocolClient) -> No
 
 
 async def test_partitions_are_shortened_one_by_one(client: ProtocolClient) -> None:
-    await create(client, "orders", 2)
+    await create_topic(client, "orders", 2)
     await client.call(produce("orders", batch(b"a", b"b", b"c")), 9)
     assert await delete_records(client, (0, 1), (1, 1), (7, 0)) == {
         0: (1, ErrorCode.NONE),
@@ -358,7 +316,7 @@ async def test_partitions_are_shortened_one_by_one(client: ProtocolClient) -> No
 
 
 async def test_records_that_others_depend_on_are_not_deleted(client: ProtocolClient) -> None:
-    await create(client, "orders", cleanup_policy="compact")
+    await create_topic(client, "orders", cleanup_policy="compact")
     assert await delete_records(client, (0, 0)) == {0: (-1, ErrorCode.POLICY_VIOLATION)}
     await commit(client, 0)
     internal = await delete_records(client, (0, 0), topic="__consumer_offsets")
@@ -368,7 +326,7 @@ async def test_records_that_others_depend_on_are_not_deleted(client: ProtocolCli
 async def test_a_fetch_that_waits_below_learns_at_once_that_its_records_are_gone(
     client: ProtocolClient, connect: Connect
 ) -> None:
-    await create(client, "orders")
+    await create_topic(client, "orders")
     await client.call(produce("orders", batch(b"a", b"b", b"c")), 9)
     reader = await connect()
     await reader.send(fetch("orders", 1, wait_ms=60_000, min_bytes=100_000), 11)
@@ -383,12 +341,7 @@ async def test_a_fetch_that_waits_below_learns_at_once_that_its_records_are_gone
 
 
 async def commit(client: ProtocolClient, *partitions: int, topic: str = "orders") -> None:
-    wanted = tuple(
-        OffsetCommitRequestPartition(partition_index=index, committed_offset=1, committed_metadata=None)
-        for index in partitions
-    )
-    topics = (OffsetCommitRequestTopic(name=topic, partitions=wanted),)
-    await client.call(OffsetCommitRequest(group_id="billing", member_id="", topics=topics), 8)
+    await client.call(requests.commit("billing", {(topic, index): 1 for index in partitions}), 8)
 
 
 async def delete_offsets(client: ProtocolClient, *partitions: tuple[str, int], group: str = "billing") -> Any:
@@ -400,7 +353,7 @@ async def delete_offsets(client: ProtocolClient, *partitions: tuple[str, int], g
 
 
 async def test_offsets_of_partitions_that_exist_are_deleted_and_others_are_unknown(client: ProtocolClient) -> None:
-    await create(client, "orders", 2)
+    await create_topic(client, "orders", 2)
     await commit(client, 0, 1)
     response = await delete_offsets(client, ("orders", 0), ("orders", 5), ("absent", 0))
     assert response.error_code == ErrorCode.NONE
@@ -414,7 +367,7 @@ async def test_offsets_of_partitions_that_exist_are_deleted_and_others_are_unkno
 
 @pytest.mark.parametrize("topic", ["orders", "absent"])
 async def test_an_unknown_group_is_told_for_the_request_as_a_whole(client: ProtocolClient, topic: str) -> None:
-    await create(client, "orders")
+    await create_topic(client, "orders")
     response = await delete_offsets(client, (topic, 0), group="nobody")
     assert (response.error_code, response.topics) == (ErrorCode.GROUP_ID_NOT_FOUND, ())
 
@@ -425,8 +378,8 @@ async def test_an_unknown_group_is_told_for_the_request_as_a_whole(client: Proto
 async def test_the_data_directory_tells_the_size_of_each_partition(
     client: ProtocolClient, config: BrokerConfig
 ) -> None:
-    await create(client, "orders", 2)
-    await create(client, "parcels")
+    await create_topic(client, "orders", 2)
+    await create_topic(client, "parcels")
     records = batch(b"a", b"b")
     await client.call(produce("orders", records), 9)
     response = await client.call(DescribeLogDirsRequest(topics=None), 5)
@@ -440,7 +393,7 @@ async def test_the_data_directory_tells_the_size_of_each_partition(
 
 
 async def test_only_the_partitions_that_were_asked_for_and_exist_are_told(client: ProtocolClient) -> None:
-    await create(client, "orders", 2)
+    await create_topic(client, "orders", 2)
     asked = (
         DescribableLogDirTopic(topic="orders", partitions=(1, 1, 9)),
         DescribableLogDirTopic(topic="absent", partitions=(0,)),

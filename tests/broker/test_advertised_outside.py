@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from test_admin_requests import BROKER, DELETE, SET, alter, value
 
 from kafkalite.broker import Broker
 from kafkalite.cluster.container_networks import Routes
 from kafkalite_wire.error_codes import ErrorCode
+from tests.support.config_calls import BROKER, DELETE, SET, alter, value
 from tests.support.protocol_client import ProtocolClient
 
 # What /proc/net/route shows in a container with two networks, 10.88.0.0/16 and 172.20.0.0/16.

@@ -12,7 +12,7 @@ from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
 from kafkalite.config import load
 from kafkalite.coordinators.groups.coordinator import GroupCoordinator
-from kafkalite.coordinators.results import CoordinatorResult
+from kafkalite.coordinators.results import CoordinatorRecord, CoordinatorResult
 from kafkalite.fetch.reader import FetchReader
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
@@ -20,8 +20,8 @@ from kafkalite_storage.log.log import PartitionLog
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse
 from kafkalite_wire.messages.metadata import MetadataRequest
-from tests.support.broker_with_faults import fetch, produce
 from tests.support.protocol_client import ProtocolClient
+from tests.support.requests import fetch_each, produce_each
 
 Connect = Callable[[], Awaitable[ProtocolClient]]
 
@@ -75,7 +75,7 @@ async def test_a_fetch_whose_time_is_up_fails_alone(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    await client.send(fetch(0, max_wait_ms=1000), 12)
+    await client.send(fetch_each(0, max_wait_ms=1000), 12)
     await wait_for_fetch(broker)
     monkeypatch.setattr(FetchReader, "read", fail)
     clock.advance(1)
@@ -92,11 +92,11 @@ async def test_a_fetch_that_has_what_it_waited_for_fails_alone(
     crashes: list[Exception],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    await client.send(fetch(0, max_wait_ms=1000), 12)
+    await client.send(fetch_each(0, max_wait_ms=1000), 12)
     await wait_for_fetch(broker)
     monkeypatch.setattr(PartitionLog, "read", fail)
     producer = await connect()
-    response = await producer.call(produce(("t", 0)), 9)
+    response = await producer.call(produce_each(("t", 0)), 9)
     assert response.responses[0].partition_responses[0].error_code == ErrorCode.NONE
     assert await client.is_closed()
     assert (await producer.call(MetadataRequest(topics=()), 9)).brokers
@@ -154,7 +154,7 @@ async def test_groups_that_cannot_be_read_when_their_time_comes_do_not_end_the_b
 
     monkeypatch.setattr(PartitionLog, "append", fails)
     monkeypatch.setattr(GroupCoordinator, "load", fails)
-    broker.cluster.groups.perform(CoordinatorResult(records=(("g", b"key", b"value"),), replies=()))
+    broker.cluster.groups.perform(CoordinatorResult(records=(CoordinatorRecord("g", b"key", b"value"),), replies=()))
     assert await member.is_closed()
     clock.advance(86_400)
     assert await is_served(connect)

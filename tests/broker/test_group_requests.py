@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.frames import api_of, encode_request
-from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
 from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequest,
-    OffsetCommitRequestPartition,
     OffsetCommitRequestTopic,
     OffsetCommitResponse,
 )
 from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchRequestTopic
-from tests.support.protocol_client import ProtocolClient
+from tests.support.protocol_client import ProtocolClient, create_topic
+from tests.support.requests import commit
 
 # READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS, as Apache Kafka answers without an authorizer.
 EVERYTHING = 3400
 NOT_TOLD = -(2**31)
 
 
-def commit(topic: str, *partitions: int) -> OffsetCommitRequest:
-    rows = tuple(
-        OffsetCommitRequestPartition(partition_index=index, committed_offset=5, committed_metadata="")
-        for index in partitions
-    )
-    return OffsetCommitRequest(
-        group_id="g", member_id="", topics=(OffsetCommitRequestTopic(name=topic, partitions=rows),)
-    )
-
-
-async def create(client: ProtocolClient, name: str) -> None:
-    topic = CreatableTopic(name=name, num_partitions=2, replication_factor=1)
-    await client.call(CreateTopicsRequest(topics=(topic,)), 7)
-
-
 async def test_partitions_that_do_not_exist_are_answered_beside_those_that_do(client: ProtocolClient) -> None:
-    await create(client, "t")
-    response = await client.call(commit("t", 0, 2, -1), 8)
+    await create_topic(client, "t", 2)
+    response = await client.call(commit("g", {("t", 0): 5, ("t", 2): 5, ("t", -1): 5}), 8)
     assert [topic.name for topic in response.topics] == ["t"]
     assert [(row.partition_index, row.error_code) for row in response.topics[0].partitions] == [
         (2, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION),
@@ -50,13 +32,16 @@ async def test_partitions_that_do_not_exist_are_answered_beside_those_that_do(cl
 
 
 async def test_a_commit_for_no_partition_of_a_topic_is_answered_with_nothing(client: ProtocolClient) -> None:
-    await create(client, "t")
-    assert (await client.call(commit("t"), 8)).topics == ()
+    await create_topic(client, "t", 2)
+    request = OffsetCommitRequest(
+        group_id="g", member_id="", topics=(OffsetCommitRequestTopic(name="t", partitions=()),)
+    )
+    assert (await client.call(request, 8)).topics == ()
 
 
 async def test_authorized_operations_are_told_when_asked_for(client: ProtocolClient) -> None:
-    await create(client, "t")
-    await client.call(commit("t", 0), 8)
+    await create_topic(client, "t", 2)
+    await client.call(commit("g", {("t", 0): 5}), 8)
     for asked, told in ((True, EVERYTHING), (False, NOT_TOLD)):
         request = DescribeGroupsRequest(groups=("g", "unknown"), include_authorized_operations=asked)
         response = await client.call(request, 5)
@@ -68,11 +53,9 @@ async def test_authorized_operations_are_told_when_asked_for(client: ProtocolCli
 
 async def test_a_large_commit_is_carried_out_in_parts_and_answered_once(client: ProtocolClient) -> None:
     for name, partitions in (("a", 900), ("b", 300)):
-        topic = CreatableTopic(name=name, num_partitions=partitions, replication_factor=1)
-        await client.call(CreateTopicsRequest(topics=(topic,)), 7)
-    request = replace(
-        commit("a"), topics=commit("a", *range(901)).topics + commit("b", *range(300)).topics + commit("c", 0).topics
-    )
+        await create_topic(client, name, partitions)
+    offsets = {("a", index): 5 for index in range(901)} | {("b", index): 5 for index in range(300)} | {("c", 0): 5}
+    request = commit("g", offsets)
     response = await client.call(request, 8)
     assert [topic.name for topic in response.topics] == ["a", "b", "c"]
     errors = [{row.partition_index: row.error_code for row in topic.partitions} for topic in response.topics]
@@ -83,10 +66,10 @@ async def test_a_large_commit_is_carried_out_in_parts_and_answered_once(client: 
 
 
 async def test_many_groups_are_deleted_in_parts_and_answered_once(client: ProtocolClient) -> None:
-    await create(client, "t")
+    await create_topic(client, "t", 2)
     names = tuple(f"g{number}" for number in range(120))
     for name in names:
-        await client.call(replace(commit("t", 0), group_id=name), 8)
+        await client.call(commit(name, {("t", 0): 5}), 8)
     response = await client.call(DeleteGroupsRequest(groups_names=(*names, "unknown", "g0")), 2)
     assert [(result.group_id, result.error_code) for result in response.results] == [
         *((name, ErrorCode.NONE) for name in names),
@@ -96,14 +79,12 @@ async def test_many_groups_are_deleted_in_parts_and_answered_once(client: Protoc
 
 
 async def test_a_commit_behind_a_large_commit_is_the_later_one(client: ProtocolClient) -> None:
-    topic = CreatableTopic(name="a", num_partitions=900, replication_factor=1)
-    await client.call(CreateTopicsRequest(topics=(topic,)), 7)
-    await client.call(commit("a", 0), 8)
-    later = OffsetCommitRequestPartition(partition_index=899, committed_offset=6, committed_metadata="")
-    small = replace(commit("a"), topics=(OffsetCommitRequestTopic(name="a", partitions=(later,)),))
+    await create_topic(client, "a", 900)
+    await client.call(commit("g", {("a", 0): 5}), 8)
+    large, small = commit("g", {("a", index): 5 for index in range(900)}), commit("g", {("a", 899): 6})
     frames = [
         encode_request(api_of(request), 8, correlation_id, "test", request)
-        for correlation_id, request in enumerate((commit("a", *range(900)), small))
+        for correlation_id, request in enumerate((large, small))
     ]
     await client.stream.send_all(b"".join(frames))
     for _ in frames:

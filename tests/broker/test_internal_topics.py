@@ -15,19 +15,14 @@ from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRe
 from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest
 from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponseTopic
-from kafkalite_wire.messages.offset_commit import (
-    OffsetCommitRequest,
-    OffsetCommitRequestPartition,
-    OffsetCommitRequestTopic,
-)
 from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequest,
     OffsetFetchRequestGroup,
     OffsetFetchRequestTopics,
 )
-from tests.broker.test_admin_requests import described
-from tests.broker.test_requests import batch, create, produce
-from tests.support.protocol_client import ProtocolClient
+from tests.support.config_calls import described
+from tests.support.protocol_client import ProtocolClient, create_topic
+from tests.support.requests import batch, commit, produce
 
 OFFSETS, TRANSACTIONS, SHARES = "__consumer_offsets", "__transaction_state", "__share_group_state"
 METADATA = "__cluster_metadata"
@@ -85,8 +80,8 @@ async def test_a_coordinator_that_is_looked_up_creates_the_same(client: Protocol
 
 
 async def test_a_client_may_create_one_and_its_own_configurations_hold(client: ProtocolClient) -> None:
-    response = await create(client, OFFSETS, 2, retention_ms="5")
-    assert {row.name for row in response.topics[0].configs if row.config_source == 1} == {
+    response = await create_topic(client, OFFSETS, 2, retention_ms="5")
+    assert {row.name for row in response.topics[0].configs or () if row.config_source == 1} == {
         *CONFIGS[OFFSETS],
         "retention.ms",
     }
@@ -98,7 +93,7 @@ async def test_a_client_may_create_one_and_its_own_configurations_hold(client: P
 
 
 async def test_the_topic_of_the_metadata_log_can_be_neither_created_nor_seen(client: ProtocolClient) -> None:
-    response = await create(client, METADATA)
+    response = await create_topic(client, METADATA)
     assert response.topics[0].error_code == ErrorCode.INVALID_REQUEST
     for _ in range(2):
         topic = await told(client, METADATA)
@@ -116,7 +111,7 @@ async def test_only_the_admin_client_may_write_to_an_internal_topic(client: Prot
 
 
 async def test_groups_are_forgotten_with_the_topic_that_keeps_them(client: ProtocolClient) -> None:
-    await create(client, "orders")
+    await create_topic(client, "orders")
 
     async def committed() -> int:
         topics = (OffsetFetchRequestTopics(name="orders", partition_indexes=(0,)),)
@@ -124,16 +119,12 @@ async def test_groups_are_forgotten_with_the_topic_that_keeps_them(client: Proto
         offset: int = (await client.call(request, 8)).groups[0].topics[0].partitions[0].committed_offset
         return offset
 
-    row = OffsetCommitRequestPartition(partition_index=0, committed_offset=7, committed_metadata=None)
-    commit = OffsetCommitRequest(
-        group_id="billing", member_id="", topics=(OffsetCommitRequestTopic(name="orders", partitions=(row,)),)
-    )
-    await client.call(commit, 8)
+    await client.call(commit("billing", {("orders", 0): 7}), 8)
     assert await committed() == 7
     deleted = await client.call(DeleteTopicsRequest(topic_names=(OFFSETS,), timeout_ms=1000), 5)
     assert deleted.responses[0].error_code == ErrorCode.NONE
     assert await committed() == -1
-    await client.call(commit, 8)
+    await client.call(commit("billing", {("orders", 0): 7}), 8)
     assert await committed() == 7
     assert await overrides(client, OFFSETS) == CONFIGS[OFFSETS]
 

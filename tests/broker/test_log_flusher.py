@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import trio
-from test_requests import batch, create, fetch, produce
 from trio.testing import wait_all_tasks_blocked
 
 from kafkalite.broker import Broker
@@ -17,13 +16,9 @@ from kafkalite.clock import SteerableClock
 from kafkalite.config import load
 from kafkalite_storage.files import filesystem
 from kafkalite_wire.error_codes import ErrorCode
-from kafkalite_wire.messages.offset_commit import (
-    OffsetCommitRequest,
-    OffsetCommitRequestPartition,
-    OffsetCommitRequestTopic,
-)
 from kafkalite_wire.messages.produce import ProduceResponse
-from tests.support.protocol_client import ProtocolClient
+from tests.support.protocol_client import ProtocolClient, create_topic
+from tests.support.requests import batch, commit, fetch, produce
 
 Connect = Callable[[], Awaitable[ProtocolClient]]
 
@@ -70,7 +65,7 @@ async def disk(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 async def test_the_reply_waits_for_the_sync_and_readers_do_too(disk: Disk, connect: Connect) -> None:
     producer, reader = await connect(), await connect()
-    await create(producer, "t", flush_messages="1")
+    await create_topic(producer, "t", flush_messages="1")
     disk.hold()
     await producer.send(produce("t", batch(b"a")), 9)
     await disk.arrived.wait()
@@ -87,7 +82,7 @@ async def test_the_reply_waits_for_the_sync_and_readers_do_too(disk: Disk, conne
 
 async def test_a_fetch_that_waits_is_answered_when_the_sync_is_done(disk: Disk, connect: Connect) -> None:
     producer, reader = await connect(), await connect()
-    await create(producer, "t", flush_messages="1")
+    await create_topic(producer, "t", flush_messages="1")
     disk.hold()
     await producer.send(produce("t", batch(b"a")), 9)
     await disk.arrived.wait()
@@ -106,7 +101,7 @@ async def test_a_fetch_that_waits_is_answered_when_the_sync_is_done(disk: Disk, 
 
 async def test_many_producers_share_a_sync(disk: Disk, broker: Broker, connect: Connect) -> None:
     producers = [await connect() for _ in range(64)]
-    await create(producers[0], "t", flush_messages="1")
+    await create_topic(producers[0], "t", flush_messages="1")
     disk.hold()
     await producers[0].send(produce("t", batch(b"first")), 9)
     await disk.arrived.wait()
@@ -123,7 +118,7 @@ async def test_many_producers_share_a_sync(disk: Disk, broker: Broker, connect: 
 
 
 async def test_a_sync_that_fails_is_told_and_heals_when_the_disk_does(disk: Disk, client: ProtocolClient) -> None:
-    await create(client, "t", flush_messages="1")
+    await create_topic(client, "t", flush_messages="1")
     disk.error = OSError(errno.EIO, "input/output error")
     response = await client.call(produce("t", batch(b"a")), 9)
     partition = response.responses[0].partition_responses[0]
@@ -137,7 +132,7 @@ async def test_a_sync_that_fails_is_told_and_heals_when_the_disk_does(disk: Disk
 
 
 async def test_an_idempotent_retry_waits_for_the_sync_of_the_original(disk: Disk, client: ProtocolClient) -> None:
-    await create(client, "t", flush_messages="1")
+    await create_topic(client, "t", flush_messages="1")
     records = batch(b"a", producer_id=7, producer_epoch=0, base_sequence=0)
     disk.error = OSError(errno.EIO, "input/output error")
     for _ in range(2):
@@ -151,7 +146,7 @@ async def test_an_idempotent_retry_waits_for_the_sync_of_the_original(disk: Disk
 
 
 async def test_without_acks_nobody_waits(disk: Disk, client: ProtocolClient) -> None:
-    await create(client, "t", flush_messages="1")
+    await create_topic(client, "t", flush_messages="1")
     disk.hold()
     await client.send(produce("t", batch(b"a"), acks=0), 9)
     await disk.arrived.wait()
@@ -159,7 +154,7 @@ async def test_without_acks_nobody_waits(disk: Disk, client: ProtocolClient) -> 
 
 
 async def test_flush_messages_counts_records(disk: Disk, client: ProtocolClient) -> None:
-    await create(client, "t", flush_messages="3")
+    await create_topic(client, "t", flush_messages="3")
     before = disk.syncs
     for count in (1, 1):
         await client.call(produce("t", batch(*[b"x"] * count)), 9)
@@ -176,10 +171,8 @@ class TestCommits:
         return ["offsets.topic.num.partitions=1", "log.flush.interval.messages=1"]
 
     async def test_a_commit_is_answered_when_it_is_on_disk(self, disk: Disk, client: ProtocolClient) -> None:
-        await create(client, "t")
-        partition = OffsetCommitRequestPartition(partition_index=0, committed_offset=5, committed_metadata="")
-        topics = (OffsetCommitRequestTopic(name="t", partitions=(partition,)),)
-        request = OffsetCommitRequest(group_id="g", member_id="", topics=topics)
+        await create_topic(client, "t")
+        request = commit("g", {("t", 0): 5})
         before = disk.syncs
         response = await client.call(request, 8)
         assert response.topics[0].partitions[0].error_code == ErrorCode.NONE
@@ -191,7 +184,7 @@ async def test_flush_ms_syncs_in_time(tmp_path: Path, nursery: trio.Nursery, mon
     broker = Broker(load(listen=["127.0.0.1:0"], data=tmp_path / "data"), clock=clock)
     [(host, port)] = await nursery.start(broker.run)
     client = ProtocolClient(await trio.open_tcp_stream(host, port))
-    await create(client, "t", flush_ms="5000")
+    await create_topic(client, "t", flush_ms="5000")
     disk = Disk()
     monkeypatch.setattr(filesystem, "_sync_data", disk.sync)
     clock.freeze()

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import trio
-from test_requests import batch, create, fetch, produce
 
 from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
 from kafkalite.config import load
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.error_codes import ErrorCode
-from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
-from tests.support.protocol_client import ProtocolClient
+from tests.support.protocol_client import ProtocolClient, create_topic
+from tests.support.requests import EARLIEST, batch, fetch, list_offsets, produce
 from tests.support.storage.controls import kill_storage
 
-EARLIEST = -2
 NOW = 4_000_000_000_000
 
 
@@ -39,7 +37,7 @@ class Told(logging.Handler):
 
 
 @pytest.fixture
-def told() -> Callable[[str], Told]:
+def told() -> Iterator[Callable[[str], Told]]:
     def listen(beginning: str) -> Told:
         handler = Told(beginning)
         logging.getLogger("kafkalite").addHandler(handler)
@@ -53,10 +51,9 @@ def told() -> Callable[[str], Told]:
 
 
 async def earliest(client: ProtocolClient, topic: str) -> int:
-    partition = ListOffsetsPartition(partition_index=0, timestamp=EARLIEST)
-    request = ListOffsetsRequest(replica_id=-1, topics=(ListOffsetsTopic(name=topic, partitions=(partition,)),))
-    response = await client.call(request, 7)
-    return response.topics[0].partitions[0].offset
+    response = await client.call(list_offsets(topic, EARLIEST), 7)
+    offset: int = response.topics[0].partitions[0].offset
+    return offset
 
 
 async def test_records_go_when_their_time_is_over_and_waiting_readers_learn_so(
@@ -66,7 +63,7 @@ async def test_records_go_when_their_time_is_over_and_waiting_readers_learn_so(
     broker = Broker(load(listen=["127.0.0.1:0"], data=tmp_path / "data"), clock=clock)
     [(host, port)] = await nursery.start(broker.run)
     client = ProtocolClient(await trio.open_tcp_stream(host, port))
-    await create(client, "t", retention_ms="60000")
+    await create_topic(client, "t", retention_ms="60000")
     await client.call(produce("t", batch(b"a", b"b")), 9)
     clock.freeze()
     clock.advance(50)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -20,7 +19,6 @@ from kafkalite_wire.messages.create_topics import (
     CreatableTopic,
     CreatableTopicConfig,
     CreateTopicsRequest,
-    CreateTopicsResponse,
 )
 from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
 from kafkalite_wire.messages.describe_configs import DescribeConfigsRequest, DescribeConfigsResource
@@ -33,11 +31,6 @@ from kafkalite_wire.messages.fetch import (
 )
 from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
 from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest
-from kafkalite_wire.messages.list_offsets import (
-    ListOffsetsPartition,
-    ListOffsetsRequest,
-    ListOffsetsTopic,
-)
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic
 from kafkalite_wire.messages.produce import (
     PartitionProduceData,
@@ -45,53 +38,10 @@ from kafkalite_wire.messages.produce import (
     TopicProduceData,
 )
 from kafkalite_wire.records import Record, build_batch, iter_records
-from tests.support.protocol_client import ProtocolClient
+from tests.support.protocol_client import ProtocolClient, create_topic
+from tests.support.requests import batch, fetch, list_offsets, produce
 
 Connect = Callable[[], Awaitable[ProtocolClient]]
-
-
-def batch(*values: bytes, **options: int) -> bytes:
-    now = int(time.time() * 1000)
-    return build_batch(
-        [Record(offset=i, timestamp=now, key=None, value=value) for i, value in enumerate(values)], **options
-    )
-
-
-def produce(topic: str, records: bytes, *, partition: int = 0, acks: int = -1) -> ProduceRequest:
-    data = PartitionProduceData(index=partition, records=records)
-    return ProduceRequest(
-        acks=acks, timeout_ms=1000, topic_data=(TopicProduceData(name=topic, partition_data=(data,)),)
-    )
-
-
-def fetch(
-    topic: str,
-    offset: int = 0,
-    *,
-    partition: int = 0,
-    wait_ms: int = 0,
-    min_bytes: int = 1,
-    max_bytes: int = 1 << 20,
-) -> FetchRequest:
-    wanted = FetchPartition(partition=partition, fetch_offset=offset, partition_max_bytes=max_bytes)
-    return FetchRequest(
-        max_wait_ms=wait_ms,
-        min_bytes=min_bytes,
-        topics=(FetchTopic(topic=topic, partitions=(wanted,)),),
-        forgotten_topics_data=(),
-    )
-
-
-async def create(client: ProtocolClient, name: str, partitions: int = 1, **configs: str) -> CreateTopicsResponse:
-    topic = CreatableTopic(
-        name=name,
-        num_partitions=partitions,
-        replication_factor=-1,
-        assignments=(),
-        configs=tuple(CreatableTopicConfig(name=key.replace("_", "."), value=value) for key, value in configs.items()),
-    )
-    response: CreateTopicsResponse = await client.call(CreateTopicsRequest(topics=(topic,)), 7)
-    return response
 
 
 def values(response: FetchResponse) -> list[bytes | None]:
@@ -153,11 +103,11 @@ async def test_a_malformed_request_closes_its_connection_and_no_other(
     assert await bad.is_closed()
     assert len(caplog.records) == 1
     assert caplog.records[0].exc_info is None
-    assert (await create(good, "still-served")).topics[0].error_code == ErrorCode.NONE
+    assert (await create_topic(good, "still-served")).topics[0].error_code == ErrorCode.NONE
 
 
 async def test_replies_keep_the_order_of_requests_while_a_fetch_waits(client: ProtocolClient, connect: Connect) -> None:
-    await create(client, "t")
+    await create_topic(client, "t")
     waiting = await client.send(fetch("t", wait_ms=30_000), 11)
     behind = await client.send(
         MetadataRequest(
@@ -176,7 +126,7 @@ async def test_replies_keep_the_order_of_requests_while_a_fetch_waits(client: Pr
 
 
 async def test_what_was_produced_is_fetched_byte_for_byte(client: ProtocolClient) -> None:
-    await create(client, "t")
+    await create_topic(client, "t")
     sent = batch(b"a", b"b")
     response = await client.call(produce("t", sent), 9)
     assert response.responses[0].partition_responses[0].base_offset == 0
@@ -190,19 +140,19 @@ async def test_what_was_produced_is_fetched_byte_for_byte(client: ProtocolClient
 
 
 async def test_a_fetch_returns_the_batch_that_holds_the_offset(client: ProtocolClient) -> None:
-    await create(client, "t")
+    await create_topic(client, "t")
     await client.call(produce("t", batch(b"a", b"b", b"c")), 9)
     assert values(await client.call(fetch("t", 1), 11)) == [b"a", b"b", b"c"]
 
 
 async def test_a_batch_larger_than_the_limits_still_arrives(client: ProtocolClient) -> None:
-    await create(client, "t")
+    await create_topic(client, "t")
     await client.call(produce("t", batch(b"x" * 5000)), 9)
     assert values(await client.call(fetch("t", max_bytes=10), 11)) == [b"x" * 5000]
 
 
 async def test_a_fetch_beyond_the_end_is_out_of_range(client: ProtocolClient) -> None:
-    await create(client, "t")
+    await create_topic(client, "t")
     response = await client.call(fetch("t", 5, wait_ms=10_000), 11)
     assert response.responses[0].partitions[0].error_code == ErrorCode.OFFSET_OUT_OF_RANGE
 
@@ -212,7 +162,7 @@ async def test_a_fetch_answers_empty_when_its_time_is_up(
     wait_ms: int, waited: float, autojump_clock: trio.testing.MockClock, client: ProtocolClient
 ) -> None:
     autojump_clock.autojump_threshold = 0.02
-    await create(client, "t")
+    await create_topic(client, "t")
     started = trio.current_time()
     response = await client.call(fetch("t", wait_ms=wait_ms), 11)
     assert values(response) == []
@@ -220,7 +170,7 @@ async def test_a_fetch_answers_empty_when_its_time_is_up(
 
 
 async def test_a_fetch_waits_for_its_min_bytes(client: ProtocolClient, connect: Connect) -> None:
-    await create(client, "t")
+    await create_topic(client, "t")
     one = batch(b"x" * 100)
     await client.send(fetch("t", wait_ms=60_000, min_bytes=3 * len(one)), 11)
     producer = await connect()
@@ -231,11 +181,13 @@ async def test_a_fetch_waits_for_its_min_bytes(client: ProtocolClient, connect: 
     assert scope.cancelled_caught, "two batches are not enough"
     await producer.call(produce("t", one), 9)
     _, response = await client.receive(FetchResponse, 11)
-    assert len(response.responses[0].partitions[0].records) == 3 * len(one)
+    records = response.responses[0].partitions[0].records
+    assert records is not None
+    assert len(records) == 3 * len(one)
 
 
 async def test_a_consumer_that_wants_much_does_not_wait_for_each_small_segment(client: ProtocolClient) -> None:
-    await create(client, "t", segment_bytes="1048576")
+    await create_topic(client, "t", segment_bytes="1048576")
     for _ in range(6):
         await client.call(produce("t", batch(b"x" * 700_000)), 9)
     offset = 0
@@ -246,7 +198,7 @@ async def test_a_consumer_that_wants_much_does_not_wait_for_each_small_segment(c
 
 
 async def test_a_fetch_does_not_wait_for_more_than_it_may_be_sent(client: ProtocolClient) -> None:
-    await create(client, "t")
+    await create_topic(client, "t")
     for _ in range(3):
         await client.call(produce("t", batch(b"x" * 1000)), 9)
     request = replace(fetch("t", wait_ms=60_000, min_bytes=1_000_000), max_bytes=2000)
@@ -256,7 +208,7 @@ async def test_a_fetch_does_not_wait_for_more_than_it_may_be_sent(client: Protoc
 
 
 async def test_a_waiting_fetch_learns_that_its_topic_was_deleted(client: ProtocolClient, connect: Connect) -> None:
-    await create(client, "t")
+    await create_topic(client, "t")
     await client.send(fetch("t", wait_ms=60_000), 11)
     await wait_all_tasks_blocked()
     other = await connect()
@@ -266,7 +218,7 @@ async def test_a_waiting_fetch_learns_that_its_topic_was_deleted(client: Protoco
 
 
 async def test_a_fetch_session_tells_only_news(client: ProtocolClient) -> None:
-    await create(client, "t", 2)
+    await create_topic(client, "t", 2)
     wanted = tuple(FetchPartition(partition=i, fetch_offset=0, partition_max_bytes=1000) for i in range(2))
     first = await client.call(
         FetchRequest(
@@ -301,7 +253,7 @@ async def test_a_fetch_session_tells_only_news(client: ProtocolClient) -> None:
 
 
 async def test_topics_are_found_by_id(client: ProtocolClient) -> None:
-    topic_id = (await create(client, "t")).topics[0].topic_id
+    topic_id = (await create_topic(client, "t")).topics[0].topic_id
     data = PartitionProduceData(index=0, records=batch(b"x"))
     request = ProduceRequest(
         acks=1, timeout_ms=1000, topic_data=(TopicProduceData(topic_id=topic_id, partition_data=(data,)),)
@@ -335,14 +287,14 @@ async def test_topics_are_found_by_id(client: ProtocolClient) -> None:
 async def test_damaged_batches_are_refused_and_nothing_is_written(
     change: Callable[[bytes], bytes], code: ErrorCode, client: ProtocolClient
 ) -> None:
-    await create(client, "t")
+    await create_topic(client, "t")
     response = await client.call(produce("t", change(batch(b"x"))), 9)
     assert response.responses[0].partition_responses[0].error_code == code
     assert values(await client.call(fetch("t"), 11)) == []
 
 
 async def test_a_message_above_the_topic_limit_is_refused(client: ProtocolClient) -> None:
-    await create(client, "t", max_message_bytes="1000")
+    await create_topic(client, "t", max_message_bytes="1000")
     response = await client.call(produce("t", batch(b"x" * 1000)), 9)
     assert response.responses[0].partition_responses[0].error_code == ErrorCode.MESSAGE_TOO_LARGE
 
@@ -350,7 +302,7 @@ async def test_a_message_above_the_topic_limit_is_refused(client: ProtocolClient
 async def test_acks_0_has_no_reply_and_an_error_closes_the_connection(
     client: ProtocolClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await create(client, "t")
+    await create_topic(client, "t")
     await client.send(produce("t", batch(b"x"), acks=0), 9)
     assert values(await client.call(fetch("t", wait_ms=1000), 11)) == [b"x"]
     await client.send(produce("missing", batch(b"x"), acks=0), 9)
@@ -359,13 +311,13 @@ async def test_acks_0_has_no_reply_and_an_error_closes_the_connection(
 
 
 async def test_an_unknown_number_of_acks_is_refused(client: ProtocolClient) -> None:
-    await create(client, "t")
+    await create_topic(client, "t")
     response = await client.call(produce("t", batch(b"x"), acks=2), 9)
     assert response.responses[0].partition_responses[0].error_code == ErrorCode.INVALID_REQUIRED_ACKS
 
 
 async def test_an_idempotent_retry_is_written_once(client: ProtocolClient) -> None:
-    await create(client, "t")
+    await create_topic(client, "t")
     made = await client.call(InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=0), 4)
     records = batch(b"x", producer_id=made.producer_id, producer_epoch=0, base_sequence=0)
     for _ in range(2):
@@ -407,7 +359,7 @@ async def test_a_topic_may_be_created_before_the_answer(client: ProtocolClient, 
 
 
 async def test_a_topic_that_collides_with_another_is_not_created_automatically(client: ProtocolClient) -> None:
-    await create(client, "dotted.name")
+    await create_topic(client, "dotted.name")
     for _ in range(2):
         response = await client.call(metadata("dotted_name"), 9)
         assert response.topics[0].error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
@@ -437,8 +389,8 @@ async def test_a_topic_with_an_illegal_name_is_not_created(client: ProtocolClien
 async def test_a_topic_that_cannot_be_is_refused(
     topic: dict[str, object], code: ErrorCode, client: ProtocolClient
 ) -> None:
-    await create(client, "there")
-    await create(client, "dotted.name")
+    await create_topic(client, "there")
+    await create_topic(client, "dotted.name")
     wanted = {
         "name": "t",
         "num_partitions": 1,
@@ -461,18 +413,18 @@ async def test_validate_only_creates_nothing(client: ProtocolClient) -> None:
 
 
 async def test_a_topic_is_deleted_by_its_id(client: ProtocolClient) -> None:
-    topic_id = (await create(client, "t")).topics[0].topic_id
+    topic_id = (await create_topic(client, "t")).topics[0].topic_id
     request = DeleteTopicsRequest(
         topics=(DeleteTopicState(name=None, topic_id=topic_id),), topic_names=(), timeout_ms=1000
     )
     assert (await client.call(request, 6)).responses[0].error_code == ErrorCode.NONE
     assert (await client.call(request, 6)).responses[0].error_code == ErrorCode.UNKNOWN_TOPIC_ID
-    again = (await create(client, "t")).topics[0].topic_id
+    again = (await create_topic(client, "t")).topics[0].topic_id
     assert again != topic_id
 
 
 async def test_partitions_are_added_and_never_taken_away(client: ProtocolClient) -> None:
-    await create(client, "t", 2)
+    await create_topic(client, "t", 2)
 
     async def grow(count: int) -> int:
         request = CreatePartitionsRequest(
@@ -491,22 +443,13 @@ async def test_partitions_are_added_and_never_taken_away(client: ProtocolClient)
 
 
 async def test_offsets_are_found_at_the_ends_and_by_time(client: ProtocolClient) -> None:
-    await create(client, "t")
+    await create_topic(client, "t")
     for timestamp in (1000, 2000, 3000):
         record = Record(offset=0, timestamp=timestamp, key=None, value=b"x")
         await client.call(produce("t", build_batch([record])), 9)
 
     async def offset(timestamp: int, version: int = 7) -> tuple[int, int]:
-        wanted = ListOffsetsPartition(partition_index=0, timestamp=timestamp)
-        response = await client.call(
-            ListOffsetsRequest(
-                replica_id=-1,
-                isolation_level=0,
-                topics=(ListOffsetsTopic(name="t", partitions=(wanted,)),),
-                timeout_ms=1000,
-            ),
-            version,
-        )
+        response = await client.call(list_offsets("t", timestamp), version)
         found = response.topics[0].partitions[0]
         return found.error_code, found.offset
 
@@ -519,7 +462,7 @@ async def test_offsets_are_found_at_the_ends_and_by_time(client: ProtocolClient)
 
 
 async def test_configs_are_described_with_their_sources(client: ProtocolClient) -> None:
-    await create(client, "t", retention_ms="1000")
+    await create_topic(client, "t", retention_ms="1000")
     request = DescribeConfigsRequest(
         resources=(
             DescribeConfigsResource(resource_type=2, resource_name="t", configuration_keys=None),

@@ -21,6 +21,7 @@ from kafkalite.tools.doctor.diagnosis import diagnose
 from kafkalite.tools.doctor.examination import examine
 from kafkalite_conformance.broker import free_port
 from tests.support.blocking_client import BlockingClient
+from tests.support.calls import commit
 from tests.support.fake_servers import (
     WITHIN,
     Serve,
@@ -34,7 +35,6 @@ from tests.support.fake_servers import (
     tls_alert,
     web_server,
 )
-from tests.support.requests import commit
 
 KAFKA_0_10 = {0: (0, 2), 1: (0, 3), 2: (0, 1), 3: (0, 2), 8: (0, 2), 9: (0, 2), 10: (0, 0), 11: (0, 1), 12: (0, 0),
               13: (0, 0), 14: (0, 0), 18: (0, 0)}  # fmt: skip

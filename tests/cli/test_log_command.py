@@ -4,9 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from kafkalite.tools.cli.commands import kafkalite
 from kafkalite_storage.files.filesystem import OsFileSystem
@@ -14,29 +15,29 @@ from tests.support.storage.used_directory import fill
 
 
 @pytest.fixture
-def data(tmp_path):
+def data(tmp_path: Path) -> Path:
     fill(OsFileSystem(), str(tmp_path))
     return tmp_path
 
 
-def run(*arguments):
+def run(*arguments: object) -> Result:
     return CliRunner().invoke(kafkalite, ["log", *map(str, arguments)])
 
 
-def flip(path, position):
+def flip(path: Path, position: int) -> None:
     content = bytearray(path.read_bytes())
     content[position] ^= 1
     path.write_bytes(content)
 
 
-def test_a_sound_directory_exits_with_0_and_a_summary(data):
+def test_a_sound_directory_exits_with_0_and_a_summary(data: Path) -> None:
     done = run("verify", data)
     assert done.exit_code == 0
     assert done.output.endswith(" bytes of batches: sound\n")
     assert done.output.count("\n") == 1
 
 
-def test_damage_exits_with_1_and_a_line_that_names_file_and_byte(data):
+def test_damage_exits_with_1_and_a_line_that_names_file_and_byte(data: Path) -> None:
     log = data / "orders-1" / "00000000000000000000.log"
     flip(log, 80)
     done = run("verify", data)
@@ -45,7 +46,7 @@ def test_damage_exits_with_1_and_a_line_that_names_file_and_byte(data):
     assert done.output.splitlines()[-1].endswith(" 1 damage")
 
 
-def test_a_wrong_cache_exits_with_1_too_but_a_note_with_0(data):
+def test_a_wrong_cache_exits_with_1_too_but_a_note_with_0(data: Path) -> None:
     (data / "lost-0").mkdir()
     assert run("verify", data).exit_code == 0
     flip(data / "orders-1" / "00000000000000000000.index", 7)
@@ -55,7 +56,7 @@ def test_a_wrong_cache_exits_with_1_too_but_a_note_with_0(data):
     assert "note" in done.output
 
 
-def test_verify_for_programs_is_one_object_a_line(data):
+def test_verify_for_programs_is_one_object_a_line(data: Path) -> None:
     flip(data / "orders-1" / "00000000000000000000.log", 80)
     done = run("verify", "--json", data / "orders-1")
     finding, summary = map(json.loads, done.output.splitlines())
@@ -64,7 +65,7 @@ def test_verify_for_programs_is_one_object_a_line(data):
     assert (summary["summary"]["damage"], summary["summary"]["sound"]) == (1, False)
 
 
-def test_dump_shows_batches_as_kafkas_tool_does(data):
+def test_dump_shows_batches_as_kafkas_tool_does(data: Path) -> None:
     log = data / "orders-1" / "00000000000000000000.log"
     lines = run("dump", log).output.splitlines()
     assert lines[0] == f"{log}:"
@@ -75,20 +76,20 @@ def test_dump_shows_batches_as_kafkas_tool_does(data):
     assert lines[1].endswith(" isvalid: true")
 
 
-def test_records_are_shown_safely(data):
+def test_records_are_shown_safely(data: Path) -> None:
     shown = run("dump", "--deep", data / "plain-0").output
     assert "| offset: 0 LogAppendTime: 1700000000000 headers: [] key: null value: \\xff\\x1b[31m\n" in shown
     assert "\x1b" not in shown
 
 
-def test_dump_for_programs_loses_nothing(data):
+def test_dump_for_programs_loses_nothing(data: Path) -> None:
     rows = [json.loads(line) for line in run("dump", "--json", "--records", data / "plain-0").output.splitlines()]
     records = [row for row in rows if row["type"] == "record"]
     assert records[0]["value"] == {"base64": "/xtbMzFt"}
     assert (records[1]["key"], records[1]["value"]) == ("", None)
 
 
-def test_dump_can_start_late_and_stop_early(data):
+def test_dump_can_start_late_and_stop_early(data: Path) -> None:
     shown = run("dump", "--records", "--from", 4, "--max", 2, data / "orders-1" / "00000000000000000000.log").output
     assert [line.split()[:3] for line in shown.splitlines()[1:]] == [
         ["baseOffset:", "3", "lastOffset:"],
@@ -96,14 +97,14 @@ def test_dump_can_start_late_and_stop_early(data):
     ]
 
 
-def test_every_file_of_a_data_directory_has_its_heading(data):
+def test_every_file_of_a_data_directory_has_its_heading(data: Path) -> None:
     shown = run("dump", data).output
     for path in data.rglob("*"):
         if path.is_file() and path.name != ".lock":
             assert f"{path}:\n" in shown
 
 
-def test_what_cannot_be_read_exits_with_1(data):
+def test_what_cannot_be_read_exits_with_1(data: Path) -> None:
     (data / "recovery-point-offset-checkpoint").write_text("nonsense")
     done = run("dump", data)
     assert done.exit_code == 1
@@ -114,12 +115,12 @@ def test_what_cannot_be_read_exits_with_1(data):
     "arguments",
     [("verify",), ("dump",), ("verify", "nowhere"), ("dump", "--max", "-1", "."), ("dump", "pyproject.toml")],
 )
-def test_mistakes_of_usage_exit_with_2(arguments):
+def test_mistakes_of_usage_exit_with_2(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).exit_code == 2
 
 
 @pytest.mark.parametrize("command", [("dump", "--json"), ("verify",)])
-def test_a_reader_that_has_seen_enough_is_no_damage(data, command):
+def test_a_reader_that_has_seen_enough_is_no_damage(data: Path, command: tuple[str, ...]) -> None:
     (data / "lost-0").mkdir()  # verify has something to say before its end, too
     reading, writing = os.pipe()
     os.close(reading)

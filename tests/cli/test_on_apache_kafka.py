@@ -133,7 +133,7 @@ def test_groups_of_both_protocols_are_shown(
     read = consumer.poll(WITHIN)
     assert read is not None
     assert read.error() is None
-    consumer.commit(read, asynchronous=False)
+    consumer.commit(message=read, asynchronous=False)
     until = time.monotonic() + WITHIN
     while (group := told(run("groups", "describe", protocol, "--json"))[0])["state"] == "Reconciling":
         assert time.monotonic() < until, "the member has not acknowledged its assignment"

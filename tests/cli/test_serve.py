@@ -128,7 +128,12 @@ def test_requests_are_logged_as_they_end_and_at_the_stop(serve: Serve, tmp_path:
     file.write_text('{"api":"of an earlier run"}\n')
     process = serve("--listen", "127.0.0.1:0", "--request-log", str(file))
     host, port = address_of(process)
-    settings = {"bootstrap.servers": f"{host}:{port}", "group.id": "g", "client.id": "reader", "log_level": 0}
+    settings: dict[str, str | int | float] = {
+        "bootstrap.servers": f"{host}:{port}",
+        "group.id": "g",
+        "client.id": "reader",
+        "log_level": 0,
+    }
     reader = Consumer(settings)
     reader.subscribe(["clicks"])
     assert AdminClient({**settings}).list_topics(timeout=WITHIN).brokers

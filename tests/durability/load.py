@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData
 from kafkalite_wire.records import Record, build_batch
-from tests.support import requests
+from tests.support import calls
 from tests.support.blocking_client import BlockingClient
 from tests.support.broker_process import KillableBroker
 
@@ -124,7 +124,7 @@ class RawWriter(Writer):
 
     def _talk(self, client: BlockingClient) -> None:
         if self._producer_id < 0:
-            self._producer_id = requests.new_producer_id(client)
+            self._producer_id = calls.new_producer_id(client)
         for each in self._pending:
             self._send(client, each)
         self.repeated += len(self._pending)

@@ -17,9 +17,10 @@ from kafkalite_storage.storage import Storage
 from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest
 from kafkalite_wire.records import check_batches, iter_records
 from tests.durability.load import LibrdkafkaWriter, Mark, Member, RawWriter, Worker, Writer, mark_of
-from tests.support import requests
+from tests.support import calls
 from tests.support.blocking_client import BlockingClient
 from tests.support.broker_process import KillableBroker
+from tests.support.requests import LATEST
 
 ROUNDS = int(os.environ.get("KAFKALITE_KILL_ROUNDS", "100"))
 SEED = int(os.environ.get("KAFKALITE_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
@@ -58,8 +59,8 @@ class Judge:
 
     def check_ends_and_commits(self, client: BlockingClient) -> None:
         """No log ends before what was acknowledged; no group has forgotten a commit, or is ahead of its log."""
-        committed = requests.committed(client, GROUP, TOPIC, range(PARTITIONS))
-        ends = requests.offsets(client, TOPIC, range(PARTITIONS), requests.LATEST)
+        committed = calls.committed(client, GROUP, TOPIC, range(PARTITIONS))
+        ends = calls.offsets(client, TOPIC, range(PARTITIONS), LATEST)
         for partition in range(PARTITIONS):
             assert ends[partition] >= self._ends[partition], f"partition {partition} has lost acknowledged records"
             # What the member tries meanwhile counts as well: it may have gone on already.
@@ -68,10 +69,10 @@ class Judge:
 
     def check_topics_and_ids(self, client: BlockingClient, number: int) -> None:
         """Topics come and go for good, and no producer id is given twice."""
-        producer_id = requests.new_producer_id(client)
+        producer_id = calls.new_producer_id(client)
         assert producer_id not in self._producer_ids
         self._producer_ids.add(producer_id)
-        present = {topic.name for topic in requests.metadata(client).topics}
+        present = {topic.name for topic in calls.metadata(client).topics}
         assert self._topics <= present
         assert not self._deleted & present
         for name in sorted(self._topics)[:1] if number % 2 else ():
@@ -80,12 +81,12 @@ class Judge:
                 client.call(DeleteTopicsRequest(topic_names=(name,), timeout_ms=1000), 4).responses[0].error_code == 0
             )
             self._deleted.add(name)
-        requests.create_topic(client, f"round-{number}", 2)
+        calls.create_topic(client, f"round-{number}", 2)
         self._topics.add(f"round-{number}")
 
     def read_on(self, client: BlockingClient) -> None:
         """Read what the logs hold beyond what was read before; each record must be its producer's next."""
-        ends = requests.offsets(client, TOPIC, range(PARTITIONS), requests.LATEST)
+        ends = calls.offsets(client, TOPIC, range(PARTITIONS), LATEST)
         for partition, found in self.found.items():
             next_numbers = defaultdict(int)
             for mark in found:
@@ -117,9 +118,9 @@ def test_a_hundred_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     try:
         broker.await_ready()
         with BlockingClient(broker.port) as client:
-            requests.create_topic(client, TOPIC, PARTITIONS, **TOPIC_CONFIGS)
+            calls.create_topic(client, TOPIC, PARTITIONS, **TOPIC_CONFIGS)
             # The group begins at the beginning, so that a member that finds no commit has found a loss.
-            requests.commit(client, GROUP, TOPIC, dict.fromkeys(range(PARTITIONS), 0))
+            calls.commit(client, GROUP, TOPIC, dict.fromkeys(range(PARTITIONS), 0))
         writers: list[Writer] = [RawWriter(broker, index, TOPIC, PARTITIONS, SEED) for index in range(2)]
         writers.append(LibrdkafkaWriter(broker, 2, TOPIC, PARTITIONS))
         member = Member(broker, GROUP, TOPIC, PARTITIONS)
@@ -180,8 +181,8 @@ def kill_while_starting(broker: KillableBroker, chance: random.Random) -> None:
 
 def look_at_every_log(client: BlockingClient) -> None:
     """Use every partition once: a stop is not in order while a log is unchecked since the last kill."""
-    for topic in requests.metadata(client).topics:
-        requests.offsets(client, topic.name or "", range(len(topic.partitions)), requests.LATEST)
+    for topic in calls.metadata(client).topics:
+        calls.offsets(client, topic.name or "", range(len(topic.partitions)), LATEST)
 
 
 def reached(member: Member, writers: Sequence[Writer]) -> bool:
@@ -236,7 +237,7 @@ def check_what_is_on_disk(data: Path, judge: Judge) -> None:
 
 
 def read(client: BlockingClient, partition: int, offset: int) -> list[tuple[int, Mark]]:
-    records = requests.whole_batches(memoryview(requests.fetch(client, TOPIC, partition, offset).records or b""))
+    records = calls.whole_batches(calls.fetch(client, TOPIC, partition, offset))
     return [
         (record.offset, mark_of(record.value))
         for position, header in check_batches(records)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def storage() -> Iterator[Storage]:
     made.close()
 
 
-def append(storage: Storage, times: int = 1, partition: int = 0, **options: int) -> None:
+def append(storage: Storage, times: int = 1, partition: int = 0, **options: Any) -> None:
     for _ in range(times):
         storage.log("t", partition).append(build_batch([Record(None, b"v" * 40, NOW)], **options), now_ms=NOW)
 
@@ -68,7 +69,7 @@ def read(reader: FetchReader) -> int:
     return sum(1 for _ in reader.read()) + 1
 
 
-def waiting(storage: Storage, *partitions: FetchPartition, **options: int) -> FetchReader:
+def waiting(storage: Storage, *partitions: FetchPartition, **options: Any) -> FetchReader:
     """Return the reader of a fetch that waits."""
     reader = reading(storage, *partitions, **options)
     assert not reader.is_satisfied

@@ -103,7 +103,7 @@ def test_metadata_is_measured_in_characters_of_java(metadata: str | None, expect
 
 def test_a_commit_of_which_nothing_was_stored_makes_no_group(bench: Bench) -> None:
     bench.commit(7, metadata="x" * 5000)
-    assert (bench.list(), bench.log) == ({}, [])
+    assert (bench.list_groups(), bench.log) == ({}, [])
 
 
 def test_all_offsets_of_a_group_are_fetched_by_null(bench: Bench) -> None:
@@ -185,24 +185,24 @@ def test_the_offsets_of_a_deleted_topic_are_forgotten_in_all_groups(bench: Bench
 def test_a_deleted_group_loses_its_offsets(bench: Bench) -> None:
     bench.commit(7)
     assert bench.delete(GROUP, "search", GROUP) == [ErrorCode.NONE, ErrorCode.GROUP_ID_NOT_FOUND]
-    assert (bench.list(), bench.committed()) == ({}, -1)
+    assert (bench.list_groups(), bench.committed()) == ({}, -1)
     bench.restart()
-    assert (bench.list(), bench.committed()) == ({}, -1)
+    assert (bench.list_groups(), bench.committed()) == ({}, -1)
 
 
 def test_a_simple_group_may_become_one_with_members_and_keeps_its_offsets(bench: Bench) -> None:
     bench.commit(7)
     bench.stable_group()
-    assert (bench.state, bench.committed()) == (GroupState.STABLE, 7)
+    assert (bench.state(), bench.committed()) == (GroupState.STABLE, 7)
 
 
 def test_groups_are_listed_by_state_and_type(bench: Bench) -> None:
     bench.stable_group()
     bench.commit(7, group="audit")
-    assert bench.list() == {"billing": "Stable", "audit": "Empty"}
-    assert bench.list(states=(" stable ",)) == {"billing": "Stable"}
-    assert bench.list(types=("Classic",), states=("EMPTY",)) == {"audit": "Empty"}
-    assert bench.list(types=("consumer",)) == {}
+    assert bench.list_groups() == {"billing": "Stable", "audit": "Empty"}
+    assert bench.list_groups(states=(" stable ",)) == {"billing": "Stable"}
+    assert bench.list_groups(types=("Classic",), states=("EMPTY",)) == {"audit": "Empty"}
+    assert bench.list_groups(types=("consumer",)) == {}
 
 
 def test_a_stable_group_is_described_with_what_its_members_want_and_have(bench: Bench) -> None:

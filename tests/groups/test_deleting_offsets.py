@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -115,7 +116,9 @@ def with_members_at_work(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "members", [with_members_joining, with_members_awaiting_their_assignment, with_members_at_work]
 )
-def test_topics_that_members_subscribe_to_are_refused_and_others_are_not(bench: Bench, members) -> None:
+def test_topics_that_members_subscribe_to_are_refused_and_others_are_not(
+    bench: Bench, members: Callable[[Bench], None]
+) -> None:
     bench.commit(7)
     bench.commit(8, topic="parcels")
     members(bench)

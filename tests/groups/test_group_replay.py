@@ -31,10 +31,10 @@ def test_members_have_their_whole_session_time_after_a_restart(bench: Bench) -> 
     bench.pass_time(9.0)
     bench.restart()
     bench.pass_time(9.9)
-    assert bench.state is GroupState.STABLE
+    assert bench.state() is GroupState.STABLE
     bench.heartbeat(leader, 1)
     bench.pass_time(0.1)
-    assert bench.state is GroupState.PREPARING_REBALANCE
+    assert bench.state() is GroupState.PREPARING_REBALANCE
     assert bench.heartbeat(follower, 1) is ErrorCode.UNKNOWN_MEMBER_ID
 
 
@@ -42,7 +42,7 @@ def test_a_restart_within_a_rebalance_goes_back_to_the_last_generation(bench: Be
     leader, follower = bench.stable_group(2)
     bench.join(leader)
     bench.restart()
-    assert (bench.state, bench.group.generation) == (GroupState.STABLE, 1)
+    assert (bench.state(), bench.group.generation) == (GroupState.STABLE, 1)
     rejoined = bench.join(leader)
     bench.join(follower)
     assert rejoined.joined.generation_id == 2
@@ -130,7 +130,7 @@ def test_a_stable_group_is_written_as_kafka_reads_it(bench: Bench) -> None:
 def test_keys_of_unknown_types_are_left_alone(bench: Bench) -> None:
     bench.log = [(b"\x00\x7f" + b"anything", b"\x00\x00"), (b"\x00\x03" + b"\x00\x07billing", None)]
     bench.restart()
-    assert bench.list() == {}
+    assert bench.list_groups() == {}
 
 
 def test_a_record_that_cannot_be_decoded_is_skipped_and_the_others_count(bench: Bench) -> None:
@@ -138,7 +138,7 @@ def test_a_record_that_cannot_be_decoded_is_skipped_and_the_others_count(bench: 
     bench.log += [(b"k", b"v"), (b"", b""), (b"\x00\x02\x00\x07another", b"\x00\x03\x00"), (b"\x00\x63", None)]
     bench.restart()
     assert bench.committed() == 7
-    assert bench.list() == {"billing": "Empty"}
+    assert bench.list_groups() == {"billing": "Empty"}
     skipped: list[tuple[int, str]] = []
     bench.coordinator.load(
         replayed(bench.log), now=bench.now, skip=lambda record, why: skipped.append((record.offset, why))

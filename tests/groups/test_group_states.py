@@ -51,7 +51,7 @@ def situation(state: GroupState) -> Situation:
         bench.delete("billing")
         assert bench.coordinator.group("billing") is None
         return Situation(bench, leader, follower, 1)
-    assert bench.state is state
+    assert bench.state() is state
     return Situation(bench, leader, follower, bench.group.generation)
 
 
@@ -199,7 +199,7 @@ def test_describe(state: GroupState, expected: ErrorCode) -> None:
 
 @in_every_state("Empty", "PreparingRebalance", "CompletingRebalance", "Stable", None)
 def test_list(state: GroupState, expected: str | None) -> None:
-    assert situation(state).bench.list().get("billing") == expected
+    assert situation(state).bench.list_groups().get("billing") == expected
 
 
 @in_every_state(*[NONE] * 5, row="OffsetFetch")

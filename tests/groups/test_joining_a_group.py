@@ -45,7 +45,7 @@ def test_the_first_member_leads_and_alone_learns_of_the_others(bench: Bench) -> 
         second: subscription("payments"),
     }
     assert second_join.joined.members == ()
-    assert bench.state is GroupState.COMPLETING_REBALANCE
+    assert bench.state() is GroupState.COMPLETING_REBALANCE
 
 
 def test_the_protocol_that_most_members_like_best_is_chosen_among_those_that_all_support(bench: Bench) -> None:
@@ -66,7 +66,7 @@ def test_a_refusal_has_no_protocol_in_the_way_of_each_version(bench: Bench, vers
 @pytest.mark.parametrize("version", range(10))
 def test_a_group_without_a_name_is_refused(bench: Bench, version: int) -> None:
     assert bench.join(group="", version=version).error is ErrorCode.INVALID_GROUP_ID
-    assert bench.list() == {}
+    assert bench.list_groups() == {}
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_the_session_timeout_must_be_within_bounds(bench: Bench, session: float,
 
 def test_a_member_id_that_nobody_gave_out_is_unknown(bench: Bench) -> None:
     assert bench.join("app-99").error is ErrorCode.UNKNOWN_MEMBER_ID
-    assert bench.list() == {}
+    assert bench.list_groups() == {}
     bench.stable_group()
     assert bench.join("app-99").error is ErrorCode.UNKNOWN_MEMBER_ID
-    assert bench.state is GroupState.STABLE
+    assert bench.state() is GroupState.STABLE
 
 
 def test_a_protocol_that_not_everybody_supports_is_refused(bench: Bench) -> None:
@@ -136,7 +136,7 @@ def test_of_a_loaded_group_that_is_too_large_those_stay_who_rejoin_first() -> No
     first, second, third = bench.stable_group(3)
     bench.config = GroupConfig(group_max_size=2)
     bench.restart()
-    assert bench.state is GroupState.PREPARING_REBALANCE
+    assert bench.state() is GroupState.PREPARING_REBALANCE
     calls = [bench.join(third), bench.join(first)]
     assert bench.join(second).error is ErrorCode.GROUP_MAX_SIZE_REACHED
     bench.pass_time(60.0)
@@ -164,7 +164,7 @@ def test_a_rebalance_waits_for_those_who_have_just_been_told_their_id(bench: Ben
 def test_a_follower_that_joins_again_unchanged_gets_the_current_generation(bench: Bench) -> None:
     _, follower = bench.stable_group(2)
     again = bench.join(follower)
-    assert (again.error, again.joined.generation_id, bench.state) == (ErrorCode.NONE, 1, GroupState.STABLE)
+    assert (again.error, again.joined.generation_id, bench.state()) == (ErrorCode.NONE, 1, GroupState.STABLE)
 
 
 def test_a_follower_with_another_subscription_starts_a_rebalance(bench: Bench) -> None:

@@ -19,7 +19,7 @@ def test_the_last_member_leaves_an_empty_group(bench: Bench, version: int) -> No
     (member,) = bench.stable_group()
     left = bench.leave((member, None), version=version)
     assert (left.error_code, len(left.members)) == (0, 1 if version >= 3 else 0)
-    assert (bench.state, bench.group.generation, bench.group.leader) == (GroupState.EMPTY, 2, None)
+    assert (bench.state(), bench.group.generation, bench.group.leader) == (GroupState.EMPTY, 2, None)
 
 
 def test_those_who_stay_are_told_to_rejoin(bench: Bench) -> None:
@@ -70,7 +70,7 @@ def test_everybody_may_leave_while_a_rebalance_is_under_way(bench: Bench) -> Non
     leader, follower = bench.stable_group(2)
     bench.join(leader)
     bench.leave((leader, None), (follower, None))
-    assert bench.state is GroupState.EMPTY
+    assert bench.state() is GroupState.EMPTY
 
 
 def test_a_group_that_was_left_can_be_joined_again_in_the_next_generation(bench: Bench) -> None:

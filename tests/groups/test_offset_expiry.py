@@ -24,9 +24,9 @@ def test_offsets_of_a_simple_consumer_are_kept_from_their_commit_on(bench: Bench
     bench.pass_time(4 * DAY + 2 * HOUR)
     assert [bench.committed(partition=partition) for partition in (0, 1)] == [-1, 8]
     bench.pass_time(3 * DAY)
-    assert bench.list() == {}
+    assert bench.list_groups() == {}
     bench.restart()
-    assert bench.list() == {}
+    assert bench.list_groups() == {}
 
 
 def test_offsets_of_a_group_are_kept_from_the_leaving_of_its_last_member_on(bench: Bench) -> None:
@@ -40,7 +40,7 @@ def test_offsets_of_a_group_are_kept_from_the_leaving_of_its_last_member_on(benc
     bench.pass_time(7 * DAY - HOUR)
     assert bench.committed() == 7
     bench.pass_time(2 * HOUR)
-    assert (bench.committed(), bench.list()) == (-1, {})
+    assert (bench.committed(), bench.list_groups()) == (-1, {})
 
 
 def test_the_time_of_leaving_survives_a_restart(bench: Bench) -> None:
@@ -62,7 +62,7 @@ def test_a_stable_group_loses_the_offsets_of_topics_that_it_no_longer_reads(benc
     for _ in range(7 * 24 * 3):
         bench.pass_time(1500.0)
         bench.heartbeat(member, 1)
-    assert bench.state is GroupState.STABLE
+    assert bench.state() is GroupState.STABLE
     assert (bench.committed("orders"), bench.committed("refunds")) == (7, -1)
 
 
@@ -88,5 +88,5 @@ def test_a_group_that_never_committed_ends_at_the_next_check(bench: Bench) -> No
     (member,) = bench.stable_group()
     bench.leave((member, None))
     bench.pass_time(HOUR)
-    assert bench.list() == {}
+    assert bench.list_groups() == {}
     assert bench.coordinator.next_deadline() is None

@@ -23,14 +23,14 @@ def stable_tills(bench: Bench, *, protocols: tuple[str, ...] = ("range",)) -> tu
     bench.sync(follower, 1, instance_id="till-2", protocol_name=chosen)
     assigned = {leader: b"one", follower: b"two"}
     bench.sync(leader, 1, assigned, instance_id="till-1", protocol_name=chosen)
-    assert bench.state is GroupState.STABLE
+    assert bench.state() is GroupState.STABLE
     return leader, follower
 
 
 def test_a_restarted_follower_takes_its_place_without_a_rebalance(bench: Bench) -> None:
     leader, follower = stable_tills(bench)
     back = bench.join(instance_id="till-2")
-    assert (back.error, back.joined.generation_id, bench.state) == (ErrorCode.NONE, 1, GroupState.STABLE)
+    assert (back.error, back.joined.generation_id, bench.state()) == (ErrorCode.NONE, 1, GroupState.STABLE)
     assert back.joined.member_id not in (leader, follower)
     assert bench.sync(back.joined.member_id, 1, instance_id="till-2").synced.assignment == b"two"
 
@@ -73,7 +73,7 @@ def test_a_restarted_member_that_changes_the_protocol_starts_a_rebalance(bench: 
 def test_another_subscription_alone_does_not_start_a_rebalance(bench: Bench) -> None:
     stable_tills(bench)
     back = bench.join(instance_id="till-2", protocols={"range": subscription("refunds")})
-    assert (back.error, bench.state) == (ErrorCode.NONE, GroupState.STABLE)
+    assert (back.error, bench.state()) == (ErrorCode.NONE, GroupState.STABLE)
     assert {member.metadata for member in bench.group.members} == {subscription("orders"), subscription("refunds")}
 
 
@@ -92,7 +92,7 @@ def test_a_sync_that_waits_is_ended_by_the_next_incarnation_and_the_group_rebala
     bench.pass_time(0.0)
     waiting = bench.sync(calls[1].joined.member_id, 1, instance_id="till-2")
     back = bench.join(instance_id="till-2")
-    assert (waiting.error, back.waits, bench.state) == (
+    assert (waiting.error, back.waits, bench.state()) == (
         ErrorCode.FENCED_INSTANCE_ID,
         True,
         GroupState.PREPARING_REBALANCE,

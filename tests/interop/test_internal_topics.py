@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from kafkalite_wire.messages.coordinator_records import GroupMetadataKey, OffsetCommitKey, decode_key
-from tests.support import requests
+from tests.support import calls
 from tests.support.blocking_client import BlockingClient
 from tests.support.broker_process import KillableBroker
 from tests.support.directory_with_history import SETTINGS, Used
 from tests.support.reference_kafka import java, kafka_tools_libs
+from tests.support.requests import LATEST
 
 OFFSETS = "__consumer_offsets"
 
@@ -36,7 +37,7 @@ def port(used: Used, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 def counts(port: int) -> dict[int, int]:
     """How many records each partition of the topic has."""
     with BlockingClient(port) as client:
-        return requests.offsets(client, OFFSETS, (0, 1), requests.LATEST)
+        return calls.offsets(client, OFFSETS, (0, 1), LATEST)
 
 
 def shown_by(formatter: str, port: int, counts: dict[int, int]) -> list[Any]:

@@ -10,10 +10,11 @@ from kafkalite_conformance.drivers.events import Record, Sendable, TopicPartitio
 from kafkalite_conformance.drivers.process import DriverProcess
 from kafkalite_conformance.reference_broker import CONFORMANCE_JVM_FLAGS, start_kafka
 from kafkalite_conformance.scenario import DriverPool, Scenario, is_available
-from tests.support import requests
+from tests.support import calls
 from tests.support.blocking_client import BlockingClient
 from tests.support.broker_process import KillableBroker
 from tests.support.reference_kafka import java, kafka_libs
+from tests.support.requests import LATEST
 from tests.support.toolchains import missing
 
 CLIENTS = ("java", "librdkafka", "kafka-python", "franz-go")
@@ -138,7 +139,7 @@ def commit(scenario: Scenario, position: int) -> None:
 
 
 def leader_epoch(client: BlockingClient, topic: str) -> int:
-    [found] = [each for each in requests.metadata(client).topics if each.name == topic]
+    [found] = [each for each in calls.metadata(client).topics if each.name == topic]
     epoch: int = found.partitions[0].leader_epoch
     return epoch
 
@@ -172,11 +173,11 @@ def values(reader: DriverProcess, topic: str) -> list[bytes | None]:
 def compaction_goes_on(scenario: Scenario, client: BlockingClient) -> None:
     """What was written before the last value of a key is removed."""
     write_table(scenario, 98)
-    end = requests.offsets(client, "table", (0,), requests.LATEST)[0]
+    end = calls.offsets(client, "table", (0,), LATEST)[0]
 
     def is_compacted() -> bool:
         write_table(scenario, 99)  # rolls the segment when its time is over
-        records = requests.fetch(client, "table", 0, 0).records
+        records = calls.fetch(client, "table", 0, 0).records
         assert isinstance(records, bytes | memoryview)
         return int.from_bytes(records[:8]) >= end - 3
 

@@ -15,7 +15,7 @@ from kafkalite_conformance.reference_broker import CONFORMANCE_JVM_FLAGS, start_
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
 from kafkalite_wire.records import Record, build_batch
-from tests.support import requests
+from tests.support import calls
 from tests.support.blocking_client import BlockingClient
 from tests.support.broker_contents import GROUPS, Served, everything
 from tests.support.broker_process import KillableBroker
@@ -41,18 +41,18 @@ def test_kafka_goes_on_where_kafkalite_ended_and_gives_it_back(used: Used, tmp_p
 
     with served_by(broker, end) as client:
         for number in range(3):
-            requests.produce(client, "moved", 0, build_batch([Record(b"%d" % number, b"at the end", now)]))
+            calls.produce(client, "moved", 0, build_batch([Record(b"%d" % number, b"at the end", now)]))
         written = everything(client, times)
-        given_ids = {used.producer_id, requests.new_producer_id(client)}
+        given_ids = {used.producer_id, calls.new_producer_id(client)}
     with start_kafka(KAFKA_SETTINGS, jvm_flags=CONFORMANCE_JVM_FLAGS, data_dir=tmp_path) as kafka:
         with BlockingClient(int(kafka.bootstrap.rpartition(":")[2])) as client:
             await_coordinator(client)
             check_the_same(everything(client, times), written)
             producer_goes_on(client, used, b"to Kafka", now)
             given_ids |= check_ids_are_new(client, given_ids)
-            requests.create_topic(client, "from-kafka", 2, retention_ms="345678901")
-            requests.produce(client, "from-kafka", 1, build_batch([Record(b"k", b"of Kafka", now)]))
-            requests.commit(client, "bystander", "codecs", {0: 6})
+            calls.create_topic(client, "from-kafka", 2, retention_ms="345678901")
+            calls.produce(client, "from-kafka", 1, build_batch([Record(b"k", b"of Kafka", now)]))
+            calls.commit(client, "bystander", "codecs", {0: 6})
             left = everything(client, times)
         if end == "stopped":
             assert kafka.stop() == STOPPED_BY_SIGTERM
@@ -96,15 +96,15 @@ def check_the_same(now: Served, before: Served) -> None:
 
 def producer_goes_on(client: BlockingClient, used: Used, value: bytes, now: int) -> None:
     """The producer that kafkalite knew is known: what it repeats is recognised, and a gap is refused."""
-    assert requests.produce(client, "codecs", 0, used.last_batch) == used.last_offset
+    assert calls.produce(client, "codecs", 0, used.last_batch) == used.last_offset
     used.last_batch = used.batch("codecs", 0, [Record(None, value, now)])
-    used.last_offset = requests.produce(client, "codecs", 0, used.last_batch)
+    used.last_offset = calls.produce(client, "codecs", 0, used.last_batch)
     gap = replace(used, sequences={key: sequence + 1 for key, sequence in used.sequences.items()})
-    requests.produce(client, "codecs", 0, gap.batch("codecs", 0, [Record(None, b"gap", now)]), error=OUT_OF_ORDER)
+    calls.produce(client, "codecs", 0, gap.batch("codecs", 0, [Record(None, b"gap", now)]), error=OUT_OF_ORDER)
 
 
 def check_ids_are_new(client: BlockingClient, given: set[int]) -> set[int]:
-    made = requests.new_producer_id(client)
+    made = calls.new_producer_id(client)
     assert made > max(given)
     return {made}
 

@@ -10,7 +10,7 @@ from kafkalite.testing import Handle, run
 from kafkalite_conformance.reference_broker import CONFORMANCE_JVM_FLAGS, start_kafka
 from kafkalite_wire.records import Record, build_batch
 from tests.interop.test_round_trip import KAFKA_SETTINGS, await_coordinator, check_the_same
-from tests.support import requests
+from tests.support import calls
 from tests.support.blocking_client import BlockingClient
 from tests.support.broker_contents import Served, everything
 from tests.support.directory_with_history import SETTINGS, Used
@@ -39,9 +39,9 @@ def test_kafka_serves_a_saved_snapshot_as_kafkalite_did(used: Used, tmp_path: Pa
         snapshot = broker.snapshots.take()
         with BlockingClient(port(broker.bootstrap)) as client:
             for topic in broker.topics:
-                requests.produce(client, topic, 0, build_batch([Record(b"key", b"of another time", now)]))
-            requests.commit(client, "bystander", "codecs", {0: 6})
-            requests.create_topic(client, "another", 2)
+                calls.produce(client, topic, 0, build_batch([Record(b"key", b"of another time", now)]))
+            calls.commit(client, "bystander", "codecs", {0: 6})
+            calls.create_topic(client, "another", 2)
         broker.topics.delete("moved")
         assert served(broker, times).topics != before.topics
         snapshot.save(tmp_path / "logs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -85,7 +86,7 @@ def test_a_crash_of_a_callback_for_the_next_request_closes_only_its_connection()
     crashes: list[Exception] = []
     connection.crash_guard.on_crash = crashes.append
     response = handle(connection)
-    response.on_next_request(lambda: 1 // 0)  # type: ignore[arg-type, return-value]  # it returns nothing
+    response.on_next_request(lambda: 1 // 0)  # type: ignore[arg-type]  # it returns nothing
     response.next_request_arrived()
     assert [type(each) for each in crashes] == [ZeroDivisionError]
     assert len(connection.failures) == 1
@@ -93,11 +94,12 @@ def test_a_crash_of_a_callback_for_the_next_request_closes_only_its_connection()
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
 def test_an_observer_learns_once_how_a_request_ended(depth: int) -> None:
-    for settle, expected in [
+    endings: list[tuple[Callable[[ResponseHandle[Any]], None], object]] = [
         (lambda response: response.send(answer(3)), answer(3)),
         (lambda response: response.send(None), None),
         (lambda response: response.fail("no"), "no"),
-    ]:
+    ]
+    for settle, expected in endings:
         connection, ends = FakeConnection(), Ends()
         response = handle(connection)
         for _ in range(depth):

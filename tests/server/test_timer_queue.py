@@ -1,6 +1,7 @@
 """TimerQueue on a virtual clock."""
 
 import socket
+from functools import partial
 
 import pytest
 import trio
@@ -16,8 +17,12 @@ async def test_calls_are_made_in_the_order_in_which_they_are_due(
     nursery.start_soon(deadlines.run)
     seen: list[tuple[str, float]] = []
     start = trio.current_time()
+
+    def note(name: str) -> None:
+        seen.append((name, trio.current_time() - start))
+
     for name, delay in (("late", 30.0), ("early", 10.0), ("middle", 20.0)):
-        deadlines.call_at(start + delay, lambda name=name: seen.append((name, trio.current_time() - start)))
+        deadlines.call_at(start + delay, partial(note, name))
     await trio.sleep(100)
     assert seen == [("early", 10.0), ("middle", 20.0), ("late", 30.0)]
 
@@ -55,7 +60,7 @@ async def test_what_came_while_the_loop_stood_still_is_heard_before_anything_is_
     for number in range(20):  # trio wakes tasks in an order of its own
         here, there = socket.socketpair()
         with here, there:
-            session = deadlines.call_at(trio.current_time() + 10, lambda number=number: ended.append(number))
+            session = deadlines.call_at(trio.current_time() + 10, partial(ended.append, number))
 
             async def hear(here: socket.socket = here, session: Timer = session) -> None:
                 await trio.lowlevel.wait_readable(here)

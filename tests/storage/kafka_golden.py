@@ -17,7 +17,7 @@ from kafkalite_conformance.reference_broker import CONFORMANCE_JVM_FLAGS, Kafka,
 from kafkalite_wire.messages.delete_records import DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic
 from kafkalite_wire.records import Record, build_batch
 from tests.storage.release_golden import GOLDEN, open_storage
-from tests.support import requests
+from tests.support import calls
 from tests.support.blocking_client import BlockingClient
 from tests.support.broker_contents import Partition, partition
 from tests.support.storage.description import described, read_all
@@ -61,12 +61,12 @@ def live(client: BlockingClient, life: int, now: int) -> None:
     """Write under one leader."""
     if life == 0:
         compacted = {"cleanup_policy": "compact", "min_cleanable_dirty_ratio": "0.01", "delete_retention_ms": "3600000"}
-        requests.create_topic(client, "table", 1, segment_ms="1000", index_interval_bytes="200", **compacted)
-        requests.create_topic(client, "timed", 1, segment_ms="1000", index_interval_bytes="200", retention_ms="-1")
-        requests.create_topic(client, "stamped", 1, message_timestamp_type="LogAppendTime", compression_type="lz4")
-        requests.create_topic(client, "led", 1)
-    wait_for(lambda: all(requests.is_served(client, topic, (0,)) for topic in TOPICS))
-    producer_id = requests.new_producer_id(client)
+        calls.create_topic(client, "table", 1, segment_ms="1000", index_interval_bytes="200", **compacted)
+        calls.create_topic(client, "timed", 1, segment_ms="1000", index_interval_bytes="200", retention_ms="-1")
+        calls.create_topic(client, "stamped", 1, message_timestamp_type="LogAppendTime", compression_type="lz4")
+        calls.create_topic(client, "led", 1)
+    wait_for(lambda: all(calls.is_served(client, topic, (0,)) for topic in TOPICS))
+    producer_id = calls.new_producer_id(client)
     for number in range(40):
         at = now - 60_000 + life * 10_000 + number * 100
         key = b"once-%d-%d" % (life, number) if number % 8 == 1 else b"key-%d" % (number % 4)
@@ -78,11 +78,11 @@ def live(client: BlockingClient, life: int, now: int) -> None:
             producer_epoch=0,
             base_sequence=2 * number,
         )
-        requests.produce(client, "table", 0, batch)
-        requests.produce(client, "timed", 0, batch)
-    requests.produce(client, "stamped", 0, build_batch([Record(None, b"when?", 12345), Record(None, b"then?", 54321)]))
+        calls.produce(client, "table", 0, batch)
+        calls.produce(client, "timed", 0, batch)
+    calls.produce(client, "stamped", 0, build_batch([Record(None, b"when?", 12345), Record(None, b"then?", 54321)]))
     for number in range(2):
-        requests.produce(client, "led", 0, build_batch([Record(None, b"%d under leader %d" % (number, life), now)]))
+        calls.produce(client, "led", 0, build_batch([Record(None, b"%d under leader %d" % (number, life), now)]))
     if life == 1:
         shortened = DeleteRecordsTopic(name="timed", partitions=(DeleteRecordsPartition(partition_index=0, offset=55),))
         answer = client.call(DeleteRecordsRequest(topics=(shortened,), timeout_ms=1000), 2)

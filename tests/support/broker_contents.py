@@ -7,8 +7,9 @@ from typing import Any
 
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
 from kafkalite_wire.records import check_batch
-from tests.support import requests
+from tests.support import calls
 from tests.support.blocking_client import BlockingClient
+from tests.support.requests import EARLIEST, LATEST, NEWEST
 
 GROUPS = ("bystander", "crew")
 
@@ -40,7 +41,7 @@ class Served:
 
 def everything(client: BlockingClient, times: tuple[int, ...]) -> Served:
     """Ask for everything; `times` are looked up in every partition."""
-    metadata = requests.metadata(client)
+    metadata = calls.metadata(client)
     topics = {topic.name: topic for topic in metadata.topics if topic.name is not None}
     assert all(topic.error_code == 0 for topic in topics.values()), topics
     described = client.call(DescribeGroupsRequest(groups=GROUPS), 4)
@@ -48,7 +49,7 @@ def everything(client: BlockingClient, times: tuple[int, ...]) -> Served:
     return Served(
         cluster_id=metadata.cluster_id,
         topics={name: (topic.topic_id, counts[name]) for name, topic in topics.items()},
-        overrides={name: requests.topic_overrides(client, name) for name in topics if not name.startswith("__")},
+        overrides={name: calls.topic_overrides(client, name) for name in topics if not name.startswith("__")},
         partitions={
             (name, number): partition(client, name, number, times)
             for name, count in counts.items()
@@ -58,7 +59,7 @@ def everything(client: BlockingClient, times: tuple[int, ...]) -> Served:
             (group, name, number): offset
             for group in GROUPS
             for name in ("codecs", "timed")
-            for number, offset in requests.committed(client, group, name, range(counts[name])).items()
+            for number, offset in calls.committed(client, group, name, range(counts[name])).items()
         },
         groups={group.group_id: group for group in described.groups},
     )
@@ -66,13 +67,13 @@ def everything(client: BlockingClient, times: tuple[int, ...]) -> Served:
 
 def partition(client: BlockingClient, topic: str, number: int, times: tuple[int, ...]) -> Partition:
     def at(time: int) -> int:
-        return requests.offsets(client, topic, (number,), time)[number]
+        return calls.offsets(client, topic, (number,), time)[number]
 
-    start, end = at(requests.EARLIEST), at(requests.LATEST)
+    start, end = at(EARLIEST), at(LATEST)
     batches, offset, stable = b"", start, end
     while offset < end:
-        data = requests.fetch(client, topic, number, offset)
-        records = requests.whole_batches(memoryview(data.records or b""))
+        data = calls.fetch(client, topic, number, offset)
+        records = calls.whole_batches(data)
         batches += records
         offset = end_of(records)
         stable = data.last_stable_offset
@@ -80,10 +81,10 @@ def partition(client: BlockingClient, topic: str, number: int, times: tuple[int,
     offset = start
     while offset < stable:
         # Kafka reads one segment at a time, and names the aborted transactions of that one.
-        data = requests.fetch(client, topic, number, offset, committed=True)
+        data = calls.fetch(client, topic, number, offset, committed=True)
         aborted |= {(each.producer_id, each.first_offset) for each in data.aborted_transactions or ()}
-        offset = end_of(requests.whole_batches(memoryview(data.records or b"")))
-    return Partition(start, end, stable, at(requests.NEWEST), tuple(map(at, times)), aborted, batches)
+        offset = end_of(calls.whole_batches(data))
+    return Partition(start, end, stable, at(NEWEST), tuple(map(at, times)), aborted, batches)
 
 
 def end_of(records: memoryview) -> int:

@@ -16,10 +16,7 @@ from kafkalite.controls.faults.fault_log import Fired
 from kafkalite.controls.faults.injector import Injector
 from kafkalite.controls.faults.rule import FaultRule
 from kafkalite_wire.error_codes import ErrorCode
-from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
-from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
-from kafkalite_wire.records import Record, build_batch
 from tests.support.protocol_client import ProtocolClient
 
 HEARTBEAT = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
@@ -79,40 +76,7 @@ async def faulty_broker(**topics: int) -> AsyncIterator[tuple[Faulty, ProtocolCl
             await trio.aclose_forcefully(stream)
 
 
-def batch(*values: bytes) -> bytes:
-    return build_batch([Record(key=None, value=value, timestamp=1) for value in values])
-
-
-def produce(*partitions: tuple[str, int], acks: int = 1) -> ProduceRequest:
-    """Ask to write one record to each partition, in this order."""
-    topics = dict.fromkeys(topic for topic, _ in partitions)
-    return ProduceRequest(
-        acks=acks,
-        timeout_ms=1000,
-        topic_data=tuple(
-            TopicProduceData(
-                name=topic,
-                partition_data=tuple(
-                    PartitionProduceData(index=index, records=batch(b"one"))
-                    for name, index in partitions
-                    if name == topic
-                ),
-            )
-            for topic in topics
-        ),
-    )
-
-
-def fetch(*partitions: int, topic: str | bytes = "t", offset: int = 0, **others: Any) -> FetchRequest:
-    key = {"topic": topic} if isinstance(topic, str) else {"topic_id": topic}
-    wanted = tuple(
-        FetchPartition(partition=index, fetch_offset=offset, partition_max_bytes=1 << 20) for index in partitions
-    )
-    asked: dict[str, Any] = {"max_wait_ms": 0, "min_bytes": 1, **others}
-    return FetchRequest(topics=(FetchTopic(partitions=wanted, **key),) if wanted else (), **asked)
-
-
-def errors(response: Any) -> list[tuple[str, int, int]]:
+def errors(response: Any) -> list[tuple[str | None, int, int]]:
     """List topic, partition and error of what a response says of partitions."""
     topics = response.responses if hasattr(response, "responses") else response.topics
     return [

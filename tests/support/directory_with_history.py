@@ -30,7 +30,7 @@ from kafkalite_wire.messages.incremental_alter_configs import (
 from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
 from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupRequestAssignment
 from kafkalite_wire.records import Compression, Record, build_batch, build_end_txn_marker
-from tests.support import requests
+from tests.support import calls
 from tests.support.blocking_client import BlockingClient
 from tests.support.broker_process import KillableBroker
 from tests.support.storage.controls import move_leader
@@ -86,24 +86,24 @@ def make(path: Path) -> Used:
 
 
 def _make_topics(client: BlockingClient) -> None:
-    requests.create_topic(client, "codecs", 2, index_interval_bytes="300")
-    requests.create_topic(client, "timed", 1, segment_ms="1000", index_interval_bytes="200", retention_ms="123456789")
-    requests.create_topic(client, "sized", 1, segment_bytes="1048576", max_message_bytes="3000000")
-    requests.create_topic(client, "stamped", 1, message_timestamp_type="LogAppendTime")
-    requests.create_topic(client, "table", 1, cleanup_policy="compact", segment_ms="1000", index_interval_bytes="200")
-    requests.create_topic(client, "tx", 1, segment_ms="1000", index_interval_bytes="200")
-    requests.create_topic(client, "moved", 1)
-    requests.create_topic(client, "empty", 1)
+    calls.create_topic(client, "codecs", 2, index_interval_bytes="300")
+    calls.create_topic(client, "timed", 1, segment_ms="1000", index_interval_bytes="200", retention_ms="123456789")
+    calls.create_topic(client, "sized", 1, segment_bytes="1048576", max_message_bytes="3000000")
+    calls.create_topic(client, "stamped", 1, message_timestamp_type="LogAppendTime")
+    calls.create_topic(client, "table", 1, cleanup_policy="compact", segment_ms="1000", index_interval_bytes="200")
+    calls.create_topic(client, "tx", 1, segment_ms="1000", index_interval_bytes="200")
+    calls.create_topic(client, "moved", 1)
+    calls.create_topic(client, "empty", 1)
     for name in ("gone", "again"):
-        requests.create_topic(client, name, 2)
-        requests.produce(client, name, 0, build_batch([Record(None, b"old", 1)]))
+        calls.create_topic(client, name, 2)
+        calls.produce(client, name, 0, build_batch([Record(None, b"old", 1)]))
     answer = client.call(DeleteTopicsRequest(topic_names=("gone", "again"), timeout_ms=1000), 4)
     assert [each.error_code for each in answer.responses] == [0, 0]
-    requests.create_topic(client, "again", 1)
+    calls.create_topic(client, "again", 1)
 
 
 def _write(client: BlockingClient, used: Used, now: int) -> None:
-    used.producer_id = requests.new_producer_id(client)
+    used.producer_id = calls.new_producer_id(client)
     chance = random.Random(1)
     for number in range(60):
         at = now - 60_000 + number * 100
@@ -112,15 +112,15 @@ def _write(client: BlockingClient, used: Used, now: int) -> None:
             for i in range(chance.randint(1, 4))
         ]
         batch = used.batch("codecs", number % 2, records, compression=tuple(Compression)[number % 5])
-        requests.produce(client, "codecs", number % 2, batch)
-        requests.produce(client, "timed", 0, used.batch("timed", 0, records))
+        calls.produce(client, "codecs", number % 2, batch)
+        calls.produce(client, "timed", 0, used.batch("timed", 0, records))
         key = b"key-%d" % (number % 7 if number % 10 else number)
         value = b"%d" % number if number % 4 else None
-        requests.produce(client, "table", 0, build_batch([Record(key, value, at)]))
+        calls.produce(client, "table", 0, build_batch([Record(key, value, at)]))
     for _ in range(25):
-        requests.produce(client, "sized", 0, build_batch([Record(None, chance.randbytes(100_000), now)]))
-    requests.produce(client, "stamped", 0, build_batch([Record(None, b"when?", 12345)]))
-    requests.produce(client, "again", 0, build_batch([Record(None, b"new", now)]))
+        calls.produce(client, "sized", 0, build_batch([Record(None, chance.randbytes(100_000), now)]))
+    calls.produce(client, "stamped", 0, build_batch([Record(None, b"when?", 12345)]))
+    calls.produce(client, "again", 0, build_batch([Record(None, b"new", now)]))
 
 
 def _write_more(client: BlockingClient, used: Used, now: int) -> None:
@@ -138,20 +138,20 @@ def _write_more(client: BlockingClient, used: Used, now: int) -> None:
         AlterableConfig(name="retention.bytes", config_operation=0, value="1500000"),
         AlterableConfig(name="max.message.bytes", config_operation=1, value=None),
     )
-    resource = AlterConfigsResource(resource_type=requests.TOPIC, resource_name="sized", configs=changes)
+    resource = AlterConfigsResource(resource_type=calls.TOPIC, resource_name="sized", configs=changes)
     answer = client.call(IncrementalAlterConfigsRequest(resources=(resource,), validate_only=False), 1)
     assert answer.responses[0].error_code == 0
-    requests.produce(client, "again", 2, build_batch([Record(b"k", None, now)]))
+    calls.produce(client, "again", 2, build_batch([Record(b"k", None, now)]))
     for number in range(3):
         used.last_batch = used.batch("codecs", 0, [Record(None, b"after the kill %d" % number, now)])
-        used.last_offset = requests.produce(client, "codecs", 0, used.last_batch)
+        used.last_offset = calls.produce(client, "codecs", 0, used.last_batch)
 
 
 def _form_groups(client: BlockingClient) -> None:
     """Leave offsets without a group, and a group with a member that has committed."""
-    requests.commit(client, "bystander", "codecs", {0: 5, 1: 7}, metadata="as far as this")
-    requests.commit(client, "bystander", "timed", {0: 100})
-    requests.commit(client, "bystander", "codecs", {1: 9})
+    calls.commit(client, "bystander", "codecs", {0: 5, 1: 7}, metadata="as far as this")
+    calls.commit(client, "bystander", "timed", {0: 100})
+    calls.commit(client, "bystander", "codecs", {1: 9})
     topics = ConsumerProtocolSubscription(topics=("codecs",))
     subscription = b"\0\1" + encode(topics, 1)
     protocol = JoinGroupRequestProtocol(name="range", metadata=subscription)
@@ -173,7 +173,7 @@ def _form_groups(client: BlockingClient) -> None:
         group_id="crew", generation_id=joined.generation_id, member_id=joined.member_id, assignments=(assignment,)
     )
     assert client.call(request, 3).error_code == 0
-    requests.commit(client, "crew", "codecs", {0: 11}, member=joined.member_id, generation=joined.generation_id)
+    calls.commit(client, "crew", "codecs", {0: 11}, member=joined.member_id, generation=joined.generation_id)
 
 
 def _through_the_storage(path: Path, now: int) -> None:

@@ -105,16 +105,16 @@ class Call:
     def __init__(self) -> None:
         self.answers: list[object] = []
 
+    @property
+    def waits(self) -> bool:
+        return not self.answers
+
     def send(self, response: object, /) -> None:
         assert self.waits, "answered twice"
         self.answers.append(response)
 
     def fail(self, reason: str, /) -> None:
         raise AssertionError(reason)
-
-    @property
-    def waits(self) -> bool:
-        return not self.answers
 
     def answer(self, of: type[Response]) -> Response:
         assert len(self.answers) == 1, f"{len(self.answers)} answers"
@@ -316,7 +316,7 @@ class Bench:
         client = self.client(version)
         return finished(self.coordinator.describe_groups(request, client)).groups[0]
 
-    def list(self, *, states: tuple[str, ...] = (), types: tuple[str, ...] = ()) -> dict[str, str]:
+    def list_groups(self, *, states: tuple[str, ...] = (), types: tuple[str, ...] = ()) -> dict[str, str]:
         """List the groups, with their states."""
         request = ListGroupsRequest(states_filter=states, types_filter=types)
         listed = finished(self.coordinator.list_groups(request))
@@ -344,7 +344,6 @@ class Bench:
         assert found is not None
         return found
 
-    @property
     def state(self) -> GroupState:
         return self.group.state
 
@@ -366,7 +365,7 @@ class Bench:
         calls = [self.sync(member, generation) for member in names[1:]]
         calls.append(self.sync(names[0], generation, {member: member.encode() for member in names}))
         assert [call.error for call in calls] == [ErrorCode.NONE] * size
-        assert self.state is GroupState.STABLE
+        assert self.state() is GroupState.STABLE
         return names
 
     def keep_alive(self, seconds: float, members: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ class Member(threading.Thread):
         super().__init__(daemon=True)
         self.client_id = client_id
         self.open(bootstrap, group, topic, client_id, settings)
-        self.read: Queue[tuple[int, int, bytes | None]] = Queue()
+        self.read: Queue[tuple[int | None, int | None, bytes | None]] = Queue()
         self.failure: BaseException | None = None
         self.has_ended = threading.Event()
         self._stopping = threading.Event()

@@ -36,8 +36,13 @@ def versions_of(declared: type[Any]) -> range:
     return range(versions.low, versions.high + 1)
 
 
-@cache
 def messages(declared: type[Any], version: int) -> st.SearchStrategy[Any]:
+    """Return the strategy of one version of a message."""
+    return _messages(declared, version)  # type: ignore[arg-type]  # mypy takes type[Any] for not hashable
+
+
+@cache
+def _messages(declared: type[Any], version: int) -> st.SearchStrategy[Any]:
     """Make messages of one version: every field that the version carries has any value, the others their defaults."""
     values = {}
     for field in fields_of(declared):

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import trio
 
 from kafkalite_wire.frames import api_of, decode_response, encode_request
+from kafkalite_wire.messages.create_topics import CreateTopicsResponse
+from tests.support import requests
 
 T = TypeVar("T")
 
@@ -60,3 +62,9 @@ class ProtocolClient:
                 raise EOFError(f"the broker closed the connection after {len(data)} of {size} bytes")
             data += more
         return data
+
+
+async def create_topic(client: ProtocolClient, name: str, partitions: int = 1, **configs: str) -> CreateTopicsResponse:
+    """Create a topic and return the response; configurations are named with underscores."""
+    response: CreateTopicsResponse = await client.call(requests.create_topics(name, partitions, **configs), 7)
+    return response

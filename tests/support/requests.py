@@ -1,169 +1,137 @@
-"""Questions and orders to a broker, kafkalite or Kafka, in one line each; whatever fails is an AssertionError."""
+"""Builders of common requests, and of record batches to put into them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreatableTopicConfig, CreateTopicsRequest
-from kafkalite_wire.messages.describe_configs import DescribeConfigsRequest, DescribeConfigsResource
-from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic, PartitionData
-from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest
-from kafkalite_wire.messages.list_offsets import (
-    ListOffsetsPartition,
-    ListOffsetsPartitionResponse,
-    ListOffsetsRequest,
-    ListOffsetsResponse,
-    ListOffsetsTopic,
-)
-from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
+from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic
+from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
 from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
     OffsetCommitRequestTopic,
 )
-from kafkalite_wire.messages.offset_fetch import (
-    OffsetFetchRequest,
-    OffsetFetchRequestGroup,
-    OffsetFetchRequestTopics,
-)
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
-from kafkalite_wire.records import walk_batches
-from tests.support.blocking_client import BlockingClient
+from kafkalite_wire.records import Record, build_batch
 
 LATEST, EARLIEST, NEWEST = -1, -2, -3
-TOPIC = 2
-"""The resource type of a topic's configuration."""
-_TOPIC_OVERRIDE = 1
+"""Timestamps of ListOffsets with a special meaning."""
 
 
-def create_topic(client: BlockingClient, name: str, partitions: int = 1, **configs: str) -> bytes:
-    """Make a topic, wait until it is served, and return its id; configurations are named with underscores."""
+def batch(*values: bytes, **options: Any) -> bytes:
+    """Build a batch of values, one record each, with the current time; options are those of `build_batch`."""
+    now = int(time.time() * 1000)
+    return build_batch([Record(None, value, now) for value in values], **options)
+
+
+def create_topics(name: str, partitions: int = 1, **configs: str) -> CreateTopicsRequest:
+    """Create one topic; configurations are named with underscores."""
     topic = CreatableTopic(
         name=name,
         num_partitions=partitions,
-        replication_factor=1,
+        replication_factor=-1,
         configs=tuple(CreatableTopicConfig(name=key.replace("_", "."), value=value) for key, value in configs.items()),
     )
-    [result] = client.call(CreateTopicsRequest(topics=(topic,)), 7).topics
-    assert result.error_code == 0, result
-    deadline = time.monotonic() + 60
-    while not is_served(client, name, range(partitions)):
-        assert time.monotonic() < deadline
-    topic_id: bytes = result.topic_id
-    return topic_id
+    return CreateTopicsRequest(topics=(topic,))
 
 
-def new_producer_id(client: BlockingClient) -> int:
-    """Ask for a producer id; Kafka says for a moment after its start that it has none yet."""
-    deadline = time.monotonic() + 60
-    request = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=0)
-    while (answer := client.call(request, 4)).error_code == ErrorCode.COORDINATOR_LOAD_IN_PROGRESS:
-        assert time.monotonic() < deadline
-    assert answer.error_code == 0, answer
-    producer_id: int = answer.producer_id
-    return producer_id
+def produce(topic: str, records: bytes, *, partition: int = 0, acks: int = -1) -> ProduceRequest:
+    """Write records to one partition."""
+    data = TopicProduceData(name=topic, partition_data=(PartitionProduceData(index=partition, records=records),))
+    return ProduceRequest(acks=acks, timeout_ms=10_000, topic_data=(data,))
 
 
-def produce(client: BlockingClient, topic: str, partition: int, batch: bytes, *, error: int = 0) -> int:
-    """Append a batch and return its first offset; `error` is the error that is due."""
-    data = TopicProduceData(name=topic, partition_data=(PartitionProduceData(index=partition, records=batch),))
-    answer = client.call(ProduceRequest(acks=-1, timeout_ms=10_000, topic_data=(data,)), 9)
-    [result] = answer.responses[0].partition_responses
-    assert result.error_code == error, result
-    offset: int = result.base_offset
-    return offset
-
-
-def fetch(client: BlockingClient, topic: str, partition: int, offset: int, *, committed: bool = False) -> PartitionData:
-    wanted = FetchPartition(partition=partition, fetch_offset=offset, partition_max_bytes=1 << 20)
-    answer = client.call(
-        FetchRequest(
-            max_wait_ms=1000,
-            min_bytes=1,
-            isolation_level=int(committed),
-            topics=(FetchTopic(topic=topic, partitions=(wanted,)),),
+def produce_each(*partitions: tuple[str, int], acks: int = 1) -> ProduceRequest:
+    """Write one record to each partition."""
+    topics = dict.fromkeys(topic for topic, _ in partitions)
+    return ProduceRequest(
+        acks=acks,
+        timeout_ms=1000,
+        topic_data=tuple(
+            TopicProduceData(
+                name=topic,
+                partition_data=tuple(
+                    PartitionProduceData(index=index, records=batch(b"one"))
+                    for name, index in partitions
+                    if name == topic
+                ),
+            )
+            for topic in topics
         ),
-        11,
     )
-    [data] = answer.responses[0].partitions
-    assert data.error_code == 0, data
-    return data  # type: ignore[no-any-return]  # a response of any type
 
 
-def whole_batches(records: memoryview) -> memoryview:
-    """Return records without a last batch that the size limit has cut off."""
-    end = 0
-    for position, header in walk_batches(records):
-        end = position + header.size
-    return records[:end]
+def fetch(
+    topic: str,
+    offset: int = 0,
+    *,
+    partition: int = 0,
+    wait_ms: int = 0,
+    min_bytes: int = 1,
+    max_bytes: int = 1 << 20,
+    isolation_level: int = 0,
+) -> FetchRequest:
+    """Read one partition."""
+    wanted = FetchPartition(partition=partition, fetch_offset=offset, partition_max_bytes=max_bytes)
+    return fetch_each(wanted, topic=topic, max_wait_ms=wait_ms, min_bytes=min_bytes, isolation_level=isolation_level)
 
 
-def offsets(client: BlockingClient, topic: str, partitions: Iterable[int], timestamp: int) -> dict[int, int]:
+def fetch_each(
+    *partitions: int | FetchPartition, topic: str | bytes = "t", offset: int = 0, **fields: Any
+) -> FetchRequest:
+    """Read several partitions of a topic, given by its name or its id; further fields are the request's."""
+    wanted = tuple(
+        partition
+        if isinstance(partition, FetchPartition)
+        else FetchPartition(partition=partition, fetch_offset=offset, partition_max_bytes=1 << 20)
+        for partition in partitions
+    )
+    if isinstance(topic, str):
+        topics = (FetchTopic(topic=topic, partitions=wanted),)
+    else:
+        topics = (FetchTopic(topic_id=topic, partitions=wanted),)
+    return FetchRequest(**{"max_wait_ms": 0, "min_bytes": 1, "topics": topics if wanted else (), **fields})
+
+
+def list_offsets(
+    topic: str, timestamp: int, partitions: Iterable[int] = (0,), *, epoch: int = -1
+) -> ListOffsetsRequest:
     """Ask for the offsets of a time, or of LATEST, EARLIEST or NEWEST."""
-    found = _list_offsets(client, topic, partitions, timestamp)
-    assert all(each.error_code == 0 for each in found), found
-    return {each.partition_index: each.offset for each in found}
-
-
-def is_served(client: BlockingClient, topic: str, partitions: Iterable[int]) -> bool:
-    """Tell whether the broker leads these partitions already, whatever its metadata says."""
-    return all(each.error_code == 0 for each in _list_offsets(client, topic, partitions, LATEST))
-
-
-def _list_offsets(
-    client: BlockingClient, topic: str, partitions: Iterable[int], timestamp: int
-) -> tuple[ListOffsetsPartitionResponse, ...]:
-    wanted = tuple(ListOffsetsPartition(partition_index=number, timestamp=timestamp) for number in partitions)
-    request = ListOffsetsRequest(replica_id=-1, topics=(ListOffsetsTopic(name=topic, partitions=wanted),))
-    answer: ListOffsetsResponse = client.call(request, 7)
-    return answer.topics[0].partitions
+    wanted = tuple(
+        ListOffsetsPartition(partition_index=number, timestamp=timestamp, current_leader_epoch=epoch)
+        for number in partitions
+    )
+    return ListOffsetsRequest(replica_id=-1, topics=(ListOffsetsTopic(name=topic, partitions=wanted),))
 
 
 def commit(
-    client: BlockingClient,
     group: str,
-    topic: str,
-    offsets: Mapping[int, int],
+    offsets: Mapping[tuple[str, int], int],
     *,
     member: str = "",
     generation: int = -1,
-    metadata: str = "",
-) -> None:
-    partitions = tuple(
-        OffsetCommitRequestPartition(partition_index=partition, committed_offset=offset, committed_metadata=metadata)
-        for partition, offset in offsets.items()
-    )
-    answer = client.call(
-        OffsetCommitRequest(
-            group_id=group,
-            member_id=member,
-            generation_id_or_member_epoch=generation,
-            topics=(OffsetCommitRequestTopic(name=topic, partitions=partitions),),
+    metadata: str | None = "",
+) -> OffsetCommitRequest:
+    """Commit offsets of partitions, given as (topic, number), as a member or as a client outside of the group."""
+    topics = dict.fromkeys(topic for topic, _ in offsets)
+    return OffsetCommitRequest(
+        group_id=group,
+        member_id=member,
+        generation_id_or_member_epoch=generation,
+        topics=tuple(
+            OffsetCommitRequestTopic(
+                name=topic,
+                partitions=tuple(
+                    OffsetCommitRequestPartition(
+                        partition_index=number, committed_offset=offset, committed_metadata=metadata
+                    )
+                    for (name, number), offset in offsets.items()
+                    if name == topic
+                ),
+            )
+            for topic in topics
         ),
-        8,
     )
-    assert all(each.error_code == 0 for each in answer.topics[0].partitions), answer
-
-
-def committed(client: BlockingClient, group: str, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-    topics = (OffsetFetchRequestTopics(name=topic, partition_indexes=tuple(partitions)),)
-    answer = client.call(OffsetFetchRequest(groups=(OffsetFetchRequestGroup(group_id=group, topics=topics),)), 8)
-    [found] = answer.groups
-    assert found.error_code == 0, found
-    return {each.partition_index: each.committed_offset for each in found.topics[0].partitions}
-
-
-def metadata(client: BlockingClient) -> MetadataResponse:
-    """Ask for all topics."""
-    answer: MetadataResponse = client.call(MetadataRequest(topics=None), 12)
-    return answer
-
-
-def topic_overrides(client: BlockingClient, topic: str) -> dict[str, str | None]:
-    """Ask which configurations a topic has of its own."""
-    resource = DescribeConfigsResource(resource_type=TOPIC, resource_name=topic, configuration_keys=None)
-    [result] = client.call(DescribeConfigsRequest(resources=(resource,)), 4).results
-    assert result.error_code == 0, result
-    return {each.name: each.value for each in result.configs if each.config_source == _TOPIC_OVERRIDE}

@@ -13,20 +13,15 @@ from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest, DeleteTop
 from kafkalite_wire.messages.describe_configs import DescribeConfigsRequest, DescribeConfigsResource
 from kafkalite_wire.messages.fetch import ForgottenTopic
 from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
-from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
-from kafkalite_wire.messages.offset_commit import (
-    OffsetCommitRequest,
-    OffsetCommitRequestPartition,
-    OffsetCommitRequestTopic,
-)
 from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics
 from kafkalite_wire.messages.produce import (
     PartitionProduceData,
     ProduceRequest,
     TopicProduceData,
 )
-from tests.support.broker_with_faults import batch, errors, faulty_broker, fetch, produce
+from tests.support.broker_with_faults import errors, faulty_broker
+from tests.support.requests import LATEST, batch, commit, fetch_each, list_offsets, produce_each
 
 # Errors for some partitions, while the others are really handled
 
@@ -34,7 +29,7 @@ from tests.support.broker_with_faults import batch, errors, faulty_broker, fetch
 async def test_one_partition_of_a_produce_fails_and_only_that_is_not_written() -> None:
     async with faulty_broker(a=2, b=1) as (broker, client):
         broker.inject(api="Produce", topic="a", partition=1, error="NOT_LEADER_OR_FOLLOWER")
-        response = await client.call(produce(("a", 1), ("b", 0), ("a", 0)), 9)
+        response = await client.call(produce_each(("a", 1), ("b", 0), ("a", 0)), 9)
         assert errors(response) == [("a", 1, ErrorCode.NOT_LEADER_OR_FOLLOWER), ("a", 0, 0), ("b", 0, 0)]
         assert [broker.values(*at) for at in (("a", 0), ("a", 1), ("b", 0))] == [1, 0, 1]
         assert [(fired.api, fired.api_version, fired.about) for fired in broker.fired] == [("Produce", 9, ("a-1",))]
@@ -55,7 +50,7 @@ async def test_a_topic_that_is_told_by_its_id_is_matched_by_its_name() -> None:
 async def test_an_error_on_the_reply_hides_that_the_records_are_written() -> None:
     async with faulty_broker(t=2) as (broker, client):
         broker.inject(api="Produce", partition=1, error="REQUEST_TIMED_OUT", on="reply")
-        response = await client.call(produce(("t", 0), ("t", 1)), 9)
+        response = await client.call(produce_each(("t", 0), ("t", 1)), 9)
         assert errors(response) == [("t", 0, 0), ("t", 1, ErrorCode.REQUEST_TIMED_OUT)]
         assert [broker.values("t", index) for index in (0, 1)] == [1, 1]
 
@@ -64,7 +59,7 @@ async def test_an_error_on_the_reply_hides_that_the_records_are_written() -> Non
 async def test_an_error_without_a_reply_to_tell_it_in_ends_the_connection(words: dict[str, Any]) -> None:
     async with faulty_broker(t=2) as (broker, client):
         broker.inject(api="Produce", error="NOT_LEADER_OR_FOLLOWER", **words)
-        await client.send(produce(("t", 0), ("t", 1), acks=0), 9)
+        await client.send(produce_each(("t", 0), ("t", 1), acks=0), 9)
         assert await client.is_closed()
         written = [broker.values("t", index) for index in (0, 1)]
         assert written == {(): [0, 0], ("partition",): [1, 0], ("on",): [1, 1]}[tuple(words)]
@@ -72,10 +67,10 @@ async def test_an_error_without_a_reply_to_tell_it_in_ends_the_connection(words:
 
 async def test_one_partition_of_a_fetch_fails_at_once_and_the_others_are_read() -> None:
     async with faulty_broker(t=2) as (broker, client):
-        await client.call(produce(("t", 0), ("t", 1)), 9)
+        await client.call(produce_each(("t", 0), ("t", 1)), 9)
         broker.inject(api="Fetch", topic="t", partition=0, error="OFFSET_OUT_OF_RANGE")
         # The broker's clock stands still: a fetch that waits would never be answered.
-        response = await client.call(fetch(0, 1, max_wait_ms=60_000, min_bytes=1 << 20), 12)
+        response = await client.call(fetch_each(0, 1, max_wait_ms=60_000, min_bytes=1 << 20), 12)
         assert errors(response) == [("t", 0, ErrorCode.OFFSET_OUT_OF_RANGE), ("t", 1, 0)]
         first, second = response.responses[0].partitions
         assert (len(first.records), len(second.records)) == (0, len(batch(b"one")))
@@ -85,38 +80,40 @@ async def test_one_partition_of_a_fetch_fails_at_once_and_the_others_are_read() 
 async def test_a_fetch_session_meets_a_fault_in_partitions_that_it_does_not_name_again(version: int) -> None:
     async with faulty_broker(t=3) as (broker, client):
         topic = "t" if version == 12 else broker.topic_id("t")
-        opened = await client.call(fetch(0, 1, topic=topic, session_epoch=0), version)
+        opened = await client.call(fetch_each(0, 1, topic=topic, session_epoch=0), version)
         rule = broker.inject(api="Fetch", topic="t", partition=1, error="NOT_LEADER_OR_FOLLOWER", times=1)
-        await client.call(produce(("t", 0), ("t", 1)), 9)
+        await client.call(produce_each(("t", 0), ("t", 1)), 9)
         session = opened.session_id
-        response = await client.call(fetch(session_id=session, session_epoch=1), version)
+        response = await client.call(fetch_each(session_id=session, session_epoch=1), version)
         assert [(index, error) for _, index, error in errors(response)] == [(0, 0), (1, 6)]
         assert rule.fault.error_code == 6
         # The session is as it was, and the partition is served again.
-        response = await client.call(fetch(0, topic=topic, offset=1, session_id=session, session_epoch=2), version)
+        response = await client.call(fetch_each(0, topic=topic, offset=1, session_id=session, session_epoch=2), version)
         assert [(index, error) for _, index, error in errors(response)] == [(1, 0)]
 
 
 async def test_a_partition_that_was_taken_out_of_its_session_meets_no_fault() -> None:
     async with faulty_broker(t=2) as (broker, client):
-        opened = await client.call(fetch(0, 1, session_epoch=0), 12)
+        opened = await client.call(fetch_each(0, 1, session_epoch=0), 12)
         broker.inject(api="Fetch", partition=1, error="NOT_LEADER_OR_FOLLOWER")
         forgotten = (ForgottenTopic(topic="t", partitions=(1,)),)
-        await client.call(fetch(session_id=opened.session_id, session_epoch=1, forgotten_topics_data=forgotten), 12)
+        await client.call(
+            fetch_each(session_id=opened.session_id, session_epoch=1, forgotten_topics_data=forgotten), 12
+        )
         assert broker.fired == []
 
 
 async def test_a_fetch_session_can_be_refused_as_such() -> None:
     async with faulty_broker(t=1) as (broker, client):
         broker.inject(api="Fetch", error="FETCH_SESSION_ID_NOT_FOUND")
-        response = await client.call(fetch(0, session_epoch=0), 12)
+        response = await client.call(fetch_each(0, session_epoch=0), 12)
         assert (response.error_code, response.responses) == (ErrorCode.FETCH_SESSION_ID_NOT_FOUND, ())
 
 
 async def test_other_errors_of_a_whole_fetch_are_told_of_its_partitions() -> None:
     async with faulty_broker(t=2) as (broker, client):
         broker.inject(api="Fetch", error="UNKNOWN_LEADER_EPOCH")
-        response = await client.call(fetch(0, 1, max_wait_ms=60_000), 12)
+        response = await client.call(fetch_each(0, 1, max_wait_ms=60_000), 12)
         assert response.error_code == 0
         assert [error for _, _, error in errors(response)] == [ErrorCode.UNKNOWN_LEADER_EPOCH] * 2
 
@@ -124,34 +121,15 @@ async def test_other_errors_of_a_whole_fetch_are_told_of_its_partitions() -> Non
 async def test_one_partition_of_a_question_for_offsets_fails() -> None:
     async with faulty_broker(t=2) as (broker, client):
         broker.inject(api="ListOffsets", partition=0, error="LEADER_NOT_AVAILABLE")
-        asked = tuple(ListOffsetsPartition(partition_index=index, timestamp=-1) for index in (0, 1))
-        response = await client.call(
-            ListOffsetsRequest(replica_id=-1, topics=(ListOffsetsTopic(name="t", partitions=asked),)), 7
-        )
+        response = await client.call(list_offsets("t", LATEST, (0, 1)), 7)
         assert errors(response) == [("t", 0, ErrorCode.LEADER_NOT_AVAILABLE), ("t", 1, 0)]
-
-
-def commit(**offsets: int) -> OffsetCommitRequest:
-    return OffsetCommitRequest(
-        group_id="g",
-        member_id="",
-        topics=tuple(
-            OffsetCommitRequestTopic(
-                name=topic,
-                partitions=(
-                    OffsetCommitRequestPartition(partition_index=0, committed_offset=offset, committed_metadata=None),
-                ),
-            )
-            for topic, offset in offsets.items()
-        ),
-    )
 
 
 async def test_one_partition_of_a_commit_fails_and_only_that_is_not_committed() -> None:
     async with faulty_broker(a=1, b=1) as (broker, client):
         await client.call(FindCoordinatorRequest(key="g"), 3)
         broker.inject(api="OffsetCommit", group="g", topic="b", error="UNSTABLE_OFFSET_COMMIT")
-        response = await client.call(commit(a=1, b=1), 8)
+        response = await client.call(commit("g", {("a", 0): 1, ("b", 0): 1}), 8)
         assert errors(response) == [("a", 0, 0), ("b", 0, ErrorCode.UNSTABLE_OFFSET_COMMIT)]
         group = OffsetFetchRequestGroup(group_id="g", topics=None)
         fetched = await client.call(OffsetFetchRequest(groups=(group,)), 8)
@@ -162,7 +140,7 @@ async def test_one_partition_of_a_commit_fails_and_only_that_is_not_committed() 
 async def test_offsets_are_withheld_also_where_all_were_asked_for() -> None:
     async with faulty_broker(a=1, b=1) as (broker, client):
         await client.call(FindCoordinatorRequest(key="g"), 3)
-        await client.call(commit(a=1, b=2), 8)
+        await client.call(commit("g", {("a", 0): 1, ("b", 0): 2}), 8)
         broker.inject(api="OffsetFetch", topic="a", error="UNSTABLE_OFFSET_COMMIT")
         group = OffsetFetchRequestGroup(group_id="g", topics=None)
         (fetched,) = (await client.call(OffsetFetchRequest(groups=(group,)), 8)).groups
@@ -247,7 +225,7 @@ async def test_a_topic_that_is_deleted_by_id_is_refused_by_name() -> None:
 
 async def test_one_partition_keeps_its_records_and_another_loses_them() -> None:
     async with faulty_broker(t=2) as (broker, client):
-        await client.call(produce(("t", 0), ("t", 1)), 9)
+        await client.call(produce_each(("t", 0), ("t", 1)), 9)
         broker.inject(api="DeleteRecords", partition=0, error="REQUEST_TIMED_OUT")
         partitions = tuple(DeleteRecordsPartition(partition_index=index, offset=-1) for index in (0, 1))
         request = DeleteRecordsRequest(topics=(DeleteRecordsTopic(name="t", partitions=partitions),), timeout_ms=1000)

@@ -20,8 +20,9 @@ from kafkalite_wire.messages.produce import (
     ProduceResponse,
 )
 from kafkalite_wire.records import CorruptBatch, check_batch
-from tests.support.broker_with_faults import HEARTBEAT, UNKNOWN_MEMBER, errors, faulty_broker, fetch, produce
+from tests.support.broker_with_faults import HEARTBEAT, UNKNOWN_MEMBER, errors, faulty_broker
 from tests.support.protocol_client import ProtocolClient
+from tests.support.requests import fetch_each, produce_each
 
 # Delays and holds
 
@@ -37,7 +38,7 @@ async def test_a_delay_is_that_requests_own_and_goes_by_the_brokers_clock() -> N
     async with faulty_broker(t=1) as (broker, client):
         broker.inject(api="Heartbeat", delay=60)
         await client.send(HEARTBEAT, 4)
-        await client.send(produce(("t", 0)), 9)
+        await client.send(produce_each(("t", 0)), 9)
         other = await broker.connect()
         assert (await other.call(MetadataRequest(topics=()), 9)).brokers
         # What came later on the same connection is done already, and its reply waits behind the one that is late.
@@ -54,8 +55,8 @@ async def test_a_delayed_request_is_done_late_and_a_delayed_reply_is_of_what_was
     async with faulty_broker(a=1, b=1) as (broker, client):
         broker.inject(api="Produce", topic="a", delay=1)
         broker.inject(api="Produce", topic="b", delay=1, on="reply")
-        await client.send(produce(("a", 0)), 9)
-        await client.send(produce(("b", 0)), 9)
+        await client.send(produce_each(("a", 0)), 9)
+        await client.send(produce_each(("b", 0)), 9)
         await (await broker.connect()).call(MetadataRequest(topics=()), 9)
         assert [broker.values(topic) for topic in "ab"] == [0, 1]
         broker.clock.advance(1)
@@ -83,7 +84,7 @@ async def test_calls_are_held_until_they_are_released_in_the_order_in_which_they
     async with faulty_broker(t=1) as (broker, client):
         rule = broker.inject(api="Produce", hold=True)
         for _ in range(3):
-            await client.send(produce(("t", 0)), 9)
+            await client.send(produce_each(("t", 0)), 9)
         await (await broker.connect()).call(MetadataRequest(topics=()), 9)
         assert (rule.held, broker.values("t")) == (3, 0)
         assert rule.release(1) == 1
@@ -102,7 +103,7 @@ async def test_a_call_that_fails_when_it_is_released_fails_alone(monkeypatch: py
         rule = broker.inject(api="Produce", hold=True)
         other = await broker.connect()
         for producer in (client, other):
-            await producer.send(produce(("t", 0)), 9)
+            await producer.send(produce_each(("t", 0)), 9)
             await (await broker.connect()).call(MetadataRequest(topics=()), 9)
         with monkeypatch.context() as patched:
             patched.setattr(type(broker.cluster), "append", fail_once(type(broker.cluster).append))
@@ -126,7 +127,7 @@ def fail_once(append: Callable[..., Any]) -> Callable[..., Any]:
 async def test_a_call_that_is_released_when_its_client_has_gone_is_still_done() -> None:
     async with faulty_broker(t=1) as (broker, client):
         rule = broker.inject(api="Produce", hold=True)
-        await client.send(produce(("t", 0)), 9)
+        await client.send(produce_each(("t", 0)), 9)
         await (await broker.connect()).call(MetadataRequest(topics=()), 9)
         await client.stream.aclose()
         await (await broker.connect()).call(MetadataRequest(topics=()), 9)
@@ -138,9 +139,9 @@ async def test_replies_to_clients_that_have_gone_are_not_held() -> None:
     async with faulty_broker(t=1) as (broker, client):
         produced = broker.inject(api="Produce", hold=True, on="reply")
         fetched = broker.inject(api="Fetch", hold=True, on="reply")
-        await client.send(produce(("t", 0)), 9)
+        await client.send(produce_each(("t", 0)), 9)
         other = await broker.connect()
-        await other.send(fetch(0, offset=1, max_wait_ms=1000), 12)
+        await other.send(fetch_each(0, offset=1, max_wait_ms=1000), 12)
         third = await broker.connect()
         await third.call(MetadataRequest(topics=()), 9)
         assert (produced.held, fetched.held, len(broker.fired)) == (1, 0, 2)
@@ -148,7 +149,7 @@ async def test_replies_to_clients_that_have_gone_are_not_held() -> None:
             await gone.stream.aclose()
         await (await broker.connect()).call(MetadataRequest(topics=()), 9)
         assert (produced.held, produced.release()) == (0, 0)
-        await third.send(produce(("t", 0)), 9)
+        await third.send(produce_each(("t", 0)), 9)
         await (await broker.connect()).call(MetadataRequest(topics=()), 9)
         assert (produced.held, fetched.held) == (1, 0)
 
@@ -158,8 +159,8 @@ async def test_of_the_requests_of_clients_that_have_gone_the_last_hundred_are_st
         rule = broker.inject(api="Produce", hold=True)
         gone = await broker.connect()
         for _ in range(101):
-            await gone.send(produce(("t", 0)), 9)
-        await client.send(produce(("t", 0)), 9)
+            await gone.send(produce_each(("t", 0)), 9)
+        await client.send(produce_each(("t", 0)), 9)
         other = await broker.connect()
         await other.call(MetadataRequest(topics=()), 9)
         assert rule.held == 102
@@ -174,23 +175,23 @@ async def test_of_the_requests_of_clients_that_have_gone_the_last_hundred_are_st
 async def test_what_is_held_later_because_its_reply_comes_later_is_not_held_when_the_fault_has_ended() -> None:
     async with faulty_broker(t=1) as (broker, client):
         hold = broker.inject(api="Fetch", hold=True, on="reply")
-        await client.send(fetch(0, max_wait_ms=1000), 12)
+        await client.send(fetch_each(0, max_wait_ms=1000), 12)
         other = await broker.connect()
         await other.call(MetadataRequest(topics=()), 9)
         assert len(broker.fired) == 1
         broker.injector.remove(hold)
-        await other.call(produce(("t", 0)), 9)
+        await other.call(produce_each(("t", 0)), 9)
         assert errors((await client.receive(FetchResponse, 12))[1]) == [("t", 0, 0)]
 
 
 async def test_a_fault_that_has_ended_does_not_corrupt_what_was_asked_for_before() -> None:
     async with faulty_broker(t=1) as (broker, client):
         rule = broker.inject(corrupt=True)
-        await client.send(fetch(0, max_wait_ms=1000), 12)
+        await client.send(fetch_each(0, max_wait_ms=1000), 12)
         other = await broker.connect()
         await other.call(MetadataRequest(topics=()), 9)
         broker.injector.remove(rule)
-        await other.call(produce(("t", 0)), 9)
+        await other.call(produce_each(("t", 0)), 9)
         _, response = await client.receive(FetchResponse, 12)
         assert check_batch(bytes(response.responses[0].partitions[0].records or b"")).records_count == 1  # type: ignore[arg-type]
         assert broker.fired == []
@@ -203,7 +204,7 @@ async def test_a_fault_that_has_ended_does_not_corrupt_what_was_asked_for_before
 async def test_a_client_is_cut_off_before_or_after_its_request_was_done(on: str, written: int) -> None:
     async with faulty_broker(t=1) as (broker, client):
         broker.inject(api="Produce", disconnect=True, on=on)
-        await client.send(produce(("t", 0)), 9)
+        await client.send(produce_each(("t", 0)), 9)
         assert await client.is_closed()
         assert broker.values("t") == written
 
@@ -212,7 +213,7 @@ async def test_a_client_is_cut_off_before_or_after_its_request_was_done(on: str,
 async def test_a_reply_is_lost_and_those_behind_it_come(on: str, written: int) -> None:
     async with faulty_broker(t=1) as (broker, client):
         broker.inject(api="Produce", drop=True, on=on)
-        await client.send(produce(("t", 0)), 9)
+        await client.send(produce_each(("t", 0)), 9)
         assert (await client.call(MetadataRequest(topics=()), 9)).brokers
         assert broker.values("t") == written
 
@@ -225,16 +226,16 @@ async def test_fetched_records_have_a_wrong_checksum_and_stored_ones_do_not(vers
     async with faulty_broker(t=2) as (broker, client):
         topic = "t" if version == 12 else broker.topic_id("t")
         broker.inject(topic="t", partition=1, corrupt=True, times=1)
-        await client.call(fetch(0, 1, topic=topic), version)  # without records there is nothing to corrupt
+        await client.call(fetch_each(0, 1, topic=topic), version)  # without records there is nothing to corrupt
         assert broker.fired == []
-        await client.call(produce(("t", 0), ("t", 1)), 9)
-        response: FetchResponse = await client.call(fetch(0, 1, topic=topic), version)
+        await client.call(produce_each(("t", 0), ("t", 1)), 9)
+        response: FetchResponse = await client.call(fetch_each(0, 1, topic=topic), version)
         sound, damaged = (bytes(partition.records or b"") for partition in response.responses[0].partitions)  # type: ignore[arg-type]
         assert check_batch(sound).records_count == 1
         with pytest.raises(CorruptBatch):
             check_batch(damaged)
         assert [fired.about for fired in broker.fired] == [("t-1",)]
-        response = await client.call(fetch(1, topic=topic), version)
+        response = await client.call(fetch_each(1, topic=topic), version)
         assert check_batch(bytes(response.responses[0].partitions[0].records)).records_count == 1  # type: ignore[arg-type]
 
 
@@ -254,7 +255,7 @@ async def test_a_client_that_does_not_wait_is_held_back_whether_or_not_it_was_as
     async with faulty_broker(t=1) as (broker, client):
         broker.inject(api="Heartbeat", throttle=1.5)
         await client.send(HEARTBEAT, version)
-        await client.send(produce(("t", 0)), 9)
+        await client.send(produce_each(("t", 0)), 9)
         await client.receive(HeartbeatResponse, version)  # at once
         for seconds in (0.0, 1.4):
             broker.clock.advance(seconds)
@@ -270,7 +271,7 @@ async def test_a_producer_that_wants_no_reply_is_held_back() -> None:
     async with faulty_broker(t=1) as (broker, client):
         broker.inject(api="Produce", throttle=60)
         for _ in range(2):
-            await client.send(produce(("t", 0), acks=0), 9)
+            await client.send(produce_each(("t", 0), acks=0), 9)
         for written in (1, 2):
             while len(broker.fired) < written:
                 await trio.lowlevel.checkpoint()

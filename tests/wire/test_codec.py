@@ -11,12 +11,13 @@ from kafkalite_wire.messages.join_group import JoinGroupResponse
 from kafkalite_wire.messages.leave_group import LeaveGroupRequest
 from kafkalite_wire.messages.metadata import MetadataRequest
 from kafkalite_wire.messages.produce import ProduceRequest
+from kafkalite_wire.schema import Buffer, Payload
 from tests.support.wire_check import check
 
 HEARTBEAT_V0 = bytes.fromhex("0001 67 ffffffff 0001 6d")
 
 
-def fetched(*records: object) -> FetchResponse:
+def fetched(*records: Buffer | Payload | None) -> FetchResponse:
     partitions = tuple(
         PartitionData(partition_index=i, high_watermark=0, aborted_transactions=None, records=piece)
         for i, piece in enumerate(records)
@@ -33,6 +34,7 @@ def test_decoded_records_are_a_view_of_the_frame() -> None:
     frame = bytearray.fromhex("ffff ffff 000003e8 00000001 0001 74 00000001 00000000 00000002 abcd")
     records = decode(ProduceRequest, 3, frame).topic_data[0].partition_data[0].records
     frame[-1] = 0xEE
+    assert isinstance(records, memoryview)
     assert bytes(records) == b"\xab\xee"
 
 
@@ -41,6 +43,8 @@ def test_records_to_send_are_parts_of_their_own_and_not_copied() -> None:
     parts = encode_parts(fetched(first, second), 4, bytearray(b"head"))
     assert parts[1] is first
     assert parts[3] is second
+    assert isinstance(parts[0], Buffer)
+    assert isinstance(parts[2], Buffer)
     assert bytes(parts[0]).startswith(b"head")
     assert bytes(parts[0]).endswith((5).to_bytes(4))
     assert bytes(parts[2]).endswith((3).to_bytes(4))
@@ -58,7 +62,7 @@ def test_message_without_a_byte_has_no_parts() -> None:
 
 
 @pytest.mark.parametrize("data", [HEARTBEAT_V0, bytearray(HEARTBEAT_V0), memoryview(HEARTBEAT_V0)])
-def test_any_buffer_decodes(data: object) -> None:
+def test_any_buffer_decodes(data: Buffer) -> None:
     assert decode(HeartbeatRequest, 0, data).group_id == "g"
 
 
@@ -138,4 +142,4 @@ def test_fields_that_a_version_lacks_have_their_defaults() -> None:
 
 
 def test_generated_code_can_be_read() -> None:
-    assert "def decode_HeartbeatRequest_v0(buf, pos):" in decoder(HeartbeatRequest, 0).source
+    assert "def decode_HeartbeatRequest_v0(buf, pos):" in decoder(HeartbeatRequest, 0).source  # type: ignore[attr-defined]  # an attribute of generated functions

@@ -42,7 +42,7 @@ COMPRESSED = sorted(CODECS.values())
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN))
-def test_a_compressed_batch_of_java_is_read(name):
+def test_a_compressed_batch_of_java_is_read(name: str) -> None:
     assert check_produced(GOLDEN[name]).compression == CODECS[name]
     records = list(iter_records(GOLDEN[name]))
     assert [r.value for r in records] == [b"hello hello hello hello", b"second", None]
@@ -50,51 +50,51 @@ def test_a_compressed_batch_of_java_is_read(name):
 
 
 @pytest.mark.parametrize("name", ["snappy", "lz4"])
-def test_snappy_and_lz4_have_the_very_framing_of_java(name):
+def test_snappy_and_lz4_have_the_very_framing_of_java(name: str) -> None:
     records = list(iter_records(GOLDEN[name]))
     assert build_batch(records, compression=CODECS[name]) == GOLDEN[name]
 
 
-def test_raw_snappy_without_javas_framing_is_read():
+def test_raw_snappy_without_javas_framing_is_read() -> None:
     # A literal of five bytes in the raw format: length 5, tag (5 - 1) << 2, then the bytes.
     assert decompress(Compression.SNAPPY, b"\x05\x10hello") == b"hello"
 
 
-def test_lz4_frames_with_linked_blocks_are_read():
+def test_lz4_frames_with_linked_blocks_are_read() -> None:
     import cramjam
 
     data = b"linked blocks refer to the block before them " * 10_000
     assert decompress(Compression.LZ4, bytes(cramjam.lz4.compress(data))) == data
 
 
-def test_gzip_members_in_a_row_are_one_stream():
+def test_gzip_members_in_a_row_are_one_stream() -> None:
     data = compress(Compression.GZIP, b"one ") + compress(Compression.GZIP, b"two")
     assert decompress(Compression.GZIP, data) == b"one two"
 
 
 @pytest.mark.parametrize("codec", COMPRESSED)
 @pytest.mark.parametrize("size", [0, 1, 32 * 1024, 64 * 1024 + 1, 300_000])
-def test_data_of_any_size_survives(codec, size):
+def test_data_of_any_size_survives(codec: int, size: int) -> None:
     for data in (bytes(size), random.Random(size).randbytes(size)):
         assert decompress(codec, compress(codec, data)) == data
 
 
 @pytest.mark.parametrize("codec", COMPRESSED)
-def test_a_bomb_is_refused_before_it_fills_memory(codec):
+def test_a_bomb_is_refused_before_it_fills_memory(codec: int) -> None:
     bomb = compress(codec, bytes(5_000_000))
     assert len(decompress(codec, bomb, limit=5_000_000)) == 5_000_000
     with pytest.raises(CompressionError, match="more than"):
         decompress(codec, bomb, limit=4_999_999)
 
 
-def test_a_batch_that_is_a_bomb_is_an_invalid_record():
+def test_a_batch_that_is_a_bomb_is_an_invalid_record() -> None:
     batch = build_batch([Record(value=bytes(100_000))], compression=Compression.ZSTD)
     with pytest.raises(InvalidRecord, match="do not decompress"):
         list(iter_records(batch, max_decompressed=50_000))
 
 
 @pytest.mark.parametrize("codec", COMPRESSED)
-def test_damaged_and_cut_off_streams_are_refused_or_read_but_never_crash(codec):
+def test_damaged_and_cut_off_streams_are_refused_or_read_but_never_crash(codec: int) -> None:
     stream = compress(codec, b"some text that repeats, some text that repeats" * 20)
     for size in range(len(stream)):
         with suppress(CompressionError):
@@ -107,12 +107,12 @@ def test_damaged_and_cut_off_streams_are_refused_or_read_but_never_crash(codec):
 
 
 @pytest.mark.parametrize("codec", COMPRESSED)
-def test_garbage_is_refused(codec):
+def test_garbage_is_refused(codec: int) -> None:
     with pytest.raises(CompressionError):
         decompress(codec, b"this is not compressed at all")
 
 
-def test_an_unknown_codec_is_refused():
+def test_an_unknown_codec_is_refused() -> None:
     with pytest.raises(CompressionError, match="unknown"):
         compress(5, b"")
     with pytest.raises(CompressionError, match="unknown"):

@@ -25,7 +25,7 @@ PYTHON_TYPES: dict[str, Any] = {"bool": bool, "string": str, "bytes": bytes, "uu
 
 def annotation_of(of: FieldType[Any]) -> Any:
     if of.element is not None:
-        return tuple[annotation_of(of.element), ...]
+        return tuple[annotation_of(of.element), ...]  # type: ignore[misc]  # made at run time
     return of.struct or PYTHON_TYPES.get(of.name, int)
 
 
@@ -35,7 +35,7 @@ def test_annotation_says_what_the_field_type_says(module: str) -> None:
         hints = typing.get_type_hints(declared)
         for field in fields_of(declared):
             expected = annotation_of(field.type)
-            accepted = [expected] if field.type.name != "records" else [Buffer, Payload]
+            accepted: list[Any] = [expected] if field.type.name != "records" else [Buffer, Payload]
             if field.nullable.low <= field.nullable.high:
                 accepted = [of | None for of in accepted]
             assert hints[field.name] in accepted, f"{declared.__name__}.{field.name}"

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from kafkalite_wire.apis import APIS, ApiKey
 from kafkalite_wire.errors import UnsupportedVersionError, WireError
 from kafkalite_wire.headers import (
+    RequestHeader,
     read_request_header,
     read_request_prefix,
     read_response_header,
@@ -19,7 +20,7 @@ METADATA_V1 = "0003 0001 00000007 0003 616263"
 METADATA_V9 = "0003 0009 00000007 0003 616263 00"
 
 
-def header_of(wire: str):
+def header_of(wire: str) -> RequestHeader:
     return read_request_header(memoryview(bytes.fromhex(wire)))
 
 

@@ -101,4 +101,4 @@ def test_layout_of_a_version_that_is_not_declared_is_refused() -> None:
 
 def test_layout_refuses_to_write_null_where_there_is_none() -> None:
     with pytest.raises(TypeError, match="group_id cannot be null"):
-        layout_of(HeartbeatRequest, 0).build(HeartbeatRequest(group_id=None, generation_id=1, member_id=""))
+        layout_of(HeartbeatRequest, 0).build(HeartbeatRequest(group_id=None, generation_id=1, member_id=""))  # type: ignore[arg-type]  # wrong on purpose

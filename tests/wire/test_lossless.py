@@ -1,5 +1,6 @@
 """The lossless mode: unknown tagged fields and text that is not UTF-8 come back byte for byte."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_every_truncation_is_refused(end: int) -> None:
         decode(LeaveGroupRequest, 5, LEAVE_GROUP[:end], lossless=True)
 
 
-def with_tags(message: Any, draw: st.DrawFn) -> Any:
+def with_tags(message: Any, draw: Callable[[st.SearchStrategy[Any]], Any]) -> Any:
     """Return a message with any unknown tagged fields in every struct, and with text of any bytes."""
     declared, values = type(message), {}
     known = {field.tag for field in fields_of(declared)}

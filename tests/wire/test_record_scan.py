@@ -1,5 +1,7 @@
 """Scans of records agree with iter_records, and refuse what it refuses."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def spans_of(batch: bytes) -> tuple[bytes, list[Span]]:
 
 
 @given(records, codec)
-def test_both_walks_find_the_same(content, codec):
+def test_both_walks_find_the_same(content: list[Record], codec: int) -> None:
     batch = build_batch(content, base_offset=1000, compression=codec)
     header = read_header(batch)
     data, spans = spans_of(batch)
@@ -39,16 +41,19 @@ def test_both_walks_find_the_same(content, codec):
 
 
 @given(records, st.data())
-def test_what_is_cut_off_or_damaged_is_an_invalid_record_or_other_records(content, data):
+def test_what_is_cut_off_or_damaged_is_an_invalid_record_or_other_records(
+    content: list[Record], data: st.DataObject
+) -> None:
     payload = records_of(batch := build_batch(content), read_header(batch))
     cut = data.draw(st.integers(0, len(payload) - 1))
     damaged = bytearray(payload[:cut])
     if damaged:
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
-    for walk in (
+    walks: tuple[Callable[[], int], ...] = (
         lambda: note_keys(bytes(damaged), 0, len(content), 0, 0, {}),
         lambda: scan_records(bytes(damaged), 0, len(content), []),
-    ):
+    )
+    for walk in walks:
         try:
             end = walk()
         except InvalidRecord:
@@ -57,7 +62,9 @@ def test_what_is_cut_off_or_damaged_is_an_invalid_record_or_other_records(conten
 
 
 @given(records, codec, st.data(), st.one_of(st.none(), st.integers(0, 1 << 45)))
-def test_a_batch_with_fewer_records_keeps_offsets_and_times(content, codec, data, horizon):
+def test_a_batch_with_fewer_records_keeps_offsets_and_times(
+    content: list[Record], codec: int, data: st.DataObject, horizon: int | None
+) -> None:
     kept = data.draw(st.lists(st.sampled_from(range(len(content))), min_size=1, unique=True).map(sorted))
     batch = build_batch(content, base_offset=7, compression=codec, producer_id=5, producer_epoch=1, base_sequence=3)
     found, spans = spans_of(batch)
@@ -75,7 +82,7 @@ def test_a_batch_with_fewer_records_keeps_offsets_and_times(content, codec, data
 
 
 @pytest.mark.parametrize("codec", range(5))
-def test_a_batch_without_records_keeps_its_place_and_sequence(codec):
+def test_a_batch_without_records_keeps_its_place_and_sequence(codec: int) -> None:
     batch = build_batch([Record(b"k", b"v", 5)] * 3, base_offset=7, compression=codec, producer_id=5, base_sequence=3)
     header = check_batch(without_records(read_header(batch)))
     assert (header.base_offset, header.last_offset, header.last_sequence) == (7, 9, 5)
@@ -83,7 +90,9 @@ def test_a_batch_without_records_keeps_its_place_and_sequence(codec):
 
 
 @given(records, codec, st.integers(-5, 1 << 45), st.integers(998, 1006), st.booleans())
-def test_a_time_is_found_where_the_records_have_it(content, codec, timestamp, least, has_append_time):
+def test_a_time_is_found_where_the_records_have_it(
+    content: list[Record], codec: int, timestamp: int, least: int, has_append_time: bool
+) -> None:
     stamp = 1 << 44 if has_append_time else None
     batch = build_batch(content, base_offset=1000, compression=codec, log_append_time=stamp)
     header = read_header(batch)

@@ -2,6 +2,7 @@
 
 import struct
 import warnings
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -80,7 +81,7 @@ def with_field(batch: bytes, position: int, code: str, value: int) -> bytes:
     return bytes(changed)
 
 
-def test_header_of_a_batch_from_java_is_read_field_by_field():
+def test_header_of_a_batch_from_java_is_read_field_by_field() -> None:
     header = check_batch(GOLDEN["idempotent"])
     assert header.base_offset == 0
     assert header.size == len(GOLDEN["idempotent"])
@@ -97,26 +98,26 @@ def test_header_of_a_batch_from_java_is_read_field_by_field():
     assert not header.has_log_append_time
 
 
-def test_flags_of_a_batch_from_java_are_told_apart():
+def test_flags_of_a_batch_from_java_are_told_apart() -> None:
     assert check_batch(GOLDEN["transactional"]).is_transactional
     assert check_batch(GOLDEN["commit"]).is_control
     assert check_batch(GOLDEN["logappend"]).has_log_append_time
 
 
-def test_records_of_a_batch_from_java_are_read():
+def test_records_of_a_batch_from_java_are_read() -> None:
     assert [(r.key, r.value, r.timestamp, r.headers) for r in iter_records(GOLDEN["none"])] == [
         (r.key, r.value, r.timestamp, r.headers) for r in RECORDS
     ]
     assert [r.offset for r in iter_records(GOLDEN["none"])] == [0, 1, 2]
 
 
-def test_log_append_time_replaces_the_time_of_every_record():
+def test_log_append_time_replaces_the_time_of_every_record() -> None:
     records = list(iter_records(GOLDEN["logappend"]))
     assert [r.offset for r in records] == [42, 43, 44]
     assert {r.timestamp for r in records} == {T0 + 9999}
 
 
-def test_a_built_batch_has_the_bytes_that_java_writes():
+def test_a_built_batch_has_the_bytes_that_java_writes() -> None:
     assert build_batch(RECORDS) == GOLDEN["none"]
     assert (
         build_batch(RECORDS, producer_id=4000, producer_epoch=3, base_sequence=17, partition_leader_epoch=5)
@@ -132,7 +133,7 @@ def test_a_built_batch_has_the_bytes_that_java_writes():
 
 
 @pytest.mark.parametrize("commit", [True, False])
-def test_a_transaction_marker_has_the_bytes_that_java_writes(commit):
+def test_a_transaction_marker_has_the_bytes_that_java_writes(commit: bool) -> None:
     marker = bytearray(
         build_end_txn_marker(producer_id=4000, producer_epoch=3, commit=commit, coordinator_epoch=9, timestamp=T0)
     )
@@ -140,20 +141,20 @@ def test_a_transaction_marker_has_the_bytes_that_java_writes(commit):
     assert marker == GOLDEN["commit" if commit else "abort"]
 
 
-def test_a_transaction_marker_of_java_is_read():
+def test_a_transaction_marker_of_java_is_read() -> None:
     [record] = iter_records(GOLDEN["abort"])
     assert read_end_txn_marker(record) == EndTxnMarker(commit=False, coordinator_epoch=9)
 
 
 @pytest.fixture
-def kafka_python():
+def kafka_python() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # kafka-python reads its schemas with a deprecated function
         from kafka.record import default_records
     return default_records
 
 
-def test_kafka_python_reads_a_built_batch(kafka_python):
+def test_kafka_python_reads_a_built_batch(kafka_python: Any) -> None:
     batch = kafka_python.DefaultRecordBatch(bytearray(build_batch(RECORDS, base_offset=7)))
     assert batch.validate_crc()
     assert [(r.offset, r.key, r.value, r.timestamp) for r in batch] == [
@@ -161,7 +162,7 @@ def test_kafka_python_reads_a_built_batch(kafka_python):
     ]
 
 
-def test_a_batch_of_kafka_python_is_read(kafka_python):
+def test_a_batch_of_kafka_python_is_read(kafka_python: Any) -> None:
     builder = kafka_python.DefaultRecordBatchBuilder(
         magic=2,
         compression_type=1,
@@ -181,26 +182,26 @@ def test_a_batch_of_kafka_python_is_read(kafka_python):
     assert records[199].timestamp == T0 + 199
 
 
-def test_offsets_are_set_without_touching_the_checksum():
+def test_offsets_are_set_without_touching_the_checksum() -> None:
     batch = bytearray(GOLDEN["none"])
     set_offsets_in_place(memoryview(batch), 0, 1 << 40, 12)
     header = check_batch(batch)
     assert (header.base_offset, header.partition_leader_epoch) == (1 << 40, 12)
 
 
-def test_log_append_time_renews_the_checksum():
+def test_log_append_time_renews_the_checksum() -> None:
     batch = bytearray(build_batch(RECORDS, base_offset=42, partition_leader_epoch=6))
     set_log_append_time(batch, 0, T0 + 9999)
     assert batch == GOLDEN["logappend"]
 
 
-def test_the_last_sequence_number_wraps_to_zero():
+def test_the_last_sequence_number_wraps_to_zero() -> None:
     header = read_header(build_batch(RECORDS, producer_id=1, producer_epoch=0, base_sequence=(1 << 31) - 2))
     assert header.last_sequence == 0
 
 
 @pytest.mark.parametrize("size", range(len(GOLDEN["none"])))
-def test_a_cut_off_batch_is_refused_wherever_it_ends(size):
+def test_a_cut_off_batch_is_refused_wherever_it_ends(size: int) -> None:
     with pytest.raises(CorruptBatch):
         check_batch(GOLDEN["none"][:size])
     with pytest.raises(InvalidRecord, match="must have one record batch"):
@@ -208,14 +209,14 @@ def test_a_cut_off_batch_is_refused_wherever_it_ends(size):
 
 
 @pytest.mark.parametrize("position", range(16, len(GOLDEN["none"])))
-def test_every_flipped_bit_behind_the_leader_epoch_is_found(position):
+def test_every_flipped_bit_behind_the_leader_epoch_is_found(position: int) -> None:
     damaged = bytearray(GOLDEN["none"])
     damaged[position] ^= 0x10
     with pytest.raises(CorruptBatch):
         check_batch(damaged)
 
 
-def test_a_produce_request_may_hold_a_cut_off_second_batch_but_not_a_whole_one():
+def test_a_produce_request_may_hold_a_cut_off_second_batch_but_not_a_whole_one() -> None:
     batch = GOLDEN["none"]
     assert check_produced(batch + batch[:-1]).size == len(batch)
     with pytest.raises(InvalidRecord, match="exactly one record batch"):
@@ -251,21 +252,23 @@ def test_a_produce_request_may_hold_a_cut_off_second_batch_but_not_a_whole_one()
         "empty",
     ],
 )
-def test_a_produced_batch_that_breaks_a_rule_is_refused_with_kafkas_code(batch, error, code):
+def test_a_produced_batch_that_breaks_a_rule_is_refused_with_kafkas_code(
+    batch: bytes, error: type[CorruptBatch], code: int
+) -> None:
     with pytest.raises(error) as caught:
         check_produced(batch)
     assert type(caught.value) is error
     assert caught.value.code == code
 
 
-def test_zstd_is_refused_for_old_produce_requests():
+def test_zstd_is_refused_for_old_produce_requests() -> None:
     batch = build_batch(RECORDS, compression=4)
     assert check_produced(batch).compression == 4
     with pytest.raises(UnsupportedCompression):
         check_produced(batch, allow_zstd=False)
 
 
-def test_batches_in_a_row_are_checked_with_their_positions():
+def test_batches_in_a_row_are_checked_with_their_positions() -> None:
     data = GOLDEN["none"] + GOLDEN["idempotent"]
     assert [position for position, _ in check_batches(data)] == [0, len(GOLDEN["none"])]
     with pytest.raises(CorruptBatch):
@@ -273,7 +276,7 @@ def test_batches_in_a_row_are_checked_with_their_positions():
 
 
 @pytest.mark.parametrize("position", range(HEADER_SIZE, len(GOLDEN["none"])))
-def test_malformed_records_raise_nothing_but_corrupt_batch(position):
+def test_malformed_records_raise_nothing_but_corrupt_batch(position: int) -> None:
     for value in (0x00, 0x01, 0x7F, 0x80, 0xFF):
         damaged = bytearray(GOLDEN["none"])
         damaged[position] = value
@@ -284,7 +287,7 @@ def test_malformed_records_raise_nothing_but_corrupt_batch(position):
         assert len(records) == 3
 
 
-def test_compaction_may_leave_gaps_between_offsets():
+def test_compaction_may_leave_gaps_between_offsets() -> None:
     batch = build_batch(RECORDS, base_offset=100, offset_deltas=[0, 4, 9], last_offset_delta=20)
     assert [record.offset for record in iter_records(batch)] == [100, 104, 109]
     assert check_batch(batch).next_offset == 121
@@ -301,7 +304,7 @@ record = st.builds(
 
 
 @given(st.lists(record, min_size=1, max_size=20), st.integers(min_value=0, max_value=4))
-def test_any_records_survive_any_codec(records, codec):
+def test_any_records_survive_any_codec(records: list[Record], codec: int) -> None:
     batch = build_batch(records, compression=codec, base_offset=11)
     assert check_batch(batch).records_count == len(records)
     read = list(iter_records(batch))
@@ -311,7 +314,7 @@ def test_any_records_survive_any_codec(records, codec):
     assert [r.offset for r in read] == [11 + i for i in range(len(records))]
 
 
-def test_walk_ends_before_the_first_bytes_that_are_not_a_whole_batch():
+def test_walk_ends_before_the_first_bytes_that_are_not_a_whole_batch() -> None:
     first, second = GOLDEN["none"], GOLDEN["transactional"]
     data = first + second
     ends = [len(first), len(data)]
@@ -325,7 +328,7 @@ def test_walk_ends_before_the_first_bytes_that_are_not_a_whole_batch():
 
 
 @pytest.mark.parametrize("length", [48, 0, -1, -(1 << 31)])
-def test_walk_ends_before_an_impossible_length(length):
+def test_walk_ends_before_an_impossible_length(length: int) -> None:
     data = bytearray(GOLDEN["none"] * 2)
     at = len(GOLDEN["none"])
     data[at + 8 : at + 12] = length.to_bytes(4, signed=True)
@@ -334,6 +337,6 @@ def test_walk_ends_before_an_impossible_length(length):
         batch_size(data, at)
 
 
-def test_raw_headers_are_the_fields_of_batch_headers():
+def test_raw_headers_are_the_fields_of_batch_headers() -> None:
     data = b"more" + GOLDEN["none"] + GOLDEN["logappend"]
     assert list(walk_raw_headers(data, 4)) == [(at, tuple(header)) for at, header in walk_batches(data, 4)]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from kafka.admin import (  # type: ignore[import-untyped]  # no stubs
+from kafka.admin import (
     ACL,
     ACLOperation,
     ACLPermissionType,

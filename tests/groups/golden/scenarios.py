@@ -13,7 +13,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,19 @@ def scenarios(path: Path) -> Iterator[tuple[list[Any], list[list[Any]]]]:
         yield head, steps
 
 
+@dataclass(frozen=True)
+class Token:
+    """The response handle of a recorded request; the replies are read from the coordinator's results."""
+
+    number: int
+
+    def send(self, response: object, /) -> None:
+        raise AssertionError("a replay reads its replies from the results")
+
+    def fail(self, reason: str, /) -> None:
+        raise AssertionError(reason)
+
+
 class Replay:
     """Our coordinator on the way through one scenario."""
 
@@ -132,12 +145,12 @@ class Replay:
                 self.kinds[token] = kind, version
                 client = Client(client_id=client_id, client_host="/127.0.0.1", api_version=version)
                 message = decode(MESSAGES[kind][0], version, bytes.fromhex(request), exact=True)
-                return self.request(kind, message, client, token, now, wall_ms)
+                return self.request(kind, message, client, Token(token), now, wall_ms)
             case _:
                 raise AssertionError(given)
 
     def request(
-        self, kind: str, message: Any, client: Client, token: int, now: float, wall_ms: int
+        self, kind: str, message: Any, client: Client, token: Token, now: float, wall_ms: int
     ) -> CoordinatorResult:
         coordinator = self.coordinator
         match kind:
@@ -163,8 +176,8 @@ class Replay:
     def compare_replies(self, effects: CoordinatorResult, kafkas: dict[int, bytes]) -> None:
         ours: dict[int, Any] = {}
         for reply in effects.replies:
-            token = reply.handle
-            assert isinstance(token, int)
+            assert isinstance(reply.handle, Token)
+            token = reply.handle.number
             assert token not in ours
             ours[token] = reply.response
         for token in set(ours) - set(kafkas):

@@ -17,7 +17,7 @@ DAY = 86_400_000
 class Topic:
     """One compacted partition in memory."""
 
-    def __init__(self, fs=None, recovery_point: int = 0, **configs: str) -> None:
+    def __init__(self, fs: MemoryFileSystem | None = None, recovery_point: int = 0, **configs: str) -> None:
         self.fs = MemoryFileSystem() if fs is None else fs
         self.configs = {"cleanup.policy": "compact"} | {name.replace("_", "."): text for name, text in configs.items()}
         self.log = self.open(recovery_point=recovery_point)

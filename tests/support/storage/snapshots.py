@@ -39,7 +39,9 @@ class Kept:
     def create(self, topic: str, partitions: int = 1, configs: Mapping[str, str] = SMALL) -> None:
         self.storage.create_topic(topic, partitions, configs, now_ms=NOW)
 
-    def put(self, *values: bytes | None, topic: str = "t", partition: int = 0, key: bytes | None = None, **batch: Any):
+    def put(
+        self, *values: bytes | None, topic: str = "t", partition: int = 0, key: bytes | None = None, **batch: Any
+    ) -> object:
         records = [Record(key, value, NOW + len(value or b"")) for value in values]
         return self.storage.log(topic, partition).append(build_batch(records, **batch), now_ms=NOW)
 

@@ -1,7 +1,9 @@
 """A small data directory in which everything has happened, for tests that damage it or look into it."""
 
+from collections.abc import Callable
+
 from kafkalite_storage.files.filesystem import FileSystem
-from kafkalite_storage.log.log import AppendOrigin
+from kafkalite_storage.log.log import AppendOrigin, PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.messages.coordinator_records import (
     GroupMetadataKey,
@@ -32,7 +34,7 @@ SMALL = {"internal.segment.bytes": "1000", "index.interval.bytes": "150"}
 ORDERS_START = 15
 
 
-def uuids():
+def uuids() -> Callable[[], bytes]:
     """Return a factory of ids that are the same in every run."""
     numbers = iter(range(1, 1000))
     return lambda: (next(numbers) * 0x0123_4567_89AB_CDEF_0123_4567).to_bytes(16, "big")
@@ -77,7 +79,7 @@ def _orders(storage: Storage, partition: int) -> None:
             _transact(log, now, number // 4, commit=number % 8 == 1)
 
 
-def _transact(log, now, sequence, *, commit):
+def _transact(log: PartitionLog, now: int, sequence: int, *, commit: bool) -> None:
     log.append(
         build_batch(
             [Record(None, b"in a transaction", now)],
@@ -92,13 +94,13 @@ def _transact(log, now, sequence, *, commit):
     log.append(marker, now_ms=now, origin=AppendOrigin.BROKER)
 
 
-def _plain(storage):
+def _plain(storage: Storage) -> None:
     log = storage.log("plain", 0)
     for number in range(3):
         log.append(build_batch([Record(None, b"\xff\x1b[31m", NOW), Record(b"", None, NOW)]), now_ms=NOW + number)
 
 
-def group_records():
+def group_records() -> list[Record]:
     """Return keys and values as a coordinator keeps them: a commit, a group, and one that is no more."""
     member = MemberMetadata(
         member_id="m-1",
@@ -125,7 +127,7 @@ def group_records():
     ]
 
 
-def transaction_records():
+def transaction_records() -> list[Record]:
     """Return keys and values as a coordinator keeps them: a transaction that goes on, and a forgotten id."""
     value = TransactionLogValue(
         producer_id=8,
@@ -143,16 +145,16 @@ def transaction_records():
     ]
 
 
-def _internal(storage):
+def _internal(storage: Storage) -> None:
     for name, records in (("__consumer_offsets", group_records()), ("__transaction_state", transaction_records())):
         log = storage.log(name, 0)
         for record in records:
             log.append(build_batch([record]), now_ms=NOW, origin=AppendOrigin.BROKER)
 
 
-def all_records(storage):
+def all_records(storage: Storage) -> dict[tuple[str, int], list[Record]]:
     """Return every record of every partition, by partition."""
-    found = {}
+    found: dict[tuple[str, int], list[Record]] = {}
     for topic in storage.topics.values():
         for number in range(topic.partitions):
             log = storage.log(topic.name, number)

@@ -85,9 +85,9 @@ def bench(queue: Queue) -> Bench:
 
 def test_groups_are_listed_with_their_type(bench: Bench) -> None:
     bench.commit(7, group="simple")
-    assert bench.list() == {QUEUE: "Working", "simple": "Empty"}
-    assert bench.list(types=("Queue",)) == {QUEUE: "Working"}
-    assert bench.list(types=("classic",), states=("empty",)) == {"simple": "Empty"}
+    assert bench.list_groups() == {QUEUE: "Working", "simple": "Empty"}
+    assert bench.list_groups(types=("Queue",)) == {QUEUE: "Working"}
+    assert bench.list_groups(types=("classic",), states=("empty",)) == {"simple": "Empty"}
 
 
 def test_a_group_describes_itself(bench: Bench) -> None:
@@ -109,11 +109,11 @@ def test_a_group_is_deleted_with_its_offsets_and_tombstones(bench: Bench, queue:
     assert bench.delete(QUEUE) == [ErrorCode.NON_EMPTY_GROUP]
     queue.worker = None
     assert bench.delete(QUEUE) == [ErrorCode.NONE]
-    assert (bench.list(), bench.committed(group=QUEUE), queue.is_closed) == ({}, -1, True)
+    assert (bench.list_groups(), bench.committed(group=QUEUE), queue.is_closed) == ({}, -1, True)
     assert bench.log[-1] == (encode_key(GroupMetadataKey(group=QUEUE)), None)
 
 
 def test_members_of_the_classic_protocol_cannot_join_a_group_of_another_kind(bench: Bench) -> None:
     assert bench.join(group=QUEUE).error is ErrorCode.INCONSISTENT_GROUP_PROTOCOL
     assert bench.heartbeat("worker", 1, group=QUEUE) is ErrorCode.UNKNOWN_MEMBER_ID
-    assert bench.list() == {QUEUE: "Working"}
+    assert bench.list_groups() == {QUEUE: "Working"}

@@ -92,9 +92,9 @@ class Topic:
 
 class _Topics(dict[Key, Topic]):
     def __init__(self, topic: Callable[[Key], Topic]) -> None:
-        self._topic = topic
+        self._topic: Callable[[Key], Topic] = topic
 
-    def get(self, key: Key, default: object = None) -> Topic:  # type: ignore[override] # there is never a default
+    def get(self, key: Key, default: object = None) -> Topic:
         del default
         return self._topic(key)
 

@@ -1,13 +1,15 @@
 """Logs on a file system in memory, and batches to put into them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
-from kafkalite_storage.log.log import PartitionLog
+from kafkalite_storage.log.log import AppendInfo, PartitionLog
 from kafkalite_wire.records import Record, build_batch, iter_records, read_header
+from tests.support.storage.fixtures import Append, BuildBatch, OpenLog, ReadAll
 
 NOW = 1_700_000_000_000
 
@@ -18,38 +20,38 @@ def fs() -> MemoryFileSystem:
 
 
 @pytest.fixture
-def open_log(fs: MemoryFileSystem) -> Callable[..., PartitionLog]:
+def open_log(fs: MemoryFileSystem) -> OpenLog:
     """Open the partition t-0 with configurations given as overrides."""
 
-    def open_it(configs: dict[str, str] | None = None, **options: object) -> PartitionLog:
-        return PartitionLog.open(fs, "/data/t-0", config=LogConfig.of(configs or {}), **options)  # type: ignore[arg-type]  # forwarded
+    def open_it(configs: dict[str, str] | None = None, **options: Any) -> PartitionLog:
+        return PartitionLog.open(fs, "/data/t-0", config=LogConfig.of(configs or {}), **options)
 
     return open_it
 
 
 @pytest.fixture
-def batch() -> Callable[..., bytes]:
+def batch() -> BuildBatch:
     """Build a batch of values, one record each; options are build_batch's."""
 
-    def build(*values: bytes | None, key: bytes | None = None, timestamp: int = NOW, **options: object) -> bytes:
+    def build(*values: bytes | None, key: bytes | None = None, timestamp: int = NOW, **options: Any) -> bytes:
         records = [Record(key, value, timestamp) for value in values or (b"v",)]
-        return build_batch(records, **options)  # type: ignore[arg-type]  # forwarded
+        return build_batch(records, **options)
 
     return build
 
 
 @pytest.fixture
-def append(batch: Callable[..., bytes]) -> Callable[..., object]:
+def append(batch: BuildBatch) -> Append:
     """Append a batch of values to a log."""
 
-    def append_it(log: PartitionLog, *values: bytes, now_ms: int = NOW, **options: object) -> object:
+    def append_it(log: PartitionLog, *values: bytes, now_ms: int = NOW, **options: Any) -> AppendInfo:
         return log.append(batch(*values, **options), now_ms=now_ms)
 
     return append_it
 
 
 @pytest.fixture
-def read_all() -> Callable[[PartitionLog], Sequence[tuple[int, bytes | None]]]:
+def read_all() -> ReadAll:
     """Read offset and value of every record of a log."""
 
     def read(log: PartitionLog) -> Sequence[tuple[int, bytes | None]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -44,7 +45,7 @@ def open_storage(path: Path) -> Storage:
     return Storage.open(path, new_uuid=_more_uuids(), now_ms=NOW)
 
 
-def _more_uuids():
+def _more_uuids() -> Callable[[], bytes]:
     numbers = iter(range(1, 1000))
     return lambda: (next(numbers) * 0xFEDC_BA98_7654_3210_FEDC).to_bytes(16, "big")
 

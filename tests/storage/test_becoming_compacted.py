@@ -67,7 +67,7 @@ def test_a_power_cut_leaves_no_gap(storage: Storage, fs: CrashingFileSystem, cha
     chance = Random(1)
 
     def cut(_: Operation | None = None) -> None:
-        for _ in range(OUTCOMES):
+        for _outcome in range(OUTCOMES):
             found = offsets(open_storage(fs.after_power_cut(chance)))
             assert found == list(range(len(found)))
 

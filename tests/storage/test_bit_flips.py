@@ -2,14 +2,16 @@
 
 import re
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
-from kafkalite_storage.inspection.report import Report, Severity
+from kafkalite_storage.inspection.report import Finding, Report, Severity
 from kafkalite_storage.inspection.verify import verify
+from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import CorruptBatch, Record, iter_records, read_header
@@ -46,14 +48,14 @@ class Expected:
 
 
 @pytest.fixture(scope="module")
-def files():
+def files() -> dict[str, bytes]:
     """The content of every file of a well-used directory that was closed in order, by path."""
     fs = MemoryFileSystem()
     fill(fs)
     return {path: bytes(file.content) for path, file in fs.files.items()}
 
 
-def copy_of(files):
+def copy_of(files: dict[str, bytes]) -> MemoryFileSystem:
     fs = MemoryFileSystem()
     for path, content in files.items():
         fs.make_directory(path.rpartition("/")[0])
@@ -61,7 +63,7 @@ def copy_of(files):
     return fs
 
 
-def flips(files, directory, *, stride):
+def flips(files: dict[str, bytes], directory: str, *, stride: int) -> Iterator[tuple[str, int, bytes]]:
     """Yield path, position and content of files directly in a directory with one bit flipped; of logs not all."""
     for path, content in sorted(files.items()):
         if path.rpartition("/")[0] == DATA + directory:
@@ -71,26 +73,26 @@ def flips(files, directory, *, stride):
                 yield path, position, bytes(damaged)
 
 
-def damaged(files, directory):
+def damaged(files: dict[str, bytes], directory: str) -> Iterator[tuple[str, int, bytes]]:
     """Yield flips of every bit's place in the caches that are proved by the log, and of every third in the rest."""
     every = list(flips(files, directory, stride=6))
     proved = ("txnindex", "leader-epoch-checkpoint", "log-start-offset-checkpoint")
     yield from (flip for number, flip in enumerate(every) if number % 3 == 0 or flip[0].endswith(proved))
 
 
-def is_blind(files, path, position):
+def is_blind(files: dict[str, bytes], path: str, position: int) -> bool:
     blind = BLIND_SPOTS.get(path.rpartition("/")[2])
     return blind is not None and any(m.start() <= position < m.end() for m in blind.finditer(files[path]))
 
 
 @pytest.mark.parametrize("directory", DIRECTORIES)
-def test_verify_names_the_file_of_every_flipped_bit(files, directory):
+def test_verify_names_the_file_of_every_flipped_bit(files: dict[str, bytes], directory: str) -> None:
     fs = copy_of(files)
     flipped = 0
     missed = []
     for path, position, content in flips(files, directory, stride=4):
         fs.replace(path, content)
-        findings = []
+        findings: list[Finding] = []
         verify(fs, DATA + directory, Report(findings.append))
         grave = [finding for finding in findings if finding.severity is not Severity.NOTE]
         named = [finding for finding in findings if finding.file == path or path in finding.what]
@@ -102,9 +104,9 @@ def test_verify_names_the_file_of_every_flipped_bit(files, directory):
     assert not missed
 
 
-def test_verify_finds_nothing_in_what_was_closed_in_order(files):
+def test_verify_finds_nothing_in_what_was_closed_in_order(files: dict[str, bytes]) -> None:
     fs = copy_of(files)
-    findings = []
+    findings: list[Finding] = []
     report = Report(findings.append)
     verify(fs, DATA, report)
     assert not findings
@@ -112,12 +114,12 @@ def test_verify_finds_nothing_in_what_was_closed_in_order(files):
     assert (report.files, report.batches > 70, report.records > 150) == (len(fs.files), True, True)
 
 
-def names(told, path):
+def names(told: object, path: str) -> bool:
     """Tell whether a message names a file, be it without its directory."""
     return path.rpartition("/")[2] in str(told)
 
 
-def serves_only_the_truth(fs, path, expected):
+def serves_only_the_truth(fs: MemoryFileSystem, path: str, expected: dict[tuple[str, int], Expected]) -> list[str]:
     """Return what is wrong with what a broker serves from the directory; it may refuse what it names."""
     try:
         storage = Storage.open(DATA, fs=fs, new_uuid=lambda: uuid.uuid4().bytes, now_ms=NOW)
@@ -149,7 +151,7 @@ def serves_only_the_truth(fs, path, expected):
     return wrong
 
 
-def aborted_by_fetch(log, start):
+def aborted_by_fetch(log: PartitionLog, start: int) -> set[tuple[int, AbortedTransaction]]:
     """Return what a read-committed consumer is told from an offset on, by the batch of each fetch."""
     found = set()
     offset = start
@@ -162,7 +164,9 @@ def aborted_by_fetch(log, start):
 
 
 @pytest.mark.parametrize("directory", DIRECTORIES)
-def test_a_started_broker_serves_what_was_written_or_names_the_damaged_file(files, directory):
+def test_a_started_broker_serves_what_was_written_or_names_the_damaged_file(
+    files: dict[str, bytes], directory: str
+) -> None:
     storage = Storage.open(DATA, fs=copy_of(files), new_uuid=lambda: uuid.uuid4().bytes, now_ms=NOW)
     expected = {}
     for key, records in all_records(storage).items():

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from kafkalite_storage.compaction.cleaner import STATE_BYTES, Cleaner, dirtiest
+from kafkalite_storage.compaction.cleaner import STATE_BYTES, Cleaner, Cleaning, dirtiest
 from kafkalite_storage.compaction.log_to_clean import find_log_to_clean
 from kafkalite_storage.files.checkpoints import decode_offsets
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
@@ -45,7 +45,7 @@ class Broker:
         """Close the active segment."""
         self.storage.log(name, partition).roll()
 
-    def clean(self, cleaning, now_ms: int = NOW) -> None:
+    def clean(self, cleaning: Cleaning, now_ms: int = NOW) -> None:
         """Do all steps of a cleaning."""
         for work in self.cleaner.clean(cleaning, now_ms):
             if work is not None:
@@ -61,11 +61,11 @@ class Broker:
 
 
 @pytest.fixture
-def broker():
+def broker() -> Broker:
     return Broker()
 
 
-def test_the_dirtiest_log_is_cleaned_first_and_none_twice(broker):
+def test_the_dirtiest_log_is_cleaned_first_and_none_twice(broker: Broker) -> None:
     for name in ("half", "most", "little"):
         broker.create(name)
         for number in range(10):
@@ -78,14 +78,14 @@ def test_the_dirtiest_log_is_cleaned_first_and_none_twice(broker):
     assert [broker.clean_next() for _ in range(3)] == ["most", "half", None]
 
 
-def test_topics_that_are_not_compacted_are_left_alone(broker):
+def test_topics_that_are_not_compacted_are_left_alone(broker: Broker) -> None:
     broker.storage.create_topic("t", 1, {}, now_ms=NOW)
     broker.put("t", b"a", 5)
     broker.roll("t")
     assert broker.clean_next() is None
 
 
-def test_how_far_each_log_is_clean_is_noted_in_kafkas_format_and_read_at_the_next_start(broker):
+def test_how_far_each_log_is_clean_is_noted_in_kafkas_format_and_read_at_the_next_start(broker: Broker) -> None:
     broker.create("t")
     broker.put("t", b"a", 5)
     broker.roll("t")
@@ -98,7 +98,7 @@ def test_how_far_each_log_is_clean_is_noted_in_kafkas_format_and_read_at_the_nex
     assert broker.clean_next() is None
 
 
-def test_a_damaged_checkpoint_means_that_nothing_is_clean(broker):
+def test_a_damaged_checkpoint_means_that_nothing_is_clean(broker: Broker) -> None:
     broker.create("t")
     broker.put("t", b"a", 5)
     broker.roll("t")
@@ -107,7 +107,7 @@ def test_a_damaged_checkpoint_means_that_nothing_is_clean(broker):
     assert broker.clean_next() == "t"
 
 
-def test_a_topic_that_was_deleted_and_made_again_is_not_taken_for_clean(broker):
+def test_a_topic_that_was_deleted_and_made_again_is_not_taken_for_clean(broker: Broker) -> None:
     for _ in range(2):
         broker.create("t")
         broker.put("t", b"a", 5)
@@ -122,11 +122,13 @@ def test_a_topic_that_was_deleted_and_made_again_is_not_taken_for_clean(broker):
 
 
 @pytest.mark.parametrize("steps", range(5))
-def test_a_topic_may_be_deleted_between_any_two_steps(broker, steps):
+def test_a_topic_may_be_deleted_between_any_two_steps(broker: Broker, steps: int) -> None:
     broker.create("t")
     broker.put("t", b"a", 5)
     broker.roll("t")
-    running = broker.cleaner.clean(dirtiest(broker.cleaner.survey(NOW)), NOW)
+    cleaning = dirtiest(broker.cleaner.survey(NOW))
+    assert cleaning is not None
+    running = broker.cleaner.clean(cleaning, NOW)
     for _ in range(steps):
         work = next(running)
         if work is not None:
@@ -139,7 +141,7 @@ def test_a_topic_may_be_deleted_between_any_two_steps(broker, steps):
     assert broker.cleaner.uncleanable == {}
 
 
-def test_a_damaged_log_is_not_tried_again(broker):
+def test_a_damaged_log_is_not_tried_again(broker: Broker) -> None:
     broker.create("t")
     broker.put("t", b"a", 5)
     broker.roll("t")
@@ -152,7 +154,7 @@ def test_a_damaged_log_is_not_tried_again(broker):
 # What a log says about itself
 
 
-def test_a_log_that_was_never_cleaned_is_dirty_from_its_start():
+def test_a_log_that_was_never_cleaned_is_dirty_from_its_start() -> None:
     topic = Topic()
     topic.put((b"a", b"1"))
     topic.log.roll()
@@ -165,7 +167,7 @@ def test_a_log_that_was_never_cleaned_is_dirty_from_its_start():
     assert part.is_due(topic.log.config)
 
 
-def test_an_empty_log_is_never_due():
+def test_an_empty_log_is_never_due() -> None:
     topic = Topic()
     part = find_log_to_clean(topic.log, None, NOW)
     assert not part.is_due(topic.log.config)
@@ -173,7 +175,7 @@ def test_an_empty_log_is_never_due():
 
 
 @pytest.mark.parametrize("outside", [7, 1])
-def test_a_clean_offset_outside_of_the_log_is_reset_to_its_start(outside):
+def test_a_clean_offset_outside_of_the_log_is_reset_to_its_start(outside: int) -> None:
     topic = Topic(cleanup_policy="compact,delete")
     for _ in range(4):
         topic.put((b"a", b"1"))
@@ -184,7 +186,7 @@ def test_a_clean_offset_outside_of_the_log_is_reset_to_its_start(outside):
     assert part.first_dirty_offset == 2
 
 
-def test_min_compaction_lag_keeps_young_segments_out():
+def test_min_compaction_lag_keeps_young_segments_out() -> None:
     topic = Topic(min_compaction_lag_ms="1000")
     for age in (3000, 2000, 500, 4000):
         topic.put((b"a", b"1"), timestamp=NOW - age)
@@ -194,7 +196,7 @@ def test_min_compaction_lag_keeps_young_segments_out():
     assert not find_log_to_clean(topic.log, 2, NOW).is_due(topic.log.config)
 
 
-def test_max_compaction_lag_makes_a_log_due_that_is_hardly_dirty():
+def test_max_compaction_lag_makes_a_log_due_that_is_hardly_dirty() -> None:
     topic = Topic(max_compaction_lag_ms="1000")
     for number in range(10):
         topic.put((b"%d" % number, b"1"))
@@ -206,7 +208,7 @@ def test_max_compaction_lag_makes_a_log_due_that_is_hardly_dirty():
     assert find_log_to_clean(topic.log, topic.clean_offset, NOW + 1001).is_due(config)
 
 
-def test_an_open_transaction_bounds_what_can_be_cleaned():
+def test_an_open_transaction_bounds_what_can_be_cleaned() -> None:
     topic = Topic()
     topic.put((b"a", b"1"))
     topic.log.roll()
@@ -234,7 +236,9 @@ def replayed(broker: Broker) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("partitions", [1, 8])
-def test_a_start_reads_what_is_live_and_a_few_megabytes_however_much_was_committed(broker, partitions):
+def test_a_start_reads_what_is_live_and_a_few_megabytes_however_much_was_committed(
+    broker: Broker, partitions: int
+) -> None:
     broker.create("__consumer_offsets", partitions, segment_bytes="104857600")
     keys, rounds, size = 40, 12, 20_000
     live = keys * (size + 100)
@@ -255,7 +259,7 @@ def test_a_start_reads_what_is_live_and_a_few_megabytes_however_much_was_committ
     assert scanned <= largest
 
 
-def test_the_bound_grows_with_what_is_live(broker):
+def test_the_bound_grows_with_what_is_live(broker: Broker) -> None:
     broker.create("__consumer_offsets")
     for number in range(60):
         broker.put("__consumer_offsets", b"%d" % number, size=100_000)
@@ -267,14 +271,14 @@ def test_the_bound_grows_with_what_is_live(broker):
     assert broker.cleaner.next_cleaning_of_state(NOW) is None
 
 
-def test_other_compacted_topics_are_not_rolled_early(broker):
+def test_other_compacted_topics_are_not_rolled_early(broker: Broker) -> None:
     broker.create("t")
     broker.put("t", b"a", 60, size=100_000)
     assert broker.cleaner.next_cleaning_of_state(NOW) is None
     assert len(broker.storage.log("t", 0).segments) == 1
 
 
-def test_a_transaction_that_is_open_for_long_does_not_make_a_segment_for_every_look(broker):
+def test_a_transaction_that_is_open_for_long_does_not_make_a_segment_for_every_look(broker: Broker) -> None:
     broker.create("__consumer_offsets")
     log = broker.storage.log("__consumer_offsets", 0)
     batch = build_batch(
@@ -288,7 +292,7 @@ def test_a_transaction_that_is_open_for_long_does_not_make_a_segment_for_every_l
     assert len(log.segments) == 1
 
 
-def test_a_log_that_was_compacted_once_is_served_with_its_gaps_under_any_policy(broker):
+def test_a_log_that_was_compacted_once_is_served_with_its_gaps_under_any_policy(broker: Broker) -> None:
     broker.create("t")
     for key in (b"a", b"b", b"a", b"b", b"c"):
         broker.put("t", key)
@@ -300,29 +304,34 @@ def test_a_log_that_was_compacted_once_is_served_with_its_gaps_under_any_policy(
     assert len(broker.storage.log("t", 0).read(0, max_bytes=1000)) > 0
 
 
-def test_a_log_is_known_to_have_gaps_before_it_has_any(broker):
+def test_a_log_is_known_to_have_gaps_before_it_has_any(broker: Broker) -> None:
     broker.create("t")
     broker.put("t", b"a", 5)
     broker.roll("t")
     before = broker.storage.log("t", 0).size
-    running = broker.cleaner.clean(dirtiest(broker.cleaner.survey(NOW)), NOW)
+    cleaning = dirtiest(broker.cleaner.survey(NOW))
+    assert cleaning is not None
+    running = broker.cleaner.clean(cleaning, NOW)
     work = next(running)
+    assert work is not None
     work()
     assert decode_offsets(broker.fs.read(CHECKPOINT)) == {("t", 0): 0}
     assert broker.storage.log("t", 0).size == before
 
 
-def test_a_disk_that_fails_under_a_cleaning_leaves_the_log_as_it_was(broker):
+def test_a_disk_that_fails_under_a_cleaning_leaves_the_log_as_it_was(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broker.create("t")
     broker.put("t", b"a", 5)
     broker.roll("t")
     log = broker.storage.log("t", 0)
     before = log.size
 
-    def fail(directory):
+    def fail(directory: str) -> None:
         raise OSError("no space")
 
-    broker.fs.sync_directory = fail
+    monkeypatch.setattr(broker.fs, "sync_directory", fail)
     assert broker.clean_next() == "t"
     assert list(broker.cleaner.uncleanable) == [("t", 0)]
     assert log.size == before

@@ -10,7 +10,7 @@ from tests.support.storage.compaction import DAY, NOW, Topic
 A, B, C = b"a", b"b", b"c"
 
 
-def test_the_newest_record_of_each_key_stays_at_its_offset():
+def test_the_newest_record_of_each_key_stays_at_its_offset() -> None:
     topic = Topic()
     topic.put((A, b"1"), (B, b"1"))
     topic.put((A, b"2"))
@@ -21,7 +21,7 @@ def test_the_newest_record_of_each_key_stays_at_its_offset():
     assert (topic.log.log_start_offset, topic.log.log_end_offset) == (0, 6)
 
 
-def test_the_clean_part_loses_what_the_dirty_part_supersedes():
+def test_the_clean_part_loses_what_the_dirty_part_supersedes() -> None:
     topic = Topic()
     topic.put((A, b"1"), (B, b"1"))
     topic.compact()
@@ -31,7 +31,7 @@ def test_the_clean_part_loses_what_the_dirty_part_supersedes():
     assert topic.left() == [(1, B, b"1"), (2, A, b"2")]
 
 
-def test_the_active_segment_is_not_touched():
+def test_the_active_segment_is_not_touched() -> None:
     topic = Topic()
     topic.put((A, b"1"))
     topic.put((A, b"2"))
@@ -43,7 +43,7 @@ def test_the_active_segment_is_not_touched():
 
 
 @pytest.mark.parametrize("codec", list(Compression))
-def test_batches_keep_their_place_their_codec_and_their_producer(codec):
+def test_batches_keep_their_place_their_codec_and_their_producer(codec: Compression) -> None:
     topic = Topic()
     topic.log.start_epoch(3)
     for _ in range(2):
@@ -58,7 +58,7 @@ def test_batches_keep_their_place_their_codec_and_their_producer(codec):
     )
 
 
-def test_a_batch_of_which_every_record_stays_is_copied_byte_for_byte():
+def test_a_batch_of_which_every_record_stays_is_copied_byte_for_byte() -> None:
     topic = Topic()
     topic.put((A, b"1"), (B, b"1"), compression=Compression.GZIP)
     before = topic.log.read(0, max_bytes=1000).read()
@@ -68,7 +68,7 @@ def test_a_batch_of_which_every_record_stays_is_copied_byte_for_byte():
     assert topic.log.read(0, max_bytes=1).read() == before
 
 
-def test_the_times_of_the_records_that_stay_do_not_change():
+def test_the_times_of_the_records_that_stay_do_not_change() -> None:
     topic = Topic()
     topic.put((A, b"1"), timestamp=NOW + 5)
     topic.put((A, b"2"), (B, None), timestamp=NOW + 7)
@@ -79,7 +79,7 @@ def test_the_times_of_the_records_that_stay_do_not_change():
     assert header.max_timestamp == NOW + 7
 
 
-def test_log_append_time_stays_also_where_a_horizon_is_set():
+def test_log_append_time_stays_also_where_a_horizon_is_set() -> None:
     topic = Topic()
     topic.put((A, b"1"), (B, None), log_append_time=NOW + 9)
     topic.put((A, b"2"), log_append_time=NOW + 10)
@@ -87,7 +87,7 @@ def test_log_append_time_stays_also_where_a_horizon_is_set():
     assert [[record.timestamp for record in records] for _, records in topic.batches()] == [[NOW + 9], [NOW + 10]]
 
 
-def test_a_tombstone_stays_until_its_delete_horizon():
+def test_a_tombstone_stays_until_its_delete_horizon() -> None:
     topic = Topic(delete_retention_ms="1000")
     topic.put((A, b"1"))
     topic.put((A, None))
@@ -103,7 +103,7 @@ def test_a_tombstone_stays_until_its_delete_horizon():
     assert topic.offsets() == [2, 3]
 
 
-def test_a_horizon_is_set_once():
+def test_a_horizon_is_set_once() -> None:
     topic = Topic(delete_retention_ms="1000")
     topic.put((A, None), (B, b"1"))
     topic.compact()
@@ -113,7 +113,7 @@ def test_a_horizon_is_set_once():
     assert [record.timestamp for _, records in topic.batches() for record in records] == [NOW, NOW]
 
 
-def test_records_without_a_key_are_dropped():
+def test_records_without_a_key_are_dropped() -> None:
     topic = Topic()
     topic.put((None, b"1"), (A, b"1"))
     topic.put((None, b"2"))
@@ -121,7 +121,7 @@ def test_records_without_a_key_are_dropped():
     assert topic.offsets() == [1]
 
 
-def test_records_below_the_log_start_are_dropped():
+def test_records_below_the_log_start_are_dropped() -> None:
     topic = Topic(cleanup_policy="compact,delete")
     for key in (A, B, C):
         topic.put((key, b"1"))
@@ -131,7 +131,7 @@ def test_records_below_the_log_start_are_dropped():
     assert topic.log.log_start_offset == 2
 
 
-def test_the_last_batch_of_a_known_producer_stays_as_a_header():
+def test_the_last_batch_of_a_known_producer_stays_as_a_header() -> None:
     topic = Topic()
     topic.put((A, b"1"), producer_id=7, producer_epoch=1, base_sequence=0)
     topic.put((A, b"2"), (A, b"3"), producer_id=7, producer_epoch=1, base_sequence=1)
@@ -149,7 +149,7 @@ def test_the_last_batch_of_a_known_producer_stays_as_a_header():
     assert [header.producer_id for header, _ in topic.batches()] == [-1]
 
 
-def test_records_of_an_aborted_transaction_vanish_and_hide_nothing():
+def test_records_of_an_aborted_transaction_vanish_and_hide_nothing() -> None:
     topic = Topic()
     topic.put((A, b"1"), (B, b"1"))
     topic.put((A, b"2"), producer_id=7, producer_epoch=0, base_sequence=0, is_transactional=True)
@@ -159,7 +159,7 @@ def test_records_of_an_aborted_transaction_vanish_and_hide_nothing():
     assert topic.left() == [(0, A, b"1"), (1, B, b"1")]
 
 
-def test_records_of_a_committed_transaction_stay():
+def test_records_of_a_committed_transaction_stay() -> None:
     topic = Topic()
     topic.put((A, b"1"), (B, b"1"))
     topic.put((A, b"2"), producer_id=7, producer_epoch=0, base_sequence=0, is_transactional=True)
@@ -170,7 +170,7 @@ def test_records_of_a_committed_transaction_stay():
 
 
 @pytest.mark.parametrize("commit", [True, False])
-def test_a_marker_outlives_the_data_of_its_transaction_until_a_horizon(commit):
+def test_a_marker_outlives_the_data_of_its_transaction_until_a_horizon(commit: bool) -> None:
     topic = Topic(delete_retention_ms="1000")
     topic.put((A, b"1"), producer_id=7, producer_epoch=0, base_sequence=0, is_transactional=True)
     marker = topic.end(7, commit=commit)
@@ -189,7 +189,7 @@ def test_a_marker_outlives_the_data_of_its_transaction_until_a_horizon(commit):
     assert topic.markers() == []
 
 
-def test_the_transaction_index_lists_an_aborted_transaction_as_long_as_data_was_there():
+def test_the_transaction_index_lists_an_aborted_transaction_as_long_as_data_was_there() -> None:
     topic = Topic()
     topic.put((A, b"1"), producer_id=7, producer_epoch=0, base_sequence=0, is_transactional=True)
     topic.end(7, commit=False)
@@ -202,7 +202,7 @@ def test_the_transaction_index_lists_an_aborted_transaction_as_long_as_data_was_
     assert topic.log.aborted_transactions(0, 4) == []
 
 
-def test_an_open_transaction_is_not_touched():
+def test_an_open_transaction_is_not_touched() -> None:
     topic = Topic()
     topic.put((A, b"1"))
     topic.put((A, b"2"))
@@ -217,7 +217,7 @@ def test_an_open_transaction_is_not_touched():
     assert topic.offsets() == [3]
 
 
-def test_an_aborted_transaction_behind_the_end_of_a_full_map_keeps_its_index_entry_and_marker():
+def test_an_aborted_transaction_behind_the_end_of_a_full_map_keeps_its_index_entry_and_marker() -> None:
     topic = Topic()
     topic.put((A, b"1"))
     topic.put((B, b"1"))
@@ -229,7 +229,7 @@ def test_an_aborted_transaction_behind_the_end_of_a_full_map_keeps_its_index_ent
     assert topic.markers() == [3]
 
 
-def test_a_full_map_cleans_what_fitted_and_goes_on_in_the_next_pass():
+def test_a_full_map_cleans_what_fitted_and_goes_on_in_the_next_pass() -> None:
     topic = Topic()
     for number in range(100):
         topic.put((b"%d" % (number % 10), b"%d" % number))
@@ -241,7 +241,7 @@ def test_a_full_map_cleans_what_fitted_and_goes_on_in_the_next_pass():
     assert topic.offsets() == list(range(90, 100))
 
 
-def test_a_batch_larger_than_the_map_is_cleaned_nevertheless():
+def test_a_batch_larger_than_the_map_is_cleaned_nevertheless() -> None:
     topic = Topic()
     topic.put(*((b"%d" % number, b"1") for number in range(2000)))
     topic.put((b"7", b"2"))
@@ -251,7 +251,7 @@ def test_a_batch_larger_than_the_map_is_cleaned_nevertheless():
     assert topic.offsets() == [*range(7), *range(8, 2001)]
 
 
-def test_small_segments_merge_within_segment_bytes():
+def test_small_segments_merge_within_segment_bytes() -> None:
     topic = Topic(internal_segment_bytes="1000")
     for number in range(60):
         topic.put((b"%d" % (number % 30), b"x" * 100))
@@ -265,7 +265,7 @@ def test_small_segments_merge_within_segment_bytes():
     assert topic.offsets() == [*range(31, 61)]
 
 
-def test_reading_goes_on_at_the_next_offset_that_is_left():
+def test_reading_goes_on_at_the_next_offset_that_is_left() -> None:
     topic = Topic()
     for number in range(10):
         topic.put((A if number % 3 else B, b"%d" % number))
@@ -275,7 +275,7 @@ def test_reading_goes_on_at_the_next_offset_that_is_left():
         assert read_header(topic.log.read(offset, max_bytes=1).read()).base_offset == found
 
 
-def test_a_reader_that_holds_a_slice_keeps_reading():
+def test_a_reader_that_holds_a_slice_keeps_reading() -> None:
     topic = Topic()
     topic.put((A, b"old"))
     held = topic.log.read(0, max_bytes=1000)
@@ -284,7 +284,7 @@ def test_a_reader_that_holds_a_slice_keeps_reading():
     assert b"old" in held.read()
 
 
-def test_times_are_found_after_a_compaction():
+def test_times_are_found_after_a_compaction() -> None:
     topic = Topic(index_interval_bytes="0")
     for number in range(10):
         topic.put((b"%d" % (number % 4), b"v"), timestamp=NOW + number)
@@ -298,7 +298,7 @@ def test_times_are_found_after_a_compaction():
 
 
 @pytest.mark.parametrize("clean", [True, False])
-def test_a_compacted_log_opens_again(clean):
+def test_a_compacted_log_opens_again(clean: bool) -> None:
     topic = Topic(internal_segment_bytes="1000", index_interval_bytes="0")
     for number in range(100):
         topic.put((b"%d" % (number % 7), b"v" * 20), producer_id=5, producer_epoch=0, base_sequence=number)
@@ -313,7 +313,7 @@ def test_a_compacted_log_opens_again(clean):
     assert topic.put((A, b"1")) == 100
 
 
-def test_records_appended_and_rolled_between_two_steps_are_kept():
+def test_records_appended_and_rolled_between_two_steps_are_kept() -> None:
     topic = Topic()
     topic.put((A, b"1"))
     topic.put((A, b"2"))
@@ -328,7 +328,7 @@ def test_records_appended_and_rolled_between_two_steps_are_kept():
     assert offsets[1:] == list(range(2, topic.log.log_end_offset))
 
 
-def test_replaced_files_keep_a_name_of_their_own_until_file_delete_delay_is_over():
+def test_replaced_files_keep_a_name_of_their_own_until_file_delete_delay_is_over() -> None:
     topic = Topic(file_delete_delay_ms="60000")
     topic.put((A, b"1"))
     topic.put((A, b"2"))
@@ -348,7 +348,7 @@ def test_replaced_files_keep_a_name_of_their_own_until_file_delete_delay_is_over
 
 
 @pytest.mark.parametrize("steps", [2, 3, 4, 5])
-def test_a_pass_whose_segments_were_removed_is_abandoned(steps):
+def test_a_pass_whose_segments_were_removed_is_abandoned(steps: int) -> None:
     topic = Topic(cleanup_policy="compact,delete")
     for _ in range(2):
         topic.put((A, b"1"))
@@ -367,7 +367,7 @@ def test_a_pass_whose_segments_were_removed_is_abandoned(steps):
     assert topic.offsets() == [3, 4]
 
 
-def test_a_pass_over_a_topic_that_is_no_longer_compacted_is_abandoned():
+def test_a_pass_over_a_topic_that_is_no_longer_compacted_is_abandoned() -> None:
     topic = Topic()
     topic.put((A, b"1"))
     topic.log.roll()
@@ -378,7 +378,7 @@ def test_a_pass_over_a_topic_that_is_no_longer_compacted_is_abandoned():
         list(running)
 
 
-def test_a_damaged_batch_is_not_given_a_new_checksum():
+def test_a_damaged_batch_is_not_given_a_new_checksum() -> None:
     topic = Topic()
     topic.put((A, b"1"), (B, b"value"))
     topic.put((A, b"2"))
@@ -391,7 +391,7 @@ def test_a_damaged_batch_is_not_given_a_new_checksum():
     assert topic.fs.read("/data/t-0/00000000000000000000.log") == before
 
 
-def test_a_step_of_a_large_batch_reads_a_part_of_its_records_only():
+def test_a_step_of_a_large_batch_reads_a_part_of_its_records_only() -> None:
     topic = Topic()
     topic.put(*((b"%d" % number, b"1") for number in range(5000)), compression=Compression.ZSTD)
     topic.put((b"0", b"2"))
@@ -401,7 +401,7 @@ def test_a_step_of_a_large_batch_reads_a_part_of_its_records_only():
     assert topic.offsets() == list(range(1, 5001))
 
 
-def test_the_estimate_of_the_maps_memory_is_not_too_low():
+def test_the_estimate_of_the_maps_memory_is_not_too_low() -> None:
     import tracemalloc
 
     from kafkalite_storage.compaction.offset_map import OffsetMap
@@ -421,7 +421,7 @@ def test_the_estimate_of_the_maps_memory_is_not_too_low():
     assert used <= key_map.bytes_used <= 3 * used
 
 
-def test_a_day_is_how_long_tombstones_stay_by_default():
+def test_a_day_is_how_long_tombstones_stay_by_default() -> None:
     topic = Topic()
     topic.put((A, None))
     topic.compact()

@@ -41,7 +41,7 @@ TRANSACTION_INDEX = f"{0:020}.txnindex"
 
 
 @pytest.mark.parametrize(("cleaning", "clean_offset"), [("first", None), ("second", 312)])
-def test_the_same_batches_records_and_aborted_transactions_are_left(cleaning, clean_offset):
+def test_the_same_batches_records_and_aborted_transactions_are_left(cleaning: str, clean_offset: int | None) -> None:
     ours, kafkas = load(f"{cleaning}-given"), load(f"{cleaning}-left")
     before = len(content(ours))
     ours.clean_offset = clean_offset

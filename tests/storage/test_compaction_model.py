@@ -1,6 +1,7 @@
 """Whatever is written and whenever a log is compacted, readers end up with the table that was written."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +36,7 @@ class Model:
         #: Producers whose state expired: what a restart finds of them may be old.
         self.forgotten: set[int] = set()
 
-    def apply(self, event: tuple[object, ...]) -> None:
+    def apply(self, event: tuple[Any, ...]) -> None:
         """Let something happen."""
         match event:
             case ("put", content, codec):
@@ -110,7 +111,7 @@ class Model:
 
 @given(events)
 @settings(max_examples=100, deadline=None)
-def test_the_table_of_the_newest_committed_values_survives(happenings):
+def test_the_table_of_the_newest_committed_values_survives(happenings: list[Any]) -> None:
     model = Model()
     for event in happenings:
         model.apply(event)
@@ -122,11 +123,13 @@ def test_the_table_of_the_newest_committed_values_survives(happenings):
         model.check()
     if not model.open:
         # Everything was clean twice and past its horizon: nothing superfluous is left in what was cleaned.
-        keys = [key for offset, key, _ in model.topic.left() if offset < model.topic.clean_offset]
+        clean_offset = model.topic.clean_offset
+        assert clean_offset is not None
+        keys = [key for offset, key, _ in model.topic.left() if offset < clean_offset]
         assert len(keys) == len(set(keys))
 
 
-def test_deleted_keys_leave_nothing_behind():
+def test_deleted_keys_leave_nothing_behind() -> None:
     model = Model()
     for key in KEYS:
         model.apply(("put", [(key, b"1")], 0))

@@ -2,11 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
-from kafkalite_storage.inspection.report import Report
+from kafkalite_storage.inspection.report import Finding, Report
 from kafkalite_storage.inspection.verify import verify
 from kafkalite_storage.storage import Storage
 from tests.support.storage.controls import kill_storage
@@ -27,18 +28,18 @@ PATTERNS = {
 }
 
 
-def rows():
+def rows() -> list[tuple[str, str]]:
     section = FORMAT.read_text().partition("## Which file may be deleted")[2].partition("\n## ")[0]
     found = re.findall(r"^\| `([^`]+)` \| (yes|no) \|", section, flags=re.MULTILINE)
     assert found
     return found
 
 
-def open_storage(fs):
+def open_storage(fs: MemoryFileSystem) -> Storage:
     return Storage.open(DATA, fs=fs, new_uuid=uuids(), now_ms=NOW)
 
 
-def facts(storage):
+def facts(storage: Storage) -> tuple[Any, Any]:
     """Return everything that a client could ask: records, what was aborted, and where logs begin and end."""
     records = all_records(storage)
     state = {}
@@ -50,8 +51,11 @@ def facts(storage):
     return records, state
 
 
+Used = dict[str, tuple[MemoryFileSystem, tuple[Any, Any]]]
+
+
 @pytest.fixture(scope="module")
-def used():
+def used() -> Used:
     """Return the files after a clean stop and after a crash, and what a broker knew before."""
     made = {}
     for stop in ("clean stop", "crash"):
@@ -67,13 +71,13 @@ def used():
     return made
 
 
-def test_every_deletable_file_of_the_table_is_tried_here():
+def test_every_deletable_file_of_the_table_is_tried_here() -> None:
     assert {name for name, answer in rows() if answer == "yes"} == set(PATTERNS)
 
 
 @pytest.mark.parametrize("stop", ["clean stop", "crash"])
 @pytest.mark.parametrize("name", PATTERNS)
-def test_what_may_be_deleted_is_made_anew(used, stop, name):
+def test_what_may_be_deleted_is_made_anew(used: Used, stop: str, name: str) -> None:
     before, known = used[stop]
     fs = MemoryFileSystem()
     for path, file in before.files.items():
@@ -83,12 +87,12 @@ def test_what_may_be_deleted_is_made_anew(used, stop, name):
     storage = open_storage(fs)
     assert facts(storage) == known
     storage.close()
-    findings = []
+    findings: list[Finding] = []
     verify(fs, DATA, Report(findings.append))
     assert not findings
 
 
-def test_the_beginning_of_a_log_is_lost_with_its_checkpoint(used):
+def test_the_beginning_of_a_log_is_lost_with_its_checkpoint(used: Used) -> None:
     before, _ = used["clean stop"]
     fs = MemoryFileSystem()
     for path, file in before.files.items():

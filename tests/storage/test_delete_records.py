@@ -3,15 +3,17 @@
 import pytest
 
 from kafkalite_storage.errors import OffsetOutOfRange, PolicyViolation
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.state.leader_epochs import LeaderEpochs
 from kafkalite_storage.storage import Storage
 from tests.support.storage.controls import kill_storage
+from tests.support.storage.fixtures import Append, BuildBatch, OpenLog, ReadAll
 
 NOW = 1_700_000_000_000
 SMALL_SEGMENTS = {"internal.segment.bytes": "150"}  # two batches of one small record each
 
 
-def test_reading_starts_where_the_log_begins_now(open_log, append, read_all):
+def test_reading_starts_where_the_log_begins_now(open_log: OpenLog, append: Append, read_all: ReadAll) -> None:
     log = open_log()
     for value in (b"a", b"b", b"c", b"d"):
         append(log, value)
@@ -21,7 +23,7 @@ def test_reading_starts_where_the_log_begins_now(open_log, append, read_all):
         log.read(1, max_bytes=100)
 
 
-def test_an_offset_inside_a_batch_is_the_beginning_though_the_batch_stays(open_log, append):
+def test_an_offset_inside_a_batch_is_the_beginning_though_the_batch_stays(open_log: OpenLog, append: Append) -> None:
     log = open_log()
     append(log, b"a", b"b", b"c")
     assert log.delete_records(1) == 1
@@ -29,7 +31,7 @@ def test_an_offset_inside_a_batch_is_the_beginning_though_the_batch_stays(open_l
     assert len(log.read(1, max_bytes=100)) > 0
 
 
-def test_the_log_never_begins_earlier_again(open_log, append):
+def test_the_log_never_begins_earlier_again(open_log: OpenLog, append: Append) -> None:
     log = open_log()
     append(log, b"a", b"b", b"c")
     log.delete_records(2)
@@ -38,7 +40,7 @@ def test_the_log_never_begins_earlier_again(open_log, append):
 
 
 @pytest.mark.parametrize("offset", [-2, -1, 4])
-def test_a_beginning_outside_of_the_log_is_refused(open_log, append, offset):
+def test_a_beginning_outside_of_the_log_is_refused(open_log: OpenLog, append: Append, offset: int) -> None:
     log = open_log()
     append(log, b"a", b"b", b"c")
     with pytest.raises(OffsetOutOfRange):
@@ -49,7 +51,9 @@ def test_a_beginning_outside_of_the_log_is_refused(open_log, append, offset):
 @pytest.mark.parametrize(
     ("policy", "is_refused"), [("compact", True), ("compact,delete", False), ("delete", False), ("", False)]
 )
-def test_a_topic_that_is_only_compacted_keeps_its_records(open_log, batch, policy, is_refused):
+def test_a_topic_that_is_only_compacted_keeps_its_records(
+    open_log: OpenLog, batch: BuildBatch, policy: str, is_refused: bool
+) -> None:
     log = open_log({"cleanup.policy": policy})
     log.append(batch(b"a", key=b"k"), now_ms=NOW)
     if is_refused:
@@ -59,7 +63,9 @@ def test_a_topic_that_is_only_compacted_keeps_its_records(open_log, batch, polic
         assert log.delete_records(1) == 1
 
 
-def test_segments_that_lie_below_as_a_whole_are_removed(open_log, append, fs):
+def test_segments_that_lie_below_as_a_whole_are_removed(
+    open_log: OpenLog, append: Append, fs: MemoryFileSystem
+) -> None:
     log = open_log(SMALL_SEGMENTS)
     for value in (b"a", b"b", b"c", b"d", b"e"):
         append(log, value)
@@ -72,7 +78,9 @@ def test_segments_that_lie_below_as_a_whole_are_removed(open_log, append, fs):
     ]
 
 
-def test_the_active_segment_stays_when_everything_is_deleted(open_log, append, read_all):
+def test_the_active_segment_stays_when_everything_is_deleted(
+    open_log: OpenLog, append: Append, read_all: ReadAll
+) -> None:
     log = open_log(SMALL_SEGMENTS)
     for value in (b"a", b"b", b"c"):
         append(log, value)
@@ -82,7 +90,7 @@ def test_the_active_segment_stays_when_everything_is_deleted(open_log, append, r
     assert read_all(log) == [(3, b"d")]
 
 
-def test_a_slice_that_was_handed_out_outlives_its_segment(open_log, append):
+def test_a_slice_that_was_handed_out_outlives_its_segment(open_log: OpenLog, append: Append) -> None:
     log = open_log(SMALL_SEGMENTS)
     for value in (b"a", b"b", b"c"):
         append(log, value)
@@ -92,7 +100,7 @@ def test_a_slice_that_was_handed_out_outlives_its_segment(open_log, append):
     assert slice_.read() == before
 
 
-def test_look_ups_by_time_leave_out_what_was_deleted(open_log, append):
+def test_look_ups_by_time_leave_out_what_was_deleted(open_log: OpenLog, append: Append) -> None:
     log = open_log()
     for number, value in enumerate((b"a", b"b", b"c")):
         append(log, value, timestamp=NOW + number)
@@ -102,7 +110,7 @@ def test_look_ups_by_time_leave_out_what_was_deleted(open_log, append):
     assert (found.offset, found.timestamp) == (1, NOW + 1)
 
 
-def test_everything_after_a_deletion_reaches_the_disk(open_log, append):
+def test_everything_after_a_deletion_reaches_the_disk(open_log: OpenLog, append: Append) -> None:
     log = open_log(SMALL_SEGMENTS)
     for value in (b"a", b"b", b"c", b"d", b"e"):
         append(log, value)
@@ -113,7 +121,7 @@ def test_everything_after_a_deletion_reaches_the_disk(open_log, append):
     assert log.recovery_point == 6
 
 
-def test_leader_epochs_that_ended_below_are_forgotten(fs):
+def test_leader_epochs_that_ended_below_are_forgotten(fs: MemoryFileSystem) -> None:
     fs.make_directory("/data/t-0")
     epochs = LeaderEpochs(fs, "/data/t-0")
     for epoch, offset in ((0, 0), (2, 10), (5, 20)):
@@ -127,7 +135,7 @@ def test_leader_epochs_that_ended_below_are_forgotten(fs):
 
 
 @pytest.mark.parametrize("ending", ["close", "checkpoint and crash"])
-def test_the_beginning_survives_a_restart(fs, batch, ending):
+def test_the_beginning_survives_a_restart(fs: MemoryFileSystem, batch: BuildBatch, ending: str) -> None:
     def opened() -> Storage:
         return Storage.open("/data", fs=fs, new_uuid=lambda: bytes(range(16)), now_ms=NOW)
 
@@ -146,7 +154,7 @@ def test_the_beginning_survives_a_restart(fs, batch, ending):
     assert (again.log_start_offset, again.log_end_offset) == (2, 3)
 
 
-def test_a_beginning_that_is_a_segments_own_is_not_noted(fs, batch):
+def test_a_beginning_that_is_a_segments_own_is_not_noted(fs: MemoryFileSystem, batch: BuildBatch) -> None:
     storage = Storage.open(
         "/data",
         fs=fs,
@@ -165,7 +173,7 @@ def test_a_beginning_that_is_a_segments_own_is_not_noted(fs, batch):
     assert fs.read("/data/log-start-offset-checkpoint") == b"0\n0\n"
 
 
-def test_the_size_of_a_partition_is_known_before_it_is_opened(fs, batch):
+def test_the_size_of_a_partition_is_known_before_it_is_opened(fs: MemoryFileSystem, batch: BuildBatch) -> None:
     storage = Storage.open("/data", fs=fs, new_uuid=lambda: bytes(range(16)), now_ms=NOW)
     storage.create_topic("t", 2, SMALL_SEGMENTS, now_ms=NOW)
     log = storage.log("t", 0)

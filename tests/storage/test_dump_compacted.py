@@ -3,18 +3,19 @@
 import random
 import re
 import uuid
+from pathlib import Path
 
 from kafkalite_storage.compaction.cleaner import Cleaner, dirtiest
 from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
 from tests.storage.compaction_golden import write_first
-from tests.storage.test_dump_log_segments import dump
+from tests.support.dump_log_segments import dump
 
 NOW = 1_700_000_000_000
 
 
-def test_batches_indexes_and_aborted_transactions_of_a_compacted_log_are_sound(tmp_path):
+def test_batches_indexes_and_aborted_transactions_of_a_compacted_log_are_sound(tmp_path: Path) -> None:
     storage = Storage.open(tmp_path, new_uuid=lambda: uuid.uuid4().bytes, now_ms=NOW)
     storage.create_topic("t", 1, {"cleanup.policy": "compact"}, now_ms=NOW)
     log = storage.log("t", 0)

@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 import uuid
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +37,7 @@ public class FormatOne {
 
 
 @pytest.fixture(scope="module")
-def segments(tmp_path_factory):
+def segments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return the segments of both topics, written as a broker writes them."""
     path = tmp_path_factory.mktemp("data")
     storage = Storage.open(path, new_uuid=lambda: uuid.uuid4().bytes, now_ms=NOW)
@@ -48,7 +50,7 @@ def segments(tmp_path_factory):
     return found
 
 
-def test_dump_log_segments_reads_offsets_and_groups(segments):
+def test_dump_log_segments_reads_offsets_and_groups(segments: dict[str, Path]) -> None:
     text = dump([segments["__consumer_offsets"]], "--offsets-decoder")
     assert not complaints(text)
     assert '"data":{"group":"g","topic":"orders","partition":0}' in text
@@ -57,7 +59,7 @@ def test_dump_log_segments_reads_offsets_and_groups(segments):
     assert '"data":{"group":"old"}' in text
 
 
-def test_dump_log_segments_reads_transactions(segments):
+def test_dump_log_segments_reads_transactions(segments: dict[str, Path]) -> None:
     text = dump([segments["__transaction_state"]], "--transaction-log-decoder")
     assert not complaints(text)
     ongoing, forgotten = re.findall(r"key: (\{.*?\}) payload: (.*)", text)
@@ -67,10 +69,12 @@ def test_dump_log_segments_reads_transactions(segments):
     assert forgotten[1] == "<DELETE>"
 
 
-def test_kafkas_formatter_for_the_console_reads_a_transaction(tmp_path):
+def test_kafkas_formatter_for_the_console_reads_a_transaction(tmp_path: Path) -> None:
     program = tmp_path / "FormatOne.java"
     program.write_text(FORMAT_ONE)
     record = transaction_records()[0]
+    assert record.key is not None
+    assert record.value is not None
     formatter = "org.apache.kafka.tools.consumer.TransactionLogMessageFormatter"
     command = [java(), "-cp", f"{kafka_tools_libs()}/*", str(program), formatter, record.key.hex(), record.value.hex()]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -80,7 +84,7 @@ def test_kafkas_formatter_for_the_console_reads_a_transaction(tmp_path):
     _check_transaction(printed["value"]["data"])
 
 
-def _check_transaction(data):
+def _check_transaction(data: dict[str, Any]) -> None:
     assert (data["producerId"], data["producerEpoch"], data["transactionStatus"]) == (8, 1, 1)
     assert data["transactionPartitions"] == [{"topic": "orders", "partitionIds": [0, 1]}]
     assert data["clientTransactionVersion"] == 2

@@ -5,6 +5,7 @@ Needs Java; the tools' jars come through Maven into the user's cache folder.
 
 import random
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ NOW = 1_700_000_000_000
 
 
 @pytest.fixture(params=["clean", "recovered"])
-def directory(request, tmp_path):
+def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     storage = Storage.open(tmp_path, new_uuid=lambda: uuid.uuid4().bytes, now_ms=NOW)
     storage.create_topic("t", 1, {"segment.bytes": "1048576"}, now_ms=NOW)
     log = storage.log("t", 0)
@@ -48,7 +49,7 @@ def directory(request, tmp_path):
     return tmp_path
 
 
-def test_batches_and_records_are_sound_and_indexes_pass_the_sanity_check(directory):
+def test_batches_and_records_are_sound_and_indexes_pass_the_sanity_check(directory: Path) -> None:
     logs = sorted((directory / "t-0").glob("*.log"))
     indexes = [log.with_suffix(suffix) for log in logs for suffix in (".index", ".timeindex")]
     text = dump([*logs, *indexes], "--deep-iteration", "--index-sanity-check")
@@ -60,7 +61,7 @@ def test_batches_and_records_are_sound_and_indexes_pass_the_sanity_check(directo
     assert complaints(text) == []
 
 
-def test_the_last_producer_snapshot_and_the_transaction_index_are_read(directory):
+def test_the_last_producer_snapshot_and_the_transaction_index_are_read(directory: Path) -> None:
     partition = directory / "t-0"
     text = dump([max(partition.glob("*.snapshot"))])
     assert "producerId: 7 producerEpoch: 0" in text
@@ -69,7 +70,7 @@ def test_the_last_producer_snapshot_and_the_transaction_index_are_read(directory
     assert "producerId: 8 firstOffset:" in dump([index])
 
 
-def test_the_metadata_log_is_read(directory):
+def test_the_metadata_log_is_read(directory: Path) -> None:
     log = directory / "__cluster_metadata-0" / "00000000000000000000.log"
     text = dump([log], "--cluster-metadata-decoder")
     assert '"type":"TOPIC_RECORD","version":0,"data":{"name":"t"' in text

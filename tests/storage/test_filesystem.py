@@ -1,24 +1,27 @@
 """The file systems behave alike."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafkalite_storage.files.filesystem import OsFileSystem
+from kafkalite_storage.files.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.files.memory_filesystem import MemoryFile, MemoryFileSystem
+
+Place = tuple[FileSystem, str]
 
 
 @pytest.fixture(params=["os", "memory"])
-def place(request, tmp_path):
-    fs = OsFileSystem() if request.param == "os" else MemoryFileSystem()
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    fs: FileSystem = OsFileSystem() if request.param == "os" else MemoryFileSystem()
     directory = str(tmp_path / "d") if request.param == "os" else "/d"
     fs.make_directory(directory)
     return fs, directory
 
 
-def test_what_is_appended_can_be_read_anywhere(place):
+def test_what_is_appended_can_be_read_anywhere(place: Place) -> None:
     fs, directory = place
     file = fs.open(f"{directory}/f", create=True)
     file.append((b"one", memoryview(b" two")), 7)
@@ -30,7 +33,7 @@ def test_what_is_appended_can_be_read_anywhere(place):
     assert fs.read(f"{directory}/f") == b"one!"
 
 
-def test_a_file_stays_readable_after_its_name_is_gone(place):
+def test_a_file_stays_readable_after_its_name_is_gone(place: Place) -> None:
     fs, directory = place
     file = fs.open(f"{directory}/f", create=True)
     file.append((b"kept",), 4)
@@ -42,7 +45,7 @@ def test_a_file_stays_readable_after_its_name_is_gone(place):
         fs.open(f"{directory}/f")
 
 
-def test_replacing_a_file_leaves_nothing_beside_it(place):
+def test_replacing_a_file_leaves_nothing_beside_it(place: Place) -> None:
     fs, directory = place
     for content in (b"old", b"new", b""):
         fs.replace(f"{directory}/f", content)
@@ -50,7 +53,7 @@ def test_replacing_a_file_leaves_nothing_beside_it(place):
     assert fs.list(directory) == ["f"]
 
 
-def test_directories_are_renamed_and_removed_with_what_they_hold(place):
+def test_directories_are_renamed_and_removed_with_what_they_hold(place: Place) -> None:
     fs, directory = place
     fs.make_directory(f"{directory}/a/b")
     fs.make_directory(f"{directory}/a")
@@ -63,7 +66,7 @@ def test_directories_are_renamed_and_removed_with_what_they_hold(place):
     assert fs.list(directory) == []
 
 
-def test_missing_files_and_directories_are_errors(place):
+def test_missing_files_and_directories_are_errors(place: Place) -> None:
     fs, directory = place
     for action in (
         lambda: fs.read(f"{directory}/none"),
@@ -75,9 +78,10 @@ def test_missing_files_and_directories_are_errors(place):
             action()
 
 
-def test_a_lock_has_one_owner(place):
+def test_a_lock_has_one_owner(place: Place) -> None:
     fs, directory = place
     lock = fs.lock(f"{directory}/.lock")
+    assert lock is not None
     assert fs.lock(f"{directory}/.lock") is None
     lock.release()
     again = fs.lock(f"{directory}/.lock")
@@ -85,7 +89,7 @@ def test_a_lock_has_one_owner(place):
     again.release()
 
 
-def test_a_file_of_the_system_closes_when_nobody_refers_to_it(tmp_path):
+def test_a_file_of_the_system_closes_when_nobody_refers_to_it(tmp_path: Path) -> None:
     file = OsFileSystem().open(str(tmp_path / "f"), create=True)
     descriptor = file.fileno()
     os.fstat(descriptor)
@@ -94,7 +98,7 @@ def test_a_file_of_the_system_closes_when_nobody_refers_to_it(tmp_path):
         os.fstat(descriptor)
 
 
-def test_a_slice_of_the_system_can_be_sent(tmp_path):
+def test_a_slice_of_the_system_can_be_sent(tmp_path: Path) -> None:
     file = OsFileSystem().open(str(tmp_path / "f"), create=True)
     file.append((b"0123456789",), 10)
     reader, writer = os.pipe()
@@ -106,7 +110,7 @@ def test_a_slice_of_the_system_can_be_sent(tmp_path):
         os.close(writer)
 
 
-def test_a_link_is_the_same_file_under_a_second_name(place):
+def test_a_link_is_the_same_file_under_a_second_name(place: Place) -> None:
     fs, directory = place
     fs.replace(f"{directory}/f", b"closed")
     fs.link(f"{directory}/f", f"{directory}/g")
@@ -115,7 +119,7 @@ def test_a_link_is_the_same_file_under_a_second_name(place):
 
 
 @pytest.mark.parametrize("size", [0, 5, 64 * 1024, 300_000])
-def test_neither_a_file_nor_its_copy_sees_what_becomes_of_the_other(place, size):
+def test_neither_a_file_nor_its_copy_sees_what_becomes_of_the_other(place: Place, size: int) -> None:
     fs, directory = place
     content = bytes(range(256)) * (size // 256 + 1)
     before = content[:size]
@@ -135,7 +139,7 @@ def test_neither_a_file_nor_its_copy_sees_what_becomes_of_the_other(place, size)
     assert fs.open(f"{directory}/h").read_at(max(0, size - 4), 8) == (before + b"another")[max(0, size - 4) :][:8]
 
 
-def test_a_clone_is_made_whole_or_not_at_all(place):
+def test_a_clone_is_made_whole_or_not_at_all(place: Place) -> None:
     fs, directory = place
     fs.replace(f"{directory}/f", b"content" * 50_000)
     if fs.clone(f"{directory}/f", f"{directory}/g"):
@@ -144,7 +148,7 @@ def test_a_clone_is_made_whole_or_not_at_all(place):
         assert fs.list(directory) == ["f"]
 
 
-def test_a_name_that_is_taken_is_not_copied_over_on_a_disk(tmp_path):
+def test_a_name_that_is_taken_is_not_copied_over_on_a_disk(tmp_path: Path) -> None:
     fs = OsFileSystem()
     for name in ("f", "g"):
         fs.replace(f"{tmp_path}/{name}", name.encode())
@@ -165,7 +169,7 @@ def test_a_name_that_is_taken_is_not_copied_over_on_a_disk(tmp_path):
         max_size=20,
     )
 )
-def test_clones_in_memory_hold_what_copies_would(steps):
+def test_clones_in_memory_hold_what_copies_would(steps: list[tuple[str, int, int]]) -> None:
     """Two files and what they should hold; each step changes the first one, or makes it the other's clone."""
     files, models = [MemoryFile(), MemoryFile()], [b"", b""]
     for number, (kind, at, size) in enumerate(steps):

@@ -1,6 +1,7 @@
 """A data directory that begins with an image of another one: what is used in it is made then, and nothing is shared."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ class Fork(Kept):
         self._handover = fork_directory(self.image, path)
         super().__init__(origin.fs, path)
 
-    def open(self, *_: object, **options: object) -> Storage:
+    def open(self, *_: object, **options: Any) -> Storage:
         return super().open(**{"handover": self._handover, **options})
 
     def partitions(self) -> set[str]:

@@ -1,5 +1,8 @@
 """What a running broker believes beside the log is compared with the log, named where it is wrong, and made anew."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from kafkalite_storage.configs.log_config import LogConfig
@@ -9,6 +12,7 @@ from kafkalite_storage.log.log import AppendOrigin, PartitionLog
 from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker, iter_records, read_header
 from tests.support.storage.compaction import Topic
+from tests.support.storage.fixtures import OpenLog
 
 NOW = 1_700_000_000_000
 PARTITION = "/data/t-0"
@@ -18,19 +22,19 @@ SMALL = {"internal.segment.bytes": "700", "index.interval.bytes": "150"}
 
 
 @pytest.fixture
-def fs():
+def fs() -> MemoryFileSystem:
     return MemoryFileSystem()
 
 
 @pytest.fixture
-def open_log(fs):
-    def open_it(**options):
+def open_log(fs: MemoryFileSystem) -> OpenLog:
+    def open_it(**options: Any) -> PartitionLog:
         return PartitionLog.open(fs, PARTITION, config=LogConfig.of(SMALL), **options)
 
     return open_it
 
 
-def write(log, producer_id, sequence, *, values=1):
+def write(log: PartitionLog, producer_id: int, sequence: int, *, values: int = 1) -> int:
     records = [Record(None, b"value", NOW) for _ in range(values)]
     batch = build_batch(
         records, producer_id=producer_id, producer_epoch=0, base_sequence=sequence, is_transactional=producer_id >= 0
@@ -38,20 +42,23 @@ def write(log, producer_id, sequence, *, values=1):
     return log.append(batch, now_ms=NOW).base_offset
 
 
-def end(log, producer_id, *, commit):
+def end(log: PartitionLog, producer_id: int, *, commit: bool) -> int:
     marker = build_end_txn_marker(
         producer_id=producer_id, producer_epoch=0, commit=commit, coordinator_epoch=0, timestamp=NOW
     )
     return log.append(marker, now_ms=NOW, origin=AppendOrigin.BROKER).base_offset
 
 
+Transactional = tuple[int, list[AbortedTransaction]]
+
+
 @pytest.fixture
-def transactional(open_log):
+def transactional(open_log: OpenLog) -> Transactional:
     """Write transactions of two producers that lie in each other and across segments; return the aborted ones."""
     log = open_log()
     sequences = {1: 0, 2: 0}
 
-    def put(producer_id):
+    def put(producer_id: int) -> int:
         sequences[producer_id] += 1
         return write(log, producer_id, sequences[producer_id] - 1)
 
@@ -70,7 +77,9 @@ def transactional(open_log):
     return log.log_end_offset, known
 
 
-def test_a_transaction_index_that_is_missing_is_made_anew(transactional, open_log, fs, caplog):
+def test_a_transaction_index_that_is_missing_is_made_anew(
+    transactional: Transactional, open_log: OpenLog, fs: MemoryFileSystem, caplog: pytest.LogCaptureFixture
+) -> None:
     end_offset, known = transactional
     paths = [path for path in fs.files if path.endswith(".txnindex")]
     assert len(paths) > 1
@@ -83,7 +92,9 @@ def test_a_transaction_index_that_is_missing_is_made_anew(transactional, open_lo
     assert {path: bytes(fs.files[path].content) for path in paths} == before
 
 
-def test_no_flipped_bit_of_a_transaction_index_changes_what_was_aborted(transactional, open_log, fs, caplog):
+def test_no_flipped_bit_of_a_transaction_index_changes_what_was_aborted(
+    transactional: Transactional, open_log: OpenLog, fs: MemoryFileSystem, caplog: pytest.LogCaptureFixture
+) -> None:
     end_offset, known = transactional
     tried = 0
     for path in [path for path in fs.files if path.endswith(".txnindex")]:
@@ -102,7 +113,9 @@ def test_no_flipped_bit_of_a_transaction_index_changes_what_was_aborted(transact
     assert tried > 300
 
 
-def test_a_damaged_batch_does_not_take_its_transaction_off_the_index(transactional, open_log, fs):
+def test_a_damaged_batch_does_not_take_its_transaction_off_the_index(
+    transactional: Transactional, open_log: OpenLog, fs: MemoryFileSystem
+) -> None:
     end_offset, known = transactional
     paths = {path: bytes(file.content) for path, file in fs.files.items() if path.endswith(".txnindex")}
     content = fs.files[f"{FIRST}.log"].content
@@ -118,7 +131,9 @@ def test_a_damaged_batch_does_not_take_its_transaction_off_the_index(transaction
     assert paths == {path: bytes(fs.files[path].content) for path in paths}
 
 
-def test_a_log_without_transactions_is_not_read_for_them(open_log, fs, monkeypatch):
+def test_a_log_without_transactions_is_not_read_for_them(
+    open_log: OpenLog, fs: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = open_log()
     for _ in range(30):
         write(log, -1, -1)
@@ -130,7 +145,9 @@ def test_a_log_without_transactions_is_not_read_for_them(open_log, fs, monkeypat
         assert log.aborted_transactions(offset, log.end_of_piece(offset)) == []
 
 
-def test_batches_that_were_served_tell_that_there_are_transactions(transactional, open_log, fs):
+def test_batches_that_were_served_tell_that_there_are_transactions(
+    transactional: Transactional, open_log: OpenLog, fs: MemoryFileSystem
+) -> None:
     end_offset, known = transactional
     for path in [path for path in fs.files if path.endswith((".txnindex", ".snapshot"))]:
         fs.remove(path)
@@ -144,7 +161,7 @@ def test_batches_that_were_served_tell_that_there_are_transactions(transactional
 
 
 @pytest.fixture
-def led(open_log, fs):
+def led(open_log: OpenLog, fs: MemoryFileSystem) -> Callable[[], PartitionLog]:
     """Write batches of three records in leader epochs 0, 2 and 3."""
     log = open_log()
     for epoch in (0, 2, 3):
@@ -154,7 +171,7 @@ def led(open_log, fs):
     log.close()
     assert fs.read(EPOCHS) == b"0\n3\n0 0\n2 12\n3 24\n"
 
-    def reopen():
+    def reopen() -> PartitionLog:
         return open_log(clean=True, recovery_point=36)
 
     return reopen
@@ -174,7 +191,9 @@ def led(open_log, fs):
         b"0 4\n2 12\n3 24\n",
     ],
 )
-def test_leader_epochs_that_the_batches_contradict_are_made_anew(led, fs, caplog, damaged):
+def test_leader_epochs_that_the_batches_contradict_are_made_anew(
+    led: Callable[[], PartitionLog], fs: MemoryFileSystem, caplog: pytest.LogCaptureFixture, damaged: bytes
+) -> None:
     whole = fs.read(EPOCHS)
     fs.replace(EPOCHS, b"0\n3\n" + damaged)
     log = led()
@@ -189,7 +208,9 @@ def test_leader_epochs_that_the_batches_contradict_are_made_anew(led, fs, caplog
 
 @pytest.mark.parametrize("batch", range(12))
 @pytest.mark.parametrize("mask", [1, 2, 4, 0x80])
-def test_a_batch_whose_own_leader_epoch_is_damaged_is_refused(led, fs, batch, mask):
+def test_a_batch_whose_own_leader_epoch_is_damaged_is_refused(
+    led: Callable[[], PartitionLog], fs: MemoryFileSystem, batch: int, mask: int
+) -> None:
     whole = fs.read(EPOCHS)
     number = 0
     for path in sorted(path for path in fs.files if path.endswith(".log")):
@@ -209,7 +230,9 @@ def test_a_batch_whose_own_leader_epoch_is_damaged_is_refused(led, fs, batch, ma
 
 
 @pytest.mark.parametrize(("said", "expected"), [(9, 9), (13, 9), (4, 4), (1 << 20, 9), (0, 0)])
-def test_of_two_beginnings_the_lower_one_is_taken(fs, caplog, said, expected):
+def test_of_two_beginnings_the_lower_one_is_taken(
+    fs: MemoryFileSystem, caplog: pytest.LogCaptureFixture, said: int, expected: int
+) -> None:
     log = PartitionLog.open(fs, PARTITION, config=LogConfig.of({}))
     for _ in range(20):
         write(log, -1, -1)
@@ -225,7 +248,7 @@ def test_of_two_beginnings_the_lower_one_is_taken(fs, caplog, said, expected):
     assert log.read(log.log_start_offset, max_bytes=1)
 
 
-def test_a_deletion_alone_is_written_to_the_leader_epochs(open_log, fs):
+def test_a_deletion_alone_is_written_to_the_leader_epochs(open_log: OpenLog, fs: MemoryFileSystem) -> None:
     log = open_log()
     for _ in range(20):
         write(log, -1, -1)
@@ -237,7 +260,7 @@ def test_a_deletion_alone_is_written_to_the_leader_epochs(open_log, fs):
 
 @pytest.mark.parametrize("delta", [0, 1])
 @pytest.mark.parametrize("last_in_segment", [False, True])
-def test_a_batch_that_looks_too_short_in_a_compacted_log_hides_nothing(delta, last_in_segment):
+def test_a_batch_that_looks_too_short_in_a_compacted_log_hides_nothing(delta: int, last_in_segment: bool) -> None:
     topic = Topic()
     topic.put((b"a", b"1"), (b"b", b"1"), (b"c", b"1"))
     topic.put((b"x", b"1"))
@@ -260,7 +283,9 @@ def test_a_batch_that_looks_too_short_in_a_compacted_log_hides_nothing(delta, la
 
 
 @pytest.mark.parametrize("suffix", [".index", ".timeindex"])
-def test_indexes_that_were_removed_are_made_anew_by_a_clean_stop(open_log, fs, suffix):
+def test_indexes_that_were_removed_are_made_anew_by_a_clean_stop(
+    open_log: OpenLog, fs: MemoryFileSystem, suffix: str
+) -> None:
     log = open_log()
     for _ in range(30):
         write(log, -1, -1)

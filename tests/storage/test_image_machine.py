@@ -73,7 +73,7 @@ class ImageMachine(RuleBasedStateMachine):
         if PLAIN not in self.model.incarnations:
             return
         values = [self.value(size) for _ in range(count)]
-        sequence = {"producer_id": 7, "producer_epoch": 0, "base_sequence": self.model.sequence}
+        sequence: dict[str, Any] = {"producer_id": 7, "producer_epoch": 0, "base_sequence": self.model.sequence}
         appended = self.kept.put(*values, topic=PLAIN, **sequence)
         assert appended.base_offset == self.model.end
         assert self.kept.put(*values, topic=PLAIN, **sequence).is_duplicate
@@ -183,7 +183,7 @@ class SlowToCopy(MemoryFileSystem):
         super().clone(old, new)
 
 
-class TestImageMachine(ImageMachine.TestCase):  # type: ignore[name-defined, misc]  # hypothesis makes it
+class TestImageMachine(ImageMachine.TestCase):  # type: ignore[valid-type, misc]  # hypothesis makes it
     settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
     @pytest.fixture(autouse=True)

@@ -2,13 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.inspection.dump import DumpOptions, UnknownFile, dump, files_of
-from kafkalite_storage.inspection.files import ReadOnlyFiles
-from kafkalite_storage.inspection.report import Report, Severity
+from kafkalite_storage.inspection.files import ReadableFiles, ReadOnlyFiles
+from kafkalite_storage.inspection.report import Finding, Report, Severity
 from kafkalite_storage.inspection.text import printable
 from kafkalite_storage.inspection.verify import verify
 from kafkalite_storage.segment.stretches import stretches
@@ -25,23 +26,23 @@ LAST = f"{ORDERS}/00000000000000000053"
 
 
 @pytest.fixture
-def used():
+def used() -> MemoryFileSystem:
     fs = MemoryFileSystem()
     fill(fs)
     return fs
 
 
-def findings(fs, path=DATA):
-    found = []
+def findings(fs: ReadableFiles, path: str = DATA) -> list[str]:
+    found: list[Finding] = []
     verify(fs, path, Report(found.append))
     return [str(finding) for finding in found]
 
 
-def open_storage(fs):
+def open_storage(fs: MemoryFileSystem) -> Storage:
     return Storage.open(DATA, fs=fs, new_uuid=uuids(), now_ms=NOW)
 
 
-def test_nothing_but_the_indexes_that_were_left_out_is_missing_in_what_kafka_wrote():
+def test_nothing_but_the_indexes_that_were_left_out_is_missing_in_what_kafka_wrote() -> None:
     missing = [
         f"cache: {GOLDEN}/__cluster_metadata-0/00000000000000000000.{kind}: is missing"
         for kind in ("index", "timeindex")
@@ -50,14 +51,16 @@ def test_nothing_but_the_indexes_that_were_left_out_is_missing_in_what_kafka_wro
     assert [line.partition(";")[0] for line in found] == missing
 
 
-def test_kafka_leaves_the_checkpoint_of_its_cleaner_empty(used, caplog):
+def test_kafka_leaves_the_checkpoint_of_its_cleaner_empty(
+    used: MemoryFileSystem, caplog: pytest.LogCaptureFixture
+) -> None:
     used.replace(f"{DATA}/cleaner-offset-checkpoint", b"")
     assert findings(used) == []
     open_storage(used).close()
     assert caplog.messages == []
 
 
-def test_a_checkpoint_that_kafka_writes_when_it_stops_is_not_empty(used):
+def test_a_checkpoint_that_kafka_writes_when_it_stops_is_not_empty(used: MemoryFileSystem) -> None:
     used.replace(f"{DATA}/log-start-offset-checkpoint", b"")
     assert findings(used)[0] == (
         f"damage: {DATA}/log-start-offset-checkpoint: "
@@ -65,7 +68,7 @@ def test_a_checkpoint_that_kafka_writes_when_it_stops_is_not_empty(used):
     )
 
 
-def test_leader_epochs_that_are_empty_are_rebuilt(used):
+def test_leader_epochs_that_are_empty_are_rebuilt(used: MemoryFileSystem) -> None:
     whole = used.read(f"{ORDERS}/leader-epoch-checkpoint")
     used.replace(f"{ORDERS}/leader-epoch-checkpoint", b"")
     storage = open_storage(used)
@@ -74,7 +77,7 @@ def test_leader_epochs_that_are_empty_are_rebuilt(used):
     assert used.read(f"{ORDERS}/leader-epoch-checkpoint") == whole
 
 
-def test_a_directory_in_use_is_sound_at_every_moment(used):
+def test_a_directory_in_use_is_sound_at_every_moment(used: MemoryFileSystem) -> None:
     storage = open_storage(used)
     log = storage.log("orders", 1)
     for number in range(30):
@@ -89,7 +92,7 @@ def test_a_directory_in_use_is_sound_at_every_moment(used):
     kill_storage(storage)
 
 
-def test_a_write_that_a_crash_tore_is_no_damage_but_lost_bytes_after_a_clean_stop_are(used):
+def test_a_write_that_a_crash_tore_is_no_damage_but_lost_bytes_after_a_clean_stop_are(used: MemoryFileSystem) -> None:
     log = used.files[f"{LAST}.log"].content
     del log[-3:]
     [damage, *_] = findings(used)
@@ -102,7 +105,7 @@ def test_a_write_that_a_crash_tore_is_no_damage_but_lost_bytes_after_a_clean_sto
     assert "a write that is not finished" in torn[0]
 
 
-def test_lost_records_at_the_end_are_known_from_the_checkpoints(used):
+def test_lost_records_at_the_end_are_known_from_the_checkpoints(used: MemoryFileSystem) -> None:
     storage = open_storage(used)
     batches = storage.log("plain", 0).size // 3
     storage.close()
@@ -112,7 +115,7 @@ def test_lost_records_at_the_end_are_known_from_the_checkpoints(used):
     assert "the records from 4 to 5 are missing" in text
 
 
-def test_what_follows_damage_is_still_checked(used):
+def test_what_follows_damage_is_still_checked(used: MemoryFileSystem) -> None:
     content = used.files[FIRST_LOG].content
     sizes = [stretch.size for stretch in stretches(used.files[FIRST_LOG], len(content))]
     content[8:12] = b"\x7f\xff\xff\xff"  # the first batch seems to take the whole file
@@ -123,7 +126,7 @@ def test_what_follows_damage_is_still_checked(used):
 
 
 @pytest.mark.parametrize("garbage", [b"", bytes(5000), b"\x02" * 5000, os.urandom(5000)])
-def test_any_bytes_can_be_walked(garbage):
+def test_any_bytes_can_be_walked(garbage: bytes) -> None:
     fs = MemoryFileSystem()
     fs.make_directory(ORDERS)
     fs.replace(FIRST_LOG, garbage)
@@ -134,7 +137,7 @@ def test_any_bytes_can_be_walked(garbage):
     assert bool(findings(fs, ORDERS)) or not garbage
 
 
-def test_a_lost_segment_is_a_gap_and_one_twice_an_overlap(used):
+def test_a_lost_segment_is_a_gap_and_one_twice_an_overlap(used: MemoryFileSystem) -> None:
     second = f"{ORDERS}/00000000000000000017.log"
     used.replace(f"{ORDERS}/00000000000000000016.log", used.read(second))
     assert any("overlaps the segment before it" in line for line in findings(used))
@@ -143,7 +146,7 @@ def test_a_lost_segment_is_a_gap_and_one_twice_an_overlap(used):
     assert any("offset 35 follows offset 16" in line for line in findings(used))
 
 
-def test_directories_and_files_that_nobody_knows_are_named(used):
+def test_directories_and_files_that_nobody_knows_are_named(used: MemoryFileSystem) -> None:
     for name in ("lost-0", "orders-7", "orders-0.0123456789abcdef-delete", ".snapshots/partitions", "stuff"):
         used.make_directory(f"{DATA}/{name}")
     used.replace(f"{ORDERS}/notes.txt", b"")
@@ -161,19 +164,19 @@ def test_directories_and_files_that_nobody_knows_are_named(used):
         assert expected in text
 
 
-def test_a_partition_that_is_gone_is_missed(used):
+def test_a_partition_that_is_gone_is_missed(used: MemoryFileSystem) -> None:
     used.remove_directory(ORDERS)
     assert f"damage: {ORDERS}: is missing, but recovery-point-offset-checkpoint names it" in findings(used)
 
 
-def test_an_aborted_transaction_that_its_index_lost_is_missed(used):
+def test_an_aborted_transaction_that_its_index_lost_is_missed(used: MemoryFileSystem) -> None:
     name = f"{ORDERS}/00000000000000000017.txnindex"
     used.remove(name)
     [line] = findings(used)
     assert line.startswith(f"cache: {name}: an aborted transaction is missing: producer 8, offsets ")
 
 
-def test_compacted_logs_are_sound():
+def test_compacted_logs_are_sound() -> None:
     topic = Topic(internal_segment_bytes="400", index_interval_bytes="50")
     for number in range(30):
         topic.put((b"k%d" % (number % 4), b"%d" % number), producer_id=5, producer_epoch=0, base_sequence=number)
@@ -188,7 +191,7 @@ def test_compacted_logs_are_sound():
     ]
 
 
-def test_a_single_file_is_checked_against_what_lies_beside_it(used):
+def test_a_single_file_is_checked_against_what_lies_beside_it(used: MemoryFileSystem) -> None:
     index = f"{LAST}.index"
     used.files[index].content[3] ^= 1
     assert findings(used, f"{LAST}.log") == []
@@ -196,7 +199,7 @@ def test_a_single_file_is_checked_against_what_lies_beside_it(used):
     assert line.startswith(f"cache: {index}, byte 0: entry 0 says that the batch at byte ")
 
 
-def test_a_real_directory_is_read_without_a_trace(tmp_path):
+def test_a_real_directory_is_read_without_a_trace(tmp_path: Path) -> None:
     from kafkalite_storage.files.filesystem import OsFileSystem
 
     fill(OsFileSystem(), str(tmp_path))
@@ -212,18 +215,18 @@ def test_a_real_directory_is_read_without_a_trace(tmp_path):
 # dump
 
 
-def rows(fs, path, **options):
+def rows(fs: ReadableFiles, path: str, **options: Any) -> list[Any]:
     return list(dump(fs, path, DumpOptions(**options)))
 
 
-def test_batches_are_shown_as_they_lie_in_the_file(used):
+def test_batches_are_shown_as_they_lie_in_the_file(used: MemoryFileSystem) -> None:
     first, second, *_ = [row.fields for row in rows(used, FIRST_LOG)]
     assert (first["baseOffset"], first["lastOffset"], first["count"], first["position"]) == (0, 2, 3, 0)
     assert (first["producerId"], first["baseSequence"], first["lastSequence"]) == (7, 0, 2)
     assert (second["position"], second["compresscodec"], second["isvalid"]) == (first["size"], "gzip", True)
 
 
-def test_a_damaged_batch_is_shown_as_such_and_its_records_are_not(used):
+def test_a_damaged_batch_is_shown_as_such_and_its_records_are_not(used: MemoryFileSystem) -> None:
     used.files[FIRST_LOG].content[80] ^= 1
     first, second, *_ = rows(used, FIRST_LOG, records=True)
     assert (first.kind, first.fields["isvalid"]) == ("batch", False)
@@ -231,7 +234,7 @@ def test_a_damaged_batch_is_shown_as_such_and_its_records_are_not(used):
     assert second.kind == "batch"
 
 
-def test_records_can_be_had_from_an_offset_on_and_at_most_so_many(used):
+def test_records_can_be_had_from_an_offset_on_and_at_most_so_many(used: MemoryFileSystem) -> None:
     shown = rows(used, FIRST_LOG, records=True, start=4, limit=3)
     assert [row.fields.get("offset", row.fields.get("baseOffset")) for row in shown] == [3, 4, 5]
     assert shown[1].fields["key"] == b"k1"
@@ -239,7 +242,7 @@ def test_records_can_be_had_from_an_offset_on_and_at_most_so_many(used):
     assert rows(used, f"{LAST}.index", start=60)[0].fields["offset"] >= 60
 
 
-def test_internal_records_are_decoded(used):
+def test_internal_records_are_decoded(used: MemoryFileSystem) -> None:
     shown = [row.fields for row in rows(used, f"{DATA}/__consumer_offsets-0/00000000000000000000.log", records=True)]
     commit, group, old = (fields for fields in shown if "offset" in fields)
     assert commit["key"] == {"group": "g", "topic": "orders", "partition": 0}
@@ -256,7 +259,7 @@ def test_internal_records_are_decoded(used):
     )
 
 
-def test_decoding_can_be_turned_off_and_pointed_elsewhere(used):
+def test_decoding_can_be_turned_off_and_pointed_elsewhere(used: MemoryFileSystem) -> None:
     offsets = f"{DATA}/__consumer_offsets-0/00000000000000000000.log"
     assert isinstance(rows(used, offsets, records=True, topic="")[1].fields["key"], bytes)
     used.make_directory("/copied")
@@ -266,7 +269,7 @@ def test_decoding_can_be_turned_off_and_pointed_elsewhere(used):
     assert rows(used, copied, records=True, topic="__consumer_offsets")[1].fields["key"]["group"] == "g"
 
 
-def test_every_file_of_a_directory_can_be_shown(used):
+def test_every_file_of_a_directory_can_be_shown(used: MemoryFileSystem) -> None:
     kinds = {row.kind for file in files_of(used, DATA) for row in rows(used, file, records=True)}
     assert kinds == {
         *("batch", "record", "index", "timeindex", "txnindex", "producer"),
@@ -274,14 +277,14 @@ def test_every_file_of_a_directory_can_be_shown(used):
     }
 
 
-def test_a_file_of_something_else_is_refused(used):
+def test_a_file_of_something_else_is_refused(used: MemoryFileSystem) -> None:
     used.replace(f"{DATA}/notes.txt", b"")
     with pytest.raises(UnknownFile, match=r"notes\.txt"):
         rows(used, f"{DATA}/notes.txt")
     assert f"{DATA}/notes.txt" not in list(files_of(used, DATA))
 
 
-def test_severities_decide_what_is_sound():
+def test_severities_decide_what_is_sound() -> None:
     report = Report(lambda finding: None)
     report.note("f", "n")
     assert report.is_sound
@@ -300,5 +303,5 @@ def test_severities_decide_what_is_sound():
         ("\u202e".encode(), "\\u202e"),
     ],
 )
-def test_no_record_steers_a_terminal(content, shown):
+def test_no_record_steers_a_terminal(content: bytes, shown: str) -> None:
     assert printable(content.decode(errors="surrogateescape")) == shown

@@ -1,21 +1,24 @@
 """A directory is used by the topic it belongs to, and nothing is thrown away because a file says something odd."""
 
 import logging
+from typing import Any
 
 import pytest
 
 from kafkalite_storage.errors import UnsupportedFormat
 from kafkalite_storage.files.checkpoints import encode_partition_metadata
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch, iter_records
 from tests.support.storage.controls import kill_storage
+from tests.support.storage.fixtures import BuildBatch, OpenStorage
 
 NOW = 1_700_000_000_000
 
 
 @pytest.fixture
-def opened(fs):
+def opened(fs: MemoryFileSystem) -> OpenStorage:
     ids = iter(range(1, 1000))
 
     def open_it() -> Storage:
@@ -25,7 +28,7 @@ def opened(fs):
 
 
 @pytest.fixture
-def used(opened, batch):
+def used(opened: OpenStorage, batch: BuildBatch) -> str:
     """A directory with one topic of one record, closed in order."""
     storage = opened()
     storage.create_topic("t", 1, now_ms=NOW)
@@ -34,7 +37,9 @@ def used(opened, batch):
     return "/data/t-0/partition.metadata"
 
 
-def test_a_flipped_bit_in_the_topics_id_is_mended_and_costs_no_record(opened, used, fs, caplog):
+def test_a_flipped_bit_in_the_topics_id_is_mended_and_costs_no_record(
+    opened: OpenStorage, used: str, fs: MemoryFileSystem, caplog: pytest.LogCaptureFixture
+) -> None:
     content = bytes(fs.files[used].content)
     for position in range(len(content)):
         for mask in (1, 0x20):
@@ -51,7 +56,9 @@ def test_a_flipped_bit_in_the_topics_id_is_mended_and_costs_no_record(opened, us
                 assert fs.read(used) == content
 
 
-def test_a_directory_of_another_topic_is_moved_aside_and_kept(opened, used, fs, caplog):
+def test_a_directory_of_another_topic_is_moved_aside_and_kept(
+    opened: OpenStorage, used: str, fs: MemoryFileSystem, caplog: pytest.LogCaptureFixture
+) -> None:
     fs.replace(used, encode_partition_metadata(b"somebody else's!"))
     storage = opened()
     assert storage.log("t", 0).log_end_offset == 0
@@ -64,7 +71,9 @@ def test_a_directory_of_another_topic_is_moved_aside_and_kept(opened, used, fs, 
     assert fs.exists(stray)
 
 
-def test_a_topics_directory_is_deleted_when_its_delay_is_over(opened, used, fs):
+def test_a_topics_directory_is_deleted_when_its_delay_is_over(
+    opened: OpenStorage, used: str, fs: MemoryFileSystem
+) -> None:
     storage = opened()
     storage.delete_topic("t", now_ms=NOW)
     storage.create_topic("t", 1, now_ms=NOW)
@@ -75,7 +84,7 @@ def test_a_topics_directory_is_deleted_when_its_delay_is_over(opened, used, fs):
     assert storage.log("t", 0).log_end_offset == 0
 
 
-def test_deleted_directories_are_removed_one_a_step(opened, fs):
+def test_deleted_directories_are_removed_one_a_step(opened: Callable[..., Storage], fs: MemoryFileSystem) -> None:
     storage = opened()
     storage.create_topic("wide", 3, now_ms=NOW)
     for number in range(3):
@@ -87,7 +96,7 @@ def test_deleted_directories_are_removed_one_a_step(opened, fs):
     assert left == [2, 1, 0]
 
 
-def everything(fs):
+def everything(fs: MemoryFileSystem) -> dict[str, bytes]:
     return {name: bytes(file.content) for name, file in fs.files.items()}
 
 
@@ -99,7 +108,9 @@ def everything(fs):
         ("/data/log-start-offset-checkpoint", b"0\n", b"7\n"),
     ],
 )
-def test_a_directory_of_a_newer_format_is_refused_and_left_as_it_is(opened, used, fs, name, old, new):
+def test_a_directory_of_a_newer_format_is_refused_and_left_as_it_is(
+    opened: OpenStorage, used: str, fs: MemoryFileSystem, name: str, old: bytes, new: bytes
+) -> None:
     lines = [line for line in fs.read(name).split(b"\n") if not line.startswith(b"#")]
     fs.replace(name, b"\n".join(lines).replace(old, new, 1))
     before = everything(fs)
@@ -108,7 +119,9 @@ def test_a_directory_of_a_newer_format_is_refused_and_left_as_it_is(opened, used
     assert everything(fs) == before
 
 
-def test_a_newer_metadata_version_is_refused_and_left_as_it_is(opened, used, fs, monkeypatch):
+def test_a_newer_metadata_version_is_refused_and_left_as_it_is(
+    opened: OpenStorage, used: str, fs: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = everything(fs)
     monkeypatch.setattr("kafkalite_storage.storage.FEATURES", {"metadata.version": 32})
     with pytest.raises(UnsupportedFormat, match=r"metadata\.version=33, and known here is 32"):
@@ -118,7 +131,13 @@ def test_a_newer_metadata_version_is_refused_and_left_as_it_is(opened, used, fs,
     assert opened().was_clean
 
 
-def test_opening_all_partitions_tells_of_those_that_fail_and_goes_on(opened, used, fs, caplog, monkeypatch):
+def test_opening_all_partitions_tells_of_those_that_fail_and_goes_on(
+    opened: OpenStorage,
+    used: str,
+    fs: MemoryFileSystem,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     storage = opened()
     storage.create_topic("u", 3, now_ms=NOW)
     storage.log("u", 2).append(build_batch([Record(None, b"v", NOW)]), now_ms=NOW)
@@ -127,7 +146,7 @@ def test_opening_all_partitions_tells_of_those_that_fail_and_goes_on(opened, use
 
     opening = PartitionLog.open
 
-    def refuse(fs, directory, **options):
+    def refuse(fs: MemoryFileSystem, directory: str, **options: Any) -> PartitionLog:
         if directory.endswith("/t-0"):
             raise UnsupportedFormat("no")
         return opening(fs, directory, **options)

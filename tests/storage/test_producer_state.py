@@ -1,5 +1,7 @@
 """Idempotent and transactional producers (KIP-98)."""
 
+from typing import Any
+
 import pytest
 
 from kafkalite_storage.errors import (
@@ -8,25 +10,30 @@ from kafkalite_storage.errors import (
     OutOfOrderSequence,
     TransactionCoordinatorFenced,
 )
-from kafkalite_storage.log.log import AppendOrigin
+from kafkalite_storage.log.log import AppendInfo, AppendOrigin, PartitionLog
 from kafkalite_storage.state.producer_snapshot import decode_snapshot, encode_snapshot
 from kafkalite_storage.state.producer_state import Producer, ProducerStates, SequencedBatch
 from kafkalite_wire.records import build_end_txn_marker
+from tests.support.storage.fixtures import Append, OpenLog
 
 NOW = 1_700_000_000_000
 
 
 @pytest.fixture
-def send(append):
-    def send_it(log, sequence, *values, epoch=0, producer_id=7, **options):
+def send(append: Append) -> Append:
+    def send_it(
+        log: PartitionLog, sequence: int, *values: bytes, epoch: int = 0, producer_id: int = 7, **options: Any
+    ) -> AppendInfo:
         return append(log, *values, producer_id=producer_id, producer_epoch=epoch, base_sequence=sequence, **options)
 
     return send_it
 
 
 @pytest.fixture
-def end():
-    def end_it(log, *, commit, epoch=0, coordinator_epoch=0, producer_id=7):
+def end() -> Append:
+    def end_it(
+        log: PartitionLog, *, commit: bool, epoch: int = 0, coordinator_epoch: int = 0, producer_id: int = 7
+    ) -> AppendInfo:
         marker = build_end_txn_marker(
             producer_id=producer_id,
             producer_epoch=epoch,
@@ -39,7 +46,7 @@ def end():
     return end_it
 
 
-def test_a_retry_of_one_of_the_last_five_batches_gets_its_first_offsets(open_log, send):
+def test_a_retry_of_one_of_the_last_five_batches_gets_its_first_offsets(open_log: OpenLog, send: Append) -> None:
     log = open_log()
     for number in range(7):
         send(log, number * 2, b"a", b"b")
@@ -49,7 +56,7 @@ def test_a_retry_of_one_of_the_last_five_batches_gets_its_first_offsets(open_log
     assert log.log_end_offset == 14
 
 
-def test_a_retry_of_an_older_batch_is_out_of_order(open_log, send):
+def test_a_retry_of_an_older_batch_is_out_of_order(open_log: OpenLog, send: Append) -> None:
     log = open_log()
     for number in range(7):
         send(log, number)
@@ -59,7 +66,7 @@ def test_a_retry_of_an_older_batch_is_out_of_order(open_log, send):
 
 
 @pytest.mark.parametrize("sequence", [0, 2, 5])
-def test_a_gap_or_a_step_back_is_out_of_order(open_log, send, sequence):
+def test_a_gap_or_a_step_back_is_out_of_order(open_log: OpenLog, send: Append, sequence: int) -> None:
     log = open_log()
     send(log, 0, b"a")
     with pytest.raises(OutOfOrderSequence):
@@ -67,13 +74,13 @@ def test_a_gap_or_a_step_back_is_out_of_order(open_log, send, sequence):
     assert log.log_end_offset == 1
 
 
-def test_a_producer_that_is_not_known_may_start_anywhere(open_log, send):
+def test_a_producer_that_is_not_known_may_start_anywhere(open_log: OpenLog, send: Append) -> None:
     log = open_log()
     assert send(log, 1234).base_offset == 0
     assert send(log, 1235).base_offset == 1
 
 
-def test_sequence_numbers_wrap_to_zero(open_log, send):
+def test_sequence_numbers_wrap_to_zero(open_log: OpenLog, send: Append) -> None:
     log = open_log()
     send(log, (1 << 31) - 2, b"a", b"b")
     assert send(log, 0).base_offset == 2
@@ -81,13 +88,13 @@ def test_sequence_numbers_wrap_to_zero(open_log, send):
     assert send_again.is_duplicate
 
 
-def test_a_batch_across_the_wrap_is_followed_by_the_right_number(open_log, send):
+def test_a_batch_across_the_wrap_is_followed_by_the_right_number(open_log: OpenLog, send: Append) -> None:
     log = open_log()
     send(log, (1 << 31) - 1, b"a", b"b")
     assert send(log, 1).base_offset == 2
 
 
-def test_an_older_epoch_is_fenced(open_log, send):
+def test_an_older_epoch_is_fenced(open_log: OpenLog, send: Append) -> None:
     log = open_log()
     send(log, 0, epoch=3)
     with pytest.raises(InvalidProducerEpoch) as caught:
@@ -95,7 +102,7 @@ def test_an_older_epoch_is_fenced(open_log, send):
     assert caught.value.code == 47
 
 
-def test_a_new_epoch_starts_at_zero(open_log, send):
+def test_a_new_epoch_starts_at_zero(open_log: OpenLog, send: Append) -> None:
     log = open_log()
     send(log, 0, epoch=3)
     with pytest.raises(OutOfOrderSequence):
@@ -104,14 +111,14 @@ def test_a_new_epoch_starts_at_zero(open_log, send):
     assert not send(log, 1, epoch=4).is_duplicate
 
 
-def test_producers_are_independent(open_log, send):
+def test_producers_are_independent(open_log: OpenLog, send: Append) -> None:
     log = open_log()
     send(log, 0, producer_id=1)
     send(log, 0, producer_id=2)
     assert send(log, 1, producer_id=1).base_offset == 2
 
 
-def test_expired_producers_are_forgotten_unless_a_transaction_is_open(open_log, send):
+def test_expired_producers_are_forgotten_unless_a_transaction_is_open(open_log: OpenLog, send: Append) -> None:
     log = open_log()
     send(log, 0, producer_id=1, timestamp=NOW - 100)
     send(log, 0, producer_id=2, timestamp=NOW - 100, is_transactional=True)
@@ -120,7 +127,9 @@ def test_expired_producers_are_forgotten_unless_a_transaction_is_open(open_log, 
     assert send(log, 77, producer_id=1).base_offset == 3
 
 
-def test_the_last_stable_offset_waits_for_the_oldest_open_transaction(open_log, send, end):
+def test_the_last_stable_offset_waits_for_the_oldest_open_transaction(
+    open_log: OpenLog, send: Append, end: Append
+) -> None:
     log = open_log()
     send(log, 0, producer_id=1)
     send(log, 0, producer_id=2, is_transactional=True)
@@ -132,7 +141,9 @@ def test_the_last_stable_offset_waits_for_the_oldest_open_transaction(open_log, 
     assert log.last_stable_offset == log.log_end_offset == 5
 
 
-def test_aborted_transactions_are_listed_for_the_range_that_they_touch(open_log, send, end):
+def test_aborted_transactions_are_listed_for_the_range_that_they_touch(
+    open_log: OpenLog, send: Append, end: Append
+) -> None:
     log = open_log()
     send(log, 0, is_transactional=True)
     send(log, 1, is_transactional=True)
@@ -146,7 +157,7 @@ def test_aborted_transactions_are_listed_for_the_range_that_they_touch(open_log,
     assert log.aborted_transactions(3, 10) == []
 
 
-def test_an_open_transaction_allows_no_plain_batches(open_log, send):
+def test_an_open_transaction_allows_no_plain_batches(open_log: OpenLog, send: Append) -> None:
     log = open_log()
     send(log, 0, is_transactional=True)
     with pytest.raises(InvalidTxnState) as caught:
@@ -154,7 +165,9 @@ def test_an_open_transaction_allows_no_plain_batches(open_log, send):
     assert caught.value.code == 48
 
 
-def test_markers_of_a_replaced_coordinator_or_an_old_epoch_are_refused(open_log, send, end):
+def test_markers_of_a_replaced_coordinator_or_an_old_epoch_are_refused(
+    open_log: OpenLog, send: Append, end: Append
+) -> None:
     log = open_log()
     send(log, 0, epoch=1, is_transactional=True)
     end(log, commit=True, epoch=1, coordinator_epoch=5)
@@ -165,7 +178,7 @@ def test_markers_of_a_replaced_coordinator_or_an_old_epoch_are_refused(open_log,
     assert log.log_end_offset == 2
 
 
-def test_a_snapshot_has_the_bytes_that_kafka_writes():
+def test_a_snapshot_has_the_bytes_that_kafka_writes() -> None:
     # The snapshot of events-1 at offset 1, taken by Kafka 4.4.0 inside of a transaction.
     content = bytes.fromhex(
         "00019a647fbf000000010000000000000004000000000000000000000000"
@@ -184,7 +197,7 @@ def test_a_snapshot_has_the_bytes_that_kafka_writes():
 
 
 @pytest.mark.parametrize("size", range(56))
-def test_a_cut_off_snapshot_is_refused(size):
+def test_a_cut_off_snapshot_is_refused(size: int) -> None:
     states = ProducerStates()
     states.producers[4] = Producer(4, 0, [SequencedBatch(0, 0, 0, NOW)], -1, NOW)
     content = encode_snapshot(states)

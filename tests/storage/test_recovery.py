@@ -1,10 +1,14 @@
 """After a crash: the log ends at its last whole batch and everything beside it is made anew."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from kafkalite_storage.files.memory_filesystem import MemoryFile, MemoryFileSystem
 from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_wire.records import build_end_txn_marker, read_header
+from tests.support.storage.fixtures import Append, OpenLog, ReadAll
 
 NOW = 1_700_000_000_000
 DIRECTORY = "/data/t-0"
@@ -12,18 +16,20 @@ FIRST = f"{DIRECTORY}/00000000000000000000"
 SMALL = {"internal.segment.bytes": "500", "index.interval.bytes": "100"}
 
 
-def files_of(fs):
+def files_of(fs: MemoryFileSystem) -> dict[str, bytes]:
     return {name: bytes(file.content) for name, file in fs.files.items()}
 
 
-def restore(fs, files):
+def restore(fs: MemoryFileSystem, files: dict[str, bytes]) -> None:
     for name in list(fs.files):
         fs.remove(name)
     for name, content in files.items():
         fs.replace(name, content)
 
 
-def test_a_tail_torn_at_any_byte_is_cut_to_the_last_whole_batch(open_log, append, read_all, fs):
+def test_a_tail_torn_at_any_byte_is_cut_to_the_last_whole_batch(
+    open_log: OpenLog, append: Append, read_all: ReadAll, fs: MemoryFileSystem
+) -> None:
     log = open_log()
     append(log, b"first")
     append(log, b"second", b"third")
@@ -41,7 +47,9 @@ def test_a_tail_torn_at_any_byte_is_cut_to_the_last_whole_batch(open_log, append
         assert len(read_all(log)) == 4
 
 
-def test_a_flipped_bit_anywhere_in_the_last_batch_cuts_it_off(open_log, append, fs):
+def test_a_flipped_bit_anywhere_in_the_last_batch_cuts_it_off(
+    open_log: OpenLog, append: Append, fs: MemoryFileSystem
+) -> None:
     log = open_log()
     append(log, b"first")
     whole = log.size
@@ -61,7 +69,9 @@ def test_a_flipped_bit_anywhere_in_the_last_batch_cuts_it_off(open_log, append, 
             assert "byte" in str(log.recovery)
 
 
-def test_segments_behind_a_damaged_one_are_deleted(open_log, append, read_all, fs):
+def test_segments_behind_a_damaged_one_are_deleted(
+    open_log: OpenLog, append: Append, read_all: ReadAll, fs: MemoryFileSystem
+) -> None:
     log = open_log(SMALL)
     for number in range(40):
         append(log, b"%d" % number * 20)
@@ -77,7 +87,9 @@ def test_segments_behind_a_damaged_one_are_deleted(open_log, append, read_all, f
     append(log, b"goes on")
 
 
-def test_what_is_below_the_recovery_point_is_not_read_again(open_log, append, fs):
+def test_what_is_below_the_recovery_point_is_not_read_again(
+    open_log: OpenLog, append: Append, fs: MemoryFileSystem
+) -> None:
     log = open_log(SMALL)
     for number in range(20):
         append(log, b"%d" % number * 20)
@@ -95,7 +107,9 @@ def test_what_is_below_the_recovery_point_is_not_read_again(open_log, append, fs
 
 
 @pytest.mark.parametrize("point", range(31))
-def test_recovery_from_any_point_gives_the_same_log_and_indexes(open_log, append, read_all, fs, point):
+def test_recovery_from_any_point_gives_the_same_log_and_indexes(
+    open_log: OpenLog, append: Append, read_all: ReadAll, fs: MemoryFileSystem, point: int
+) -> None:
     log = open_log(SMALL)
     for number in range(30):
         append(log, b"%d" % number * 10, timestamp=NOW + number)
@@ -104,7 +118,9 @@ def test_recovery_from_any_point_gives_the_same_log_and_indexes(open_log, append
     log = open_log(SMALL, recovery_point=point)
     after = files_of(fs)
     assert [offset for offset, _ in read_all(log)] == list(range(30))
-    assert log.offset_for_timestamp(NOW + 17).offset == 17
+    found = log.offset_for_timestamp(NOW + 17)
+    assert found is not None
+    assert found.offset == 17
     assert {name: after[name] for name in before if not name.endswith(".timeindex")} == {
         name: content for name, content in before.items() if not name.endswith(".timeindex")
     }
@@ -113,7 +129,9 @@ def test_recovery_from_any_point_gives_the_same_log_and_indexes(open_log, append
 @pytest.mark.parametrize("suffix", [".index", ".timeindex"])
 @pytest.mark.parametrize("damage", ["missing", "zeros", "garbage", "odd size", "beyond"])
 @pytest.mark.parametrize("clean", [True, False])
-def test_damaged_indexes_are_rebuilt(open_log, append, read_all, fs, suffix, damage, clean):
+def test_damaged_indexes_are_rebuilt(
+    open_log: OpenLog, append: Append, read_all: ReadAll, fs: MemoryFileSystem, suffix: str, damage: str, clean: bool
+) -> None:
     configs = {"index.interval.bytes": "100"}
     log = open_log(configs)
     for number in range(200):
@@ -133,12 +151,14 @@ def test_damaged_indexes_are_rebuilt(open_log, append, read_all, fs, suffix, dam
     log = open_log(configs, clean=clean, recovery_point=200)
     assert [offset for offset, _ in read_all(log)] == list(range(200))
     for number in range(200):
-        assert log.offset_for_timestamp(NOW + number).offset == number
+        found = log.offset_for_timestamp(NOW + number)
+        assert found is not None
+        assert found.offset == number
         assert read_header(log.read(number, max_bytes=1).read()).base_offset == number
     append(log, b"goes on")
 
 
-def test_a_clean_marker_that_lies_is_not_believed(open_log, append, fs):
+def test_a_clean_marker_that_lies_is_not_believed(open_log: OpenLog, append: Append, fs: MemoryFileSystem) -> None:
     log = open_log()
     append(log, b"a")
     append(log, b"b")
@@ -149,7 +169,9 @@ def test_a_clean_marker_that_lies_is_not_believed(open_log, append, fs):
     assert log.recovery.truncated_bytes > 0
 
 
-def test_leftovers_of_deleted_and_half_written_files_are_removed(open_log, append, fs):
+def test_leftovers_of_deleted_and_half_written_files_are_removed(
+    open_log: OpenLog, append: Append, fs: MemoryFileSystem
+) -> None:
     log = open_log()
     append(log, b"a")
     log.close()
@@ -159,7 +181,7 @@ def test_leftovers_of_deleted_and_half_written_files_are_removed(open_log, appen
     assert not [name for name in fs.files if name.endswith(("deleted", "cleaned", "tmp"))]
 
 
-def test_producers_are_known_after_a_crash(open_log, append):
+def test_producers_are_known_after_a_crash(open_log: OpenLog, append: Append) -> None:
     log = open_log(SMALL)
     for number in range(30):
         append(log, b"%d" % number * 20, producer_id=9, producer_epoch=1, base_sequence=number)
@@ -170,7 +192,9 @@ def test_producers_are_known_after_a_crash(open_log, append):
     assert append(log, b"30", producer_id=9, producer_epoch=1, base_sequence=30).base_offset == 30
 
 
-def test_producers_are_known_after_a_clean_restart_without_reading_the_log(open_log, append, fs):
+def test_producers_are_known_after_a_clean_restart_without_reading_the_log(
+    open_log: OpenLog, append: Append, fs: MemoryFileSystem
+) -> None:
     log = open_log()
     for number in range(7):
         append(log, b"%d" % number, producer_id=9, producer_epoch=1, base_sequence=number)
@@ -182,7 +206,9 @@ def test_producers_are_known_after_a_clean_restart_without_reading_the_log(open_
     assert append(log, b"6", producer_id=9, producer_epoch=1, base_sequence=6).is_duplicate
 
 
-def test_a_damaged_producer_snapshot_is_replaced_by_replaying_the_log(open_log, append, fs):
+def test_a_damaged_producer_snapshot_is_replaced_by_replaying_the_log(
+    open_log: OpenLog, append: Append, fs: MemoryFileSystem
+) -> None:
     log = open_log()
     append(log, b"a", producer_id=9, producer_epoch=1, base_sequence=0)
     log.close()
@@ -194,10 +220,10 @@ def test_a_damaged_producer_snapshot_is_replaced_by_replaying_the_log(open_log, 
 
 
 @pytest.mark.parametrize("point", [0, 2, 4, 6])
-def test_transactions_are_known_after_a_crash(open_log, append, point):
+def test_transactions_are_known_after_a_crash(open_log: OpenLog, append: Append, point: int) -> None:
     log = open_log()
 
-    def transact(producer_id, sequence, commit):
+    def transact(producer_id: int, sequence: int, commit: bool | None) -> None:
         append(log, b"x", producer_id=producer_id, producer_epoch=0, base_sequence=sequence, is_transactional=True)
         if commit is not None:
             log.append(
@@ -221,12 +247,21 @@ def test_transactions_are_known_after_a_crash(open_log, append, point):
     assert log.last_stable_offset == 6
 
 
-def test_a_clean_start_costs_the_same_for_few_and_for_many_segments(open_log, append, fs, monkeypatch):
-    touched = []
-    read_at, read, opened = MemoryFile.read_at, MemoryFileSystem.read, MemoryFileSystem.open
-    monkeypatch.setattr(MemoryFile, "read_at", lambda *call: touched.append("read_at") or read_at(*call))
-    monkeypatch.setattr(MemoryFileSystem, "read", lambda *call: touched.append("read") or read(*call))
-    monkeypatch.setattr(MemoryFileSystem, "open", lambda *call, **how: touched.append("open") or opened(*call, **how))
+def test_a_clean_start_costs_the_same_for_few_and_for_many_segments(
+    open_log: OpenLog, append: Append, fs: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touched: list[str] = []
+
+    def counted(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*arguments: Any, **options: Any) -> Any:
+            touched.append(name)
+            return call(*arguments, **options)
+
+        return counting
+
+    monkeypatch.setattr(MemoryFile, "read_at", counted("read_at", MemoryFile.read_at))
+    monkeypatch.setattr(MemoryFileSystem, "read", counted("read", MemoryFileSystem.read))
+    monkeypatch.setattr(MemoryFileSystem, "open", counted("open", MemoryFileSystem.open))
     costs = {}
     log = open_log(SMALL)
     for goal in (3, 1000):

@@ -4,6 +4,7 @@ import json
 import shutil
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,15 +18,18 @@ THIS = "this one"
 
 
 @pytest.fixture(scope="module")
-def made_now(tmp_path_factory):
+def made_now(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What this very version writes, which is frozen when it is released."""
     path = tmp_path_factory.mktemp("made") / "data"
     release_golden.write(path)
     return path
 
 
+Left = tuple[Path, Any]
+
+
 @pytest.fixture(params=[THIS, *(path.stem for path in FROZEN)])
-def left(request, made_now, tmp_path):
+def left(request: pytest.FixtureRequest, made_now: Path, tmp_path: Path) -> Left:
     """Return a copy of a directory, and what is in it."""
     if request.param == THIS:
         copy = shutil.copytree(made_now, tmp_path / "first")
@@ -35,11 +39,11 @@ def left(request, made_now, tmp_path):
     return shutil.copytree(release_golden.GOLDEN / request.param, tmp_path / "data"), expected
 
 
-def as_json(storage: Storage):
+def as_json(storage: Storage) -> Any:
     return json.loads(json.dumps(described(storage)))
 
 
-def test_everything_is_found_after_a_clean_stop(left):
+def test_everything_is_found_after_a_clean_stop(left: Left) -> None:
     path, expected = left
     with closing(release_golden.open_storage(path)) as storage:
         assert storage.was_clean
@@ -50,7 +54,7 @@ def test_everything_is_found_after_a_clean_stop(left):
 
 
 @pytest.mark.parametrize("lost", [(), ("*/*index", "*/*.snapshot")], ids=["nothing lost", "caches lost"])
-def test_everything_is_found_after_a_crash(left, lost):
+def test_everything_is_found_after_a_crash(left: Left, lost: tuple[str, ...]) -> None:
     path, expected = left
     for pattern in (".kafka_cleanshutdown", "recovery-point-offset-checkpoint", *lost):
         for found in path.glob(pattern):
@@ -60,7 +64,7 @@ def test_everything_is_found_after_a_crash(left, lost):
         assert as_json(storage) == expected
 
 
-def test_work_goes_on_in_every_log(left):
+def test_work_goes_on_in_every_log(left: Left) -> None:
     path, expected = left
     now = release_golden.NOW
     with closing(release_golden.open_storage(path)) as storage:
@@ -72,12 +76,12 @@ def test_work_goes_on_in_every_log(left):
         assert storage.allocate_producer_ids(now_ms=now).start == expected["next producer id"]
 
 
-def test_the_same_is_written_every_time(made_now: Path, tmp_path: Path):
+def test_the_same_is_written_every_time(made_now: Path, tmp_path: Path) -> None:
     release_golden.write(tmp_path / "data")
     first, second = contents(made_now), contents(tmp_path / "data")
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
 
 
-def contents(path: Path):
+def contents(path: Path) -> Any:
     return {str(each.relative_to(path)): each.read_bytes() for each in path.rglob("*") if each.is_file()}

@@ -1,13 +1,16 @@
 """What a start finds at any moment of a compaction is the old segments or the new one, never half of it."""
 
 from contextlib import suppress
+from functools import partial
 from random import Random
 
 import pytest
 
-from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
+from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFile, MemoryFileSystem
 from tests.support.storage.compaction import NOW, Topic
 from tests.support.storage.crashing_filesystem import CrashingFileSystem as PowerCutFileSystem
+from tests.support.storage.crashing_filesystem import Operation
 
 
 class CrashError(Exception):
@@ -35,13 +38,13 @@ class CrashingFileSystem(MemoryFileSystem):
             self._count()
         super().remove(path)
 
-    def open(self, path: str, *, create: bool = False):
+    def open(self, path: str, *, create: bool = False) -> MemoryFile:
         if path not in self.files:
             self._count()
         return super().open(path, create=create)
 
 
-def filled(fs=None) -> Topic:
+def filled(fs: FileSystem | None = None) -> Topic:
     """Make a log of several segments that become one, with an aborted transaction and a tombstone."""
     topic = Topic(fs=CrashingFileSystem() if fs is None else fs, internal_segment_bytes="900", index_interval_bytes="0")
     for number in range(6):
@@ -80,7 +83,7 @@ def operations() -> int:
     topic = filled()
     topic.fs.left = 1000
     topic.compact(roll=False)
-    return 1000 - topic.fs.left
+    return 1000 - int(topic.fs.left)
 
 
 OPERATIONS = operations()
@@ -88,7 +91,7 @@ OPERATIONS = operations()
 
 @pytest.mark.parametrize("recovers", [True, False])
 @pytest.mark.parametrize("number", range(OPERATIONS))
-def test_a_crash_before_any_operation_on_a_name_leaves_a_whole_log(number, recovers):
+def test_a_crash_before_any_operation_on_a_name_leaves_a_whole_log(number: int, recovers: bool) -> None:
     topic = filled()
     expected = table(topic)
     topic.fs.left = number
@@ -108,7 +111,7 @@ def test_a_crash_before_any_operation_on_a_name_leaves_a_whole_log(number, recov
 
 
 @pytest.mark.parametrize("number", range(OPERATIONS))
-def test_a_crash_while_a_start_completes_a_replacement_is_completed_by_the_next(number):
+def test_a_crash_while_a_start_completes_a_replacement_is_completed_by_the_next(number: int) -> None:
     topic = filled()
     expected = table(topic)
     topic.fs.left = OPERATIONS // 2
@@ -126,21 +129,27 @@ def test_a_crash_while_a_start_completes_a_replacement_is_completed_by_the_next(
 POWER_CUTS = 6
 
 
-def check_after_power_cuts(fs, expected, end, chance):
+def check_after_power_cuts(
+    fs: PowerCutFileSystem, expected: dict[bytes, bytes | None], end: int, chance: Random
+) -> None:
     """Open what a power cut may leave, and what another one during that start may leave."""
     for _ in range(POWER_CUTS):
         left = fs.after_power_cut(chance)
-        second = []
-        left.on_operation = lambda _, left=left, second=second: second.append(left.after_power_cut(chance))
-        for disk in (left, second):
-            for found in disk if disk is second else [disk]:
-                topic = Topic(fs=found, recovery_point=end, internal_segment_bytes="100000")
-                assert topic.log.recovery.reason == ""
-                assert topic.log.log_end_offset == end
-                assert table(topic) == expected
+        second: list[PowerCutFileSystem] = []
+        left.on_operation = partial(lambda left, second, _: second.append(left.after_power_cut(chance)), left, second)
+        check_opens(left, expected, end)
+        for found in second:
+            check_opens(found, expected, end)
 
 
-def test_a_power_cut_before_any_operation_leaves_a_whole_log():
+def check_opens(fs: PowerCutFileSystem, expected: dict[bytes, bytes | None], end: int) -> None:
+    topic = Topic(fs=fs, recovery_point=end, internal_segment_bytes="100000")
+    assert topic.log.recovery.reason == ""
+    assert topic.log.log_end_offset == end
+    assert table(topic) == expected
+
+
+def test_a_power_cut_before_any_operation_leaves_a_whole_log() -> None:
     fs = PowerCutFileSystem()
     topic = filled(fs)
     for name in fs.list("/data/t-0"):
@@ -149,9 +158,9 @@ def test_a_power_cut_before_any_operation_leaves_a_whole_log():
         fs.sync_directory(directory)
     expected, end = table(topic), topic.log.log_end_offset
     chance = Random(1)
-    seen = []
+    seen: list[int] = []
 
-    def cut(_):
+    def cut(_: Operation) -> None:
         seen.append(1)
         check_after_power_cuts(fs, expected, end, chance)
 
@@ -163,7 +172,7 @@ def test_a_power_cut_before_any_operation_leaves_a_whole_log():
     assert len(seen) > OPERATIONS
 
 
-def test_segments_behind_the_last_batch_that_was_kept_may_stay_for_the_next_cleaning():
+def test_segments_behind_the_last_batch_that_was_kept_may_stay_for_the_next_cleaning() -> None:
     topic = Topic()
     topic.put((b"a", b"1"))
     topic.log.roll()

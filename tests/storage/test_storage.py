@@ -3,6 +3,8 @@
 import errno
 import itertools
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from kafkalite_storage.errors import (
     UnknownTopicOrPartition,
 )
 from kafkalite_storage.files.filesystem import OsFileSystem
+from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.metadata.topics import MetadataImage
 from kafkalite_storage.partition_logs import LogOffsets
 from kafkalite_storage.segment.scan import iter_headers
@@ -25,15 +28,16 @@ from kafkalite_wire.batch import crc32c
 from kafkalite_wire.messages.metadata_records import PartitionRecord, TopicRecord
 from kafkalite_wire.records import iter_records
 from tests.support.storage.controls import kill_storage, move_leader
+from tests.support.storage.fixtures import BuildBatch, OpenStorage, Restart
 
 NOW = 1_700_000_000_000
 
 
 @pytest.fixture
-def open_storage(fs):
+def open_storage(fs: MemoryFileSystem) -> OpenStorage:
     numbers = itertools.count(1)
 
-    def open_it(**options):
+    def open_it(**options: Any) -> Storage:
         options.setdefault("fs", fs)
         options.setdefault("new_uuid", lambda: next(numbers).to_bytes(16, "big"))
         return Storage.open(options.pop("path", "/data"), now_ms=NOW, **options)
@@ -42,8 +46,8 @@ def open_storage(fs):
 
 
 @pytest.fixture
-def restart(open_storage):
-    def restart_it(storage, *, crash=False, **options):
+def restart(open_storage: OpenStorage) -> Restart:
+    def restart_it(storage: Storage, *, crash: bool = False, **options: Any) -> Storage:
         if crash:
             kill_storage(storage)
         else:
@@ -53,7 +57,9 @@ def restart(open_storage):
     return restart_it
 
 
-def test_a_new_directory_gets_an_identity_that_stays(open_storage, restart, fs):
+def test_a_new_directory_gets_an_identity_that_stays(
+    open_storage: OpenStorage, restart: Restart, fs: MemoryFileSystem
+) -> None:
     storage = open_storage()
     assert storage.cluster_id == "AAAAAAAAAAAAAAAAAAAAAQ"
     lines = b"node.id=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAg\nversion=1\ncluster.id=AAAAAAAAAAAAAAAAAAAAAQ\n"
@@ -63,7 +69,7 @@ def test_a_new_directory_gets_an_identity_that_stays(open_storage, restart, fs):
     assert storage.directory_id == "AAAAAAAAAAAAAAAAAAAAAg"
 
 
-def test_a_given_cluster_id_is_kept_and_another_one_refused(open_storage):
+def test_a_given_cluster_id_is_kept_and_another_one_refused(open_storage: OpenStorage) -> None:
     open_storage(cluster_id="my-cluster").close()
     with pytest.raises(DataDirectoryCorrupt, match="my-cluster"):
         open_storage(cluster_id="other")
@@ -72,7 +78,9 @@ def test_a_given_cluster_id_is_kept_and_another_one_refused(open_storage):
     open_storage().close()
 
 
-def test_an_identity_that_was_damaged_is_refused_and_one_that_was_edited_on_purpose_is_taken(open_storage, fs):
+def test_an_identity_that_was_damaged_is_refused_and_one_that_was_edited_on_purpose_is_taken(
+    open_storage: OpenStorage, fs: MemoryFileSystem
+) -> None:
     open_storage().close()
     content = fs.read("/data/meta.properties")
     checksum = content.splitlines(keepends=True)[1]
@@ -85,7 +93,7 @@ def test_an_identity_that_was_damaged_is_refused_and_one_that_was_edited_on_purp
     open_storage(node_id=2).close()
 
 
-def test_a_second_broker_is_told_that_the_directory_is_in_use(open_storage):
+def test_a_second_broker_is_told_that_the_directory_is_in_use(open_storage: OpenStorage) -> None:
     storage = open_storage()
     with pytest.raises(DataDirectoryInUse, match="/data is in use"):
         open_storage()
@@ -93,7 +101,7 @@ def test_a_second_broker_is_told_that_the_directory_is_in_use(open_storage):
     open_storage().close()
 
 
-def test_a_second_broker_is_told_on_a_real_disk_too(open_storage, tmp_path):
+def test_a_second_broker_is_told_on_a_real_disk_too(open_storage: OpenStorage, tmp_path: Path) -> None:
     storage = open_storage(fs=OsFileSystem(), path=tmp_path)
     with pytest.raises(DataDirectoryInUse):
         open_storage(fs=OsFileSystem(), path=tmp_path)
@@ -102,7 +110,7 @@ def test_a_second_broker_is_told_on_a_real_disk_too(open_storage, tmp_path):
 
 
 @pytest.mark.parametrize("crash", [False, True])
-def test_topics_their_ids_and_configurations_survive(open_storage, restart, crash):
+def test_topics_their_ids_and_configurations_survive(open_storage: OpenStorage, restart: Restart, crash: bool) -> None:
     storage = open_storage()
     topic = storage.create_topic("t", 3, {"retention.ms": "5", "cleanup.policy": "compact"}, now_ms=NOW)
     given = storage.create_topic("given", 1, topic_id=b"sixteen bytes id", now_ms=NOW)
@@ -117,7 +125,7 @@ def test_topics_their_ids_and_configurations_survive(open_storage, restart, cras
 
 
 @pytest.mark.parametrize("crash", [False, True])
-def test_records_survive(open_storage, restart, batch, crash):
+def test_records_survive(open_storage: OpenStorage, restart: Restart, batch: BuildBatch, crash: bool) -> None:
     storage = open_storage()
     storage.create_topic("t", 2, now_ms=NOW)
     storage.log("t", 1).append(batch(b"kept"), now_ms=NOW)
@@ -126,7 +134,9 @@ def test_records_survive(open_storage, restart, batch, crash):
     assert storage.log("t", 0).log_end_offset == 0
 
 
-def test_a_checkpoint_bounds_what_is_read_after_a_crash(open_storage, restart, batch, fs):
+def test_a_checkpoint_bounds_what_is_read_after_a_crash(
+    open_storage: OpenStorage, restart: Restart, batch: BuildBatch, fs: MemoryFileSystem
+) -> None:
     storage = open_storage()
     storage.create_topic("t", 1, now_ms=NOW)
     storage.log("t", 0).append(batch(b"a"), now_ms=NOW)
@@ -138,7 +148,9 @@ def test_a_checkpoint_bounds_what_is_read_after_a_crash(open_storage, restart, b
     assert storage.log("t", 0).recovery.scanned_bytes == size
 
 
-def test_a_partition_that_was_not_opened_keeps_its_recovery_point(open_storage, restart, batch):
+def test_a_partition_that_was_not_opened_keeps_its_recovery_point(
+    open_storage: OpenStorage, restart: Restart, batch: BuildBatch
+) -> None:
     storage = open_storage()
     storage.create_topic("t", 1, now_ms=NOW)
     storage.log("t", 0).append(batch(b"a"), now_ms=NOW)
@@ -148,7 +160,7 @@ def test_a_partition_that_was_not_opened_keeps_its_recovery_point(open_storage, 
     assert storage.log("t", 0).log_end_offset == 1
 
 
-def test_partitions_can_be_added_but_not_taken_away(open_storage, restart):
+def test_partitions_can_be_added_but_not_taken_away(open_storage: OpenStorage, restart: Restart) -> None:
     storage = open_storage()
     storage.create_topic("t", 2, now_ms=NOW)
     assert storage.create_partitions("t", 5, now_ms=NOW).partitions == 5
@@ -160,7 +172,9 @@ def test_partitions_can_be_added_but_not_taken_away(open_storage, restart):
     assert storage.log("t", 4).log_end_offset == 0
 
 
-def test_a_deleted_topic_is_gone_with_its_records(open_storage, restart, batch, fs):
+def test_a_deleted_topic_is_gone_with_its_records(
+    open_storage: OpenStorage, restart: Restart, batch: BuildBatch, fs: MemoryFileSystem
+) -> None:
     storage = open_storage()
     old = storage.create_topic("t", 1, {"retention.ms": "7"}, now_ms=NOW)
     storage.log("t", 0).append(batch(b"old"), now_ms=NOW)
@@ -180,7 +194,9 @@ def test_a_deleted_topic_is_gone_with_its_records(open_storage, restart, batch, 
     assert storage.log("t", 0).log_end_offset == 0
 
 
-def test_records_of_a_deleted_topic_never_come_back_in_a_new_one(open_storage, restart, batch, fs):
+def test_records_of_a_deleted_topic_never_come_back_in_a_new_one(
+    open_storage: OpenStorage, restart: Restart, batch: BuildBatch, fs: MemoryFileSystem
+) -> None:
     storage = open_storage()
     storage.create_topic("t", 1, now_ms=NOW)
     storage.log("t", 0).append(batch(b"old"), now_ms=NOW)
@@ -194,7 +210,9 @@ def test_records_of_a_deleted_topic_never_come_back_in_a_new_one(open_storage, r
     assert storage.log("t", 0).log_end_offset == 0
 
 
-def test_a_deletion_that_was_interrupted_is_finished_at_the_next_start(open_storage, restart, fs):
+def test_a_deletion_that_was_interrupted_is_finished_at_the_next_start(
+    open_storage: OpenStorage, restart: Restart, fs: MemoryFileSystem
+) -> None:
     storage = open_storage()
     fs.make_directory("/data/t-0.0123-delete")
     fs.replace("/data/t-0.0123-delete/00000000000000000000.log", b"x")
@@ -202,7 +220,9 @@ def test_a_deletion_that_was_interrupted_is_finished_at_the_next_start(open_stor
     assert not [name for name in fs.files if "delete" in name]
 
 
-def test_the_longest_topic_name_can_be_deleted_on_a_real_disk(open_storage, tmp_path, batch):
+def test_the_longest_topic_name_can_be_deleted_on_a_real_disk(
+    open_storage: OpenStorage, tmp_path: Path, batch: BuildBatch
+) -> None:
     storage = open_storage(fs=OsFileSystem(), path=tmp_path)
     name = "n" * 249
     storage.create_topic(name, 1, now_ms=NOW)
@@ -216,19 +236,19 @@ def test_the_longest_topic_name_can_be_deleted_on_a_real_disk(open_storage, tmp_
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a b", "a/b", "ä", "n" * 250, "a\n"])
-def test_names_that_kafka_refuses_are_refused(open_storage, name):
+def test_names_that_kafka_refuses_are_refused(open_storage: OpenStorage, name: str) -> None:
     with pytest.raises(InvalidTopic) as caught:
         open_storage().create_topic(name, 1, now_ms=NOW)
     assert caught.value.code == 17
 
 
 @pytest.mark.parametrize("name", ["a", "...", "A-b_c.9", "n" * 249, "__consumer_offsets"])
-def test_names_that_kafka_allows_are_allowed(open_storage, name):
+def test_names_that_kafka_allows_are_allowed(open_storage: OpenStorage, name: str) -> None:
     topic = open_storage().create_topic(name, 1, now_ms=NOW)
     assert topic.is_internal is name.startswith("__")
 
 
-def test_what_cannot_be_created_leaves_no_trace(open_storage, restart):
+def test_what_cannot_be_created_leaves_no_trace(open_storage: OpenStorage, restart: Restart) -> None:
     storage = open_storage()
     storage.create_topic("t", 1, now_ms=NOW)
     with pytest.raises(TopicAlreadyExists):
@@ -242,7 +262,7 @@ def test_what_cannot_be_created_leaves_no_trace(open_storage, restart):
     assert list(restart(storage).topics) == ["t"]
 
 
-def test_altered_configurations_reach_open_logs_and_survive(open_storage, restart):
+def test_altered_configurations_reach_open_logs_and_survive(open_storage: OpenStorage, restart: Restart) -> None:
     storage = open_storage(defaults={"log.retention.hours": "2"})
     storage.create_topic("t", 1, {"retention.bytes": "77"}, now_ms=NOW)
     log = storage.log("t", 0)
@@ -258,7 +278,7 @@ def test_altered_configurations_reach_open_logs_and_survive(open_storage, restar
     assert storage.log_config("t").retention_ms == 9
 
 
-def test_dynamic_broker_configurations_are_inherited_and_survive(open_storage, restart):
+def test_dynamic_broker_configurations_are_inherited_and_survive(open_storage: OpenStorage, restart: Restart) -> None:
     storage = open_storage(defaults={"log.retention.ms": "1"})
     storage.create_topic("t", 1, now_ms=NOW)
     log = storage.log("t", 0)
@@ -274,13 +294,13 @@ def test_dynamic_broker_configurations_are_inherited_and_survive(open_storage, r
     assert storage.log_config("t").retention_ms == 2
 
 
-def test_a_bad_default_is_refused_at_the_start_and_frees_the_directory(open_storage):
+def test_a_bad_default_is_refused_at_the_start_and_frees_the_directory(open_storage: OpenStorage) -> None:
     with pytest.raises(InvalidConfig):
         open_storage(defaults={"log.retention.ms": "x"})
     open_storage().close()
 
 
-def test_producer_ids_are_never_given_out_twice(open_storage, restart):
+def test_producer_ids_are_never_given_out_twice(open_storage: OpenStorage, restart: Restart) -> None:
     storage = open_storage()
     first = storage.allocate_producer_ids(now_ms=NOW)
     storage = restart(storage, crash=True)
@@ -288,7 +308,9 @@ def test_producer_ids_are_never_given_out_twice(open_storage, restart):
     assert (first, second) == (range(1000), range(1000, 2000))
 
 
-def test_leaders_move_under_a_new_epoch_that_batches_carry(open_storage, restart, batch):
+def test_leaders_move_under_a_new_epoch_that_batches_carry(
+    open_storage: OpenStorage, restart: Restart, batch: BuildBatch
+) -> None:
     storage = open_storage()
     storage.create_topic("t", 2, assignment=[[1, 2], [2, 1]], now_ms=NOW)
     log = storage.log("t", 0)
@@ -304,7 +326,7 @@ def test_leaders_move_under_a_new_epoch_that_batches_carry(open_storage, restart
 
 
 @pytest.mark.parametrize("partition", [-1, 2])
-def test_a_partition_that_does_not_exist_is_unknown(open_storage, partition):
+def test_a_partition_that_does_not_exist_is_unknown(open_storage: OpenStorage, partition: int) -> None:
     storage = open_storage()
     storage.create_topic("t", 2, now_ms=NOW)
     with pytest.raises(UnknownTopicOrPartition) as caught:
@@ -312,7 +334,9 @@ def test_a_partition_that_does_not_exist_is_unknown(open_storage, partition):
     assert caught.value.code == 3
 
 
-def test_a_torn_change_of_the_metadata_counts_not_at_all(open_storage, restart, fs):
+def test_a_torn_change_of_the_metadata_counts_not_at_all(
+    open_storage: OpenStorage, restart: Restart, fs: MemoryFileSystem
+) -> None:
     storage = open_storage()
     storage.create_topic("first", 1, now_ms=NOW)
     log = fs.files["/data/__cluster_metadata-0/00000000000000000000.log"]
@@ -327,7 +351,9 @@ def test_a_torn_change_of_the_metadata_counts_not_at_all(open_storage, restart, 
         kill_storage(storage)
 
 
-def test_few_files_are_open_however_many_partitions_are_used(open_storage, tmp_path, batch):
+def test_few_files_are_open_however_many_partitions_are_used(
+    open_storage: OpenStorage, tmp_path: Path, batch: BuildBatch
+) -> None:
     storage = open_storage(fs=OsFileSystem(), path=tmp_path, open_segments=10)
     storage.create_topic("t", 60, now_ms=NOW)
     for _ in range(3):
@@ -342,7 +368,9 @@ def test_few_files_are_open_however_many_partitions_are_used(open_storage, tmp_p
 
 
 @pytest.mark.parametrize("crash", [False, True])
-def test_an_unused_partition_has_no_files_until_the_first_append(open_storage, restart, fs, crash, batch):
+def test_an_unused_partition_has_no_files_until_the_first_append(
+    open_storage: OpenStorage, restart: Restart, fs: MemoryFileSystem, crash: bool, batch: BuildBatch
+) -> None:
     """A topic of thousands of partitions is cheap to create and to open; Kafka makes the directories that it misses."""
     storage = open_storage()
     storage.create_topic("t", 2, now_ms=NOW)
@@ -361,7 +389,9 @@ def test_an_unused_partition_has_no_files_until_the_first_append(open_storage, r
     assert not fs.exists("/data/t-1")
 
 
-def test_a_failure_to_make_a_directory_is_the_appends(open_storage, fs, batch, monkeypatch):
+def test_a_failure_to_make_a_directory_is_the_appends(
+    open_storage: OpenStorage, fs: MemoryFileSystem, batch: BuildBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     storage = open_storage()
     storage.create_topic("t", 1, now_ms=NOW)
     log = storage.log("t", 0)
@@ -373,11 +403,13 @@ def test_a_failure_to_make_a_directory_is_the_appends(open_storage, fs, batch, m
     storage.close()
 
 
-def _no_space(path):
+def _no_space(path: str) -> None:
     raise OSError(errno.ENOSPC, "no space left on device", path)
 
 
-def test_offsets_of_a_closed_partition_are_known_without_opening_it(open_storage, restart, batch):
+def test_offsets_of_a_closed_partition_are_known_without_opening_it(
+    open_storage: OpenStorage, restart: Restart, batch: BuildBatch
+) -> None:
     storage = open_storage()
     storage.create_topic("t", 3, {"internal.segment.bytes": "200"}, now_ms=NOW)
     log = storage.log("t", 0)
@@ -406,7 +438,7 @@ def test_offsets_of_a_closed_partition_are_known_without_opening_it(open_storage
     storage.close()
 
 
-def test_a_large_topic_is_created_in_steps_as_one_change(open_storage, restart):
+def test_a_large_topic_is_created_in_steps_as_one_change(open_storage: OpenStorage, restart: Restart) -> None:
     storage = open_storage()
     steps = storage.create_topic_steps("t", 1001, {"retention.ms": "7"}, now_ms=NOW)
     for _ in range(10):
@@ -424,7 +456,7 @@ def test_a_large_topic_is_created_in_steps_as_one_change(open_storage, restart):
     storage.close()
 
 
-def test_a_topic_that_was_created_between_two_steps_is_not_created_twice(open_storage):
+def test_a_topic_that_was_created_between_two_steps_is_not_created_twice(open_storage: OpenStorage) -> None:
     storage = open_storage()
     steps = storage.create_topic_steps("t", 300, now_ms=NOW)
     next(steps)
@@ -435,7 +467,9 @@ def test_a_topic_that_was_created_between_two_steps_is_not_created_twice(open_st
     storage.close()
 
 
-def test_a_change_that_a_power_cut_has_torn_is_undone(open_storage, restart, fs):
+def test_a_change_that_a_power_cut_has_torn_is_undone(
+    open_storage: OpenStorage, restart: Restart, fs: MemoryFileSystem
+) -> None:
     storage = open_storage()
     path = f"{storage.metadata.directory}/00000000000000000000.log"
     storage.create_topic("t", 600, now_ms=NOW)
@@ -451,7 +485,9 @@ def test_a_change_that_a_power_cut_has_torn_is_undone(open_storage, restart, fs)
     storage.close()
 
 
-def test_a_topic_is_deleted_in_steps(open_storage, restart, fs, batch):
+def test_a_topic_is_deleted_in_steps(
+    open_storage: OpenStorage, restart: Restart, fs: MemoryFileSystem, batch: BuildBatch
+) -> None:
     storage = open_storage()
     storage.create_topic("t", 3, now_ms=NOW)
     for number in range(3):
@@ -470,7 +506,9 @@ def test_a_topic_is_deleted_in_steps(open_storage, restart, fs, batch):
     storage.close()
 
 
-def test_what_a_deletion_has_left_is_removed_at_the_next_start(open_storage, restart, fs, batch):
+def test_what_a_deletion_has_left_is_removed_at_the_next_start(
+    open_storage: OpenStorage, restart: Restart, fs: MemoryFileSystem, batch: BuildBatch
+) -> None:
     storage = open_storage()
     storage.create_topic("t", 2, now_ms=NOW)
     for number in range(2):
@@ -482,7 +520,7 @@ def test_what_a_deletion_has_left_is_removed_at_the_next_start(open_storage, res
     storage.close()
 
 
-def test_partitions_of_several_topics_may_come_mixed():
+def test_partitions_of_several_topics_may_come_mixed() -> None:
     """KRaft writes them one topic after the other, but nothing says so."""
     first, second = b"1" * 16, b"2" * 16
     catalogue = MetadataImage()
@@ -517,9 +555,15 @@ def test_partitions_of_several_topics_may_come_mixed():
 
 
 @pytest.mark.parametrize("can_sync_all", [True, False])
-def test_many_logs_are_on_disk_after_a_checkpoint_and_a_stop(open_storage, fs, batch, monkeypatch, can_sync_all):
+def test_many_logs_are_on_disk_after_a_checkpoint_and_a_stop(
+    open_storage: OpenStorage,
+    fs: MemoryFileSystem,
+    batch: BuildBatch,
+    monkeypatch: pytest.MonkeyPatch,
+    can_sync_all: bool,
+) -> None:
     """One call syncs them all; where there is no such call, each is synced."""
-    synced = []
+    synced: list[str] = []
     if can_sync_all:
         monkeypatch.setattr(fs, "sync_all", synced.append)
     storage = open_storage()
@@ -537,7 +581,7 @@ def test_many_logs_are_on_disk_after_a_checkpoint_and_a_stop(open_storage, fs, b
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="syncfs is Linux's")
-def test_the_whole_disk_can_be_synced_or_says_why_not(tmp_path):
+def test_the_whole_disk_can_be_synced_or_says_why_not(tmp_path: Path) -> None:
     OsFileSystem().sync_all(str(tmp_path))
     with pytest.raises(FileNotFoundError):
         OsFileSystem().sync_all(str(tmp_path / "missing"))

@@ -146,11 +146,13 @@ class Directory:
         promise = promise or Promise()
         histories = promise.after_power_cut() if cut else promise.after_kill(busy=promise is self.busy)
         at_least = promise.kept if cut else min(h[-1].last + 1 if h else 0 for h in histories)
-        watched, log._state.fs.on_operation = log._state.fs.on_operation, None
+        fs = log._state.fs
+        assert isinstance(fs, CrashingFileSystem)
+        watched, fs.on_operation = fs.on_operation, None
         history = check_log(log, histories, at_least=at_least, start=promise.start)
         if watched is None:
             check_goes_on(log, history)
-        log._state.fs.on_operation = watched
+        fs.on_operation = watched
 
 
 def topics_of(storage: Storage) -> Topics:

@@ -49,14 +49,14 @@ unclean.leader.election.enable BOOLEAN false
 """
 
 
-def test_names_types_and_defaults_are_kafkas():
+def test_names_types_and_defaults_are_kafkas() -> None:
     ours = [
         f"{c.name} {c.type.name} {format_value(c.default)}".rstrip() for c in TOPIC_CONFIGS.values() if not c.internal
     ]
     assert sorted(ours) == KAFKA.splitlines()
 
 
-def test_every_configuration_has_a_description_and_an_allowed_default():
+def test_every_configuration_has_a_description_and_an_allowed_default() -> None:
     for config in TOPIC_CONFIGS.values():
         assert config.doc.endswith(".")
         if not config.internal:
@@ -89,7 +89,7 @@ def test_every_configuration_has_a_description_and_an_allowed_default():
         ("no.such.config", "1"),
     ],
 )
-def test_values_that_kafka_refuses_are_refused_with_the_name(name, value):
+def test_values_that_kafka_refuses_are_refused_with_the_name(name: str, value: str) -> None:
     with pytest.raises(InvalidConfig, match=name) as caught:
         validate({name: value})
     assert caught.value.code == 40
@@ -108,16 +108,16 @@ def test_values_that_kafka_refuses_are_refused_with_the_name(name, value):
         ("retention.ms", " -1 "),
     ],
 )
-def test_values_that_kafka_allows_are_allowed(name, value):
+def test_values_that_kafka_allows_are_allowed(name: str, value: str) -> None:
     validate({name: value})
 
 
-def test_compaction_lags_must_not_cross():
+def test_compaction_lags_must_not_cross() -> None:
     with pytest.raises(InvalidConfig, match=r"compaction\.lag"):
         validate({"min.compaction.lag.ms": "2", "max.compaction.lag.ms": "1"})
 
 
-def test_the_strongest_broker_configuration_wins_and_units_are_turned():
+def test_the_strongest_broker_configuration_wins_and_units_are_turned() -> None:
     broker = {"log.retention.hours": "1", "log.retention.minutes": "2"}
     assert broker_defaults(broker)["retention.ms"] == 120_000
     assert broker_defaults({**broker, "log.retention.ms": "-1"})["retention.ms"] == -1
@@ -125,11 +125,11 @@ def test_the_strongest_broker_configuration_wins_and_units_are_turned():
     assert broker_defaults({"message.max.bytes": "9"})["max.message.bytes"] == 9
 
 
-def test_a_topics_override_goes_over_the_brokers_value():
+def test_a_topics_override_goes_over_the_brokers_value() -> None:
     config = LogConfig.of({"retention.ms": "5"}, {"log.retention.ms": "6", "log.segment.bytes": "2000000"})
     assert (config.retention_ms, config.segment_bytes) == (5, 2_000_000)
     assert (config.is_compacted, config.uses_log_append_time, config.target_compression) == (False, False, None)
 
 
-def test_types_are_numbered_as_describe_configs_does():
+def test_types_are_numbered_as_describe_configs_does() -> None:
     assert [kind.value for kind in ConfigType] == [1, 2, 3, 4, 5, 6, 7]

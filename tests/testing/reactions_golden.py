@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from kafkalite_conformance.differential.denying import READABLE, SECRET, VISIBLE
 from kafkalite_conformance.differential.recording import denying_kafka
@@ -62,7 +62,7 @@ def _at(topic: str, offset: int) -> dict[str, Sendable]:
     return {"topic": topic, "partition": 0, "start": "offset", "at": offset}
 
 
-def _member() -> dict[str, Sendable]:
+def _member() -> dict[str, Any]:
     return {"group": SECRET, "assignor": "range", "session_timeout_ms": 6000}
 
 
@@ -86,7 +86,7 @@ def produced(driver: DriverProcess, topic: str) -> str:
     return told(outcome) if isinstance(outcome, Failed) else ", ".join(refused) or "no error"
 
 
-def failed(driver: DriverProcess, operation: str, **fields: Sendable) -> str:
+def failed(driver: DriverProcess, operation: str, **fields: Any) -> str:
     """Tell how a command fails."""
     outcome = driver.attempt(operation, **fields)
     return told(outcome) if isinstance(outcome, Failed) else "no error"

@@ -13,7 +13,7 @@ import kafka
 import kafka.errors
 import pytest
 
-from kafkalite.testing import Handle, WaitTimeout
+from kafkalite.testing import Handle, TopicPartition, WaitTimeout
 from tests.support.group_members import _QUIET, BOTH, Join
 
 Produce = Callable[[Handle, bytes], None]
@@ -92,7 +92,7 @@ def test_a_commit_fails(broker: Handle, consumer: confluent_kafka.Consumer, erro
         fault.await_fired()
     assert not broker.groups["readers"].committed
     consumer.commit(offsets=commit, asynchronous=False)
-    assert broker.groups["readers"].committed["clicks", 0].offset == 5
+    assert broker.groups["readers"].committed[TopicPartition("clicks", 0)].offset == 5
 
 
 def test_a_commit_of_kafka_python_fails(broker: Handle) -> None:
@@ -232,11 +232,16 @@ def test_confluent_finds_the_corruption(broker: Handle, consumer: confluent_kafk
     with broker.faults.corrupt(topic="clicks", times=1) as fault:
         consumer.assign([confluent_kafka.TopicPartition("clicks", 0, 0)])
         damaged = consumer.poll(30)
-        assert damaged.error().code() == confluent_kafka.KafkaError._BAD_MSG
+        assert damaged is not None
+        error = damaged.error()
+        assert error is not None
+        assert error.code() == confluent_kafka.KafkaError._BAD_MSG
         fault.await_fired()
     assert broker.records("clicks")[0].text == "one"
     consumer.assign([confluent_kafka.TopicPartition("clicks", 0, 0)])
-    assert consumer.poll(30).value() == b"one"
+    read = consumer.poll(30)
+    assert read is not None
+    assert read.value() == b"one"
 
 
 def test_kafka_python_finds_the_corruption(broker: Handle) -> None:

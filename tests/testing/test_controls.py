@@ -304,24 +304,24 @@ def test_cooperative_members_let_go_before_another_gets_what_is_pinned(broker: H
         def gained(_: object, partitions: list[confluent_kafka.TopicPartition]) -> None:
             for partition in partitions:
                 assert owned.setdefault((partition.topic, partition.partition), name) == name, "two owners"
-            consumer.incremental_assign(partitions)
+            follower.incremental_assign(partitions)
 
         def lost(_: object, partitions: list[confluent_kafka.TopicPartition]) -> None:
             for partition in partitions:
                 del owned[partition.topic, partition.partition]
-            consumer.incremental_unassign(partitions)
+            follower.incremental_unassign(partitions)
 
-        consumer = confluent_kafka.Consumer({
+        follower = confluent_kafka.Consumer({
             "bootstrap.servers": broker.bootstrap,
             "group.id": "readers",
             "client.id": name,
             "partition.assignment.strategy": "cooperative-sticky",
             "heartbeat.interval.ms": 100,
         })  # fmt: skip
-        consumer.subscribe(["clicks"], on_assign=gained, on_revoke=lost)
+        follower.subscribe(["clicks"], on_assign=gained, on_revoke=lost)
         while not stop.is_set():
-            consumer.poll(0.05)
-        consumer.close()
+            follower.poll(0.05)
+        follower.close()
 
     with ThreadPoolExecutor() as pool:
         followers = [pool.submit(follow, name) for name in ("a", "b")]

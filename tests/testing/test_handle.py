@@ -49,7 +49,7 @@ def test_a_wait_for_records_that_was_given_up_leaves_nothing_behind(broker: Hand
     for topic in ("clicks", "no-such-topic"):
         with pytest.raises(WaitTimeout):
             broker.consume(topic, timeout=0)
-    assert len(broker._local.cluster.delayed_fetches) == 0  # type: ignore[attr-defined]
+    assert len(broker._local.cluster.delayed_fetches) == 0
 
 
 def test_a_wait_for_records_of_a_partition_that_a_new_topic_lacks_ends_and_concerns_nobody_else(broker: Handle) -> None:
@@ -75,7 +75,8 @@ def awaited(broker: Handle) -> list[Coroutine[Any, Any, object]]:
 def nothing_is_awaited(broker: Handle) -> bool:
     local = broker._local
     waits = (local.watch.waiters, broker.faults.waiters, broker.requests.waiters)
-    return broker._transport.portal.call(lambda: not any(waits) and not len(local.cluster.delayed_fetches))
+    transport: Any = broker._transport
+    return bool(transport.portal.call(lambda: not any(waits) and not len(local.cluster.delayed_fetches)))
 
 
 def becomes(is_so: Callable[[], bool]) -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 from kafkalite.controls.faults.fault import Fault, fault_from
 from kafkalite.controls.serialization import decode, encode
-from kafkalite.testing import BrokerFailed, Handle, NotOnThisBroker, WaitTimeout, connect, run
+from kafkalite.testing import BrokerFailed, Handle, NotOnThisBroker, TopicPartition, WaitTimeout, connect, run
 from tests.support.group_members import Join
 from tests.support.remote_broker import broker_elsewhere
 
@@ -69,7 +69,7 @@ def test_commits_are_awaited_by_partition(broker: Handle, join: Join) -> None:
         broker.produce("clicks", *map(str, range(count)), partition=partition)
     join("reader")
     group = broker.await_committed("readers", "clicks", offset={0: 3, 2: 1})
-    assert group.committed["clicks", 0].offset == 3
+    assert group.committed[TopicPartition("clicks", 0)].offset == 3
     with pytest.raises(WaitTimeout, match="to have committed clicks-1 at 7"):
         broker.await_committed("readers", "clicks", offset={0: 3, 1: 7}, timeout=0.1)
     with pytest.raises(LookupError, match="has 3 partition"):

@@ -259,7 +259,7 @@ def test_latency_is_measured_by_the_brokers_clock(broker: Handle, consumer: conf
 
 @pytest.mark.in_process
 def test_the_log_is_off_until_it_is_switched_on_and_then_nobody_observes(broker: Handle) -> None:
-    interceptors = broker._local.interceptors  # type: ignore[attr-defined]
+    interceptors = broker._local.interceptors
     before = interceptors.installed
     producer(broker).list_topics(timeout=30)
     with pytest.raises(LookupError, match="the request log is off"):

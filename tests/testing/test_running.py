@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,7 +94,8 @@ def crash(broker: Handle) -> None:
     async def fail() -> None:
         raise ZeroDivisionError("a defect")
 
-    portal = broker._transport.portal
+    transport: Any = broker._transport
+    portal = transport.portal
     portal.call(lambda: portal._nursery.start_soon(fail))
 
 

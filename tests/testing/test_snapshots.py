@@ -13,7 +13,7 @@ import aiokafka
 import confluent_kafka
 import kafka
 import pytest
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in its __all__
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
@@ -51,8 +51,13 @@ def idempotent(broker: Handle) -> confluent_kafka.Producer:
 
 def send(producer: confluent_kafka.Producer, *values: str) -> None:
     failed: list[Any] = []
+
+    def delivered(error: confluent_kafka.KafkaError | None, _: object) -> None:
+        if error:
+            failed.append(error)
+
     for value in values:
-        producer.produce("clicks", value, partition=0, on_delivery=lambda error, _: error and failed.append(error))
+        producer.produce("clicks", value, partition=0, on_delivery=delivered)
     assert producer.flush(30) == 0
     assert not failed
 

@@ -1,6 +1,7 @@
 """Logs to compact, and what is left of them afterwards."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from kafkalite_storage.compaction.compaction import Compaction
 from kafkalite_storage.compaction.log_to_clean import find_log_to_clean
@@ -17,8 +18,8 @@ DAY = 86_400_000
 class Topic:
     """One compacted partition in memory."""
 
-    def __init__(self, fs: MemoryFileSystem | None = None, recovery_point: int = 0, **configs: str) -> None:
-        self.fs = MemoryFileSystem() if fs is None else fs
+    def __init__(self, fs: Any = None, recovery_point: int = 0, **configs: str) -> None:
+        self.fs: Any = MemoryFileSystem() if fs is None else fs
         self.configs = {"cleanup.policy": "compact"} | {name.replace("_", "."): text for name, text in configs.items()}
         self.log = self.open(recovery_point=recovery_point)
         self.clean_offset: int | None = None

@@ -381,6 +381,9 @@ class CrashingFileSystem:
         self.step("sync directory", path)
         node.sync()
 
+    def sync_all(self, path: str) -> None:
+        raise OSError(errno.ENOTSUP, "files are synced one by one", path)
+
     def lock(self, path: str) -> "CrashingLock | None":
         if path in self.locked:
             return None

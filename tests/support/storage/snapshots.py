@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_storage.log.log import AppendInfo
 from kafkalite_storage.snapshots import directory_swap as exchange
 from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 from kafkalite_storage.snapshots.taking import fork_directory
@@ -41,7 +42,7 @@ class Kept:
 
     def put(
         self, *values: bytes | None, topic: str = "t", partition: int = 0, key: bytes | None = None, **batch: Any
-    ) -> object:
+    ) -> AppendInfo:
         records = [Record(key, value, NOW + len(value or b"")) for value in values]
         return self.storage.log(topic, partition).append(build_batch(records, **batch), now_ms=NOW)
 

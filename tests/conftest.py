@@ -1,4 +1,4 @@
-"""Counts the crashes that were tried, in whichever process, and tells their number; closes what clients forget."""
+"""Counts the simulated crashes of all processes and reports them; closes sockets that clients forget."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ settings.load_profile("unhurried")
 
 
 class _ClosedAtLast(socket.socket):
-    """A socket that is closed without a complaint when nobody knows it any more."""
+    """A socket that closes without a warning when it is garbage collected."""
 
     def __del__(self) -> None:
         self.close()
@@ -24,7 +24,7 @@ class _ClosedAtLast(socket.socket):
 
 @pytest.fixture(scope="session", autouse=True)
 def _sockets_that_kafka_python_forgets() -> Iterator[None]:
-    """Close them: kafka-python 3.0 leaves a socket to whoever closes a client that is just connecting.
+    """Close them: kafka-python 3.0 forgets the socket of a client that is closed while it connects.
 
     The warning of it would fail whichever test runs when the garbage is collected.
     """
@@ -49,7 +49,7 @@ def _add(config: pytest.Config, crashes: int) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let a worker of xdist tell its count to the process that started it."""
+    """Send the count of an xdist worker to the process that started it."""
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output[_OUTPUT] = session.config.stash.get(_crashes, 0)

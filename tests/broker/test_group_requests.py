@@ -46,7 +46,7 @@ async def test_authorized_operations_are_told_when_asked_for(client: ProtocolCli
         request = DescribeGroupsRequest(groups=("g", "unknown"), include_authorized_operations=asked)
         response = await client.call(request, 5)
         assert [group.authorized_operations for group in response.groups] == [told, told]
-        # From version 6 on a group that nobody knows is an error, about which there is nothing to tell.
+        # From version 6 on an unknown group is an error without further fields.
         response = await client.call(request, 6)
         assert [group.authorized_operations for group in response.groups] == [told, NOT_TOLD]
 

@@ -35,12 +35,12 @@ class Disk:
         self._token = trio.lowlevel.current_trio_token()
 
     def hold(self) -> None:
-        """Let syncs that begin from now on wait."""
+        """Block the syncs that begin from now on."""
         self.arrived = trio.Event()
         self._open.clear()
 
     def release(self) -> None:
-        """Let them go on."""
+        """Unblock them."""
         self._open.set()
 
     def sync(self, descriptor: int) -> None:
@@ -69,7 +69,7 @@ async def test_the_reply_waits_for_the_sync_and_readers_do_too(disk: Disk, conne
     disk.hold()
     await producer.send(produce("t", batch(b"a")), 9)
     await disk.arrived.wait()
-    before = await reader.call(fetch("t"), 12)  # the broker goes on serving meanwhile
+    before = await reader.call(fetch("t"), 12)  # the broker keeps serving
     partition = before.responses[0].partitions[0]
     assert (partition.error_code, partition.high_watermark, bytes(partition.records or b"")) == (0, 0, b"")
     disk.release()

@@ -22,7 +22,7 @@ NOW = 4_000_000_000_000
 
 
 class Told(logging.Handler):
-    """Wakes whoever waits for a line of the log."""
+    """Wakes the test that waits for a line of the log."""
 
     def __init__(self, beginning: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Where clients are told to find the broker: on this machine, in another container, and for compose."""
+"""The address that the broker advertises: on this machine, in another container, and for compose."""
 
 from __future__ import annotations
 

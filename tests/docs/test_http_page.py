@@ -62,7 +62,7 @@ def test_the_blocks_print_what_they_show(addresses: dict[str, str]) -> None:
 
 
 def shown() -> list[tuple[str, str]]:
-    """Give the commands of the page, and what it shows that they print."""
+    """Return the commands of the page and the output that it shows for them."""
     blocks = "".join(re.findall(r"```console\n(.*?)```", PAGE.read_text(), flags=re.DOTALL))
     return re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", blocks, flags=re.MULTILINE)
 

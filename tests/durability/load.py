@@ -52,7 +52,7 @@ def mark_of(value: bytes | None) -> Mark:
 
 
 class Worker(threading.Thread):
-    """Something that works until it is told to stop; `failure` says why it could not."""
+    """A worker that runs until it is stopped; `failure` is the exception that ended it."""
 
     def __init__(self, broker: KillableBroker) -> None:
         super().__init__(daemon=True)

@@ -63,7 +63,7 @@ class Judge:
         ends = calls.offsets(client, TOPIC, range(PARTITIONS), LATEST)
         for partition in range(PARTITIONS):
             assert ends[partition] >= self._ends[partition], f"partition {partition} has lost acknowledged records"
-            # What the member tries meanwhile counts as well: it may have gone on already.
+            # What the member tries during the restart counts as well: it may have gone on already.
             assert self._committed[partition] <= committed[partition] <= max(self._member.attempted[partition], 0)
             assert committed[partition] <= ends[partition], f"the group is ahead of partition {partition}"
 
@@ -163,7 +163,7 @@ def test_a_hundred_kills_lose_and_double_nothing(tmp_path: Path) -> None:
 
 
 def run_until_a_random_moment(broker: KillableBroker, workers: Sequence[Worker], chance: random.Random) -> None:
-    """Let the load run: at least until somebody is promised something, and then for up to a fifth of a second."""
+    """Run the load until the first acknowledgement, and then for up to a fifth of a second."""
     writers = [worker for worker in workers if isinstance(worker, Writer)]
     before = sum(writer.count for writer in writers)
     wait_until(lambda: sum(writer.count for writer in writers) > before, workers, "an acknowledgement")

@@ -1,4 +1,4 @@
-"""Groups come back from ``__consumer_offsets`` as they were, with their sessions begun anew."""
+"""Groups come back from ``__consumer_offsets`` as they were, with new sessions."""
 
 from __future__ import annotations
 

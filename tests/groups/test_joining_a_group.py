@@ -1,4 +1,4 @@
-"""JoinGroup: who gets in, under which name, and what it is told."""
+"""JoinGroup: which members are accepted, under which id, and their responses."""
 
 from __future__ import annotations
 

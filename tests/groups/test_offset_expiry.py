@@ -1,4 +1,4 @@
-"""Offsets end when their retention is over, counted from when nobody needed them any more (KIP-211)."""
+"""Offsets end when their retention is over, counted from the time at which the group became empty (KIP-211)."""
 
 from __future__ import annotations
 

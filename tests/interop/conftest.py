@@ -1,4 +1,4 @@
-"""The well-used data directory, made once; whoever changes it changes a copy."""
+"""The well-used data directory, made once; a test that changes it changes a copy."""
 
 from __future__ import annotations
 

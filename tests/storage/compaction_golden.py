@@ -1,6 +1,6 @@
-"""Have Apache Kafka's own cleaner compact a log twice, and keep what it was given and what it made of it.
+"""Compact a log twice with Apache Kafka's own cleaner, and keep its input and output.
 
-`python -m tests.storage.compaction_golden` writes `golden/compaction/` anew: the segments that Kafka found
+`python -m tests.storage.compaction_golden` writes `golden/compaction/` again: the segments that Kafka found
 (`first-given`, `second-given`) and what it left (`first-left`, `second-left`). Between the two a little is appended,
 and the delete horizons of the first one pass.
 """

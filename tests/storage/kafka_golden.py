@@ -1,6 +1,6 @@
-"""Have Apache Kafka age a data directory: compaction, deleted records, new leaders, rolls by time, the broker's time.
+"""Age a data directory with Apache Kafka: compaction, deleted records, new leaders, rolls by time, the broker's time.
 
-`python -m tests.storage.kafka_golden` writes `golden/kafka-4.4.0-aged/` anew and, beside it, what kafkalite finds
+`python -m tests.storage.kafka_golden` writes `golden/kafka-4.4.0-aged/` again and, beside it, what kafkalite finds
 there, after it has been compared with what Kafka itself serves.
 """
 
@@ -90,7 +90,7 @@ def live(client: BlockingClient, life: int, now: int) -> None:
 
 
 def is_compacted(logs: Path) -> bool:
-    """Tell whether the cleaner has come as far as the active segment."""
+    """Return whether the cleaner has reached the active segment."""
     active = max(int(path.stem) for path in (logs / "table-0").glob("*.log"))
     checkpoint = logs / "cleaner-offset-checkpoint"
     return checkpoint.exists() and f"table 0 {active}" in checkpoint.read_text().splitlines()

@@ -61,7 +61,7 @@ def offsets(storage: Storage) -> list[int]:
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @pytest.mark.parametrize("is_open", [True, False])
 def test_a_power_cut_leaves_no_gap(storage: Storage, fs: CrashingFileSystem, change: Change, is_open: bool) -> None:
-    if not is_open:  # the last owner was killed, and nobody has asked for the partition since
+    if not is_open:  # the last owner was killed, and the partition has not been opened since
         kill_storage(storage)
         storage = open_storage(fs)
     chance = Random(1)

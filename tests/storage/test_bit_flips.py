@@ -115,7 +115,7 @@ def test_verify_finds_nothing_in_what_was_closed_in_order(files: dict[str, bytes
 
 
 def names(told: object, path: str) -> bool:
-    """Tell whether a message names a file, be it without its directory."""
+    """Return whether a message names a file, with or without its directory."""
     return path.rpartition("/")[2] in str(told)
 
 
@@ -152,7 +152,7 @@ def serves_only_the_truth(fs: MemoryFileSystem, path: str, expected: dict[tuple[
 
 
 def aborted_by_fetch(log: PartitionLog, start: int) -> set[tuple[int, AbortedTransaction]]:
-    """Return what a read-committed consumer is told from an offset on, by the batch of each fetch."""
+    """Return the aborted transactions that a read-committed consumer receives, by the batch of each fetch."""
     found = set()
     offset = start
     while offset < log.last_stable_offset:

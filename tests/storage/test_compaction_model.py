@@ -37,7 +37,7 @@ class Model:
         self.forgotten: set[int] = set()
 
     def apply(self, event: tuple[Any, ...]) -> None:
-        """Let something happen."""
+        """Apply an event."""
         match event:
             case ("put", content, codec):
                 self.committed |= set(self.put(content, compression=codec))

@@ -1,4 +1,4 @@
-"""Caches may be deleted while no broker runs: the next start makes them anew, and every record is there."""
+"""Caches may be deleted while no broker runs: the next start rebuilds them, and every record is there."""
 
 import re
 from pathlib import Path

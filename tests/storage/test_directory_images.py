@@ -32,7 +32,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def hold_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let images of small partitions be files as well."""
+    """Store images of small partitions as files as well."""
     monkeypatch.setattr(log_image, "MOST_HELD", -1)
 
 

@@ -1,4 +1,4 @@
-"""What a running broker believes beside the log is compared with the log, named where it is wrong, and made anew."""
+"""The state that a broker keeps beside the log is compared with the log, reported where it is wrong, and rebuilt."""
 
 from collections.abc import Callable
 from typing import Any

@@ -29,7 +29,7 @@ def content_after_kill(fs: CrashingFileSystem) -> Content:
 
 
 def kill_at(fs: CrashingFileSystem, number: int) -> list[Operation]:
-    """Have the process killed before an operation; gives the operations that are done."""
+    """Kill the process before an operation, and return the operations that are done."""
     done: list[Operation] = []
 
     def count(operation: Operation) -> None:

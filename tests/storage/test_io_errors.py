@@ -1,4 +1,4 @@
-"""The disk fails in any operation: callers are told, nothing is half there, and when the cause is gone it goes on."""
+"""The disk fails in any operation: callers get an error, nothing is half written, and writes resume when it works."""
 
 import errno
 from collections.abc import Callable
@@ -20,7 +20,7 @@ READS = ("read", "open", "list")
 
 
 class Faults:
-    """Fails the n-th operation, and those after it until it is told to stop."""
+    """Fails the n-th operation and those after it, until it is stopped."""
 
     def __init__(self, number: int, error: int, *, lasts: int) -> None:
         self.number = number

@@ -78,7 +78,7 @@ class LogMachine(RuleBasedStateMachine):
     def sequence(self, producer: int) -> int:
         last = replayed(self.promise.now).last.get(producer)
         known = self.log.producers.producers.get(producer)
-        # Of whom only a marker is left, Kafka wants the first sequence number again.
+        # Kafka expects the first sequence number of a producer of which only a marker is left.
         return 0 if last is None or (known is not None and not known.batches) else last[1] + 1
 
     def put(self, records: list[Record], producer: int, *, transactional: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""After a crash: the log ends at its last whole batch and everything beside it is made anew."""
+"""After a crash: the log ends at its last whole batch and every other file is rebuilt."""
 
 from collections.abc import Callable
 from typing import Any

@@ -50,7 +50,7 @@ class KillableBroker:
         self.up.set()
 
     def leave_alone(self, seconds: float) -> None:
-        """Let it do what it does for a while, or until it ends by itself, which it should not."""
+        """Wait for a while; fail if the process ends by itself."""
         assert self._process is not None
         if wait_for_exit(self._process, seconds):
             raise RuntimeError(f"kafkalite ended by itself with status {self._process.exit_status}")
@@ -83,7 +83,7 @@ class KillableBroker:
 
 
 def wait_for_exit(process: ServerProcess, seconds: float) -> bool:
-    """Tell whether a process ends within a time; nobody else waits for it meanwhile."""
+    """Return whether a process ends within a time. Only one caller may wait for it."""
     descriptor = os.pidfd_open(process.pid)
     try:
         ready, _, _ = select.select([descriptor], [], [], seconds)

@@ -47,7 +47,7 @@ class Faulty:
         return list(self.injector.log.all())
 
     def values(self, topic: str, partition: int = 0) -> int:
-        """Tell how many records there are in a partition."""
+        """Return the number of records in a partition."""
         log = self.cluster.log(topic, partition)
         assert log is not None
         return log.high_watermark

@@ -85,7 +85,7 @@ def offsets(client: BlockingClient, topic: str, partitions: Iterable[int], times
 
 
 def is_served(client: BlockingClient, topic: str, partitions: Iterable[int]) -> bool:
-    """Tell whether the broker leads these partitions already, whatever its metadata says."""
+    """Return whether the broker leads these partitions already, even if its metadata does not say so."""
     return all(each.error_code == 0 for each in _list_offsets(client, topic, partitions, LATEST))
 
 

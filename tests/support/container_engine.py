@@ -45,7 +45,7 @@ class Engine:
         return done.returncode
 
     def inspect(self, name: str, kind: str = "container") -> Any:
-        """Tell all about a container or an image."""
+        """Return all that the engine knows of a container or an image."""
         done = subprocess.run(
             [self.program, kind, "inspect", name], capture_output=True, text=True, timeout=60, check=True
         )
@@ -107,12 +107,12 @@ class Running:
             assert time.monotonic() < until
 
     def advertise(self) -> str:
-        """Tell the broker where its published port is, as people would; return the address."""
+        """Advertise the published port of the broker, as its users do, and return the address."""
         self.exec("kafkalite", "advertise", self.bootstrap)
         return self.bootstrap
 
     def is_healthy(self) -> bool:
-        """Tell what the image's health check says: Podman is asked to run it, Docker does so by itself."""
+        """Return the result of the image's health check. Podman runs it on request, Docker by itself."""
         if self.engine.program == "podman":
             return self.engine.status("healthcheck", "run", self.name) == 0
         return bool(self.engine.inspect(self.name)["State"]["Health"]["Status"] == "healthy")

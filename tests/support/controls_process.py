@@ -28,10 +28,10 @@ class Served:
     controls: str
     process: subprocess.Popen[str]
     log: IO[str]
-    """A file, because a pipe that nobody reads would stop the broker when it is full."""
+    """A file: an unread pipe would block the broker when it is full."""
 
     def stop(self) -> str:
-        """Stop the broker, as whoever started it does, and wait for it; gives what it has logged."""
+        """Stop the broker as its starter does, wait for it, and return its log."""
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait(PATIENCE)

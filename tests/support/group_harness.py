@@ -173,7 +173,7 @@ class Bench:
             reply.handle.send(reply.response)
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, waking up for every deadline on the way."""
+        """Advance the clock, and run every timer on the way."""
         until = self.now + seconds
         while (due := self.coordinator.next_deadline()) is not None and due <= until:
             self.now = max(self.now, due)
@@ -369,7 +369,7 @@ class Bench:
         return names
 
     def keep_alive(self, seconds: float, members: Sequence[str]) -> None:
-        """Let time pass in which members send their heartbeats."""
+        """Advance the clock while members send their heartbeats."""
         generation = self.group.generation
         until = self.now + seconds
         while self.now < until:

@@ -13,7 +13,7 @@ import pytest
 
 
 class Member(threading.Thread):
-    """A consumer that polls until it is told to stop; what it reads is in ``read``, what ended it in ``failure``."""
+    """A consumer that polls until it is stopped; what it reads is in ``read``, what ended it in ``failure``."""
 
     def __init__(self, bootstrap: str, group: str, topic: str, client_id: str, **settings: Any) -> None:
         super().__init__(daemon=True)

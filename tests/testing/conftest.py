@@ -15,7 +15,7 @@ IN_PROCESS, OVER_HTTP = "in process", "over HTTP"
 
 @pytest.fixture
 def broker(request: pytest.FixtureRequest) -> Iterator[Handle]:
-    """Give a broker of the test's own: in this process, or for tests that are marked so also one elsewhere."""
+    """Yield a new broker: in this process, or, for tests that are marked so, also one in another process."""
     if getattr(request, "param", IN_PROCESS) == IN_PROCESS:
         with run(topics={"clicks": 3}) as handle:
             yield handle
@@ -26,7 +26,7 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Handle]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Have tests that are marked `also_over_http` play on either kind of broker."""
+    """Run tests that are marked `also_over_http` on both kinds of broker."""
     marked = metafunc.definition.get_closest_marker
     if "broker" in metafunc.fixturenames and marked("also_over_http") and not marked("in_process"):
         metafunc.parametrize("broker", [IN_PROCESS, OVER_HTTP], indirect=True)
@@ -59,7 +59,7 @@ def join(broker: Handle, client: type[Member]) -> Iterator[Join]:
 
 
 def end_all_polls(broker: Handle) -> None:
-    """Give whoever has a partition something to read: a poll without an end in sight ends with that."""
+    """Produce to every partition, so that a poll without a timeout returns."""
     for name in broker.topics:
         for partition in range(len(broker.topics[name].end_offsets)):
             broker.produce(name, "the end", partition=partition)

@@ -1,7 +1,7 @@
 """Keep what clients make of Apache Kafka's errors, so that they can be asked the same about injected ones.
 
 `python -m tests.testing.reactions_golden` asks a Kafka that denies nearly everything, and writes
-`golden/kafka-4.4.0-reactions.json` anew: by client and case, the error that the client tells its user.
+`golden/kafka-4.4.0-reactions.json` again: by client and case, the error that the client tells its user.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _ADMINISTRATION: Final[Mapping[str, tuple[str, Mapping[str, Sendable]]]] = {
 
 
 def produced(driver: DriverProcess, topic: str) -> str:
-    """Tell what becomes of a record."""
+    """Return the outcome of producing a record."""
     command = driver.send("produce", topic=topic, records=[Record(value=b"x").as_json()], timeout_ms=30_000, acks="all")
     outcome = driver.outcome(command)
     refused = [each.error for each in driver.deliveries(command) if isinstance(each, Refused)]
@@ -87,19 +87,19 @@ def produced(driver: DriverProcess, topic: str) -> str:
 
 
 def failed(driver: DriverProcess, operation: str, **fields: Any) -> str:
-    """Tell how a command fails."""
+    """Return the error of a command."""
     outcome = driver.attempt(operation, **fields)
     return told(outcome) if isinstance(outcome, Failed) else "no error"
 
 
 def told(failure: Failed) -> str:
-    """Give the error by name; librdkafka's driver tells some in the message only."""
+    """Return the error by name; librdkafka's driver names some in the message only."""
     within = re.search(r"_?[A-Z]+(_[A-Z]+)+", failure.message)
     return within.group() if within and failure.error == "LIBRDKAFKA" else failure.error
 
 
 def complaint(driver: DriverProcess) -> str:
-    """Tell the first error of a consumer that polls."""
+    """Return the first error of a consumer that polls."""
     first: Callable[[], list[Complaint]] = lambda: driver.complaints  # noqa: E731
     return driver.wait_until(first, "an error")[0].error
 

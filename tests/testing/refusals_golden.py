@@ -1,7 +1,7 @@
 """Keep what Apache Kafka answers when something really goes wrong, so that injected errors can be held against it.
 
 `python -m tests.testing.refusals_golden` holds the conversations of the differential suite with Kafka and writes
-`golden/kafka-4.4.0-refusals.jsonl` anew: of all replies with an error in them those that differ in more than names.
+`golden/kafka-4.4.0-refusals.jsonl` again: of all replies with an error in them those that differ in more than names.
 What is of one run only (ids, ports, times, sentences, records) is replaced before; the order of hash maps is not.
 """
 
@@ -136,7 +136,7 @@ class _Timeless:
 
 
 def _kind(refusal: Refusal) -> object:
-    """Tell what refusals have in common of which one is enough: versions of one layout are alike."""
+    """Return the key of refusals of which one is enough: versions of one layout are alike."""
     version, request = refusal.version, refusal.request
     sent, got = (decode(type(each), version, encode(each, version)) for each in (request, refusal.reply))
     shallow = [value for each in fields(sent) if not isinstance(value := getattr(sent, each.name), tuple)]
@@ -146,7 +146,7 @@ def _kind(refusal: Refusal) -> object:
 
 
 def _layout(declared: type[Any], version: int) -> object:
-    """Tell which fields there are in a version."""
+    """Return the fields of a version."""
     return tuple(
         (each.name, version in each.nullable, _layout(struct, version) if struct else None)
         for each in fields_of(declared)

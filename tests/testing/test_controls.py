@@ -247,7 +247,7 @@ def test_members_find_their_coordinator_again(broker: Handle, join: Join) -> Non
         with pytest.raises(WaitTimeout):
             broker.await_committed("readers", "clicks", timeout=0.5)
     after = broker.await_committed("readers", "clicks")
-    # Meanwhile or only now: kafka-python reads nothing while it looks for its coordinator.
+    # During the pause or only now: kafka-python reads nothing while it looks for its coordinator.
     assert member.read.get(timeout=30) == (0, 0, b"meanwhile")
     assert [m.member_id for m in after.members] == [m.member_id for m in before.members], "nobody had to leave"
 

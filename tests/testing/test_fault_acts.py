@@ -28,7 +28,7 @@ from tests.support.requests import fetch_each, produce_each
 
 
 async def nothing_comes(client: ProtocolClient) -> bool:
-    """Tell whether there is no reply yet; whatever the broker does at once it has done."""
+    """Return whether there is no reply yet, after the broker has done all that it can do at once."""
     await trio.lowlevel.checkpoint()
     readable, _, _ = select.select([client.stream.socket], [], [], 0)
     return not readable

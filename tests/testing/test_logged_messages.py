@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_read_takes_its_records_with_it_and_nothing_else()
     )
 
 
-# Topics, partitions and errors are told from the names of fields: whether they are all found
+# Topics, partitions and errors are recognised by the names of fields: whether they are all found
 
 
 def filled(declared: type[Any], version: int) -> Any:

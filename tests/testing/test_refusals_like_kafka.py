@@ -101,7 +101,7 @@ def unexplained(refusal: Refusal, injected: Any) -> list[str]:
 
 
 def is_about_one_error(refusal: Refusal) -> bool:
-    """Tell whether all of a request was refused with one error."""
+    """Return whether all of a request was refused with one error."""
     shape = parts_of(refusal.api.key, refusal.version)
     parts = shape.parts(refusal.request, refusal.version)
     if any(not member.error_code for member in getattr(refusal.reply, "members", ())):
@@ -116,7 +116,7 @@ def whole_error(refusal: Refusal) -> int:
 
 
 def clear(refusal: Refusal) -> bool:
-    """Tell whether a request names all that it is about, each once, and what is wrong with it has a name."""
+    """Return whether a request names each of its parts once, and its defect has a name."""
     parts = parts_of(refusal.api.key, refusal.version).parts(refusal.request, refusal.version)
     return (
         len(set(parts)) == len(parts) > 0
@@ -150,7 +150,7 @@ async def injected(refusal: Refusal, broker: Faulty, client: ProtocolClient) -> 
 
 
 def comparable(refusal: Refusal, reply: Any) -> Any:
-    """Give a reply the identity of Kafka's broker and sessions."""
+    """Put the identity of Kafka's broker and sessions into a reply."""
     kafka = refusal.reply
     if refusal.api.key is ApiKey.METADATA:
         return replace(reply, brokers=kafka.brokers, cluster_id=kafka.cluster_id, controller_id=kafka.controller_id)
@@ -179,7 +179,7 @@ def test_errors_of_some_parts_beside_others(api: Api) -> None:
 
 
 def entries_of(refusal: Refusal) -> MessageParts | None:
-    """Give the shape of the refusal's version, if it has several parts."""
+    """Return the layout of the refusal's version, if it has several parts."""
     shape = parts_of(refusal.api.key, refusal.version)
     return None if isinstance(shape, Whole) else shape
 

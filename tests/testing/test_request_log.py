@@ -1,4 +1,4 @@
-"""The request log: what was asked, by whom, and the answers, as real clients ask and are answered."""
+"""The request log: requests, clients and responses, as real clients produce them."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 
 def crash(broker: Handle) -> None:
-    """Let a task of the broker fail, as a defect would."""
+    """Make a task of the broker fail, as a defect would."""
 
     async def fail() -> None:
         raise ZeroDivisionError("a defect")

@@ -19,7 +19,7 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture
 def served(start: Start) -> Iterator[Served]:
-    """Give a broker that ends well."""
+    """Yield a broker, and check that it ends without an error."""
     broker = start()
     yield broker
     broker.stop()

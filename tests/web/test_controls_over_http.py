@@ -56,7 +56,7 @@ def join(served: Served) -> Iterator[Join]:
 
 
 def members(group: Any) -> dict[str, str]:
-    """Tell the member id of each client."""
+    """Return the member id of each client."""
     return {member["client_id"]: member["member_id"] for member in group["members"]}
 
 

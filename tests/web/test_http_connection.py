@@ -1,4 +1,4 @@
-"""HTTP over a stream: what is asked is answered in order, and nobody can hold a connection by doing nothing."""
+"""HTTP over a stream: what is asked is answered in order, and an idle client cannot hold a connection."""
 
 from __future__ import annotations
 

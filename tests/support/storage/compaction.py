@@ -25,7 +25,7 @@ class Topic:
         self.clean_offset: int | None = None
 
     def open(self, **options: object) -> PartitionLog:
-        """Open the log anew, as a start does."""
+        """Open the log again, as a start does."""
         self.log = PartitionLog.open(self.fs, "/data/t-0", config=LogConfig.of(self.configs), **options)  # type: ignore[arg-type]  # forwarded
         return self.log
 

@@ -5,7 +5,7 @@ from kafkalite_wire.messages.metadata_records import PartitionChangeRecord
 
 
 def kill_storage(storage: Storage) -> None:
-    """Let go of everything as a killed process would."""
+    """Release everything, as the end of a killed process does."""
     storage._partitions.let_go({})
     storage._metadata.close(clean=False)
     storage._directory.release()

@@ -91,7 +91,7 @@ def records_of(log: Any) -> list[tuple[int, bytes | None, bytes | None]]:
 
 
 def content_of(storage: Storage) -> Content:
-    """Tell all that clients could find out: topics, configurations, records, producers, epochs."""
+    """Return everything that clients can see: topics, configurations, records, producers, epochs."""
     found: Content = {"broker": dict(storage.broker_configs())}
     for name, topic in sorted(storage.topics.items()):
         found[name] = (topic.topic_id, topic.partitions, tuple(sorted(topic.configs.items())))

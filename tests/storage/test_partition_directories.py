@@ -84,7 +84,7 @@ def test_a_topics_directory_is_deleted_when_its_delay_is_over(
     assert storage.log("t", 0).log_end_offset == 0
 
 
-def test_deleted_directories_are_removed_one_a_step(opened: Callable[..., Storage], fs: MemoryFileSystem) -> None:
+def test_deleted_directories_are_removed_one_a_step(opened: OpenStorage, fs: MemoryFileSystem) -> None:
     storage = opened()
     storage.create_topic("wide", 3, now_ms=NOW)
     for number in range(3):

@@ -52,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of pytest-xdist where the session's broker is."""
+    """Pass the address of the session's broker to a worker of pytest-xdist."""
     node.workerinput["bootstrap"] = node.config.stash[_BOOTSTRAP]
 
 

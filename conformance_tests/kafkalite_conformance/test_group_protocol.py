@@ -95,7 +95,7 @@ def test_an_older_newcomer_joins_at_once(new_member: NewMember) -> None:
     assert new_member().join(version=2).error == NONE
 
 
-def test_an_id_that_nobody_has_is_unknown(scenario: Scenario, new_member: NewMember) -> None:
+def test_an_unknown_member_id_is_refused(scenario: Scenario, new_member: NewMember) -> None:
     """UNKNOWN_MEMBER_ID for join, sync, heartbeat, leave and commit."""
     topic, member = scenario.topic(), new_member()
     joined = member.join()

@@ -67,7 +67,7 @@ def test_the_lead_passes_from_language_to_language(scenario: Scenario) -> None:
         scenario.await_ownership(members, {topic: 4}, timeout=CRASH_TIMEOUT_MS / 1000 + 40)
 
 
-def test_a_client_without_a_common_assignor_is_refused_and_disturbs_nobody(scenario: Scenario) -> None:
+def test_a_client_without_a_common_assignor_is_refused_without_a_rebalance(scenario: Scenario) -> None:
     """Kafkajs calls its assignor `RoundRobinAssigner`, which no other client knows: INCONSISTENT_GROUP_PROTOCOL."""
     available_clients(["java", "kafkajs", "librdkafka"])
     topic, group = scenario.topic(), scenario.group()

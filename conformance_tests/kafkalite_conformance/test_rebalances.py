@@ -92,7 +92,7 @@ def test_a_cooperative_rebalance_takes_only_what_moves(scenario: Scenario, clien
 
 
 @pytest.mark.needs("cooperative-sticky")
-def test_a_newcomer_without_a_share_moves_nobody(scenario: Scenario, client: str) -> None:
+def test_a_new_member_without_a_partition_moves_no_partition(scenario: Scenario, client: str) -> None:
     """A partition stays with its owner while the owner lives, however many join."""
     topic, group = scenario.topic(), scenario.group()
     owner = scenario.member(client, group, [topic], assignor="cooperative-sticky")

@@ -58,7 +58,7 @@ NOT_A_REQUEST = {
 
 
 @pytest.mark.parametrize("what", NOT_A_REQUEST)
-def test_what_is_no_request_ends_its_connection_and_nobody_elses(scenario: Scenario, what: str) -> None:
+def test_a_malformed_request_closes_only_its_own_connection(scenario: Scenario, what: str) -> None:
     """The connection is closed; a neighbour that was open before goes on."""
     topic = scenario.topic()
     with RawConnection(scenario.bootstrap) as neighbour, RawConnection(scenario.bootstrap) as connection:
@@ -70,7 +70,7 @@ def test_what_is_no_request_ends_its_connection_and_nobody_elses(scenario: Scena
     assert isinstance(outcome, Acknowledged)
 
 
-def test_a_frame_that_never_ends_harms_nobody(scenario: Scenario) -> None:
+def test_a_frame_that_never_ends_affects_no_other_connection(scenario: Scenario) -> None:
     """Half a request waits alone, and is forgotten when its sender goes."""
     with RawConnection(scenario.bootstrap) as half, RawConnection(scenario.bootstrap) as neighbour:
         half.send(int32(1000) + int16(API_METADATA) + int16(1))

@@ -41,7 +41,7 @@ class Routes:
             return cls(networks=(), gateways=frozenset())
 
     def are_neighbours(self, peer: str, local: str) -> bool:
-        """Tell whether ``peer`` reached the address ``local`` without passing a gateway or a published port."""
+        """Return whether ``peer`` reached the address ``local`` without passing a gateway or a published port."""
         if peer.startswith(_LOOPBACK):
             return True
         try:

@@ -43,7 +43,7 @@ class ClockControl(Subject):
 
     @post("/clock/resume", result="now_ms")
     def resume(self) -> int:
-        """Let the broker's clock run on from where it stands. Return its time."""
+        """Resume the broker's clock from where it stands. Return its time."""
         self._local.clock.resume()
         return self._local.clock.wall_ms()
 

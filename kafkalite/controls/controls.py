@@ -47,7 +47,7 @@ class Controls(Subject):
     """A broker as a test sees it: topics, records, groups, and controls that Kafka has no requests for.
 
     ``await_...`` blocks until something is so, and returns with the very event that makes it so; no test needs to
-    sleep. In a test that runs in an event loop use :attr:`aio`, so that the loop goes on meanwhile.
+    sleep. In a test that runs in an event loop use :attr:`aio`, so that the loop keeps running.
     """
 
     def __init__(self, transport: Transport | None, local: LocalBroker | None = None) -> None:

@@ -249,7 +249,7 @@ def local_only(what: str) -> _Declare:
 
 
 def taking(kind: Callable[P, K]) -> Callable[[Callable[[Any, K], T]], Callable[Concatenate[Any, P], T]]:
-    """Have a method take the fields of a dataclass as its parameters, and hand it the dataclass."""
+    """Make a method take the fields of a dataclass as its parameters, and pass it the dataclass."""
 
     def decorate(function: Callable[[Any, K], T]) -> Callable[Concatenate[Any, P], T]:
         @wraps(function)

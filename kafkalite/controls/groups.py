@@ -97,7 +97,7 @@ class Groups(Subject):
 
     @post("/groups/{group}/rebalance")
     def rebalance(self, group: str) -> Group:
-        """Have all members of a group join again. Raises LookupError if it has none."""
+        """Make all members of a group rejoin. Raises LookupError if it has none."""
         described = self._local.watch.group(group)
         if not described.members:
             raise NotFound(f"{described}: it has no members to rebalance")
@@ -126,7 +126,7 @@ class Groups(Subject):
 
     @post("/groups/{group}/unpin")
     def unpin(self, group: str) -> Group:
-        """Let the group's leader assign again, at once; no effect if nothing is pinned."""
+        """Use the group leader's assignments again, at once; no effect if nothing is pinned."""
         if self._pins is not None and self._pins.unpin(group):
             return self._rebalance_if_any(group, "the pinned assignment was removed")
         return self._local.watch.group(group)
@@ -191,7 +191,7 @@ class CoordinatorControl(Subject):
     def move_away(self, group: str | None = None) -> None:
         """Answer NOT_COORDINATOR to requests of a group, by default of all, and COORDINATOR_NOT_AVAILABLE to lookups.
 
-        Sessions do not end meanwhile. No effect if this coordinator is away already.
+        Sessions do not end during that time. No effect if this coordinator is away already.
         """
         if group not in self._away:
             self._away[group] = CoordinatorAway(group)
@@ -209,7 +209,7 @@ class CoordinatorControl(Subject):
 
     @contextmanager
     def unavailable(self, group: str | None = None) -> Generator[None]:
-        """Have the coordinator of a group, by default of all, away inside the block."""
+        """Make the coordinator of a group, by default of all groups, unavailable inside the block."""
         self.move_away(group)
         try:
             yield

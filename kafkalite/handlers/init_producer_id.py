@@ -21,7 +21,7 @@ _NO_EPOCH: Final = -1
 
 
 def handle(broker: BrokerEndpoint, request: InitProducerIdRequest, context: RequestContext) -> InitProducerIdResponse:
-    """Give out an id that no producer of this data directory has had."""
+    """Return an id that no producer of this data directory has had."""
     del context
     if request.transactional_id is not None:
         code = ErrorCode.UNSUPPORTED_VERSION if request.transactional_id else ErrorCode.INVALID_REQUEST

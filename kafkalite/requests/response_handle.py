@@ -131,14 +131,14 @@ class ResponseHandle(Generic[Response]):
             self.mute_seconds = max(self.mute_seconds, seconds)
 
     def on_disconnect(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called if the client disconnects before the response is settled."""
+        """Call ``call`` if the client disconnects before the response is settled."""
         if self._outer is not None:
             self._outer.on_disconnect(call)
         else:
             self._on_disconnect.append(call)
 
     def on_next_request(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called, once, when a pipelined request stands behind this one; at once if one does already."""
+        """Call ``call`` once when a pipelined request stands behind this one; at once if one already does."""
         if self._outer is not None:
             self._outer.on_next_request(call)
         elif self._has_next_request:
@@ -154,7 +154,7 @@ class ResponseHandle(Generic[Response]):
     # For interceptors
 
     def observe(self, observer: ResponseObserver) -> None:
-        """Tell ``observer`` how the request ends."""
+        """Notify ``observer`` of how the request ends."""
         self._observers += (observer,)
         if self._outer is not None:
             self._outer.on_disconnect(lambda: self._tell(lambda each: each.disconnected()))

@@ -43,7 +43,7 @@ class Transport(Protocol):
         ...
 
     def wait_writable(self) -> Awaitable[None]:
-        """Wait until something can be sent. Raises ClosedResourceError when the stream is closed meanwhile."""
+        """Wait until something can be sent. Raises ClosedResourceError when the stream is closed before that."""
         ...
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ class Connection:
         try:
             self._connection = open_connection((host, port), timeout=_TIMEOUT)
         except OSError as error:
-            raise ConnectionError(f"nobody answers at {host}:{port}: {error}") from None
+            raise ConnectionError(f"no broker answers at {host}:{port}: {error}") from None
         answer = self._connection.call(ApiVersionsRequest(), 0, ApiVersionsResponse)
         self._newest = {api.api_key: api.max_version for api in answer.api_keys}
 

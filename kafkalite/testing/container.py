@@ -49,7 +49,7 @@ class KafkaliteContainer(DockerContainer):
         self.with_exposed_ports(_PORT).with_properties(DEFAULTS)
 
     def with_topics(self, topics: Mapping[str, int]) -> Self:
-        """Have topics from the start, each with so many partitions."""
+        """Create topics at start, each with the given number of partitions."""
         lists = [f"{name}:{partitions}" for name, partitions in topics.items()]
         return self.with_env(TOPICS_VARIABLE, ",".join(lists))
 
@@ -64,7 +64,7 @@ class KafkaliteContainer(DockerContainer):
         return self.with_env(CONTROLS_VARIABLE, f"0.0.0.0:{_CONTROLS_PORT}").with_exposed_ports(_CONTROLS_PORT)
 
     def with_init_folder(self, folder: Path | str) -> Self:
-        """Have the broker read the TOML files of a folder at its start: properties, topics, records."""
+        """Mount a folder of TOML files that the broker reads at start: properties, topics, records."""
         return self.with_volume_mapping(str(Path(folder).absolute()), _INIT)
 
     def start(self) -> Self:
@@ -73,7 +73,7 @@ class KafkaliteContainer(DockerContainer):
         try:
             self._await_broker()
         except BaseException:
-            self.stop()  # nobody leaves a block that could not be entered, nor a start
+            self.stop()  # __exit__ is not called when __enter__ fails
             raise
         return self
 

@@ -38,7 +38,7 @@ class BlockingPortal:
         return self.submit(function).result()
 
     def submit(self, function: Callable[[], T]) -> Future[T]:
-        """Have a function run in the loop."""
+        """Run a function in the loop."""
         future: Future[T] = Future()
 
         def run() -> None:

@@ -12,11 +12,15 @@ ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = (
     *(f"docs/{name}.md" for name in ("benchmarks", "benchmarks-storage", "benchmarks-stand-ins", "command-line")),
     *(f"docs/{name}.md" for name in ("conformance", "containers", "demo", "differences", "log-tools", "recipes")),
+    "README.md",
+    "CHANGELOG.md",
+    "docs/architecture.md",
+    "docs/glossary.md",
     "storage/FORMAT.md",
     "benchmarks/README.md",
     "examples/README.md",
 )
-SOURCES: Final = ("kafkalite/tools", "kafkalite/config", "examples", "docker")
+SOURCES: Final = ("kafkalite", "wire", "storage", "benchmarks", "examples", "docker")
 """Pages and folders that pass; add those that were rewritten."""
 
 _WORDS: Final = re.compile(r"\b(nobody|whoever|anew|shall|foresaw|meanwhile|suffers?|whom)\b", re.IGNORECASE)

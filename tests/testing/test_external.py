@@ -56,7 +56,7 @@ def test_waits_in_vain_say_what_there_is(outside: Handle) -> None:
 
 
 def test_a_broker_that_is_not_there_is_named() -> None:
-    with pytest.raises(ConnectionError, match=r"nobody answers at 127\.0\.0\.1:1: "), connect("127.0.0.1:1"):
+    with pytest.raises(ConnectionError, match=r"no broker answers at 127\.0\.0\.1:1: "), connect("127.0.0.1:1"):
         pass
 
 

@@ -40,7 +40,7 @@ _Method = Callable[["Faults", _Fields], "InjectedFault"]
 
 
 def _with_fields_of(_: Callable[P, Fault]) -> Callable[[_Method], Callable[Concatenate[Faults, P], InjectedFault]]:
-    """Have a method take the fields of a fault, and hand it those that are given."""
+    """Make a method take the fields of a fault, and pass it those that are given."""
 
     def decorate(method: _Method) -> Callable[Concatenate[Faults, P], InjectedFault]:
         @wraps(method)
@@ -148,7 +148,7 @@ class Faults(Subject):
 
     @local_only("calling on_fired")
     def on_fired(self, listener: Callable[[Fired], None]) -> None:
-        """Have ``listener`` called, in the broker's thread, with each entry of the log of faults."""
+        """Call ``listener``, in the broker's thread, with each entry of the fault log."""
         self._injector.log.listeners.append(listener)
 
     # What tests call
@@ -220,7 +220,7 @@ class Faults(Subject):
         self._injector.add(fault)
 
     def listen(self, listener: Callable[[Fired], None]) -> None:
-        """Have ``listener`` called with each entry of the log of faults."""
+        """Call ``listener`` with each entry of the fault log."""
         self._injector.log.listeners.append(listener)
 
     def forget(self) -> None:

@@ -68,7 +68,7 @@ class Injector(Interceptor):
         return any(rule.wants(api, version) for rule in self._rules)
 
     def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
-        """Have the first fault act that matches."""
+        """Apply the first fault that matches."""
         for rule in self._rules:
             if rule.matches(request, context):
                 rule.act(request, context, response, forward)

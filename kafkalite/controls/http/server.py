@@ -189,7 +189,7 @@ def check_host(host: str, own: str) -> None:
     """Check that a Host header does not name a domain of the Internet. Raises HttpError.
 
     A web page can have its own name point at this machine (DNS rebinding), and then its scripts count as local. An
-    address cannot be pointed elsewhere, and nobody can register a name without a dot (``localhost``, a service of a
+    address cannot be pointed elsewhere, and no one can register a name without a dot (``localhost``, a service of a
     container network). ``own`` is the host that the controls were told to listen on.
     """
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host

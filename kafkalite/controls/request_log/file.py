@@ -50,7 +50,7 @@ class RequestLogFile:
 
     def __init__(self, path: Path, cluster: Callable[[], Cluster], interceptors: InterceptorChain) -> None:
         try:
-            # A line at a time, so that whoever follows the file sees whole ones.
+            # Write a line at a time, so that a reader of the file sees complete lines.
             self._file = path.open("a", buffering=1, encoding="utf-8")
         except OSError as error:
             raise StartError(f"cannot write the request log {path}: {error.strerror}") from None

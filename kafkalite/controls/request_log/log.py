@@ -44,7 +44,7 @@ class Bounds:
 
 
 class RequestLog(Interceptor):
-    """What was asked, by whom, and the answers: the newest calls within the bounds.
+    """The newest requests within the bounds, with their clients and responses.
 
     ``now`` tells monotonic seconds and ``wall_ms`` milliseconds since 1970; ``topic_names`` gives the names of topics
     by their ids. ``on_change`` is called with each call when it comes, and
@@ -140,7 +140,7 @@ class RequestLog(Interceptor):
 
     def _grown(self, size: int) -> None:
         self.size_bytes += size
-        # The newest call is kept, whatever its size: a log that is empty after a call helps nobody.
+        # The newest call is kept, even if it exceeds the bounds: a log that is empty after a call is of no use.
         while len(self._calls) > 1 and (
             len(self._calls) > self.bounds.calls or self.size_bytes > self.bounds.size_bytes
         ):

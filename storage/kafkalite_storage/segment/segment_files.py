@@ -83,7 +83,7 @@ class SegmentFiles:
         self.forget_indexes()
 
     def forget_indexes(self) -> None:
-        """Have both indexes read again, because a failed write may have left anything behind their entries."""
+        """Discard both indexes' cached entries: a failed write may have left anything behind them."""
         self.offset_index = None
         self.time_index = None
 

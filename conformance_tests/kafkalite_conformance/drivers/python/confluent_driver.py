@@ -51,7 +51,7 @@ def _name(error: KafkaError) -> str:
 
 
 def answer_by_name(command: Fields, problem: KafkaException) -> None:
-    """Tell a failure by librdkafka's own error name, which is Kafka's for what a broker reports."""
+    """Report a failure by librdkafka's error name, which is Kafka's for errors of a broker."""
     error = problem.args[0]
     say("failed", id=command.number("id"), error=_name(error), message=error.str())
 

@@ -289,7 +289,9 @@ def _first_batch(data: Buffer) -> BatchHeader:
 def _check_crc(header: BatchHeader, data: Buffer, position: int) -> None:
     computed = crc32c(data[position + _CHECKSUMMED_AT : position + header.batch_length + LENGTH_PREFIX])
     if computed != header.crc:
-        raise CorruptBatch(f"CRC is {computed:#010x}, the batch at {header.base_offset} says {header.crc:#010x}")
+        raise CorruptBatch(
+            f"the CRC of the batch at {header.base_offset} is {computed:#010x}, its header says {header.crc:#010x}"
+        )
 
 
 def _whole_batch(data: Buffer, position: int) -> int:

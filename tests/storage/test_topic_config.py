@@ -132,4 +132,4 @@ def test_a_topics_override_goes_over_the_brokers_value() -> None:
 
 
 def test_types_are_numbered_as_describe_configs_does() -> None:
-    assert [kind.value for kind in ConfigType] == [1, 2, 3, 4, 5, 6, 7]
+    assert [kind.value for kind in ConfigType] == [1, 2, 3, 4, 5, 6, 7, 8, 9]

@@ -7,7 +7,7 @@ DATA = ./kafkalite-data
 BIN := $(VENV)/bin
 # Tests use real clients and real sessions, perhaps on a busy machine: a test whose wait timed out runs once more, and is
 # reported as a rerun.
-RERUN = --reruns 1 --only-rerun 'passed while waiting' --only-rerun 'timeout expired waiting' -r aR
+RERUN = --reruns 1 --only-rerun 'passed while waiting' --only-rerun 'timeout expired running' -r aR
 # Tests mostly wait for clients and processes, so run one worker more than there are processors. A few tests take minutes:
 # an idle worker takes over what is queued behind them.
 WORKERS = --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist worksteal

@@ -2,17 +2,17 @@
 
 import pytest
 
-from kafkalite_wire.codec import decode, decoder, encode, encode_parts, encoder
+from kafkalite_wire.codec import decode, decode_steps, decoder, encode, encode_parts, encode_steps, encoder
 from kafkalite_wire.errors import UnsupportedVersionError, WireError
 from kafkalite_wire.messages.fetch import FetchableTopicResponse, FetchResponse, PartitionData
 from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest
 from kafkalite_wire.messages.join_group import JoinGroupResponse
 from kafkalite_wire.messages.leave_group import LeaveGroupRequest
-from kafkalite_wire.messages.metadata import MetadataRequest
+from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic
 from kafkalite_wire.messages.produce import ProduceRequest
 from kafkalite_wire.schema import Buffer, Payload
-from tests.support.wire_check import check
+from tests.support.wire_check import check, run_steps
 
 HEARTBEAT_V0 = bytes.fromhex("0001 67 ffffffff 0001 6d")
 
@@ -143,3 +143,21 @@ def test_fields_that_a_version_lacks_have_their_defaults() -> None:
 
 def test_generated_code_can_be_read() -> None:
     assert "def decode_HeartbeatRequest_v0(buf, pos):" in decoder(HeartbeatRequest, 0).source  # type: ignore[attr-defined]  # an attribute of generated functions
+
+
+def test_a_large_message_is_coded_in_steps() -> None:
+    message = MetadataRequest(topics=tuple(MetadataRequestTopic(name=f"t{number}") for number in range(5_000)))
+    steps, parts = run_steps(encode_steps(message, 12, bytearray(b"head")))
+    assert (steps, parts) == (6, encode_parts(message, 12, bytearray(b"head")))
+    frame = parts[0]
+    assert isinstance(frame, bytearray)
+    steps, decoded = run_steps(decode_steps(MetadataRequest, 12, frame, 4))
+    assert (steps, decoded) == (6, message)
+
+
+def test_an_error_in_a_late_step_is_explained() -> None:
+    message = MetadataRequest(topics=tuple(MetadataRequestTopic(name=f"t{number}") for number in range(5_000)))
+    steps = decode_steps(MetadataRequest, 12, encode(message, 12)[:-10])
+    next(steps)
+    with pytest.raises(WireError, match=r"topics\[4999\]"):
+        run_steps(steps)

@@ -121,7 +121,7 @@ class DecoderSource(Source):
         self.indent(f"for _ in range({n}):")
         value = self.struct(of.struct) if of.struct is not None else self._value(element_of(field, of), of)
         self.line(f"{items}.append({value})")
-        self.dedent()
+        self.end_of_loop()
         self.line(f"{variable} = tuple({items})")
 
     def _smallest(self, of: FieldType[Any]) -> int:

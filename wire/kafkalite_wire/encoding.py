@@ -15,8 +15,8 @@ from kafkalite_wire.schema import Field, FieldType
 class EncoderSource(Source):
     """The body of a function of ``m``, ``out`` and ``parts``."""
 
-    def __init__(self, version: int, *, flexible: bool, lossless: bool = False) -> None:
-        super().__init__(version, flexible=flexible, lossless=lossless)
+    def __init__(self, version: int, *, flexible: bool, lossless: bool = False, stepwise: bool = False) -> None:
+        super().__init__(version, flexible=flexible, lossless=lossless, stepwise=stepwise)
         self._run: list[tuple[str, str]] = []
 
     def flush(self) -> None:
@@ -106,7 +106,7 @@ class EncoderSource(Source):
         else:
             self._value(element_of(field, of), of, item)
         self.flush()
-        self.dedent()
+        self.end_of_loop()
 
     def _tagged_fields(self, variable: str, tagged: list[Field]) -> None:
         """Write the tagged fields that differ from their defaults."""

@@ -6,12 +6,13 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite_wire.apis import APIS, Api, ApiKey
-from kafkalite_wire.codec import decode, encode_parts
+from kafkalite_wire.codec import decode, encode_parts, encode_steps
 from kafkalite_wire.errors import FrameLengthError
 from kafkalite_wire.headers import read_response_header, start_request, start_request_prefix, start_response
 from kafkalite_wire.schema import declaration_of
 
 if TYPE_CHECKING:
+    from kafkalite_wire.codec import Steps
     from kafkalite_wire.lossless import TaggedFields
     from kafkalite_wire.schema import Payload
 
@@ -68,6 +69,14 @@ def encode_response(
     """Encode a response as a whole frame, length first, in parts to be sent one after the other."""
     head = start_response(api, version, correlation_id, tagged_fields)
     parts = encode_parts(message, version, head, lossless=lossless)
+    _LENGTH.pack_into(head, 0, sum(map(len, parts)) - _LENGTH.size)
+    return parts
+
+
+def encode_response_steps(api: Api, version: int, correlation_id: int, message: object) -> Steps[list[Payload]]:
+    """Do what :func:`encode_response` does, in steps (see :mod:`kafkalite_wire.codec`)."""
+    head = start_response(api, version, correlation_id)
+    parts = yield from encode_steps(message, version, head)
     _LENGTH.pack_into(head, 0, sum(map(len, parts)) - _LENGTH.size)
     return parts
 

@@ -34,18 +34,28 @@ _KNOWN: Final[dict[str, Any]] = {
     "tag_of": itemgetter(0),
 }
 
+_ELEMENTS_A_STEP: Final = 1000
+"""About a millisecond of work."""
+
 
 class Source:
-    """The source of a function: its lines, unused names, and the constants that its code refers to."""
+    """The source of a function: its lines, unused names, and the constants that its code refers to.
 
-    def __init__(self, version: int, *, flexible: bool, lossless: bool = False) -> None:
+    A ``stepwise`` function is a generator that returns what others return.
+    """
+
+    def __init__(self, version: int, *, flexible: bool, lossless: bool = False, stepwise: bool = False) -> None:
         self.version = version
         self.flexible = flexible
         self.lossless = lossless
+        self._stepwise = stepwise
         self._lines: list[str] = []
         self._depth = 1
         self._names = 0
         self._constants = dict(_KNOWN)
+        if stepwise:
+            self.line("done = 0")
+            self.line("if done: yield")  # so that it is a generator even without a loop
 
     def line(self, text: str) -> None:
         """Write one line."""
@@ -59,6 +69,13 @@ class Source:
     def dedent(self) -> None:
         """End a block."""
         self._depth -= 1
+
+    def end_of_loop(self) -> None:
+        """End the block of a loop over elements; a stepwise function yields after every so many of them."""
+        if self._stepwise:
+            self.line("done += 1")
+            self.line(f"if done == {_ELEMENTS_A_STEP}: done = 0; yield")
+        self.dedent()
 
     def name(self, stem: str) -> str:
         """Return an unused name."""

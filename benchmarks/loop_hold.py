@@ -1,7 +1,8 @@
 """Print how long one request of each API holds the event loop at 10,000 partitions: `python -m benchmarks.loop_hold`.
 
-The broker runs in this process, over a data directory; each API is called once. A hold is one step of one of the
-broker's tasks, in CPU time of the thread; the client's own steps do not count.
+The broker runs in this process, over a data directory, with the garbage collection of `kafkalite serve`; each API is
+called once. A hold is one step of one of the broker's tasks, in CPU time of the thread; the client's own steps do not
+count.
 """
 
 import struct
@@ -16,6 +17,7 @@ import trio
 
 from kafkalite.broker import Broker
 from kafkalite.config import load
+from kafkalite.program import tune_garbage_collection
 from kafkalite_wire.apis import APIS
 from kafkalite_wire.codec import encode
 from kafkalite_wire.messages.create_partitions import CreatePartitionsRequest, CreatePartitionsTopic
@@ -26,6 +28,7 @@ from kafkalite_wire.messages.describe_configs import DescribeConfigsRequest, Des
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
 from kafkalite_wire.messages.describe_log_dirs import DescribeLogDirsRequest
 from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic
+from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
 from kafkalite_wire.messages.list_groups import ListGroupsRequest
 from kafkalite_wire.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
 from kafkalite_wire.messages.metadata import MetadataRequest
@@ -39,6 +42,8 @@ from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequestGroup,
     OffsetFetchRequestTopics,
 )
+from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
+from kafkalite_wire.records import Record, build_batch
 from kafkalite_wire.schema import declaration_of
 
 _TOPIC = "many"
@@ -89,22 +94,10 @@ async def _measure(folder: Path, partitions: int) -> None:
             ),
             7,
         ),
-        (
-            "Fetch",
-            FetchRequest(
-                max_wait_ms=0,
-                min_bytes=0,
-                topics=(
-                    FetchTopic(
-                        topic=_TOPIC,
-                        partitions=tuple(
-                            FetchPartition(partition=n, fetch_offset=0, partition_max_bytes=1000) for n in indexes
-                        ),
-                    ),
-                ),
-            ),
-            11,
-        ),
+        ("Fetch", _fetch(indexes, max_wait_ms=0), 11),
+        ("Fetch that waits", _fetch(indexes, max_wait_ms=1000), 11),
+        ("Produce", _produce(indexes), 9),
+        ("FindCoordinator", FindCoordinatorRequest(coordinator_keys=tuple(f"g{n}" for n in indexes)), 4),
         ("DescribeLogDirs", DescribeLogDirsRequest(topics=None), 4),
         ("OffsetCommit", _commit("many", partitions), 8),
         (
@@ -154,6 +147,7 @@ async def _measure(folder: Path, partitions: int) -> None:
     ]
     async with Broker(load(listen=["127.0.0.1:0"], data=folder / "data")) as broker:
         await trio.sleep(2)  # the handlers are imported by then
+        tune_garbage_collection()
         stream = await trio.open_tcp_stream(*broker.addresses[0])
         for name, request, version in requests:
             if name == "ListGroups":
@@ -172,6 +166,19 @@ async def _measure(folder: Path, partitions: int) -> None:
 
 def _new_topic(name: str, partitions: int) -> CreatableTopic:
     return CreatableTopic(name=name, num_partitions=partitions, replication_factor=1)
+
+
+def _fetch(indexes: range, *, max_wait_ms: int) -> FetchRequest:
+    partitions = tuple(FetchPartition(partition=n, fetch_offset=0, partition_max_bytes=1000) for n in indexes)
+    topics = (FetchTopic(topic=_TOPIC, partitions=partitions),)
+    return FetchRequest(max_wait_ms=max_wait_ms, min_bytes=1, topics=topics)
+
+
+def _produce(indexes: range) -> ProduceRequest:
+    batch = build_batch([Record(value=b"v", timestamp=0)])
+    partitions = tuple(PartitionProduceData(index=n, records=memoryview(batch)) for n in indexes)
+    topics = (TopicProduceData(name=_TOPIC, partition_data=partitions),)
+    return ProduceRequest(acks=-1, timeout_ms=60_000, topic_data=topics)
 
 
 def _commit(group: str, partitions: int) -> OffsetCommitRequest:

@@ -158,6 +158,7 @@ class Broker:
                     open_socket(address.host, address.port),
                     pipeline,
                     self._deadlines,
+                    pipeline.steps,
                     crash_guard=self.crash_guard,
                     errors=self._connection_errors,
                     most_bytes=config.socket_request_max_bytes,

@@ -6,7 +6,7 @@ import gc
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Attachment = Callable[[Broker], "AbstractContextManager[object]"]
 """Adds something to a broker that is open, for as long as its block lasts."""
+
+_FULL_COLLECTION_AFTER: Final = 1000
+"""Collections of the middle generation between two full ones."""
 
 
 class Beside(Protocol):
@@ -49,6 +52,19 @@ def run(
     trio.run(_run, Broker(config, clock=clock, file_system=file_system), on_ready, attachments, beside)
 
 
+def tune_garbage_collection() -> None:
+    """Keep Python's search for reference cycles from holding the event loop.
+
+    What a start makes stays until the end, and is not looked at again. Messages form no cycles, so nearly all garbage
+    is freed without a search, and what is not is usually found young. A search of everything takes 100 ms in a process
+    that knows 10,000 partitions; it becomes a hundred times rarer than by default, where a single large request starts
+    several.
+    """
+    gc.freeze()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, _FULL_COLLECTION_AFTER)
+
+
 def _allow_many_files() -> None:
     # Connections and segments need more than the usual 1,024.
     try:
@@ -67,8 +83,7 @@ async def _run(
     beside: Beside | None,
 ) -> None:
     broker.open()
-    # What a start makes stays until the end: no garbage collection has to look at it, which would hold the loop.
-    gc.freeze()
+    tune_garbage_collection()
     with ExitStack() as stack:
         for attach in attachments:
             stack.enter_context(attach(broker))

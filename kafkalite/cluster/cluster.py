@@ -271,11 +271,11 @@ class Cluster:
         """Do what :meth:`delete_topic` does, a partition a step; for clients the topic is gone after the first."""
         steps = self.storage.delete_topic_steps(name, now_ms=self.wall_ms())
         next(steps, None)
+        self.delayed_fetches.topic_changed(name)
         if name == OFFSETS_TOPIC:
             self.groups.offsets_topic_deleted()
         else:
-            self.groups.topic_deleted(name)
-        self.delayed_fetches.topic_changed(name)
+            yield from self.groups.topic_deleted(name)
         yield
         yield from steps
 

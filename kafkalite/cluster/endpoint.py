@@ -10,6 +10,7 @@ from kafkalite.cluster.container_networks import Routes
 from kafkalite.config.table import ADVERTISED_OUTSIDE
 from kafkalite.fetch.sessions import FetchSessions
 from kafkalite.partitions import UNKNOWN_EPOCH, check_leader
+from kafkalite_storage.errors import UnknownTopicOrPartition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,9 +38,15 @@ class BrokerEndpoint:
         Raises RefusedError and StorageError.
         """
         log = self.cluster.storage.log(topic, index)
-        found = self.cluster.storage.topics[topic]
-        check_leader(found, index, broker_id=self.id, current_leader_epoch=current_leader_epoch)
+        self.check_leader(topic, index, current_leader_epoch)
         return log
+
+    def check_leader(self, topic: str, index: int, current_leader_epoch: int = UNKNOWN_EPOCH) -> None:
+        """Raise what :meth:`led_log` raises for the partition, without opening its log."""
+        found = self.cluster.storage.topic(topic)
+        if not 0 <= index < found.partitions:
+            raise UnknownTopicOrPartition(f"topic {topic!r} has no partition {index}")
+        check_leader(found, index, broker_id=self.id, current_leader_epoch=current_leader_epoch)
 
     def advertised(self, client_host: str, local: tuple[str, int]) -> tuple[str, int]:
         """Return the address that a client is sent to: ``--advertise``, or the one that it dialled.

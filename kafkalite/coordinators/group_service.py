@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.coordinators.delayed_heartbeats import DelayedHeartbeats
@@ -81,21 +80,15 @@ class GroupCoordinatorService:
     ) -> Steps[None]:
         """Perform a large request as several small ones, a step each, and send their merged responses.
 
-        Each part is appended on its own. If one fails, the client is disconnected and the rest is not performed. When
-        the client pipelines another request, the rest is performed at once, so that requests keep their order.
+        Each part is appended on its own. If one fails, the client is disconnected and the rest is not performed.
         """
         merged = _MergedResponse(response, len(parts), merge)
-        left = deque(parts)
-
-        def perform_rest() -> None:
-            while left and not response.is_settled:
-                self.perform(left.popleft()(merged))
-
-        response.on_next_request(perform_rest)
-        while left and not response.is_settled:
-            self.perform(left.popleft()(merged))
-            if left:
+        for number, part in enumerate(parts):
+            if number:
                 yield
+            if response.is_settled:
+                return
+            self.perform(part(merged))
 
     def _new_coordinator(self) -> GroupCoordinator:
         # Imported on first use: a broker starts faster than all of this is imported.
@@ -152,9 +145,11 @@ class GroupCoordinatorService:
 
     # Topics
 
-    def topic_deleted(self, name: str) -> None:
-        """Delete the offsets that were committed for a topic."""
-        self.perform(self.coordinator.delete_topic_offsets([name]))
+    def topic_deleted(self, name: str) -> Iterator[None]:
+        """Delete the offsets that were committed for a topic, in short steps."""
+        for result in self.coordinator.delete_topic_offsets(name):
+            self.perform(result)
+            yield
 
     def offsets_topic_deleted(self) -> None:
         """Drop all groups and offsets, and disconnect the clients that wait for a response."""

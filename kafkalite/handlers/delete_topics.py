@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
+_WORK_OF_A_TOPIC: Final = 200
 _WORK_OF_A_PARTITION: Final = 20
 _BY_NAME_OR_ID: Final = 6
 _DISABLED_KNOWN_SINCE: Final = 3
@@ -82,6 +83,8 @@ def _delete(
     )
     if topic is None:
         return refused(ErrorCode.UNKNOWN_TOPIC_ID if name is None else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    if meter.add(_WORK_OF_A_TOPIC):
+        yield
     try:
         for _ in broker.cluster.delete_topic_steps(topic.name):
             if meter.add(_WORK_OF_A_PARTITION):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from kafkalite.fetch.reader import FetchReader, PartitionRead
 from kafkalite.fetch.sessions import FetchPartition, FetchPlan, TopicKey
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.fetch import (
     AbortedTransaction,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.response_handle import ResponseHandle
-    from kafkalite.requests.steps import Steps
 
 _BY_TOPIC_ID: Final = 13
 _NAMES_LEADERS: Final = 16
@@ -41,10 +41,12 @@ _READ_COMMITTED: Final = 1
 def handle(broker: BrokerEndpoint, request: FetchRequest, context: RequestContext) -> Steps[FetchResponse | None]:
     """Respond at once if there is enough to read, otherwise when there is, or when the time is up."""
     by_id = context.api_version >= _BY_TOPIC_ID
+    meter = WorkMeter()
+    named = yield from _wanted(broker, request, by_id, meter)
     plan = broker.fetch_sessions.plan(
         request.session_id,
         request.session_epoch,
-        _wanted(broker, request, by_id),
+        named,
         _forgotten(request, by_id),
         uses_ids=by_id,
         now=broker.cluster.timers.now(),
@@ -70,7 +72,7 @@ def handle(broker: BrokerEndpoint, request: FetchRequest, context: RequestContex
         if watched is not None:
             _wait(broker, request, context, plan, reader, watched)
             return None
-    return _response(broker, context, plan, reader.reads)
+    return (yield from _response(broker, context, plan, reader.reads, meter))
 
 
 def _wait(
@@ -84,9 +86,7 @@ def _wait(
     response: ResponseHandle[FetchResponse] = context.defer()
 
     def respond() -> None:
-        for _ in reader.read():
-            pass  # all logs are open
-        response.send(_response(broker, context, plan, reader.reads))
+        response.send_from(_read_again(broker, context, plan, reader))
 
     def complete() -> None:
         timer.cancel()
@@ -107,13 +107,26 @@ def _wait(
     response.on_disconnect(disconnected)
 
 
+def _read_again(
+    broker: BrokerEndpoint, context: RequestContext, plan: FetchPlan, reader: FetchReader
+) -> Steps[FetchResponse]:
+    yield from reader.read()
+    return (yield from _response(broker, context, plan, reader.reads, WorkMeter()))
+
+
 def _response(
-    broker: BrokerEndpoint, context: RequestContext, plan: FetchPlan, reads: list[PartitionRead]
-) -> FetchResponse:
+    broker: BrokerEndpoint,
+    context: RequestContext,
+    plan: FetchPlan,
+    reads: list[PartitionRead],
+    meter: WorkMeter,
+) -> Steps[FetchResponse]:
     """Return a response with what was read; within a session, only what the client does not know yet."""
     topics: dict[TopicKey, list[PartitionData]] = {}
     leaders: set[int] = set()
     for wanted, read in zip(plan.partitions, reads, strict=True):
+        if meter.add():
+            yield
         must_report = wanted.update_reported(
             read.high_watermark,
             read.log_start_offset,
@@ -194,13 +207,17 @@ def _partition_data(wanted: FetchPartition, read: PartitionRead) -> PartitionDat
     return data
 
 
-def _wanted(broker: BrokerEndpoint, request: FetchRequest, by_id: bool) -> tuple[FetchPartition, ...]:
+def _wanted(
+    broker: BrokerEndpoint, request: FetchRequest, by_id: bool, meter: WorkMeter
+) -> Steps[tuple[FetchPartition, ...]]:
     # The last row of a partition that is named twice counts, as in Kafka.
     wanted: dict[tuple[TopicKey, int], FetchPartition] = {}
     for topic in request.topics:
         key = topic.topic_id if by_id else topic.topic
         name = broker.cluster.topic_name(key)
         for partition in topic.partitions:
+            if meter.add():
+                yield
             wanted[key, partition.partition] = FetchPartition(
                 topic=key,
                 name=name,

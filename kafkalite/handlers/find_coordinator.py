@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.find_coordinator import (
@@ -31,12 +32,19 @@ _INVALID_REQUEST: Final = (
 """Kafka's text for INVALID_REQUEST, which clients show."""
 
 
-def handle(broker: BrokerEndpoint, request: FindCoordinatorRequest, context: RequestContext) -> FindCoordinatorResponse:
+def handle(
+    broker: BrokerEndpoint, request: FindCoordinatorRequest, context: RequestContext
+) -> Steps[FindCoordinatorResponse]:
     """Return this broker as the coordinator of each key, or an error."""
     keys = request.coordinator_keys if context.api_version >= _BATCHED else (request.key,)
-    coordinators = tuple(_coordinator(broker, key, request.key_type, context) for key in keys)
+    meter = WorkMeter()
+    coordinators: list[Coordinator] = []
+    for key in keys:
+        if meter.add():
+            yield
+        coordinators.append(_coordinator(broker, key, request.key_type, context))
     if context.api_version >= _BATCHED:
-        return FindCoordinatorResponse(coordinators=coordinators)
+        return FindCoordinatorResponse(coordinators=tuple(coordinators))
     found = coordinators[0]
     return FindCoordinatorResponse(
         error_code=found.error_code,

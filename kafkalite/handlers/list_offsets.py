@@ -7,7 +7,6 @@ offset and -5 and -6 do not exist. A time finds the first record that is not old
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.partitions import PartitionError
     from kafkalite.requests.context import RequestContext
-    from kafkalite_storage.log.log import PartitionLog
+    from kafkalite_storage.storage import Storage
 
 _READ_COMMITTED: Final = 1
 
@@ -41,6 +40,7 @@ _EARLIEST_PENDING_UPLOAD: Final = -6
 _SINCE: Final = {_MAX_TIMESTAMP: 7, _EARLIEST_LOCAL: 8, _LATEST_TIERED: 9, _EARLIEST_PENDING_UPLOAD: 11}
 
 _NONE_FOUND: Final = (-1, -1, -1)
+_NAMED_TWICE: Final = RefusedError(ErrorCode.INVALID_REQUEST, "the partition is named more than once")
 
 
 def handle(broker: BrokerEndpoint, request: ListOffsetsRequest, context: RequestContext) -> Steps[ListOffsetsResponse]:
@@ -48,11 +48,23 @@ def handle(broker: BrokerEndpoint, request: ListOffsetsRequest, context: Request
     meter = WorkMeter()
     open_logs = broker.cluster.storage.open_logs
     topics: dict[str, list[ListOffsetsPartitionResponse]] = {topic.name: [] for topic in request.topics}
-    for (name, index), (partition, times) in _counted(request).items():
-        if meter.add(1 if (name, index) in open_logs else WORK_OF_OPENING_A_LOG):
+    asked: dict[tuple[str, int], ListOffsetsPartition] = {}
+    repeated: set[tuple[str, int]] = set()
+    for topic in request.topics:
+        for partition in topic.partitions:
+            key = topic.name, partition.partition_index
+            if key in asked:
+                repeated.add(key)
+            asked[key] = partition
+    for key, partition in asked.items():
+        if meter.add(2 if key in open_logs else WORK_OF_OPENING_A_LOG):
             yield
-        work = partial(_partition, broker, name, partition, times, context.api_version, request.isolation_level)
-        topics[name].append(guarded(work, partial(_refused, partition)))
+        name = key[0]
+        if key in repeated:
+            topics[name].append(_refused(partition, _NAMED_TWICE))
+        else:
+            work = partial(_partition, broker, name, partition, context.api_version, request.isolation_level)
+            topics[name].append(guarded(work, partial(_refused, partition)))
     return ListOffsetsResponse(
         topics=tuple(
             ListOffsetsTopicResponse(name=name, partitions=tuple(partitions)) for name, partitions in topics.items()
@@ -60,25 +72,15 @@ def handle(broker: BrokerEndpoint, request: ListOffsetsRequest, context: Request
     )
 
 
-def _counted(request: ListOffsetsRequest) -> dict[tuple[str, int], tuple[ListOffsetsPartition, int]]:
-    """Return each partition once, with the number of times that it is asked for."""
-    asked = [(topic.name, partition) for topic in request.topics for partition in topic.partitions]
-    times = Counter((name, partition.partition_index) for name, partition in asked)
-    return {
-        (name, partition.partition_index): (partition, times[name, partition.partition_index])
-        for name, partition in asked
-    }
-
-
 def _partition(
-    broker: BrokerEndpoint, name: str, wanted: ListOffsetsPartition, times: int, version: int, isolation_level: int
+    broker: BrokerEndpoint, name: str, wanted: ListOffsetsPartition, version: int, isolation_level: int
 ) -> ListOffsetsPartitionResponse:
-    if times > 1:
-        raise RefusedError(ErrorCode.INVALID_REQUEST, "the partition is named more than once")
     if wanted.timestamp < _EARLIEST_PENDING_UPLOAD or version < _SINCE.get(wanted.timestamp, 0):
         raise RefusedError(ErrorCode.UNSUPPORTED_VERSION, f"unknown special time {wanted.timestamp}")
-    log = broker.led_log(name, wanted.partition_index, wanted.current_leader_epoch)
-    timestamp, offset, leader_epoch = _find(log, wanted.timestamp, isolation_level)
+    broker.check_leader(name, wanted.partition_index, wanted.current_leader_epoch)
+    timestamp, offset, leader_epoch = _find(
+        broker.cluster.storage, name, wanted.partition_index, wanted.timestamp, isolation_level
+    )
     return ListOffsetsPartitionResponse(
         partition_index=wanted.partition_index,
         error_code=ErrorCode.NONE,
@@ -92,13 +94,17 @@ def _refused(wanted: ListOffsetsPartition, error: PartitionError) -> ListOffsets
     return ListOffsetsPartitionResponse(partition_index=wanted.partition_index, error_code=error.code)
 
 
-def _find(log: PartitionLog, timestamp: int, isolation_level: int) -> tuple[int, int, int]:
+def _find(storage: Storage, name: str, index: int, timestamp: int, isolation_level: int) -> tuple[int, int, int]:
     """Return timestamp, offset and leader epoch, each -1 where there is none."""
-    if timestamp == _LATEST:
-        end = log.last_stable_offset if isolation_level == _READ_COMMITTED else log.high_watermark
-        return -1, end, log.leader_epoch
+    if timestamp == _LATEST and isolation_level != _READ_COMMITTED:
+        offsets = storage.log_offsets(name, index)
+        return -1, offsets.high_watermark, offsets.leader_epoch
     if timestamp in (_EARLIEST, _EARLIEST_LOCAL):
-        return -1, log.log_start_offset, log.epoch_for_offset(log.log_start_offset)
+        offsets = storage.log_offsets(name, index)
+        return -1, offsets.log_start_offset, offsets.start_epoch
+    log = storage.log(name, index)
+    if timestamp == _LATEST:
+        return -1, log.last_stable_offset, log.leader_epoch
     if timestamp in (_LATEST_TIERED, _EARLIEST_PENDING_UPLOAD):
         return _NONE_FOUND
     found = log.max_timestamp() if timestamp == _MAX_TIMESTAMP else log.offset_for_timestamp(timestamp)

@@ -53,6 +53,8 @@ def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestCon
     topics: list[MetadataResponseTopic] = []
     for topic in found:
         if isinstance(topic, MetadataResponseTopic):
+            if meter.add():
+                yield
             topics.append(topic)
         else:
             topics.append((yield from _described(cluster.endpoints, topic, operations, meter)))

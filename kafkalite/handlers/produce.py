@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from kafkalite.cluster.internal_topics import ADMIN_CLIENT_ID
 from kafkalite.errors import RequestError
 from kafkalite.partitions import guarded
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import InvalidTimestamp
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.produce import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 _BY_TOPIC_ID: Final = 13
 _ALLOWS_ZSTD: Final = 7
+_WORK_OF_AN_APPEND: Final = 5
 
 _TELLS_LOG_START: Final = (
     ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
@@ -50,10 +52,11 @@ _TELLS_LOG_START: Final = (
 _NOTHING_FAILED: Final[Mapping[tuple[str, int], StorageError]] = {}
 
 
-def handle(broker: BrokerEndpoint, request: ProduceRequest, context: RequestContext) -> ProduceResponse | None:
+def handle(broker: BrokerEndpoint, request: ProduceRequest, context: RequestContext) -> Steps[ProduceResponse | None]:
     """Append each partition's batch; a refused one does not keep the others from being written."""
     produce = _Produce(broker, request, context)
-    produce.append_all()
+    context.outlives_client = True
+    yield from produce.append_all()
     if not produce.unsynced:
         return produce.response()
     if not request.acks:
@@ -90,21 +93,24 @@ class _Produce:
         #: What was appended and may be acknowledged only when it is on disk: bytes by partition.
         self.unsynced: dict[tuple[str, int], int] = {}
 
-    def append_all(self) -> None:
+    def append_all(self) -> Steps[None]:
         """Append what can be appended, and note a result for each partition."""
+        meter = WorkMeter()
         storage = self._broker.cluster.storage
         valid_acks = self._request.acks in (-1, 0, 1)
         unknown = ErrorCode.UNKNOWN_TOPIC_ID if self._by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
         for data, wanted in self._distinct():
             topic = storage.topics_by_id.get(data.topic_id) if self._by_id else storage.topics.get(data.name)
-            partitions = [
-                _refused(partition.index, ErrorCode.INVALID_REQUIRED_ACKS)
-                if not valid_acks
-                else _refused(partition.index, unknown)
-                if topic is None
-                else self._append(topic, partition)
-                for partition in wanted
-            ]
+            partitions: list[PartitionProduceResponse] = []
+            for partition in wanted:
+                if meter.add(_WORK_OF_AN_APPEND):
+                    yield
+                if not valid_acks:
+                    partitions.append(_refused(partition.index, ErrorCode.INVALID_REQUIRED_ACKS))
+                elif topic is None:
+                    partitions.append(_refused(partition.index, unknown))
+                else:
+                    partitions.append(self._append(topic, partition))
             self._names.append("" if topic is None else topic.name)
             self._responses.append(
                 TopicProduceResponse(name=data.name, topic_id=data.topic_id, partition_responses=tuple(partitions))

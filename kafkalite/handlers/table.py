@@ -16,11 +16,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from kafkalite_wire.apis import Api, ApiKey
-from kafkalite_wire.codec import decode
+from kafkalite_wire.codec import decode, decode_steps
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.steps import Steps
 
 Handler = Callable[["BrokerEndpoint", Any, "RequestContext"], object | None]
 
@@ -50,6 +51,10 @@ class HandlerTable:
     def decode(self, api: Api, version: int, frame: memoryview, body: int) -> Any:
         """Decode a request. Raises WireError."""
         return decode(api.request_type, version, frame, body)
+
+    def decode_steps(self, api: Api, version: int, frame: memoryview, body: int) -> Steps[Any]:
+        """Decode a large request in steps. Raises WireError."""
+        return decode_steps(api.request_type, version, frame, body)
 
     def handle(self, request: Any, context: RequestContext) -> object | None:
         """Call the handler of a request's API."""

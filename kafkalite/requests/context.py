@@ -43,6 +43,19 @@ class Connection(ResponseQueue, Protocol):
         """What is known of the connection."""
         ...
 
+    @property
+    def is_open(self) -> bool:
+        """Whether requests are still to be started."""
+        ...
+
+    def pause(self) -> None:
+        """Start no request, and keep the frame of the present one, until :meth:`resume` has been called as often."""
+        ...
+
+    def resume(self) -> None:
+        """Undo one :meth:`pause`."""
+        ...
+
     def respond(self, parts: list[Payload]) -> None:
         """Send an encoded response, behind those that are still outstanding."""
         ...

@@ -32,7 +32,11 @@ to. The pipeline knows nothing else of it. An end answers in one of three ways:
   order of responses. It is settled exactly once, by ``send`` or ``fail``; it knows when the client has disconnected,
   and when another request stands behind it.
 - It returns a generator, which does work in proportion to the request in steps of a few milliseconds. The first step
-  runs at once; the others take turns with those of other requests, one in each turn of the event loop.
+  runs at once; the others take turns with those of other requests, one in each turn of the event loop. Until the last
+  one the connection is paused: it keeps the frame and starts no other request.
+
+A frame of more than 64 KiB is decoded in steps, too, and so is every response encoded that goes through a response
+handle; most of them have finished after the first one.
 
 After each request the end completes what the request made ready for others, such as fetches that wait for the records
 that were appended; their responses leave behind the request's own.
@@ -50,7 +54,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from kafkalite.errors import RequestError
 from kafkalite.requests.context import MalformedFrame, RequestContext
 from kafkalite.requests.interceptors import InterceptorChain
-from kafkalite.requests.steps import StepQueue, Steps
+from kafkalite.requests.steps import StepQueue
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.errors import UnsupportedVersionError, WireError
 from kafkalite_wire.frames import encode_response
@@ -61,10 +65,12 @@ if TYPE_CHECKING:
     from kafkalite.requests.crash_guard import CrashGuard
     from kafkalite.requests.interceptors import Interceptor
     from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite.requests.steps import Steps
 
 _INT32: Final = struct.Struct(">i")
 _INT16: Final = struct.Struct(">h")
 _UNFINISHED: Final = object()
+_LARGE_FRAME: Final = 64 * 1024
 
 
 class End(Protocol):
@@ -72,6 +78,10 @@ class End(Protocol):
 
     def decode(self, api: Api, version: int, frame: memoryview, body: int) -> Any:
         """Decode the message that begins at ``body``. Raises WireError."""
+        ...
+
+    def decode_steps(self, api: Api, version: int, frame: memoryview, body: int) -> Steps[Any]:
+        """Do what :meth:`decode` does, in steps."""
         ...
 
     def handle(self, request: Any, context: RequestContext) -> object | None:
@@ -102,7 +112,10 @@ class Pipeline:
         self._crash_guard = crash_guard
 
     def __call__(self, connection: Connection, frame: memoryview) -> None:
-        """Start one request; the frame is valid during the call. Raises RequestError to close the connection."""
+        """Start one request. Raises RequestError to close the connection.
+
+        The frame is valid during the call, and as long as the connection is paused.
+        """
         header = None
         interceptors: tuple[Interceptor, ...] = ()
         try:
@@ -116,14 +129,39 @@ class Pipeline:
                 if interceptors:
                     # An interceptor may hold the request, and the buffer that the frame lies in is used again.
                     frame = memoryview(bytearray(frame))
+            if len(frame) > _LARGE_FRAME:
+                large = self._start_large(connection, frame, header, interceptors)
+                self.steps.start(f"decoding {api.name}", large, connection.fail)
+                return
             request = self.end.decode(api, version, frame, header.body)
         except WireError as error:
-            if self.interceptors:
-                self._show_malformed(connection, frame, header, str(error))
-            raise RequestError(str(error)) from None
+            raise self._malformed(connection, frame, header, error) from None
+        self._start(connection, frame, header, interceptors, request)
+
+    def _start_large(
+        self, connection: Connection, frame: memoryview, header: RequestHeader, interceptors: tuple[Interceptor, ...]
+    ) -> Steps[None]:
+        connection.pause()
+        try:
+            request = yield from self.end.decode_steps(header.api, header.api_version, frame, header.body)
+        except WireError as error:
+            raise self._malformed(connection, frame, header, error) from None
+        finally:
+            connection.resume()
+        if connection.is_open:
+            self._start(connection, frame, header, interceptors, request)
+
+    def _start(
+        self,
+        connection: Connection,
+        frame: memoryview,
+        header: RequestHeader,
+        interceptors: tuple[Interceptor, ...],
+        request: Any,
+    ) -> None:
         context = RequestContext(
-            api=api,
-            api_version=version,
+            api=header.api,
+            api_version=header.api_version,
             correlation_id=header.correlation_id,
             client_id=header.client_id or "",
             info=connection.info,
@@ -177,8 +215,35 @@ class Pipeline:
             next(steps)
         except StopIteration as finished:
             return cast("object | None", finished.value)
-        self.steps.add(steps, context, end.after_request)
+        response = context.response_handle()
+        rest = self._other_steps(end, steps, context, response)
+        next(rest)  # up to its first yield, so that it resumes the connection however it ends
+        self.steps.add(context, rest, response.fail)
+        if not context.outlives_client:
+            response.on_disconnect(lambda: self.steps.abandon(rest))
         return _UNFINISHED
+
+    def _other_steps(
+        self, end: End, steps: Steps[Any], context: RequestContext, response: ResponseHandle[Any]
+    ) -> Steps[None]:
+        assert context.connection is not None
+        context.connection.pause()
+        try:
+            yield
+            answer = yield from steps
+            if answer is not None or not context.is_deferred:
+                response.send(answer)
+        finally:
+            context.connection.resume()
+        end.after_request()
+
+    def _malformed(
+        self, connection: Connection, frame: memoryview, header: RequestHeader | None, error: WireError
+    ) -> RequestError:
+        reason = str(error)
+        if self.interceptors:
+            self._show_malformed(connection, frame, header, reason)
+        return RequestError(reason)
 
     def _show_malformed(
         self, connection: Connection, frame: memoryview, header: RequestHeader | None, reason: str

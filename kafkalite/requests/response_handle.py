@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from kafkalite_wire.frames import encode_response
+from kafkalite_wire.frames import encode_response_steps
 
 if TYPE_CHECKING:
     from kafkalite.requests.crash_guard import CrashGuard
+    from kafkalite.requests.steps import StepQueue, Steps
     from kafkalite_wire.apis import Api
     from kafkalite_wire.schema import Payload
 
@@ -21,6 +22,11 @@ class ResponseQueue(Protocol):
     @property
     def crash_guard(self) -> CrashGuard:
         """Handles exceptions of callbacks."""
+        ...
+
+    @property
+    def steps(self) -> StepQueue:
+        """Runs what is to be done in steps."""
         ...
 
     def flush_responses(self) -> None:
@@ -107,11 +113,23 @@ class ResponseHandle(Generic[Response]):
             self._tell(lambda observer: observer.sent(response))
             self._to(response)
         elif self._queue is not None:
-            parts: list[Payload] = []
-            if response is not None:
-                parts = encode_response(self._api, self._api_version, self._correlation_id, response)
-            self._tell(lambda observer: observer.sent(response))
-            self.parts = parts
+            self._queue.steps.start(self._api.name, self._encode(response), self.fail)
+
+    def send_from(self, steps: Steps[Response]) -> None:
+        """Run steps, the first one at once, and send the response that they return."""
+        if self._queue is not None:
+            self._queue.steps.start(self._api.name, self._send_result(steps), self.fail)
+
+    def _send_result(self, steps: Steps[Response]) -> Steps[None]:
+        self.send((yield from steps))
+
+    def _encode(self, response: Response | None) -> Steps[None]:
+        parts: list[Payload] = []
+        if response is not None:
+            parts = yield from encode_response_steps(self._api, self._api_version, self._correlation_id, response)
+        self._tell(lambda observer: observer.sent(response))
+        self.parts = parts
+        if self._queue is not None:
             self._queue.flush_responses()
 
     def fail(self, reason: str) -> None:

@@ -1,25 +1,26 @@
 """Requests whose work is cut into steps, between which other requests have their turn.
 
 A handler that may have much to do is a generator: it yields after every few milliseconds of work and returns its
-response. The first step runs at once, so that a small request costs no more than others.
+response. The first step runs at once, so that a small request costs no more than others. While a handler has not
+finished, its connection starts no other request, so that the requests of a client keep their order. Large messages are
+decoded and encoded in steps as well.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from kafkalite.errors import RequestError
 
 if TYPE_CHECKING:
-    from kafkalite.requests.context import RequestContext
     from kafkalite.requests.crash_guard import CrashGuard
-    from kafkalite.requests.response_handle import ResponseHandle
 
 Response = TypeVar("Response")
 
 _UNITS_PER_STEP: Final = 400
+_FINISHED: Final = object()
 
 Steps = Generator[None, None, Response]
 """What a stepwise handler is annotated to return: it yields None, and returns its response at the end."""
@@ -43,7 +44,7 @@ class WorkMeter:
 
 
 class StepQueue:
-    """The stepwise requests that are not finished; they take turns, one step each.
+    """The work that is not finished; all of it takes turns, one step each.
 
     It is driven from outside: ``on_work`` is called when there is something to do again, and then :meth:`run_step` is
     to be called once in each turn of the event loop for as long as it returns True.
@@ -51,70 +52,58 @@ class StepQueue:
 
     def __init__(self, crash_guard: CrashGuard) -> None:
         self._crash_guard = crash_guard
-        self._waiting: deque[_SteppedRequest] = deque()
+        self._waiting: deque[_Work] = deque()
         self.on_work: Callable[[], None] | None = None
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def add(self, steps: Steps[Any], context: RequestContext, after_request: Callable[[], None]) -> None:
-        """Run the remaining steps of a request later, and settle its response with what they return."""
-        response = context.response_handle()
-        request = _SteppedRequest(steps, context, response, after_request)
-        self._waiting.append(request)
-        response.on_disconnect(lambda: None if context.outlives_client else self._abandon(request))
+    def start(self, what: object, steps: Steps[None], fail: Callable[[str], None]) -> None:
+        """Run the first step now, which may raise, and the others later (:meth:`add`)."""
+        if next(steps, _FINISHED) is not _FINISHED:
+            self.add(what, steps, fail)
+
+    def add(self, what: object, steps: Steps[None], fail: Callable[[str], None]) -> None:
+        """Run steps later. If one raises, ``fail`` is called with the reason; ``what`` names the work in the log."""
+        self._waiting.append(_Work(what, steps, fail))
         if len(self._waiting) == 1 and self.on_work is not None:
             self.on_work()
 
     def run_step(self) -> bool:
-        """Run one step of the request whose turn it is. Return whether there is more to do."""
+        """Run one step of the work whose turn it is. Return whether there is more to do."""
         if self._waiting:
-            request = self._waiting.popleft()
-            if not self._has_finished(request):
-                self._waiting.append(request)
+            work = self._waiting.popleft()
+            if not self._has_finished(work):
+                self._waiting.append(work)
         return bool(self._waiting)
 
-    def close(self) -> None:
-        """Stop all requests where they are; they are not answered."""
-        while self._waiting:
-            self._abandon(self._waiting[0])
+    def abandon(self, steps: Steps[None]) -> None:
+        """Run no further steps of some work; nothing happens if it is not waiting."""
+        for work in self._waiting:
+            if work.steps is steps:
+                self._waiting.remove(work)
+                self._crash_guard.guard(str(work.what), steps.close, lambda _: None)
+                return
 
-    def _has_finished(self, request: _SteppedRequest) -> bool:
+    def close(self) -> None:
+        """Stop all work where it is."""
+        while self._waiting:
+            self.abandon(self._waiting[0].steps)
+
+    def _has_finished(self, work: _Work) -> bool:
         try:
-            next(request.steps)
-        except StopIteration as finished:
-            answer = finished.value
-            self._crash_guard.guard(str(request.context), lambda: request.finish(answer), request.response.fail)
+            return next(work.steps, _FINISHED) is _FINISHED
         except RequestError as error:
-            request.response.fail(str(error))
+            work.fail(str(error))
         except Exception as error:  # noqa: BLE001  # a crash fails the request, not the broker
-            request.response.fail(self._crash_guard.note(str(request.context), error))
-        else:
-            return False
+            work.fail(self._crash_guard.note(str(work.what), error))
         return True
 
-    def _abandon(self, request: _SteppedRequest) -> None:
-        if request in self._waiting:
-            self._waiting.remove(request)
-            self._crash_guard.guard(str(request.context), request.steps.close, lambda _: None)
 
+class _Work:
+    __slots__ = ("fail", "steps", "what")
 
-class _SteppedRequest:
-    __slots__ = ("after_request", "context", "response", "steps")
-
-    def __init__(
-        self,
-        steps: Steps[Any],
-        context: RequestContext,
-        response: ResponseHandle[Any],
-        after_request: Callable[[], None],
-    ) -> None:
+    def __init__(self, what: object, steps: Steps[None], fail: Callable[[str], None]) -> None:
+        self.what = what
         self.steps = steps
-        self.context = context
-        self.response = response
-        self.after_request = after_request
-
-    def finish(self, answer: object | None) -> None:
-        if answer is not None or not self.context.is_deferred:
-            self.response.send(answer)
-        self.after_request()
+        self.fail = fail

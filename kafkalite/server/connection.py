@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kafkalite.background.timers import Timer, TimerQueue
     from kafkalite.requests.crash_guard import CrashGuard
     from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite.requests.steps import StepQueue
     from kafkalite.server.connection_errors import ConnectionErrors
     from kafkalite.server.transport import Transport
 
@@ -42,9 +43,9 @@ _LENGTH: Final = struct.Struct(">i")
 class _State(Enum):
     """Where a connection is in its life.
 
-    While it is open, three things may hold back its next request, alone or together: output that the client does not
-    read (``_is_draining``), a response that muted it (``_muted``, KIP-219), and too many requests in flight. A muted
-    connection is not written to either.
+    While it is open, four things may hold back its next request, alone or together: output that the client does not
+    read (``_is_draining``), a response that muted it (``_muted``, KIP-219), a request whose steps have not finished
+    (``_paused``), and too many requests in flight. A muted connection is not written to either.
     """
 
     OPEN = 1
@@ -61,6 +62,7 @@ class Connection:
         transport: Transport,
         dispatch: Callable[[Connection, memoryview], None],
         timers: TimerQueue,
+        steps: StepQueue,
         *,
         crash_guard: CrashGuard,
         errors: ConnectionErrors,
@@ -70,12 +72,13 @@ class Connection:
     ) -> None:
         """Serve nothing yet (:meth:`serve`).
 
-        ``dispatch`` is the request pipeline: it is called with each frame, which is valid during the call, and raises
-        RequestError to close the connection.
+        ``dispatch`` is the request pipeline: it is called with each frame, which is valid during the call and while the
+        connection is paused, and raises RequestError to close the connection.
         """
         self._transport = transport
         self._dispatch = dispatch
         self._timers = timers
+        self.steps = steps
         self.crash_guard = crash_guard
         self._errors = errors
         self._most_bytes = most_bytes
@@ -86,7 +89,8 @@ class Connection:
         self._outbox = Outbox(transport)
         self._is_draining = False
         self._muted: Timer | None = None  # ends it
-        self._resume: trio.Event | None = None  # set when something that held back requests may have ended
+        self._paused = 0
+        self._waiting: trio.CancelScope | None = None  # cancelled when something that held back requests may have ended
         self._scope = trio.CancelScope()
         self._buffer = bytearray(SMALL_BUFFER)
         self._filled = 0
@@ -133,7 +137,7 @@ class Connection:
         return length
 
     async def _dispatch_frames(self) -> None:
-        if self._muted is not None:  # by a response that left while nothing was being received
+        if self._is_held_back():  # by something that began while nothing was being received
             await self._wait_while_held_back()
         view = memoryview(self._buffer)
         start = frames = 0
@@ -163,16 +167,37 @@ class Connection:
             self._make_room(_LENGTH.size + self._frame_length(0))
 
     def _is_held_back(self) -> bool:
-        return self._is_draining or self._muted is not None or len(self._responses) >= _MOST_IN_FLIGHT
+        return (
+            self._is_draining or self._muted is not None or self._paused > 0 or len(self._responses) >= _MOST_IN_FLIGHT
+        )
 
     async def _wait_while_held_back(self) -> None:
         while self._is_held_back():
-            self._resume = trio.Event()
-            await self._resume.wait()
+            with trio.CancelScope() as self._waiting:
+                if self._paused:
+                    await self._transport.wait_readable()
+                    if self._transport.has_ended():
+                        self.close()  # nobody reads the response of the request that is running
+                await trio.sleep_forever()
+            self._waiting = None
 
     def _wake(self) -> None:
-        if self._resume is not None:
-            self._resume.set()
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests are still started."""
+        return self._state is _State.OPEN
+
+    def pause(self) -> None:
+        """Start no request, and keep the frame of the present one, until :meth:`resume` has been called as often."""
+        self._paused += 1
+
+    def resume(self) -> None:
+        """Undo one :meth:`pause`."""
+        self._paused -= 1
+        self._wake()
 
     def _make_room(self, needed: int) -> None:
         # Grow towards a frame that has been announced only as its bytes really arrive.

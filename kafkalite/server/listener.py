@@ -17,6 +17,7 @@ from kafkalite.server.transport import PlainTransport
 if TYPE_CHECKING:
     from kafkalite.background.timers import TimerQueue
     from kafkalite.requests.crash_guard import CrashGuard
+    from kafkalite.requests.steps import StepQueue
     from kafkalite.server.connection_errors import ConnectionErrors
 
 log = getLogger("kafkalite.listener")
@@ -66,6 +67,7 @@ class Listener:
         listening: socket.socket,
         dispatch: Callable[[Connection, memoryview], None],
         timers: TimerQueue,
+        steps: StepQueue,
         *,
         crash_guard: CrashGuard,
         errors: ConnectionErrors,
@@ -76,6 +78,7 @@ class Listener:
         self._listening = listening
         self._dispatch = dispatch
         self._timers = timers
+        self._steps = steps
         self._crash_guard = crash_guard
         self._errors = errors
         self._most_bytes = most_bytes
@@ -125,6 +128,7 @@ class Listener:
             PlainTransport(connected),
             self._dispatch,
             self._timers,
+            self._steps,
             crash_guard=self._crash_guard,
             errors=self._errors,
             most_bytes=self._most_bytes,

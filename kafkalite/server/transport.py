@@ -30,6 +30,10 @@ class Transport(Protocol):
         """Receive into a buffer. Return the number of bytes, 0 at the end of the stream."""
         ...
 
+    def has_ended(self) -> bool:
+        """Return whether the peer has closed or broken the stream, and nothing is left to receive."""
+        ...
+
     def send(self, buffers: Sequence[Buffer], *, more: bool) -> int:
         """Send buffers in their order. Return the number of bytes that were taken. ``more`` says that more follows."""
         ...
@@ -61,6 +65,15 @@ class PlainTransport:
         self.local = _address(connected.getsockname)
         # The socket's own method: a small request costs one call less.
         self.receive_into: Callable[[memoryview], int] = connected.recv_into
+
+    def has_ended(self) -> bool:
+        """Look for the end of the stream without receiving anything."""
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
 
     def send(self, buffers: Sequence[Buffer], *, more: bool) -> int:
         """Send buffers with one system call."""

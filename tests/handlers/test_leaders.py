@@ -99,8 +99,7 @@ async def test_only_the_leader_appends(brokers: Brokers) -> None:
     request = ProduceRequest(
         acks=-1, timeout_ms=1000, topic_data=(TopicProduceData(name="t", partition_data=tuple(rows())),)
     )
-    response = produce.handle(brokers[0], request, context(ApiKey.PRODUCE, 12))
-    assert response is not None
+    _, response = run(produce.handle(brokers[0], request, context(ApiKey.PRODUCE, 12)))
     first, second = response.responses[0].partition_responses
     assert (first.error_code, first.base_offset) == (ErrorCode.NONE, 0)
     assert second.error_code == ErrorCode.NOT_LEADER_OR_FOLLOWER

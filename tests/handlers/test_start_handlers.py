@@ -11,7 +11,7 @@ from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.api_versions import ApiVersionsRequest
 from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
 from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest
-from tests.support.partition_requests import context
+from tests.support.partition_requests import context, finish
 
 
 def test_api_versions_are_those_of_the_table(broker: BrokerEndpoint) -> None:
@@ -43,7 +43,8 @@ def test_api_versions_checks_what_the_client_says(
 @pytest.mark.parametrize(("key_type", "code"), [(0, 0), (1, 0), (2, ErrorCode.INVALID_REQUEST)])
 def test_the_broker_coordinates_groups(broker: BrokerEndpoint, key_type: int, code: int) -> None:
     request = FindCoordinatorRequest(key_type=key_type, coordinator_keys=("a", "b"))
-    found = find_coordinator.handle(broker, request, context(ApiKey.FIND_COORDINATOR, 4)).coordinators
+    response, _ = finish(find_coordinator.handle(broker, request, context(ApiKey.FIND_COORDINATOR, 4)))
+    found = response.coordinators
     assert [(each.key, each.error_code) for each in found] == [("a", code), ("b", code)]
     assert {each.node_id for each in found} == {-1 if code else broker.id}
 

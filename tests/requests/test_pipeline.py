@@ -10,8 +10,11 @@ from kafkalite.errors import RequestError
 from kafkalite.requests.context import MalformedFrame, RequestContext
 from kafkalite.requests.interceptors import Forward, Interceptor, Stage
 from kafkalite.requests.response_handle import ResponseHandle
-from kafkalite_wire.apis import Api
-from tests.support.pipeline_harness import FakeEnd, answer, frame, heartbeat, pipeline
+from kafkalite.requests.steps import Steps
+from kafkalite_wire.apis import APIS, Api, ApiKey
+from kafkalite_wire.frames import encode_response
+from kafkalite_wire.messages.metadata import MetadataResponse, MetadataResponseTopic
+from tests.support.pipeline_harness import HEARTBEAT, FakeEnd, answer, frame, heartbeat, pipeline
 
 
 class Recording(Interceptor):
@@ -191,3 +194,75 @@ def test_a_version_that_is_not_served_closes_the_connection() -> None:
     request[2:4] = (99).to_bytes(2)
     with pytest.raises(RequestError, match="versions 0-4"):
         process(connection, request)
+
+
+def large(message: memoryview) -> memoryview:
+    """Make a frame so large that it is decoded in steps; what follows a message is ignored."""
+    return memoryview(bytearray(message) + bytes(64 * 1024))
+
+
+def test_a_large_frame_is_decoded_in_steps_while_its_connection_is_paused() -> None:
+    process, end, connection = pipeline()
+    end.turns = 2
+    process(connection, large(frame(heartbeat("large"))))
+    assert (end.handled, connection.paused) == ([], 1)
+    assert process.steps.run_step()
+    assert not process.steps.run_step()
+    assert (end.handled, connection.sent, connection.paused) == ([heartbeat("large")], [0], 0)
+
+
+def test_a_large_frame_of_few_elements_is_handled_at_once() -> None:
+    process, end, connection = pipeline()
+    process(connection, large(frame(heartbeat("large"))))
+    assert (end.handled, connection.sent, connection.paused) == ([heartbeat("large")], [0], 0)
+
+
+def test_a_request_whose_client_disconnects_while_it_is_decoded_is_not_handled() -> None:
+    process, end, connection = pipeline()
+    end.turns = 1
+    process(connection, large(frame(heartbeat())))
+    connection.is_open = False
+    process.steps.run_step()
+    assert (end.handled, connection.failures, connection.paused) == ([], [], 0)
+
+
+def test_a_large_frame_that_is_malformed_closes_its_connection() -> None:
+    events: list[str] = []
+    process, end, connection = pipeline()
+    process.interceptors.add(Recording("log", Stage.OBSERVERS, events, wants=False))
+    end.turns = 1
+    broken = large(frame(heartbeat()))
+    broken[11:13] = b"\xff\xff"  # the group id is null
+    process(connection, broken)
+    process.steps.run_step()
+    assert len(connection.failures) == 1
+    assert "group_id" in connection.failures[0]
+    assert (end.handled, connection.paused, len(events)) == ([], 0, 2)
+
+
+def test_a_large_response_is_encoded_in_steps_and_keeps_its_place() -> None:
+    process, _, connection = pipeline()
+    api = APIS[ApiKey.METADATA]
+    response = MetadataResponse(
+        brokers=(), controller_id=1, topics=tuple(MetadataResponseTopic(name="t", partitions=()) for _ in range(2_500))
+    )
+    first, second = (RequestContext(api=api, api_version=9, connection=connection).defer() for _ in range(2))
+    second.send(response)
+    assert (first.parts, second.parts, bool(process.steps)) == (None, None, True)
+    while process.steps.run_step():
+        assert second.parts is None
+    assert second.parts == encode_response(api, 9, 0, response)
+
+
+def test_a_response_may_be_computed_in_steps() -> None:
+    process, _, connection = pipeline()
+    response = RequestContext(api=HEARTBEAT, api_version=0, connection=connection).defer()
+
+    def compute() -> Steps[Any]:
+        yield
+        return answer(27)
+
+    response.send_from(compute())
+    assert connection.sent == []
+    process.steps.run_step()
+    assert connection.sent == [27]

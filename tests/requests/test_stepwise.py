@@ -14,8 +14,11 @@ from kafkalite.errors import RequestError
 from kafkalite.handlers import group_membership as handler
 from kafkalite.requests.context import RequestContext
 from kafkalite.requests.steps import Steps
+from kafkalite_wire.batch import walk_batches
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
+from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData
+from kafkalite_wire.records import Record, build_batch, iter_records
 from tests.support.protocol_client import ProtocolClient
 
 HEARTBEAT = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
@@ -197,3 +200,30 @@ async def test_a_stepwise_handler_may_defer_its_response_in_a_late_step(monkeypa
         await wait_all_tasks_blocked()
         handles[0].send(DONE)
         assert (await client.receive(HeartbeatResponse, 4))[1] == DONE
+
+
+async def test_large_requests_of_one_client_are_handled_in_their_order() -> None:
+    partitions = range(300)
+
+    def produce(value: bytes) -> ProduceRequest:
+        batch = memoryview(bytearray(build_batch([Record(value=value, timestamp=0)])))
+        rows = tuple(PartitionProduceData(index=index, records=batch) for index in partitions)
+        return ProduceRequest(
+            acks=-1, timeout_ms=1000, topic_data=(TopicProduceData(name="many", partition_data=rows),)
+        )
+
+    async with kafkalite.Broker() as broker, await trio.open_tcp_stream(*broker.addresses[0]) as stream:
+        broker.cluster.create_topic("many", len(partitions), {})
+        client = ProtocolClient(stream)
+        with trio.fail_after(60):
+            for value in (b"first", b"second", b"third"):
+                await client.send(produce(value), 9)
+            for offset in range(3):
+                _, response = await client.receive(ProduceResponse, 9)
+                rows = response.responses[0].partition_responses
+                assert {(row.error_code, row.base_offset) for row in rows} == {(0, offset)}
+        for index in partitions:
+            stored = memoryview(broker.cluster.storage.log("many", index).read(0, max_bytes=9999).read())
+            batches = [stored[at : at + header.size] for at, header in walk_batches(stored)]
+            values = [record.value for batch in batches for record in iter_records(batch)]
+            assert values == [b"first", b"second", b"third"]

@@ -17,6 +17,7 @@ from kafkalite.errors import RequestError
 from kafkalite.requests.context import RequestContext
 from kafkalite.requests.crash_guard import CrashGuard
 from kafkalite.requests.response_handle import ResponseHandle
+from kafkalite.requests.steps import StepQueue
 from kafkalite.server.connection import SMALL_BUFFER, Connection
 from kafkalite.server.connection_errors import ConnectionErrors
 from kafkalite.server.transport import PlainTransport
@@ -49,6 +50,7 @@ class Server:
 
     frames: list[bytes] = field(default_factory=list)
     on_frame: Callable[[Connection, bytes], None] | None = None
+    steps: StepQueue = field(default_factory=lambda: StepQueue(CrashGuard()))
 
     def __call__(self, connection: Connection, received: memoryview) -> None:
         body = bytes(received)
@@ -85,6 +87,7 @@ async def connect(server: Server, nursery: trio.Nursery, deadlines: TimerQueue |
         PlainTransport(ours),
         server,
         timers,
+        server.steps,
         crash_guard=CrashGuard(),
         errors=ConnectionErrors(timers),
         most_bytes=MOST_BYTES,
@@ -179,6 +182,45 @@ async def test_who_asks_late_whether_another_request_has_come_is_told_at_once(nu
     await pair.client.send_all(frame(b"3"))
     await wait_all_tasks_blocked()
     assert told == ["1", "2"]
+
+
+async def test_a_paused_connection_starts_no_request_and_keeps_the_frame(nursery: trio.Nursery) -> None:
+    kept: list[memoryview] = []
+
+    def pause(connection: Connection, body: bytes) -> None:
+        if body == b"pause":
+            connection.pause()
+            connection.pause()
+
+    server = Server(on_frame=pause)
+
+    class Keeping(Server):
+        def __call__(self, connection: Connection, received: memoryview) -> None:
+            kept.append(received)
+            server(connection, received)
+
+    pair = await connect(Keeping(), nursery)
+    await pair.client.send_all(frame(b"pause") + frame(b"next"))
+    await wait_all_tasks_blocked()
+    await pair.client.send_all(frame(b"last"))
+    await wait_all_tasks_blocked()
+    assert server.frames == [bytes(kept[0])] == [b"pause"]
+    pair.connection.resume()
+    await wait_all_tasks_blocked()
+    assert server.frames == [b"pause"]
+    pair.connection.resume()
+    await wait_all_tasks_blocked()
+    assert server.frames == [b"pause", b"next", b"last"]
+
+
+async def test_a_paused_connection_ends_when_its_client_disconnects(nursery: trio.Nursery) -> None:
+    pair = await connect(Server(on_frame=lambda connection, _: connection.pause()), nursery)
+    await pair.client.send_all(frame(b"pause"))
+    await wait_all_tasks_blocked()
+    await pair.client.aclose()
+    with trio.fail_after(30):
+        await pair.ended.wait()
+    assert not pair.connection.is_open
 
 
 async def test_a_client_that_does_not_read_is_not_read_from(nursery: trio.Nursery) -> None:

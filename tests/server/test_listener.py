@@ -12,6 +12,7 @@ import trio
 
 from kafkalite.background.timers import TimerQueue
 from kafkalite.requests.crash_guard import CrashGuard
+from kafkalite.requests.steps import StepQueue
 from kafkalite.server.connection_errors import ConnectionErrors
 from kafkalite.server.listener import Listener, open_socket
 
@@ -43,6 +44,7 @@ async def accept(
         listening,
         lambda connection, frame: connection.respond([b"answered"]),
         timers,
+        StepQueue(CrashGuard()),
         crash_guard=CrashGuard(),
         errors=ConnectionErrors(timers),
         most_bytes=1000,

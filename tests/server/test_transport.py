@@ -35,6 +35,19 @@ async def test_a_plain_transport_receives_sends_and_closes() -> None:
         assert theirs.recv(100) == b""
 
 
+async def test_a_plain_transport_knows_its_end_without_receiving() -> None:
+    ours, theirs = socket.socketpair()
+    transport = PlainTransport(ours)
+    with theirs:
+        assert not transport.has_ended()
+        theirs.send(b"hello")
+        assert not transport.has_ended()
+    assert not transport.has_ended()
+    assert transport.receive_into(memoryview(bytearray(10))) == 5
+    assert transport.has_ended()
+    transport.close()
+
+
 async def test_closing_a_transport_wakes_what_waits_for_it() -> None:
     ours, theirs = socket.socketpair()
     transport = PlainTransport(ours)
@@ -57,6 +70,9 @@ class Narrow:
     """A transport that takes a few bytes at a time, as TLS or a slow client may, and has no files of its own."""
 
     peer = local = ("?", 0)
+
+    def has_ended(self) -> bool:
+        return False
 
     def __init__(self, takes: int) -> None:
         self.takes = takes

@@ -98,7 +98,7 @@ def produced(broker: BrokerEndpoint, *partitions: int, topic: str = "t") -> tupl
     request = ProduceRequest(
         acks=-1, timeout_ms=1000, topic_data=(TopicProduceData(name=topic, partition_data=wanted),)
     )
-    return produce.handle(broker, request, context(ApiKey.PRODUCE, 12)), 1
+    return finish(produce.handle(broker, request, context(ApiKey.PRODUCE, 12)))
 
 
 def codes(response: Any) -> list[int]:

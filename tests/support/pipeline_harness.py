@@ -10,8 +10,9 @@ from kafkalite.requests.context import ConnectionInfo, RequestContext
 from kafkalite.requests.crash_guard import CrashGuard
 from kafkalite.requests.pipeline import Pipeline
 from kafkalite.requests.response_handle import ResponseHandle
+from kafkalite.requests.steps import StepQueue, Steps
 from kafkalite_wire.apis import APIS, Api, ApiKey
-from kafkalite_wire.codec import decode, encode
+from kafkalite_wire.codec import decode, decode_steps, encode
 from kafkalite_wire.headers import start_response
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from kafkalite_wire.schema import Payload
@@ -26,6 +27,9 @@ class FakeConnection:
     def __init__(self) -> None:
         self.info = ConnectionInfo(host="10.0.0.1", port=4711)
         self.crash_guard = CrashGuard()
+        self.steps = StepQueue(self.crash_guard)
+        self.is_open = True
+        self.paused = 0
         self.sent: list[int] = []
         """The error code of each response."""
         self.failures: list[str] = []
@@ -48,6 +52,12 @@ class FakeConnection:
             if parts:
                 self.sent.append(error_in(parts))
 
+    def pause(self) -> None:
+        self.paused += 1
+
+    def resume(self) -> None:
+        self.paused -= 1
+
     def fail(self, reason: str) -> None:
         self.failures.append(reason)
 
@@ -65,11 +75,19 @@ class FakeEnd:
         self._handle = handle or (lambda request, context: answer(0))
         self.handled: list[Any] = []
         self.decoded = 0
+        self.turns = 0
+        """Steps before the last one in which a large frame is decoded."""
         self.ended = 0
 
     def decode(self, api: Api, version: int, frame: memoryview, body: int) -> Any:
         self.decoded += 1
         return decode(api.request_type, version, frame, body)
+
+    def decode_steps(self, api: Api, version: int, frame: memoryview, body: int) -> Steps[Any]:
+        self.decoded += 1
+        for _ in range(self.turns):
+            yield
+        return (yield from decode_steps(api.request_type, version, frame, body))
 
     def handle(self, request: Any, context: RequestContext) -> object | None:
         self.handled.append(request)
@@ -85,7 +103,9 @@ class FakeEnd:
 def pipeline(handle: Callable[[Any, RequestContext], object] | None = None) -> tuple[Pipeline, FakeEnd, FakeConnection]:
     """Make a pipeline with its end and one connection."""
     end, connection = FakeEnd(handle), FakeConnection()
-    return Pipeline(end, connection.crash_guard), end, connection
+    made = Pipeline(end, connection.crash_guard)
+    connection.steps = made.steps
+    return made, end, connection
 
 
 def answer(error: int) -> HeartbeatResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.groups.administration import delete_groups, describe_groups, list_groups
 from kafkalite.coordinators.groups.classic import steering
@@ -25,7 +25,7 @@ from kafkalite_wire.messages.heartbeat import HeartbeatResponse
 from kafkalite_wire.messages.leave_group import LeaveGroupResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from kafkalite.coordinators.groups.classic.group import Group
     from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from kafkalite_wire.messages.sync_group import SyncGroupRequest
 
 __all__ = ["GroupConfig", "GroupCoordinator", "partition_for"]
+
+_OFFSETS_A_RESULT: Final = 20
 
 
 def _ignore(record: ReplayedRecord, reason: str) -> None:
@@ -176,11 +178,13 @@ class GroupCoordinator:
         result.reply(handle, self._offsets.delete(request, result))
         return result.build()
 
-    def delete_topic_offsets(self, topics: Collection[str]) -> CoordinatorResult:
-        """Forget the offsets of topics that have been deleted."""
-        result = self._timeless_builder()
-        self._offsets.delete_topics(topics, result)
-        return result.build()
+    def delete_topic_offsets(self, topic: str) -> Iterator[CoordinatorResult]:
+        """Forget the offsets of a topic that has been deleted, a few in each result."""
+        committed = self._table.committed_to(topic)
+        for number in range(0, len(committed), _OFFSETS_A_RESULT):
+            result = self._timeless_builder()
+            self._offsets.delete_of_topic(topic, committed[number : number + _OFFSETS_A_RESULT], result)
+            yield result.build()
 
     # Administration
 

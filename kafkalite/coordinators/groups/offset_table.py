@@ -76,6 +76,11 @@ class OffsetTable:
             for partition in partitions:
                 yield topic, partition
 
-    def committed_to(self, topic: str) -> list[tuple[str, list[int]]]:
-        """List the groups with offsets in a topic, and in which of its partitions."""
-        return [(group_id, list(topics[topic])) for group_id, topics in self._groups.items() if topic in topics]
+    def committed_to(self, topic: str) -> list[tuple[str, int, CommittedOffset]]:
+        """List the offsets of all groups in a topic, with group and partition."""
+        return [
+            (group_id, partition, committed)
+            for group_id, topics in self._groups.items()
+            if topic in topics
+            for partition, committed in topics[topic].items()
+        ]

@@ -26,7 +26,7 @@ from kafkalite_wire.messages.offset_delete import (
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Iterable
 
     from kafkalite.coordinators.groups.registry import CoordinatedGroup, GroupConfig, Groups
     from kafkalite.coordinators.results import Client, ResultBuilder
@@ -185,12 +185,16 @@ class Offsets:
                 unknown.append(_deleted(topic.name, beyond, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
         return OffsetDeleteResponse(topics=_merge_deleted([*unknown, *deleted]) if unknown else tuple(deleted))
 
-    def delete_topics(self, topics: Collection[str], result: ResultBuilder) -> None:
-        """Delete the offsets of topics that have been deleted."""
-        for topic in topics:
-            for group_id, partitions in self._table.committed_to(topic):
-                for partition in partitions:
-                    self._delete(group_id, topic, partition, result)
+    def delete_of_topic(
+        self, topic: str, found: Iterable[tuple[str, int, CommittedOffset]], result: ResultBuilder
+    ) -> None:
+        """Delete offsets of a deleted topic, except those that were committed for another one of the same name since.
+
+        They are given as :meth:`OffsetTable.committed_to` returned them.
+        """
+        for group_id, partition, committed in found:
+            if self._table.of(group_id).get(topic, {}).get(partition) == committed:
+                self._delete(group_id, topic, partition, result)
 
     def delete_group(self, group: CoordinatedGroup, result: ResultBuilder) -> None:
         """Delete a group that has no members, with its offsets."""

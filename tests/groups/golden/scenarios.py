@@ -139,7 +139,8 @@ class Replay:
                 coordinator._offsets.expire(wall_ms, result)
                 return result.build()
             case ["topic", name]:
-                return coordinator.delete_topic_offsets([name])
+                results = tuple(coordinator.delete_topic_offsets(name))
+                return CoordinatorResult(tuple(record for result in results for record in result.records), ())
             case [kind, token, version, client_id, request, uuids]:
                 self.uuids += uuids
                 self.kinds[token] = kind, version

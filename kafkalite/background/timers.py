@@ -1,4 +1,4 @@
-"""The timer queue: calls that are due at a time, in one heap and one task."""
+"""The timer queue: calls that are due at a time, in one heap and one task; and requests that wait."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
@@ -48,6 +48,60 @@ class Timer:
         if self.callback is not None:
             self.callback = None
             self._timers.cancelled()
+
+
+class WaitingResponse(Protocol):
+    """What a delayed operation needs of the response handle of its request."""
+
+    def on_disconnect(self, call: Callable[[], None]) -> None:
+        """Call ``call`` if the client disconnects before the response is settled."""
+        ...
+
+    def fail(self, reason: str) -> None:
+        """Close the connection in place of a response, and log why."""
+        ...
+
+
+class DelayedOperation:
+    """A request that waits for an event: it completes once, with the event or when its time is over.
+
+    It ends without completing when its client disconnects. ``on_end`` is called in all cases, before ``complete``.
+    """
+
+    __slots__ = ("_complete", "_has_ended", "_on_end", "_response", "_timer")
+
+    def __init__(
+        self,
+        timers: TimerQueue,
+        seconds: float,
+        response: WaitingResponse,
+        complete: Callable[[], None],
+        *,
+        on_end: Callable[[], None],
+    ) -> None:
+        self._response = response
+        self._complete = complete
+        self._on_end = on_end
+        self._has_ended = False
+        self._timer = timers.call_at(timers.now() + seconds, self.complete, self.fail)
+        response.on_disconnect(self._end)
+
+    def complete(self) -> None:
+        """Complete the operation now, unless it has ended."""
+        if not self._has_ended:
+            self._end()
+            self._complete()
+
+    def fail(self, reason: str) -> None:
+        """End the operation, and close the connection of its client."""
+        self._end()
+        self._response.fail(reason)
+
+    def _end(self) -> None:
+        if not self._has_ended:
+            self._has_ended = True
+            self._timer.cancel()
+            self._on_end()
 
 
 class TimerQueue:

@@ -196,8 +196,8 @@ class Controls(Subject):
     ) -> Group:
         """Wait until the members of a stable group fetch what they own; of `topic`, from `offset` on.
 
-        From then on a consumer that begins at the end of a topic misses nothing that is produced. Fetches are told
-        apart by client id, so members should have one each. Raises WaitTimeout.
+        From then on a consumer that begins at the end of a topic misses nothing that is produced. Fetches are
+        distinguished by client id, so members should have one each. Raises WaitTimeout.
         """
         offsets: dict[TopicPartition, int] = {}
         if topic is not None:

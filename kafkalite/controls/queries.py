@@ -11,19 +11,17 @@ from kafkalite.controls.records import existing, records_in
 from kafkalite.controls.views import (
     Committed,
     Group,
-    Member,
     Record,
     Topic,
     TopicPartition,
-    assignment_in,
+    member_of,
     no_topic,
-    subscription_in,
 )
 from kafkalite_storage.metadata.topics import INTERNAL_TOPICS
 
 if TYPE_CHECKING:
     from kafkalite.cluster.cluster import Cluster
-    from kafkalite.coordinators.groups.views import GroupView, MemberView
+    from kafkalite.coordinators.groups.views import GroupView
 
 _CHUNK: Final = 1 << 20
 
@@ -93,17 +91,6 @@ def _group(cluster: Cluster, view: GroupView) -> Group:
         state=view.state.value,
         generation=view.generation,
         protocol=view.protocol_name or "",
-        members=tuple(_member(member) for member in view.members),
+        members=tuple(member_of(member, member.metadata, member.assignment) for member in view.members),
         committed=committed,
-    )
-
-
-def _member(view: MemberView) -> Member:
-    return Member(
-        member_id=view.member_id,
-        client_id=view.client_id,
-        group_instance_id=view.group_instance_id,
-        client_host=view.client_host,
-        topics=subscription_in(view.metadata),
-        assignment=assignment_in(view.assignment),
     )

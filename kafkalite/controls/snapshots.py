@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Snapshot:
     """What a broker kept at a moment: topics, records, configurations, committed offsets, groups, producer sequences.
 
-    It does not hold the time: the clock goes on, whatever is restored. It goes with its broker.
+    It does not hold the time: a restore does not change the clock. It lasts until its broker ends.
     """
 
     def __init__(self, snapshots: Snapshots, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 from kafkalite.controls.errors import InvalidRequest, NotFound
 from kafkalite.record_json import member as bytes_member
@@ -183,6 +183,42 @@ class Group:
             for partition, committed in sorted(self.committed.items())
         ]
         return "\n".join(lines)
+
+
+class DescribedMember(Protocol):
+    """A member as a broker describes it."""
+
+    @property
+    def member_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def client_id(self) -> str:
+        """The id of its client."""
+        ...
+
+    @property
+    def group_instance_id(self) -> str | None:
+        """Its instance id, if it is a static member."""
+        ...
+
+    @property
+    def client_host(self) -> str:
+        """The address of its client."""
+        ...
+
+
+def member_of(described: DescribedMember, metadata: bytes, assignment: bytes) -> Member:
+    """Return a member; what is not in the format of consumers counts as empty."""
+    return Member(
+        member_id=described.member_id,
+        client_id=described.client_id,
+        group_instance_id=described.group_instance_id,
+        client_host=described.client_host,
+        topics=subscription_in(metadata),
+        assignment=assignment_in(assignment),
+    )
 
 
 def subscription_in(data: bytes) -> frozenset[str]:

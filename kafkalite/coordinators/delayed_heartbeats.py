@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.background.timers import DelayedOperation
+
 if TYPE_CHECKING:
-    from kafkalite.background.timers import Timer, TimerQueue
+    from kafkalite.background.timers import TimerQueue
     from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite_wire.messages.heartbeat import HeartbeatResponse
 
@@ -21,21 +23,13 @@ _SHARE_OF_SESSION: Final = 6
 several heartbeats a session."""
 
 
-class _Delayed:
-    __slots__ = ("release", "timer")
-
-    def __init__(self, release: Callable[[], None], timer: Timer) -> None:
-        self.release = release
-        self.timer = timer
-
-
 class DelayedHeartbeats:
     """The delayed heartbeats of all groups."""
 
     def __init__(self, timers: TimerQueue, longest: float) -> None:
         self._timers = timers
         self._longest = longest
-        self._groups: dict[str, dict[_Delayed, None]] = {}
+        self._groups: dict[str, dict[DelayedOperation, None]] = {}
 
     @property
     def are_on(self) -> bool:
@@ -60,23 +54,21 @@ class DelayedHeartbeats:
         if seconds <= 0:
             return False
 
-        def release() -> None:
-            if self._remove(group_id, delayed):
-                answer()
-
         def forget() -> None:
-            self._remove(group_id, delayed)
+            group = self._groups[group_id]
+            del group[delayed]
+            if not group:
+                del self._groups[group_id]
 
-        delayed = _Delayed(release, self._timers.call_at(self._timers.now() + seconds, release, response.fail))
+        delayed = DelayedOperation(self._timers, seconds, response, answer, on_end=forget)
         self._groups.setdefault(group_id, {})[delayed] = None
-        response.on_next_request(release)
-        response.on_disconnect(forget)
+        response.on_next_request(delayed.complete)
         return True
 
     def release(self, group_id: str) -> None:
         """Answer all delayed heartbeats of a group."""
         for delayed in tuple(self._groups.get(group_id, ())):
-            delayed.release()
+            delayed.complete()
 
     def release_where(self, matches: Callable[[str], bool]) -> None:
         """Answer the delayed heartbeats of all groups whose id matches."""
@@ -87,13 +79,3 @@ class DelayedHeartbeats:
     def release_all(self) -> None:
         """Answer all delayed heartbeats."""
         self.release_where(lambda _: True)
-
-    def _remove(self, group_id: str, delayed: _Delayed) -> bool:
-        group = self._groups.get(group_id, {})
-        if delayed not in group:
-            return False
-        delayed.timer.cancel()
-        del group[delayed]
-        if not group:
-            del self._groups[group_id]
-        return True

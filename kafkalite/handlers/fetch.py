@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.background.timers import DelayedOperation
 from kafkalite.fetch.reader import FetchReader, PartitionRead
 from kafkalite.fetch.sessions import FetchPartition, FetchPlan, TopicKey
 from kafkalite.requests.steps import Steps, WorkMeter
@@ -84,27 +85,15 @@ def _wait(
     watched: list[tuple[str, int]],
 ) -> None:
     response: ResponseHandle[FetchResponse] = context.defer()
-
-    def respond() -> None:
-        response.send_from(_read_again(broker, context, plan, reader))
-
-    def complete() -> None:
-        timer.cancel()
-        respond()
-
-    def time_out() -> None:
-        broker.cluster.delayed_fetches.remove(delayed)
-        respond()
-
-    def disconnected() -> None:
-        timer.cancel()
-        broker.cluster.delayed_fetches.remove(delayed)
-
-    delayed = broker.cluster.delayed_fetches.add(watched, complete, is_complete=reader.is_complete, fail=response.fail)
-    timer = broker.cluster.timers.call_at(
-        broker.cluster.timers.now() + request.max_wait_ms / 1000, time_out, response.fail
+    delayed_fetches = broker.cluster.delayed_fetches
+    operation = DelayedOperation(
+        broker.cluster.timers,
+        request.max_wait_ms / 1000,
+        response,
+        lambda: response.send_from(_read_again(broker, context, plan, reader)),
+        on_end=lambda: delayed_fetches.remove(delayed),
     )
-    response.on_disconnect(disconnected)
+    delayed = delayed_fetches.add(watched, operation.complete, is_complete=reader.is_complete, fail=operation.fail)
 
 
 def _read_again(

@@ -1,7 +1,7 @@
 """InitProducerId: an id for an idempotent producer (KIP-98, KIP-360).
 
 Every call gets a new id with epoch 0, also one that names the id it had. Transactional
-producers are not served yet and are told UNSUPPORTED_VERSION.
+producers are not served yet and are refused with UNSUPPORTED_VERSION.
 """
 
 from __future__ import annotations

@@ -24,13 +24,11 @@ from kafkalite.controls.views import (
     Committed,
     Group,
     Header,
-    Member,
     Record,
     Topic,
     TopicPartition,
-    assignment_in,
+    member_of,
     no_topic,
-    subscription_in,
 )
 from kafkalite.testing.cluster_connections import ClusterConnections
 from kafkalite_wire.error_codes import ErrorCode
@@ -293,15 +291,7 @@ class ExternalTransport:
                 state=found.group_state,
                 protocol=found.protocol_data,
                 members=tuple(
-                    Member(
-                        member_id=member.member_id,
-                        client_id=member.client_id,
-                        group_instance_id=member.group_instance_id,
-                        client_host=member.client_host,
-                        topics=subscription_in(member.member_metadata),
-                        assignment=assignment_in(member.member_assignment),
-                    )
-                    for member in found.members
+                    member_of(member, member.member_metadata, member.member_assignment) for member in found.members
                 ),
                 committed=self._committed(group),
             )

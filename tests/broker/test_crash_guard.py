@@ -26,12 +26,12 @@ from tests.support.requests import fetch_each, produce_each
 Connect = Callable[[], Awaitable[ProtocolClient]]
 
 
-class Bug(Exception):  # noqa: N818
+class UnexpectedError(Exception):
     """An unexpected exception."""
 
 
 def fail(*_: object, **__: object) -> None:
-    raise Bug
+    raise UnexpectedError
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def test_a_fetch_whose_time_is_up_fails_alone(
     clock.advance(1)
     assert await client.is_closed()
     assert await is_served(connect)
-    assert [type(error) for error in crashes] == [Bug]
+    assert [type(error) for error in crashes] == [UnexpectedError]
     assert "Traceback" in caplog.text
 
 
@@ -100,7 +100,7 @@ async def test_a_fetch_that_has_what_it_waited_for_fails_alone(
     assert response.responses[0].partition_responses[0].error_code == ErrorCode.NONE
     assert await client.is_closed()
     assert (await producer.call(MetadataRequest(topics=()), 9)).brokers
-    assert [type(error) for error in crashes] == [Bug]
+    assert [type(error) for error in crashes] == [UnexpectedError]
 
 
 JOIN = JoinGroupRequest(
@@ -133,7 +133,7 @@ async def test_groups_whose_time_cannot_pass_are_read_again(
         patched.setattr(GroupCoordinator, "advance", fail)
         clock.advance(10)
         assert await member.is_closed()
-    assert [type(error) for error in crashes] == [Bug]
+    assert [type(error) for error in crashes] == [UnexpectedError]
     again = await connect()
     await again.send(JOIN, 3)
     while not is_answered(again):

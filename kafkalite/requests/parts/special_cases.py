@@ -48,7 +48,7 @@ class Fetch(Nested):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata(Listed):
-    """Metadata: which topics are answered is only known behind the handler, and brokers are told in any case.
+    """Metadata: which topics are answered is only known behind the handler, and brokers are always in the answer.
 
     Topics that are answered with an error are taken out of the request, so that they are not created. A partition with
     an error has no leader. Where all topics are asked for, those that the client may not see are left out.

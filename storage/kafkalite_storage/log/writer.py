@@ -131,17 +131,7 @@ class LogWriter:
         header: BatchHeader | None = None,
         sync: bool = True,
     ) -> AppendInfo:
-        """Append the one batch of a client, or the batches that this broker built.
-
-        The buffer is not changed: offset and leader epoch are written in front of the rest in one gathered
-        write. With header, the caller vouches that `check_produced` returned it for this very batch. Where
-        `flush.messages` asks for a sync it is made before this returns; without sync it is the caller's to make, if
-        the result says so.
-
-        Raises CorruptBatch and its kinds, MessageTooLarge, RecordListTooLarge, InvalidTimestamp,
-        OutOfOrderSequence, InvalidProducerEpoch, InvalidTxnState and StorageFailure. Nothing is appended
-        then.
-        """
+        """Append as `PartitionLog.append` does."""
         if self._failure is not None:
             self.repair()
         if origin is AppendOrigin.BROKER:

@@ -26,7 +26,7 @@ from kafkalite.requests.pipeline import Pipeline
 from kafkalite.server.connection_errors import ConnectionErrors
 from kafkalite.server.listener import Listener, open_socket
 from kafkalite.server.step_runner import run_steps
-from kafkalite_storage.snapshots import directory_swap as exchange
+from kafkalite_storage.snapshots import directory_swap
 from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS
 from kafkalite_storage.snapshots.taking import fork_directory
@@ -92,7 +92,7 @@ class Broker:
         self._stop = trio.Event()
         self._tending: Maintenance | None = None
         self._restoring = trio.Lock()
-        self._images = 0
+        self._snapshots_taken = 0
         self.on_restored: list[Callable[[], None]] = []
         """Called when another cluster has taken the place of the one before."""
 
@@ -224,8 +224,8 @@ class Broker:
 
         It holds neither the time nor connections. Raises StorageError.
         """
-        self._images += 1
-        return self.cluster.storage.take_image(str(self._images))
+        self._snapshots_taken += 1
+        return self.cluster.storage.take_snapshot(str(self._snapshots_taken))
 
     async def restore(self, snapshot: DirectorySnapshot) -> None:
         """Go back to the data of a snapshot of this broker, at the same addresses.
@@ -249,14 +249,14 @@ class Broker:
                     await listener.cut_off()
                 self._running_tending()
                 try:
-                    self._exchange_clusters(snapshot)
+                    self._replace_cluster(snapshot)
                 finally:
                     await self._tend()
                     for listener in self._listeners:
                         listener.resume()
             for call in self.on_restored:
                 call()
-            await trio.to_thread.run_sync(exchange.remove_replaced, storage.filesystem, storage.path)
+            await trio.to_thread.run_sync(directory_swap.remove_replaced, storage.filesystem, storage.path)
 
     def _running_tending(self) -> Maintenance:
         if self._tending is None or self._stop.is_set():
@@ -272,7 +272,7 @@ class Broker:
         if not is_ours or not snapshot.filesystem.exists(snapshot.path):
             raise ValueError("this is not a snapshot of this broker, or it has been removed")
 
-    def _exchange_clusters(self, snapshot: DirectorySnapshot) -> None:
+    def _replace_cluster(self, snapshot: DirectorySnapshot) -> None:
         # In one turn of the loop, so that the broker is never seen without a cluster.
         before = self.cluster
         try:
@@ -294,8 +294,8 @@ class Broker:
         :meth:`restore` does.
         """
         self.check_snapshot(snapshot)
-        self._images += 1
-        path = self.config.data_dir / SNAPSHOTS / f"fork-{self._images}"
+        self._snapshots_taken += 1
+        path = self.config.data_dir / SNAPSHOTS / f"fork-{self._snapshots_taken}"
         handover = fork_directory(snapshot, str(path))
         listen = tuple(HostPort(address.host, 0) for address in self.config.listen)
         config = replace(
@@ -326,9 +326,9 @@ class Broker:
 
 
 def _successor(before: Cluster, snapshot: DirectorySnapshot) -> Cluster:
-    """Exchange the content of the data directory, and open it again."""
+    """Replace the content of the data directory, and open it again."""
     fs, least_producer_id = before.storage.filesystem, before.next_producer_ids
-    handover = before.exchange(snapshot)
+    handover = before.restore(snapshot)
     cluster = Cluster(before.config, before.timers, fs, handover=handover, least_producer_id=least_producer_id)
     cluster.carry_over(before)
     return cluster

@@ -84,7 +84,7 @@ class Cluster:
     ) -> None:
         """Open the data directory, by default on the machine's file system, and replay its metadata log.
 
-        ``handover`` comes from :meth:`exchange` of the cluster before on the same directory, and
+        ``handover`` comes from :meth:`restore` of the cluster before on the same directory, and
         ``least_producer_id`` from its :attr:`next_producer_ids`. Raises StartError.
         """
         self.config = config
@@ -348,12 +348,12 @@ class Cluster:
         self.groups.stop_waiting()
         self.delayed_fetches.complete_all()
 
-    def exchange(self, image: DirectorySnapshot) -> RetainedLogs:
-        """Stop using the data directory and put the content of an image into it, for the next cluster.
+    def restore(self, snapshot: DirectorySnapshot) -> RetainedLogs:
+        """Stop using the data directory and put the content of a snapshot into it, for the next cluster.
 
-        Nothing has changed if it raises StorageError. After an OSError the next start completes the exchange.
+        Nothing has changed if it raises StorageError. After an OSError the next start completes the restore.
         """
-        handover = self.storage.exchange(image)
+        handover = self.storage.restore(snapshot)
         self.groups.retire()
         self.flusher.retire()
         return handover

@@ -102,8 +102,8 @@ class Transport(Protocol):
         """Start a control without waiting for it."""
         ...
 
-    def fork(self, image_of: Callable[[], DirectorySnapshot]) -> AbstractContextManager[Any]:
-        """Run a broker that begins with an image, and yield its controls. Raises NotOnThisBroker."""
+    def fork(self, snapshot_of: Callable[[], DirectorySnapshot]) -> AbstractContextManager[Any]:
+        """Run a broker that begins with a snapshot, and yield its controls. Raises NotOnThisBroker."""
         ...
 
 

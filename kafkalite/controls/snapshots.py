@@ -76,46 +76,46 @@ class Snapshots(Subject):
         super().__init__(transport, local)
         self._numbers = count(1)
         self._known: WeakValueDictionary[str, Snapshot] = WeakValueDictionary()
-        self._images: dict[str, DirectorySnapshot] = {}
+        self._kept: dict[str, DirectorySnapshot] = {}
 
     @get("/snapshots", result="snapshots")
     def names(self) -> list[str]:
         """Return the names of all snapshots."""
-        return list(self._images)
+        return list(self._kept)
 
     @post("/snapshots", result="name")
     def add(self, name: str | None = None) -> str:
         """Take a snapshot of everything that the broker keeps; return its name, by default a number."""
         if name is None:
-            name = next(number for number in map(str, self._numbers) if number not in self._images)
-        if name in self._images:
+            name = next(number for number in map(str, self._numbers) if number not in self._kept)
+        if name in self._kept:
             raise Conflict(f"there is a snapshot {name!r} already")
-        self._images[name] = self._local.broker.take_snapshot()
+        self._kept[name] = self._local.broker.take_snapshot()
         return name
 
     @post("/snapshots/{snapshot}/restore", result="name")
     async def go_back(self, snapshot: str) -> str:
         """Restore a snapshot, at the same address; clients are disconnected and connect again."""
-        await self._local.broker.restore(self._image(snapshot))
+        await self._local.broker.restore(self._named(snapshot))
         return snapshot
 
     @delete("/snapshots/{snapshot}")
     def discard(self, snapshot: str) -> None:
         """Discard a snapshot, and free what it takes."""
-        self._image(snapshot).remove()
-        del self._images[snapshot]
+        self._named(snapshot).remove()
+        del self._kept[snapshot]
 
     @local_only("saving a snapshot")
     def copy(self, snapshot: str) -> DirectorySnapshot:
         """Return a copy of a snapshot that outlives it, for another thread to save and remove."""
-        image = self._image(snapshot)
-        self._local.broker.check_snapshot(image)
-        return image.again(f"{image.path}-saved-{uuid4().hex}")
+        kept = self._named(snapshot)
+        self._local.broker.check_snapshot(kept)
+        return kept.again(f"{kept.path}-saved-{uuid4().hex}")
 
     @local_only("saving a snapshot")
-    def remove_copy(self, image: DirectorySnapshot) -> None:
+    def remove_copy(self, copy: DirectorySnapshot) -> None:
         """Free what a copy takes."""
-        image.remove()
+        copy.remove()
 
     def take(self, name: str | None = None) -> Snapshot:
         """Take a snapshot, between two requests; nothing changes. Without a name it gets a number.
@@ -158,16 +158,16 @@ class Snapshots(Subject):
     @contextmanager
     def forked(self, name: str) -> Generator[Controls]:
         """Run a broker that begins with a snapshot; see :meth:`Snapshot.fork`."""
-        with self._transport.fork(lambda: self._image(name)) as controls:
+        with self._transport.fork(lambda: self._named(name)) as controls:
             yield controls
 
     def save(self, name: str, path: str | os.PathLike[str]) -> None:
         """Save a snapshot without holding up the broker; see :meth:`Snapshot.save`."""
-        image = self.copy(name)
+        copy = self.copy(name)
         try:
-            image.save(path)
+            copy.save(path)
         finally:
-            self.remove_copy(image)
+            self.remove_copy(copy)
 
     def forget(self, name: str) -> None:
         """Return another object for a name from now on."""
@@ -176,10 +176,10 @@ class Snapshots(Subject):
     def _snapshot(self, name: str) -> Snapshot:
         return self._known.setdefault(name, Snapshot(self, name))
 
-    def _image(self, name: str) -> DirectorySnapshot:
-        if name not in self._images:
-            raise _missing(name, self._images)
-        return self._images[name]
+    def _named(self, name: str) -> DirectorySnapshot:
+        if name not in self._kept:
+            raise _missing(name, self._kept)
+        return self._kept[name]
 
 
 def _missing(name: str, names: Iterable[str]) -> NotFound:

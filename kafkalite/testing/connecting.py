@@ -64,5 +64,5 @@ class _RecordingTransport:
     def start(self, subject: Subject, control: Control[..., T], arguments: Arguments) -> Call[T]:
         return self._transport.start(subject, control, arguments)
 
-    def fork(self, image_of: Callable[[], DirectorySnapshot]) -> AbstractContextManager[Controls]:
-        return self._transport.fork(image_of)
+    def fork(self, snapshot_of: Callable[[], DirectorySnapshot]) -> AbstractContextManager[Controls]:
+        return self._transport.fork(snapshot_of)

@@ -87,9 +87,9 @@ class ExternalTransport:
         cancelled = threading.Event()
         return in_a_thread(lambda: self._run(control, arguments, cancelled), cancelled.set)
 
-    def fork(self, image_of: object) -> NoReturn:
+    def fork(self, snapshot_of: object) -> NoReturn:
         """Raise NotOnThisBroker."""
-        del image_of
+        del snapshot_of
         self._refuse("taking snapshots")
 
     def _run(self, control: Control[..., T], arguments: Arguments, cancelled: threading.Event) -> T:

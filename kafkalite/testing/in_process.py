@@ -75,16 +75,16 @@ class LocalTransport:
         return self.portal.start(lambda: control.run(subject, arguments))
 
     @contextmanager
-    def fork(self, image_of: Callable[[], DirectorySnapshot]) -> Generator[Controls]:
-        """Run a broker that begins with an image, until the block ends, or this broker does."""
+    def fork(self, snapshot_of: Callable[[], DirectorySnapshot]) -> Generator[Controls]:
+        """Run a broker that begins with a snapshot, until the block ends, or this broker does."""
         portal, local = self.portal, self.local
         ahead = portal.call(local.clock.wall_ms) - MACHINE_CLOCK.wall_ms()
         clock = SteerableClock()
         clock.advance(max(0, ahead) / 1000)
         with ExitStack() as stack:
-            image = portal.call(image_of)
-            fork = portal.call(lambda: local.broker.fork(image, clock=clock))
-            stack.callback(image.filesystem.remove_directory, str(fork.config.data_dir))
+            snapshot = portal.call(snapshot_of)
+            fork = portal.call(lambda: local.broker.fork(snapshot, clock=clock))
+            stack.callback(snapshot.filesystem.remove_directory, str(fork.config.data_dir))
             controls = stack.enter_context(running(fork, clock))
             self._forks.add(stack)
             try:

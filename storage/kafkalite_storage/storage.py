@@ -33,9 +33,9 @@ from kafkalite_storage.metadata.topics import (
 )
 from kafkalite_storage.partition_logs import LogOffsets, PartitionLogs
 from kafkalite_storage.recovery.recovery import Recovery, summary
-from kafkalite_storage.snapshots import directory_swap as exchange
+from kafkalite_storage.snapshots import directory_swap
 from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
-from kafkalite_storage.snapshots.partition_snapshots import Images
+from kafkalite_storage.snapshots.partition_snapshots import PartitionSnapshots
 from kafkalite_storage.snapshots.taking import METADATA_PARTITION, RetainedLogs, SnapshotTaker
 from kafkalite_wire.messages.metadata_records import (
     ConfigRecord,
@@ -70,7 +70,7 @@ class Storage:
         directory: DataDirectory,
         metadata: MetadataLog,
         files: FileHandleCache,
-        snapshots: Images,
+        snapshots: PartitionSnapshots,
         *,
         cluster_id: str,
         node_id: int,
@@ -106,7 +106,7 @@ class Storage:
             staying=staying,
         )
         self._logs = self._partitions.opened
-        self._imaging = SnapshotTaker(fs, directory, self._partitions, metadata, files, snapshots)
+        self._snapshot_taker = SnapshotTaker(fs, directory, self._partitions, metadata, files, snapshots)
 
     @classmethod
     def open(
@@ -127,7 +127,7 @@ class Storage:
         `defaults` are the broker's configurations by name (`log.segment.bytes`, …), `new_uuid` makes ids of
         16 bytes, `open_segments` bounds the descriptors.
         Partitions are opened, and repaired, when they are first asked for. With `handover` it is owned already, and in
-        order (`exchange`, `fork_directory`), and its images are left; else they are removed.
+        order (`restore`, `fork_directory`), and its snapshots are left; else they are removed.
 
         Raises DataDirectoryInUse, DataDirectoryCorrupt, UnsupportedFormat, InvalidConfig, StorageFailure.
         """
@@ -137,13 +137,15 @@ class Storage:
             is_new_owner = handover is None
             root = os.fspath(path).rstrip("/") or "/"
             handover = handover or RetainedLogs(
-                directory=DataDirectory(fs, root), files=FileHandleCache(open_segments), snapshots=Images(fs, root)
+                directory=DataDirectory(fs, root),
+                files=FileHandleCache(open_segments),
+                snapshots=PartitionSnapshots(fs, root),
             )
         directory, files, snapshots = handover.directory, handover.files, handover.snapshots
         try:
             with storage_failures(str(path)):
                 if is_new_owner:
-                    exchange.clear(fs, directory.path)
+                    directory_swap.clear(fs, directory.path)
                 found_id = directory.identify(cluster_id, node_id, new_uuid)
                 clean = not is_new_owner or directory.has_clean_marker
                 metadata = handover.metadata or MetadataLog.open(
@@ -486,31 +488,31 @@ class Storage:
                 with storage_failures(self.path):
                     self._directory.leave_clean_marker()
             with storage_failures(self.path):
-                exchange.clear(self._fs, self.path)
+                directory_swap.clear(self._fs, self.path)
                 self._snapshots.close()
         finally:
             self._logs.clear()
             self._directory.release()
 
-    def take_image(self, name: str) -> DirectorySnapshot:
+    def take_snapshot(self, name: str) -> DirectorySnapshot:
         """Take a snapshot of the data directory under a free name, without a sync.
 
         The directory does not change, except that large active segments may be closed. Raises StorageError; nothing is
         left then.
         """
-        return self._imaging.take(name)
+        return self._snapshot_taker.take(name)
 
-    def exchange(self, image: DirectorySnapshot) -> RetainedLogs:
+    def restore(self, snapshot: DirectorySnapshot) -> RetainedLogs:
         """Restore a snapshot of this directory and release it; pass the result to the next `Storage.open`.
 
         Nothing has changed after a StorageFailure. After an OSError the next start completes the restore.
         """
-        handover = self._imaging.prepare_exchange(image)
+        handover = self._snapshot_taker.prepare_restore(snapshot)
         self._partitions.let_go(handover.logs)
         if handover.metadata is None:
             self._metadata.close(clean=False)
         try:
-            self._imaging.complete_exchange(image)
+            self._snapshot_taker.complete_restore(snapshot)
         except BaseException:
             self._directory.release()
             raise

@@ -17,7 +17,7 @@ from kafkalite.requests.context import RequestContext
 from kafkalite.requests.interceptors import Forward, Interceptor, Stage
 from kafkalite.requests.response_handle import ResponseHandle
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
-from kafkalite_storage.snapshots import directory_swap as exchange
+from kafkalite_storage.snapshots import directory_swap
 from kafkalite_wire.apis import Api, ApiKey
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
@@ -186,7 +186,7 @@ async def test_a_restore_that_fails_half_way_ends_the_broker(monkeypatch: pytest
     with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="Input/output"), flatten_subgroups=True):
         async with kafkalite.Broker() as broker:
             snapshot = broker.take_snapshot()
-            monkeypatch.setattr(exchange, "exchange", fail)
+            monkeypatch.setattr(directory_swap, "swap", fail)
             with pytest.raises(OSError, match="Input/output"):
                 await broker.restore(snapshot)
             await trio.sleep(5)

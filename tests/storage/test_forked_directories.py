@@ -1,4 +1,4 @@
-"""A data directory that begins with an image of another one: what is used in it is made then, and nothing is shared."""
+"""A data directory that begins with a snapshot of another one: partitions are made at first use, nothing is shared."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.files.filesystem import OsFileSystem
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
-from kafkalite_storage.snapshots import log_snapshot as log_image
+from kafkalite_storage.snapshots import log_snapshot
 from kafkalite_storage.snapshots.taking import fork_directory
 from kafkalite_storage.storage import Storage
 from tests.support.storage.crashing_filesystem import CrashingFileSystem
@@ -18,7 +18,7 @@ from tests.support.storage.snapshots import NOW, Content, Kept
 @pytest.fixture(params=["memory", "os", "held"])
 def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
     if request.param != "held":
-        monkeypatch.setattr(log_image, "MOST_HELD", -1)
+        monkeypatch.setattr(log_snapshot, "MOST_HELD", -1)
     kept = Kept(MemoryFileSystem()) if request.param == "memory" else Kept(OsFileSystem(), str(tmp_path / "data"))
     fill(kept)
     return kept
@@ -37,9 +37,9 @@ class Fork(Kept):
     """A fork of what a storage keeps now."""
 
     def __init__(self, origin: Kept, name: str = "fork") -> None:
-        self.image = origin.take()
+        self.snapshot = origin.take()
         path = f"{origin.path}/.snapshots/{name}"
-        self._handover = fork_directory(self.image, path)
+        self._handover = fork_directory(self.snapshot, path)
         super().__init__(origin.fs, path)
 
     def open(self, *_: object, **options: Any) -> Storage:
@@ -48,8 +48,8 @@ class Fork(Kept):
     def partitions(self) -> set[str]:
         return {name for name in self.fs.list(self.path) if name[-1].isdecimal()}
 
-    def remove_image(self) -> None:
-        self.image.remove()
+    def remove_snapshot(self) -> None:
+        self.snapshot.remove()
 
 
 def test_a_fork_makes_what_is_used_in_it(kept: Kept) -> None:
@@ -62,7 +62,7 @@ def test_a_fork_makes_what_is_used_in_it(kept: Kept) -> None:
     assert all(not log.recovery.scanned_bytes for log in fork.storage.open_logs.values())
 
 
-def test_neither_sees_what_becomes_of_the_other_nor_of_the_image(kept: Kept) -> None:
+def test_neither_sees_what_becomes_of_the_other_nor_of_the_snapshot(kept: Kept) -> None:
     before = kept.content()
     fork = Fork(kept)
     kept.put(b"later" * 30, b"later")
@@ -71,23 +71,25 @@ def test_neither_sees_what_becomes_of_the_other_nor_of_the_image(kept: Kept) -> 
     kept.storage.remove_retired(NOW + 10**10)
     kept.storage.delete_topic("unused", now_ms=NOW)
     kept.put(b"later", partition=1)
-    fork.remove_image()
+    fork.remove_snapshot()
     after = kept.content()
     assert fork.content() == before
     fork.put(b"there")
     assert kept.content() == after
 
 
-def test_images_go_when_neither_the_fork_nor_its_origin_needs_them(kept: Kept) -> None:
+def test_snapshots_go_when_neither_the_fork_nor_its_origin_needs_them(kept: Kept) -> None:
     fork = Fork(kept)
     kept.put(b"later", partition=1)
     kept.put(b"later")
-    images = [(image.fs, image.path) for name, image in fork.image.partitions.items() if name.startswith("t-")]
-    fork.remove_image()
+    snapshots = [
+        (snapshot.fs, snapshot.path) for name, snapshot in fork.snapshot.partitions.items() if name.startswith("t-")
+    ]
+    fork.remove_snapshot()
     kept.take()
-    assert [fs.exists(path) for fs, path in images] == [True, True], "the fork needs them"
+    assert [fs.exists(path) for fs, path in snapshots] == [True, True], "the fork needs them"
     fork.storage.close()
-    assert [fs.exists(path) for fs, path in images] == [False, False]
+    assert [fs.exists(path) for fs, path in snapshots] == [False, False]
 
 
 def test_sizes_are_known_of_what_was_not_made(kept: Kept) -> None:
@@ -119,16 +121,16 @@ def test_retention_finds_what_was_not_made(kept: Kept) -> None:
 def test_a_fork_goes_back_and_is_forked_itself(kept: Kept) -> None:
     before = kept.content()
     fork = Fork(kept)
-    image = fork.take()
-    assert fork.partitions() == {"__cluster_metadata-0"}, "to take an image makes nothing"
+    snapshot = fork.take()
+    assert fork.partitions() == {"__cluster_metadata-0"}, "to take a snapshot makes nothing"
     fork.put(b"noise")
     grandchild = Fork(fork)
     with_noise = fork.content()
-    fork.restore(image)
+    fork.restore(snapshot)
     assert fork.content() == before
     fork.put(b"noise", b"other noise")
     fork.storage.delete_topic("unused", now_ms=NOW)
-    fork.restore(image)
+    fork.restore(snapshot)
     assert fork.content() == before
     assert grandchild.content() == with_noise
     assert kept.content() == before
@@ -137,10 +139,10 @@ def test_a_fork_goes_back_and_is_forked_itself(kept: Kept) -> None:
 def test_a_restored_fork_still_makes_what_was_not_used(kept: Kept) -> None:
     before = kept.content()
     fork = Fork(kept)
-    image = fork.take()
+    snapshot = fork.take()
     fork.storage.delete_topic("t", now_ms=NOW)
-    fork.restore(image)
-    image.remove()
+    fork.restore(snapshot)
+    snapshot.remove()
     kept.put(b"later")
     assert fork.content() == before
 
@@ -149,7 +151,7 @@ def test_a_restored_fork_still_makes_what_was_not_used(kept: Kept) -> None:
 def test_a_disk_that_fails_when_a_partition_is_made_leaves_no_part_of_it(
     monkeypatch: pytest.MonkeyPatch, most_held: int
 ) -> None:
-    monkeypatch.setattr(log_image, "MOST_HELD", most_held)
+    monkeypatch.setattr(log_snapshot, "MOST_HELD", most_held)
     fs = CrashingFileSystem()
     kept = Kept(fs)
     fill(kept)

@@ -73,9 +73,9 @@ class HttpTransport:
 
         return in_a_thread(lambda: self._exchange(connection, control, path, body), cancel)
 
-    def fork(self, image_of: object) -> NoReturn:
+    def fork(self, snapshot_of: object) -> NoReturn:
         """Raise NotOnThisBroker: clients here could not reach a second broker there."""
-        del image_of
+        del snapshot_of
         raise NotOnThisBroker("forks run only beside a broker in the test's process")
 
     def _connect(self, arguments: Arguments) -> HTTPConnection:

@@ -19,7 +19,7 @@ from kafkalite_storage.files.checkpoints import (
 )
 from kafkalite_storage.files.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.partition_directories import DELETED
-from kafkalite_storage.snapshots.partition_snapshots import Images, PartitionSnapshot
+from kafkalite_storage.snapshots.partition_snapshots import PartitionSnapshot, PartitionSnapshots
 
 #: Files that are only ever replaced as a whole, so that a snapshot may link them.
 KEPT_FILES: Final = (META_PROPERTIES, CLEANER_OFFSETS, "replication-offset-checkpoint", "bootstrap.checkpoint")
@@ -45,7 +45,7 @@ class DirectorySnapshot:
         fs: FileSystem,
         path: str,
         partitions: Mapping[str, PartitionSnapshot],
-        images: Images,
+        snapshots: PartitionSnapshots,
         ends: Mapping[TopicPartition, int],
     ) -> None:
         self.filesystem = fs
@@ -53,7 +53,7 @@ class DirectorySnapshot:
         self.partitions = dict(partitions)
         #: End offsets of the partitions.
         self.ends = ends
-        self._images = images
+        self._snapshots = snapshots
         for partition in self.partitions.values():
             partition.use()
 
@@ -61,7 +61,7 @@ class DirectorySnapshot:
         """Make another snapshot of the same content, which stays when this one is removed."""
         with storage_failures(path):
             self.clone_files(path)
-            return DirectorySnapshot(self.filesystem, path, self.partitions, self._images, self.ends)
+            return DirectorySnapshot(self.filesystem, path, self.partitions, self._snapshots, self.ends)
 
     def clone_files(self, path: str) -> None:
         """Link the files of the data directory itself into another one. Raises OSError."""
@@ -78,7 +78,7 @@ class DirectorySnapshot:
         """Remove the snapshot, if it is still there."""
         with storage_failures(self.path):
             for partition in self.partitions.values():
-                self._images.release(partition)
+                self._snapshots.release(partition)
             self.partitions.clear()
             if self.filesystem.exists(self.path):
                 self.filesystem.remove_directory(self.path)

@@ -25,28 +25,28 @@ _STAYING: Final = "staying"
 
 
 def prepare(
-    image: DirectorySnapshot, root: str, staying: Collection[str], recovery_points: Mapping[TopicPartition, int]
+    snapshot: DirectorySnapshot, root: str, staying: Collection[str], recovery_points: Mapping[TopicPartition, int]
 ) -> None:
     """Prepare the content that a swap moves in; the directory itself stays as it is.
 
     ``staying`` are the partitions that are unchanged since the snapshot, ``recovery_points`` the offsets from which
     logs are checked if the process is killed after the swap. Raises StorageFailure.
     """
-    fs, below = image.filesystem, f"{root}/{SNAPSHOTS}"
+    fs, below = snapshot.filesystem, f"{root}/{SNAPSHOTS}"
     ready = f"{below}/{_READY}"
     with storage_failures(ready):
         if fs.exists(ready):
             fs.remove_directory(ready)
-        image.clone_files(ready)
+        snapshot.clone_files(ready)
         fs.replace(f"{ready}/{RECOVERY_POINTS}", encode_offsets(recovery_points), sync=False)
         fs.remove(f"{ready}/{CLEAN_SHUTDOWN}")
-        for name in image.partitions:
+        for name in snapshot.partitions:
             if name not in staying:
-                image.clone_partition(name, ready)
+                snapshot.clone_partition(name, ready)
         fs.replace(f"{below}/{_STAYING}", "\n".join(staying).encode(), sync=False)
 
 
-def exchange(fs: FileSystem, root: str) -> None:
+def swap(fs: FileSystem, root: str) -> None:
     """Swap the content of a data directory, whose logs are closed, with what was prepared. Raises OSError.
 
     The old content stays until `remove_replaced`, because removing it may take longer than the swap.

@@ -140,7 +140,7 @@ def link_other_files(fs: FileSystem, source: str, target: SnapshotTarget) -> Non
 
 
 def copy_closed_directory(fs: FileSystem, source: str, target: SnapshotTarget, *, quickly: bool) -> bool:
-    """Make the image of a log that was closed in order and not opened since.
+    """Make the snapshot of a log that was closed in order and not opened since.
 
     If it is to be made quickly and copying the last segment would take long, nothing is made: False.
     """

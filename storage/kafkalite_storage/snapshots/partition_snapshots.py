@@ -1,7 +1,7 @@
-"""The images of partitions that a data directory has: of one that has not changed there is one, however many need it.
+"""The snapshots of partitions in a data directory. All snapshots of the directory share that of an unchanged partition.
 
-So a snapshot costs what has changed since the one before, and to go back to it costs what has changed since then. A
-fork begins with images of the directory that it comes from, and makes of them what is used in it.
+So a snapshot costs what has changed since the one before, and a restore what has changed since the snapshot. A fork
+begins with the snapshots of the directory that it comes from, and makes a partition's directory at its first use.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -37,7 +37,7 @@ class PartitionSnapshot:
     _reading: Lock = field(default_factory=Lock)
 
     def use(self) -> None:
-        """Add a user, until `Images.release`."""
+        """Add a user, until `PartitionSnapshots.release`."""
         with self._counting:
             self._users += 1
 
@@ -81,7 +81,7 @@ class PartitionSnapshot:
         self.fs = fs
 
 
-class Images:
+class PartitionSnapshots:
     """The snapshots of partitions in one data directory, and which of them are up to date. Methods raise OSError."""
 
     def __init__(self, fs: FileSystem, root: str) -> None:
@@ -95,22 +95,22 @@ class Images:
 
     def current(self, name: str, mark: Fingerprint | None) -> PartitionSnapshot | None:
         """Return the snapshot that equals the partition now, if any. Pass None as the mark of an unopened log."""
-        image, known = self._current.get(name, (None, None))
-        return image if mark == known else None
+        snapshot, known = self._current.get(name, (None, None))
+        return snapshot if mark == known else None
 
     def make(self, name: str, write: Callable[[SnapshotTarget], Fingerprint | None]) -> PartitionSnapshot:
         """Make a snapshot of a partition; ``write`` writes it and returns the fingerprint of the log."""
         self._made += 1
         fs = self._memory if is_small(self._fs, f"{self._root}/{name}") else self._fs
-        image = PartitionSnapshot(fs, f"{self._path}/{name}.{self._made}")
+        snapshot = PartitionSnapshot(fs, f"{self._path}/{name}.{self._made}")
         try:
-            fs.make_directory(image.path)
-            mark = write(SnapshotTarget(self._fs, fs, image.path))
+            fs.make_directory(snapshot.path)
+            mark = write(SnapshotTarget(self._fs, fs, snapshot.path))
         except BaseException:
-            self._remove(image)
+            self._remove(snapshot)
             raise
-        self._set(name, image, mark)
-        return image
+        self._set(name, snapshot, mark)
+        return snapshot
 
     def holds(self, name: str) -> bool:
         """Return whether a snapshot has the content of a partition whose log is unopened."""
@@ -118,25 +118,25 @@ class Images:
 
     def size(self, name: str) -> int:
         """Return the size of the snapshot's records in bytes."""
-        image = self.current(name, None)
-        return 0 if image is None else image.size()
+        snapshot = self.current(name, None)
+        return 0 if snapshot is None else snapshot.size()
 
     def place(self, name: str, path: str) -> None:
         """Make the partition's directory from its snapshot atomically: one that lacks files would be trusted."""
-        image = self.current(name, None)
-        if image is None:
+        snapshot = self.current(name, None)
+        if snapshot is None:
             return
         making = f"{self._root}/{SNAPSHOTS}/{_MAKING}"
         if self._fs.exists(making):
             self._fs.remove_directory(making)
-        image.clone(self._fs, making)
+        snapshot.clone(self._fs, making)
         self._fs.rename(making, path)
 
     def opened(self, name: str, fingerprint: Fingerprint) -> None:
         """Note the fingerprint of a partition that has just been opened and is unchanged since its snapshot."""
-        image, known = self._current.get(name, (None, None))
-        if image is not None and known is None:
-            self._current[name] = image, fingerprint
+        snapshot, known = self._current.get(name, (None, None))
+        if snapshot is not None and known is None:
+            self._current[name] = snapshot, fingerprint
 
     def forget(self, name: str) -> None:
         """Note that a partition has changed, or is gone."""
@@ -152,24 +152,24 @@ class Images:
         for name in tuple(self._current):
             if name not in partitions:
                 self.forget(name)
-        for name, image in partitions.items():
-            self._set(name, image, None)
+        for name, snapshot in partitions.items():
+            self._set(name, snapshot, None)
 
-    def release(self, image: PartitionSnapshot) -> None:
+    def release(self, snapshot: PartitionSnapshot) -> None:
         """Drop one use of a snapshot; remove it after the last."""
-        if image.release():
-            self._remove(image)
+        if snapshot.release():
+            self._remove(snapshot)
 
     def close(self) -> None:
         """Drop all snapshots."""
         for name in tuple(self._current):
             self.forget(name)
 
-    def _set(self, name: str, image: PartitionSnapshot, mark: Fingerprint | None) -> None:
-        image.use()
+    def _set(self, name: str, snapshot: PartitionSnapshot, mark: Fingerprint | None) -> None:
+        snapshot.use()
         self.forget(name)
-        self._current[name] = image, mark
+        self._current[name] = snapshot, mark
 
-    def _remove(self, image: PartitionSnapshot) -> None:
-        if image.fs.exists(image.path):
-            image.fs.remove_directory(image.path)
+    def _remove(self, snapshot: PartitionSnapshot) -> None:
+        if snapshot.fs.exists(snapshot.path):
+            snapshot.fs.remove_directory(snapshot.path)

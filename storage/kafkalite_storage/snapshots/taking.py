@@ -22,10 +22,10 @@ from kafkalite_storage.metadata.metadata_log import MetadataLog
 from kafkalite_storage.metadata.topics import METADATA_TOPIC
 from kafkalite_storage.partition_directories import partition_name
 from kafkalite_storage.partition_logs import PartitionLogs
-from kafkalite_storage.snapshots import directory_swap as exchange
+from kafkalite_storage.snapshots import directory_swap
 from kafkalite_storage.snapshots.directory_snapshot import KEPT_FILES, DirectorySnapshot
 from kafkalite_storage.snapshots.log_snapshot import SnapshotTarget, copy_closed_directory, write_log, write_new
-from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS, Images, PartitionSnapshot
+from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS, PartitionSnapshot, PartitionSnapshots
 
 METADATA_PARTITION: Final = partition_name(METADATA_TOPIC, 0)
 
@@ -35,25 +35,25 @@ class RetainedLogs:
     """What one `Storage` hands to the next: a locked data directory, and the unchanged logs that stay open."""
 
     directory: DataDirectory
-    snapshots: Images
+    snapshots: PartitionSnapshots
     files: FileHandleCache = field(default_factory=FileHandleCache)
     """The open files of these logs, and of all that will be opened."""
     logs: Mapping[TopicPartition, PartitionLog] = field(default_factory=dict[TopicPartition, PartitionLog])
     metadata: MetadataLog | None = None
 
 
-def fork_directory(image: DirectorySnapshot, path: str) -> RetainedLogs:
+def fork_directory(snapshot: DirectorySnapshot, path: str) -> RetainedLogs:
     """Make and own a data directory with the content of a snapshot, on the same file system.
 
     Partitions get their directories at their first use, even after the snapshot was removed, so another process cannot
     open the directory. Raises StorageError.
     """
     with storage_failures(path):
-        image.clone_files(path)
-        image.clone_partition(METADATA_PARTITION, path)
-        directory = DataDirectory(image.filesystem, path)
-        snapshots = Images(image.filesystem, path)
-        snapshots.put_in_place(image.partitions)
+        snapshot.clone_files(path)
+        snapshot.clone_partition(METADATA_PARTITION, path)
+        directory = DataDirectory(snapshot.filesystem, path)
+        snapshots = PartitionSnapshots(snapshot.filesystem, path)
+        snapshots.put_in_place(snapshot.partitions)
         return RetainedLogs(directory=directory, snapshots=snapshots)
 
 
@@ -67,25 +67,25 @@ class SnapshotTaker:
         partitions: PartitionLogs,
         metadata: MetadataLog,
         files: FileHandleCache,
-        images: Images,
+        snapshots: PartitionSnapshots,
     ) -> None:
         self._fs = fs
         self._directory = directory
         self._path = directory.path
-        self._images = images
+        self._snapshots = snapshots
         self._partitions = partitions
         self._metadata = metadata
         self._files = files
 
     def take(self, name: str) -> DirectorySnapshot:
-        """Take a snapshot; see `Storage.take_image`."""
+        """Take a snapshot; see `Storage.take_snapshot`."""
         fs, path = self._fs, f"{self._path}/{SNAPSHOTS}/{name}"
         ends: dict[TopicPartition, int] = {}
         starts: dict[TopicPartition, int] = {}
-        images: dict[str, PartitionSnapshot] = {}
+        snapshots: dict[str, PartitionSnapshot] = {}
         for key in self._partitions.used():
             with storage_failures(self._partitions.path_of(key)):
-                images[partition_name(*key)] = self._image_of(key)
+                snapshots[partition_name(*key)] = self._snapshot_of(key)
             log, closed = self._partitions.opened.get(key), self._partitions.closed_offsets(key)
             if log is not None:
                 ends[key] = log.log_end_offset
@@ -96,8 +96,8 @@ class SnapshotTaker:
                 if start:
                     starts[key] = start
         with storage_failures(path):
-            images[METADATA_PARTITION] = self._image_of_metadata()
-            image = DirectorySnapshot(fs, path, images, self._images, ends)
+            snapshots[METADATA_PARTITION] = self._snapshot_of_metadata()
+            snapshot = DirectorySnapshot(fs, path, snapshots, self._snapshots, ends)
         try:
             with storage_failures(path):
                 fs.make_directory(path)
@@ -108,14 +108,14 @@ class SnapshotTaker:
                 write_new(fs, f"{path}/{LOG_START_OFFSETS}", encode_offsets(starts))
                 write_new(fs, f"{path}/{CLEAN_SHUTDOWN}", encode_clean_shutdown(-1))
         except BaseException:
-            image.remove()
+            snapshot.remove()
             raise
-        return image
+        return snapshot
 
-    def _image_of(self, key: TopicPartition) -> PartitionSnapshot:
+    def _snapshot_of(self, key: TopicPartition) -> PartitionSnapshot:
         name, log = partition_name(*key), self._partitions.opened.get(key)
-        found = self._images.current(name, None if log is None else log.fingerprint())
-        return found or self._images.make(name, partial(self._write, key))
+        found = self._snapshots.current(name, None if log is None else log.fingerprint())
+        return found or self._snapshots.make(name, partial(self._write, key))
 
     def _write(self, key: TopicPartition, target: SnapshotTarget) -> Fingerprint | None:
         if self._partitions.closed_offsets(key) is not None and copy_closed_directory(
@@ -126,38 +126,38 @@ class SnapshotTaker:
         write_log(self._fs, log, target)
         return log.fingerprint()
 
-    def _image_of_metadata(self) -> PartitionSnapshot:
-        log, images = self._metadata.log, self._images
+    def _snapshot_of_metadata(self) -> PartitionSnapshot:
+        log, snapshots = self._metadata.log, self._snapshots
 
         def write(target: SnapshotTarget) -> Fingerprint:
             write_log(self._fs, log, target)
             return log.fingerprint()
 
-        return images.current(METADATA_PARTITION, log.fingerprint()) or images.make(METADATA_PARTITION, write)
+        return snapshots.current(METADATA_PARTITION, log.fingerprint()) or snapshots.make(METADATA_PARTITION, write)
 
-    def prepare_exchange(self, image: DirectorySnapshot) -> RetainedLogs:
+    def prepare_restore(self, snapshot: DirectorySnapshot) -> RetainedLogs:
         """Prepare to restore a snapshot; return the logs that are unchanged since it, and stay open."""
         logs = {partition_name(*key): log for key, log in self._partitions.opened.items()}
         logs[METADATA_PARTITION] = self._metadata.log
-        names = {name for name, partition in image.partitions.items() if self._is(partition, name, logs.get(name))}
+        names = {name for name, partition in snapshot.partitions.items() if self._is(partition, name, logs.get(name))}
         staying = {key: log for key, log in self._partitions.opened.items() if partition_name(*key) in names}
         # A log that stays may not have saved its caches, which must not be trusted after a kill.
-        saved = {**image.ends, **{key: log.caches_point for key, log in staying.items()}}
-        exchange.prepare(image, self._path, names, saved)
+        saved = {**snapshot.ends, **{key: log.caches_point for key, log in staying.items()}}
+        directory_swap.prepare(snapshot, self._path, names, saved)
         return RetainedLogs(
             directory=self._directory,
-            snapshots=self._images,
+            snapshots=self._snapshots,
             files=self._files,
             logs=staying,
             metadata=self._metadata if METADATA_PARTITION in names else None,
         )
 
-    def _is(self, image: PartitionSnapshot, name: str, log: PartitionLog | None) -> bool:
+    def _is(self, snapshot: PartitionSnapshot, name: str, log: PartitionLog | None) -> bool:
         if log is not None and log.failed:
             return False
-        return self._images.current(name, None if log is None else log.fingerprint()) is image
+        return self._snapshots.current(name, None if log is None else log.fingerprint()) is snapshot
 
-    def complete_exchange(self, image: DirectorySnapshot) -> None:
+    def complete_restore(self, snapshot: DirectorySnapshot) -> None:
         """Restore the snapshot that was prepared, after all other logs were closed. Raises OSError."""
-        exchange.exchange(self._fs, self._path)
-        self._images.put_in_place(image.partitions)
+        directory_swap.swap(self._fs, self._path)
+        self._snapshots.put_in_place(snapshot.partitions)

@@ -1,4 +1,4 @@
-"""A storage to take images of: what is in it as values, and batches to put into it."""
+"""A storage to take snapshots of: what is in it as values, and batches to put into it."""
 
 import itertools
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.log.log import AppendInfo
-from kafkalite_storage.snapshots import directory_swap as exchange
+from kafkalite_storage.snapshots import directory_swap
 from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 from kafkalite_storage.snapshots.taking import fork_directory
 from kafkalite_storage.storage import Storage
@@ -20,12 +20,12 @@ Content = dict[str, object]
 
 
 class Kept:
-    """A data directory that is in use, and may be exchanged for an image of it."""
+    """A data directory that is in use, and may be replaced with a snapshot of it."""
 
     def __init__(self, fs: FileSystem, path: str = "/data", **options: Any) -> None:
         self.fs, self.path, self._options = fs, path, options
         self._numbers = itertools.count(1)
-        self.images = 0
+        self.snapshots = 0
         self.storage = self.open()
 
     def open(self, path: str | None = None, **options: Any) -> Storage:
@@ -47,13 +47,13 @@ class Kept:
         return self.storage.log(topic, partition).append(build_batch(records, **batch), now_ms=NOW)
 
     def take(self) -> DirectorySnapshot:
-        self.images += 1
-        return self.storage.take_image(str(self.images))
+        self.snapshots += 1
+        return self.storage.take_snapshot(str(self.snapshots))
 
-    def restore(self, image: DirectorySnapshot) -> None:
-        handover = self.storage.exchange(image)
+    def restore(self, snapshot: DirectorySnapshot) -> None:
+        handover = self.storage.restore(snapshot)
         self.storage = self.open(handover=handover)
-        exchange.remove_replaced(self.fs, self.path)
+        directory_swap.remove_replaced(self.fs, self.path)
 
     def restart(self, *, crash: bool = False) -> None:
         if crash:
@@ -65,10 +65,10 @@ class Kept:
     def content(self) -> Content:
         return content_of(self.storage)
 
-    def content_of_image(self, image: DirectorySnapshot) -> Content:
-        """Look into an image as a fork would: in a clone of it."""
+    def content_of_snapshot(self, snapshot: DirectorySnapshot) -> Content:
+        """Look into a snapshot as a fork would: in a clone of it."""
         path = f"{self.path}-looked-into"
-        storage = self.open(handover=fork_directory(image, path))
+        storage = self.open(handover=fork_directory(snapshot, path))
         assert storage.was_clean
         found = content_of(storage)
         assert all(not log.recovery.scanned_bytes for log in storage.open_logs.values()), "it need not be recovered"

@@ -1,4 +1,4 @@
-"""Whatever happens to a data directory, its images stay what they were, and it comes back to any of them."""
+"""Whatever happens to a data directory, its snapshots stay what they were, and it comes back to any of them."""
 
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from kafkalite_storage.compaction.cleaner import Cleaner, dirtiest
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
-from kafkalite_storage.snapshots import log_snapshot as log_image
+from kafkalite_storage.snapshots import log_snapshot
 from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 from kafkalite_storage.snapshots.taking import fork_directory
 from tests.support.storage.snapshots import NOW, SMALL, Kept, records_of
@@ -33,12 +33,12 @@ class Model:
     sequence: int = 0
 
 
-class ImageMachine(RuleBasedStateMachine):
+class SnapshotMachine(RuleBasedStateMachine):
     @initialize(slow=st.booleans())
     def begin(self, slow: bool) -> None:
         self.kept = Kept(SlowToCopy() if slow else MemoryFileSystem())
         self.model = Model()
-        self.images: list[tuple[DirectorySnapshot, Model]] = []
+        self.snapshots: list[tuple[DirectorySnapshot, Model]] = []
         self.created = 0
         self.values = 0
         for topic in CONFIGS:
@@ -125,33 +125,33 @@ class ImageMachine(RuleBasedStateMachine):
         else:
             self.kept.storage.checkpoint()  # which is where the beginnings of logs are written down
             self.kept.restart(crash=True)
-        self.images.clear()
+        self.snapshots.clear()
 
-    # Images
+    # Snapshots
 
-    @precondition(lambda self: len(self.images) < 4)
+    @precondition(lambda self: len(self.snapshots) < 4)
     @rule()
     def take(self) -> None:
-        self.images.append((self.kept.take(), deepcopy(self.model)))
+        self.snapshots.append((self.kept.take(), deepcopy(self.model)))
 
-    @precondition(lambda self: self.images)
+    @precondition(lambda self: self.snapshots)
     @rule(data=st.data())
     def restore(self, data: st.DataObject) -> None:
-        image, model = data.draw(st.sampled_from(self.images))
-        self.kept.restore(image)
+        snapshot, model = data.draw(st.sampled_from(self.snapshots))
+        self.kept.restore(snapshot)
         self.model = deepcopy(model)
 
-    @precondition(lambda self: self.images)
+    @precondition(lambda self: self.snapshots)
     @rule(data=st.data())
     def discard(self, data: st.DataObject) -> None:
-        number = data.draw(st.integers(0, len(self.images) - 1))
-        self.images.pop(number)[0].remove()
+        number = data.draw(st.integers(0, len(self.snapshots) - 1))
+        self.snapshots.pop(number)[0].remove()
 
-    @precondition(lambda self: self.images)
+    @precondition(lambda self: self.snapshots)
     @rule(data=st.data())
     def look_into(self, data: st.DataObject) -> None:
-        image, model = data.draw(st.sampled_from(self.images))
-        storage = self.kept.open(handover=fork_directory(image, "/looked-into"))
+        snapshot, model = data.draw(st.sampled_from(self.snapshots))
+        storage = self.kept.open(handover=fork_directory(snapshot, "/looked-into"))
         assert storage.was_clean
         check(storage, model)
         storage.close()
@@ -183,10 +183,10 @@ class SlowToCopy(MemoryFileSystem):
         super().clone(old, new)
 
 
-class TestImageMachine(ImageMachine.TestCase):  # type: ignore[valid-type, misc]  # hypothesis makes it
+class TestSnapshotMachine(SnapshotMachine.TestCase):  # type: ignore[valid-type, misc]  # hypothesis makes it
     settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
     @pytest.fixture(autouse=True)
     def take_small_segments_for_large_ones(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(log_image, "MOST_COPIED", 200)
-        monkeypatch.setattr(log_image, "MOST_HELD", 100)
+        monkeypatch.setattr(log_snapshot, "MOST_COPIED", 200)
+        monkeypatch.setattr(log_snapshot, "MOST_HELD", 100)

@@ -1,12 +1,11 @@
-"""A kill at any moment of coming back to an image: the directory is as it was before, or as the image."""
+"""A kill at any moment of coming back to a snapshot: the directory is as it was before, or as the snapshot."""
 
 from contextlib import suppress
 
 import pytest
 
 from kafkalite_storage.errors import StorageFailure
-from kafkalite_storage.snapshots import directory_swap as exchange
-from kafkalite_storage.snapshots import log_snapshot as log_image
+from kafkalite_storage.snapshots import directory_swap, log_snapshot
 from kafkalite_storage.storage import Storage
 from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operation
 from tests.support.storage.snapshots import NOW, Content, Kept, content_of
@@ -44,7 +43,7 @@ def kill_at(fs: CrashingFileSystem, number: int) -> list[Operation]:
 @pytest.fixture(params=["files", "held"])
 def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kept:
     if request.param == "files":
-        monkeypatch.setattr(log_image, "MOST_HELD", -1)
+        monkeypatch.setattr(log_snapshot, "MOST_HELD", -1)
     kept = Kept(CrashingFileSystem())
     kept.create("t", 2)
     for number in range(6):
@@ -54,7 +53,7 @@ def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kep
 
 
 def test_a_kill_leaves_the_old_or_the_new(kept: Kept) -> None:
-    new, image = kept.content(), kept.take()
+    new, snapshot = kept.content(), kept.take()
     kept.put(b"later", b"later")
     kept.storage.log("t", 0).delete_records(2)
     kept.storage.checkpoint()
@@ -65,7 +64,7 @@ def test_a_kill_leaves_the_old_or_the_new(kept: Kept) -> None:
     left: list[CrashingFileSystem] = []
     fs = kept.fs
     fs.on_operation = lambda _: left.append(fs.after_kill())
-    kept.restore(image)
+    kept.restore(snapshot)
     fs.on_operation = None
     left.append(fs.after_kill())
     assert len(left) > 50
@@ -86,7 +85,7 @@ def test_a_kill_leaves_the_old_or_the_new(kept: Kept) -> None:
             number += 5
 
 
-def test_a_kill_while_an_image_is_being_made_changes_nothing(kept: Kept) -> None:
+def test_a_kill_while_a_snapshot_is_being_made_changes_nothing(kept: Kept) -> None:
     before = kept.content()
     fs = kept.fs
     assert isinstance(fs, CrashingFileSystem)
@@ -100,7 +99,7 @@ def test_a_kill_while_an_image_is_being_made_changes_nothing(kept: Kept) -> None
 
 @pytest.mark.parametrize("what", ["take", "prepare"])
 def test_a_disk_that_fails_leaves_what_there_was(kept: Kept, what: str) -> None:
-    image = kept.take()
+    snapshot = kept.take()
     kept.put(b"later")
     before = kept.content()
     fs = kept.fs
@@ -119,7 +118,7 @@ def test_a_disk_that_fails_leaves_what_there_was(kept: Kept, what: str) -> None:
             if what == "take":
                 kept.take().remove()
             else:
-                exchange.prepare(image, kept.path, (), image.ends)
+                directory_swap.prepare(snapshot, kept.path, (), snapshot.ends)
         except StorageFailure as error:
             errors.append(str(error))
         else:
@@ -129,4 +128,4 @@ def test_a_disk_that_fails_leaves_what_there_was(kept: Kept, what: str) -> None:
     assert len(errors) > 10
     assert all("Input/output error" in error for error in errors)
     assert kept.content() == before
-    kept.restore(image)
+    kept.restore(snapshot)

@@ -1,4 +1,4 @@
-"""Images of a data directory: as it was at one moment, whatever becomes of it; and coming back to them."""
+"""Snapshots of a data directory: as it was at one moment, whatever becomes of it; and coming back to them."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ from kafkalite_storage.inspection.report import Finding, Report
 from kafkalite_storage.inspection.verify import verify
 from kafkalite_storage.metadata.data_directory import DataDirectory
 from kafkalite_storage.recovery.recovery import Recovery
-from kafkalite_storage.snapshots import log_snapshot as log_image
+from kafkalite_storage.snapshots import log_snapshot
 from kafkalite_storage.snapshots.taking import fork_directory
 from kafkalite_wire.records import Record, build_batch
 from tests.support.storage.controls import move_leader
@@ -32,8 +32,8 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def hold_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Store images of small partitions as files as well."""
-    monkeypatch.setattr(log_image, "MOST_HELD", -1)
+    """Store snapshots of small partitions as files as well."""
+    monkeypatch.setattr(log_snapshot, "MOST_HELD", -1)
 
 
 def fill(kept: Kept) -> None:
@@ -80,61 +80,61 @@ def compact(kept: Kept) -> None:
             work()
 
 
-def test_an_image_is_what_was_there_whatever_becomes_of_the_directory(kept: Kept) -> None:
+def test_a_snapshot_is_what_was_there_whatever_becomes_of_the_directory(kept: Kept) -> None:
     fill(kept)
     before = kept.content()
-    image = kept.take()
-    assert kept.content() == before, "taking an image changes nothing"
+    snapshot = kept.take()
+    assert kept.content() == before, "taking a snapshot changes nothing"
     change(kept)
     assert kept.content() != before
-    assert kept.content_of_image(image) == before
+    assert kept.content_of_snapshot(snapshot) == before
 
 
-def test_a_directory_comes_back_to_an_image_as_often_as_is_wanted(kept: Kept) -> None:
+def test_a_directory_comes_back_to_a_snapshot_as_often_as_is_wanted(kept: Kept) -> None:
     fill(kept)
-    before, image = kept.content(), kept.take()
+    before, snapshot = kept.content(), kept.take()
     for _ in range(3):
         change(kept)
-        kept.restore(image)
+        kept.restore(snapshot)
         assert kept.content() == before
         assert kept.put(b"goes on", producer_id=5, producer_epoch=0, base_sequence=9).base_offset == 9
 
 
-def test_several_images_stand_side_by_side(kept: Kept) -> None:
-    images = [(kept.take(), kept.content())]
+def test_several_snapshots_stand_side_by_side(kept: Kept) -> None:
+    snapshots = [(kept.take(), kept.content())]
     fill(kept)
-    images.append((kept.take(), kept.content()))
+    snapshots.append((kept.take(), kept.content()))
     kept.put(b"a little more", partition=1)
-    images.append((kept.take(), kept.content()))
+    snapshots.append((kept.take(), kept.content()))
     change(kept)
-    images.append((kept.take(), kept.content()))
+    snapshots.append((kept.take(), kept.content()))
     for number in (1, 3, 0, 2, 1):
-        image, content = images[number]
-        kept.restore(image)
+        snapshot, content = snapshots[number]
+        kept.restore(snapshot)
         assert kept.content() == content
         kept.create("between")
         kept.put(b"between", topic="between")
-    assert [kept.content_of_image(image) for image, _ in images] == [content for _, content in images]
+    assert [kept.content_of_snapshot(snapshot) for snapshot, _ in snapshots] == [content for _, content in snapshots]
 
 
-def test_an_image_of_logs_that_nobody_has_opened_yet(kept: Kept) -> None:
+def test_a_snapshot_of_logs_that_nobody_has_opened_yet(kept: Kept) -> None:
     fill(kept)
     before = kept.content()
     kept.restart()
-    image = kept.take()
+    snapshot = kept.take()
     assert not kept.storage.open_logs
     change(kept)
-    assert kept.content_of_image(image) == before
+    assert kept.content_of_snapshot(snapshot) == before
 
 
-def test_an_image_after_a_crash_is_of_logs_that_were_repaired(kept: Kept) -> None:
+def test_a_snapshot_after_a_crash_is_of_logs_that_were_repaired(kept: Kept) -> None:
     fill(kept)
     before = kept.content()
     kept.restart(crash=True)
-    assert kept.content_of_image(kept.take()) == before
+    assert kept.content_of_snapshot(kept.take()) == before
 
 
-def test_an_image_of_what_came_from_an_image(kept: Kept) -> None:
+def test_a_snapshot_of_what_came_from_a_snapshot(kept: Kept) -> None:
     fill(kept)
     before = kept.content()
     kept.restore(kept.take())
@@ -147,39 +147,39 @@ def test_an_image_of_what_came_from_an_image(kept: Kept) -> None:
 @pytest.mark.parametrize("crash", [False, True])
 def test_a_directory_that_came_back_is_opened_by_the_next_broker(kept: Kept, crash: bool) -> None:
     fill(kept)
-    image = kept.take()
+    snapshot = kept.take()
     change(kept)
-    kept.restore(image)
+    kept.restore(snapshot)
     kept.put(b"more", partition=1)
     before = kept.content()
     kept.restart(crash=crash)
     assert kept.storage.was_clean is not crash
     assert kept.content() == before
-    assert not kept.fs.exists(f"{kept.path}/.snapshots"), "images go with the broker that made them"
+    assert not kept.fs.exists(f"{kept.path}/.snapshots"), "snapshots go with the broker that made them"
 
 
-def test_images_in_the_middle_of_a_compaction_are_whole(kept: Kept) -> None:
+def test_snapshots_in_the_middle_of_a_compaction_are_whole(kept: Kept) -> None:
     fill(kept)
     kept.put(b"last" * 40, topic="compacted", key=b"k0")
     kept.storage.log("compacted", 0).roll()
     cleaner = Cleaner(kept.storage)
     cleaning = dirtiest(cleaner.survey(NOW + 10**9))
     assert cleaning is not None
-    images = [(kept.take(), kept.content())]
+    snapshots = [(kept.take(), kept.content())]
     for work in cleaner.clean(cleaning, NOW + 10**9):
-        images.append((kept.take(), kept.content()))
+        snapshots.append((kept.take(), kept.content()))
         if work is not None:
             work()
-        images.append((kept.take(), kept.content()))
-    assert len({str(content["compacted-0"]) for _, content in images}) > 1, "it was compacted meanwhile"
+        snapshots.append((kept.take(), kept.content()))
+    assert len({str(content["compacted-0"]) for _, content in snapshots}) > 1, "it was compacted meanwhile"
     kept.storage.remove_retired(NOW + 10**10)
-    for image, content in images:
-        assert kept.content_of_image(image) == content
+    for snapshot, content in snapshots:
+        assert kept.content_of_snapshot(snapshot) == content
 
 
 def test_a_large_active_segment_is_closed_and_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hold_nothing(monkeypatch)
-    monkeypatch.setattr(log_image, "MOST_COPIED", 1000)
+    monkeypatch.setattr(log_snapshot, "MOST_COPIED", 1000)
     monkeypatch.setattr(OsFileSystem, "clone", lambda *_: False)
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
     kept.create("t", 2, {})
@@ -189,12 +189,12 @@ def test_a_large_active_segment_is_closed_and_linked(tmp_path: Path, monkeypatch
     for restarted in (False, True):
         if restarted:
             kept.restart()
-        image = kept.take()
-        assert Path(f"{image.partitions['t-0'].path}/{0:020}.log").samefile(f"{kept.path}/t-0/{0:020}.log")
-        assert not Path(f"{image.partitions['t-1'].path}/{0:020}.log").samefile(f"{kept.path}/t-1/{0:020}.log")
+        snapshot = kept.take()
+        assert Path(f"{snapshot.partitions['t-0'].path}/{0:020}.log").samefile(f"{kept.path}/t-0/{0:020}.log")
+        assert not Path(f"{snapshot.partitions['t-1'].path}/{0:020}.log").samefile(f"{kept.path}/t-1/{0:020}.log")
         assert [len(kept.storage.log("t", number).segments) for number in (0, 1)] == [2, 1]
         kept.put(b"more")
-        kept.restore(image)
+        kept.restore(snapshot)
         assert kept.content() == before
 
 
@@ -206,7 +206,7 @@ def test_no_file_that_two_directories_share_is_ever_written_to(
         hold_nothing(monkeypatch)
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
     fill(kept)
-    image = kept.take()
+    snapshot = kept.take()
     shared = {
         path: path.read_bytes()
         for path in Path(kept.path, ".snapshots").rglob("*")
@@ -215,7 +215,7 @@ def test_no_file_that_two_directories_share_is_ever_written_to(
     assert any(path.suffix == ".log" for path in shared)
     for _ in range(2):
         change(kept)
-        kept.restore(image)
+        kept.restore(snapshot)
     assert {path: path.read_bytes() for path in shared} == shared
 
 
@@ -223,12 +223,12 @@ def is_shared(path: Path) -> bool:
     return path.stat().st_nlink > 1
 
 
-def test_a_saved_image_is_a_data_directory_in_order(kept: Kept, tmp_path: Path) -> None:
+def test_a_saved_snapshot_is_a_data_directory_in_order(kept: Kept, tmp_path: Path) -> None:
     fill(kept)
-    before, image = kept.content(), kept.take()
+    before, snapshot = kept.content(), kept.take()
     change(kept)
-    again = image.again(f"{kept.path}/.snapshots/again")
-    image.remove()
+    again = snapshot.again(f"{kept.path}/.snapshots/again")
+    snapshot.remove()
     again.save(tmp_path / "saved")
     findings: list[Finding] = []
     verify(OsFileSystem(), str(tmp_path / "saved"), Report(findings.append))
@@ -241,23 +241,23 @@ def test_a_saved_image_is_a_data_directory_in_order(kept: Kept, tmp_path: Path) 
     assert other.storage.cluster_id == kept.storage.cluster_id
     other.put(b"its own")
     other.storage.close()
-    assert kept.content_of_image(again) == before
+    assert kept.content_of_snapshot(again) == before
 
 
 def test_what_is_not_the_brokers_is_left_alone(kept: Kept) -> None:
     fill(kept)
-    image = kept.take()
+    snapshot = kept.take()
     kept.fs.make_directory(f"{kept.path}/t-0.00ff-stray")
     kept.fs.replace(f"{kept.path}/t-0.00ff-stray/f", b"somebody's")
     kept.fs.replace(f"{kept.path}/notes.txt", b"mine")
-    kept.restore(image)
+    kept.restore(snapshot)
     assert kept.fs.read(f"{kept.path}/t-0.00ff-stray/f") == b"somebody's"
     assert kept.fs.read(f"{kept.path}/notes.txt") == b"mine"
 
 
 def test_the_directory_is_owned_all_the_time(kept: Kept) -> None:
     fill(kept)
-    handover = kept.storage.exchange(kept.take())
+    handover = kept.storage.restore(kept.take())
     with pytest.raises(DataDirectoryInUse):
         DataDirectory(kept.fs, kept.path)
     kept.storage = kept.open(handover=handover)
@@ -265,7 +265,7 @@ def test_the_directory_is_owned_all_the_time(kept: Kept) -> None:
         DataDirectory(kept.fs, kept.path)
 
 
-def test_what_has_not_changed_has_one_image(kept: Kept) -> None:
+def test_what_has_not_changed_has_one_snapshot(kept: Kept) -> None:
     fill(kept)
     first, second = kept.take(), kept.take()
     assert first.partitions == second.partitions
@@ -275,9 +275,9 @@ def test_what_has_not_changed_has_one_image(kept: Kept) -> None:
     kept.restore(first)
     kept.put(b"changed", topic="unused")
     fourth = kept.take()
-    assert {name: image for name, image in fourth.partitions.items() if name != "unused-0"} == first.partitions
-    for image in (first, second, third):
-        image.remove()
+    assert {name: snapshot for name, snapshot in fourth.partitions.items() if name != "unused-0"} == first.partitions
+    for snapshot in (first, second, third):
+        snapshot.remove()
     remade = fourth.partitions["t-1"]
     assert remade.fs.exists(remade.path)
     for name in ("t-1", "t-0"):
@@ -290,7 +290,7 @@ def test_what_has_not_changed_has_one_image(kept: Kept) -> None:
 def test_what_has_not_changed_stays_in_place(tmp_path: Path) -> None:
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
     fill(kept)
-    image = kept.take()
+    snapshot = kept.take()
 
     def places() -> dict[str, int]:
         return {path.name: path.stat().st_ino for path in Path(kept.path).iterdir() if path.is_dir()}
@@ -299,19 +299,19 @@ def test_what_has_not_changed_stays_in_place(tmp_path: Path) -> None:
     kept.put(b"changed", partition=1)
     kept.storage.create_topic("new", 1, {}, now_ms=NOW)
     kept.put(b"new", topic="new")
-    kept.restore(image)
+    kept.restore(snapshot)
     after = places()
     changed = {name for name in before if before[name] != after.get(name)}
     assert changed == {"t-1", "__cluster_metadata-0"}
     assert kept.storage.was_clean
     content = kept.content()
     assert all(log.recovery == Recovery() for log in kept.storage.open_logs.values())
-    kept.restore(image)
+    kept.restore(snapshot)
     assert places() == after, "looking changes nothing"
     assert kept.content() == content
 
 
-def test_an_image_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_snapshot_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hold_nothing(monkeypatch)
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
     fill(kept)
@@ -324,7 +324,7 @@ def test_an_image_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch
         kept.take()
     assert list((tmp_path / "data" / ".snapshots" / "partitions").iterdir()) == []
     monkeypatch.undo()
-    assert kept.content_of_image(kept.take()) == kept.content()
+    assert kept.content_of_snapshot(kept.take()) == kept.content()
 
 
 def test_files_are_copied_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,25 +334,25 @@ def test_files_are_copied_where_there_are_no_hard_links(tmp_path: Path, monkeypa
     monkeypatch.setattr(os, "link", no_links)
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
     fill(kept)
-    before, image = kept.content(), kept.take()
+    before, snapshot = kept.content(), kept.take()
     change(kept)
-    kept.restore(image)
+    kept.restore(snapshot)
     assert kept.content() == before
 
 
 def test_producer_ids_are_not_given_out_again(kept: Kept) -> None:
-    image = kept.take()
+    snapshot = kept.take()
     given = kept.storage.allocate_producer_ids(now_ms=NOW)
-    kept.restore(image)
+    kept.restore(snapshot)
     assert kept.storage.next_producer_id == given.start
     assert kept.storage.allocate_producer_ids(now_ms=NOW, at_least=given.stop).start == given.stop
 
 
-def test_two_directories_from_one_image_do_not_see_each_other(kept: Kept) -> None:
+def test_two_directories_from_one_snapshot_do_not_see_each_other(kept: Kept) -> None:
     fill(kept)
-    before, image = kept.content(), kept.take()
+    before, snapshot = kept.content(), kept.take()
     forks = [f"{kept.path}/.snapshots/fork-{number}" for number in range(2)]
-    storages = [kept.open(handover=fork_directory(image, fork)) for fork in forks]
+    storages = [kept.open(handover=fork_directory(snapshot, fork)) for fork in forks]
     original, kept.storage = kept.storage, storages[0]
     change(kept)
     assert content_of(storages[1]) == before == content_of(original)
@@ -366,13 +366,13 @@ def test_two_directories_from_one_image_do_not_see_each_other(kept: Kept) -> Non
 def test_logs_that_have_not_changed_stay_open_and_what_is_around_them_goes_back(kept: Kept) -> None:
     fill(kept)
     stays, changes = (kept.storage.log("t", number) for number in (0, 1))
-    before, config, image = kept.content(), stays.config, kept.take()
+    before, config, snapshot = kept.content(), stays.config, kept.take()
     kept.put(b"changed", partition=1)
     move_leader(kept.storage, "t", 0, 7, now_ms=NOW)
     kept.storage.alter_configs("t", {"max.message.bytes": "1000"}, now_ms=NOW)
     kept.storage.alter_configs("t", {"cleanup.policy": "compact"}, now_ms=NOW)
     assert (stays.leader_epoch, stays.config == config) == (1, False)
-    kept.restore(image)
+    kept.restore(snapshot)
     assert kept.storage.log("t", 0) is stays
     assert kept.storage.log("t", 1) is not changes
     assert (stays.leader_epoch, stays.config == config) == (0, True)
@@ -384,13 +384,13 @@ def test_what_is_saved_for_long_keeps_nobody_waiting(tmp_path: Path, monkeypatch
     hold_nothing(monkeypatch)
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
     fill(kept)
-    image, done = kept.take(), Event()
+    snapshot, done = kept.take(), Event()
 
     def work() -> None:
         kept.take()
         kept.put(b"more")
         kept.take()
-        kept.restore(image)
+        kept.restore(snapshot)
         done.set()
 
     copy = OsFileSystem.copy
@@ -405,7 +405,7 @@ def test_what_is_saved_for_long_keeps_nobody_waiting(tmp_path: Path, monkeypatch
         copy(fs, old, new)
 
     monkeypatch.setattr(OsFileSystem, "copy", copy_slowly)
-    image.save(tmp_path / "saved")
+    snapshot.save(tmp_path / "saved")
     working[0].join()
     assert is_kept_waiting == [False]
     kept.storage.close()
@@ -417,9 +417,9 @@ def test_a_log_that_stays_has_saved_nothing_that_a_kill_would_make_believed(kept
     kept.storage.checkpoint()
     move_leader(kept.storage, "t", 0, 7, now_ms=NOW)
     kept.put(b"second" * 5, b"third", producer_id=5, producer_epoch=0, base_sequence=1)
-    before, image = kept.content(), kept.take()
+    before, snapshot = kept.content(), kept.take()
     kept.put(b"changed", partition=1)
-    kept.restore(image)
+    kept.restore(snapshot)
     kept.restart(crash=True)
     assert not kept.storage.was_clean
     assert kept.content() == before
@@ -430,40 +430,40 @@ def test_what_awaited_a_sync_counts_as_kept_when_the_directory_comes_back(kept: 
     kept.create("t", 1, {"flush.messages": "1"})
     batch = build_batch([Record(None, b"unsynced", NOW)])
     assert kept.storage.log("t", 0).append(batch, now_ms=NOW, sync=False).awaits_sync
-    image = kept.take()
-    kept.restore(image)
+    snapshot = kept.take()
+    kept.restore(snapshot)
     assert kept.storage.log("t", 0).high_watermark == 1
 
 
-def test_a_log_whose_end_cannot_be_repaired_is_exchanged_as_a_whole() -> None:
+def test_a_log_whose_end_cannot_be_repaired_is_replaced_as_a_whole() -> None:
     fs = CrashingFileSystem()
     kept = Kept(fs)
     kept.create("t")
     kept.put(b"kept")
-    before, image = kept.content(), kept.take()
+    before, snapshot = kept.content(), kept.take()
     fs.fault = lambda kind, path, _: OSError(5, "I/O error") if path.startswith("/data/t-0/") else None
     with pytest.raises(StorageFailure):
         kept.put(b"lost")
     fs.fault = None
     failed = kept.storage.log("t", 0)
     assert failed.failed
-    kept.restore(image)
+    kept.restore(snapshot)
     assert kept.storage.log("t", 0) is not failed
     assert kept.content() == before
 
 
-def test_the_image_of_a_small_partition_takes_no_files_before_it_is_needed(tmp_path: Path) -> None:
+def test_the_snapshot_of_a_small_partition_takes_no_files_before_it_is_needed(tmp_path: Path) -> None:
     kept = Kept(OsFileSystem(), str(tmp_path / "data"))
     kept.create("t", 2, {})
     kept.put(b"small")
     kept.put(b"large" * 10_000, partition=1)
     kept.storage.close()
     kept.storage = kept.open()
-    before, images = kept.content(), tmp_path / "data" / ".snapshots" / "partitions"
-    image = kept.take()
-    assert {path.name.partition(".")[0] for path in images.iterdir()} == {"t-1"}
+    before, snapshots = kept.content(), tmp_path / "data" / ".snapshots" / "partitions"
+    snapshot = kept.take()
+    assert {path.name.partition(".")[0] for path in snapshots.iterdir()} == {"t-1"}
     for _ in range(2):
         kept.put(b"noise")
-        kept.restore(image)
-        assert {path.name.partition(".")[0] for path in images.iterdir()} == {"t-0", "t-1"}
+        kept.restore(snapshot)
+        assert {path.name.partition(".")[0] for path in snapshots.iterdir()} == {"t-0", "t-1"}
         assert kept.content() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,6 @@ import pytest
 from kafkalite.cluster.endpoint import BrokerEndpoint
 from kafkalite.handlers import describe_log_dirs
 from kafkalite_storage.errors import StorageFailure
-from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.error_codes import ErrorCode
@@ -48,14 +48,16 @@ def test_each_partition_has_an_error_of_its_own(broker: BrokerEndpoint, ask: Any
 def test_an_unreadable_partition_is_a_storage_error(
     broker: BrokerEndpoint, ask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Storage.log
+    def failing(real: Callable[[Storage, str, int], Any]) -> Callable[[Storage, str, int], Any]:
+        def look_up(storage: Storage, name: str, partition: int) -> Any:
+            if partition == 0:
+                raise StorageFailure("a bad disk")
+            return real(storage, name, partition)
 
-    def log(storage: Storage, name: str, partition: int) -> PartitionLog:
-        if partition == 0:
-            raise StorageFailure("a bad disk")
-        return real(storage, name, partition)
+        return look_up
 
-    monkeypatch.setattr(Storage, "log", log)
+    monkeypatch.setattr(Storage, "log", failing(Storage.log))
+    monkeypatch.setattr(Storage, "log_offsets", failing(Storage.log_offsets))
     assert codes(ask(broker, 0, 1)[0]) == [ErrorCode.KAFKA_STORAGE_ERROR, 0]
 
 

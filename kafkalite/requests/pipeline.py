@@ -121,7 +121,7 @@ class Pipeline:
         try:
             header = read_request_header(frame)
             api, version = header.api, header.api_version
-            if not api.min_version <= version <= api.max_version:
+            if not (api.served and api.min_version <= version <= api.max_version):
                 self._unsupported(connection, header)
                 return
             if self.interceptors:
@@ -264,6 +264,8 @@ class Pipeline:
         )
 
     def _unsupported(self, connection: Connection, header: RequestHeader) -> None:
+        if not header.api.served:
+            raise UnsupportedVersionError(f"{header.api.name} is not served", version=header.api_version)
         if header.api.key is not ApiKey.API_VERSIONS:
             raise UnsupportedVersionError(
                 f"not in the served versions {header.api.min_version}-{header.api.max_version}",

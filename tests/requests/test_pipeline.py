@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from kafkalite.requests.context import MalformedFrame, RequestContext
 from kafkalite.requests.interceptors import Forward, Interceptor, Stage
 from kafkalite.requests.response_handle import ResponseHandle
 from kafkalite.requests.steps import Steps
-from kafkalite_wire.apis import APIS, Api, ApiKey
+from kafkalite_wire.apis import APIS, DECLARED_APIS, Api, ApiKey
 from kafkalite_wire.frames import encode_response
 from kafkalite_wire.messages.metadata import MetadataResponse, MetadataResponseTopic
 from tests.support.pipeline_harness import HEARTBEAT, FakeEnd, answer, frame, heartbeat, pipeline
@@ -56,6 +57,14 @@ def test_a_request_that_no_interceptor_wants_is_decoded_once_and_answered_withou
         process(connection, frame(heartbeat()))
     assert (connection.sent, end.decoded, end.ended) == ([0, 0, 0], 3, 3)
     assert events == ["log asked"], "what an interceptor wants is remembered"
+
+
+def test_an_api_that_is_declared_but_not_served_closes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    process, end, connection = pipeline()
+    monkeypatch.setitem(DECLARED_APIS, HEARTBEAT.key, replace(HEARTBEAT, served=False))
+    with pytest.raises(RequestError, match="Heartbeat is not served"):
+        process(connection, frame(heartbeat()))
+    assert (connection.sent, end.decoded) == ([], 0)
 
 
 def test_interceptors_are_asked_before_anything_is_decoded() -> None:

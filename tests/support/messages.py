@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kafkalite_wire.apis import APIS
+from kafkalite_wire.apis import DECLARED_APIS
 from kafkalite_wire.schema import FieldType, declaration_of, fields_of
 
 _DATA_MODULES = ("coordinator_records", "transaction_records", "consumer_protocol", "metadata_records")
@@ -15,7 +15,7 @@ _DATA_MODULES = ("coordinator_records", "transaction_records", "consumer_protoco
 
 def declared_messages() -> dict[str, type[Any]]:
     """Return all top-level messages by name."""
-    types = [declared for api in APIS.values() for declared in (api.request_type, api.response_type)]
+    types = [declared for api in DECLARED_APIS.values() for declared in (api.request_type, api.response_type)]
     for module in _DATA_MODULES:
         types += top_level_messages(f"kafkalite_wire.messages.{module}")
     return {declared.__name__: declared for declared in types}

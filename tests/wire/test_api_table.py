@@ -2,7 +2,7 @@
 
 import pytest
 
-from kafkalite_wire.apis import APIS, Api, ApiKey
+from kafkalite_wire.apis import APIS, DECLARED_APIS, Api, ApiKey
 from kafkalite_wire.schema import declaration_of
 
 KAFKA_4_4_0 = {
@@ -25,6 +25,11 @@ KAFKA_4_4_0 = {
     21: ("DeleteRecords", 0, 2),
     22: ("InitProducerId", 0, 5),
     23: ("OffsetForLeaderEpoch", 2, 4),
+    24: ("AddPartitionsToTxn", 0, 5),
+    25: ("AddOffsetsToTxn", 0, 4),
+    26: ("EndTxn", 0, 5),
+    27: ("WriteTxnMarkers", 1, 2),
+    28: ("TxnOffsetCommit", 0, 6),
     32: ("DescribeConfigs", 1, 4),
     33: ("AlterConfigs", 0, 2),
     35: ("DescribeLogDirs", 1, 5),
@@ -33,18 +38,25 @@ KAFKA_4_4_0 = {
     44: ("IncrementalAlterConfigs", 0, 1),
     47: ("OffsetDelete", 0, 0),
     60: ("DescribeCluster", 0, 2),
+    61: ("DescribeProducers", 0, 0),
+    65: ("DescribeTransactions", 0, 0),
+    66: ("ListTransactions", 0, 2),
 }
 
-EACH_API = pytest.mark.parametrize("api", APIS.values(), ids=lambda api: api.name)
+EACH_API = pytest.mark.parametrize("api", DECLARED_APIS.values(), ids=lambda api: api.name)
 
 
 def test_table_holds_what_kafka_answers() -> None:
-    assert {key: (api.name, api.min_version, api.max_version) for key, api in APIS.items()} == KAFKA_4_4_0
+    assert {key: (api.name, api.min_version, api.max_version) for key, api in DECLARED_APIS.items()} == KAFKA_4_4_0
 
 
 def test_every_key_has_its_row() -> None:
-    assert [ApiKey(key) for key in APIS] == list(ApiKey)
-    assert all(api.key == key for key, api in APIS.items())
+    assert [ApiKey(key) for key in DECLARED_APIS] == list(ApiKey)
+    assert all(api.key == key for key, api in DECLARED_APIS.items())
+
+
+def test_only_apis_with_a_handler_are_served() -> None:
+    assert list(APIS.values()) == [api for api in DECLARED_APIS.values() if api.served]
 
 
 @EACH_API

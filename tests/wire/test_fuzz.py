@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafkalite_wire.apis import APIS, Api
+from kafkalite_wire.apis import DECLARED_APIS, Api
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.errors import WireError
 from kafkalite_wire.layout import layout_of
 from tests.support.messages import declared_messages, messages, versions_of
 
 DECLARED = declared_messages()
-EACH_API = pytest.mark.parametrize("api", APIS.values(), ids=lambda api: api.name)
+EACH_API = pytest.mark.parametrize("api", DECLARED_APIS.values(), ids=lambda api: api.name)
 EACH_MESSAGE = pytest.mark.parametrize("name", DECLARED)
 
 # The first decoding of a version compiles its codec, which Hypothesis would report as a slow example.

@@ -4,6 +4,9 @@ The only place that states an API's versions: the ApiVersions response, header v
 derive from it. The ranges are those of Apache Kafka 4.4.0. Messages of Produce are declared from version 3 on, because
 Kafka advertises older versions and refuses them. Message classes are imported on first use: making two hundred
 dataclasses would double the time to start.
+
+An API may be declared without being served: with ``served=False`` its messages can be encoded and decoded, and the
+broker neither offers nor accepts it.
 """
 
 from __future__ import annotations
@@ -37,6 +40,11 @@ class ApiKey(IntEnum):
     DELETE_RECORDS = 21
     INIT_PRODUCER_ID = 22
     OFFSET_FOR_LEADER_EPOCH = 23
+    ADD_PARTITIONS_TO_TXN = 24
+    ADD_OFFSETS_TO_TXN = 25
+    END_TXN = 26
+    WRITE_TXN_MARKERS = 27
+    TXN_OFFSET_COMMIT = 28
     DESCRIBE_CONFIGS = 32
     ALTER_CONFIGS = 33
     DESCRIBE_LOG_DIRS = 35
@@ -45,6 +53,9 @@ class ApiKey(IntEnum):
     INCREMENTAL_ALTER_CONFIGS = 44
     OFFSET_DELETE = 47
     DESCRIBE_CLUSTER = 60
+    DESCRIBE_PRODUCERS = 61
+    DESCRIBE_TRANSACTIONS = 65
+    LIST_TRANSACTIONS = 66
 
 
 NEVER: Final = 1 << 15
@@ -61,6 +72,8 @@ class Api:
     max_version: int
     first_flexible: int
     module: str
+    served: bool = True
+    """Whether the broker has a handler for it, and so offers it."""
 
     @cached_property
     def request_type(self) -> type[Any]:
@@ -97,7 +110,7 @@ class Api:
         return NEVER if self.key is ApiKey.API_VERSIONS else self.first_flexible
 
 
-APIS: Final[dict[int, Api]] = {
+DECLARED_APIS: Final[dict[int, Api]] = {
     api.key.value: api
     for api in (
         Api(ApiKey.PRODUCE, "Produce", 0, 13, 9, "produce"),
@@ -119,6 +132,11 @@ APIS: Final[dict[int, Api]] = {
         Api(ApiKey.DELETE_RECORDS, "DeleteRecords", 0, 2, 2, "delete_records"),
         Api(ApiKey.INIT_PRODUCER_ID, "InitProducerId", 0, 5, 2, "init_producer_id"),
         Api(ApiKey.OFFSET_FOR_LEADER_EPOCH, "OffsetForLeaderEpoch", 2, 4, 4, "offset_for_leader_epoch"),
+        Api(ApiKey.ADD_PARTITIONS_TO_TXN, "AddPartitionsToTxn", 0, 5, 3, "add_partitions_to_txn", served=False),
+        Api(ApiKey.ADD_OFFSETS_TO_TXN, "AddOffsetsToTxn", 0, 4, 3, "add_offsets_to_txn", served=False),
+        Api(ApiKey.END_TXN, "EndTxn", 0, 5, 3, "end_txn", served=False),
+        Api(ApiKey.WRITE_TXN_MARKERS, "WriteTxnMarkers", 1, 2, 1, "write_txn_markers", served=False),
+        Api(ApiKey.TXN_OFFSET_COMMIT, "TxnOffsetCommit", 0, 6, 3, "txn_offset_commit", served=False),
         Api(ApiKey.DESCRIBE_CONFIGS, "DescribeConfigs", 1, 4, 4, "describe_configs"),
         Api(ApiKey.ALTER_CONFIGS, "AlterConfigs", 0, 2, 2, "alter_configs"),
         Api(ApiKey.DESCRIBE_LOG_DIRS, "DescribeLogDirs", 1, 5, 2, "describe_log_dirs"),
@@ -127,5 +145,13 @@ APIS: Final[dict[int, Api]] = {
         Api(ApiKey.INCREMENTAL_ALTER_CONFIGS, "IncrementalAlterConfigs", 0, 1, 1, "incremental_alter_configs"),
         Api(ApiKey.OFFSET_DELETE, "OffsetDelete", 0, 0, NEVER, "offset_delete"),
         Api(ApiKey.DESCRIBE_CLUSTER, "DescribeCluster", 0, 2, 0, "describe_cluster"),
+        Api(ApiKey.DESCRIBE_PRODUCERS, "DescribeProducers", 0, 0, 0, "describe_producers", served=False),
+        Api(ApiKey.DESCRIBE_TRANSACTIONS, "DescribeTransactions", 0, 0, 0, "describe_transactions", served=False),
+        Api(ApiKey.LIST_TRANSACTIONS, "ListTransactions", 0, 2, 0, "list_transactions", served=False),
     )
 }
+"""Every API whose messages are declared."""
+
+APIS: Final = {key: api for key, api in DECLARED_APIS.items() if api.served}
+"""The APIs that the broker serves. Removing ``served=False`` serves one: it needs a handler (``handlers/table.py``) and
+a row in ``requests/parts/table.py``."""

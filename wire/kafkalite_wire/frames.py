@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from kafkalite_wire.apis import APIS, Api, ApiKey
+from kafkalite_wire.apis import DECLARED_APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode_parts, encode_steps
 from kafkalite_wire.errors import FrameLengthError
 from kafkalite_wire.headers import read_response_header, start_request, start_request_prefix, start_response
@@ -25,7 +25,7 @@ _UNSUPPORTED_VERSION: Final = (35).to_bytes(2)
 
 def api_of(message: object | type) -> Api:
     """Return the API of a request or response, or of its class."""
-    return APIS[declaration_of(message if isinstance(message, type) else type(message)).api_key]
+    return DECLARED_APIS[declaration_of(message if isinstance(message, type) else type(message)).api_key]
 
 
 def encode_request(

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kafkalite_wire.apis import APIS, Api
+from kafkalite_wire.apis import DECLARED_APIS, Api
 from kafkalite_wire.compact import read_tagged_fields, skip_tagged_fields
 from kafkalite_wire.errors import MalformedError, UnsupportedVersionError, WireError
 from kafkalite_wire.varint import append_uvarint
@@ -74,7 +74,7 @@ def read_request_header(frame: memoryview, *, lossless: bool = False) -> Request
     except struct.error:
         raise _too_short(frame) from None
     pos = 10 + length if length > 0 else 10
-    api = APIS.get(api_key)
+    api = DECLARED_APIS.get(api_key)
     if api is None:
         raise UnsupportedVersionError(f"unknown API key {api_key}", version=api_version)
     if pos > len(frame):

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar, cast, dataclass_transform, overload
 
-from kafkalite_wire.apis import APIS, ApiKey
+from kafkalite_wire.apis import DECLARED_APIS, ApiKey
 
 T = TypeVar("T")
 
@@ -290,12 +290,12 @@ def message(
 ) -> Callable[[type[T]], type[T]]:
     """Declare a request or a response of an API, or data that has versions of its own.
 
-    The versions of an API, flexible ones too, are stated in :data:`kafkalite_wire.apis.APIS`; ``versions`` narrows them
-    for messages that are not declared in all of them. Other messages state their own.
+    The versions of an API, flexible ones too, are stated in :data:`kafkalite_wire.apis.DECLARED_APIS`; ``versions``
+    narrows them for messages that are not declared in all of them. Other messages state their own.
     """
     declared = Versions.parse(versions)
     # Keys of record types are numbers of their own.
-    api = APIS[api_key] if isinstance(api_key, ApiKey) else None
+    api = DECLARED_APIS[api_key] if isinstance(api_key, ApiKey) else None
     if api is None:
         declaration = Declaration(-1 if api_key is None else api_key, declared, Versions.parse(flexible))
     else:

@@ -45,17 +45,37 @@ class ApiKey(IntEnum):
     END_TXN = 26
     WRITE_TXN_MARKERS = 27
     TXN_OFFSET_COMMIT = 28
+    DESCRIBE_ACLS = 29
+    CREATE_ACLS = 30
+    DELETE_ACLS = 31
     DESCRIBE_CONFIGS = 32
     ALTER_CONFIGS = 33
+    ALTER_REPLICA_LOG_DIRS = 34
     DESCRIBE_LOG_DIRS = 35
     CREATE_PARTITIONS = 37
+    CREATE_DELEGATION_TOKEN = 38
+    RENEW_DELEGATION_TOKEN = 39
+    EXPIRE_DELEGATION_TOKEN = 40
+    DESCRIBE_DELEGATION_TOKEN = 41
     DELETE_GROUPS = 42
+    ELECT_LEADERS = 43
     INCREMENTAL_ALTER_CONFIGS = 44
+    ALTER_PARTITION_REASSIGNMENTS = 45
+    LIST_PARTITION_REASSIGNMENTS = 46
     OFFSET_DELETE = 47
+    DESCRIBE_CLIENT_QUOTAS = 48
+    ALTER_CLIENT_QUOTAS = 49
+    DESCRIBE_USER_SCRAM_CREDENTIALS = 50
+    ALTER_USER_SCRAM_CREDENTIALS = 51
+    DESCRIBE_QUORUM = 55
+    UPDATE_FEATURES = 57
     DESCRIBE_CLUSTER = 60
     DESCRIBE_PRODUCERS = 61
+    UNREGISTER_BROKER = 64
     DESCRIBE_TRANSACTIONS = 65
     LIST_TRANSACTIONS = 66
+    LIST_CONFIG_RESOURCES = 74
+    DESCRIBE_TOPIC_PARTITIONS = 75
 
 
 NEVER: Final = 1 << 15
@@ -137,17 +157,85 @@ DECLARED_APIS: Final[dict[int, Api]] = {
         Api(ApiKey.END_TXN, "EndTxn", 0, 5, 3, "end_txn", served=False),
         Api(ApiKey.WRITE_TXN_MARKERS, "WriteTxnMarkers", 1, 2, 1, "write_txn_markers", served=False),
         Api(ApiKey.TXN_OFFSET_COMMIT, "TxnOffsetCommit", 0, 6, 3, "txn_offset_commit", served=False),
+        Api(ApiKey.DESCRIBE_ACLS, "DescribeAcls", 1, 3, 2, "describe_acls", served=False),
+        Api(ApiKey.CREATE_ACLS, "CreateAcls", 1, 3, 2, "create_acls", served=False),
+        Api(ApiKey.DELETE_ACLS, "DeleteAcls", 1, 3, 2, "delete_acls", served=False),
         Api(ApiKey.DESCRIBE_CONFIGS, "DescribeConfigs", 1, 4, 4, "describe_configs"),
         Api(ApiKey.ALTER_CONFIGS, "AlterConfigs", 0, 2, 2, "alter_configs"),
+        Api(ApiKey.ALTER_REPLICA_LOG_DIRS, "AlterReplicaLogDirs", 1, 2, 2, "alter_replica_log_dirs", served=False),
         Api(ApiKey.DESCRIBE_LOG_DIRS, "DescribeLogDirs", 1, 5, 2, "describe_log_dirs"),
         Api(ApiKey.CREATE_PARTITIONS, "CreatePartitions", 0, 3, 2, "create_partitions"),
+        Api(ApiKey.CREATE_DELEGATION_TOKEN, "CreateDelegationToken", 1, 3, 2, "create_delegation_token", served=False),
+        Api(ApiKey.RENEW_DELEGATION_TOKEN, "RenewDelegationToken", 1, 2, 2, "renew_delegation_token", served=False),
+        Api(ApiKey.EXPIRE_DELEGATION_TOKEN, "ExpireDelegationToken", 1, 2, 2, "expire_delegation_token", served=False),
+        Api(
+            ApiKey.DESCRIBE_DELEGATION_TOKEN,
+            "DescribeDelegationToken",
+            1,
+            3,
+            2,
+            "describe_delegation_token",
+            served=False,
+        ),
         Api(ApiKey.DELETE_GROUPS, "DeleteGroups", 0, 3, 2, "delete_groups"),
+        Api(ApiKey.ELECT_LEADERS, "ElectLeaders", 0, 2, 2, "elect_leaders", served=False),
         Api(ApiKey.INCREMENTAL_ALTER_CONFIGS, "IncrementalAlterConfigs", 0, 1, 1, "incremental_alter_configs"),
+        Api(
+            ApiKey.ALTER_PARTITION_REASSIGNMENTS,
+            "AlterPartitionReassignments",
+            0,
+            1,
+            0,
+            "alter_partition_reassignments",
+            served=False,
+        ),
+        Api(
+            ApiKey.LIST_PARTITION_REASSIGNMENTS,
+            "ListPartitionReassignments",
+            0,
+            0,
+            0,
+            "list_partition_reassignments",
+            served=False,
+        ),
         Api(ApiKey.OFFSET_DELETE, "OffsetDelete", 0, 0, NEVER, "offset_delete"),
+        Api(ApiKey.DESCRIBE_CLIENT_QUOTAS, "DescribeClientQuotas", 0, 1, 1, "describe_client_quotas", served=False),
+        Api(ApiKey.ALTER_CLIENT_QUOTAS, "AlterClientQuotas", 0, 1, 1, "alter_client_quotas", served=False),
+        Api(
+            ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS,
+            "DescribeUserScramCredentials",
+            0,
+            0,
+            0,
+            "describe_user_scram_credentials",
+            served=False,
+        ),
+        Api(
+            ApiKey.ALTER_USER_SCRAM_CREDENTIALS,
+            "AlterUserScramCredentials",
+            0,
+            0,
+            0,
+            "alter_user_scram_credentials",
+            served=False,
+        ),
+        Api(ApiKey.DESCRIBE_QUORUM, "DescribeQuorum", 0, 2, 0, "describe_quorum", served=False),
+        Api(ApiKey.UPDATE_FEATURES, "UpdateFeatures", 0, 2, 0, "update_features", served=False),
         Api(ApiKey.DESCRIBE_CLUSTER, "DescribeCluster", 0, 2, 0, "describe_cluster"),
         Api(ApiKey.DESCRIBE_PRODUCERS, "DescribeProducers", 0, 0, 0, "describe_producers", served=False),
+        Api(ApiKey.UNREGISTER_BROKER, "UnregisterBroker", 0, 0, 0, "unregister_broker", served=False),
         Api(ApiKey.DESCRIBE_TRANSACTIONS, "DescribeTransactions", 0, 0, 0, "describe_transactions", served=False),
         Api(ApiKey.LIST_TRANSACTIONS, "ListTransactions", 0, 2, 0, "list_transactions", served=False),
+        Api(ApiKey.LIST_CONFIG_RESOURCES, "ListConfigResources", 0, 1, 0, "list_config_resources", served=False),
+        Api(
+            ApiKey.DESCRIBE_TOPIC_PARTITIONS,
+            "DescribeTopicPartitions",
+            0,
+            0,
+            0,
+            "describe_topic_partitions",
+            served=False,
+        ),
     )
 }
 """Every API whose messages are declared."""

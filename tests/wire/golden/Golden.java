@@ -210,6 +210,7 @@ public class Golden {
             case "uint16": return NODES.numberNode(random.nextInt(1 << 16));
             case "int32": return NODES.numberNode(random.nextInt());
             case "int64": return NODES.numberNode(random.nextLong());
+            case "float64": return NODES.numberNode(random.nextInt(1 << 20) / 64.0);
             case "string": return NODES.textNode(nulls ? "" : text());
             case "uuid": return NODES.textNode(new Uuid(random.nextLong(), random.nextLong()).toString());
             case "bytes": case "records":

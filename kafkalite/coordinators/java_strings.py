@@ -7,6 +7,8 @@ from typing import Final
 
 _ENCODING: Final = ("utf-16-be", "surrogatepass")
 _VOTE_BUCKETS: Final = 16
+_RANGE: Final = 1 << 32
+_HALF: Final = 1 << 31
 
 
 def string_hash(text: str) -> int:
@@ -15,6 +17,13 @@ def string_hash(text: str) -> int:
     for unit in _units(text):
         hashed = (31 * hashed + unit) & 0xFFFFFFFF
     return hashed
+
+
+def coordinator_partition(key: str, partitions: int) -> int:
+    """Return the partition of an internal topic, out of so many, that a group or a transactional id belongs to."""
+    hashed = string_hash(key)
+    # Kafka takes the absolute value, and 0 for the smallest number, which has none.
+    return min(hashed, _RANGE - hashed) % _HALF % partitions
 
 
 def utf16_length(text: str) -> int:

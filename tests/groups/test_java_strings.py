@@ -8,13 +8,13 @@ from tests.groups.golden import cases
 
 
 def test_strings_hash_as_in_java() -> None:
-    for text, expected in cases.lines("hash"):
+    for text, expected, _ in cases.lines("hash"):
         assert string_hash(text) == expected % 2**32
 
 
 def test_a_group_lives_in_the_partition_where_kafka_looks_for_it() -> None:
-    for text, expected in cases.lines("hash"):
-        assert partition_for(text, 50) == (expected & 0x7FFFFFFF) % 50
+    for text, _, expected in cases.lines("hash"):
+        assert partition_for(text, 50) == expected
 
 
 def test_a_hash_of_the_smallest_integer_has_a_partition_too() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from kafkalite.coordinators.java_strings import string_hash
+from kafkalite.coordinators.java_strings import coordinator_partition
 
 if TYPE_CHECKING:
     from kafkalite.coordinators.groups.offset_table import CommittedOffset
@@ -148,4 +148,4 @@ class Groups:
 
 def partition_for(group_id: str, partitions: int) -> int:
     """Return the partition of ``__consumer_offsets`` that a group belongs to."""
-    return (string_hash(group_id) & 0x7FFFFFFF) % partitions
+    return coordinator_partition(group_id, partitions)

@@ -12,12 +12,13 @@ import org.apache.kafka.clients.consumer.ConsumerPartitionAssignor.Subscription;
 import org.apache.kafka.clients.consumer.RangeAssignor;
 import org.apache.kafka.clients.consumer.RoundRobinAssignor;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.utils.Utils;
 
 /**
  * Writes what Apache Kafka's own classes compute for random groups, one JSON array a line:
  *
  *   ["assign", {topic: partitions}, {member: [instance id or null, [topics]]}, {member: range}, {member: round robin}]
- *   ["hash", string, String.hashCode]
+ *   ["hash", string, String.hashCode, partition of 50 that the coordinators take]
  *   ["order", [keys], [the same keys as a HashMap walks them]]
  *
  * An assignment is written as {topic: [partitions]}. To make the file again, with kafka-clients and slf4j-api
@@ -109,7 +110,8 @@ public class GroupCases {
     }
 
     private static void hash(String value) {
-        System.out.println("[\"hash\"," + text(value) + "," + value.hashCode() + "]");
+        int partition = Utils.abs(value.hashCode()) % 50;
+        System.out.println("[\"hash\"," + text(value) + "," + value.hashCode() + "," + partition + "]");
     }
 
     private static void order(Random random) {

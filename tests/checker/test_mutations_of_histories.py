@@ -52,6 +52,15 @@ def finals(history: Events, *, committed: bool | None = None) -> Events:
     return [event for event in found if committed is None or event["committed"] is committed]
 
 
+def final_offsets(history: Events, group: str) -> dict[str, Any]:
+    (found,) = [
+        event
+        for event in history
+        if event["f"] == "final-offsets" and event["type"] == "ok" and group in event["group"]
+    ]
+    return found
+
+
 def invocations(history: Events) -> dict[int, dict[str, Any]]:
     return {event["op"]: event for event in history if event["type"] == "invoke"}
 
@@ -108,8 +117,8 @@ def an_acknowledged_record_is_gone(history: Events, chance: random.Random) -> No
 @found_as("duplicate")
 def a_record_is_there_twice(history: Events, chance: random.Random) -> None:
     log = chance.choice([log for log in finals(history) if log["records"]])
-    name, offset, value = chance.choice(log["records"])
-    log["records"].append([name, offset + 1_000_000, value])
+    name, offset, *rest = chance.choice(log["records"])
+    log["records"].append([name, offset + 1_000_000, *rest])
 
 
 @found_as("inconsistent-offset")
@@ -178,7 +187,7 @@ def a_poll_leaves_a_record_out(history: Events, chance: random.Random) -> None:
 
 @found_as("group-skip")
 def a_group_goes_past_a_record(history: Events, chance: random.Random) -> None:
-    (offsets,) = [event for event in history if event["f"] == "final-offsets" and "subscribers" in event["group"]]
+    offsets = final_offsets(history, "subscribers")
     below = [
         row
         for log in finals(history, committed=True)
@@ -228,7 +237,7 @@ def a_record_is_not_copied(history: Events, chance: random.Random) -> None:
 
 @found_as("copied-without-offset")
 def a_group_has_an_older_offset(history: Events, chance: random.Random) -> None:
-    (offsets,) = [event for event in history if event["f"] == "final-offsets" and "copiers" in event["group"]]
+    offsets = final_offsets(history, "copiers")
     partition = chance.choice([name for name, offset in offsets["offsets"].items() if offset])
     offsets["offsets"][partition] = 0
 
@@ -263,7 +272,7 @@ def test_the_recorded_history_has_no_anomaly_and_holds_every_kind_of_operation()
     assert int(aborted.split()[0]) > 5
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_each_mutation_is_found(name: str, seed: int) -> None:
     spoiled = events()

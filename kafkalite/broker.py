@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from importlib import import_module
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
@@ -44,6 +45,11 @@ if TYPE_CHECKING:
 log = getLogger("kafkalite.broker")
 
 _SHUTDOWN_DEADLINE: Final = 5.0
+_IMPORTED_LATE: Final = (
+    "kafkalite_wire.messages.coordinator_records",
+    "kafkalite.coordinators.groups.classic.group",
+    "kafkalite.coordinators.groups.coordinator",
+)
 
 
 class Broker:
@@ -214,7 +220,6 @@ class Broker:
                 self._cluster.close()
 
     async def _tend(self) -> None:
-        self.cluster.transactions.start()
         self._tending = Maintenance(self.cluster, self.config)
         await self._background.start(self._tending.run)
 
@@ -340,7 +345,10 @@ async def _fail(error: Exception) -> None:
 
 
 async def _warm_up(handlers: HandlerTable) -> None:
-    """Import the handlers while the broker is idle, so that no request has to wait for an import."""
+    """Import what requests need while the broker is idle, so that none has to wait for an import."""
     for api in APIS.values():
         await trio.sleep(0.01)
         handlers.import_handler(api)
+    for name in _IMPORTED_LATE:
+        await trio.sleep(0.01)
+        import_module(name)

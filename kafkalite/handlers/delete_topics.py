@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
-_WORK_OF_A_TOPIC: Final = 200
-_WORK_OF_A_PARTITION: Final = 20
+_WORK_OF_A_TOPIC: Final = 400
+_WORK_OF_A_PARTITION: Final = 40
 _BY_NAME_OR_ID: Final = 6
 _DISABLED_KNOWN_SINCE: Final = 3
 

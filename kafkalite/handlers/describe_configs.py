@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 _UNKNOWN_TYPE: Final = 0
-_WORK_OF_A_RESOURCE: Final = 100
+_WORK_OF_A_RESOURCE: Final = 200
 
 
 class ResourceType(IntEnum):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest, DescribeGroupsResponse
     from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsResponse
 
-_DELETED_PER_STEP: Final = 50
+_DELETED_PER_STEP: Final = 20
 
 
 def list_groups(

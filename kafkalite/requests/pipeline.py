@@ -35,7 +35,7 @@ to. The pipeline knows nothing else of it. An end answers in one of three ways:
   runs at once; the others take turns with those of other requests, one in each turn of the event loop. Until the last
   one the connection is paused: it keeps the frame and starts no other request.
 
-A frame of more than 64 KiB is decoded in steps, too, and so is every response encoded that goes through a response
+A frame of more than 16 KiB is decoded in steps, too, and so is every response encoded that goes through a response
 handle; most of them have finished after the first one.
 
 After each request the end completes what the request made ready for others, such as fetches that wait for the records
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 _INT32: Final = struct.Struct(">i")
 _INT16: Final = struct.Struct(">h")
 _UNFINISHED: Final = object()
-_LARGE_FRAME: Final = 64 * 1024
+_LARGE_FRAME: Final = 16 * 1024
 
 
 class End(Protocol):

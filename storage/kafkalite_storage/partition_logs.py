@@ -74,11 +74,10 @@ class PartitionLogs:
         self._log_start_offsets = directory.log_start_offsets()
         #: Partitions that were compacted once and have gaps, even if their topics no longer are compacted.
         self._compacted = frozenset(directory.clean_offsets())
-        #: Deleted partitions that are still in the checkpoints. A new topic of that name must not get their offsets.
-        self._stale_offsets = {
-            key for key in (*self._recovery_points, *self._log_start_offsets) if not self._is_known(*key)
-        }
-        for key in self._stale_offsets:
+        stale = {key for key in (*self._recovery_points, *self._log_start_offsets) if not self._is_known(*key)}
+        #: Topics with deleted partitions that are still in the checkpoints; a new one must not get their offsets.
+        self._stale_topics = {topic for topic, _ in stale}
+        for key in stale:
             self._recovery_points.pop(key, None)
             self._log_start_offsets.pop(key, None)
         for key, log in staying.items():
@@ -219,8 +218,10 @@ class PartitionLogs:
             self._recovery_points.pop(key, None)
             self._log_start_offsets.pop(key, None)
             self._closed.pop(key, None)
-        self._stale_offsets.update(keys)
-        for key, log in zip(keys, logs, strict=True):
+        self._stale_topics.add(name)
+        logs.reverse()
+        for key in keys:
+            log = logs.pop()  # so that each is freed in its own step
             if log is not None:
                 log.close(clean=False)
             if self._is_released:
@@ -234,9 +235,9 @@ class PartitionLogs:
 
     def forget_stale_offsets(self, name: str) -> None:
         """Remove a deleted topic from the checkpoints before a new topic gets its name."""
-        if any(topic == name for topic, _ in self._stale_offsets):
+        if name in self._stale_topics:
             self._write_checkpoints()
-            self._stale_offsets.clear()
+            self._stale_topics.clear()
 
     def open_all(self) -> Iterator[None]:
         """Open every partition that was ever used, one a step; log an error for one that cannot be opened."""

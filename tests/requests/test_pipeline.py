@@ -207,7 +207,7 @@ def test_a_version_that_is_not_served_closes_the_connection() -> None:
 
 def large(message: memoryview) -> memoryview:
     """Make a frame so large that it is decoded in steps; what follows a message is ignored."""
-    return memoryview(bytearray(message) + bytes(64 * 1024))
+    return memoryview(bytearray(message) + bytes(16 * 1024))
 
 
 def test_a_large_frame_is_decoded_in_steps_while_its_connection_is_paused() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.results import ResultBuilder
 
 _DEAD: Final = "Dead"
+_WORK_OF_A_GROUP: Final = 3
 _GROUP_ID_NOT_FOUND_SINCE: Final = 6
 
 
@@ -55,7 +56,7 @@ def describe_groups(request: DescribeGroupsRequest, api_version: int, groups: Gr
     described: list[DescribedGroup] = []
     work = WorkMeter()
     for group_id in request.groups:
-        if work.add():
+        if work.add(_WORK_OF_A_GROUP):
             yield
         described.append(_described(group_id, api_version, groups))
         work.add(len(described[-1].members))

@@ -127,13 +127,19 @@ class Cleaner:
     running = CompactionStats()
     """Progress of the current cleaning, or the result of the last one."""
 
+    def _logs_of_state(self) -> list[tuple[TopicPartition, PartitionLog]]:
+        """List the open logs of the broker's own topics, without a look at all logs."""
+        logs, topics = self._storage.open_logs, self._storage.topics
+        keys = ((name, number) for name in STATE_TOPICS if name in topics for number in range(topics[name].partitions))
+        return [(key, log_) for key in keys if (log_ := logs.get(key)) is not None]
+
     def _measured(
         self, now_ms: int, *, of_state: bool = False
     ) -> Iterator[tuple[TopicPartition, PartitionLog, LogToClean]]:
         logs = self._storage.open_logs
         self._forget_deleted()
-        for key, log_ in tuple(logs.items()):
-            if (of_state and key[0] not in STATE_TOPICS) or not log_.config.is_compacted:
+        for key, log_ in self._logs_of_state() if of_state else tuple(logs.items()):
+            if not log_.config.is_compacted:
                 continue
             if logs.get(key) is not log_ or key in self.uncleanable or log_.failed:
                 continue

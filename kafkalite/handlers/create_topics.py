@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.cluster.cluster import random_uuid
 from kafkalite.cluster.internal_topics import internal_topic, missing_configs
 from kafkalite.errors import RefusedError
 from kafkalite.handlers.new_partitions import one_by_one
@@ -24,7 +25,6 @@ from kafkalite_wire.messages.create_topics import (
     CreateTopicsRequest,
     CreateTopicsResponse,
 )
-from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
@@ -80,9 +80,9 @@ def _create(broker: BrokerEndpoint, topic: CreatableTopic, *, validate_only: boo
     if missing:
         raise RefusedError(ErrorCode.INVALID_CONFIG, f"Null value not supported for topic configs: {','.join(missing)}")
     configs |= missing_configs(topic.name, configs, broker.config)
-    topic_id = ZERO_UUID
     if validate_only:
         broker.cluster.storage.check_new_topic(topic.name, partitions, configs)
+        topic_id = random_uuid()  # as in Kafka, an id that is not used
     else:
         topic_id = (yield from broker.cluster.create_topic_steps(topic.name, partitions, configs)).topic_id
     return CreatableTopicResult(

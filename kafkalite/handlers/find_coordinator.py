@@ -1,7 +1,8 @@
-"""FindCoordinator: this broker coordinates every group and every transactional id.
+"""FindCoordinator: this broker coordinates every group.
 
-The topics ``__consumer_offsets`` and ``__transaction_state`` are created when the first group or transactional id is
-looked up, as in Apache Kafka. Share groups, and unknown key types, are answered with INVALID_REQUEST.
+The topic ``__consumer_offsets`` is created when the first group is looked up, as in Apache Kafka. For transactions this
+broker is named too: a producer then learns from InitProducerId that there are none, instead of looking for their
+coordinator until its time-out. Share groups, and unknown key types, are answered with INVALID_REQUEST.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def _coordinator(broker: BrokerEndpoint, key: str, key_type: int, context: Reque
     if key_type not in (_GROUP, _TRANSACTION):
         return _none(key, ErrorCode.INVALID_REQUEST, _INVALID_REQUEST)
     try:
-        (broker.cluster.groups if key_type == _GROUP else broker.cluster.transactions).prepare()
+        if key_type == _GROUP:
+            broker.cluster.groups.prepare()
     except StorageError as error:
         return _none(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error))
     host, port = broker.advertised(context.client_host, context.info.local)

@@ -43,6 +43,8 @@ def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestCon
         found: Iterable[Topic | MetadataResponseTopic] = tuple(cluster.storage.topics.values())
     else:
         wanted = dict.fromkeys((topic.name, topic.topic_id) for topic in request.topics or ())
+        if (None, ZERO_UUID) in wanted:
+            return _failed(request)
         found = (
             _find_by_name(broker, name, request)
             if name is not None and topic_id == ZERO_UUID
@@ -70,6 +72,16 @@ def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestCon
             CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
         ),
     )
+
+
+def _failed(request: MetadataRequest) -> MetadataResponse:
+    """Answer a request with a topic that has neither a name nor an id: as in Kafka, it fails as a whole."""
+    code = ErrorCode.UNKNOWN_SERVER_ERROR
+    topics = tuple(
+        MetadataResponseTopic(name=topic.name or "", topic_id=topic.topic_id, error_code=code, partitions=())
+        for topic in request.topics or ()
+    )
+    return MetadataResponse(brokers=(), topics=topics, error_code=code)
 
 
 def _find_by_name(broker: BrokerEndpoint, name: str, request: MetadataRequest) -> Topic | MetadataResponseTopic:

@@ -3,8 +3,7 @@
 The reply is sent once the batches are in the log (and on disk, where ``flush.messages`` says so); with one replica that
 is the same for acks=1 and acks=all. acks=0 has no reply: an error closes the connection instead, as in Apache Kafka.
 Of a partition that stands twice in a request, the last batch is appended, and it is answered once. Internal topics are
-closed to every client but ``__admin_client``. A transactional batch needs its partition in the transaction (KIP-890):
-from version 12 on the batch itself adds it, before that the producer must have added it.
+closed to every client but ``__admin_client``. Transactional batches are refused: there are no transactions yet.
 """
 
 from __future__ import annotations
@@ -15,9 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.cluster.internal_topics import ADMIN_CLIENT_ID
-from kafkalite.coordinators.transactions.versions import VERSION_2, verification_error
 from kafkalite.errors import RequestError
-from kafkalite.partitions import guarded
+from kafkalite.partitions import WORK_OF_OPENING_A_LOG, guarded
 from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import InvalidTimestamp
 from kafkalite_wire.error_codes import ErrorCode
@@ -31,39 +29,27 @@ from kafkalite_wire.messages.produce import (
     TopicProduceData,
     TopicProduceResponse,
 )
-from kafkalite_wire.records import CorruptBatch, InvalidRecord, check_produced
+from kafkalite_wire.records import InvalidRecord, NotOneBatch, UnsupportedCompression, check_produced
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
-    from kafkalite.coordinators.transaction_service import PartitionsAdded
     from kafkalite.partitions import PartitionError
     from kafkalite.requests.context import RequestContext
     from kafkalite_storage.errors import StorageError
     from kafkalite_storage.metadata.topics import Topic
-    from kafkalite_wire.records import BatchHeader
 
 _BY_TOPIC_ID: Final = 13
-_ABORTABLE: Final = 11
-_JOINS_TRANSACTION: Final = 12
 _ALLOWS_ZSTD: Final = 7
 _WORK_OF_AN_APPEND: Final = 5
 
-_TELLS_LOG_START: Final = (
-    ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-    ErrorCode.INVALID_PRODUCER_EPOCH,
-    ErrorCode.INVALID_TIMESTAMP,
+_WITHOUT_LOG_START: Final = (
+    ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+    ErrorCode.MESSAGE_TOO_LARGE,
+    ErrorCode.RECORD_LIST_TOO_LARGE,
+    ErrorCode.CORRUPT_MESSAGE,
+    ErrorCode.KAFKA_STORAGE_ERROR,
 )
-"""The errors with which Kafka sends the log start offset."""
-
-_RETRIABLE: Final = (
-    ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
-    ErrorCode.COORDINATOR_NOT_AVAILABLE,
-    ErrorCode.NOT_COORDINATOR,
-)
-"""Errors of the transaction coordinator that producers may not expect."""
-
-_TRANSACTION_REASONS: Final = {ErrorCode.INVALID_TXN_STATE: "Partition was not added to the transaction"}
-"""As Kafka words them."""
+"""The errors of a log with which Kafka does not send its log start offset."""
 
 _NOTHING_FAILED: Final[Mapping[tuple[str, int], StorageError]] = {}
 
@@ -72,26 +58,14 @@ def handle(broker: BrokerEndpoint, request: ProduceRequest, context: RequestCont
     """Append each partition's batch; a refused one does not keep the others from being written."""
     produce = _Produce(broker, request, context)
     context.outlives_client = True
-    joined = None if request.transactional_id is None else produce.join_transaction(request.transactional_id)
     yield from produce.append_all()
-    is_joined = joined is None or joined.is_settled
-    if is_joined and not produce.unsynced:
+    if not produce.unsynced:
         return produce.response()
     if not request.acks:
         broker.cluster.when_synced(produce.unsynced, _ignore)  # the client does not wait for the disk
         return produce.response()
     response = context.defer()
-
-    def respond_when_synced() -> None:
-        if produce.unsynced:
-            broker.cluster.when_synced(produce.unsynced, lambda failed: response.send(produce.response(failed)))
-        else:
-            response.send(produce.response())
-
-    if joined is None:
-        respond_when_synced()
-    else:
-        joined.when_settled(respond_when_synced)
+    broker.cluster.when_synced(produce.unsynced, lambda failed: response.send(produce.response(failed)))
     return None
 
 
@@ -101,10 +75,9 @@ class _Produce:
     __slots__ = (
         "_broker",
         "_by_id",
-        "_is_transactional",
+        "_is_small",
         "_may_write_internal",
         "_names",
-        "_refused_by_transaction",
         "_request",
         "_responses",
         "_version",
@@ -116,67 +89,14 @@ class _Produce:
         self._request = request
         self._version = context.api_version
         self._by_id = context.api_version >= _BY_TOPIC_ID
+        topics = request.topic_data
+        self._is_small = len(topics) == 1 and len(topics[0].partition_data) == 1
         self._may_write_internal = context.client_id == ADMIN_CLIENT_ID
-        self._is_transactional = request.transactional_id is not None
-        #: Why a partition's transactional batch is refused.
-        self._refused_by_transaction: dict[tuple[str, int], ErrorCode] = {}
         self._responses: list[TopicProduceResponse] = []
         #: The name of each response's topic, which from version 13 on says only its id.
         self._names: list[str] = []
         #: What was appended and may be acknowledged only when it is on disk: bytes by partition.
         self.unsynced: dict[tuple[str, int], int] = {}
-
-    def join_transaction(self, transactional_id: str) -> PartitionsAdded | None:
-        """Add the partitions that are not yet in the transaction, or before version 12 verify that they are in it.
-
-        Return what has to be settled before the response is sent, or None. What cannot be read is left to the append,
-        which refuses it.
-        """
-        joining: dict[tuple[int, int], list[tuple[str, int]]] = {}
-        for topic, wanted in self._distinct():
-            name = self._topic_name(topic)
-            for partition in wanted:
-                header = _transactional_header(partition)
-                if name is not None and header is not None and not self._is_in_transaction(name, partition, header):
-                    producer = header.producer_id, header.producer_epoch
-                    joining.setdefault(producer, []).append((name, partition.index))
-        if not joining:
-            return None
-        if len(joining) > 1:
-            for partitions in joining.values():
-                self._refuse(partitions, ErrorCode.INVALID_PRODUCER_ID_MAPPING)
-            return None
-        ((producer_id, epoch), partitions) = next(iter(joining.items()))
-        transactions = self._broker.cluster.transactions
-        if self._version < _JOINS_TRANSACTION:
-            verified = transactions.coordinator.verify(transactional_id, producer_id, epoch, partitions)
-            for each, error in verified.items():
-                self._refuse((each,), error)
-            return None
-        added = transactions.add_partitions(transactional_id, producer_id, epoch, partitions, client_version=VERSION_2)
-        self._refuse(partitions, added.error)
-        return added
-
-    def _topic_name(self, data: TopicProduceData) -> str | None:
-        if not self._by_id:
-            return data.name
-        return self._broker.cluster.topic_name(data.topic_id)
-
-    def _is_in_transaction(self, name: str, data: PartitionProduceData, header: BatchHeader) -> bool:
-        """Return whether a batch of the transaction is in the log, or the batch will be refused for another reason."""
-        topic = self._broker.cluster.storage.topics.get(name)
-        if topic is None or not 0 <= data.index < topic.partitions:
-            return True
-        log = guarded(partial(self._broker.cluster.log, name, data.index), lambda _: None)
-        return log is None or log.producers.has_open_transaction(header.producer_id, header.producer_epoch)
-
-    def _refuse(self, partitions: Iterable[tuple[str, int]], error: ErrorCode) -> None:
-        if not error:
-            return
-        error = verification_error(error, may_be_abortable=self._version >= _ABORTABLE)
-        if error in _RETRIABLE or (error is ErrorCode.CONCURRENT_TRANSACTIONS and self._version < _JOINS_TRANSACTION):
-            error = ErrorCode.NOT_ENOUGH_REPLICAS  # older clients retry with this one
-        self._refused_by_transaction.update(dict.fromkeys(partitions, error))
 
     def append_all(self) -> Steps[None]:
         """Append what can be appended, and note a result for each partition."""
@@ -188,7 +108,7 @@ class _Produce:
             topic = storage.topics_by_id.get(data.topic_id) if self._by_id else storage.topics.get(data.name)
             partitions: list[PartitionProduceResponse] = []
             for partition in wanted:
-                if meter.add(_WORK_OF_AN_APPEND):
+                if not self._is_small and meter.add(self._work_of(topic, partition.index)):
                     yield
                 if not valid_acks:
                     partitions.append(_refused(partition.index, ErrorCode.INVALID_REQUIRED_ACKS))
@@ -201,9 +121,13 @@ class _Produce:
                 TopicProduceResponse(name=data.name, topic_id=data.topic_id, partition_responses=tuple(partitions))
             )
 
+    def _work_of(self, topic: Topic | None, index: int) -> int:
+        log = None if topic is None else self._broker.cluster.storage.open_logs.get((topic.name, index))
+        return _WORK_OF_AN_APPEND if log is not None and log.has_directory else WORK_OF_OPENING_A_LOG
+
     def _distinct(self) -> Iterable[tuple[TopicProduceData, Iterable[PartitionProduceData]]]:
         topics = self._request.topic_data
-        if len(topics) == 1 and len(topics[0].partition_data) == 1:
+        if self._is_small:
             return ((topics[0], topics[0].partition_data),)
         partitions: dict[bytes | str, dict[int, PartitionProduceData]] = {}
         first: dict[bytes | str, TopicProduceData] = {}
@@ -231,11 +155,7 @@ class _Produce:
         assert isinstance(data.records, memoryview)
         header = check_produced(data.records, allow_zstd=self._version >= _ALLOWS_ZSTD)
         if header.is_transactional:
-            if not self._is_transactional:
-                return _refused(data.index, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-            error = self._refused_by_transaction.get((topic.name, data.index), ErrorCode.NONE)
-            if error:
-                return _refused(data.index, error, _TRANSACTION_REASONS.get(error))
+            return _refused(data.index, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
         appended = self._broker.cluster.append(topic.name, data.index, data.records, header)
         if appended.awaits_sync:
             self.unsynced[topic.name, data.index] = 0 if appended.is_duplicate else header.size
@@ -251,7 +171,11 @@ class _Produce:
     def _failed(self, topic: Topic, data: PartitionProduceData, error: PartitionError) -> PartitionProduceResponse:
         records = error.record_errors if isinstance(error, (InvalidRecord, InvalidTimestamp)) else ()
         refused = _refused(data.index, error.code, str(error), records)
-        log = self._broker.cluster.log(topic.name, data.index) if error.code in _TELLS_LOG_START else None
+        # These are refused before their log is asked.
+        is_bad_request = isinstance(error, (NotOneBatch, UnsupportedCompression))
+        if is_bad_request or error.code in _WITHOUT_LOG_START:
+            return refused
+        log = self._broker.cluster.log(topic.name, data.index)
         return refused if log is None else replace(refused, log_start_offset=log.log_start_offset)
 
     def response(self, failed: Mapping[tuple[str, int], StorageError] = _NOTHING_FAILED) -> ProduceResponse | None:
@@ -277,17 +201,6 @@ class _Produce:
                 for name, topic in zip(self._names, responses, strict=True)
             ]
         return ProduceResponse(responses=tuple(responses))
-
-
-def _transactional_header(data: PartitionProduceData) -> BatchHeader | None:
-    if data.records is None:
-        return None
-    assert isinstance(data.records, memoryview)
-    try:
-        header = check_produced(data.records)
-    except CorruptBatch:
-        return None
-    return header if header.is_transactional else None
 
 
 def _ignore(failed: Mapping[tuple[str, int], StorageError]) -> None:

@@ -306,8 +306,21 @@ def test_log_append_time_stamps_batches_with_the_brokers_time(open_log: OpenLog,
 
 
 def test_a_producer_may_not_claim_log_append_time(open_log: OpenLog, batch: BuildBatch) -> None:
-    with pytest.raises(InvalidTimestamp):
-        open_log().append(batch(b"a", log_append_time=NOW), now_ms=NOW)
+    log = open_log({"message.timestamp.type": "LogAppendTime"})
+    with pytest.raises(InvalidTimestamp) as caught:
+        log.append(batch(b"a", b"b", log_append_time=NOW), now_ms=NOW)
+    assert [index for index, _ in caught.value.record_errors] == [0, 1]
+
+
+def test_a_claim_of_log_append_time_is_removed_where_producers_set_the_time(
+    open_log: OpenLog, batch: BuildBatch
+) -> None:
+    log = open_log()
+    log.append(batch(b"a", b"b", timestamp=NOW - 5, log_append_time=NOW), now_ms=NOW)
+    data = log.read(0, max_bytes=1).read()
+    header = check_batch(data)
+    assert (header.has_log_append_time, header.max_timestamp) == (False, NOW - 5)
+    assert [record.timestamp for record in iter_records(data)] == [NOW - 5, NOW - 5]
 
 
 def test_compacted_topics_refuse_records_without_key_by_index(open_log: OpenLog) -> None:

@@ -14,7 +14,9 @@ from kafkalite_wire.records import (
     CorruptBatch,
     EndTxnMarker,
     InvalidRecord,
+    NotOneBatch,
     Record,
+    UnknownCompression,
     UnsupportedCompression,
     build_batch,
     build_end_txn_marker,
@@ -226,7 +228,7 @@ def test_a_produce_request_may_hold_a_cut_off_second_batch_but_not_a_whole_one()
 @pytest.mark.parametrize(
     ("batch", "error", "code"),
     [
-        (with_field(GOLDEN["none"], 16, "b", 1), InvalidRecord, 87),
+        (with_field(GOLDEN["none"], 16, "b", 1), NotOneBatch, 87),
         (with_field(GOLDEN["none"], 16, "b", 3), CorruptBatch, 2),
         (with_field(GOLDEN["none"], 8, "i", 20), CorruptBatch, 2),
         (with_field(GOLDEN["none"], 57, "i", 2), InvalidRecord, 87),
@@ -235,8 +237,8 @@ def test_a_produce_request_may_hold_a_cut_off_second_batch_but_not_a_whole_one()
         (with_field(GOLDEN["none"], 0, "q", 5), InvalidRecord, 87),
         (with_field(GOLDEN["idempotent"], 53, "i", -1), InvalidRecord, 87),
         (with_field(GOLDEN["none"], 21, "h", 0x20), InvalidRecord, 87),
-        (with_field(GOLDEN["none"], 21, "h", 5), UnsupportedCompression, 76),
-        (b"", InvalidRecord, 87),
+        (with_field(GOLDEN["none"], 21, "h", 5), UnknownCompression, -1),
+        (b"", NotOneBatch, 87),
     ],
     ids=[
         "magic 1",

@@ -80,10 +80,20 @@ class InvalidRecord(CorruptBatch):
         self.record_errors = record_errors
 
 
+class NotOneBatch(InvalidRecord):
+    """The records of a partition in a Produce request that are none, several, or of an old format."""
+
+
 class UnsupportedCompression(CorruptBatch):
-    """A codec that is unknown, or not allowed in the version of the request."""
+    """A codec that is not allowed in the version of the request."""
 
     code = ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
+
+
+class UnknownCompression(CorruptBatch):
+    """A codec that does not exist; Kafka has no code of its own for it."""
+
+    code = ErrorCode.UNKNOWN_SERVER_ERROR
 
 
 class BatchHeader(NamedTuple):
@@ -253,18 +263,18 @@ def check_produced(data: Buffer, *, allow_zstd: bool = True) -> BatchHeader:
     As in Kafka, a cut-off batch after the first is ignored (append `header.size` bytes). zstd needs Produce v7
     (KIP-110): pass allow_zstd=False for older versions.
 
-    Raises InvalidRecord for none or several batches, an old format, a control batch, or a producer id without
-    sequence number; UnsupportedCompression; CorruptBatch.
+    Raises NotOneBatch; InvalidRecord for a control batch, or a producer id without sequence number;
+    UnsupportedCompression; UnknownCompression; CorruptBatch.
     """
     header = BatchHeader._make(HEADER.unpack_from(data)) if len(data) >= HEADER_SIZE else None
     if header is None or header.batch_length + LENGTH_PREFIX != len(data) or header.magic != MAGIC:
         header = _first_batch(data)
     codec = header.attributes & COMPRESSION_MASK
-    if codec >= Compression.ZSTD and (codec > Compression.ZSTD or not allow_zstd):
-        raise UnsupportedCompression(
-            f"compression codec {codec} is not supported by this version of the Produce request"
-        )
+    if codec == Compression.ZSTD and not allow_zstd:
+        raise UnsupportedCompression("zstd is not supported by this version of the Produce request")
     _check_crc(header, data, 0)
+    if codec > Compression.ZSTD:
+        raise UnknownCompression(f"unknown compression codec {codec}")
     check_count(header)
     if header.base_offset != 0:
         raise InvalidRecord(f"a producer's batch must start at offset 0, this one starts at {header.base_offset}")
@@ -278,11 +288,11 @@ def check_produced(data: Buffer, *, allow_zstd: bool = True) -> BatchHeader:
 def _first_batch(data: Buffer) -> BatchHeader:
     size = _whole_batch(data, 0)
     if not size:
-        raise InvalidRecord("a Produce request must have one record batch for each partition, this one has none")
+        raise NotOneBatch("a Produce request must have one record batch for each partition, this one has none")
     if data[16] != MAGIC:
-        raise InvalidRecord(f"a Produce request must hold message format {MAGIC}, this one is {data[16]}")
+        raise NotOneBatch(f"a Produce request must hold message format {MAGIC}, this one is {data[16]}")
     if _whole_batch(data, size):
-        raise InvalidRecord("a Produce request must have exactly one record batch for each partition")
+        raise NotOneBatch("a Produce request must have exactly one record batch for each partition")
     return read_header(data)
 
 
@@ -320,13 +330,22 @@ def set_log_append_time(data: bytearray | memoryview, position: int, timestamp: 
 
     The base timestamp stays, because the records' own timestamps are deltas from it.
     """
+    _set_time(data, position, read_header(data, position).attributes | LOG_APPEND_TIME, timestamp)
+
+
+def set_create_time(data: bytearray | memoryview, position: int, max_timestamp: int) -> None:
+    """Let the records have their own timestamps, of which this is the largest, and update the CRC."""
+    _set_time(data, position, read_header(data, position).attributes & ~LOG_APPEND_TIME, max_timestamp)
+
+
+def _set_time(data: bytearray | memoryview, position: int, attributes: int, max_timestamp: int) -> None:
     header = read_header(data, position)
     _ATTRIBUTES_TO_MAX_TIMESTAMP.pack_into(
         data,
         position + _CHECKSUMMED_AT,
-        header.attributes | LOG_APPEND_TIME,
+        attributes,
         header.last_offset_delta,
         header.base_timestamp,
-        timestamp,
+        max_timestamp,
     )
     _CRC.pack_into(data, position + _CRC_AT, crc32c(data[position + _CHECKSUMMED_AT : position + header.size]))

@@ -5,7 +5,7 @@ The functions take decompressed records as `bytes` and raise InvalidRecord for m
 
 from typing import Final
 
-from kafkalite_wire.batch import HEADER_SIZE, BatchHeader, InvalidRecord, UnsupportedCompression
+from kafkalite_wire.batch import HEADER_SIZE, BatchHeader, InvalidRecord, UnknownCompression
 from kafkalite_wire.compression import MAX_DECOMPRESSED, Compression, CompressionError, decompress
 from kafkalite_wire.schema import Buffer
 from kafkalite_wire.varint import decode_varint
@@ -18,14 +18,14 @@ _SMALL: Final = 0x80
 
 
 def records_of(batch: Buffer, header: BatchHeader, *, max_decompressed: int = MAX_DECOMPRESSED) -> bytes:
-    """Return the decompressed records of one whole batch. Raises InvalidRecord and UnsupportedCompression."""
+    """Return the decompressed records of one whole batch. Raises InvalidRecord and UnknownCompression."""
     codec = header.compression
     # Keys and values are cut from `bytes`: slices of a view would have to be copied once more.
     payload = bytes(batch[HEADER_SIZE : header.size])
     if codec == Compression.NONE:
         return payload
     if codec > Compression.ZSTD:
-        raise UnsupportedCompression(f"unknown compression codec {codec}")
+        raise UnknownCompression(f"unknown compression codec {codec}")
     try:
         return bytes(decompress(codec, payload, limit=max_decompressed))
     except CompressionError as error:

@@ -17,6 +17,7 @@ from kafkalite_wire.records import (
     build_batch,
     iter_records,
     read_header,
+    set_create_time,
     set_log_append_time,
 )
 
@@ -29,7 +30,8 @@ def prepare_batch(batch: Buffer, header: BatchHeader, config: LogConfig, now_ms:
     Raises InvalidTimestamp or InvalidRecord with the records that are to blame.
     """
     if header.has_log_append_time:
-        raise InvalidTimestamp("only the broker sets LogAppendTime")
+        batch = _with_create_time(batch, header, config)
+        header = read_header(batch)
     target = config.target_compression
     converts = target is not None and target != header.compression
     records: list[Record] | None = None
@@ -54,6 +56,18 @@ def prepare_batch(batch: Buffer, header: BatchHeader, config: LogConfig, now_ms:
     stamped = bytearray(batch[: header.size])
     set_log_append_time(stamped, 0, stamp)
     return stamped, read_header(stamped)
+
+
+def _with_create_time(batch: Buffer, header: BatchHeader, config: LogConfig) -> Buffer:
+    """Return a batch that claims to carry the broker's time with its records' own timestamps, as Kafka stores it."""
+    if config.uses_log_append_time:
+        why = "Only the broker sets LogAppendTime"
+        raise InvalidTimestamp(why, tuple((index, why) for index in range(header.records_count)))
+    changed = bytearray(batch[: header.size])
+    set_create_time(changed, 0, header.max_timestamp)
+    records = iter_records(changed, max_decompressed=config.max_decompressed_message_bytes)
+    set_create_time(changed, 0, max(record.timestamp for record in records))
+    return changed
 
 
 def _may_be_out_of_range(header: BatchHeader, config: LogConfig, now_ms: int) -> bool:

@@ -21,6 +21,7 @@ from kafkalite_storage.log.state import LogState
 from kafkalite_storage.recovery.recovery import Directory, read_directory, reload_producers
 from kafkalite_storage.segment.segment import Segment
 from kafkalite_storage.state.producer_snapshot import save_snapshot
+from kafkalite_wire.batch import LOG_APPEND_TIME
 from kafkalite_wire.records import (
     BatchHeader,
     Buffer,
@@ -143,7 +144,7 @@ class LogWriter:
         if (
             self._looks_inside
             or header.max_timestamp > now_ms + self._after_max_ms
-            or header.attributes & 8  # a timestamp type that only brokers set
+            or header.attributes & LOG_APPEND_TIME  # which only brokers set
         ):
             batch, header = prepare_batch(batch, header, self._config, now_ms)
             if header.size > self._max_message_bytes:

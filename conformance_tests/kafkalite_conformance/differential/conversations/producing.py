@@ -2,6 +2,7 @@
 
 from kafkalite_conformance.differential.batches import altered, batch, produce
 from kafkalite_conformance.differential.conversation import conversation
+from kafkalite_conformance.differential.conversations.fetching import fetch, row
 from kafkalite_conformance.differential.talk import Talk
 from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest, InitProducerIdResponse
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
@@ -94,6 +95,9 @@ async def batches_that_are_damaged(talk: Talk) -> None:
         topic = await talk.topic()
         for version in (3, 9):
             await voice.ask(produce(topic, data), version, note)
+        await voice.ask(fetch(topic, row(0)), 11, f"{note}, fetched")
+    stamped = await talk.topic(message_timestamp_type="LogAppendTime")
+    await voice.ask(produce(stamped, cases["log append time"]), 9, "log append time, stamped")
     await voice.ask(produce(await talk.topic(), None), 9, "null")
 
 

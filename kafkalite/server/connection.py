@@ -177,7 +177,7 @@ class Connection:
                 if self._paused:
                     await self._transport.wait_readable()
                     if self._transport.has_ended():
-                        self.close()  # nobody reads the response of the request that is running
+                        self.close()  # no client is left to read the response of the running request
                 await trio.sleep_forever()
             self._waiting = None
 

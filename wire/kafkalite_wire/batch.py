@@ -334,7 +334,7 @@ def set_log_append_time(data: bytearray | memoryview, position: int, timestamp: 
 
 
 def set_create_time(data: bytearray | memoryview, position: int, max_timestamp: int) -> None:
-    """Let the records have their own timestamps, of which this is the largest, and update the CRC."""
+    """Mark that the records carry their own timestamps, of which this is the largest, and update the CRC."""
     _set_time(data, position, read_header(data, position).attributes & ~LOG_APPEND_TIME, max_timestamp)
 
 

@@ -220,6 +220,7 @@ class Broker:
                 self._cluster.close()
 
     async def _tend(self) -> None:
+        self.cluster.transactions.start()
         self._tending = Maintenance(self.cluster, self.config)
         await self._background.start(self._tending.run)
 

@@ -12,8 +12,9 @@ from logging import getLogger
 from typing import TYPE_CHECKING, Final, Protocol
 
 from kafkalite.background.flusher import LogFlusher
-from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, internal_topic, missing_configs
+from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, TRANSACTION_TOPIC, internal_topic, missing_configs
 from kafkalite.coordinators.group_service import GroupCoordinatorService
+from kafkalite.coordinators.transaction_service import TransactionCoordinatorService
 from kafkalite.errors import StartError
 from kafkalite.fetch.delayed import DelayedFetches
 from kafkalite.fetch.sessions import TopicKey
@@ -24,9 +25,12 @@ from kafkalite_storage.errors import (
     StorageError,
     UnsupportedFormat,
 )
+from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_storage.metadata.topics import METADATA_TOPIC
 from kafkalite_storage.storage import Storage
+from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.metadata_records import PartitionChangeRecord
+from kafkalite_wire.records import build_end_txn_marker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from kafkalite.background.cleaner import LogCleaner
     from kafkalite.background.timers import TimerQueue
     from kafkalite.config import BrokerConfig
+    from kafkalite.coordinators.results import TransactionMarker
     from kafkalite_storage.files.filesystem import FileSystem
     from kafkalite_storage.log.log import AppendInfo, PartitionLog
     from kafkalite_storage.metadata.topics import Topic
@@ -127,7 +132,19 @@ class Cluster:
             self.wall_ms,
             self.flusher,
             partial(self.ensure_internal_topic, OFFSETS_TOPIC),
+            self.write_marker,
         )
+        self.transactions = TransactionCoordinatorService(
+            self.storage,
+            config,
+            timers,
+            self.wall_ms,
+            self.flusher,
+            ensure_topic=partial(self.ensure_internal_topic, TRANSACTION_TOPIC),
+            new_producer_id=self.new_producer_id,
+            write_marker=self.write_marker,
+        )
+        self._failed_markers: set[tuple[str, int]] = set()
 
     @property
     def controller_id(self) -> int:
@@ -191,6 +208,62 @@ class Cluster:
 
         for partition in gained:
             self.flusher.when_synced(self.storage.log(*partition), partial(one_is_synced, partition))
+
+    def write_marker(
+        self, topic: str, index: int, marker: TransactionMarker, done: Callable[[ErrorCode], None]
+    ) -> None:
+        """End a transaction in a partition; call ``done`` with NONE once the marker is durable, or with the error."""
+        partition = (topic, index)
+        try:
+            log_of_partition = self.log(topic, index)
+            if log_of_partition is None:
+                done(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+                return
+            now_ms = self.wall_ms()
+            batch = build_end_txn_marker(
+                producer_id=marker.producer_id,
+                producer_epoch=marker.producer_epoch,
+                commit=marker.commit,
+                coordinator_epoch=marker.coordinator_epoch,
+                timestamp=now_ms,
+            )
+            appended = log_of_partition.append(batch, now_ms=now_ms, origin=AppendOrigin.BROKER, sync=False)
+        except StorageError as error:
+            self._marker_failed(partition, error, done)
+            return
+        if appended.awaits_sync:
+            written = partial(self._marker_written, partition, marker, done)
+            self.flusher.when_synced(log_of_partition, written)
+            return
+        if log_of_partition.flush_within is not None:
+            self.flusher.sync_within(log_of_partition, log_of_partition.flush_within)
+        self._marker_written(partition, marker, done, None)
+
+    def _marker_written(
+        self,
+        partition: tuple[str, int],
+        marker: TransactionMarker,
+        done: Callable[[ErrorCode], None],
+        error: StorageError | None,
+    ) -> None:
+        if error is not None:
+            self._marker_failed(partition, error, done)
+            return
+        self._failed_markers.discard(partition)
+        topic, index = partition
+        if topic == OFFSETS_TOPIC:
+            self.groups.transaction_ended(index, marker.producer_id, commit=marker.commit)
+        self.delayed_fetches.partition_changed(partition)
+        done(ErrorCode.NONE)
+        self.delayed_fetches.complete_ready()
+
+    def _marker_failed(
+        self, partition: tuple[str, int], error: StorageError, done: Callable[[ErrorCode], None]
+    ) -> None:
+        if partition not in self._failed_markers:  # named once, though it is tried again
+            self._failed_markers.add(partition)
+            log.error("cannot write the marker of a transaction to %s-%d: %s", *partition, error)
+        done(error.code)
 
     # Topics
 
@@ -274,6 +347,8 @@ class Cluster:
         self.delayed_fetches.topic_changed(name)
         if name == OFFSETS_TOPIC:
             self.groups.offsets_topic_deleted()
+        elif name == TRANSACTION_TOPIC:
+            self.transactions.topic_deleted()
         else:
             yield from self.groups.topic_deleted(name)
         yield
@@ -355,12 +430,14 @@ class Cluster:
         """
         handover = self.storage.restore(snapshot)
         self.groups.retire()
+        self.transactions.retire()
         self.flusher.retire()
         return handover
 
     def carry_over(self, before: Cluster) -> None:
         """Carry over the runtime settings of the cluster before that a snapshot does not hold."""
         self.groups.succeed(before.groups)
+        self.transactions.succeed(before.transactions)
 
     def close(self) -> None:
         """Close the logs, and mark the shutdown as clean."""

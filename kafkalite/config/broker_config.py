@@ -50,6 +50,9 @@ class BrokerConfig:
     socket_request_max_bytes: int
 
     producer_id_expiration: float
+    transaction_max_timeout: float
+    transaction_remove_expired_transaction_cleanup_interval: float
+    transactional_id_expiration: float
 
     log_cleaner_backoff: float
     log_cleaner_dedupe_buffer_size: int

@@ -150,6 +150,11 @@ def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic,
         max_incremental_fetch_session_cache_slots=values.integer("max.incremental.fetch.session.cache.slots"),
         socket_request_max_bytes=values.integer("socket.request.max.bytes"),
         producer_id_expiration=values.seconds("producer.id.expiration.ms"),
+        transaction_max_timeout=values.seconds("transaction.max.timeout.ms"),
+        transaction_remove_expired_transaction_cleanup_interval=values.seconds(
+            "transaction.remove.expired.transaction.cleanup.interval.ms"
+        ),
+        transactional_id_expiration=values.seconds("transactional.id.expiration.ms"),
         log_cleaner_backoff=values.seconds("log.cleaner.backoff.ms"),
         log_cleaner_dedupe_buffer_size=values.integer("log.cleaner.dedupe.buffer.size"),
         log_cleaner_enable=values.boolean("log.cleaner.enable"),

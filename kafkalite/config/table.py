@@ -129,6 +129,12 @@ _HONOURED: Final = [
     *_rows("Producers", (
         ("producer.id.expiration.ms", INT, 86_400_000, Between(1),
          "How long a partition keeps the sequence numbers of an inactive producer."),
+        ("transaction.max.timeout.ms", INT, 900_000, Between(1),
+         "Maximum transaction timeout that a producer may ask for."),
+        ("transaction.remove.expired.transaction.cleanup.interval.ms", INT, 3_600_000, Between(1),
+         "Interval between checks for expired transactional ids."),
+        ("transactional.id.expiration.ms", INT, 604_800_000, Between(1),
+         "How long an unused transactional id is kept."),
     )),
     *_rows("Log maintenance", (
         ("log.cleaner.backoff.ms", LONG, 15_000, Between(0),

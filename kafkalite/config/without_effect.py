@@ -264,17 +264,14 @@ _ROWS: Final = {
         group.consumer.session.timeout.ms int 45000 1..
         group.coordinator.rebalance.protocols list classic,consumer,streams
     """,
-    "Transactions are not supported.": """
+    "A transaction is aborted when its time-out ends, and the coordinator is in the same process.": """
         add.partitions.to.txn.retry.backoff.max.ms int 100 0..
         add.partitions.to.txn.retry.backoff.ms int 20 1..
         transaction.abort.timed.out.transaction.cleanup.interval.ms int 10000 1..
-        transaction.max.timeout.ms int 900000 1..
         transaction.partition.verification.enable boolean true dynamic
-        transaction.remove.expired.transaction.cleanup.interval.ms int 3600000 1..
         transaction.state.log.load.buffer.size int 5242880 1..
         transaction.state.log.segment.bytes int 104857600 1..
         transaction.two.phase.commit.enable boolean false
-        transactional.id.expiration.ms int 604800000 1..
     """,
     "One thread serves all requests.": """
         background.threads int 10 1.. dynamic

@@ -22,6 +22,7 @@ from kafkalite.controls.request_log.controls import RequestLogControl
 from kafkalite.controls.request_log.criteria import AwaitedRequest
 from kafkalite.controls.snapshots import Snapshots
 from kafkalite.controls.topics import Topics, not_created
+from kafkalite.controls.transactions import Transactions
 from kafkalite.controls.views import Group, Header, Record, TopicPartition
 from kafkalite.controls.waiting import DEFAULT_TIMEOUT, within
 from kafkalite_storage.errors import StorageError
@@ -59,6 +60,7 @@ class Controls(Subject):
         self.faults = Faults(transport, local)
         self.requests = RequestLogControl(transport, local)
         self.snapshots = Snapshots(transport, local)
+        self.transactions = Transactions(transport, local)
         self._partitioner = Partitioner()
         if local is not None:
             local.broker.on_restored.append(self._partitioner.reset)
@@ -290,6 +292,7 @@ _SUBJECTS: Final[dict[type[Subject], str]] = {
     Faults: "faults",
     RequestLogControl: "requests",
     Snapshots: "snapshots",
+    Transactions: "transactions",
 }
 """The attribute of `Controls` that each subject is, in the order of the documentation."""
 

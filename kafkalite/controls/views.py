@@ -238,3 +238,19 @@ def assignment_in(data: bytes) -> frozenset[TopicPartition]:
     except WireError:
         return frozenset()
     return frozenset(TopicPartition(topic.topic, index) for topic in assigned for index in topic.partitions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """A transactional id: its state as Kafka prints it, and the partitions of its transaction."""
+
+    transactional_id: str
+    state: str
+    producer_id: int
+    producer_epoch: int
+    timeout_ms: int
+    partitions: tuple[TopicPartition, ...]
+
+    def __str__(self) -> str:
+        partitions = ", ".join(map(str, self.partitions)) or "no partitions"
+        return f"{self.transactional_id} is {self.state} with {partitions}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
     from kafkalite.coordinators.groups.coordinator import GroupCoordinator
     from kafkalite.coordinators.results import Client, CoordinatorResult, ResponseSink
+    from kafkalite.coordinators.service import WriteMarker
     from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite.requests.steps import Steps
     from kafkalite_storage.storage import Storage
@@ -38,10 +39,12 @@ class GroupCoordinatorService:
         wall_ms: Callable[[], int],
         flusher: LogFlusher,
         ensure_offsets_topic: Callable[[], object],
+        write_marker: WriteMarker,
     ) -> None:
         self._storage = storage
         self._config = config
         self._timers = timers
+        self._wall_ms = wall_ms
         self._delayed = DelayedHeartbeats(timers, config.group_heartbeat_hold)
         self._unavailable: set[str | None] = set()
         self.prepare = ensure_offsets_topic
@@ -59,6 +62,7 @@ class GroupCoordinatorService:
             wall_ms=wall_ms,
             flusher=flusher,
             ensure_topic=ensure_offsets_topic,
+            write_marker=write_marker,
         )
         self._service.on_loaded = self._loaded
         self._service.on_performed = self._performed
@@ -142,6 +146,29 @@ class GroupCoordinatorService:
     def stop_waiting(self) -> None:
         """Answer the delayed heartbeats, because the broker stops."""
         self._delayed.release_all()
+
+    # Transactions
+
+    def transaction_ended(self, partition: int, producer_id: int, *, commit: bool) -> None:
+        """Set or drop the offsets of a transaction whose marker has been appended to a partition of the topic."""
+        coordinator = self._service.loaded
+        if coordinator is None:  # which reads the marker when it is loaded
+            return
+        partitions = self._storage.topics[OFFSETS_TOPIC].partitions
+
+        def belongs(group_id: str) -> bool:
+            return _partition_for(group_id, partitions) == partition
+
+        self.perform(
+            coordinator.end_transaction(
+                producer_id, belongs, commit=commit, now=self._timers.now(), wall_ms=self._wall_ms()
+            )
+        )
+
+    def partition_of(self, group_id: str) -> int:
+        """Return the partition of ``__consumer_offsets``, which is created on need, that a group belongs to."""
+        self.prepare()
+        return _partition_for(group_id, self._storage.topics[OFFSETS_TOPIC].partitions)
 
     # Topics
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
+from kafkalite_wire.error_codes import ErrorCode
+
 
 class ResponseSink(Protocol):
     """What a coordinator needs of the response handle of a request."""
@@ -17,6 +19,20 @@ class ResponseSink(Protocol):
     def fail(self, reason: str, /) -> None:
         """Close the connection in place of a response, and log why."""
         ...
+
+
+class MappedSink:
+    """Takes the response of a part of a request, and passes it on to a function; a failure goes to the request."""
+
+    __slots__ = ("_request", "send")
+
+    def __init__(self, request: ResponseSink, send: Callable[[Any], None]) -> None:
+        self._request = request
+        self.send = send
+
+    def fail(self, reason: str, /) -> None:
+        """Close the connection of the request."""
+        self._request.fail(reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,24 +62,44 @@ class CoordinatorRecord(NamedTuple):
     value: bytes | None
 
 
-class UserAppend(NamedTuple):
-    """A batch for a partition of a user's topic, such as the marker that ends a transaction."""
+class ProducerIdAndEpoch(NamedTuple):
+    """The producer in whose transaction records are appended."""
+
+    producer_id: int
+    producer_epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionMarker:
+    """The end of a transaction in a partition (KIP-98)."""
+
+    producer_id: int
+    producer_epoch: int
+    commit: bool
+    coordinator_epoch: int
+
+
+class MarkerAppend(NamedTuple):
+    """A marker for a partition; ``done`` is called with the error, or NONE, and returns the next result."""
 
     topic: str
     partition: int
-    batch: bytes
+    marker: TransactionMarker
+    done: Callable[[ErrorCode], CoordinatorResult]
 
 
 @dataclass(frozen=True, slots=True)
 class CoordinatorResult:
-    """What the service does, in this order: append, wait for the sync if one is due, send, announce, continue."""
+    """What the service does: append, wait for the sync if one is due, send, announce, write the markers, continue."""
 
     records: tuple[CoordinatorRecord, ...]
     """Records for the coordinator's topic."""
     replies: tuple[Reply, ...]
     """Responses that are sent once everything has been appended."""
-    appends: tuple[UserAppend, ...] = ()
-    """Batches for users' partitions."""
+    producer: ProducerIdAndEpoch | None = None
+    """The producer in whose transaction the records are appended."""
+    markers: tuple[MarkerAppend, ...] = ()
+    """Markers of transactions, each of which succeeds or fails on its own."""
     rebalancing: tuple[str, ...] = ()
     """Groups whose members have to rejoin: their delayed heartbeats are answered now."""
     then: tuple[Callable[[], CoordinatorResult], ...] = field(default=())
@@ -76,17 +112,19 @@ NO_RESULT: Final = CoordinatorResult((), ())
 class ResultBuilder:
     """One call of a coordinator: the time of the call, and what its result holds so far.
 
-    ``now`` is monotonic seconds; ``wall_ms`` is record time, None while it is not known.
+    ``now`` is monotonic seconds; ``wall_ms`` is record time, None while it is not known. ``producer`` may be set: the
+    records are then appended as a part of its transaction.
     """
 
-    __slots__ = ("_appends", "_rebalancing", "_records", "_replies", "_then", "now", "wall_ms")
+    __slots__ = ("_markers", "_rebalancing", "_records", "_replies", "_then", "now", "producer", "wall_ms")
 
     def __init__(self, now: float, wall_ms: int | None) -> None:
         self.now = now
         self.wall_ms = wall_ms
+        self.producer: ProducerIdAndEpoch | None = None
         self._records: list[CoordinatorRecord] = []
         self._replies: list[Reply] = []
-        self._appends: tuple[UserAppend, ...] = ()
+        self._markers: list[MarkerAppend] = []
         self._rebalancing: tuple[str, ...] = ()
         self._then: tuple[Callable[[], CoordinatorResult], ...] = ()
 
@@ -98,9 +136,9 @@ class ResultBuilder:
         """Answer a request."""
         self._replies.append(Reply(handle, response))
 
-    def append(self, topic: str, partition: int, batch: bytes) -> None:
-        """Append a batch to a user's partition."""
-        self._appends += (UserAppend(topic, partition, batch),)
+    def write_marker(self, marker: MarkerAppend) -> None:
+        """Write the marker of a transaction to a partition."""
+        self._markers.append(marker)
 
     def announce_rebalance(self, group_id: str) -> None:
         """Answer the delayed heartbeats of a group: its members have to rejoin."""
@@ -113,7 +151,12 @@ class ResultBuilder:
     def build(self) -> CoordinatorResult:
         """Return the result."""
         return CoordinatorResult(
-            tuple(self._records), tuple(self._replies), self._appends, self._rebalancing, self._then
+            records=tuple(self._records),
+            replies=tuple(self._replies),
+            producer=self.producer,
+            markers=tuple(self._markers),
+            rebalancing=self._rebalancing,
+            then=self._then,
         )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from logging import getLogger
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
@@ -20,6 +21,7 @@ from kafkalite.coordinators.replay import ReplayedRecord, replay
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_wire.batch import CorruptBatch
+from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.records import Record, build_batch
 
 if TYPE_CHECKING:
@@ -27,7 +29,13 @@ if TYPE_CHECKING:
 
     from kafkalite.background.flusher import LogFlusher
     from kafkalite.background.timers import Timer, TimerQueue
-    from kafkalite.coordinators.results import CoordinatorResult, ResponseSink
+    from kafkalite.coordinators.results import (
+        CoordinatorResult,
+        MarkerAppend,
+        ProducerIdAndEpoch,
+        ResponseSink,
+        TransactionMarker,
+    )
     from kafkalite_storage.log.log import PartitionLog
     from kafkalite_storage.storage import Storage
 
@@ -35,6 +43,9 @@ log = getLogger("kafkalite.coordinators")
 
 Skip = Callable[[ReplayedRecord, str], None]
 """Called with a record that a coordinator cannot read, and the reason."""
+
+WriteMarker = Callable[[str, int, "TransactionMarker", Callable[[ErrorCode], None]], None]
+"""Writes a marker to a partition of a topic, then calls a function with the error or NONE, perhaps later."""
 
 _NAMED_AT_MOST: Final = 10
 """Unreadable records of a partition that are logged one by one; the others are counted."""
@@ -44,7 +55,7 @@ class Coordinator(Protocol):
     """What the service needs of a coordinator."""
 
     def load_partition(
-        self, records: Iterable[ReplayedRecord], skip: Skip, *, number: int, partitions: int, now: float
+        self, records: Iterable[ReplayedRecord], skip: Skip, *, number: int, partitions: int, now: float, wall_ms: int
     ) -> None:
         """Take over the state that one partition of so many holds. Unreadable records are passed to ``skip``."""
         ...
@@ -73,7 +84,7 @@ class CoordinatorService(Generic[AnyCoordinator]):
     """One coordinator with its topic, its timer and its clients.
 
     ``partition_for`` maps the id of a record to a partition, out of a number of them. ``ensure_topic`` creates the
-    topic if it does not exist.
+    topic if it does not exist. ``write_marker`` writes the marker of a transaction to a partition.
     """
 
     def __init__(
@@ -87,6 +98,7 @@ class CoordinatorService(Generic[AnyCoordinator]):
         wall_ms: Callable[[], int],
         flusher: LogFlusher,
         ensure_topic: Callable[[], object],
+        write_marker: WriteMarker,
     ) -> None:
         self._topic = topic
         self._new = new
@@ -96,6 +108,7 @@ class CoordinatorService(Generic[AnyCoordinator]):
         self._wall_ms = wall_ms
         self._flusher = flusher
         self._ensure_topic = ensure_topic
+        self._write_marker = write_marker
         self._timer: Timer | None = None
         self._loaded: AnyCoordinator | None = None
         self._partitions = 0
@@ -113,6 +126,11 @@ class CoordinatorService(Generic[AnyCoordinator]):
             if self.on_loaded is not None:
                 self.on_loaded(self._loaded)
             self._set_timer()
+        return self._loaded
+
+    @property
+    def loaded(self) -> AnyCoordinator | None:
+        """The coordinator if it is loaded, else None."""
         return self._loaded
 
     # Load
@@ -149,7 +167,14 @@ class CoordinatorService(Generic[AnyCoordinator]):
                     error,
                 )
             return False
-        coordinator.load_partition(records, skipped.add, number=number, partitions=partitions, now=self._timers.now())
+        coordinator.load_partition(
+            records,
+            skipped.add,
+            number=number,
+            partitions=partitions,
+            now=self._timers.now(),
+            wall_ms=self._wall_ms(),
+        )
         skipped.log_once(self._logged, number)
         return True
 
@@ -177,7 +202,7 @@ class CoordinatorService(Generic[AnyCoordinator]):
     def perform(self, result: CoordinatorResult) -> None:
         """Carry a result out: append, sync where `flush.messages` asks for it, then reply."""
         unsynced: list[PartitionLog] = []
-        if result.records or result.appends:
+        if result.records:
             try:
                 unsynced = self._append(result)
             except StorageError as error:
@@ -200,8 +225,13 @@ class CoordinatorService(Generic[AnyCoordinator]):
     def _finish(self, result: CoordinatorResult) -> None:
         for handle, response in result.replies:
             handle.send(response)
+        for marker in result.markers:
+            self._write_marker(marker.topic, marker.partition, marker.marker, partial(self._marked, marker))
         for call in result.then:
             self.perform(call())
+
+    def _marked(self, marker: MarkerAppend, error: ErrorCode) -> None:
+        self.perform(marker.done(error))
 
     def _append_failed(self, result: CoordinatorResult, error: StorageError) -> None:
         log.error("cannot append to %s: %s; loading it again", self._topic, error)
@@ -214,21 +244,18 @@ class CoordinatorService(Generic[AnyCoordinator]):
         """Append everything; return the logs that must be synced before the replies leave."""
         wall_ms = self._wall_ms()
         unsynced: list[PartitionLog] = []
-        if result.records:
-            self._ensure_topic()
-            partitions = self._count_partitions()
-            batches: dict[int, list[Record]] = {}
-            for key_id, key, value in result.records:
-                batch = batches.setdefault(self._partition_for(key_id, partitions), [])
-                batch.append(Record(offset=len(batch), timestamp=wall_ms, key=key, value=value))
-            for number, records in batches.items():
-                self._append_batch(self._topic, number, build_batch(records), wall_ms, unsynced)
-        for append in result.appends:
-            self._append_batch(append.topic, append.partition, append.batch, wall_ms, unsynced)
+        self._ensure_topic()
+        partitions = self._count_partitions()
+        batches: dict[int, list[Record]] = {}
+        for key_id, key, value in result.records:
+            batch = batches.setdefault(self._partition_for(key_id, partitions), [])
+            batch.append(Record(offset=len(batch), timestamp=wall_ms, key=key, value=value))
+        for number, records in batches.items():
+            self._append_batch(number, _batch(records, result.producer), wall_ms, unsynced)
         return unsynced
 
-    def _append_batch(self, topic: str, number: int, batch: bytes, wall_ms: int, unsynced: list[PartitionLog]) -> None:
-        partition = self._storage.log(topic, number)
+    def _append_batch(self, number: int, batch: bytes, wall_ms: int, unsynced: list[PartitionLog]) -> None:
+        partition = self._storage.log(self._topic, number)
         appended = partition.append(batch, now_ms=wall_ms, origin=AppendOrigin.BROKER, sync=False)
         if appended.awaits_sync:
             unsynced.append(partition)
@@ -261,6 +288,18 @@ class CoordinatorService(Generic[AnyCoordinator]):
     def _timer_failed(self, reason: str) -> None:
         log.error("%s; loading %s again", reason, self._topic)
         self.reload(reason)
+
+
+def _batch(records: list[Record], producer: ProducerIdAndEpoch | None) -> bytes:
+    if producer is None:
+        return build_batch(records)
+    return build_batch(
+        records,
+        producer_id=producer.producer_id,
+        producer_epoch=producer.producer_epoch,
+        base_sequence=0,  # as in Kafka, which does not check the sequence of a coordinator's batches
+        is_transactional=True,
+    )
 
 
 class _Skipped:

@@ -1,8 +1,7 @@
-"""FindCoordinator: this broker coordinates every group.
+"""FindCoordinator: this broker coordinates every group and every transactional id.
 
-The topic ``__consumer_offsets`` is created when the first group is looked up, as in Apache Kafka. For transactions this
-broker is named too: a producer then learns from InitProducerId that there are none, instead of looking for their
-coordinator until its time-out. Share groups, and unknown key types, are answered with INVALID_REQUEST.
+The topics ``__consumer_offsets`` and ``__transaction_state`` are created when the first group or transactional id is
+looked up, as in Apache Kafka. Share groups, and unknown key types, are answered with INVALID_REQUEST.
 """
 
 from __future__ import annotations
@@ -59,8 +58,7 @@ def _coordinator(broker: BrokerEndpoint, key: str, key_type: int, context: Reque
     if key_type not in (_GROUP, _TRANSACTION):
         return _none(key, ErrorCode.INVALID_REQUEST, _INVALID_REQUEST)
     try:
-        if key_type == _GROUP:
-            broker.cluster.groups.prepare()
+        (broker.cluster.groups if key_type == _GROUP else broker.cluster.transactions).prepare()
     except StorageError as error:
         return _none(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error))
     host, port = broker.advertised(context.client_host, context.info.local)

@@ -1,6 +1,7 @@
-"""OffsetCommit, OffsetFetch and OffsetDelete: the committed offsets of groups. The group coordinator answers them.
+"""OffsetCommit, TxnOffsetCommit, OffsetFetch and OffsetDelete: the committed offsets of groups.
 
-``require_stable`` in OffsetFetch changes nothing: there are no transactional commits yet.
+The group coordinator answers them. A commit within a transaction also concerns the transaction coordinator: the group's
+partition of ``__consumer_offsets`` must be in the transaction (KIP-890).
 """
 
 from __future__ import annotations
@@ -10,24 +11,40 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.coordinators.groups.offsets import merge_commit
+from kafkalite.cluster.internal_topics import OFFSETS_TOPIC
+from kafkalite.coordinators.groups.offsets import merge_commit, refuse_commit
+from kafkalite.coordinators.results import MappedSink, ProducerIdAndEpoch
+from kafkalite.coordinators.transactions.versions import VERSION_2, verification_error
 from kafkalite.handlers.group_membership import client_of
+from kafkalite_storage.errors import StorageError
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+    OffsetCommitResponse,
+)
+from kafkalite_wire.messages.txn_offset_commit import (
+    TxnOffsetCommitRequest,
+    TxnOffsetCommitResponse,
+    TxnOffsetCommitResponsePartition,
+    TxnOffsetCommitResponseTopic,
+)
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.coordinators.results import CoordinatorResult, ResponseSink
+    from kafkalite.coordinators.transaction_service import PartitionsAdded
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.steps import Steps
-    from kafkalite_wire.messages.offset_commit import (
-        OffsetCommitRequest,
-        OffsetCommitRequestTopic,
-        OffsetCommitResponse,
-    )
     from kafkalite_wire.messages.offset_delete import OffsetDeleteRequest
     from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
 
 
 _PARTITIONS_PER_STEP: Final = 200
+_ABORTABLE: Final = 4
+_JOINS_TRANSACTION: Final = 5
+_TRANSACTIONAL_BY_TOPIC_ID: Final = 6
 
 
 def offset_commit(broker: BrokerEndpoint, request: OffsetCommitRequest, context: RequestContext) -> Steps[None] | None:
@@ -65,6 +82,88 @@ def _split(topics: Iterable[OffsetCommitRequestTopic]) -> Iterator[tuple[OffsetC
 
 def _merge(parts: list[OffsetCommitResponse]) -> OffsetCommitResponse:
     return merge_commit(topic for part in parts for topic in part.topics)
+
+
+def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, context: RequestContext) -> None:
+    """Keep offsets that a group has reached until a producer's transaction ends."""
+    cluster, response, version = broker.cluster, context.defer(), context.api_version
+    commit = OffsetCommitRequest(
+        group_id=request.group_id,
+        generation_id_or_member_epoch=request.generation_id_or_member_epoch,
+        member_id=request.member_id,
+        group_instance_id=request.group_instance_id,
+        topics=tuple(
+            OffsetCommitRequestTopic(
+                name=topic.name,
+                topic_id=topic.topic_id,
+                partitions=tuple(
+                    OffsetCommitRequestPartition(
+                        partition_index=partition.partition_index,
+                        committed_offset=partition.committed_offset,
+                        committed_leader_epoch=partition.committed_leader_epoch,
+                        committed_metadata=partition.committed_metadata,
+                    )
+                    for partition in topic.partitions
+                ),
+            )
+            for topic in request.topics
+        ),
+    )
+
+    def refuse(error: ErrorCode) -> None:
+        response.send(_transactional(OffsetCommitResponse(topics=tuple(refuse_commit(commit.topics, error)))))
+
+    try:
+        partition = (OFFSETS_TOPIC, cluster.groups.partition_of(request.group_id))
+    except StorageError:
+        refuse(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+        return
+    producer = (request.transactional_id, request.producer_id, request.producer_epoch)
+    added: PartitionsAdded | None
+    if version >= _JOINS_TRANSACTION:
+        added = cluster.transactions.add_partitions(*producer, (partition,), client_version=VERSION_2)
+        error = added.error
+    else:
+        added = None
+        error = cluster.transactions.coordinator.verify(*producer, (partition,))[partition]
+    if error:
+        refuse(verification_error(error, may_be_abortable=version >= _ABORTABLE))
+        return
+
+    def send(answer: OffsetCommitResponse) -> None:
+        if added is None:
+            response.send(_transactional(answer))
+        else:
+            added.when_settled(lambda: response.send(_transactional(answer)))
+
+    cluster.groups.perform(
+        cluster.groups.coordinator.txn_offset_commit(
+            commit,
+            ProducerIdAndEpoch(request.producer_id, request.producer_epoch),
+            MappedSink(response, send),
+            by_id=version >= _TRANSACTIONAL_BY_TOPIC_ID,
+            now=cluster.now(),
+            wall_ms=cluster.wall_ms(),
+        )
+    )
+
+
+def _transactional(response: OffsetCommitResponse) -> TxnOffsetCommitResponse:
+    return TxnOffsetCommitResponse(
+        topics=tuple(
+            TxnOffsetCommitResponseTopic(
+                name=topic.name,
+                topic_id=topic.topic_id,
+                partitions=tuple(
+                    TxnOffsetCommitResponsePartition(
+                        partition_index=partition.partition_index, error_code=partition.error_code
+                    )
+                    for partition in topic.partitions
+                ),
+            )
+            for topic in response.topics
+        )
+    )
 
 
 def offset_fetch(

@@ -3,7 +3,8 @@
 The reply is sent once the batches are in the log (and on disk, where ``flush.messages`` says so); with one replica that
 is the same for acks=1 and acks=all. acks=0 has no reply: an error closes the connection instead, as in Apache Kafka.
 Of a partition that stands twice in a request, the last batch is appended, and it is answered once. Internal topics are
-closed to every client but ``__admin_client``. Transactional batches are refused: there are no transactions yet.
+closed to every client but ``__admin_client``. A transactional batch needs its partition in the transaction (KIP-890):
+from version 12 on the batch itself adds it, before that the producer must have added it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.cluster.internal_topics import ADMIN_CLIENT_ID
+from kafkalite.coordinators.transactions.versions import VERSION_2, verification_error
 from kafkalite.errors import RequestError
 from kafkalite.partitions import WORK_OF_OPENING_A_LOG, guarded
 from kafkalite.requests.steps import Steps, WorkMeter
@@ -29,16 +31,20 @@ from kafkalite_wire.messages.produce import (
     TopicProduceData,
     TopicProduceResponse,
 )
-from kafkalite_wire.records import InvalidRecord, NotOneBatch, UnsupportedCompression, check_produced
+from kafkalite_wire.records import CorruptBatch, InvalidRecord, NotOneBatch, UnsupportedCompression, check_produced
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
+    from kafkalite.coordinators.transaction_service import PartitionsAdded
     from kafkalite.partitions import PartitionError
     from kafkalite.requests.context import RequestContext
     from kafkalite_storage.errors import StorageError
     from kafkalite_storage.metadata.topics import Topic
+    from kafkalite_wire.records import BatchHeader
 
 _BY_TOPIC_ID: Final = 13
+_ABORTABLE: Final = 11
+_JOINS_TRANSACTION: Final = 12
 _ALLOWS_ZSTD: Final = 7
 _WORK_OF_AN_APPEND: Final = 5
 
@@ -51,6 +57,16 @@ _WITHOUT_LOG_START: Final = (
 )
 """The errors of a log with which Kafka does not send its log start offset."""
 
+_RETRIABLE: Final = (
+    ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+    ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    ErrorCode.NOT_COORDINATOR,
+)
+"""Errors of the transaction coordinator that producers may not expect."""
+
+_TRANSACTION_REASONS: Final = {ErrorCode.INVALID_TXN_STATE: "Partition was not added to the transaction"}
+"""As Kafka words them."""
+
 _NOTHING_FAILED: Final[Mapping[tuple[str, int], StorageError]] = {}
 
 
@@ -58,14 +74,26 @@ def handle(broker: BrokerEndpoint, request: ProduceRequest, context: RequestCont
     """Append each partition's batch; a refused one does not keep the others from being written."""
     produce = _Produce(broker, request, context)
     context.outlives_client = True
+    joined = None if request.transactional_id is None else produce.join_transaction(request.transactional_id)
     yield from produce.append_all()
-    if not produce.unsynced:
+    is_joined = joined is None or joined.is_settled
+    if is_joined and not produce.unsynced:
         return produce.response()
     if not request.acks:
         broker.cluster.when_synced(produce.unsynced, _ignore)  # the client does not wait for the disk
         return produce.response()
     response = context.defer()
-    broker.cluster.when_synced(produce.unsynced, lambda failed: response.send(produce.response(failed)))
+
+    def respond_when_synced() -> None:
+        if produce.unsynced:
+            broker.cluster.when_synced(produce.unsynced, lambda failed: response.send(produce.response(failed)))
+        else:
+            response.send(produce.response())
+
+    if joined is None:
+        respond_when_synced()
+    else:
+        joined.when_settled(respond_when_synced)
     return None
 
 
@@ -76,8 +104,10 @@ class _Produce:
         "_broker",
         "_by_id",
         "_is_small",
+        "_is_transactional",
         "_may_write_internal",
         "_names",
+        "_refused_by_transaction",
         "_request",
         "_responses",
         "_version",
@@ -92,11 +122,66 @@ class _Produce:
         topics = request.topic_data
         self._is_small = len(topics) == 1 and len(topics[0].partition_data) == 1
         self._may_write_internal = context.client_id == ADMIN_CLIENT_ID
+        self._is_transactional = request.transactional_id is not None
+        #: Why a partition's transactional batch is refused.
+        self._refused_by_transaction: dict[tuple[str, int], ErrorCode] = {}
         self._responses: list[TopicProduceResponse] = []
         #: The name of each response's topic, which from version 13 on says only its id.
         self._names: list[str] = []
         #: What was appended and may be acknowledged only when it is on disk: bytes by partition.
         self.unsynced: dict[tuple[str, int], int] = {}
+
+    def join_transaction(self, transactional_id: str) -> PartitionsAdded | None:
+        """Add the partitions that are not yet in the transaction, or before version 12 verify that they are in it.
+
+        Return what has to be settled before the response is sent, or None. What cannot be read is left to the append,
+        which refuses it.
+        """
+        joining: dict[tuple[int, int], list[tuple[str, int]]] = {}
+        for topic, wanted in self._distinct():
+            name = self._topic_name(topic)
+            for partition in wanted:
+                header = _transactional_header(partition)
+                if name is not None and header is not None and not self._is_in_transaction(name, partition, header):
+                    producer = header.producer_id, header.producer_epoch
+                    joining.setdefault(producer, []).append((name, partition.index))
+        if not joining:
+            return None
+        if len(joining) > 1:
+            for partitions in joining.values():
+                self._refuse(partitions, ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+            return None
+        ((producer_id, epoch), partitions) = next(iter(joining.items()))
+        transactions = self._broker.cluster.transactions
+        if self._version < _JOINS_TRANSACTION:
+            verified = transactions.coordinator.verify(transactional_id, producer_id, epoch, partitions)
+            for each, error in verified.items():
+                self._refuse((each,), error)
+            return None
+        added = transactions.add_partitions(transactional_id, producer_id, epoch, partitions, client_version=VERSION_2)
+        self._refuse(partitions, added.error)
+        return added
+
+    def _topic_name(self, data: TopicProduceData) -> str | None:
+        if not self._by_id:
+            return data.name
+        return self._broker.cluster.topic_name(data.topic_id)
+
+    def _is_in_transaction(self, name: str, data: PartitionProduceData, header: BatchHeader) -> bool:
+        """Return whether a batch of the transaction is in the log, or the batch will be refused for another reason."""
+        topic = self._broker.cluster.storage.topics.get(name)
+        if topic is None or not 0 <= data.index < topic.partitions:
+            return True
+        log = guarded(partial(self._broker.cluster.log, name, data.index), lambda _: None)
+        return log is None or log.producers.has_open_transaction(header.producer_id, header.producer_epoch)
+
+    def _refuse(self, partitions: Iterable[tuple[str, int]], error: ErrorCode) -> None:
+        if not error:
+            return
+        error = verification_error(error, may_be_abortable=self._version >= _ABORTABLE)
+        if error in _RETRIABLE or (error is ErrorCode.CONCURRENT_TRANSACTIONS and self._version < _JOINS_TRANSACTION):
+            error = ErrorCode.NOT_ENOUGH_REPLICAS  # older clients retry with this one
+        self._refused_by_transaction.update(dict.fromkeys(partitions, error))
 
     def append_all(self) -> Steps[None]:
         """Append what can be appended, and note a result for each partition."""
@@ -155,7 +240,11 @@ class _Produce:
         assert isinstance(data.records, memoryview)
         header = check_produced(data.records, allow_zstd=self._version >= _ALLOWS_ZSTD)
         if header.is_transactional:
-            return _refused(data.index, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+            if not self._is_transactional:
+                return _refused(data.index, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+            error = self._refused_by_transaction.get((topic.name, data.index), ErrorCode.NONE)
+            if error:
+                return _refused(data.index, error, _TRANSACTION_REASONS.get(error))
         appended = self._broker.cluster.append(topic.name, data.index, data.records, header)
         if appended.awaits_sync:
             self.unsynced[topic.name, data.index] = 0 if appended.is_duplicate else header.size
@@ -201,6 +290,17 @@ class _Produce:
                 for name, topic in zip(self._names, responses, strict=True)
             ]
         return ProduceResponse(responses=tuple(responses))
+
+
+def _transactional_header(data: PartitionProduceData) -> BatchHeader | None:
+    if data.records is None:
+        return None
+    assert isinstance(data.records, memoryview)
+    try:
+        header = check_produced(data.records)
+    except CorruptBatch:
+        return None
+    return header if header.is_transactional else None
 
 
 def _ignore(failed: Mapping[tuple[str, int], StorageError]) -> None:

@@ -36,6 +36,12 @@ _SHARED_MODULES: Final = {
     ApiKey.LIST_GROUPS: "group_administration",
     ApiKey.DESCRIBE_GROUPS: "group_administration",
     ApiKey.DELETE_GROUPS: "group_administration",
+    ApiKey.ADD_PARTITIONS_TO_TXN: "transactions",
+    ApiKey.ADD_OFFSETS_TO_TXN: "transactions",
+    ApiKey.END_TXN: "transactions",
+    ApiKey.TXN_OFFSET_COMMIT: "group_offsets",
+    ApiKey.DESCRIBE_TRANSACTIONS: "transactions",
+    ApiKey.LIST_TRANSACTIONS: "transactions",
 }
 """Modules that handle several APIs; each function in them is named like the API's messages."""
 

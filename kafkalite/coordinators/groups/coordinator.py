@@ -14,11 +14,18 @@ from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.classic.waiting import Waiting
 from kafkalite.coordinators.groups.fetching import fetch_offsets
 from kafkalite.coordinators.groups.loading import load
-from kafkalite.coordinators.groups.offset_table import OffsetTable
+from kafkalite.coordinators.groups.offset_table import OffsetTable, PendingOffsets
 from kafkalite.coordinators.groups.offsets import Offsets
 from kafkalite.coordinators.groups.registry import CoordinatedGroup, GroupConfig, Groups, partition_for
 from kafkalite.coordinators.groups.views import GroupView, view
-from kafkalite.coordinators.results import NO_RESULT, Client, CoordinatorResult, ResultBuilder, WallTime
+from kafkalite.coordinators.results import (
+    NO_RESULT,
+    Client,
+    CoordinatorResult,
+    ProducerIdAndEpoch,
+    ResultBuilder,
+    WallTime,
+)
 from kafkalite.coordinators.timers import Timers
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.heartbeat import HeartbeatResponse
@@ -83,7 +90,8 @@ class GroupCoordinator:
         self._groups = Groups()
         self._classic = ClassicGroups(self._groups, self._rebalances)
         self._table = OffsetTable()
-        self._offsets = Offsets(config, self._groups, self._table, topics, self._new_group)
+        self._pending = PendingOffsets()
+        self._offsets = Offsets(config, self._groups, self._table, self._pending, topics, self._new_group)
         self._membership = Membership(config, self._classic, self._rebalances, self._waiting, new_member_suffix)
         self._wall = WallTime()
         self._expiry = self._timers.timer(self._expire)
@@ -163,9 +171,35 @@ class GroupCoordinator:
         self._watch_expiry(now)
         return result.build()
 
+    def txn_offset_commit(
+        self,
+        request: OffsetCommitRequest,
+        producer: ProducerIdAndEpoch,
+        handle: ResponseSink,
+        *,
+        by_id: bool,
+        now: float,
+        wall_ms: int,
+    ) -> CoordinatorResult:
+        """Keep offsets until a producer's transaction ends (TxnOffsetCommit); reply as to an OffsetCommit."""
+        self._wall.note(now, wall_ms)
+        result = ResultBuilder(now, wall_ms)
+        response = self._offsets.commit_in_transaction(request, producer, wall_ms, result, by_id=by_id)
+        result.reply(handle, response)
+        self._watch_expiry(now)
+        return result.build()
+
+    def end_transaction(
+        self, producer_id: int, belongs: Callable[[str], bool], *, commit: bool, now: float, wall_ms: int
+    ) -> CoordinatorResult:
+        """Set or drop what a transaction has committed, because its marker is in the groups' partition."""
+        result = ResultBuilder(now, wall_ms)
+        self._offsets.end_transaction(producer_id, belongs, result, commit=commit)
+        return result.build()
+
     def offset_fetch(self, request: OffsetFetchRequest, client: Client) -> Steps[OffsetFetchResponse]:
         """Look offsets up, in steps (OffsetFetch)."""
-        return fetch_offsets(request, client.api_version, self._groups, self._table, self._topics)
+        return fetch_offsets(request, client.api_version, self._groups, self._table, self._pending, self._topics)
 
     def offset_delete(
         self,
@@ -185,6 +219,9 @@ class GroupCoordinator:
             result = self._timeless_builder()
             self._offsets.delete_of_topic(topic, committed[number : number + _OFFSETS_A_RESULT], result)
             yield result.build()
+        result = self._timeless_builder()
+        self._offsets.delete_pending_of_topic(topic, result)
+        yield result.build()
 
     # Administration
 
@@ -223,17 +260,28 @@ class GroupCoordinator:
         Records that cannot be decoded, and those of unknown types, are passed to ``skip``.
         """
         result = self._builder(now)
-        load(records, skip, self._config, self._classic, self._table, self._rebalances, result, belongs=belongs)
+        load(
+            records,
+            skip,
+            self._config,
+            self._classic,
+            self._table,
+            self._pending,
+            self._rebalances,
+            result,
+            belongs=belongs,
+        )
         self._watch_expiry(now)
 
     def load_partition(
-        self, records: Iterable[ReplayedRecord], skip: Skip, *, number: int, partitions: int, now: float
+        self, records: Iterable[ReplayedRecord], skip: Skip, *, number: int, partitions: int, now: float, wall_ms: int
     ) -> None:
         """Load one partition of so many; the coordinator service calls this once for each.
 
         A partition that was added to the topic changes which one a group belongs to. As in Kafka, the records that
         such a group has in its former partition no longer count.
         """
+        del wall_ms  # what groups need of it comes with the next request
         self.load(records, now=now, skip=skip, belongs=lambda group_id: partition_for(group_id, partitions) == number)
 
     def fail_partitions(self, failed: Collection[int], partitions: int) -> None:
@@ -299,12 +347,14 @@ class GroupCoordinator:
         self.suspend(group_id)
         self._groups.discard(group_id, result)
         self._table.discard(group_id)
+        self._pending.discard_group(group_id)
         load(
             records,
             _ignore,
             self._config,
             self._classic,
             self._table,
+            self._pending,
             self._rebalances,
             result,
             belongs=lambda each: each == group_id,

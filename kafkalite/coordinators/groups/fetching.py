@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.coordinators.groups.offset_table import NO_EPOCH, CommittedOffset, OffsetTable, TopicOffsets
+from kafkalite.coordinators.groups.offset_table import (
+    NO_EPOCH,
+    CommittedOffset,
+    OffsetTable,
+    PendingOffsets,
+    TopicOffsets,
+)
 from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_fetch import (
@@ -21,7 +27,7 @@ from kafkalite_wire.messages.offset_fetch import (
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Set
 
     from kafkalite.coordinators.groups.registry import Groups
     from kafkalite.coordinators.topics import ClusterTopics
@@ -33,23 +39,34 @@ _NONE: Final = CommittedOffset(offset=NO_OFFSET, leader_epoch=NO_EPOCH, commit_t
 
 
 def fetch_offsets(
-    request: OffsetFetchRequest, api_version: int, groups: Groups, table: OffsetTable, topics: ClusterTopics
+    request: OffsetFetchRequest,
+    api_version: int,
+    groups: Groups,
+    table: OffsetTable,
+    pending: PendingOffsets,
+    topics: ClusterTopics,
 ) -> Steps[OffsetFetchResponse]:
-    """Look committed offsets up. Partitions without one, also of unknown groups, have offset -1 and no error."""
+    """Look committed offsets up. Partitions without one, also of unknown groups, have offset -1 and no error.
+
+    With ``require_stable``, a partition for which an open transaction commits an offset is refused (KIP-447).
+    """
     work = WorkMeter()
+    require_stable = request.require_stable and bool(pending)
     if api_version >= _SEVERAL_GROUPS_SINCE:
         by_id = topics if api_version >= _BY_TOPIC_ID_SINCE else None
         of_groups: list[OffsetFetchResponseGroup] = []
         for group in request.groups:
             if work.add():
                 yield
-            of_groups.append((yield from _of_group(group, groups, table, by_id, work)))
+            unstable = pending.of_group(group.group_id) if require_stable else frozenset[tuple[str, int]]()
+            of_groups.append((yield from _of_group(group, groups, table, unstable, by_id, work)))
         return OffsetFetchResponse(groups=tuple(of_groups))
     asked = OffsetFetchRequestGroup(group_id=request.group_id, topics=None)
     error = _validate(asked, groups)
     if error:
         return _refused(request, error)
     offsets = _offsets(request.group_id, groups, table)
+    unstable = pending.of_group(request.group_id) if require_stable else frozenset[tuple[str, int]]()
     if request.topics is None:
         wanted = [(topic, tuple(partitions)) for topic, partitions in offsets.items()]
     else:
@@ -61,13 +78,15 @@ def fetch_offsets(
         for index in indexes:
             if work.add():
                 yield
-            committed = committed_of.get(index, _NONE)
+            is_unstable = (name, index) in unstable
+            committed = _NONE if is_unstable else committed_of.get(index, _NONE)
             partitions.append(
                 OffsetFetchResponsePartition(
                     partition_index=index,
                     committed_offset=committed.offset,
                     committed_leader_epoch=committed.leader_epoch,
                     metadata=committed.metadata,
+                    error_code=ErrorCode.UNSTABLE_OFFSET_COMMIT if is_unstable else ErrorCode.NONE,
                 )
             )
         found.append(OffsetFetchResponseTopic(name=name, partitions=tuple(partitions)))
@@ -105,6 +124,7 @@ def _of_group(
     request: OffsetFetchRequestGroup,
     groups: Groups,
     table: OffsetTable,
+    unstable: Set[tuple[str, int]],
     by_id: ClusterTopics | None,
     work: WorkMeter,
 ) -> Steps[OffsetFetchResponseGroup]:
@@ -119,7 +139,9 @@ def _of_group(
             topic = None if by_id is None else by_id.topics.get(name)
             if by_id is None or topic is not None:
                 topic_id = ZERO_UUID if topic is None else topic.topic_id
-                found.append((yield from _of_topic(name, topic_id, tuple(partitions), partitions, ZERO_UUID, work)))
+                found.append(
+                    (yield from _of_topic(name, topic_id, tuple(partitions), partitions, ZERO_UUID, unstable, work))
+                )
     else:
         for asked in request.topics:
             topic = None if by_id is None else by_id.topics_by_id.get(asked.topic_id)
@@ -128,7 +150,8 @@ def _of_group(
                 continue
             name, topic_id = (asked.name, ZERO_UUID) if topic is None else (topic.name, topic.topic_id)
             committed = offsets.get(name, {})
-            found.append((yield from _of_topic(name, topic_id, asked.partition_indexes, committed, topic_id, work)))
+            indexes = asked.partition_indexes
+            found.append((yield from _of_topic(name, topic_id, indexes, committed, topic_id, unstable, work)))
     return OffsetFetchResponseGroup(group_id=request.group_id, topics=(*found, *unknown))
 
 
@@ -138,6 +161,7 @@ def _of_topic(
     indexes: Iterable[int],
     committed: Mapping[int, CommittedOffset],
     committed_for: bytes,
+    unstable: Set[tuple[str, int]],
     work: WorkMeter,
 ) -> Steps[OffsetFetchResponseTopics]:
     partitions: list[OffsetFetchResponsePartitions] = []
@@ -147,12 +171,16 @@ def _of_topic(
         found = committed.get(index, _NONE)
         if not found.is_of(committed_for):
             found = _NONE  # The offset of a topic that was deleted does not count for another one of the same name.
+        is_unstable = (name, index) in unstable
+        if is_unstable:
+            found = _NONE
         partitions.append(
             OffsetFetchResponsePartitions(
                 partition_index=index,
                 committed_offset=found.offset,
                 committed_leader_epoch=found.leader_epoch,
                 metadata=found.metadata,
+                error_code=ErrorCode.UNSTABLE_OFFSET_COMMIT if is_unstable else ErrorCode.NONE,
             )
         )
     return OffsetFetchResponseTopics(name=name, topic_id=topic_id, partitions=tuple(partitions))

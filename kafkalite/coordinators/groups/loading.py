@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kafkalite.coordinators.groups.classic.rebalance import Rebalances
     from kafkalite.coordinators.groups.classic.registry import ClassicGroups
-    from kafkalite.coordinators.groups.offset_table import OffsetTable
+    from kafkalite.coordinators.groups.offset_table import OffsetTable, PendingOffsets
     from kafkalite.coordinators.groups.records import Skip
     from kafkalite.coordinators.groups.registry import GroupConfig
     from kafkalite.coordinators.replay import ReplayedRecord
@@ -33,6 +33,7 @@ def load(
     config: GroupConfig,
     groups: ClassicGroups,
     table: OffsetTable,
+    pending: PendingOffsets,
     rebalances: Rebalances,
     result: ResultBuilder,
     *,
@@ -40,7 +41,13 @@ def load(
 ) -> None:
     """Take over what the records say of the groups that belong here. The sessions of their members restart."""
     loaded: dict[str, None] = {}
-    for key, value in live(records, skip):
+    found = live(records, skip)
+    for producer_id, offset_key, committed in found.pending:
+        if belongs(offset_key.group):
+            pending.put(producer_id, (offset_key.group, offset_key.topic, offset_key.partition), committed)
+            if groups.get(offset_key.group) is None:
+                groups.create(offset_key.group, result)
+    for key, value in found.last:
         if not belongs(key.group):
             continue
         loaded[key.group] = None

@@ -1,8 +1,8 @@
-"""The committed offsets of all groups."""
+"""The committed offsets of all groups, and those that wait for the end of a transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -84,3 +84,67 @@ class OffsetTable:
             if topic in topics
             for partition, committed in topics[topic].items()
         ]
+
+
+OffsetKey = tuple[str, str, int]
+"""Group id, topic and partition."""
+
+
+class PendingOffsets:
+    """Offsets that were committed within transactions that have not ended, by producer id.
+
+    The offset of an entry is None once the group has committed a later one outside of the transaction: the partition
+    stays unstable, but the end of the transaction does not set an older offset.
+    """
+
+    def __init__(self) -> None:
+        self._producers: dict[int, dict[OffsetKey, CommittedOffset | None]] = {}
+
+    def put(self, producer_id: int, key: OffsetKey, committed: CommittedOffset | None) -> None:
+        """Set the offset that a transaction commits for a partition."""
+        self._producers.setdefault(producer_id, {})[key] = committed
+
+    def supersede(self, key: OffsetKey) -> None:
+        """Note that a later offset of a partition was committed outside of transactions."""
+        for offsets in self._producers.values():
+            if key in offsets:
+                offsets[key] = None
+
+    def discard(self, key: OffsetKey) -> bool:
+        """Remove what transactions commit for a partition; return whether there was anything."""
+        return self._discard_where(lambda each: each == key)
+
+    def discard_group(self, group_id: str) -> None:
+        """Remove what transactions commit for a group."""
+        self._discard_where(lambda key: key[0] == group_id)
+
+    def _discard_where(self, matches: Callable[[OffsetKey], bool]) -> bool:
+        found = False
+        for producer_id, offsets in tuple(self._producers.items()):
+            for key in [key for key in offsets if matches(key)]:
+                del offsets[key]
+                found = True
+            if not offsets:
+                del self._producers[producer_id]
+        return found
+
+    def take(self, producer_id: int, belongs: Callable[[str], bool]) -> dict[OffsetKey, CommittedOffset | None]:
+        """Remove and return what a producer's transaction commits for the groups that belong to a partition."""
+        offsets = self._producers.get(producer_id, {})
+        taken = {key: committed for key, committed in offsets.items() if belongs(key[0])}
+        for key in taken:
+            del offsets[key]
+        if not offsets:
+            self._producers.pop(producer_id, None)
+        return taken
+
+    def of_group(self, group_id: str) -> set[tuple[str, int]]:
+        """Return the topics and partitions of a group whose offsets are unstable."""
+        return {key[1:] for offsets in self._producers.values() for key in offsets if key[0] == group_id}
+
+    def entries(self) -> list[OffsetKey]:
+        """List everything that transactions commit."""
+        return [key for offsets in self._producers.values() for key in offsets]
+
+    def __bool__(self) -> bool:
+        return bool(self._producers)

@@ -1,11 +1,11 @@
-"""OffsetCommit and OffsetDelete, and the deletion of offsets with their topic or by age (KIP-211)."""
+"""Commits of offsets, also within transactions; their deletion by request, with their topic or by age (KIP-211)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.coordinators.groups.offset_table import NO_EXPIRY, CommittedOffset, OffsetTable
+from kafkalite.coordinators.groups.offset_table import NO_EXPIRY, CommittedOffset, OffsetTable, PendingOffsets
 from kafkalite.coordinators.groups.records import write_deleted_offset, write_offset
 from kafkalite.coordinators.java_strings import utf16_length
 from kafkalite_wire.error_codes import ErrorCode
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kafkalite.coordinators.groups.registry import CoordinatedGroup, GroupConfig, Groups
-    from kafkalite.coordinators.results import Client, ResultBuilder
+    from kafkalite.coordinators.results import Client, ProducerIdAndEpoch, ResultBuilder
     from kafkalite.coordinators.topics import ClusterTopics
 
 _GROUP_ID_NOT_FOUND_SINCE: Final = 9
@@ -48,12 +48,14 @@ class Offsets:
         config: GroupConfig,
         groups: Groups,
         table: OffsetTable,
+        pending: PendingOffsets,
         topics: ClusterTopics,
         new_group: Callable[[str, ResultBuilder], CoordinatedGroup],
     ) -> None:
         self._config = config
         self._groups = groups
         self._table = table
+        self._pending = pending
         self._topics = topics
         self._new_group = new_group
 
@@ -63,14 +65,44 @@ class Offsets:
         self, request: OffsetCommitRequest, client: Client, wall_ms: int, result: ResultBuilder
     ) -> OffsetCommitResponse:
         """Store offsets; a member's commit restarts its session. Unknown partitions are refused one by one."""
-        known, refused = self._existing(request, by_id=client.api_version >= _BY_TOPIC_ID_SINCE)
+        return self._commit_known(
+            request, wall_ms, result, by_id=client.api_version >= _BY_TOPIC_ID_SINCE, api_version=client.api_version
+        )
+
+    def commit_in_transaction(
+        self,
+        request: OffsetCommitRequest,
+        producer: ProducerIdAndEpoch,
+        wall_ms: int,
+        result: ResultBuilder,
+        *,
+        by_id: bool,
+    ) -> OffsetCommitResponse:
+        """Keep offsets until the producer's transaction ends; see :meth:`end_transaction`."""
+        result.producer = producer
+        return self._commit_known(request, wall_ms, result, by_id=by_id, api_version=None)
+
+    def end_transaction(
+        self, producer_id: int, belongs: Callable[[str], bool], result: ResultBuilder, *, commit: bool
+    ) -> None:
+        """Set, or drop, the offsets that a transaction has committed for the groups of a partition."""
+        for (group_id, topic, partition), committed in self._pending.take(producer_id, belongs).items():
+            if commit and committed is not None:
+                if self._groups.get(group_id) is None:
+                    self._groups.add(self._new_group(group_id, result))
+                self._table.put(group_id, topic, partition, committed)
+
+    def _commit_known(
+        self, request: OffsetCommitRequest, wall_ms: int, result: ResultBuilder, *, by_id: bool, api_version: int | None
+    ) -> OffsetCommitResponse:
+        known, refused = self._existing(request, by_id=by_id)
         if not known:
             return merge_commit(refused)
-        error = self._validate(request, client.api_version)
+        error = self._validate(request, api_version)
         if error:
             return _beside(refused, refuse_commit(known, error))
         group = self._groups.get(request.group_id)
-        if group is not None:
+        if group is not None and result.producer is None:
             group.committed(request, result)
         retention = request.retention_time_ms
         expiry = NO_EXPIRY if retention == _NO_RETENTION else wall_ms + retention
@@ -114,15 +146,16 @@ class Offsets:
                 known.append(replace(identified, partitions=within))
         return known, refused
 
-    def _validate(self, request: OffsetCommitRequest, api_version: int) -> ErrorCode:
+    def _validate(self, request: OffsetCommitRequest, api_version: int | None) -> ErrorCode:
+        """Check whether the sender may commit; no version means that it commits in a transaction."""
         if self._groups.is_failed(request.group_id):
             return ErrorCode.NOT_COORDINATOR
         group = self._groups.get(request.group_id)
         if group is not None:
-            return group.validate_commit(request)
+            return group.validate_commit(request, in_transaction=api_version is None)
         if request.generation_id_or_member_epoch < 0:
             return ErrorCode.NONE  # A consumer without members' protocol: a simple group is created for it.
-        if api_version >= _GROUP_ID_NOT_FOUND_SINCE:
+        if api_version is not None and api_version >= _GROUP_ID_NOT_FOUND_SINCE:
             return ErrorCode.GROUP_ID_NOT_FOUND
         return ErrorCode.ILLEGAL_GENERATION
 
@@ -148,8 +181,14 @@ class Offsets:
         )
         if self._groups.get(group_id) is None:
             self._groups.add(self._new_group(group_id, result))
-        self._table.put(group_id, topic.name, partition.partition_index, committed)
-        write_offset(group_id, topic.name, partition.partition_index, committed, result)
+        key = (group_id, topic.name, partition.partition_index)
+        if result.producer is not None:
+            self._pending.put(result.producer.producer_id, key, committed)
+        else:
+            if self._pending:
+                self._pending.supersede(key)
+            self._table.put(*key, committed)
+        write_offset(*key, committed, result)
         return ErrorCode.NONE
 
     # The end of offsets
@@ -177,8 +216,8 @@ class Offsets:
             within = [index for index in indexes if 0 <= index < count]
             beyond = [index for index in indexes if not 0 <= index < count]
             committed = self._table.of(request.group_id).get(topic.name, {})
-            for index in () if subscribed else {*within}.intersection(committed):
-                self._delete(request.group_id, topic.name, index, result)
+            for index in () if subscribed else {*within}:
+                self._delete(request.group_id, topic.name, index, result, is_committed=index in committed)
             if within:
                 deleted.append(_deleted(topic.name, within, error))
             if beyond:
@@ -196,10 +235,18 @@ class Offsets:
             if self._table.of(group_id).get(topic, {}).get(partition) == committed:
                 self._delete(group_id, topic, partition, result)
 
+    def delete_pending_of_topic(self, topic: str, result: ResultBuilder) -> None:
+        """Delete what open transactions commit for a topic that has been deleted."""
+        for group_id, name, partition in self._pending.entries():
+            if name == topic:
+                self._delete(group_id, topic, partition, result, is_committed=False)
+
     def delete_group(self, group: CoordinatedGroup, result: ResultBuilder) -> None:
         """Delete a group that has no members, with its offsets."""
         for topic, partition in list(self._table.partitions_of(group.group_id)):
             self._delete(group.group_id, topic, partition, result)
+        for topic, partition in self._pending.of_group(group.group_id):
+            self._delete(group.group_id, topic, partition, result, is_committed=False)
         self._groups.delete(group, result)
 
     def expire(self, wall_ms: int, result: ResultBuilder) -> None:
@@ -210,8 +257,9 @@ class Offsets:
 
     def _expire(self, group: CoordinatedGroup, wall_ms: int, result: ResultBuilder) -> bool:
         topics = self._table.of(group.group_id)
+        unstable = self._pending.of_group(group.group_id)
         if not topics:
-            return True
+            return not unstable
         since = group.retained_since()
         if since is None:
             return False
@@ -221,7 +269,8 @@ class Offsets:
             for topic, partitions in topics.items()
             if not group.is_subscribed_to(topic)
             for partition, committed in partitions.items()
-            if (
+            if (topic, partition) not in unstable
+            and (
                 wall_ms - since(committed) >= retention_ms
                 if committed.expire_timestamp == NO_EXPIRY
                 else wall_ms >= committed.expire_timestamp
@@ -229,11 +278,17 @@ class Offsets:
         ]
         for topic, partition in expired:
             self._delete(group.group_id, topic, partition, result)
-        return not self._table.of(group.group_id)
+        return not unstable and not self._table.of(group.group_id)
 
-    def _delete(self, group_id: str, topic: str, partition: int, result: ResultBuilder) -> None:
-        self._table.remove(group_id, topic, partition)
-        write_deleted_offset(group_id, topic, partition, result)
+    def _delete(
+        self, group_id: str, topic: str, partition: int, result: ResultBuilder, *, is_committed: bool = True
+    ) -> None:
+        """Delete an offset, also one that a transaction commits; a tombstone is due if there was either."""
+        is_pending = bool(self._pending) and self._pending.discard((group_id, topic, partition))
+        if is_committed:
+            self._table.remove(group_id, topic, partition)
+        if is_committed or is_pending:
+            write_deleted_offset(group_id, topic, partition, result)
 
 
 def refuse_commit(topics: Iterable[OffsetCommitRequestTopic], error: ErrorCode) -> list[OffsetCommitResponseTopic]:

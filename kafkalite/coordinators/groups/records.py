@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.groups.offset_table import NO_EXPIRY, CommittedOffset
@@ -52,26 +53,60 @@ def write_deleted_offset(group_id: str, topic: str, partition: int, result: Resu
     result.record(group_id, _offset_key(group_id, topic, partition), None)
 
 
-def live(records: Iterable[ReplayedRecord], skip: Skip) -> Iterator[tuple[Key, Value | None]]:
-    """Decode the last record of each key, in the order of the log.
+@dataclass(slots=True)
+class LiveRecords:
+    """What counts of the records of a partition, each in the order of the log."""
 
-    Records of a transaction count from its commit marker on, and not at all if it was aborted or is still open.
+    last: list[tuple[Key, Value | None]] = field(default_factory=list[tuple[Key, "Value | None"]])
+    """The last record of each key."""
+    pending: list[tuple[int, OffsetCommitKey, CommittedOffset | None]] = field(
+        default_factory=list[tuple[int, OffsetCommitKey, "CommittedOffset | None"]]
+    )
+    """Producer id, key and offset of what open transactions commit; None where a later commit has replaced it."""
+
+
+def live(records: Iterable[ReplayedRecord], skip: Skip) -> LiveRecords:
+    """Decode the records that count.
+
+    Records of a transaction count from its commit marker on, and not at all if it was aborted. They do not replace what
+    was committed after them outside of the transaction. A tombstone also removes what transactions commit.
     Records that cannot be decoded, and those of unknown types, are passed to ``skip``.
     """
     last: dict[bytes, ReplayedRecord] = {}
-    transactions: dict[int, list[ReplayedRecord]] = {}
+    transactions: dict[int, dict[bytes, ReplayedRecord | None]] = {}
     for record in records:
         if record.is_control:
-            finished = transactions.pop(record.producer_id, [])
-            for each in finished if record.is_commit else ():
-                last.pop(each.key, None)
-                last[each.key] = each
+            finished = transactions.pop(record.producer_id, {})
+            for each in finished.values() if record.is_commit else ():
+                if each is not None:
+                    last.pop(each.key, None)
+                    last[each.key] = each
         elif record.producer_id >= 0:
-            transactions.setdefault(record.producer_id, []).append(record)
+            transactions.setdefault(record.producer_id, {})[record.key] = record
         else:
             last.pop(record.key, None)
             last[record.key] = record
-    for record in last.values():
+            for offsets in transactions.values():
+                if record.key not in offsets:
+                    continue
+                if record.value is None:
+                    del offsets[record.key]
+                else:
+                    offsets[record.key] = None
+    found = LiveRecords(list(_decoded(last.values(), skip)))
+    for producer_id, offsets in transactions.items():
+        for raw_key, pending in offsets.items():
+            key = decode_key(raw_key) if pending is None else None
+            if isinstance(key, OffsetCommitKey):
+                found.pending.append((producer_id, key, None))
+        for key, value in _decoded((each for each in offsets.values() if each is not None), skip):
+            if isinstance(key, OffsetCommitKey) and isinstance(value, OffsetCommitValue | LegacyOffsetCommitValue):
+                found.pending.append((producer_id, key, committed_offset(value)))
+    return found
+
+
+def _decoded(records: Iterable[ReplayedRecord], skip: Skip) -> Iterator[tuple[Key, Value | None]]:
+    for record in records:
         try:
             key = decode_key(record.key)
             value = None if key is None or record.value is None else decode_value(key, record.value)

@@ -66,8 +66,8 @@ class CoordinatedGroup(Protocol):
         """Describe the group for DescribeGroups."""
         ...
 
-    def validate_commit(self, request: OffsetCommitRequest) -> ErrorCode:
-        """Check whether the sender of a commit may commit."""
+    def validate_commit(self, request: OffsetCommitRequest, *, in_transaction: bool) -> ErrorCode:
+        """Check whether the sender of a commit may commit, perhaps within a transaction (TxnOffsetCommit)."""
         ...
 
     def committed(self, request: OffsetCommitRequest, result: ResultBuilder) -> None:

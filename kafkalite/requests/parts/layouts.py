@@ -73,6 +73,7 @@ class Fields:
     name: str = "name"
     partitions: str = "partitions"
     index: str = "partition_index"
+    error: str = "error_code"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ class Nested(MessageParts):
     def _error(self, part: Part, version: int, error: int) -> Any:
         del version
         made = element_of(element_of(self.api.response_type, self.told.topics), self.told.partitions)
-        return made(error_code=error, **{self.told.index: part.partition}, **self._blank(error))
+        return made(**{self.told.error: error, self.told.index: part.partition}, **self._blank(error))
 
     def _part(self, request: Any, fields: Fields, version: int, topic: Any, partition: Any) -> Part:
         return Part(

@@ -237,3 +237,62 @@ class LogDirs(Whole):
             return self.api.response_type(error_code=error, results=())
         nowhere = element_of(self.api.response_type, "results")(error_code=error, log_dir="", topics=())
         return self.api.response_type(results=(nowhere,))
+
+
+class TransactionMarkers(MessageParts):
+    """WriteTxnMarkers: partitions in topics in markers; ``other`` of a part has the producer id of its marker."""
+
+    def _entries(self, request: Any, version: int) -> list[Entry]:
+        del version
+        return [
+            (Part(topic=topic.name, partition=index, other=(marker.producer_id, "")), (marker, topic, index))
+            for marker in request.markers
+            for topic in marker.topics
+            for index in topic.partition_indexes
+        ]
+
+    def _with_entries(self, request: Any, entries: list[Entry]) -> Any:
+        markers: dict[int, tuple[Any, dict[int, tuple[Any, list[int]]]]] = {}
+        for _, (marker, topic, index) in entries:
+            topics = markers.setdefault(id(marker), (marker, {}))[1]
+            topics.setdefault(id(topic), (topic, []))[1].append(index)
+        made = tuple(
+            replace(
+                marker,
+                topics=tuple(replace(topic, partition_indexes=tuple(kept)) for topic, kept in topics.values()),
+            )
+            for marker, topics in markers.values()
+        )
+        return replace(request, markers=made)
+
+    def _answers(self, request: Any, version: int, response: Any) -> list[tuple[tuple[Part, ...], Any]]:
+        del request, version
+        return [
+            ((Part(topic=topic.name, partition=each.partition_index, other=(marker.producer_id, "")),), each)
+            for marker in response.markers
+            for topic in marker.topics
+            for each in topic.partitions
+        ]
+
+    def _with_answers(self, response: Any | None, answers: list[Entry]) -> Any:
+        del response
+        marker_type = element_of(self.api.response_type, "markers")
+        topic_type = element_of(marker_type, "topics")
+        markers: dict[int, dict[str | bytes | None, list[Any]]] = {}
+        for part, answer in answers:
+            assert isinstance(part.other, tuple)
+            markers.setdefault(part.other[0], {}).setdefault(part.topic, []).append(answer)
+        return self.api.response_type(
+            markers=tuple(
+                marker_type(
+                    producer_id=producer_id,
+                    topics=tuple(topic_type(name=name, partitions=tuple(each)) for name, each in topics.items()),
+                )
+                for producer_id, topics in markers.items()
+            )
+        )
+
+    def _error(self, part: Part, version: int, error: int) -> Any:
+        del version
+        made = element_of(element_of(element_of(self.api.response_type, "markers"), "topics"), "partitions")
+        return made(partition_index=part.partition, error_code=error)

@@ -15,6 +15,7 @@ from kafkalite.requests.parts.special_cases import (
     LogDirs,
     Metadata,
     OffsetFetchOfGroups,
+    TransactionMarkers,
 )
 from kafkalite_wire.apis import APIS, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
@@ -27,6 +28,8 @@ _GROUP_AND_PARTITION: Final = frozenset(("group", "topic", "partition"))
 _BY_TOPIC_ID: Final = 13
 _COMMITS_BY_TOPIC_ID: Final = 10
 _SEVERAL_GROUPS: Final = 8
+_SEVERAL_TRANSACTIONS: Final = 4
+_TRANSACTIONAL_COMMITS_BY_TOPIC_ID: Final = 6
 _SEVERAL_COORDINATORS: Final = 4
 _DELETED_BY_ID: Final = 6
 _OF_A_GROUP: Final = 0
@@ -34,6 +37,14 @@ _TOPIC_RESOURCE: Final = 2
 _NO_MESSAGE: Final[Mapping[str, Any]] = {"error_message": None}
 _NO_BROKER: Final[Mapping[str, Any]] = {"node_id": -1, "host": "", "port": -1, "error_message": None}
 _NO_OFFSET: Final[Mapping[str, Any]] = {"committed_offset": -1, "metadata": ""}
+_NO_TRANSACTION: Final[Mapping[str, Any]] = {
+    "transaction_state": "",
+    "transaction_timeout_ms": 0,
+    "transaction_start_time_ms": 0,
+    "producer_id": 0,
+    "producer_epoch": 0,
+    "topics": (),
+}
 
 # What Kafka finds out before it looks at the log, the group or the session.
 _NO_TOPIC: Final = (
@@ -252,6 +263,23 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         asked=Fields(name="topic", index="partition"),
         told=Fields(name="topic", index="partition"),
     ),
+    (
+        _partitions(
+            ApiKey.ADD_PARTITIONS_TO_TXN,
+            asked=Fields(topics="v3_and_below_topics", partitions="partitions", index=""),
+            told=Fields(
+                topics="results_by_topic_v3_and_below",
+                partitions="results_by_partition",
+                error="partition_error_code",
+            ),
+        ),
+        _SEVERAL_TRANSACTIONS,
+        _whole(ApiKey.ADD_PARTITIONS_TO_TXN),
+    ),
+    _whole(ApiKey.ADD_OFFSETS_TO_TXN, part=_group, names=_GROUP),
+    _whole(ApiKey.END_TXN),
+    TransactionMarkers(api=APIS[ApiKey.WRITE_TXN_MARKERS], names=_PARTITION),
+    _partitions(ApiKey.TXN_OFFSET_COMMIT, is_of_group=True, by_id_since=_TRANSACTIONAL_COMMITS_BY_TOPIC_ID),
     _resources(
         ApiKey.DESCRIBE_CONFIGS,
         "results",
@@ -268,6 +296,21 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         whole_errors=AllBut(*_NO_TOPIC, ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC),
     ),
     _whole(ApiKey.DESCRIBE_CLUSTER),
+    _partitions(
+        ApiKey.DESCRIBE_PRODUCERS,
+        asked=Fields(partitions="partition_indexes", index=""),
+        blank={"error_message": None, "active_producers": ()},
+    ),
+    Listed(
+        api=APIS[ApiKey.DESCRIBE_TRANSACTIONS],
+        asked="transactional_ids",
+        told="transaction_states",
+        part=lambda _, transactional_id: Part(other=transactional_id),
+        ways=lambda _, item: (Part(other=item.transactional_id),),
+        identity=lambda part: {"transactional_id": part.other},
+        blank=_NO_TRANSACTION,
+    ),
+    _whole(ApiKey.LIST_TRANSACTIONS, blank={"unknown_state_filters": (), "transaction_states": ()}),
 )
 
 _BY_KEY: Final[Mapping[ApiKey, tuple[MessageParts, int, MessageParts]]] = MappingProxyType({

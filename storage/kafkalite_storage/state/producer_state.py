@@ -61,6 +61,10 @@ class ProducerStates:
     def __iter__(self) -> Iterator[Producer]:
         return iter(self.producers.values())
 
+    def has_open_transaction(self, producer_id: int, epoch: int) -> bool:
+        """Return whether a producer has written to its open transaction with an epoch."""
+        return producer_id in self.open_transactions and self.producers[producer_id].epoch == epoch
+
     def find_duplicate(self, header: BatchHeader) -> SequencedBatch | None:
         """Return the batch in the log that this one is a retry of, if any."""
         producer = self.producers.get(header.producer_id)

@@ -296,19 +296,22 @@ class Group:
             ),
         )
 
-    def validate_commit(self, request: OffsetCommitRequest) -> ErrorCode:
-        """Check that a commit comes from a member of this generation; a group without members accepts any commit."""
+    def validate_commit(self, request: OffsetCommitRequest, *, in_transaction: bool) -> ErrorCode:
+        """Check that a commit comes from a member of this generation; a group without members accepts any commit.
+
+        A transactional producer may also name no member: transactions were used so before KIP-447.
+        """
         generation = request.generation_id_or_member_epoch
         if generation < 0 and self.state is GroupState.EMPTY:
             return ErrorCode.NONE
         if generation < 0 and not request.member_id and request.group_instance_id is None:
-            return ErrorCode.UNKNOWN_MEMBER_ID
+            return ErrorCode.NONE if in_transaction else ErrorCode.UNKNOWN_MEMBER_ID
         error = self.validate(request.member_id, request.group_instance_id)
         if error:
             return error
         if generation != self.generation:
             return ErrorCode.ILLEGAL_GENERATION
-        if self.state is GroupState.COMPLETING_REBALANCE:
+        if self.state is GroupState.COMPLETING_REBALANCE and not in_transaction:
             return ErrorCode.REBALANCE_IN_PROGRESS
         return ErrorCode.NONE
 

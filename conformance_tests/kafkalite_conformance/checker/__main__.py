@@ -1,0 +1,62 @@
+"""`python -m kafkalite_conformance.checker`: run the workload and print what it found."""
+
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from kafkalite_conformance.checker.analysis.search import search
+from kafkalite_conformance.checker.reading import read_history
+from kafkalite_conformance.checker.report import report
+from kafkalite_conformance.checker.workload.nemesis import FAULTS
+from kafkalite_conformance.checker.workload.run import Plan, run_workload
+from kafkalite_conformance.starters import starter_named
+
+
+@click.command()
+@click.option("--broker", metavar="kafka|kafkalite|HOST:PORT", help="Start a broker, or use the one that runs there.")
+@click.option("--seconds", default=30.0, show_default=True, help="How long the processes run.")
+@click.option("--seed", default=0, show_default=True, help="Decides the faults and what the processes do.")
+@click.option("--faults", default=",".join(FAULTS), show_default=True, help="The faults to make; empty for none.")
+@click.option("--history", metavar="FILE", type=click.Path(path_type=Path), help="Keep the history here.")
+@click.option("--analyse", metavar="FILE", type=click.Path(path_type=Path, exists=True), help="Search a kept history.")
+def main(
+    broker: str | None, seconds: float, seed: int, faults: str, history: Path | None, analyse: Path | None
+) -> None:
+    """Run producers, consumers and copy processes under faults, and search the history for broken promises.
+
+    Exit with 1 if there is an anomaly. Faults of the process itself (kill, restart, pause) need a broker that was
+    started here.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="checker-", ignore_cleanup_errors=True)))
+        if analyse is None:
+            if broker is None:
+                raise click.UsageError("say which broker to check: --broker kafka|kafkalite|HOST:PORT")
+            chosen = [name for name in faults.split(",") if name]
+            if not set(chosen) <= set(FAULTS):
+                raise click.UsageError(f"the faults are {', '.join(FAULTS)}")
+            analyse = history or folder / "history.jsonl"
+            _run(broker, analyse, Plan(seconds=seconds, seed=seed, faults=chosen), folder)
+        with analyse.open() as lines:
+            findings = search(read_history(lines))
+    print(report(findings))
+    sys.exit(1 if findings.anomalies else 0)
+
+
+def _run(name: str, history: Path, plan: Plan, folder: Path) -> None:
+    with history.open("w") as file:
+        if ":" in name:
+            run_workload(name, file, plan)
+            return
+        broker = starter_named(name).start(folder / "broker")
+        try:
+            run_workload(broker.bootstrap, file, plan, broker=broker)
+        finally:
+            broker.kill()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""The requests of transactional producers, and those about transactions. The transaction coordinator answers them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.cluster.internal_topics import OFFSETS_TOPIC
+from kafkalite.coordinators.transaction_service import PartitionsAdded
+from kafkalite.coordinators.transactions.queries import describe, list_matching
+from kafkalite.coordinators.transactions.versions import VERSION_1, VERSION_2, fenced
+from kafkalite.handlers.group_membership import client_of
+from kafkalite_storage.errors import StorageError
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.add_offsets_to_txn import AddOffsetsToTxnRequest, AddOffsetsToTxnResponse
+from kafkalite_wire.messages.add_partitions_to_txn import (
+    AddPartitionsToTxnPartitionResult,
+    AddPartitionsToTxnRequest,
+    AddPartitionsToTxnResponse,
+    AddPartitionsToTxnResult,
+    AddPartitionsToTxnTopic,
+    AddPartitionsToTxnTopicResult,
+    AddPartitionsToTxnTransaction,
+)
+from kafkalite_wire.messages.describe_transactions import DescribeTransactionsRequest, DescribeTransactionsResponse
+from kafkalite_wire.messages.list_transactions import ListTransactionsRequest, ListTransactionsResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from kafkalite.cluster.endpoint import BrokerEndpoint
+    from kafkalite.coordinators.transactions.transaction import Partition
+    from kafkalite.requests.context import RequestContext
+    from kafkalite_wire.messages.end_txn import EndTxnRequest
+
+_SEVERAL_TRANSACTIONS: Final = 4
+_FENCED_SINCE: Final = 2
+
+
+# AddPartitionsToTxn
+
+
+def add_partitions_to_txn(broker: BrokerEndpoint, request: AddPartitionsToTxnRequest, context: RequestContext) -> None:
+    """Add partitions to one transaction, or from version 4 on to several, or verify that they were added."""
+    is_batched = context.api_version >= _SEVERAL_TRANSACTIONS
+    transactions = (
+        request.transactions
+        if is_batched
+        else (
+            AddPartitionsToTxnTransaction(
+                transactional_id=request.v3_and_below_transactional_id,
+                producer_id=request.v3_and_below_producer_id,
+                producer_epoch=request.v3_and_below_producer_epoch,
+                topics=request.v3_and_below_topics,
+            ),
+        )
+    )
+    outcomes = [_Addition(broker, transaction, context.api_version) for transaction in transactions]
+    response = context.defer()
+
+    def respond() -> None:
+        if is_batched:
+            results = tuple(
+                AddPartitionsToTxnResult(
+                    transactional_id=outcome.transaction.transactional_id, topic_results=outcome.results()
+                )
+                for outcome in outcomes
+            )
+            response.send(AddPartitionsToTxnResponse(results_by_transaction=results))
+        else:
+            response.send(AddPartitionsToTxnResponse(results_by_topic_v3_and_below=outcomes[0].results()))
+
+    _when_all_settled([outcome.added for outcome in outcomes if outcome.added is not None], respond)
+
+
+class _Addition:
+    """One transaction of a request: its partitions, and what comes of adding or verifying them."""
+
+    def __init__(self, broker: BrokerEndpoint, transaction: AddPartitionsToTxnTransaction, version: int) -> None:
+        self.transaction = transaction
+        self.added: PartitionsAdded | None = None
+        self._version = version
+        self._verified: Mapping[Partition, ErrorCode] = {}
+        topics = broker.cluster.storage.topics
+        partitions = [(topic.name, index) for topic in transaction.topics for index in topic.partitions]
+        self._unknown = {
+            (name, index)
+            for name, index in partitions
+            if name not in topics or not 0 <= index < topics[name].partitions
+        }
+        if self._unknown:
+            return
+        producer = (transaction.transactional_id, transaction.producer_id, transaction.producer_epoch)
+        if transaction.verify_only:
+            self._verified = broker.cluster.transactions.coordinator.verify(*producer, partitions)
+        else:
+            client_version = VERSION_1 if version < _SEVERAL_TRANSACTIONS else VERSION_2
+            self.added = broker.cluster.transactions.add_partitions(
+                *producer, partitions, client_version=client_version
+            )
+
+    def results(self) -> tuple[AddPartitionsToTxnTopicResult, ...]:
+        """Return a result for each partition."""
+        return tuple(self._of_topic(topic) for topic in self.transaction.topics)
+
+    def _of_topic(self, topic: AddPartitionsToTxnTopic) -> AddPartitionsToTxnTopicResult:
+        return AddPartitionsToTxnTopicResult(
+            name=topic.name,
+            results_by_partition=tuple(
+                AddPartitionsToTxnPartitionResult(
+                    partition_index=index, partition_error_code=self._error((topic.name, index))
+                )
+                for index in topic.partitions
+            ),
+        )
+
+    def _error(self, partition: Partition) -> ErrorCode:
+        if self._unknown:
+            is_unknown = partition in self._unknown
+            return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if is_unknown else ErrorCode.OPERATION_NOT_ATTEMPTED
+        error = self._verified[partition] if self.added is None else self.added.error
+        return fenced(error, self._version, _FENCED_SINCE)
+
+
+def _when_all_settled(additions: Sequence[PartitionsAdded], call: Callable[[], None]) -> None:
+    left = len(additions)
+    if not left:
+        call()
+        return
+
+    def one_is_settled() -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            call()
+
+    for added in additions:
+        added.when_settled(one_is_settled)
+
+
+# AddOffsetsToTxn and EndTxn
+
+
+def add_offsets_to_txn(broker: BrokerEndpoint, request: AddOffsetsToTxnRequest, context: RequestContext) -> None:
+    """Add the partition of a group's offsets to a transaction."""
+    response = context.defer()
+    try:
+        partition = (OFFSETS_TOPIC, broker.cluster.groups.partition_of(request.group_id))
+    except StorageError:
+        response.send(AddOffsetsToTxnResponse(error_code=ErrorCode.COORDINATOR_NOT_AVAILABLE))
+        return
+    added = broker.cluster.transactions.add_partitions(
+        request.transactional_id,
+        request.producer_id,
+        request.producer_epoch,
+        (partition,),
+        client_version=VERSION_1,
+    )
+    added.when_settled(
+        lambda: response.send(
+            AddOffsetsToTxnResponse(error_code=fenced(added.error, context.api_version, _FENCED_SINCE))
+        )
+    )
+
+
+def end_txn(broker: BrokerEndpoint, request: EndTxnRequest, context: RequestContext) -> None:
+    """Commit or abort a transaction."""
+    cluster = broker.cluster
+    cluster.transactions.perform(
+        cluster.transactions.coordinator.end_txn(
+            request, client_of(context), context.defer(), now=cluster.now(), wall_ms=cluster.wall_ms()
+        )
+    )
+
+
+# Queries
+
+
+def describe_transactions(
+    broker: BrokerEndpoint, request: DescribeTransactionsRequest, context: RequestContext
+) -> DescribeTransactionsResponse:
+    """Describe the transactional ids that are asked for."""
+    del context
+    coordinator = broker.cluster.transactions.coordinator
+    return DescribeTransactionsResponse(
+        transaction_states=tuple(describe(coordinator, each) for each in _once(request.transactional_ids))
+    )
+
+
+def list_transactions(
+    broker: BrokerEndpoint, request: ListTransactionsRequest, context: RequestContext
+) -> ListTransactionsResponse:
+    """List the transactional ids that match all filters."""
+    del context
+    return list_matching(broker.cluster.transactions.coordinator, request, wall_ms=broker.cluster.wall_ms())
+
+
+def _once(names: Iterable[str]) -> Iterable[str]:
+    return dict.fromkeys(names)

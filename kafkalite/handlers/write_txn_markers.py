@@ -1,0 +1,83 @@
+"""WriteTxnMarkers: end transactions in partitions, as coordinators of other brokers and administrators do (KIP-664)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kafkalite.coordinators.results import TransactionMarker
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.write_txn_markers import (
+    WritableTxnMarkerPartitionResult,
+    WritableTxnMarkerResult,
+    WritableTxnMarkerTopicResult,
+    WriteTxnMarkersRequest,
+    WriteTxnMarkersResponse,
+)
+
+if TYPE_CHECKING:
+    from kafkalite.cluster.endpoint import BrokerEndpoint
+    from kafkalite.requests.context import RequestContext
+
+_Key = tuple[int, str, int]
+"""The number of the marker, the topic and the partition."""
+
+
+def handle(broker: BrokerEndpoint, request: WriteTxnMarkersRequest, context: RequestContext) -> None:
+    """Append each marker to each of its partitions, and answer when all of them are durable."""
+    response = context.defer()
+    errors: dict[_Key, ErrorCode] = {}
+    keys = [
+        (number, topic.name, index)
+        for number, marker in enumerate(request.markers)
+        for topic in marker.topics
+        for index in topic.partition_indexes
+    ]
+    left = len(keys)
+
+    def done(key: _Key, error: ErrorCode) -> None:
+        nonlocal left
+        errors[key] = error
+        left -= 1
+        if not left:
+            response.send(_response(request, errors))
+
+    if not keys:
+        response.send(_response(request, errors))
+    for key in keys:
+        number, topic, index = key
+        marker = request.markers[number]
+        broker.cluster.write_marker(
+            topic,
+            index,
+            TransactionMarker(
+                producer_id=marker.producer_id,
+                producer_epoch=marker.producer_epoch,
+                commit=marker.transaction_result,
+                coordinator_epoch=marker.coordinator_epoch,
+            ),
+            partial(done, key),
+        )
+
+
+def _response(request: WriteTxnMarkersRequest, errors: dict[_Key, ErrorCode]) -> WriteTxnMarkersResponse:
+    return WriteTxnMarkersResponse(
+        markers=tuple(
+            WritableTxnMarkerResult(
+                producer_id=marker.producer_id,
+                topics=tuple(
+                    WritableTxnMarkerTopicResult(
+                        name=topic.name,
+                        partitions=tuple(
+                            WritableTxnMarkerPartitionResult(
+                                partition_index=index, error_code=errors[number, topic.name, index]
+                            )
+                            for index in topic.partition_indexes
+                        ),
+                    )
+                    for topic in marker.topics
+                ),
+            )
+            for number, marker in enumerate(request.markers)
+        )
+    )

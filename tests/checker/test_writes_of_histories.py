@@ -65,7 +65,7 @@ def test_a_value_at_two_offsets() -> None:
     ("first", "second", "kinds"), [("5.0", "5.0", {"duplicate"}), ("5.0", "5.1", set()), ("", "", {"duplicate"})]
 )
 def test_a_producer_may_repeat_itself_with_another_epoch(first: str, second: str, kinds: set[str]) -> None:
-    """But a broker that has lost the producer ids of batches has no excuse."""
+    """But a broker that has lost the producer ids of batches is at fault."""
     made = MadeHistory()
     made.send("one", 1)
     made.final((0, "one"), (1, "one"), producers={0: first, 1: second})

@@ -5,7 +5,7 @@
     python -m kafkalite_conformance.checker --broker kafka|kafkalite|HOST:PORT --seconds 60 --seed 1
 
 It works in the manner of Jepsen's test of Kafka. Producers, consumers and transactional copy processes run with
-librdkafka, and each value is written once. Meanwhile a nemesis kills, pauses and restarts the broker, fences producers
+librdkafka, and each value is written once. A nemesis kills, pauses and restarts the broker, fences producers
 and cuts connections. Every operation goes to a history with its invocation and its outcome; an outcome may be unknown.
 Afterwards the history is compared with a full read of each partition.
 

@@ -124,7 +124,7 @@ class DoublesBatches(_PlainProducers):
     def _fault(self, request: RequestFrame, frame: bytes, message: ProduceRequest) -> Exchange:
         del message
         again = bytearray(frame)
-        # librdkafka counts its requests up from 1: nobody waits for the response to this one.
+        # librdkafka counts its requests up from 1, so none has a negative number.
         set_correlation_id(again, -request.correlation_id)
         return Exchange(to_broker=(frame, bytes(again)))
 

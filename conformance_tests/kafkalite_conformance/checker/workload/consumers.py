@@ -88,7 +88,7 @@ class RecordingConsumer:
         return {each: max(offset, 0) for each, offset in offsets.items()}
 
     def poll(self, *, limit: int, timeout: float, transaction: int | None = None) -> list[Read]:
-        """Return records, at most `limit`; those that a rebalance took away meanwhile are recorded and left out."""
+        """Return records, at most `limit`; those that a rebalance takes away are recorded and left out."""
         self._transaction = transaction
         while len(self._reads) < limit:
             message = self.client.poll(timeout)
@@ -114,7 +114,7 @@ class RecordingConsumer:
         """Commit offsets of the group; a later poll records the outcome.
 
         Asynchronous, because librdkafka's synchronous commit may wait for ever: while it waits for a coordinator that
-        went away, nobody takes part in the rebalance that follows.
+        went away, it does not take part in the rebalance that follows.
         """
         named = {str(partition): offset for partition, offset in offsets.items()}
         operation = self._recorder.invoke(self._process, "group-commit", group=self._group, offsets=named)

@@ -80,6 +80,14 @@ class Facts:
             return send.outcome
         return transaction.outcome
 
+    def would_be_seen(self, send: Send) -> bool:
+        """Return whether an acknowledged record would have been found by the final read, if it were there."""
+        log = self.committed.get(send.partition)
+        if log is None or send.outcome is not Outcome.OK:
+            return False
+        # An acknowledgement may have no offset, for a repetition that the broker recognized.
+        return log.is_complete if send.offset is None else log.reaches(send.offset)
+
     def describe(self, send: Send) -> str:
         """Return a line about a send and its transaction."""
         offset = f" at {send.offset}" if send.offset is not None else ""

@@ -69,6 +69,7 @@ def search(history: History) -> Findings:
 
 def _counts(facts: Facts) -> Iterator[tuple[str, str]]:
     history = facts.history
+    yield from history.settings.items()
     kinds = sorted({kind for kind, _ in history.operations} - {"run", "fault", "error"})
     for kind in kinds:
         outcomes = (("ok", "ok"), ("fail", "failed"), ("info", "unknown"))

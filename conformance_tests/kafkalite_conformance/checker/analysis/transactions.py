@@ -17,7 +17,7 @@ def partial_transactions(facts: Facts) -> Iterator[Anomaly]:
         if transaction.outcome is Outcome.FAIL:
             continue
         seen = [send for send in sends if send.value in facts.visible]
-        missing = [send for send in sends if send.value not in facts.visible and _would_be_seen(facts, send)]
+        missing = [send for send in sends if send.value not in facts.visible and facts.would_be_seen(send)]
         if seen and missing:
             yield Anomaly(
                 kind="partial-transaction",
@@ -28,13 +28,6 @@ def partial_transactions(facts: Facts) -> Iterator[Anomaly]:
                     f"missing: {facts.describe(missing[0])}",
                 ),
             )
-
-
-def _would_be_seen(facts: Facts, send: Send) -> bool:
-    if send.outcome is not Outcome.OK or send.offset is None:
-        return False
-    log = facts.committed.get(send.partition)
-    return log is not None and log.reaches(send.offset)
 
 
 def copies(facts: Facts) -> Iterator[Anomaly]:

@@ -10,16 +10,16 @@ from kafkalite_conformance.checker.history import Outcome, Partition, Send
 def lost_writes(facts: Facts) -> Iterator[Anomaly]:
     """Yield acknowledged records, of committed transactions or of none, that are not in the log."""
     for send in facts.history.sends:
-        if send.outcome is not Outcome.OK or facts.fate(send) is not Outcome.OK or send.value in facts.visible:
+        if facts.fate(send) is not Outcome.OK or send.value in facts.visible or not facts.would_be_seen(send):
             continue
-        log = facts.committed.get(send.partition)
-        if log is not None and send.offset is not None and log.reaches(send.offset):
-            found = log.values.get(send.offset)
-            yield Anomaly(
-                kind="lost-write",
-                summary=f"{send.value} was acknowledged at {send.partition}@{send.offset} and is not in the log",
-                evidence=(facts.describe(send), f"the log has {found or 'no record'} at that offset"),
-            )
+        place, found = str(send.partition), None
+        if send.offset is not None:
+            place, found = f"{place}@{send.offset}", facts.committed[send.partition].values.get(send.offset)
+        yield Anomaly(
+            kind="lost-write",
+            summary=f"{send.value} was acknowledged at {place} and is not in the log",
+            evidence=(facts.describe(send), f"the log has {found or 'no record'} there"),
+        )
 
 
 def duplicates(facts: Facts) -> Iterator[Anomaly]:

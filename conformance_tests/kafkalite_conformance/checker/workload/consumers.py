@@ -12,6 +12,8 @@ from kafkalite_conformance.drivers.events import Sendable
 
 _LOOKUP_TIMEOUT: Final = 10.0
 _SESSION_TIMEOUT_MS: Final = 4_000
+_MAX_POLL_INTERVAL_MS: Final = 10_000
+"""Also how long a rebalance waits for a member whose JoinGroup went down with a connection."""
 
 
 class RecordingConsumer:
@@ -20,7 +22,7 @@ class RecordingConsumer:
     def __init__(self, scene: Scene, process: str, group: str) -> None:
         self._recorder = scene.recorder
         self._process = process
-        self._group = group
+        self.group = group
         self._reads: list[Read] = []
         self._transaction: int | None = None
         self.assigned: frozenset[Partition] = frozenset()
@@ -33,6 +35,7 @@ class RecordingConsumer:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 session_timeout_ms=_SESSION_TIMEOUT_MS,
+                max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
                 heartbeat_interval_ms=500,
                 fetch_wait_max_ms=100,
                 fetch_error_backoff_ms=100,
@@ -72,7 +75,7 @@ class RecordingConsumer:
     def committed(self, partitions: list[Partition]) -> dict[Partition, int | None] | None:
         """Return where the group goes on in each partition, 0 if it has no offset; None if that is not known."""
         named = [TopicPartition(each.topic, each.number) for each in partitions]
-        operation = self._recorder.invoke(self._process, "committed", group=self._group)
+        operation = self._recorder.invoke(self._process, "committed", group=self.group)
         try:
             found = self.client.committed(named, _LOOKUP_TIMEOUT)
         except KafkaException as problem:
@@ -117,7 +120,7 @@ class RecordingConsumer:
         went away, it does not take part in the rebalance that follows.
         """
         named = {str(partition): offset for partition, offset in offsets.items()}
-        operation = self._recorder.invoke(self._process, "group-commit", group=self._group, offsets=named)
+        operation = self._recorder.invoke(self._process, "group-commit", group=self.group, offsets=named)
         self._commits.append((operation, dict(offsets)))
         positions = [TopicPartition(each.topic, each.number, offset) for each, offset in offsets.items()]
         with suppress(KafkaException):  # its outcome stays unknown

@@ -38,7 +38,7 @@ def end_transactions(scene: Scene, transactional_ids: list[str]) -> None:
         scene.recorder.complete(_PROCESS, "init", operation, outcome)
 
 
-def read_offsets(scene: Scene, group: str, partitions: tuple[Partition, ...]) -> None:
+def read_offsets(scene: Scene, group: str, partitions: Sequence[Partition]) -> None:
     """Record the committed offsets of a group."""
     consumer = Consumer(scene.settings(group_id=group, isolation_level="read_committed", enable_auto_commit=False))
     named = [TopicPartition(each.topic, each.number) for each in partitions]

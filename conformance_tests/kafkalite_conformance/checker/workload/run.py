@@ -5,26 +5,29 @@ import secrets
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeAlias
 
 from kafkalite_conformance.broker import Broker
-from kafkalite_conformance.checker.history import Partition
+from kafkalite_conformance.checker.history import Group, Outcome, Partition
 from kafkalite_conformance.checker.recorder import Recorder
 from kafkalite_conformance.checker.workload.consumers import AssignedReader, Subscriber
-from kafkalite_conformance.checker.workload.copiers import Copier
 from kafkalite_conformance.checker.workload.final_read import end_transactions, read_logs, read_offsets
 from kafkalite_conformance.checker.workload.frames import Meddler
 from kafkalite_conformance.checker.workload.nemesis import FAULTS, Nemesis
+from kafkalite_conformance.checker.workload.offered import offered_transactions
 from kafkalite_conformance.checker.workload.processes import Scene, spawn
-from kafkalite_conformance.checker.workload.producers import Transactor, Writer
+from kafkalite_conformance.checker.workload.producers import Writer
 from kafkalite_conformance.checker.workload.proxy import Proxy
+from kafkalite_conformance.checker.workload.transactions import Copier, TransactionProducer, Transactor
+from kafkalite_conformance.checker.workload.version_one import VersionOneProducer
+from kafkalite_conformance.checker.workload.version_two import VersionTwoProducer
 from kafkalite_conformance.drivers.events import Sendable
-from kafkalite_conformance.raw import RawConnection
 
-_TRANSACTION_APIS: Final = frozenset({22, 24, 25, 26, 28})
-_STOP_TIMEOUT: Final = 120.0
+_STOP_TIMEOUT: Final = 60.0
 _CALM_SECONDS: Final = 3.0
 """How long the processes run on after the last fault."""
+
+_MakeProducer: TypeAlias = Callable[[Scene, str, str], TransactionProducer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +53,7 @@ def run_workload(
     Processes that need transactions are left out if the broker does not offer them. Raises what a process raised, and
     TimeoutError if one does not end.
     """
-    with RawConnection(bootstrap) as connection:
-        has_transactions = connection.offered_apis() >= _TRANSACTION_APIS
+    version = offered_transactions(bootstrap)
     with Proxy(bootstrap, meddler) as proxy:
         name = secrets.token_hex(3)
         scene = Scene(
@@ -61,77 +63,87 @@ def run_workload(
             target=tuple(Partition(f"target-{name}", number) for number in range(plan.partitions)),
             seed=plan.seed,
         )
-        _Run(scene, plan, name, has_transactions=has_transactions).run(proxy, broker)
+        _Run(scene, plan, name, version).run(proxy, broker)
 
 
 class _Run:
-    def __init__(self, scene: Scene, plan: Plan, name: str, *, has_transactions: bool) -> None:
+    def __init__(self, scene: Scene, plan: Plan, name: str, version: int) -> None:
         self._scene = scene
         self._plan = plan
-        self._has_transactions = has_transactions
-        self._copy_group = f"copiers-{name}"
-        self._group = f"subscribers-{name}"
-        transactors = plan.transactors if has_transactions else 0
-        self._copiers = {f"copier{n}": f"copier{n}-{name}" for n in range(plan.copiers if has_transactions else 0)}
-        self._transactors = {f"transactor{n}": f"transactor{n}-{name}" for n in range(transactors)}
-        self._subscribers = [f"subscriber{n}" for n in range(plan.subscribers)]
+        self._name = name
+        self._version = version
+        self._processes: dict[str, Callable[[], None]] = {}
+        self._groups: list[Group] = []
+        self._transactional_ids: list[str] = []
+        self._add_writers_and_readers()
+        if version >= 1:
+            self._add_transactions("1", plan.transactors, plan.copiers, VersionOneProducer)
+        if version >= 2:
+            self._add_transactions("2", 1, 1, VersionTwoProducer)
 
-    @property
-    def _transactional_ids(self) -> list[str]:
-        return [*self._copiers.values(), *self._transactors.values()]
+    def _add_writers_and_readers(self) -> None:
+        scene, plan = self._scene, self._plan
+        for number in range(plan.writers):
+            self._processes[f"writer{number}"] = Writer(scene, f"writer{number}").run
+        for number in range(plan.assigned_readers):
+            self._processes[f"reader{number}"] = AssignedReader(scene, f"reader{number}").run
+        group = f"subscribers-{self._name}"
+        members = [f"subscriber{number}" for number in range(plan.subscribers)]
+        for member in members:
+            self._processes[member] = Subscriber(scene, member, group).run
+        topics = sorted({partition.topic for partition in scene.partitions})
+        self._groups.append(Group(name=group, topics=tuple(topics), members=tuple(members), is_copying=False))
+
+    def _add_transactions(self, version: str, transactors: int, copiers: int, producer: _MakeProducer) -> None:
+        """Add processes of one version of transactions; the copiers are a group, one copier is alone."""
+        scene = self._scene
+        for number in range(transactors):
+            name = f"transactor{version}.{number}"
+            made = producer(scene, name, self._transactional_id(name))
+            self._processes[name] = Transactor(scene, name, made).run
+        group, members = f"copiers{version}-{self._name}", [f"copier{version}.{number}" for number in range(copiers)]
+        for name in members:
+            made = producer(scene, name, self._transactional_id(name))
+            self._processes[name] = Copier(scene, name, made, group, alone=copiers == 1).run
+        topics = (scene.source[0].topic,)
+        self._groups.append(Group(name=group, topics=topics, members=tuple(members), is_copying=True))
+
+    def _transactional_id(self, process: str) -> str:
+        self._transactional_ids.append(f"{process}-{self._name}")
+        return self._transactional_ids[-1]
 
     def run(self, proxy: Proxy, broker: Broker | None) -> None:
+        """Run all processes and the nemesis, let the broker come to rest, and read what is there."""
         self._create_topics()
         self._record_plan()
         nemesis = Nemesis(self._scene, proxy, broker, self._transactional_ids, self._plan.faults)
-        processes = {name: spawn(name, run) for name, run in self._processes().items()}
+        processes = {name: spawn(name, run) for name, run in self._processes.items()}
         faults = spawn("nemesis", nemesis.run)
         # Ends early only if a process fails.
         until_calm = max(self._plan.seconds - _CALM_SECONDS, 0)
         wait([*processes.values(), faults], timeout=until_calm, return_when="FIRST_EXCEPTION")
         nemesis.stopping.set()
-        _join({"nemesis": faults})
+        faults.result(timeout=2 * _STOP_TIMEOUT)
         wait(processes.values(), timeout=_CALM_SECONDS, return_when="FIRST_EXCEPTION")
         self._scene.stopping.set()
-        _join(processes)
+        _join(self._scene, processes)
         end_transactions(self._scene, self._transactional_ids)
-        read_offsets(self._scene, self._group, self._scene.partitions)
-        if self._copiers:
-            read_offsets(self._scene, self._copy_group, self._scene.source)
+        for group in self._groups:
+            partitions = [each for each in self._scene.partitions if each.topic in group.topics]
+            read_offsets(self._scene, group.name, partitions)
         read_logs(self._scene)
 
-    def _processes(self) -> dict[str, Callable[[], None]]:
-        scene, plan = self._scene, self._plan
-        processes: dict[str, Callable[[], None]] = {}
-        for number in range(plan.writers):
-            processes[f"writer{number}"] = Writer(scene, f"writer{number}").run
-        for name, transactional_id in self._transactors.items():
-            processes[name] = Transactor(scene, name, transactional_id).run
-        for name, transactional_id in self._copiers.items():
-            processes[name] = Copier(scene, name, transactional_id, self._copy_group).run
-        for number in range(plan.assigned_readers):
-            processes[f"reader{number}"] = AssignedReader(scene, f"reader{number}").run
-        for name in self._subscribers:
-            processes[name] = Subscriber(scene, name, self._group).run
-        return processes
-
     def _record_plan(self) -> None:
-        topics = sorted({partition.topic for partition in self._scene.partitions})
         groups: list[Sendable] = [
-            {"name": self._group, "topics": topics, "members": self._subscribers, "copying": False},
-            {
-                "name": self._copy_group,
-                "topics": [self._scene.source[0].topic],
-                "members": sorted(self._copiers),
-                "copying": True,
-            },
+            {"name": group.name, "topics": group.topics, "members": group.members, "copying": group.is_copying}
+            for group in self._groups
         ]
         settings = {
             "seed": str(self._plan.seed),
-            "seconds": str(self._plan.seconds),
-            "transactions": "yes" if self._has_transactions else "not offered",
+            "seconds": f"{self._plan.seconds:g}",
+            "transaction version": str(self._version) if self._version else "none",
         }
-        self._scene.recorder.note("run", "run", settings=settings, groups=groups if self._copiers else groups[:1])
+        self._scene.recorder.note("run", "run", settings=settings, groups=groups)
 
     def _create_topics(self) -> None:
         # The administrative half of the client is typed by halves, which strict checking cannot use.
@@ -143,12 +155,15 @@ class _Run:
             created.result(timeout=60)
 
 
-def _join(processes: "Mapping[str, Future[None]]") -> None:
-    """Wait until all have ended; raise what one of them raised, or TimeoutError."""
+def _join(scene: Scene, processes: "Mapping[str, Future[None]]") -> None:
+    """Wait until all have ended; raise what one of them raised.
+
+    A call of librdkafka may hang. Such a process is left behind and recorded: its operations have unknown outcomes, and
+    its transactions are fenced.
+    """
     wait(processes.values(), timeout=_STOP_TIMEOUT, return_when="FIRST_EXCEPTION")
-    for process in processes.values():
+    for name, process in processes.items():
         if process.done():
             process.result()
-    waiting = sorted(name for name, process in processes.items() if not process.done())
-    if waiting:
-        raise TimeoutError(f"{', '.join(waiting)} did not end within {_STOP_TIMEOUT:.0f} s")
+        else:
+            scene.recorder.note(name, "hang", Outcome.UNKNOWN)

@@ -13,6 +13,8 @@ _DELIVERY_TIMEOUT_MS: Final = 20_000
 TRANSACTION_TIMEOUT_MS: Final = 20_000
 _LARGEST_QUEUE: Final = 200
 """With so many records without an outcome, a writer waits."""
+_CLIENT_ERRORS: Final = (KafkaException, SystemError)
+"""confluent-kafka 2.16 returns from `flush` without result and without exception after some fatal errors."""
 CALL_TIMEOUT: Final = 10.0
 LONGEST_PAUSE: Final = 0.06
 
@@ -66,7 +68,7 @@ class RecordingProducer:
 
     def discard(self) -> None:
         """Forget what is queued, so that every send has an outcome."""
-        with suppress(KafkaException):  # raised again for a fatal error that is known
+        with suppress(*_CLIENT_ERRORS):  # raised again for a fatal error that is known
             self.client.purge()
         self.flush(CALL_TIMEOUT)
 
@@ -74,7 +76,7 @@ class RecordingProducer:
         """Wait until all sends have outcomes; return how many have none."""
         try:
             return self.client.flush(timeout)
-        except KafkaException:
+        except _CLIENT_ERRORS:
             self.is_broken = True
             return len(self.client)
 

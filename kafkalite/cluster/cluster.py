@@ -33,7 +33,7 @@ from kafkalite_wire.messages.metadata_records import PartitionChangeRecord
 from kafkalite_wire.records import build_end_txn_marker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from kafkalite.background.cleaner import LogCleaner
     from kafkalite.background.timers import TimerQueue
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from kafkalite_storage.metadata.topics import Topic
     from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
     from kafkalite_storage.snapshots.taking import RetainedLogs
+    from kafkalite_wire.messages.metadata_records import MetadataRecord
     from kafkalite_wire.records import BatchHeader
 
 
@@ -365,6 +366,11 @@ class Cluster:
     def alter_topic_configs(self, name: str, changes: Mapping[str, str | None]) -> None:
         """Set configurations of a topic; None removes one. Raises StorageError."""
         self.storage.alter_configs(name, changes, now_ms=self.wall_ms())
+
+    def change_metadata(self, records: Sequence[MetadataRecord]) -> None:
+        """Write records to the metadata log as one change, unless there are none. Raises StorageError."""
+        if records:
+            self.storage.metadata.append(records, self.wall_ms())
 
     def delete_records(self, topic: str, index: int, offset: int) -> int:
         """Delete the records of a partition below an offset, and return its new start. Raises StorageError."""

@@ -20,6 +20,7 @@ from kafkalite_storage.files.checkpoints import TopicPartition
 from kafkalite_storage.files.filesystem import FileSystem, OsFileSystem
 from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.log.log import PartitionLog
+from kafkalite_storage.metadata.cluster_image import ClusterImage
 from kafkalite_storage.metadata.data_directory import DataDirectory
 from kafkalite_storage.metadata.metadata_log import MetadataLog
 from kafkalite_storage.metadata.metadata_records import config_records, election_records, partition_records
@@ -211,6 +212,11 @@ class Storage:
     def features(self) -> Mapping[str, int]:
         """The finalized features of the cluster."""
         return self._catalogue.features
+
+    @property
+    def cluster_image(self) -> ClusterImage:
+        """Registered brokers, quotas, credentials, and configurations of groups and client metrics."""
+        return self._catalogue.cluster
 
     @property
     def metadata(self) -> MetadataLog:

@@ -14,7 +14,7 @@ from kafkalite_storage.errors import DataDirectoryCorrupt
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.files.handle_cache import FileHandleCache
 from kafkalite_storage.log.log import AppendOrigin, PartitionLog
-from kafkalite_storage.metadata.topics import MetadataImage, NewPartitions, Partition
+from kafkalite_storage.metadata.topics import METADATA_VERSION, MetadataImage, NewPartitions, Partition
 from kafkalite_storage.recovery.recovery import Recovery
 from kafkalite_storage.segment.stretches import stretches
 from kafkalite_wire.batch import walk_batches
@@ -24,6 +24,7 @@ from kafkalite_wire.messages.metadata_records import (
     BeginTransactionRecord,
     EndTransactionRecord,
     MetadataRecord,
+    PartitionChangeRecord,
     PartitionRecord,
     decode_metadata_record,
     encode_metadata_record,
@@ -35,6 +36,9 @@ from kafkalite_wire.schema import declaration_of
 LEADER_EPOCH: Final = 1
 #: Records that are encoded in one step.
 _STEP: Final = 100
+_NEWEST: Final = 1 << 15
+#: The levels of ``metadata.version`` that brought versions 1 (directories) and 2 (eligible leaders) of these records.
+_PARTITION_VERSIONS_SINCE: Final = (17, 23)
 _READ_PIECE: Final = 1024 * 1024
 _SNAPSHOT_SUFFIX: Final = ".checkpoint"
 
@@ -79,7 +83,7 @@ class MetadataLog:
 
     def append(self, records: Sequence[MetadataRecord], now_ms: int) -> None:
         """Write records as one change and apply them; they are on disk when this returns."""
-        self._log.append(_encoded(records, now_ms), now_ms=now_ms, origin=AppendOrigin.BROKER)
+        self._log.append(self._encoded(records, now_ms), now_ms=now_ms, origin=AppendOrigin.BROKER)
         self.catalogue.replay_all(records)
 
     def prepare(
@@ -96,7 +100,7 @@ class MetadataLog:
                     change.partitions.append(new_partitions.of(record))
                 else:
                     change.others.append(record)
-            change.batches.append(_encoded(part, now_ms))
+            change.batches.append(self._encoded(part, now_ms))
         return change
 
     def append_prepared(self, change: "PreparedChange", now_ms: int) -> None:
@@ -107,7 +111,7 @@ class MetadataLog:
         batches = change.batches
         if len(batches) > 1:
             begin, end = BeginTransactionRecord(), EndTransactionRecord()
-            batches = [_encoded([begin], now_ms), *batches, _encoded([end], now_ms)]
+            batches = [self._encoded([begin], now_ms), *batches, self._encoded([end], now_ms)]
         self._log.append(b"".join(batches), now_ms=now_ms, origin=AppendOrigin.BROKER)
         self.catalogue.replay_all(change.others)
         self.catalogue.add_partitions(change.topic_id, change.partitions)
@@ -116,6 +120,17 @@ class MetadataLog:
         """End a transaction that a power cut left open."""
         if self.catalogue.in_transaction:
             self.append([AbortTransactionRecord(reason="the broker stopped")], now_ms)
+
+    def _encoded(self, records: Sequence[MetadataRecord], now_ms: int) -> bytes:
+        level = self.catalogue.features.get(METADATA_VERSION, _NEWEST)
+        return bytes(
+            build_batch(
+                [
+                    Record(value=encode_metadata_record(record, version_of(record, level)), timestamp=now_ms)
+                    for record in records
+                ]
+            )
+        )
 
     @property
     def log(self) -> PartitionLog:
@@ -143,14 +158,6 @@ def _batched(records: Iterable[MetadataRecord], size: int) -> Iterator[list[Meta
         yield part
 
 
-def _encoded(records: Sequence[MetadataRecord], now_ms: int) -> bytes:
-    return bytes(
-        build_batch(
-            [Record(value=encode_metadata_record(record, version_of(record)), timestamp=now_ms) for record in records]
-        )
-    )
-
-
 def _refuse_damage(fs: FileSystem, directory: str, *, clean: bool) -> None:
     """Raise DataDirectoryCorrupt for damage that no crash makes, before anything is cut off because of it.
 
@@ -174,9 +181,12 @@ def _refuse_damage(fs: FileSystem, directory: str, *, clean: bool) -> None:
             expected = None if header is None else header.next_offset
 
 
-def version_of(record: MetadataRecord) -> int:
-    """Choose the version to write a record in: the highest, which is what metadata.version 4.4 implies."""
-    return declaration_of(type(record)).versions.high
+def version_of(record: MetadataRecord, metadata_version: int) -> int:
+    """Return the version to write a record in, so that every Kafka that may run at a ``metadata.version`` reads it."""
+    highest = declaration_of(type(record)).versions.high
+    if isinstance(record, PartitionRecord | PartitionChangeRecord):
+        return min(highest, sum(metadata_version >= since for since in _PARTITION_VERSIONS_SINCE))
+    return highest
 
 
 def _replay_snapshot(fs: FileSystem, directory: str, catalogue: MetadataImage) -> int:

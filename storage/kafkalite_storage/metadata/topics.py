@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from kafkalite_storage.errors import InvalidTopic
+from kafkalite_storage.metadata.cluster_image import ClusterImage
 from kafkalite_wire.messages.metadata_records import (
     AbortTransactionRecord,
     BeginTransactionRecord,
@@ -23,6 +24,7 @@ from kafkalite_wire.messages.metadata_records import (
 
 INTERNAL_TOPICS: Final = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
 METADATA_TOPIC: Final = "__cluster_metadata"
+METADATA_VERSION: Final = "metadata.version"
 #: Resource types of a ConfigRecord.
 TOPIC_RESOURCE: Final = 2
 BROKER_RESOURCE: Final = 4
@@ -88,6 +90,7 @@ class MetadataImage:
         #: Dynamic configurations by broker id as text; "" holds those of all brokers.
         self.broker_configs: dict[str, dict[str, str]] = {}
         self.features: dict[str, int] = {}
+        self.cluster = ClusterImage()
         self.next_producer_id = 0
         #: Deleted topics, whose files a crash may have left.
         self.removed_topic_ids: set[bytes] = set()
@@ -168,7 +171,7 @@ class MetadataImage:
             case ProducerIdsRecord():
                 self.next_producer_id = record.next_producer_id
             case _:
-                pass  # registrations of brokers are not kept
+                self.cluster.apply(record)
 
     def _put(self, topic: Topic) -> None:
         self.topics[topic.name] = topic
@@ -202,6 +205,8 @@ class MetadataImage:
             configs = dict(topic.configs)
             _set(configs, record)
             self._put(replace(topic, configs=MappingProxyType(configs)))
+        else:
+            self.cluster.apply(record)
 
 
 class NewPartitions:

@@ -12,6 +12,8 @@ from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.errors import MalformedError, WireError
 from kafkalite_wire.schema import (
     BOOL,
+    BYTES,
+    FLOAT64,
     INT8,
     INT16,
     INT32,
@@ -150,12 +152,42 @@ class RemoveTopicRecord:
     topic_id: bytes = field(UUID)
 
 
+@message(api_key=11, versions="0", flexible="0+")
+class UserScramCredentialRecord:
+    """A SCRAM credential of a user was set; mechanism 1 is SCRAM-SHA-256, 2 is SCRAM-SHA-512 (KIP-554)."""
+
+    name: str = field(STRING)
+    mechanism: int = field(INT8)
+    salt: bytes = field(BYTES)
+    stored_key: bytes = field(BYTES)
+    server_key: bytes = field(BYTES)
+    iterations: int = field(INT32)
+
+
 @message(api_key=12, versions="0", flexible="0+")
 class FeatureLevelRecord:
     """A feature of the cluster, such as ``metadata.version``, was set."""
 
     name: str = field(STRING)
     feature_level: int = field(INT16)
+
+
+@struct
+class EntityData:
+    """One part of an entity with quotas; a null name is the default entity."""
+
+    entity_type: str = field(STRING)
+    entity_name: str | None = field(STRING, nullable="0+")
+
+
+@message(api_key=14, versions="0", flexible="0+")
+class ClientQuotaRecord:
+    """A quota was set or removed (KIP-546)."""
+
+    entity: tuple[EntityData, ...] = field(array_of(EntityData))
+    key: str = field(STRING)
+    value: float = field(FLOAT64, default=0.0)
+    remove: bool = field(BOOL, default=False)
 
 
 @message(api_key=15, versions="0", flexible="0+")
@@ -182,6 +214,14 @@ class BrokerRegistrationChangeRecord:
 @message(api_key=20, versions="0", flexible="0+")
 class NoOpRecord:
     """No change; the active controller writes it to advance the log (KIP-835)."""
+
+
+@message(api_key=22, versions="0", flexible="0+")
+class RemoveUserScramCredentialRecord:
+    """A SCRAM credential of a user was removed."""
+
+    name: str = field(STRING)
+    mechanism: int = field(INT8)
 
 
 @message(api_key=23, versions="0", flexible="0+")
@@ -213,10 +253,13 @@ MetadataRecord = (
     | FenceBrokerRecord
     | UnfenceBrokerRecord
     | RemoveTopicRecord
+    | UserScramCredentialRecord
     | FeatureLevelRecord
+    | ClientQuotaRecord
     | ProducerIdsRecord
     | BrokerRegistrationChangeRecord
     | NoOpRecord
+    | RemoveUserScramCredentialRecord
     | BeginTransactionRecord
     | EndTransactionRecord
     | AbortTransactionRecord
@@ -235,10 +278,13 @@ _RECORDS: Final[dict[int, type[MetadataRecord]]] = {
         FenceBrokerRecord,
         UnfenceBrokerRecord,
         RemoveTopicRecord,
+        UserScramCredentialRecord,
         FeatureLevelRecord,
+        ClientQuotaRecord,
         ProducerIdsRecord,
         BrokerRegistrationChangeRecord,
         NoOpRecord,
+        RemoveUserScramCredentialRecord,
         BeginTransactionRecord,
         EndTransactionRecord,
         AbortTransactionRecord,

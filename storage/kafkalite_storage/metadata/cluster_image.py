@@ -1,0 +1,94 @@
+"""The state of the cluster besides topics and features: brokers, quotas, credentials and configured resources."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from kafkalite_wire.messages.metadata_records import (
+    ClientQuotaRecord,
+    ConfigRecord,
+    MetadataRecord,
+    RegisterBrokerRecord,
+    RemoveUserScramCredentialRecord,
+    UnregisterBrokerRecord,
+    UserScramCredentialRecord,
+)
+
+#: Resource types of a ConfigRecord, besides topics and brokers.
+CLIENT_METRICS_RESOURCE: Final = 16
+GROUP_RESOURCE: Final = 32
+
+QuotaEntity = frozenset[tuple[str, str | None]]
+"""What quotas belong to: entity types (`user`, `client-id`, `ip`) with a name, or None for the default entity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScramCredential:
+    """What a broker keeps to authenticate a user by SCRAM (RFC 5802)."""
+
+    salt: bytes
+    stored_key: bytes
+    server_key: bytes
+    iterations: int
+
+
+class ClusterImage:
+    """The state that results from all records so far; records of other types are ignored."""
+
+    def __init__(self) -> None:
+        self.registered_brokers: dict[int, int] = {}
+        """The epoch of each broker that Kafka registered and has not unregistered."""
+        self.client_quotas: dict[QuotaEntity, dict[str, float]] = {}
+        self.scram_credentials: dict[tuple[str, int], ScramCredential] = {}
+        """By user and mechanism."""
+        self.resource_configs: dict[tuple[int, str], dict[str, str]] = {}
+        """The configurations of groups and client metrics subscriptions, by resource type and name."""
+
+    def apply(self, record: MetadataRecord) -> None:
+        """Apply a record of the metadata log."""
+        match record:
+            case RegisterBrokerRecord():
+                self.registered_brokers[record.broker_id] = record.broker_epoch
+            case UnregisterBrokerRecord():
+                self.registered_brokers.pop(record.broker_id, None)
+            case ClientQuotaRecord():
+                self._set_quota(record)
+            case UserScramCredentialRecord():
+                self.scram_credentials[record.name, record.mechanism] = ScramCredential(
+                    salt=record.salt,
+                    stored_key=record.stored_key,
+                    server_key=record.server_key,
+                    iterations=record.iterations,
+                )
+            case RemoveUserScramCredentialRecord():
+                self.scram_credentials.pop((record.name, record.mechanism), None)
+            case ConfigRecord():
+                self._configure(record)
+            case _:
+                pass
+
+    def _set_quota(self, record: ClientQuotaRecord) -> None:
+        entity = frozenset((part.entity_type, part.entity_name) for part in record.entity)
+        quotas = self.client_quotas.setdefault(entity, {})
+        if record.remove:
+            quotas.pop(record.key, None)
+        else:
+            quotas[record.key] = record.value
+        if not quotas:
+            del self.client_quotas[entity]
+
+    def _configure(self, record: ConfigRecord) -> None:
+        if record.resource_type not in (CLIENT_METRICS_RESOURCE, GROUP_RESOURCE):
+            return
+        resource = (record.resource_type, record.resource_name)
+        configs = self.resource_configs.setdefault(resource, {})
+        if record.value is None:
+            configs.pop(record.name, None)
+        else:
+            configs[record.name] = record.value
+        if not configs:
+            del self.resource_configs[resource]
+
+    def configs(self, resource_type: int, name: str) -> Mapping[str, str]:
+        """Return the configurations of a group or a client metrics subscription."""
+        return self.resource_configs.get((resource_type, name), {})

@@ -41,14 +41,14 @@ KNOWN_DIFFERENCES: Final[Sequence[KnownDifference]] = (
     KnownDifference(
         conversation="metadata.api_versions",
         path="*_features",
-        row="features in ApiVersions",
+        row="features in ApiVersions and UpdateFeatures",
         reason="clients do not choose protocols that are not served",
     ),
     KnownDifference(
-        conversation="administration.configurations_are_described",
-        asked="*(type 8, *",
-        row="loggers of the broker in DescribeConfigs",
-        reason="loggers cannot be set by clients",
+        conversation="cluster_features.the_quorum",
+        path="nodes[0].listeners",
+        row="endpoints of voters in DescribeQuorum",
+        reason="there is no controller listener",
     ),
     KnownDifference(
         conversation="offsets.times_after_records_were_deleted",

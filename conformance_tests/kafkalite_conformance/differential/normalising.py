@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Final, TypeAlias, cast
 
+from kafkalite_wire.messages.list_config_resources import ListConfigResourcesResponse
 from kafkalite_wire.messages.list_groups import ListGroupsResponse
 from kafkalite_wire.schema import Buffer
 
@@ -18,6 +19,11 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9
 _LEFT_OUT: Final = frozenset(
     {"host", "port", "error_message", "batch_index_error_message", "documentation", "finalized_features_epoch"}
 )
+_OF_THE_METADATA_LOG: Final[Mapping[str, frozenset[str]]] = {
+    "PartitionQuorum": frozenset(("leader_epoch", "high_watermark")),
+    "ReplicaState": frozenset(("log_end_offset", "last_fetch_timestamp", "last_caught_up_timestamp")),
+}
+"""Fields by class that say how long the metadata log is."""
 _ID_SIZE: Final = 16
 
 # Where a producer's id and the checksum over it stand in a batch of format 2.
@@ -50,6 +56,20 @@ _UNORDERED: Final[Mapping[str, tuple[str, ...]]] = {
     "TopicProduceResponse.partition_responses": ("index",),
     "MetadataResponse.topics": ("name", "topic_id"),
     "MetadataResponseTopic.partitions": ("partition_index",),
+    "ListConfigResourcesResponse.config_resources": ("resource_type", "resource_name"),
+    "AlterReplicaLogDirsResponse.results": ("topic_name",),
+    "AlterReplicaLogDirTopicResult.partitions": ("partition_index",),
+    "AlterUserScramCredentialsResponse.results": ("user",),
+    "DescribeUserScramCredentialsResponse.results": ("user",),
+    "AlterClientQuotasResponse.entries": ("entity",),
+    "DescribeClientQuotasResponse.entries": ("entity",),
+    "EntryData.entity": ("entity_type",),
+    "EntryResult.entity": ("entity_type",),
+    "EntryData.values": ("key",),
+    "ApiVersionsResponse.supported_features": ("name",),
+    "ApiVersionsResponse.finalized_features": ("name",),
+    "DescribeUserScramCredentialsResult.credential_infos": ("mechanism",),
+    "UpdateFeaturesResponse.results": ("feature",),
 }
 
 
@@ -69,7 +89,7 @@ class Normaliser:
             return {
                 field.name: self._plain(self._ordered(value, field.name), field.name)
                 for field in fields(value)
-                if field.name not in _LEFT_OUT
+                if field.name not in _LEFT_OUT and field.name not in _OF_THE_METADATA_LOG.get(type(value).__name__, ())
             }
         if isinstance(value, tuple | list):
             return [self._plain(item, name) for item in cast("Sequence[object]", value)]
@@ -91,6 +111,8 @@ class Normaliser:
             return data.hex() if len(data) == _ID_SIZE else repr(data)
         if isinstance(value, bool | None):
             return value
+        if isinstance(value, float):
+            return repr(value)
         assert isinstance(value, int)
         if (name == "session_id" and value) or (name == "producer_id" and value >= 0):
             return f"<{name} {self._number(name, value)}>"
@@ -111,9 +133,15 @@ class Normaliser:
         if isinstance(owner, ListGroupsResponse):
             # Both brokers may have served others before.
             items = tuple(item for item in items if self._own_names in str(getattr(item, "group_id", "")))
+        if isinstance(owner, ListConfigResourcesResponse):
+            items = tuple(
+                item for item in items if str(getattr(item, "resource_name", "")).startswith((self._own_names, "1"))
+            )
         return sorted(items, key=lambda item: [self._sortable(getattr(item, key)) for key in keys])
 
     def _sortable(self, value: object) -> tuple[int, str]:
+        if isinstance(value, tuple):
+            return 0, str(sorted(map(str, cast("tuple[object, ...]", value))))
         known = self._numbers["topic"].get(value, 0) if isinstance(value, bytes) else 0
         return known, "" if isinstance(value, bytes) and len(value) == _ID_SIZE else str(value)
 

@@ -7,8 +7,12 @@ from importlib import import_module
 from typing import Final
 
 _MODULES: Final = (
+    "access",
     "administration",
+    "client_quotas",
+    "cluster_features",
     "commits",
+    "config_changes",
     "fetching",
     "frames",
     "group_administration",
@@ -22,6 +26,7 @@ _MODULES: Final = (
     "offsets",
     "producing",
     "refusals",
+    "topic_partitions",
     "twice",
 )
 

@@ -47,6 +47,7 @@ class BrokerConfig:
     fetch_max_bytes: int
     max_connections: int
     max_incremental_fetch_session_cache_slots: int
+    max_request_partition_size_limit: int
     socket_request_max_bytes: int
 
     producer_id_expiration: float

@@ -24,6 +24,9 @@ class ConfigSource(IntEnum):
     DYNAMIC_DEFAULT_BROKER_CONFIG = 3
     STATIC_BROKER_CONFIG = 4
     DEFAULT_CONFIG = 5
+    DYNAMIC_BROKER_LOGGER_CONFIG = 6
+    CLIENT_METRICS_CONFIG = 7
+    GROUP_CONFIG = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,7 @@ class ConfigDescription:
     value: str | None
     source: ConfigSource
     type: ConfigType | None
-    doc: str
+    doc: str | None
     synonyms: tuple[ConfigSynonym, ...]
     read_only: bool
     sensitive: bool

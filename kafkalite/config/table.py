@@ -123,6 +123,8 @@ _HONOURED: Final = [
          "Maximum number of connections; further ones are closed at once."),
         ("max.incremental.fetch.session.cache.slots", INT, 1000, Between(0),
          "Maximum number of fetch sessions; a consumer without one sends its partitions each time."),
+        ("max.request.partition.size.limit", INT, 2000, Between(1),
+         "Maximum number of partitions in a DescribeTopicPartitions response."),
         ("socket.request.max.bytes", INT, 100 * 1024 * 1024, Between(1),
          "Maximum size of a request; a larger one closes the connection."),
     )),

@@ -315,7 +315,6 @@ _ROWS: Final = {
         max.connections.per.ip.overrides string empty dynamic
     """,
     "The network buffers, logs and requests have no such limits here.": """
-        max.request.partition.size.limit int 2000 1..
         offsets.topic.compression.codec int 0
         offsets.topic.segment.bytes int 104857600 1..
         socket.listen.backlog.size int 50 1..

@@ -1,4 +1,4 @@
-"""AlterConfigs: replace all configurations of topics and of this broker.
+"""AlterConfigs: replace all configurations of topics, this broker, groups and client metrics subscriptions.
 
 Whatever a request does not name goes back to its default, which is why clients prefer IncrementalAlterConfigs; what
 may be changed is the same there.

@@ -2,7 +2,7 @@
 
 A version above 5 is answered in version 0 with error 35 and the whole table, as Apache Kafka does. A software name
 that is not a plain word is refused (KIP-511), and from version 5 on so is a request that was meant for another
-cluster or node (KIP-1242). Features are not offered: no API here depends on one.
+cluster or node (KIP-1242). From version 3 on the answer has the features that are served.
 """
 
 from __future__ import annotations
@@ -11,9 +11,16 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.cluster.features import SERVED_FEATURES, finalized
 from kafkalite_wire.apis import APIS
 from kafkalite_wire.error_codes import ErrorCode
-from kafkalite_wire.messages.api_versions import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
+from kafkalite_wire.messages.api_versions import (
+    ApiVersion,
+    ApiVersionsRequest,
+    ApiVersionsResponse,
+    FinalizedFeatureKey,
+    SupportedFeatureKey,
+)
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
 
 _SOFTWARE: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
 _NAMES_SOFTWARE: Final = 3
+_FEATURES_SINCE: Final = 3
+_LEVEL_0_SINCE: Final = 4
 _NO_NODE: Final = -1
 
 
@@ -39,12 +48,33 @@ def handle(broker: BrokerEndpoint, request: ApiVersionsRequest, context: Request
     )
     if not meant_for_us:
         return ApiVersionsResponse(error_code=ErrorCode.REBOOTSTRAP_REQUIRED, api_keys=())
-    return ApiVersionsResponse(api_keys=_served())
+    if context.api_version < _FEATURES_SINCE:
+        return ApiVersionsResponse(api_keys=_served())
+    storage = broker.cluster.storage
+    return ApiVersionsResponse(
+        api_keys=_served(),
+        supported_features=_supported_features(context.api_version >= _LEVEL_0_SINCE),
+        finalized_features_epoch=storage.metadata.log.log_end_offset - 1,
+        finalized_features=tuple(
+            FinalizedFeatureKey(name=name, max_version_level=level, min_version_level=level)
+            for name, level in finalized(storage.features).items()
+        ),
+    )
 
 
 def unsupported_version() -> ApiVersionsResponse:
     """Make the answer to a version that is not served; it is sent in version 0."""
     return ApiVersionsResponse(error_code=ErrorCode.UNSUPPORTED_VERSION, api_keys=_served())
+
+
+@cache
+def _supported_features(with_level_0: bool) -> tuple[SupportedFeatureKey, ...]:
+    # Clients of version 3 cannot read a feature whose lowest level is 0.
+    return tuple(
+        SupportedFeatureKey(name=name, min_version=served.min_level, max_version=served.max_level)
+        for name, served in SERVED_FEATURES.items()
+        if with_level_0 or served.min_level > 0
+    )
 
 
 @cache

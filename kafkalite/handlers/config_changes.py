@@ -1,4 +1,4 @@
-"""Change configurations of topics and of this broker: what AlterConfigs and IncrementalAlterConfigs share."""
+"""Change configurations: what AlterConfigs and IncrementalAlterConfigs share."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from kafkalite.cluster.features import ELIGIBLE_LEADER_REPLICAS
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES, check_changes
 from kafkalite.errors import RefusedError
+from kafkalite.handlers.broker_loggers import alter_loggers
 from kafkalite.handlers.describe_configs import ResourceType
+from kafkalite.handlers.group_configs import check_client_metrics, check_group
+from kafkalite.handlers.topic_configs import broker_values
 from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS
 from kafkalite_storage.configs.values import ConfigType, format_value
 from kafkalite_storage.errors import InvalidConfig, StorageError
+from kafkalite_storage.metadata.metadata_records import config_records
 from kafkalite_storage.metadata.topics import check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
 
@@ -27,6 +32,7 @@ Result = TypeVar("Result")
 Changes = dict[str, str | None]
 """New values by name; None goes back to the default."""
 
+_MIN_IN_SYNC: Final = "min.insync.replicas"
 _TABLES: Final[Mapping[int, Mapping[str, TopicConfig | Property]]] = {
     ResourceType.TOPIC: TOPIC_CONFIGS,
     ResourceType.BROKER: PROPERTIES,
@@ -121,6 +127,7 @@ def _alter_broker(broker: BrokerEndpoint, alteration: Alteration, validate_only:
     changes = _changes(alteration, broker.dynamic_configs(name))
     if not name and ADVERTISED_OUTSIDE in changes:
         raise _invalid(f"{ADVERTISED_OUTSIDE} is an address of one broker, and not of all")
+    _check_min_in_sync(broker, alteration)
     try:
         check_changes(changes)
         broker.cluster.storage.check_broker_configs(name, changes)
@@ -131,17 +138,68 @@ def _alter_broker(broker: BrokerEndpoint, alteration: Alteration, validate_only:
         broker.alter_configs(name, changes)
 
 
+def _check_min_in_sync(broker: BrokerEndpoint, alteration: Alteration) -> None:
+    """Keep one value of `min.insync.replicas` for all brokers while eligible leader replicas are on (KIP-966)."""
+    if not broker.cluster.storage.features.get(ELIGIBLE_LEADER_REPLICAS):
+        return
+    operations = {step.name: step.operation for step in alteration.steps}
+    if alteration.resource_name and _MIN_IN_SYNC in operations:
+        raise RefusedError(ErrorCode.INVALID_CONFIG, f"{_MIN_IN_SYNC} cannot be set for a single broker.")
+    is_removed = operations.get(_MIN_IN_SYNC) == Operation.DELETE
+    if not alteration.resource_name and (is_removed or (alteration.replaces and _MIN_IN_SYNC not in operations)):
+        raise RefusedError(ErrorCode.INVALID_CONFIG, f"{_MIN_IN_SYNC} of all brokers cannot be removed.")
+
+
+def _alter_loggers(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:
+    if alteration.replaces:
+        raise _invalid("AlterConfigs does not support the resource type BROKER_LOGGER.")
+    name = alteration.resource_name
+    if name != str(broker.id):
+        raise _invalid(f"Unexpected broker id, expected {broker.id}, but received {name!r}")
+    alter_loggers(alteration.steps, set_=Operation.SET, delete=Operation.DELETE, validate_only=validate_only)
+
+
+def _alter_group(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:
+    if not alteration.resource_name:
+        raise _invalid("Default group resources are not allowed.")
+    _alter_resource(broker, alteration, lambda own: check_group(own, broker_values(broker)), validate_only)
+
+
+def _alter_client_metrics(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:
+    if not alteration.resource_name:
+        raise _invalid("Subscription name can't be empty")
+    _alter_resource(broker, alteration, check_client_metrics, validate_only)
+
+
+def _alter_resource(
+    broker: BrokerEndpoint, alteration: Alteration, check: Callable[[Mapping[str, str]], None], validate_only: bool
+) -> None:
+    resource = (alteration.resource_type, alteration.resource_name)
+    current = broker.cluster.storage.cluster_image.configs(*resource)
+    changes = _changes(alteration, current)
+    check({name: value for name, value in {**current, **changes}.items() if value is not None})
+    if not validate_only:
+        broker.cluster.change_metadata(config_records(*resource, changes))
+
+
 def _unknown(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:
     del broker, validate_only
     raise _invalid(f"Unknown resource type {alteration.resource_type}")
 
 
-_RESOURCES: Final = {ResourceType.TOPIC.value: _alter_topic, ResourceType.BROKER.value: _alter_broker}
+_RESOURCES: Final = {
+    ResourceType.TOPIC.value: _alter_topic,
+    ResourceType.BROKER.value: _alter_broker,
+    ResourceType.BROKER_LOGGER.value: _alter_loggers,
+    ResourceType.CLIENT_METRICS.value: _alter_client_metrics,
+    ResourceType.GROUP.value: _alter_group,
+}
 
 
 def _changes(alteration: Alteration, current: Mapping[str, str]) -> Changes:
     """Work out the new values of the configurations that will have other ones than now."""
-    table = _TABLES[alteration.resource_type]
+    # As in Kafka there are no lists among the configurations of groups and client metrics subscriptions.
+    table = _TABLES.get(alteration.resource_type, {})
     changes: Changes = dict.fromkeys(current) if alteration.replaces else {}
     for step in alteration.steps:
         match step.operation:

@@ -1,7 +1,7 @@
-"""DescribeConfigs: the configurations of topics, this broker, groups and client metrics subscriptions.
+"""DescribeConfigs: the configurations of topics, this broker and its loggers, groups and client metrics subscriptions.
 
 Every configuration that Apache Kafka has is listed, with its default where nothing overrides it: a tool that reads all,
-changes one and writes all back would lose what is missing. Loggers are not described.
+changes one and writes all back would lose what is missing. The loggers are those of this process.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from kafkalite.config.description import ConfigDescription, describe, describe_dynamic_defaults
 from kafkalite.errors import RefusedError
+from kafkalite.handlers.broker_loggers import describe_loggers
 from kafkalite.handlers.group_configs import describe_client_metrics, describe_group
 from kafkalite.handlers.topic_configs import broker_values, describe_topic
 from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import StorageError
+from kafkalite_storage.metadata.cluster_image import CLIENT_METRICS_RESOURCE, GROUP_RESOURCE
 from kafkalite_storage.metadata.topics import check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.describe_configs import (
@@ -41,6 +43,7 @@ class ResourceType(IntEnum):
 
     TOPIC = 2
     BROKER = 4
+    BROKER_LOGGER = 8
     CLIENT_METRICS = 16
     GROUP = 32
 
@@ -82,19 +85,24 @@ def _configs(
     broker: BrokerEndpoint, resource: DescribeConfigsResource, request: DescribeConfigsRequest
 ) -> Iterable[DescribeConfigsResourceResult]:
     name = resource.resource_name
+    image = broker.cluster.storage.cluster_image
     match resource.resource_type:
         case ResourceType.TOPIC:
             descriptions = _topic(broker, name)
         case ResourceType.BROKER:
             descriptions = _broker(broker, name)
+        case ResourceType.BROKER_LOGGER:
+            if name != str(broker.id):
+                raise _unexpected_broker(broker, name)
+            descriptions = describe_loggers()
         case ResourceType.CLIENT_METRICS:
             if not name:
                 raise RefusedError(ErrorCode.INVALID_REQUEST, "The name of a client metrics subscription is empty.")
-            descriptions = describe_client_metrics()
+            descriptions = describe_client_metrics(image.configs(CLIENT_METRICS_RESOURCE, name))
         case ResourceType.GROUP:
             if not name:
                 raise RefusedError(ErrorCode.INVALID_REQUEST, "The group id is empty.")
-            descriptions = describe_group(broker_values(broker))
+            descriptions = describe_group(broker_values(broker), image.configs(GROUP_RESOURCE, name))
         case other:
             raise RefusedError(ErrorCode.INVALID_REQUEST, f"Unsupported resource type {other}")
     return (_row(entry, request) for entry in descriptions)
@@ -110,12 +118,13 @@ def _topic(broker: BrokerEndpoint, name: str) -> Iterable[ConfigDescription]:
 
 def _broker(broker: BrokerEndpoint, name: str) -> Iterable[ConfigDescription]:
     if name not in ("", str(broker.id)):
-        raise RefusedError(
-            ErrorCode.INVALID_REQUEST,
-            f"Unexpected broker id, expected {broker.id} or empty string, but received {name}",
-        )
+        raise _unexpected_broker(broker, name)
     values = broker_values(broker)
     return describe(values) if name else describe_dynamic_defaults(values)
+
+
+def _unexpected_broker(broker: BrokerEndpoint, name: str) -> RefusedError:
+    return RefusedError(ErrorCode.INVALID_REQUEST, f"Unexpected broker id, expected {broker.id}, but received {name!r}")
 
 
 def _row(entry: ConfigDescription, request: DescribeConfigsRequest) -> DescribeConfigsResourceResult:

@@ -1,99 +1,168 @@
-"""The configurations of groups and of client metrics subscriptions, which have their defaults: they cannot be changed.
+"""The configurations of groups and of client metrics subscriptions (KIP-1142 and KIP-714).
 
-A group inherits from the broker's properties, so that a description shows them as synonyms (KIP-1142 and KIP-714).
+A group inherits from the broker's properties, so that a description shows them as synonyms. The configurations are
+stored and described; what uses them is not served yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from kafkalite.config.description import BrokerValues, ConfigDescription, ConfigSource, ConfigSynonym, synonyms_of
 from kafkalite.config.table import PROPERTIES
-from kafkalite_storage.configs.values import ConfigType
+from kafkalite.errors import RefusedError
+from kafkalite_storage.configs.values import Between, ConfigType, ConfigValue, OneOf, Rule, any_value, parse_value
+from kafkalite_storage.errors import InvalidConfig
+from kafkalite_wire.error_codes import ErrorCode
+
+_BY_DURATION: Final = re.compile(
+    r"by_duration:P(?=.)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?", re.ASCII | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
-class _Config:
+class ResourceConfig:
+    """One configuration of a group or a client metrics subscription."""
+
     name: str
     default: str | None
     """None for one that a broker property sets."""
     type: ConfigType
     doc: str
     broker_name: str | None = None
+    rule: Rule = any_value
 
 
-def _inherited(name: str, doc: str, type_: ConfigType = ConfigType.INT) -> _Config:
-    return _Config(name, None, type_, doc, f"group.{name}")
+def _offset_reset(value: ConfigValue) -> str | None:
+    if value in ("earliest", "latest") or _BY_DURATION.fullmatch(str(value)):
+        return None
+    return "must be earliest, latest or by_duration:PnDTnHnMnS"
 
 
-_GROUP: Final = (
-    _inherited("consumer.assignment.interval.ms", "Time between two assignments of a consumer group."),
-    _inherited("consumer.heartbeat.interval.ms", "Time between two heartbeats of a consumer group's member."),
-    _inherited("consumer.session.timeout.ms", "Time without a heartbeat after which a consumer is removed."),
-    _Config(
-        "errors.deadletterqueue.copy.record.enable",
-        "false",
-        ConfigType.BOOLEAN,
-        "Whether a share group's dead letters hold the record that failed.",
-    ),
-    _Config("errors.deadletterqueue.topic.name", "", ConfigType.STRING, "Topic of a share group's dead letters."),
-    _inherited("share.assignment.interval.ms", "Time between two assignments of a share group."),
-    _Config("share.auto.offset.reset", "latest", ConfigType.STRING, "Where a share group without offsets starts."),
-    _inherited("share.delivery.count.limit", "How often a record is delivered to a share group at most."),
-    _inherited("share.heartbeat.interval.ms", "Time between two heartbeats of a share group's member."),
-    _Config("share.isolation.level", "read_uncommitted", ConfigType.STRING, "Which transactions a share group reads."),
-    _inherited("share.partition.max.record.locks", "Most records of a partition that a share group may lock."),
-    _inherited("share.record.lock.duration.ms", "How long a record is locked for a share group's member."),
-    _Config(
-        "share.renew.acknowledge.enable",
-        "true",
-        ConfigType.BOOLEAN,
-        "Whether a share group's member may extend its lock of a record.",
-    ),
-    _inherited("share.session.timeout.ms", "Time without a heartbeat after which a share group's member is removed."),
-    _inherited("streams.assignment.interval.ms", "Time between two assignments of a streams group."),
-    _Config(
-        "streams.assignor.name",
-        None,
-        ConfigType.STRING,
-        "Assignor of a streams group.",
-        "group.streams.assignors",
-    ),
-    _inherited("streams.heartbeat.interval.ms", "Time between two heartbeats of a streams group's member."),
-    _inherited("streams.initial.rebalance.delay.ms", "How long the first rebalance of a streams group waits."),
-    _inherited("streams.num.standby.replicas", "Standby copies of each task of a streams group."),
-    _inherited(
-        "streams.rack.aware.assignment.tags", "Tags that spread the standby copies of a streams group.", ConfigType.LIST
-    ),
-    _inherited("streams.session.timeout.ms", "Time without a heartbeat after which a streams member is removed."),
+def _inherited(name: str, doc: str, type_: ConfigType = ConfigType.INT) -> ResourceConfig:
+    return ResourceConfig(name, None, type_, doc, f"group.{name}", PROPERTIES[f"group.{name}"].rule)
+
+
+def _by_name(configs: Iterable[ResourceConfig]) -> Mapping[str, ResourceConfig]:
+    return MappingProxyType({config.name: config for config in configs})
+
+
+GROUP_CONFIGS: Final = _by_name(
+    (
+        _inherited("consumer.assignment.interval.ms", "Time between two assignments of a consumer group."),
+        _inherited("consumer.heartbeat.interval.ms", "Time between two heartbeats of a consumer group's member."),
+        _inherited("consumer.session.timeout.ms", "Time without a heartbeat after which a consumer is removed."),
+        ResourceConfig(
+            "errors.deadletterqueue.copy.record.enable",
+            "false",
+            ConfigType.BOOLEAN,
+            "Whether a share group's dead letters hold the record that failed.",
+        ),
+        ResourceConfig(
+            "errors.deadletterqueue.topic.name", "", ConfigType.STRING, "Topic of a share group's dead letters."
+        ),
+        _inherited("share.assignment.interval.ms", "Time between two assignments of a share group."),
+        ResourceConfig(
+            "share.auto.offset.reset",
+            "latest",
+            ConfigType.STRING,
+            "Where a share group without offsets starts.",
+            rule=_offset_reset,
+        ),
+        _inherited("share.delivery.count.limit", "How often a record is delivered to a share group at most."),
+        _inherited("share.heartbeat.interval.ms", "Time between two heartbeats of a share group's member."),
+        ResourceConfig(
+            "share.isolation.level",
+            "read_uncommitted",
+            ConfigType.STRING,
+            "Which transactions a share group reads.",
+            rule=OneOf(("read_committed", "read_uncommitted")),
+        ),
+        _inherited("share.partition.max.record.locks", "Most records of a partition that a share group may lock."),
+        _inherited("share.record.lock.duration.ms", "How long a record is locked for a share group's member."),
+        ResourceConfig(
+            "share.renew.acknowledge.enable",
+            "true",
+            ConfigType.BOOLEAN,
+            "Whether a share group's member may extend its lock of a record.",
+        ),
+        _inherited(
+            "share.session.timeout.ms", "Time without a heartbeat after which a share group's member is removed."
+        ),
+        _inherited("streams.assignment.interval.ms", "Time between two assignments of a streams group."),
+        ResourceConfig(
+            "streams.assignor.name",
+            None,
+            ConfigType.STRING,
+            "Assignor of a streams group.",
+            "group.streams.assignors",
+            OneOf(("sticky",)),
+        ),
+        _inherited("streams.heartbeat.interval.ms", "Time between two heartbeats of a streams group's member."),
+        _inherited("streams.initial.rebalance.delay.ms", "How long the first rebalance of a streams group waits."),
+        _inherited("streams.num.standby.replicas", "Standby copies of each task of a streams group."),
+        _inherited(
+            "streams.rack.aware.assignment.tags",
+            "Tags that spread the standby copies of a streams group.",
+            ConfigType.LIST,
+        ),
+        _inherited("streams.session.timeout.ms", "Time without a heartbeat after which a streams member is removed."),
+    )
 )
 
-_CLIENT_METRICS: Final = (
-    _Config("interval.ms", "300000", ConfigType.INT, "Time between two pushes of metrics."),
-    _Config("match", "", ConfigType.LIST, "Which clients push metrics."),
-    _Config("metrics", "", ConfigType.LIST, "Prefixes of the metrics to push."),
+CLIENT_METRICS_CONFIGS: Final = _by_name(
+    (
+        ResourceConfig(
+            "interval.ms",
+            "300000",
+            ConfigType.INT,
+            "Time between two pushes of metrics.",
+            rule=Between(100, 3_600_000),
+        ),
+        ResourceConfig("match", "", ConfigType.LIST, "Which clients push metrics."),
+        ResourceConfig("metrics", "", ConfigType.LIST, "Prefixes of the metrics to push."),
+    )
 )
 
 
-def describe_group(values: BrokerValues) -> Iterator[ConfigDescription]:
-    """Describe the configurations of any group."""
-    for config in _GROUP:
+_MATCH_ON: Final = frozenset((
+    "client_instance_id",
+    "client_id",
+    "client_software_name",
+    "client_software_version",
+    "client_source_address",
+    "client_source_port",
+))  # fmt: skip
+
+
+def describe_group(values: BrokerValues, own: Mapping[str, str]) -> Iterator[ConfigDescription]:
+    """Describe the configurations of a group that sets some of its own."""
+    for config in GROUP_CONFIGS.values():
         if config.broker_name is None:
-            own = ConfigSynonym(name=config.name, value=config.default, source=ConfigSource.DEFAULT_CONFIG)
-            yield _description(config, (own,))
+            default = ConfigSynonym(name=config.name, value=config.default, source=ConfigSource.DEFAULT_CONFIG)
+            inherited: tuple[ConfigSynonym, ...] = (default,)
         else:
-            yield _description(config, synonyms_of(values, PROPERTIES[config.broker_name]))
+            inherited = synonyms_of(values, PROPERTIES[config.broker_name])
+        yield _description(config, own, ConfigSource.GROUP_CONFIG, inherited)
 
 
-def describe_client_metrics() -> Iterator[ConfigDescription]:
-    """Describe the configurations of any client metrics subscription."""
-    for config in _CLIENT_METRICS:
-        yield _description(config, ())
+def describe_client_metrics(own: Mapping[str, str]) -> Iterator[ConfigDescription]:
+    """Describe the configurations of a client metrics subscription that sets some of its own."""
+    for config in CLIENT_METRICS_CONFIGS.values():
+        yield _description(config, own, ConfigSource.CLIENT_METRICS_CONFIG, ())
 
 
-def _description(config: _Config, synonyms: tuple[ConfigSynonym, ...]) -> ConfigDescription:
+def _description(
+    config: ResourceConfig, own: Mapping[str, str], source: ConfigSource, inherited: tuple[ConfigSynonym, ...]
+) -> ConfigDescription:
+    synonyms = inherited
+    if config.name in own:
+        synonyms = (ConfigSynonym(name=config.name, value=own[config.name], source=source), *inherited)
     # A value from the broker's start is a default for groups, as Kafka shows it.
     return ConfigDescription(
         name=config.name,
@@ -105,3 +174,54 @@ def _description(config: _Config, synonyms: tuple[ConfigSynonym, ...]) -> Config
         read_only=False,
         sensitive=False,
     )
+
+
+def check_group(own: Mapping[str, str], values: BrokerValues) -> None:
+    """Check the configurations of a group against each other and the broker's limits. Raises InvalidConfig."""
+    for name, text in own.items():
+        config = GROUP_CONFIGS.get(name)
+        if config is None:
+            raise InvalidConfig(f"Unknown group config name: {name}")
+        value = parse_value(name, config.type, text)
+        problem = config.rule(value)
+        problem = problem or _beyond_limits(name, value, values)
+        if problem is not None:
+            raise InvalidConfig(f"Invalid value {text} for configuration {name}: {problem}")
+
+
+def _beyond_limits(name: str, value: ConfigValue, values: BrokerValues) -> str | None:
+    """Return what is wrong with a value that the broker's own properties limit, or None."""
+    kind, _, rest = name.partition(".")
+    limits: list[float | None] = []
+    for bound in ("min", "max"):
+        known = PROPERTIES.get(f"group.{kind}.{bound}.{rest.removeprefix('num.')}")
+        synonyms = () if known is None else synonyms_of(values, known)
+        limits.append(float(synonyms[0].value) if synonyms and synonyms[0].value else None)
+    least, most = limits
+    return Between(-math.inf if least is None else least, most)(value)
+
+
+def check_client_metrics(own: Mapping[str, str]) -> None:
+    """Check the configurations of a client metrics subscription. Raises RefusedError and InvalidConfig."""
+    for name, text in own.items():
+        config = CLIENT_METRICS_CONFIGS.get(name)
+        if config is None:
+            raise RefusedError(ErrorCode.INVALID_REQUEST, f"Unknown client metrics configuration: {name}")
+        value = parse_value(name, config.type, text)
+        problem = config.rule(value)
+        if problem is not None:
+            raise RefusedError(ErrorCode.INVALID_REQUEST, f"Invalid value {text} for {name}: it {problem}")
+        if name == "match":
+            assert isinstance(value, tuple)
+            for pattern in value:
+                _check_pattern(pattern)
+
+
+def _check_pattern(pattern: str) -> None:
+    key, equals, expression = pattern.partition("=")
+    if not equals or key.strip() not in _MATCH_ON:
+        raise InvalidConfig(f"Illegal client matching pattern: {pattern}")
+    try:
+        re.compile(expression.strip())
+    except re.error as error:
+        raise InvalidConfig(f"Illegal client matching pattern: {pattern}: {error}") from None

@@ -1,8 +1,8 @@
-"""IncrementalAlterConfigs: change single configurations of topics and of this broker (KIP-339).
+"""IncrementalAlterConfigs: change single configurations (KIP-339).
 
 A topic's logs act on a change at once. Of a broker the defaults of topics can be changed, for this broker or, with an
-empty name, for all of them; what Kafka lets tools change and has no effect here is kept and described. Groups, client
-metrics and loggers have no configurations here.
+empty name, for all of them, and the levels of its loggers until it stops; what Kafka lets tools change and has no
+effect here is kept and described, as are the configurations of groups and client metrics subscriptions.
 """
 
 from __future__ import annotations

@@ -42,6 +42,19 @@ _SHARED_MODULES: Final = {
     ApiKey.TXN_OFFSET_COMMIT: "group_offsets",
     ApiKey.DESCRIBE_TRANSACTIONS: "transactions",
     ApiKey.LIST_TRANSACTIONS: "transactions",
+    ApiKey.DESCRIBE_ACLS: "access_control",
+    ApiKey.CREATE_ACLS: "access_control",
+    ApiKey.DELETE_ACLS: "access_control",
+    ApiKey.CREATE_DELEGATION_TOKEN: "delegation_tokens",
+    ApiKey.RENEW_DELEGATION_TOKEN: "delegation_tokens",
+    ApiKey.EXPIRE_DELEGATION_TOKEN: "delegation_tokens",
+    ApiKey.DESCRIBE_DELEGATION_TOKEN: "delegation_tokens",
+    ApiKey.ALTER_PARTITION_REASSIGNMENTS: "reassignments",
+    ApiKey.LIST_PARTITION_REASSIGNMENTS: "reassignments",
+    ApiKey.DESCRIBE_CLIENT_QUOTAS: "client_quotas",
+    ApiKey.ALTER_CLIENT_QUOTAS: "client_quotas",
+    ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS: "scram_credentials",
+    ApiKey.ALTER_USER_SCRAM_CREDENTIALS: "scram_credentials",
 }
 """Modules that handle several APIs; each function in them is named like the API's messages."""
 

@@ -57,7 +57,7 @@ class Listed(MessageParts):
 
     def _with_answers(self, response: Any | None, answers: list[Entry]) -> Any:
         told = {self.told: tuple(answer for _, answer in answers)}
-        return self.api.response_type(**told) if response is None else replace(response, **told)
+        return self.api.response_type(**told, **self.whole_blank) if response is None else replace(response, **told)
 
     def _error(self, part: Part, version: int, error: int) -> Any:
         del version
@@ -118,7 +118,7 @@ class Nested(MessageParts):
 
     def _with_answers(self, response: Any | None, answers: list[Entry]) -> Any:
         told = {self.told.topics: topics_of(self.api.response_type, self.told, answers)}
-        return self.api.response_type(**told) if response is None else replace(response, **told)
+        return self.api.response_type(**told, **self.whole_blank) if response is None else replace(response, **told)
 
     def _error(self, part: Part, version: int, error: int) -> Any:
         del version

@@ -62,6 +62,8 @@ class MessageParts:
     """The errors that stand once for the whole request, where the response has a field for that."""
     blank: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Fields that an error needs besides its code and what it is about."""
+    whole_blank: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Fields that a response needs besides its answers."""
     blank_by_error: Mapping[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
     """Those of them that differ with some errors."""
 

@@ -6,6 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from kafkalite.requests.parts.administration import (
+    Elections,
+    InOrder,
+    ReplicaLogDirs,
+    ScramCredentials,
+    TopicPages,
+)
 from kafkalite.requests.parts.layouts import Fields, Listed, Nested, Whole
 from kafkalite.requests.parts.message_parts import AllBut, MessageParts, Part
 from kafkalite.requests.parts.special_cases import (
@@ -36,6 +43,15 @@ _OF_A_GROUP: Final = 0
 _TOPIC_RESOURCE: Final = 2
 _NO_MESSAGE: Final[Mapping[str, Any]] = {"error_message": None}
 _NO_BROKER: Final[Mapping[str, Any]] = {"node_id": -1, "host": "", "port": -1, "error_message": None}
+_NO_TOKEN: Final[Mapping[str, Any]] = {
+    "principal_type": "",
+    "principal_name": "",
+    "issue_timestamp_ms": -1,
+    "expiry_timestamp_ms": -1,
+    "max_timestamp_ms": -1,
+    "token_id": "",
+    "hmac": b"",
+}
 _NO_OFFSET: Final[Mapping[str, Any]] = {"committed_offset": -1, "metadata": ""}
 _NO_TRANSACTION: Final[Mapping[str, Any]] = {
     "transaction_state": "",
@@ -311,6 +327,64 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         blank=_NO_TRANSACTION,
     ),
     _whole(ApiKey.LIST_TRANSACTIONS, blank={"unknown_state_filters": (), "transaction_states": ()}),
+    _whole(ApiKey.DESCRIBE_ACLS, blank={"error_message": None, "resources": ()}),
+    InOrder(api=APIS[ApiKey.CREATE_ACLS], asked="creations", told="results", blank=_NO_MESSAGE),
+    InOrder(
+        api=APIS[ApiKey.DELETE_ACLS],
+        asked="filters",
+        told="filter_results",
+        blank={"error_message": None, "matching_acls": ()},
+    ),
+    ReplicaLogDirs(
+        api=APIS[ApiKey.ALTER_REPLICA_LOG_DIRS],
+        names=_PARTITION,
+        asked=Fields(topics="dirs"),
+        told=Fields(topics="results", name="topic_name"),
+    ),
+    _whole(ApiKey.CREATE_DELEGATION_TOKEN, blank=_NO_TOKEN),
+    _whole(ApiKey.RENEW_DELEGATION_TOKEN, blank={"expiry_timestamp_ms": -1}),
+    _whole(ApiKey.EXPIRE_DELEGATION_TOKEN, blank={"expiry_timestamp_ms": -1}),
+    _whole(ApiKey.DESCRIBE_DELEGATION_TOKEN, blank={"tokens": ()}),
+    Elections(
+        api=APIS[ApiKey.ELECT_LEADERS],
+        names=_PARTITION,
+        asked=Fields(topics="topic_partitions", name="topic", index=""),
+        told=Fields(
+            topics="replica_election_results", name="topic", partitions="partition_result", index="partition_id"
+        ),
+        blank=_NO_MESSAGE,
+    ),
+    _partitions(
+        ApiKey.ALTER_PARTITION_REASSIGNMENTS,
+        told=Fields(topics="responses"),
+        blank=_NO_MESSAGE,
+        whole_blank=_NO_MESSAGE,
+    ),
+    _whole(ApiKey.LIST_PARTITION_REASSIGNMENTS, blank={"error_message": None, "topics": ()}),
+    _whole(ApiKey.DESCRIBE_CLIENT_QUOTAS, blank={"error_message": None, "entries": None}),
+    InOrder(
+        api=APIS[ApiKey.ALTER_CLIENT_QUOTAS],
+        asked="entries",
+        told="entries",
+        identity=lambda entry: {"entity": entry.entity},
+        blank=_NO_MESSAGE,
+    ),
+    _whole(ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS, blank={"error_message": None, "results": ()}),
+    ScramCredentials(api=APIS[ApiKey.ALTER_USER_SCRAM_CREDENTIALS]),
+    _whole(ApiKey.DESCRIBE_QUORUM, blank={"error_message": None, "topics": ()}),
+    _whole(ApiKey.UPDATE_FEATURES, blank=_NO_MESSAGE),
+    _whole(ApiKey.UNREGISTER_BROKER, blank=_NO_MESSAGE),
+    _whole(ApiKey.LIST_CONFIG_RESOURCES, blank={"config_resources": ()}),
+    TopicPages(
+        api=APIS[ApiKey.DESCRIBE_TOPIC_PARTITIONS],
+        names=_TOPIC,
+        asked="topics",
+        told="topics",
+        part=lambda _, item: Part(topic=item.name),
+        ways=lambda _, item: (Part(topic=item.name),),
+        identity=_topic_identity,
+        blank={"topic_id": ZERO_UUID, "partitions": ()},
+    ),
 )
 
 _BY_KEY: Final[Mapping[ApiKey, tuple[MessageParts, int, MessageParts]]] = MappingProxyType({

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from kafkalite.config.description import ConfigDescription, ConfigSource
 from kafkalite.errors import RefusedError
 from kafkalite_wire.error_codes import ErrorCode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from kafkalite.handlers.config_changes import Step
 
 ROOT: Final = "root"
 _OURS: Final = "kafkalite"
@@ -43,29 +38,25 @@ def describe_loggers() -> Iterator[ConfigDescription]:
         )
 
 
-def alter_loggers(steps: Sequence[Step], *, set_: int, delete: int, validate_only: bool) -> None:
-    """Set levels, or with the operation ``delete`` inherit them; all or none. Raises RefusedError."""
+def alter_loggers(changes: Mapping[str, str | None], *, validate_only: bool) -> None:
+    """Set levels by logger, or with None inherit them; all or none. Raises RefusedError."""
     known = set(_names())
     levels: dict[str, int] = {}
-    for step in steps:
-        if step.operation not in (set_, delete):
-            raise RefusedError(
-                ErrorCode.INVALID_REQUEST, f"Operation {step.operation} is not allowed for the BROKER_LOGGER resource"
-            )
-        if step.name not in known:
-            raise RefusedError(ErrorCode.INVALID_CONFIG, f"Logger {step.name} does not exist!")
-        if step.operation == delete:
-            if step.name == ROOT:
+    for name, value in changes.items():
+        if name not in known:
+            raise RefusedError(ErrorCode.INVALID_CONFIG, f"Logger {name} does not exist!")
+        if value is None:
+            if name == ROOT:
                 raise RefusedError(
                     ErrorCode.INVALID_REQUEST, "Removing the log level of the root logger is not allowed"
                 )
-            levels[step.name] = logging.NOTSET
-        elif step.value in _LEVELS:
-            levels[step.name] = _LEVELS[step.value]
+            levels[name] = logging.NOTSET
+        elif value in _LEVELS:
+            levels[name] = _LEVELS[value]
         else:
             raise RefusedError(
                 ErrorCode.INVALID_CONFIG,
-                f"Cannot set the log level of {step.name} to {step.value}; valid levels are {', '.join(_LEVELS)}",
+                f"Cannot set the log level of {name} to {value}; valid levels are {', '.join(_LEVELS)}",
             )
     if not validate_only:
         for name, level in levels.items():

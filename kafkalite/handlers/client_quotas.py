@@ -6,9 +6,9 @@ Quotas are stored in the metadata log, as Kafka stores them. They are not enforc
 from __future__ import annotations
 
 import math
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import RefusedError
@@ -168,13 +168,11 @@ def _keys_of(entity: Mapping[str, str | None]) -> frozenset[str]:
 
 
 def _is_address(text: str) -> bool:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, text)
-        except (OSError, ValueError):
-            continue
-        return True
-    return text == "localhost"
+    try:
+        ip_address(text)
+    except ValueError:
+        return text == "localhost"
+    return True
 
 
 def _check_value(op: alter.OpData, keys: frozenset[str]) -> None:

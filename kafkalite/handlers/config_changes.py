@@ -156,7 +156,12 @@ def _alter_loggers(broker: BrokerEndpoint, alteration: Alteration, validate_only
     name = alteration.resource_name
     if name != str(broker.id):
         raise _invalid(f"Unexpected broker id, expected {broker.id}, but received {name!r}")
-    alter_loggers(alteration.steps, set_=Operation.SET, delete=Operation.DELETE, validate_only=validate_only)
+    changes: Changes = {}
+    for step in alteration.steps:
+        if step.operation not in (Operation.SET, Operation.DELETE):
+            raise _invalid(f"Operation {step.operation} is not allowed for the BROKER_LOGGER resource")
+        changes[step.name] = step.value if step.operation == Operation.SET else None
+    alter_loggers(changes, validate_only=validate_only)
 
 
 def _alter_group(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:

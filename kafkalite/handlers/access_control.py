@@ -1,4 +1,7 @@
-"""DescribeAcls, CreateAcls and DeleteAcls: there is no authorizer, and so there are no access control entries."""
+"""DescribeAcls, CreateAcls and DeleteAcls: there is no authorizer, and so there are no access control entries.
+
+Not done: authorization.
+"""
 
 from __future__ import annotations
 

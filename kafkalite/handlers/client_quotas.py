@@ -1,6 +1,8 @@
 """DescribeClientQuotas and AlterClientQuotas: the quotas of users, client ids and addresses (KIP-546).
 
-Quotas are stored in the metadata log, as Kafka stores them. They are not enforced.
+Quotas are stored in the metadata log, as Kafka stores them.
+
+Not done: quotas are not enforced.
 """
 
 from __future__ import annotations

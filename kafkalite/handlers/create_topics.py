@@ -4,6 +4,8 @@ There is one replica, on this broker: a larger replication factor is refused, -1
 assignments must name this broker for consecutive partitions. Topics of one request succeed or fail one by one, but a
 request for more than 10,000 partitions fails as a whole. An internal topic gets the configurations that Kafka's broker
 would give it, where the request does not set them.
+
+Not done: more than one replica.
 """
 
 from __future__ import annotations

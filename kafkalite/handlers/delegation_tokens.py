@@ -1,4 +1,7 @@
-"""The APIs of delegation tokens (KIP-48), which no client may use over a listener without authentication."""
+"""The APIs of delegation tokens (KIP-48), which no client may use over a listener without authentication.
+
+Not done: authentication.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ElectLeaders: elect the preferred replica of partitions, or any (KIP-183, KIP-460).
+"""ElectLeaders: elect the preferred replica of partitions, or any replica (KIP-183, KIP-460).
 
 The broker leads every partition, so that there is nothing to elect, except where the preferred replica is a broker
 that is not here.

@@ -2,6 +2,8 @@
 
 The topics ``__consumer_offsets`` and ``__transaction_state`` are created when the first group or transactional id is
 looked up, as in Apache Kafka. Share groups, and unknown key types, are answered with INVALID_REQUEST.
+
+Not done: share groups.
 """
 
 from __future__ import annotations

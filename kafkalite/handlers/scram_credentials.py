@@ -1,7 +1,8 @@
 """DescribeUserScramCredentials and AlterUserScramCredentials (KIP-554).
 
 Credentials are stored in the metadata log, as Kafka stores them: keys that prove a password, and not the password.
-They are not used for authentication yet.
+
+Not done: credentials are not used, because no listener authenticates its clients.
 """
 
 from __future__ import annotations

@@ -1,0 +1,53 @@
+"""Programs written for Kafka do their jobs: Kafka Streams with exactly-once processing."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from kafkalite_conformance.programs.java_program import JavaProgram, compiled
+from kafkalite_conformance.reference_broker import KAFKA_VERSION, maven_jars
+from kafkalite_conformance.scenario import Scenario
+
+WORDS = ("apple", "pear", "plum")
+ROUNDS = 40
+STARTING = 60.0
+
+
+@pytest.mark.apis(22, 24, 25, 26, 28)
+def test_streams_counts_each_word_once_over_a_crash(scenario: Scenario, tmp_path: Path) -> None:
+    """The counts of each word are 1, 2, 3, ..., although the program is killed while it works."""
+    jars = maven_jars(f"kafka-streams-{KAFKA_VERSION}", ("org.apache.kafka", "kafka-streams", KAFKA_VERSION))
+    path = compiled("WordCount", jars)
+    source, sink, application = scenario.topic(2), scenario.topic(1), scenario.name("streams")
+
+    def start(number: int) -> JavaProgram:
+        arguments = (
+            scenario.bootstrap,
+            application,
+            source,
+            sink,
+            "exactly_once_v2",
+            str(tmp_path / f"state-{number}"),
+        )
+        return JavaProgram("WordCount", path, arguments, tmp_path / f"output-{number}.txt")
+
+    def fill(rounds: int) -> None:
+        for partition in (0, 1):
+            scenario.fill(source, [word.encode() for word in WORDS for _ in range(rounds)], partition=partition)
+
+    reader = scenario.reader("librdkafka", sink, isolation="read_committed")
+    with start(1) as first:
+        scenario.poll(lambda: first.has_printed("RUNNING"), "the program to run", timeout=STARTING)
+        fill(ROUNDS)
+        scenario.wait(lambda: len(reader.records) >= 30, "some counts", timeout=STARTING)
+        first.kill()
+    fill(ROUNDS)
+    with start(2) as second:
+        expected = 4 * ROUNDS * len(WORDS)
+        scenario.wait(lambda: len(reader.records) >= expected, "all counts", timeout=STARTING)
+        second.close()
+    counts: dict[bytes | None, list[int]] = defaultdict(list)
+    for record in reader.records:
+        counts[record.key].append(int(record.value or b"0"))
+    assert counts == {word.encode(): list(range(1, 4 * ROUNDS + 1)) for word in WORDS}

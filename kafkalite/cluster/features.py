@@ -15,6 +15,7 @@ from kafkalite_storage.metadata.topics import METADATA_VERSION
 
 KRAFT_VERSION: Final = "kraft.version"
 ELIGIBLE_LEADER_REPLICAS: Final = "eligible.leader.replicas.version"
+TRANSACTION_VERSION: Final = "transaction.version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,11 @@ class ServedFeature:
 
 SERVED_FEATURES: Final[Mapping[str, ServedFeature]] = MappingProxyType(
     {
-        # Transactions add their row here: "transaction.version": ServedFeature(0, 2).
         METADATA_VERSION: ServedFeature(7, 33),
         # The quorum has one voter, which is not stored in the metadata log: the level of KIP-853 is not served.
         KRAFT_VERSION: ServedFeature(0, 0),
         ELIGIBLE_LEADER_REPLICAS: ServedFeature(0, 1, metadata_version=23),
+        TRANSACTION_VERSION: ServedFeature(0, 2, metadata_version=24),
     }
 )
 

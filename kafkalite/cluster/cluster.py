@@ -220,6 +220,8 @@ class Cluster:
             if log_of_partition is None:
                 done(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
                 return
+            if marker.must_raise_epoch:
+                log_of_partition.producers.check_raised_epoch(marker.producer_id, marker.producer_epoch)
             now_ms = self.wall_ms()
             batch = build_end_txn_marker(
                 producer_id=marker.producer_id,

@@ -77,6 +77,8 @@ class TransactionMarker:
     producer_epoch: int
     commit: bool
     coordinator_epoch: int
+    must_raise_epoch: bool = False
+    """Whether a marker that does not raise the producer's epoch is refused (KIP-1228)."""
 
 
 class MarkerAppend(NamedTuple):

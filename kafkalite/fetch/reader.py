@@ -34,6 +34,7 @@ from kafkalite.partitions import WORK_OF_OPENING_A_LOG, check_leader, guarded
 from kafkalite.requests.steps import WorkMeter
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_storage.metadata.topics import Topic
+from kafkalite_storage.segment.segment import NOTHING, FetchSlice
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import NO_PAYLOAD, Payload
@@ -167,12 +168,13 @@ class FetchReader:
             log_start_offset=log.log_start_offset,
         )
         end = self._readable_end(log)
+        piece = NOTHING
         read.diverging_epoch = self._diverging_epoch(log, wanted)
         if read.diverging_epoch is not None:
             self._has_error = True
         else:
             max_bytes = min(wanted.max_bytes, self._bytes_left)
-            read.records = log.read(
+            read.records = piece = log.read(
                 wanted.fetch_offset,
                 max_bytes=max(max_bytes, 0),
                 min_one_batch=self._size == 0,
@@ -182,10 +184,7 @@ class FetchReader:
             if max_bytes < 0 and not read.is_current:
                 return self._failed(ErrorCode.UNKNOWN_SERVER_ERROR)
         if self._read_committed:
-            read.aborted_transactions = [
-                (transaction.producer_id, transaction.first_offset)
-                for transaction in log.aborted_transactions(wanted.fetch_offset, log.end_of_piece(wanted.fetch_offset))
-            ]
+            read.aborted_transactions = _aborted(log, wanted.fetch_offset, piece)
         return read
 
     def _failed(self, error_code: int) -> PartitionRead:
@@ -205,3 +204,10 @@ class FetchReader:
         if epoch < wanted.last_fetched_epoch or end_offset < wanted.fetch_offset:
             return epoch, end_offset
         return None
+
+
+def _aborted(log: PartitionLog, offset: int, piece: FetchSlice) -> Sequence[tuple[int, int]]:
+    if not piece.size:
+        return ()
+    found = log.aborted_transactions(offset, log.end_of_piece(offset, piece))
+    return [(transaction.producer_id, transaction.first_offset) for transaction in found]

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kafkalite.partitions import guarded
+from kafkalite_storage.metadata.topics import check_topic_name
 from kafkalite_wire.messages.describe_producers import (
     DescribeProducersRequest,
     DescribeProducersResponse,
@@ -41,6 +42,7 @@ def handle(
 
 
 def _describe(broker: BrokerEndpoint, topic: str, index: int) -> PartitionResponse:
+    check_topic_name(topic)
     producers = broker.led_log(topic, index).producers
     return PartitionResponse(
         partition_index=index,

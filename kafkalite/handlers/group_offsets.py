@@ -113,18 +113,24 @@ def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, c
     def refuse(error: ErrorCode) -> None:
         response.send(_transactional(OffsetCommitResponse(topics=tuple(refuse_commit(commit.topics, error)))))
 
+    if not request.group_id:
+        refuse(ErrorCode.INVALID_GROUP_ID)
+        return
     try:
         partition = (OFFSETS_TOPIC, cluster.groups.partition_of(request.group_id))
     except StorageError:
         refuse(ErrorCode.COORDINATOR_NOT_AVAILABLE)
         return
     producer = (request.transactional_id, request.producer_id, request.producer_epoch)
-    added: PartitionsAdded | None
-    if version >= _JOINS_TRANSACTION:
+    added: PartitionsAdded | None = None
+    error = ErrorCode.NONE
+    log = cluster.log(*partition)
+    if log is not None and log.producers.has_open_transaction(request.producer_id, request.producer_epoch):
+        pass  # it has joined
+    elif version >= _JOINS_TRANSACTION:
         added = cluster.transactions.add_partitions(*producer, (partition,), client_version=VERSION_2)
         error = added.error
     else:
-        added = None
         error = cluster.transactions.coordinator.verify(*producer, (partition,))[partition]
     if error:
         refuse(verification_error(error, may_be_abortable=version >= _ABORTABLE))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kafkalite_storage.storage import Storage
 
 _READ_COMMITTED: Final = 1
+_ISOLATION_LEVELS: Final = (0, _READ_COMMITTED)
 
 _LATEST: Final = -1
 _EARLIEST: Final = -2
@@ -75,6 +76,8 @@ def handle(broker: BrokerEndpoint, request: ListOffsetsRequest, context: Request
 def _partition(
     broker: BrokerEndpoint, name: str, wanted: ListOffsetsPartition, version: int, isolation_level: int
 ) -> ListOffsetsPartitionResponse:
+    if isolation_level not in _ISOLATION_LEVELS:
+        raise RefusedError(ErrorCode.UNKNOWN_SERVER_ERROR, f"unknown isolation level {isolation_level}")
     if wanted.timestamp < _EARLIEST_PENDING_UPLOAD or version < _SINCE.get(wanted.timestamp, 0):
         raise RefusedError(ErrorCode.UNSUPPORTED_VERSION, f"unknown special time {wanted.timestamp}")
     broker.check_leader(name, wanted.partition_index, wanted.current_leader_epoch)
@@ -108,6 +111,7 @@ def _find(storage: Storage, name: str, index: int, timestamp: int, isolation_lev
     if timestamp in (_LATEST_TIERED, _EARLIEST_PENDING_UPLOAD):
         return _NONE_FOUND
     found = log.max_timestamp() if timestamp == _MAX_TIMESTAMP else log.offset_for_timestamp(timestamp)
-    if found is None:
+    end = log.last_stable_offset if isolation_level == _READ_COMMITTED else log.high_watermark
+    if found is None or found.offset >= end:
         return _NONE_FOUND
     return found.timestamp, found.offset, found.leader_epoch

@@ -9,7 +9,7 @@ from version 12 on the batch itself adds it, before that the producer must have 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from kafkalite.requests.context import RequestContext
     from kafkalite_storage.errors import StorageError
     from kafkalite_storage.metadata.topics import Topic
+    from kafkalite_storage.state.producer_state import ProducerStates
     from kafkalite_wire.records import BatchHeader
 
 _BY_TOPIC_ID: Final = 13
@@ -101,16 +102,19 @@ class _Produce:
     """One request, from its first append to its answer."""
 
     __slots__ = (
+        "_beginning",
         "_broker",
         "_by_id",
         "_is_small",
         "_is_transactional",
         "_may_write_internal",
         "_names",
+        "_refusal_of_all",
         "_refused_by_transaction",
         "_request",
         "_responses",
         "_version",
+        "_was_interrupted",
         "unsynced",
     )
 
@@ -125,6 +129,10 @@ class _Produce:
         self._is_transactional = request.transactional_id is not None
         #: Why a partition's transactional batch is refused.
         self._refused_by_transaction: dict[tuple[str, int], ErrorCode] = {}
+        self._refusal_of_all = ErrorCode.NONE
+        self._was_interrupted = False
+        #: The partitions in which the transaction begins with this request.
+        self._beginning: dict[tuple[str, int], ProducerStates] = {}
         self._responses: list[TopicProduceResponse] = []
         #: The name of each response's topic, which from version 13 on says only its id.
         self._names: list[str] = []
@@ -137,21 +145,22 @@ class _Produce:
         Return what has to be settled before the response is sent, or None. What cannot be read is left to the append,
         which refuses it.
         """
-        joining: dict[tuple[int, int], list[tuple[str, int]]] = {}
-        for topic, wanted in self._distinct():
-            name = self._topic_name(topic)
-            for partition in wanted:
-                header = _transactional_header(partition)
-                if name is not None and header is not None and not self._is_in_transaction(name, partition, header):
-                    producer = header.producer_id, header.producer_epoch
-                    joining.setdefault(producer, []).append((name, partition.index))
-        if not joining:
+        batches = list(self._transactional_batches())
+        producers = {(header.producer_id, header.producer_epoch) for _, _, header in batches}
+        if len(producers) > 1:
+            self._refusal_of_all = ErrorCode.INVALID_PRODUCER_ID_MAPPING
             return None
-        if len(joining) > 1:
-            for partitions in joining.values():
-                self._refuse(partitions, ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+        for partition, states, header in batches:
+            if states.has_open_transaction(header.producer_id, header.producer_epoch):
+                continue
+            if states.is_fenced(header.producer_id, header.producer_epoch):
+                self._refuse((partition,), ErrorCode.INVALID_PRODUCER_EPOCH)
+            else:
+                self._beginning[partition] = states
+        if not self._beginning:
             return None
-        ((producer_id, epoch), partitions) = next(iter(joining.items()))
+        partitions = list(self._beginning)
+        ((producer_id, epoch),) = producers
         transactions = self._broker.cluster.transactions
         if self._version < _JOINS_TRANSACTION:
             verified = transactions.coordinator.verify(transactional_id, producer_id, epoch, partitions)
@@ -162,18 +171,34 @@ class _Produce:
         self._refuse(partitions, added.error)
         return added
 
+    def _verify_again(self, partition: tuple[str, int], header: BatchHeader) -> None:
+        """Refuse a batch whose transaction has ended since the request began: no marker would follow it."""
+        log = self._broker.cluster.log(*partition)
+        if log is None or log.producers.has_open_transaction(header.producer_id, header.producer_epoch):
+            return
+        producer = self._request.transactional_id or "", header.producer_id, header.producer_epoch
+        verified = self._broker.cluster.transactions.coordinator.verify(*producer, (partition,))
+        self._refuse((partition,), verified[partition])
+
     def _topic_name(self, data: TopicProduceData) -> str | None:
         if not self._by_id:
             return data.name
         return self._broker.cluster.topic_name(data.topic_id)
 
-    def _is_in_transaction(self, name: str, data: PartitionProduceData, header: BatchHeader) -> bool:
-        """Return whether a batch of the transaction is in the log, or the batch will be refused for another reason."""
-        topic = self._broker.cluster.storage.topics.get(name)
-        if topic is None or not 0 <= data.index < topic.partitions:
-            return True
-        log = guarded(partial(self._broker.cluster.log, name, data.index), lambda _: None)
-        return log is None or log.producers.has_open_transaction(header.producer_id, header.producer_epoch)
+    def _transactional_batches(self) -> Iterator[tuple[tuple[str, int], ProducerStates, BatchHeader]]:
+        """Yield the partitions with transactional batches, other than those refused for another reason."""
+        for topic, wanted in self._distinct():
+            name = self._topic_name(topic)
+            known = None if name is None else self._broker.cluster.storage.topics.get(name)
+            if known is None:
+                continue
+            for partition in wanted:
+                header = _transactional_header(partition)
+                if header is None or not 0 <= partition.index < known.partitions:
+                    continue
+                log = guarded(partial(self._broker.cluster.log, known.name, partition.index), lambda _: None)
+                if log is not None:
+                    yield (known.name, partition.index), log.producers, header
 
     def _refuse(self, partitions: Iterable[tuple[str, int]], error: ErrorCode) -> None:
         if not error:
@@ -195,6 +220,7 @@ class _Produce:
             for partition in wanted:
                 if not self._is_small and meter.add(self._work_of(topic, partition.index)):
                     yield
+                    self._was_interrupted = True
                 if not valid_acks:
                     partitions.append(_refused(partition.index, ErrorCode.INVALID_REQUIRED_ACKS))
                 elif topic is None:
@@ -232,6 +258,8 @@ class _Produce:
         if partition.leader != self._broker.id:
             leader = LeaderIdAndEpoch(leader_id=partition.leader, leader_epoch=partition.leader_epoch)
             return replace(_refused(data.index, ErrorCode.NOT_LEADER_OR_FOLLOWER), current_leader=leader)
+        if self._refusal_of_all:
+            return _refused(data.index, self._refusal_of_all)
         if data.records is None:
             return _refused(data.index, ErrorCode.INVALID_RECORD, "a produce request without records")
         return guarded(partial(self._append_records, topic, data), partial(self._failed, topic, data))
@@ -242,9 +270,17 @@ class _Produce:
         if header.is_transactional:
             if not self._is_transactional:
                 return _refused(data.index, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-            error = self._refused_by_transaction.get((topic.name, data.index), ErrorCode.NONE)
+            partition = (topic.name, data.index)
+            if self._was_interrupted and partition not in self._refused_by_transaction:
+                self._verify_again(partition, header)
+            error = self._refused_by_transaction.get(partition, ErrorCode.NONE)
+            states = self._beginning.get(partition)
             if error:
+                if states is not None:
+                    states.note_refused(header)
                 return _refused(data.index, error, _TRANSACTION_REASONS.get(error))
+            if states is not None and self._version >= _JOINS_TRANSACTION:
+                states.check_beginning(header)
         appended = self._broker.cluster.append(topic.name, data.index, data.records, header)
         if appended.awaits_sync:
             self.unsynced[topic.name, data.index] = 0 if appended.is_duplicate else header.size
@@ -300,7 +336,7 @@ def _transactional_header(data: PartitionProduceData) -> BatchHeader | None:
         header = check_produced(data.records)
     except CorruptBatch:
         return None
-    return header if header.is_transactional else None
+    return header if header.is_transactional and header.producer_id >= 0 else None
 
 
 def _ignore(failed: Mapping[tuple[str, int], StorageError]) -> None:

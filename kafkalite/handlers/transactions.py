@@ -25,7 +25,7 @@ from kafkalite_wire.messages.describe_transactions import DescribeTransactionsRe
 from kafkalite_wire.messages.list_transactions import ListTransactionsRequest, ListTransactionsResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.coordinators.transactions.transaction import Partition
@@ -82,12 +82,15 @@ class _Addition:
         self._verified: Mapping[Partition, ErrorCode] = {}
         topics = broker.cluster.storage.topics
         partitions = [(topic.name, index) for topic in transaction.topics for index in topic.partitions]
-        self._unknown = {
-            (name, index)
+        self._refused = {
+            (name, index): ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
             for name, index in partitions
             if name not in topics or not 0 <= index < topics[name].partitions
         }
-        if self._unknown:
+        if version < _SEVERAL_TRANSACTIONS:
+            internal = [(name, index) for name, index in partitions if name in topics and topics[name].is_internal]
+            self._refused.update(dict.fromkeys(internal, ErrorCode.TOPIC_AUTHORIZATION_FAILED))
+        if self._refused:
             return
         producer = (transaction.transactional_id, transaction.producer_id, transaction.producer_epoch)
         if transaction.verify_only:
@@ -114,9 +117,8 @@ class _Addition:
         )
 
     def _error(self, partition: Partition) -> ErrorCode:
-        if self._unknown:
-            is_unknown = partition in self._unknown
-            return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if is_unknown else ErrorCode.OPERATION_NOT_ATTEMPTED
+        if self._refused:
+            return self._refused.get(partition, ErrorCode.OPERATION_NOT_ATTEMPTED)
         error = self._verified[partition] if self.added is None else self.added.error
         return fenced(error, self._version, _FENCED_SINCE)
 
@@ -182,7 +184,7 @@ def describe_transactions(
     del context
     coordinator = broker.cluster.transactions.coordinator
     return DescribeTransactionsResponse(
-        transaction_states=tuple(describe(coordinator, each) for each in _once(request.transactional_ids))
+        transaction_states=tuple(describe(coordinator, each) for each in request.transactional_ids)
     )
 
 
@@ -192,7 +194,3 @@ def list_transactions(
     """List the transactional ids that match all filters."""
     del context
     return list_matching(broker.cluster.transactions.coordinator, request, wall_ms=broker.cluster.wall_ms())
-
-
-def _once(names: Iterable[str]) -> Iterable[str]:
-    return dict.fromkeys(names)

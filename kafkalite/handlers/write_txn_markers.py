@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kafkalite.coordinators.results import TransactionMarker
+from kafkalite.coordinators.transactions.versions import VERSION_2
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.write_txn_markers import (
     WritableTxnMarkerPartitionResult,
@@ -27,12 +28,12 @@ def handle(broker: BrokerEndpoint, request: WriteTxnMarkersRequest, context: Req
     """Append each marker to each of its partitions, and answer when all of them are durable."""
     response = context.defer()
     errors: dict[_Key, ErrorCode] = {}
-    keys = [
+    keys = dict.fromkeys(
         (number, topic.name, index)
         for number, marker in enumerate(request.markers)
         for topic in marker.topics
         for index in topic.partition_indexes
-    ]
+    )
     left = len(keys)
 
     def done(key: _Key, error: ErrorCode) -> None:
@@ -47,6 +48,9 @@ def handle(broker: BrokerEndpoint, request: WriteTxnMarkersRequest, context: Req
     for key in keys:
         number, topic, index = key
         marker = request.markers[number]
+        if marker.producer_epoch < 0:
+            done(key, ErrorCode.UNKNOWN_SERVER_ERROR)
+            continue
         broker.cluster.write_marker(
             topic,
             index,
@@ -55,6 +59,7 @@ def handle(broker: BrokerEndpoint, request: WriteTxnMarkersRequest, context: Req
                 producer_epoch=marker.producer_epoch,
                 commit=marker.transaction_result,
                 coordinator_epoch=marker.coordinator_epoch,
+                must_raise_epoch=marker.transaction_version >= VERSION_2,
             ),
             partial(done, key),
         )
@@ -72,12 +77,14 @@ def _response(request: WriteTxnMarkersRequest, errors: dict[_Key, ErrorCode]) ->
                             WritableTxnMarkerPartitionResult(
                                 partition_index=index, error_code=errors[number, topic.name, index]
                             )
-                            for index in topic.partition_indexes
+                            for index in dict.fromkeys(topic.partition_indexes)
                         ),
                     )
                     for topic in marker.topics
+                    if topic.partition_indexes
                 ),
             )
             for number, marker in enumerate(request.markers)
+            if any(topic.partition_indexes for topic in marker.topics)
         )
     )

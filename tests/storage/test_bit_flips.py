@@ -156,8 +156,9 @@ def aborted_by_fetch(log: PartitionLog, start: int) -> set[tuple[int, AbortedTra
     found = set()
     offset = start
     while offset < log.last_stable_offset:
-        header = read_header(log.read(offset, max_bytes=1, max_offset=log.last_stable_offset).read())
-        told = log.aborted_transactions(offset, log.end_of_piece(offset))
+        piece = log.read(offset, max_bytes=1, max_offset=log.last_stable_offset)
+        header = read_header(piece.read())
+        told = log.aborted_transactions(offset, log.end_of_piece(offset, piece))
         found |= {(header.base_offset, each) for each in told if each.first_offset <= header.last_offset}
         offset = header.next_offset
     return found

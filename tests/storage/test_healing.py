@@ -141,8 +141,9 @@ def test_a_log_without_transactions_is_not_read_for_them(
     log = open_log(clean=True, recovery_point=30)
     monkeypatch.setattr("kafkalite_storage.log.transaction_verifier.iter_headers", None)
     for offset in range(30):
-        assert log.read(offset, max_bytes=1)
-        assert log.aborted_transactions(offset, log.end_of_piece(offset)) == []
+        piece = log.read(offset, max_bytes=1)
+        assert piece
+        assert log.aborted_transactions(offset, log.end_of_piece(offset, piece)) == []
 
 
 def test_batches_that_were_served_tell_that_there_are_transactions(
@@ -155,8 +156,8 @@ def test_batches_that_were_served_tell_that_there_are_transactions(
     log.producers.producers.clear()
     told: set[AbortedTransaction] = set()
     for offset in range(end_offset):
-        log.read(offset, max_bytes=1)
-        told |= set(log.aborted_transactions(offset, log.end_of_piece(offset)))
+        piece = log.read(offset, max_bytes=1)
+        told |= set(log.aborted_transactions(offset, log.end_of_piece(offset, piece)))
     assert told == set(known)
 
 

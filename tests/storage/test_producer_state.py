@@ -13,7 +13,7 @@ from kafkalite_storage.errors import (
 from kafkalite_storage.log.log import AppendInfo, AppendOrigin, PartitionLog
 from kafkalite_storage.state.producer_snapshot import decode_snapshot, encode_snapshot
 from kafkalite_storage.state.producer_state import Producer, ProducerStates, SequencedBatch
-from kafkalite_wire.records import build_end_txn_marker
+from kafkalite_wire.records import BatchHeader, Record, build_batch, build_end_txn_marker, read_header
 from tests.support.storage.fixtures import Append, OpenLog
 
 NOW = 1_700_000_000_000
@@ -204,3 +204,65 @@ def test_a_cut_off_snapshot_is_refused(size: int) -> None:
     assert len(content) == 56
     with pytest.raises(ValueError, match="snapshot"):
         decode_snapshot(content[:size], 1)
+
+
+def test_a_batch_does_not_overtake_one_that_could_not_begin_its_transaction(open_log: OpenLog, send: Append) -> None:
+    log = open_log()
+    refused = _header(sequence=2)
+    log.producers.note_refused(refused)
+    with pytest.raises(OutOfOrderSequence):
+        send(log, 3, b"b", is_transactional=True)
+    send(log, 2, b"a", is_transactional=True)
+    send(log, 3, b"b", is_transactional=True)
+    assert log.log_end_offset == 2
+
+
+def test_the_lowest_refused_batch_comes_first_and_only_in_its_own_epoch(open_log: OpenLog, send: Append) -> None:
+    log = open_log()
+    for sequence in (5, 3, 7):
+        log.producers.note_refused(_header(sequence=sequence))
+    with pytest.raises(OutOfOrderSequence):
+        send(log, 5, b"a")
+    send(log, 4, b"a", epoch=1)
+    assert log.log_end_offset == 1
+
+
+def test_refused_batches_of_many_producers_do_not_fill_the_memory(open_log: OpenLog, send: Append) -> None:
+    log = open_log()
+    for producer_id in range(2000):
+        log.producers.note_refused(_header(sequence=0, producer_id=producer_id))
+    send(log, 1, b"a", producer_id=0)  # forgotten
+    with pytest.raises(OutOfOrderSequence):
+        send(log, 1, b"a", producer_id=1999)
+
+
+def test_a_producer_without_batches_begins_its_transaction_with_0(open_log: OpenLog, send: Append, end: Append) -> None:
+    log = open_log()
+    log.producers.check_beginning(_header(sequence=0))
+    with pytest.raises(OutOfOrderSequence):
+        log.producers.check_beginning(_header(sequence=1))
+    send(log, 0, b"a", is_transactional=True)
+    end(log, commit=True)
+    log.producers.check_beginning(_header(sequence=1))
+
+
+def test_a_marker_has_to_raise_the_epoch_of_an_open_transaction_only(
+    open_log: OpenLog, send: Append, end: Append
+) -> None:
+    log = open_log()
+    log.producers.check_raised_epoch(7, 0)
+    send(log, 0, b"a", is_transactional=True)
+    with pytest.raises(InvalidProducerEpoch):
+        log.producers.check_raised_epoch(7, 0)
+    log.producers.check_raised_epoch(7, 1)
+    end(log, commit=True, epoch=1)
+    log.producers.check_raised_epoch(7, 1)  # a retry
+
+
+def _header(*, sequence: int, producer_id: int = 7, epoch: int = 0) -> BatchHeader:
+    record = Record(offset=0, timestamp=NOW, key=None, value=b"x")
+    return read_header(
+        build_batch(
+            [record], producer_id=producer_id, producer_epoch=epoch, base_sequence=sequence, is_transactional=True
+        )
+    )

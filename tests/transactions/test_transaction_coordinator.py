@@ -78,6 +78,16 @@ def test_a_producer_that_initializes_again_gets_the_next_epoch_and_a_retry_the_s
     assert bench.init(producer_id=made.producer_id, epoch=made.producer_epoch) == again
 
 
+@pytest.mark.parametrize("version", [VERSION_1, VERSION_2])
+def test_a_producer_may_go_on_after_its_transaction_was_aborted(version: int) -> None:
+    bench = TransactionBench()
+    producer_id, epoch = bench.begin(version=version)
+    assert bench.init(producer_id=producer_id, epoch=epoch).error_code == ErrorCode.CONCURRENT_TRANSACTIONS
+    for _ in range(2):
+        made = bench.init(producer_id=producer_id, epoch=epoch)
+        assert (made.error_code, made.producer_id, made.producer_epoch) == (ErrorCode.NONE, producer_id, epoch + 1)
+
+
 def test_a_producer_that_another_one_has_replaced_is_fenced_when_it_initializes_again() -> None:
     bench = TransactionBench()
     made = bench.init()

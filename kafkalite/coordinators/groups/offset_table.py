@@ -90,25 +90,36 @@ OffsetKey = tuple[str, str, int]
 """Group id, topic and partition."""
 
 
+class _Pending(NamedTuple):
+    number: int
+    committed: CommittedOffset | None
+
+
 class PendingOffsets:
     """Offsets that were committed within transactions that have not ended, by producer id.
 
-    The offset of an entry is None once the group has committed a later one outside of the transaction: the partition
-    stays unstable, but the end of the transaction does not set an older offset.
+    The offset of an entry is None once the group has committed a later one, outside of transactions or in another one:
+    the partition stays unstable, but the end of the transaction does not set an older offset.
     """
 
     def __init__(self) -> None:
-        self._producers: dict[int, dict[OffsetKey, CommittedOffset | None]] = {}
+        self._producers: dict[int, dict[OffsetKey, _Pending]] = {}
+        self._count = 0
 
     def put(self, producer_id: int, key: OffsetKey, committed: CommittedOffset | None) -> None:
-        """Set the offset that a transaction commits for a partition."""
-        self._producers.setdefault(producer_id, {})[key] = committed
+        """Set the offset that a transaction commits for a partition; it is later than all that were set before."""
+        self._count += 1
+        self._producers.setdefault(producer_id, {})[key] = _Pending(self._count, committed)
 
     def supersede(self, key: OffsetKey) -> None:
         """Note that a later offset of a partition was committed outside of transactions."""
+        self._supersede(key, self._count + 1)
+
+    def _supersede(self, key: OffsetKey, before: int) -> None:
         for offsets in self._producers.values():
-            if key in offsets:
-                offsets[key] = None
+            pending = offsets.get(key)
+            if pending is not None and pending.number < before:
+                offsets[key] = pending._replace(committed=None)
 
     def discard(self, key: OffsetKey) -> bool:
         """Remove what transactions commit for a partition; return whether there was anything."""
@@ -128,10 +139,25 @@ class PendingOffsets:
                 del self._producers[producer_id]
         return found
 
-    def take(self, producer_id: int, belongs: Callable[[str], bool]) -> dict[OffsetKey, CommittedOffset | None]:
-        """Remove and return what a producer's transaction commits for the groups that belong to a partition."""
+    def drop(self, producer_id: int, belongs: Callable[[str], bool]) -> None:
+        """Remove what a producer's transaction commits for the groups that belong to a partition."""
+        self._take(producer_id, belongs)
+
+    def commit(self, producer_id: int, belongs: Callable[[str], bool]) -> dict[OffsetKey, CommittedOffset]:
+        """Remove and return what a producer's transaction commits for the groups that belong to a partition.
+
+        What other transactions have set before that does not count any more.
+        """
+        committed: dict[OffsetKey, CommittedOffset] = {}
+        for key, pending in self._take(producer_id, belongs).items():
+            if pending.committed is not None:
+                committed[key] = pending.committed
+                self._supersede(key, pending.number)
+        return committed
+
+    def _take(self, producer_id: int, belongs: Callable[[str], bool]) -> dict[OffsetKey, _Pending]:
         offsets = self._producers.get(producer_id, {})
-        taken = {key: committed for key, committed in offsets.items() if belongs(key[0])}
+        taken = {key: pending for key, pending in offsets.items() if belongs(key[0])}
         for key in taken:
             del offsets[key]
         if not offsets:

@@ -86,11 +86,13 @@ class Offsets:
         self, producer_id: int, belongs: Callable[[str], bool], result: ResultBuilder, *, commit: bool
     ) -> None:
         """Set, or drop, the offsets that a transaction has committed for the groups of a partition."""
-        for (group_id, topic, partition), committed in self._pending.take(producer_id, belongs).items():
-            if commit and committed is not None:
-                if self._groups.get(group_id) is None:
-                    self._groups.add(self._new_group(group_id, result))
-                self._table.put(group_id, topic, partition, committed)
+        if not commit:
+            self._pending.drop(producer_id, belongs)
+            return
+        for (group_id, topic, partition), committed in self._pending.commit(producer_id, belongs).items():
+            if self._groups.get(group_id) is None:
+                self._groups.add(self._new_group(group_id, result))
+            self._table.put(group_id, topic, partition, committed)
 
     def _commit_known(
         self, request: OffsetCommitRequest, wall_ms: int, result: ResultBuilder, *, by_id: bool, api_version: int | None
@@ -98,7 +100,7 @@ class Offsets:
         known, refused = self._existing(request, by_id=by_id)
         if not known:
             return merge_commit(refused)
-        error = self._validate(request, api_version)
+        error = self._validate(request, api_version, by_id=by_id)
         if error:
             return _beside(refused, refuse_commit(known, error))
         group = self._groups.get(request.group_id)
@@ -146,7 +148,7 @@ class Offsets:
                 known.append(replace(identified, partitions=within))
         return known, refused
 
-    def _validate(self, request: OffsetCommitRequest, api_version: int | None) -> ErrorCode:
+    def _validate(self, request: OffsetCommitRequest, api_version: int | None, *, by_id: bool) -> ErrorCode:
         """Check whether the sender may commit; no version means that it commits in a transaction."""
         if self._groups.is_failed(request.group_id):
             return ErrorCode.NOT_COORDINATOR
@@ -155,7 +157,8 @@ class Offsets:
             return group.validate_commit(request, in_transaction=api_version is None)
         if request.generation_id_or_member_epoch < 0:
             return ErrorCode.NONE  # A consumer without members' protocol: a simple group is created for it.
-        if api_version is not None and api_version >= _GROUP_ID_NOT_FOUND_SINCE:
+        # TxnOffsetCommit has this error from the version on that has topic ids.
+        if by_id if api_version is None else api_version >= _GROUP_ID_NOT_FOUND_SINCE:
             return ErrorCode.GROUP_ID_NOT_FOUND
         return ErrorCode.ILLEGAL_GENERATION
 

@@ -68,8 +68,8 @@ class LiveRecords:
 def live(records: Iterable[ReplayedRecord], skip: Skip) -> LiveRecords:
     """Decode the records that count.
 
-    Records of a transaction count from its commit marker on, and not at all if it was aborted. They do not replace what
-    was committed after them outside of the transaction. A tombstone also removes what transactions commit.
+    Records of a transaction count from its commit marker on, and not at all if it was aborted. They do not replace
+    records that come later in the log, and counted before. A tombstone also removes what transactions commit.
     Records that cannot be decoded, and those of unknown types, are passed to ``skip``.
     """
     last: dict[bytes, ReplayedRecord] = {}
@@ -81,6 +81,7 @@ def live(records: Iterable[ReplayedRecord], skip: Skip) -> LiveRecords:
                 if each is not None:
                     last.pop(each.key, None)
                     last[each.key] = each
+                    _supersede(transactions, each)
         elif record.producer_id >= 0:
             transactions.setdefault(record.producer_id, {})[record.key] = record
         else:
@@ -99,10 +100,21 @@ def live(records: Iterable[ReplayedRecord], skip: Skip) -> LiveRecords:
             key = decode_key(raw_key) if pending is None else None
             if isinstance(key, OffsetCommitKey):
                 found.pending.append((producer_id, key, None))
-        for key, value in _decoded((each for each in offsets.values() if each is not None), skip):
+    open_offsets = [
+        (producer_id, record) for producer_id, offsets in transactions.items() for record in offsets.values() if record
+    ]
+    for producer_id, record in sorted(open_offsets, key=lambda each: each[1].offset):
+        for key, value in _decoded((record,), skip):
             if isinstance(key, OffsetCommitKey) and isinstance(value, OffsetCommitValue | LegacyOffsetCommitValue):
                 found.pending.append((producer_id, key, committed_offset(value)))
     return found
+
+
+def _supersede(transactions: dict[int, dict[bytes, ReplayedRecord | None]], committed: ReplayedRecord) -> None:
+    for offsets in transactions.values():
+        pending = offsets.get(committed.key)
+        if pending is not None and pending.offset < committed.offset:
+            offsets[committed.key] = None
 
 
 def _decoded(records: Iterable[ReplayedRecord], skip: Skip) -> Iterator[tuple[Key, Value | None]]:

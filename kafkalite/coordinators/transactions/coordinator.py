@@ -326,7 +326,13 @@ class TransactionCoordinator:
         return version < VERSION_2 or transaction.is_retry(request.producer_id, request.producer_epoch)
 
     def _prepare(
-        self, transaction: Transaction, *, commit: bool, client_version: int, result: ResultBuilder
+        self,
+        transaction: Transaction,
+        *,
+        commit: bool,
+        client_version: int,
+        recorded: int | None = None,
+        result: ResultBuilder,
     ) -> ErrorCode:
         assert result.wall_ms is not None
         next_producer_id = NO_PRODUCER_ID
@@ -341,6 +347,8 @@ class TransactionCoordinator:
             next_producer_id=next_producer_id,
             wall_ms=result.wall_ms,
         )
+        if recorded is not None:
+            transaction.client_version = recorded
         transaction.timeout.cancel()
         transaction.write(result)
         result.then(partial(self._write_markers, transaction, transaction.incarnation, result.now, result.wall_ms))
@@ -352,9 +360,10 @@ class TransactionCoordinator:
             transaction, commit=False, client_version=VERSION_2, result=result
         ):
             return
+        # The producer itself may go on: InitProducerId with its old epoch then returns the new one (KIP-588).
+        transaction.last_producer_epoch = transaction.producer_epoch
         transaction.producer_epoch += 1
-        transaction.last_producer_epoch = NO_EPOCH
-        self._prepare(transaction, commit=False, client_version=VERSION_1, result=result)
+        self._prepare(transaction, commit=False, client_version=VERSION_1, recorded=VERSION_2, result=result)
 
     # Markers
 

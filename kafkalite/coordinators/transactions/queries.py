@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 _STATES_BY_NAME: Final = {name: state for state, name in STATE_NAMES.items()}
 
-_NOT_LINEAR: Final = re.compile(r"\(\?[=!<]|\\[1-9]|\\k|\)[*+{]")
+_NOT_LINEAR: Final = re.compile(r"\(\?<?[=!]|\\[1-9]|\\k|\)[*+{]")
 """What RE2 does not have (look-around, back-references), and what takes exponential time here (repeated groups)."""
+
+
+_QUOTED: Final = re.compile(r"\\Q(.*?)(?:\\E|$)")
+_NAMED_GROUP: Final = re.compile(r"\(\?<(?![=!])")
 
 
 def describe(coordinator: TransactionCoordinator, transactional_id: str) -> describe_transactions.TransactionState:
@@ -56,7 +60,7 @@ def list_matching(
 ) -> ListTransactionsResponse:
     """List the transactional ids that match all filters; a pattern must match the whole transactional id."""
     states = {_STATES_BY_NAME[name] for name in request.state_filters if name in _STATES_BY_NAME}
-    unknown = tuple(name for name in request.state_filters if name not in _STATES_BY_NAME)
+    unknown = tuple(dict.fromkeys(name for name in request.state_filters if name not in _STATES_BY_NAME))
     pattern = None
     if request.transactional_id_pattern:
         try:
@@ -90,6 +94,8 @@ def list_matching(
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     """Compile the part of RE2's syntax that Python's engine matches in polynomial time. Raises ValueError."""
+    pattern = _QUOTED.sub(lambda quoted: re.escape(quoted[1]), pattern)
+    pattern = _NAMED_GROUP.sub("(?P<", pattern)
     if _NOT_LINEAR.search(pattern):
         raise ValueError(f"the pattern {pattern!r} uses what is not supported: look-around, back-references, or (...)*")
     try:

@@ -260,9 +260,12 @@ class PartitionLog:
         """Return whether two offsets belong to one segment."""
         return self._reader.on_same_segment(offset, other)
 
-    def end_of_piece(self, offset: int) -> int:
-        """Return the end of the segment that holds an offset: a read there returns no batch beyond it."""
-        return self._reader.end_of_read(offset)
+    def end_of_piece(self, offset: int, piece: FetchSlice) -> int:
+        """Return an offset up to which aborted transactions matter to what a read at an offset returned.
+
+        It may lie beyond that, by what is between two entries of the offset index.
+        """
+        return self._reader.end_of_read(offset, piece)
 
     def offset_for_timestamp(self, timestamp: int) -> TimestampOffset | None:
         """Return the first record not older than a time in milliseconds, also inside compressed batches."""

@@ -67,14 +67,21 @@ class LogReader:
         """Return whether two offsets belong to one segment."""
         return self._segments.number_at(offset) == self._segments.number_at(other)
 
-    def end_of_read(self, offset: int) -> int:
-        """Return the end of the segment that a read at an offset returns batches of."""
-        end = self._state.last_stable_offset
+    def end_of_read(self, offset: int, piece: FetchSlice) -> int:
+        """Return an offset that is not before the end of what a read at an offset returned.
+
+        As in Kafka it is that of the next entry of the offset index, or else the end of the segment.
+        """
+        end = self._state.log_end_offset
         with storage_failures(self._state.directory):
-            for number in range(self._segments.number_at(offset), len(self._segments) - 1):
+            for number in range(self._segments.number_at(offset), len(self._segments)):
+                segment = self._segments.all[number]
                 try:
-                    if self._segments.all[number].lookups.locate(offset) is not None:
-                        return min(end, self._segments.bases[number + 1])
+                    if segment.lookups.locate(offset) is not None:
+                        indexed = segment.lookups.offset_index.offset_beyond(piece.position + piece.size)
+                        if indexed is not None:
+                            return segment.base_offset + indexed
+                        return self._segments.bases[number + 1] if number + 1 < len(self._segments) else end
                 except DamagedLog:
                     break
         return end

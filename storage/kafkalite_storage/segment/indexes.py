@@ -5,7 +5,7 @@ moment. The entries are also kept in arrays from the first use on, where a look-
 """
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from operator import lt
 from struct import Struct
 from typing import Final
@@ -72,6 +72,11 @@ class OffsetIndex(_Index):
         """Return the position from which a search for an offset starts."""
         entry = self.entry_for(relative_offset)
         return self.positions[entry] if entry >= 0 else 0
+
+    def offset_beyond(self, position: int) -> int | None:
+        """Return the relative offset of the first entry at a position or after it, None if there is none."""
+        entry = bisect_left(self.positions, position)
+        return self.offsets[entry] if entry < len(self) else None
 
     def append(self, relative_offset: int, position: int) -> None:
         """Add an entry to file and memory."""

@@ -16,6 +16,7 @@ from kafkalite_wire.records import BatchHeader, EndTxnMarker
 #: Batches for each producer whose duplicates are recognised; Kafka's clients keep at most five in flight.
 BATCHES_TO_RETAIN: Final = 5
 NO_EPOCH: Final = -1
+_REFUSED_TO_RETAIN: Final = 1000
 _LARGEST_SEQUENCE: Final = 0x7FFF_FFFF
 
 
@@ -48,12 +49,14 @@ class Producer:
 class ProducerStates:
     """All producers of a partition, up to the offset `end_offset`."""
 
-    __slots__ = ("end_offset", "open_transactions", "producers", "snapshot_offset")
+    __slots__ = ("_refused", "end_offset", "open_transactions", "producers", "snapshot_offset")
 
     def __init__(self) -> None:
         self.producers: dict[int, Producer] = {}
         #: Offset of the first record of each producer's open transaction.
         self.open_transactions: dict[int, int] = {}
+        #: Epoch and lowest sequence number of batches that could not begin a transaction, in memory only.
+        self._refused: dict[int, tuple[int, int]] = {}
         self.end_offset = 0
         #: Offset of the newest snapshot that was written or read; -1: none.
         self.snapshot_offset = -1
@@ -64,6 +67,11 @@ class ProducerStates:
     def has_open_transaction(self, producer_id: int, epoch: int) -> bool:
         """Return whether a producer has written to its open transaction with an epoch."""
         return producer_id in self.open_transactions and self.producers[producer_id].epoch == epoch
+
+    def is_fenced(self, producer_id: int, epoch: int) -> bool:
+        """Return whether a producer id was used with a higher epoch."""
+        producer = self.producers.get(producer_id)
+        return producer is not None and epoch < producer.epoch
 
     def find_duplicate(self, header: BatchHeader) -> SequencedBatch | None:
         """Return the batch in the log that this one is a retry of, if any."""
@@ -83,11 +91,16 @@ class ProducerStates:
 
         Raises InvalidProducerEpoch, OutOfOrderSequence, InvalidTxnState.
         """
+        epoch = header.producer_epoch
+        first = header.base_sequence
+        refused_epoch, lowest = self._refused.get(header.producer_id, (NO_EPOCH, 0))
+        if epoch == refused_epoch and first > lowest:
+            raise OutOfOrderSequence(
+                f"sequence number {first} of producer {header.producer_id} follows {lowest}, which was refused"
+            )
         producer = self.producers.get(header.producer_id)
         if producer is None:
             return
-        epoch = header.producer_epoch
-        first = header.base_sequence
         if epoch < producer.epoch:
             raise InvalidProducerEpoch(
                 f"epoch {epoch} of producer {header.producer_id} is older than its epoch {producer.epoch}"
@@ -106,9 +119,31 @@ class ProducerStates:
         if not header.is_transactional and header.producer_id in self.open_transactions:
             raise InvalidTxnState(f"producer {header.producer_id} writes outside of its open transaction")
 
+    def note_refused(self, header: BatchHeader) -> None:
+        """Note that a producer could not begin its transaction with a batch; a later batch must not come before it."""
+        known = self._refused.pop(header.producer_id, None)
+        sequence = header.base_sequence
+        if known is not None and known[0] == header.producer_epoch:
+            sequence = min(sequence, known[1])
+        self._refused[header.producer_id] = (header.producer_epoch, sequence)
+        if len(self._refused) > _REFUSED_TO_RETAIN:
+            del self._refused[next(iter(self._refused))]
+
+    def check_beginning(self, header: BatchHeader) -> None:
+        """Check that a producer that has no batches here begins its transaction with sequence number 0 (KIP-890).
+
+        Raises OutOfOrderSequence.
+        """
+        producer = self.producers.get(header.producer_id)
+        if header.base_sequence and (producer is None or not producer.batches):
+            raise OutOfOrderSequence(
+                f"producer {header.producer_id} begins its transaction with sequence number {header.base_sequence}"
+            )
+
     def record_batch(self, header: BatchHeader, base_offset: int) -> None:
         """Add a data batch that was appended at base_offset."""
         producer = self._producer(header)
+        self._refused.pop(header.producer_id, None)
         timestamp = header.max_timestamp
         batches = producer.batches
         if len(batches) >= BATCHES_TO_RETAIN:
@@ -118,6 +153,12 @@ class ProducerStates:
         producer.timestamp = timestamp
         if header.is_transactional:
             self.open_transactions.setdefault(header.producer_id, base_offset)
+
+    def check_raised_epoch(self, producer_id: int, epoch: int) -> None:
+        """Check that the epoch of a marker is higher than that of the open transaction; raises InvalidProducerEpoch."""
+        producer = self.producers.get(producer_id)
+        if producer is not None and epoch <= producer.epoch and producer_id in self.open_transactions:
+            raise InvalidProducerEpoch(f"a marker with epoch {epoch} of producer {producer_id} at {producer.epoch}")
 
     def check_marker(self, header: BatchHeader, marker: EndTxnMarker) -> None:
         """Check a transaction marker; raises InvalidProducerEpoch, TransactionCoordinatorFenced."""

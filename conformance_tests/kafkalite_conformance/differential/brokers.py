@@ -20,6 +20,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "offset.metadata.max.bytes": "64",
     "offsets.topic.num.partitions": "3",
     "share.coordinator.state.topic.num.partitions": "2",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "200",
     "transaction.state.log.num.partitions": "1",
 }
 """What both are started with; small limits, so that a conversation reaches them."""

@@ -57,6 +57,34 @@ KNOWN_DIFFERENCES: Final[Sequence[KnownDifference]] = (
         reason="a consumer that starts at a time skips no records",
     ),
     KnownDifference(
+        conversation="transactions_begun.no_transaction_is_named",
+        row="requests that Kafka never answers",
+        reason="the client does not time out",
+    ),
+    KnownDifference(
+        conversation="transactions_ended.partitions_and_producers_are_named_twice",
+        asked="*(a partition)",
+        row="requests that Kafka never answers",
+        reason="the client does not time out",
+    ),
+    KnownDifference(
+        conversation="transactions_ended.the_end_of_a_transaction_that_was_ended_by_hand",
+        row="a transaction whose marker is refused",
+        reason="the transactional id can be used again",
+    ),
+    KnownDifference(
+        conversation="transactions_described.transactions_are_listed",
+        asked="*(pattern *",
+        row="the pattern of ListTransactions",
+        reason="the syntax of Python's regular expressions that takes polynomial time",
+    ),
+    KnownDifference(
+        conversation="exhausted_epochs.producer_ids_run_out_of_epochs",
+        asked="fenced, *",
+        row="a producer that is fenced with the last epoch of its producer id",
+        reason="the producer can go on",
+    ),
+    KnownDifference(
         conversation="producing.batches_that_are_damaged",
         asked="*(gzip of nothing*",
         row="damage inside a batch whose checksum is right",

@@ -10,6 +10,8 @@ from typing import Final, TypeAlias, cast
 
 from kafkalite_wire.messages.list_config_resources import ListConfigResourcesResponse
 from kafkalite_wire.messages.list_groups import ListGroupsResponse
+from kafkalite_wire.messages.list_transactions import ListTransactionsResponse
+from kafkalite_wire.records import CorruptBatch, InvalidRecord, Record, iter_records, read_end_txn_marker, read_header
 from kafkalite_wire.schema import Buffer
 
 Plain: TypeAlias = "Mapping[str, Plain] | Sequence[Plain] | str | int | bool | None"
@@ -25,6 +27,18 @@ _OF_THE_METADATA_LOG: Final[Mapping[str, frozenset[str]]] = {
 }
 """Fields by class that say how long the metadata log is."""
 _ID_SIZE: Final = 16
+_MARKER_VALUE: Final = struct.Struct(">hi")
+
+_TIMES: Final = frozenset(
+    {
+        "log_append_time_ms",
+        "transaction_start_time_ms",
+        "transaction_start_timestamp_ms",
+        "transaction_last_update_timestamp_ms",
+        "commit_timestamp",
+    }
+)
+_PRODUCER_IDS: Final = frozenset({"producer_id", "previous_producer_id", "next_producer_id"})
 
 # Where a producer's id and the checksum over it stand in a batch of format 2.
 _BATCH_OVERHEAD: Final = 12
@@ -55,6 +69,25 @@ _UNORDERED: Final[Mapping[str, tuple[str, ...]]] = {
     "ProduceResponse.responses": ("name", "topic_id"),
     "TopicProduceResponse.partition_responses": ("index",),
     "MetadataResponse.topics": ("name", "topic_id"),
+    "AddPartitionsToTxnResponse.results_by_transaction": ("transactional_id",),
+    "AddPartitionsToTxnResponse.results_by_topic_v3_and_below": ("name",),
+    "AddPartitionsToTxnResult.topic_results": ("name",),
+    "AddPartitionsToTxnTopicResult.results_by_partition": ("partition_index",),
+    "TxnOffsetCommitResponse.topics": ("name", "topic_id"),
+    "TxnOffsetCommitResponseTopic.partitions": ("partition_index",),
+    "WriteTxnMarkersResponse.markers": ("producer_id",),
+    "WritableTxnMarkerResult.topics": ("name",),
+    "WritableTxnMarkerTopicResult.partitions": ("partition_index",),
+    "DescribeProducersResponse.topics": ("name",),
+    "TopicResponse.partitions": ("partition_index",),
+    "PartitionResponse.active_producers": ("producer_id",),
+    "DescribeTransactionsResponse.transaction_states": ("transactional_id",),
+    "TransactionState.topics": ("topic",),
+    "ListTransactionsResponse.transaction_states": ("transactional_id",),
+    "ListTransactionsResponse.unknown_state_filters": (),
+    "TopicData.partitions": (),
+    "TransactionLogValue.transaction_partitions": ("topic",),
+    "PartitionsSchema.partition_ids": (),
     "MetadataResponseTopic.partitions": ("partition_index",),
     "ListConfigResourcesResponse.config_resources": ("resource_type", "resource_name"),
     "AlterReplicaLogDirsResponse.results": ("topic_name",),
@@ -76,8 +109,11 @@ _UNORDERED: Final[Mapping[str, tuple[str, ...]]] = {
 class Normaliser:
     """Makes the answers of one broker in one conversation comparable to the other broker's."""
 
-    def __init__(self, *, own_names: str) -> None:
+    def __init__(self, *, own_names: str, now_ms: int) -> None:
         self._own_names = own_names
+        self._now_ms = now_ms
+        self.coordinator_epoch = 0
+        """The epoch of the transaction coordinator; what the broker says of its epochs is relative to this one."""
         self._numbers: dict[str, dict[object, int]] = defaultdict(dict)
 
     def plain(self, answer: object) -> Plain:
@@ -105,7 +141,7 @@ class Normaliser:
         if isinstance(value, bytes | bytearray | memoryview):
             data = bytes(cast("Buffer", value))
             if name == "records":
-                return _batches(data)
+                return self._batches(data)
             if name == "topic_id" and any(data):
                 return f"<topic {self._number('topic', data)}>"
             return data.hex() if len(data) == _ID_SIZE else repr(data)
@@ -114,10 +150,18 @@ class Normaliser:
         if isinstance(value, float):
             return repr(value)
         assert isinstance(value, int)
-        if (name == "session_id" and value) or (name == "producer_id" and value >= 0):
+        if name in _PRODUCER_IDS and value >= 0:
+            return f"<producer_id {self._number('producer_id', value)}>"
+        if name == "session_id" and value:
             return f"<{name} {self._number(name, value)}>"
-        if name == "log_append_time_ms" and value >= 0:
+        if name == "coordinator_epoch" and value >= 0:
+            return f"<epoch + {value - self.coordinator_epoch}>"
+        if name in _TIMES and value > 0:
             return "<time>"
+        if name in {"last_timestamp", "timestamp"} and value > self._now_ms:
+            return "<time of a marker>"
+        if name == "last_timestamp" and value == self._now_ms:
+            return "<time of the records>"
         return int(value)
 
     def _number(self, kind: str, value: object) -> int:
@@ -130,33 +174,59 @@ class Normaliser:
         if keys is None or not isinstance(value, tuple):
             return value
         items = cast("tuple[object, ...]", value)
+        # Both brokers may have served others before.
         if isinstance(owner, ListGroupsResponse):
-            # Both brokers may have served others before.
             items = tuple(item for item in items if self._own_names in str(getattr(item, "group_id", "")))
         if isinstance(owner, ListConfigResourcesResponse):
             items = tuple(
                 item for item in items if str(getattr(item, "resource_name", "")).startswith((self._own_names, "1"))
             )
-        return sorted(items, key=lambda item: [self._sortable(getattr(item, key)) for key in keys])
+        if isinstance(owner, ListTransactionsResponse) and name == "transaction_states":
+            items = tuple(item for item in items if self._own_names in str(getattr(item, "transactional_id", "")))
+        if not keys:
+            return sorted(items, key=str)
+        return sorted(items, key=lambda item: [self._sortable(getattr(item, key), key) for key in keys])
 
-    def _sortable(self, value: object) -> tuple[int, str]:
+    def _sortable(self, value: object, key: str) -> tuple[int, str]:
+        if key == "producer_id":
+            return self._numbers[key].get(value, len(self._numbers[key]) + 1), ""
         if isinstance(value, tuple):
             return 0, str(sorted(map(str, cast("tuple[object, ...]", value))))
         known = self._numbers["topic"].get(value, 0) if isinstance(value, bytes) else 0
         return known, "" if isinstance(value, bytes) and len(value) == _ID_SIZE else str(value)
 
+    def _batches(self, data: bytes) -> Sequence[Plain]:
+        found: list[Plain] = []
+        at = 0
+        while at + _BATCH_OVERHEAD <= len(data):
+            (offset, length) = struct.unpack_from(">qi", data, at)
+            batch = bytearray(data[at : at + _BATCH_OVERHEAD + length])
+            at += len(batch)
+            if len(batch) < _BATCH_OVERHEAD + length:
+                found.append(f"part of a batch at {offset}")
+                continue
+            marker = self._marker(bytes(batch))
+            if marker is not None:
+                found.append(f"{marker} at {offset}, {len(batch)} bytes")
+                continue
+            batch[_PRODUCER_ID] = bytes(8)
+            batch[_CHECKSUM] = bytes(4)
+            found.append(f"batch at {offset}, {len(batch)} bytes, digest {hashlib.sha256(batch).hexdigest()[:12]}")
+        return found
 
-def _batches(data: bytes) -> Sequence[Plain]:
-    found: list[Plain] = []
-    at = 0
-    while at + _BATCH_OVERHEAD <= len(data):
-        (offset, length) = struct.unpack_from(">qi", data, at)
-        batch = bytearray(data[at : at + _BATCH_OVERHEAD + length])
-        at += len(batch)
-        if len(batch) < _BATCH_OVERHEAD + length:
-            found.append(f"part of a batch at {offset}")
-            continue
-        batch[_PRODUCER_ID] = bytes(8)
-        batch[_CHECKSUM] = bytes(4)
-        found.append(f"batch at {offset}, {len(batch)} bytes, digest {hashlib.sha256(batch).hexdigest()[:12]}")
-    return found
+    def _marker(self, batch: bytes) -> str | None:
+        """Describe the end of a transaction without its time; None for any other batch."""
+        try:
+            header = read_header(batch)
+            record = next(iter_records(batch)) if header.is_control else None
+            marker = None if record is None else read_end_txn_marker(record)
+        except (CorruptBatch, InvalidRecord):
+            return None
+        if record is None or marker is None:
+            return None
+        return f"{'commit' if marker.commit else 'abort'} of epoch {header.producer_epoch}, {self.marker_value(record)}"
+
+    def marker_value(self, record: Record) -> str:
+        """Describe the value of the record that ends a transaction: its version and the epoch of the coordinator."""
+        version, epoch = _MARKER_VALUE.unpack_from(record.value or bytes(_MARKER_VALUE.size))
+        return f"version {version}, epoch + {epoch - self.coordinator_epoch}"

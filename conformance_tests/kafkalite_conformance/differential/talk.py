@@ -11,8 +11,10 @@ from kafkalite_conformance.differential.comparing import Step
 from kafkalite_conformance.differential.connection import Connection, NoAnswerError, api_of
 from kafkalite_conformance.differential.normalising import Normaliser, Plain
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreatableTopicConfig, CreateTopicsRequest
+from kafkalite_wire.messages.describe_transactions import DescribeTransactionsRequest, DescribeTransactionsResponse
 from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest, InitProducerIdResponse
 from kafkalite_wire.messages.list_offsets import (
     ListOffsetsPartition,
     ListOffsetsRequest,
@@ -20,6 +22,7 @@ from kafkalite_wire.messages.list_offsets import (
     ListOffsetsTopic,
 )
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
+from kafkalite_wire.records import Record
 
 T = TypeVar("T")
 
@@ -27,7 +30,11 @@ _LONG_ENOUGH: Final = 0.15
 """How long a broker that does not answer is listened to, in seconds, before that counts as waiting."""
 
 _COORDINATOR_IS_COMING: Final = (14, 15, 16)
+_TRANSACTIONAL_ID_NOT_FOUND: Final = 105
+_TRANSACTIONS: Final = 1
+_TRANSACTION_TOPIC: Final = "__transaction_state"
 _TIME_TO_SETTLE: Final = 20.0
+_PIPELINED: Final = 64
 
 
 class _Asked(NamedTuple):
@@ -118,6 +125,15 @@ class Voice:
         assert isinstance(answer, expected)
         return answer
 
+    async def whisper_often(self, request: object, version: int, *, times: int) -> None:
+        """Send a request many times, and write nothing down."""
+        for start in range(0, times, _PIPELINED):
+            count = min(_PIPELINED, times - start)
+            for _ in range(count):
+                await self._connection.send(request, version)
+            for _ in range(count):
+                await self._connection.receive()
+
     async def reconnect(self) -> None:
         """Drop the connection with its pending requests, and open a new one."""
         await self._connection.close()
@@ -139,8 +155,17 @@ class Talk:
         self.exchanges: Final[list[Exchange]] = []
         self._names = names
         self._count = 0
-        self._normaliser = Normaliser(own_names=names)
+        self._normaliser = Normaliser(own_names=names, now_ms=now_ms)
         self._voices: list[Voice] = []
+
+    @property
+    def coordinator_epoch(self) -> int:
+        """The epoch of the transaction coordinator, from the first transactional id on."""
+        return self._normaliser.coordinator_epoch
+
+    def marker_value(self, record: Record) -> str:
+        """Describe the value of the record that ends a transaction."""
+        return self._normaliser.marker_value(record)
 
     def name(self) -> str:
         """Return a name that is unused; it is the same with both brokers."""
@@ -175,6 +200,41 @@ class Talk:
         await self.until(is_ready, "a coordinator")
         await voice.hang_up()
         return name
+
+    async def transactional_id(self) -> str:
+        """Return an unused transactional id, once the coordinator is ready for it."""
+        name = self.name()
+        voice = await self.voice("usher")
+        await voice.whisper(FindCoordinatorRequest(key=name, key_type=_TRANSACTIONS), 2, object)
+
+        async def is_ready() -> bool:
+            # Both the state of the transactional id and the numbers of producers have to be there.
+            request = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=0)
+            numbers = await voice.whisper(request, 1, InitProducerIdResponse)
+            return not numbers.error_code and await self.transaction_state(voice, name) is None
+
+        await self.until(is_ready, "a transaction coordinator")
+        topics = (MetadataRequestTopic(name=_TRANSACTION_TOPIC),)
+        metadata = await voice.whisper(MetadataRequest(topics=topics), 9, MetadataResponse)
+        self._normaliser.coordinator_epoch = metadata.topics[0].partitions[0].leader_epoch
+        await voice.hang_up()
+        return name
+
+    async def until_ended(self, transactional_id: str) -> None:
+        """Wait until the markers of a transaction whose end is decided are in the logs."""
+        voice = await self.voice("usher")
+
+        async def has_ended() -> bool:
+            return not str(await self.transaction_state(voice, transactional_id)).startswith("Prepare")
+
+        await self.until(has_ended, f"end of {transactional_id}")
+        await voice.hang_up()
+
+    async def transaction_state(self, voice: Voice, transactional_id: str) -> str | None:
+        """Look up a transaction's state, without writing it down; an empty string while there is no coordinator."""
+        request = DescribeTransactionsRequest(transactional_ids=(transactional_id,))
+        (state,) = (await voice.whisper(request, 0, DescribeTransactionsResponse)).transaction_states
+        return None if state.error_code == _TRANSACTIONAL_ID_NOT_FOUND else state.transaction_state
 
     async def topic(self, partitions: int = 1, **configs: str) -> str:
         """Create a topic and return its name, once all partitions have a leader that serves them."""

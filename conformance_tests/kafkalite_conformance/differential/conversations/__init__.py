@@ -13,6 +13,7 @@ _MODULES: Final = (
     "cluster_features",
     "commits",
     "config_changes",
+    "coordinator_records",
     "fetching",
     "frames",
     "group_administration",
@@ -27,11 +28,18 @@ _MODULES: Final = (
     "producing",
     "refusals",
     "topic_partitions",
+    "transactional_offsets",
+    "transactional_records",
+    "transactions_begun",
+    "transactions_described",
+    "transactions_ended",
     "twice",
 )
 
+_LONG_MODULES: Final = ("exhausted_epochs",)
 
-def enter_all() -> None:
-    """Enter the conversations of all modules."""
-    for name in _MODULES:
+
+def enter_all(*, long: bool = False) -> None:
+    """Enter the conversations of all modules, with `long` also those that take minutes."""
+    for name in (*_MODULES, *_LONG_MODULES) if long else _MODULES:
         import_module(f"{__name__}.{name}")

@@ -116,6 +116,7 @@ class GroupCoordinatorService:
         return assignments if self.assignment_hook is None else self.assignment_hook(group, assignments)
 
     def _loaded(self, coordinator: GroupCoordinator) -> None:
+        self.perform(coordinator.move_misplaced(now=self._timers.now()))
         for group_id in self._unavailable:
             coordinator.suspend(group_id)
 

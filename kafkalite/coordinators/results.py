@@ -54,12 +54,13 @@ class Reply(NamedTuple):
 class CoordinatorRecord(NamedTuple):
     """A record of the coordinator's topic; no value is a tombstone.
 
-    ``key_id`` (a group id, a transactional id, ...) selects the partition.
+    ``key_id`` (a group id, a transactional id, ...) selects the partition, unless there is a ``partition``.
     """
 
     key_id: str
     key: bytes
     value: bytes | None
+    partition: int | None = None
 
 
 class ProducerIdAndEpoch(NamedTuple):
@@ -130,9 +131,9 @@ class ResultBuilder:
         self._rebalancing: tuple[str, ...] = ()
         self._then: tuple[Callable[[], CoordinatorResult], ...] = ()
 
-    def record(self, key_id: str, key: bytes, value: bytes | None) -> None:
+    def record(self, key_id: str, key: bytes, value: bytes | None, *, partition: int | None = None) -> None:
         """Append a record to the coordinator's topic."""
-        self._records.append(CoordinatorRecord(key_id, key, value))
+        self._records.append(CoordinatorRecord(key_id, key, value, partition))
 
     def reply(self, handle: ResponseSink, response: object) -> None:
         """Answer a request."""

@@ -247,8 +247,9 @@ class CoordinatorService(Generic[AnyCoordinator]):
         self._ensure_topic()
         partitions = self._count_partitions()
         batches: dict[int, list[Record]] = {}
-        for key_id, key, value in result.records:
-            batch = batches.setdefault(self._partition_for(key_id, partitions), [])
+        for key_id, key, value, partition in result.records:
+            number = self._partition_for(key_id, partitions) if partition is None else partition
+            batch = batches.setdefault(number, [])
             batch.append(Record(offset=len(batch), timestamp=wall_ms, key=key, value=value))
         for number, records in batches.items():
             self._append_batch(number, _batch(records, result.producer), wall_ms, unsynced)

@@ -92,14 +92,14 @@ class ModelProducer:
 class TransactionalCluster:
     """A cluster without listeners, whose coordinators are called directly."""
 
-    def __init__(self, fs: FileSystem, clock: HandClock | None = None) -> None:
+    def __init__(self, fs: FileSystem, clock: HandClock | None = None, *, offsets_partitions: int = 2) -> None:
         self.fs = fs
         self.clock = HandClock() if clock is None else clock
         config = load(
             properties={
                 "listeners": "PLAINTEXT://127.0.0.1:0",
                 "log.dirs": "/data",
-                "offsets.topic.num.partitions": "2",
+                "offsets.topic.num.partitions": str(offsets_partitions),
                 "transaction.state.log.num.partitions": "2",
             }
         )
@@ -230,9 +230,9 @@ class TransactionalCluster:
         assert log is not None
         return _committed(log)
 
-    def committed_offset(self) -> int | None:
-        """Return the group's committed offset."""
-        view = self.cluster.groups.coordinator.group(GROUP)
+    def committed_offset(self, group: str = GROUP) -> int | None:
+        """Return a group's committed offset."""
+        view = self.cluster.groups.coordinator.group(group)
         if view is None:
             return None
         committed = view.offsets.get((TOPIC, 0))

@@ -13,6 +13,7 @@ from kafkalite.coordinators.groups.classic.responses import join_refused, sync_r
 from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.classic.waiting import Waiting
 from kafkalite.coordinators.groups.fetching import fetch_offsets
+from kafkalite.coordinators.groups.former_partitions import MisplacedRecord, misplaced
 from kafkalite.coordinators.groups.loading import load
 from kafkalite.coordinators.groups.offset_table import OffsetTable, PendingOffsets
 from kafkalite.coordinators.groups.offsets import Offsets
@@ -94,6 +95,7 @@ class GroupCoordinator:
         self._offsets = Offsets(config, self._groups, self._table, self._pending, topics, self._new_group)
         self._membership = Membership(config, self._classic, self._rebalances, self._waiting, new_member_suffix)
         self._wall = WallTime()
+        self._misplaced: list[MisplacedRecord] = []
         self._expiry = self._timers.timer(self._expire)
 
     # Members
@@ -282,7 +284,22 @@ class GroupCoordinator:
         such a group has in its former partition no longer count.
         """
         del wall_ms  # what groups need of it comes with the next request
+        records = list(records)
+        self._misplaced += misplaced(records, number, partitions)
         self.load(records, now=now, skip=skip, belongs=lambda group_id: partition_for(group_id, partitions) == number)
+
+    def move_misplaced(self, *, now: float) -> CoordinatorResult:
+        """Move the groups that an earlier release has kept in other partitions, unless they are in their own too."""
+        found, self._misplaced = self._misplaced, []
+        result = self._builder(now)
+        moved = [each for each in found if self._groups.get(each.group_id) is None]
+        for group_id, partition, record in found:
+            result.record(group_id, record.key, None, partition=partition)
+        for group_id, _, record in moved:
+            result.record(group_id, record.key, record.value)
+        if moved:
+            self.load([each.record for each in moved], now=now)
+        return result.build()
 
     def fail_partitions(self, failed: Collection[int], partitions: int) -> None:
         """Answer NOT_COORDINATOR for the groups of partitions that could not be loaded, out of so many."""

@@ -28,7 +28,7 @@ def unexpected(record: ReplayedRecord, reason: str) -> None:
 def record_of(offset_to_commit: int, *, at: int, producer_id: int) -> ReplayedRecord:
     result = ResultBuilder(0.0, 0)
     write_offset(*KEY, CommittedOffset(offset=offset_to_commit, commit_timestamp=0), result)
-    ((_, key, value),) = result.build().records
+    ((_, key, value, _),) = result.build().records
     return ReplayedRecord(key=key, value=value, offset=at, producer_id=producer_id, producer_epoch=0)
 
 

@@ -25,7 +25,7 @@ _PAUSE: Final = 0.003
 _LOOK_AT_STATE: Final = 1.0
 """Seconds between two looks at the internal topics, whose size makes the next start longer."""
 _LEAST_PAUSE: Final = 0.1
-_LOOKED_AT_ONCE: Final = 100
+_LOOKED_AT_ONCE: Final = 500
 """Logs that one step looks at."""
 
 

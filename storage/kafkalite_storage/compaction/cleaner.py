@@ -56,21 +56,22 @@ class Cleaner:
         self.uncleanable: dict[TopicPartition, str] = {}
 
     def survey(self, now_ms: int) -> Iterator[Cleaning | None]:
-        """Yield the logs that are due for cleaning, and None for each other one, as many logs take long.
-
-        None stands for one that is not.
-        """
-        for key, log_, part in self._measured(now_ms):
-            yield Cleaning(key, log_, part) if part.is_due(log_.config) else None
+        """Look at all logs, one a step: yield one that is due for cleaning, and None for any other."""
+        self._forget_deleted()
+        for key, log_ in tuple(self._storage.open_logs.items()):
+            part = self._measure(key, log_, now_ms)
+            yield Cleaning(key, log_, part) if part is not None and part.is_due(log_.config) else None
 
     def next_cleaning_of_state(self, now_ms: int) -> Cleaning | None:
         """Choose one of the broker's own logs if a start would have to read too much, and close its active segment.
 
         Kafka waits until the active segment is full (100 MB) and reads as much at its start.
         """
-        found = list(self._measured(now_ms, of_state=True))
-        chosen = find_log_to_roll([(log_, part) for _, log_, part in found], STATE_BYTES, STATE_FACTOR)
-        for key, log_, _ in found:
+        self._forget_deleted()
+        logs = self._logs_of_state()
+        measured = [(log_, part) for key, log_ in logs if (part := self._measure(key, log_, now_ms)) is not None]
+        chosen = find_log_to_roll(measured, STATE_BYTES, STATE_FACTOR)
+        for key, log_ in logs:
             if log_ is chosen:
                 try:
                     log_.roll()
@@ -133,26 +134,22 @@ class Cleaner:
         keys = ((name, number) for name in STATE_TOPICS if name in topics for number in range(topics[name].partitions))
         return [(key, log_) for key in keys if (log_ := logs.get(key)) is not None]
 
-    def _measured(
-        self, now_ms: int, *, of_state: bool = False
-    ) -> Iterator[tuple[TopicPartition, PartitionLog, LogToClean]]:
-        logs = self._storage.open_logs
-        self._forget_deleted()
-        for key, log_ in self._logs_of_state() if of_state else tuple(logs.items()):
-            if not log_.config.is_compacted:
-                continue
-            if logs.get(key) is not log_ or key in self.uncleanable or log_.failed:
-                continue
-            self._owners[key] = log_
-            try:
-                part = find_log_to_clean(log_, self._offsets.get(key), now_ms)
-            except (OSError, StorageError) as error:
-                self._give_up(key, error)
-                continue
-            if part.was_reset:
-                log.info("%s-%d is compacted from its start again: it was clean up to %d", *key, self._offsets[key])
-                self._offsets[key] = part.first_dirty_offset
-            yield key, log_, part
+    def _measure(self, key: TopicPartition, log_: PartitionLog, now_ms: int) -> LogToClean | None:
+        """Return what there is to clean in a log; None if it is not to be cleaned."""
+        if not log_.config.is_compacted or key in self.uncleanable or log_.failed:
+            return None
+        if self._storage.open_logs.get(key) is not log_:
+            return None
+        self._owners[key] = log_
+        try:
+            part = find_log_to_clean(log_, self._offsets.get(key), now_ms)
+        except (OSError, StorageError) as error:
+            self._give_up(key, error)
+            return None
+        if part.was_reset:
+            log.info("%s-%d is compacted from its start again: it was clean up to %d", *key, self._offsets[key])
+            self._offsets[key] = part.first_dirty_offset
+        return part
 
     def _forget_deleted(self) -> None:
         """Forget topics that were deleted, even if a new topic has taken the name."""

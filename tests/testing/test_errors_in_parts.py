@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from kafkalite_wire.apis import APIS, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from kafkalite_wire.messages.delete_records import DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic
 from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
@@ -53,6 +55,20 @@ async def test_an_error_on_the_reply_hides_that_the_records_are_written() -> Non
         response = await client.call(produce_each(("t", 0), ("t", 1)), 9)
         assert errors(response) == [("t", 0, 0), ("t", 1, ErrorCode.REQUEST_TIMED_OUT)]
         assert [broker.values("t", index) for index in (0, 1)] == [1, 1]
+
+
+@pytest.mark.parametrize("words", [{}, {"on": "reply"}])
+async def test_an_unsupported_version_of_api_versions_is_answered_in_version_0(words: dict[str, Any]) -> None:
+    async with faulty_broker() as (broker, client):
+        broker.inject(api="ApiVersions", error="UNSUPPORTED_VERSION", **words)
+        request = ApiVersionsRequest(client_software_name="c", client_software_version="1")
+        await client.send(request, 3)
+        _, response = await client.receive(ApiVersionsResponse, 0)
+        assert response.error_code == ErrorCode.UNSUPPORTED_VERSION
+        own = APIS[ApiKey.API_VERSIONS]
+        assert [(each.api_key, each.min_version, each.max_version) for each in response.api_keys] == [
+            (own.key, own.min_version, own.max_version)
+        ]
 
 
 @pytest.mark.parametrize("words", [{}, {"partition": 1}, {"on": "reply"}])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite_wire.apis import DECLARED_APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode_parts, encode_steps
+from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.errors import FrameLengthError
 from kafkalite_wire.headers import read_response_header, start_request, start_request_prefix, start_response
 from kafkalite_wire.schema import declaration_of
@@ -20,7 +21,7 @@ LARGEST_FRAME: Final = 100 << 20
 """The default of Kafka's `socket.request.max.bytes`."""
 
 _LENGTH: Final = struct.Struct(">i")
-_UNSUPPORTED_VERSION: Final = (35).to_bytes(2)
+_UNSUPPORTED_VERSION: Final = ErrorCode.UNSUPPORTED_VERSION.to_bytes(2)
 
 
 def api_of(message: object | type) -> Api:
@@ -74,7 +75,12 @@ def encode_response(
 
 
 def encode_response_steps(api: Api, version: int, correlation_id: int, message: object) -> Steps[list[Payload]]:
-    """Do what :func:`encode_response` does, in steps (see :mod:`kafkalite_wire.codec`)."""
+    """Do what :func:`encode_response` does, in steps (see :mod:`kafkalite_wire.codec`).
+
+    The refusal of an ApiVersions request's version is encoded in version 0 (KIP-511).
+    """
+    if api.key is ApiKey.API_VERSIONS and getattr(message, "error_code", 0) == ErrorCode.UNSUPPORTED_VERSION:
+        version = 0
     head = start_response(api, version, correlation_id)
     parts = yield from encode_steps(message, version, head)
     _LENGTH.pack_into(head, 0, sum(map(len, parts)) - _LENGTH.size)

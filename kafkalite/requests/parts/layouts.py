@@ -23,7 +23,7 @@ class Whole(MessageParts):
 
     def error_response(self, request: Any, version: int, error: int, response: Any | None = None) -> Any:
         del request, version, response
-        return self.api.response_type(error_code=error, **self.blank)
+        return self.api.response_type(error_code=error, **self._blank(error))
 
     def _entries(self, request: Any, version: int) -> list[Entry]:
         del version

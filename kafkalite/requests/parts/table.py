@@ -26,6 +26,7 @@ from kafkalite.requests.parts.special_cases import (
 )
 from kafkalite_wire.apis import APIS, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.api_versions import ApiVersion
 from kafkalite_wire.schema import ZERO_UUID
 
 _GROUP: Final = frozenset(("group",))
@@ -61,6 +62,12 @@ _NO_TRANSACTION: Final[Mapping[str, Any]] = {
     "producer_epoch": 0,
     "topics": (),
 }
+
+_OWN_VERSIONS: Final = ApiVersion(
+    api_key=ApiKey.API_VERSIONS,
+    min_version=APIS[ApiKey.API_VERSIONS].min_version,
+    max_version=APIS[ApiKey.API_VERSIONS].max_version,
+)
 
 # What Kafka finds out before it looks at the log, the group or the session.
 _NO_TOPIC: Final = (
@@ -269,7 +276,11 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         blank_by_error={ErrorCode.GROUP_ID_NOT_FOUND: {"group_state": "Dead"}},
     ),
     _whole(ApiKey.LIST_GROUPS),
-    _whole(ApiKey.API_VERSIONS, blank={"api_keys": ()}),
+    _whole(
+        ApiKey.API_VERSIONS,
+        blank={"api_keys": ()},
+        blank_by_error={ErrorCode.UNSUPPORTED_VERSION: {"api_keys": (_OWN_VERSIONS,)}},
+    ),
     _topics(ApiKey.CREATE_TOPICS, "topics"),
     (_deleted_topics("topic_names"), _DELETED_BY_ID, _deleted_topics("topics")),
     _partitions(ApiKey.DELETE_RECORDS, blank={"low_watermark": -1}),

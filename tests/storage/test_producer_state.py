@@ -227,6 +227,13 @@ def test_the_lowest_refused_batch_comes_first_and_only_in_its_own_epoch(open_log
     assert log.log_end_offset == 1
 
 
+def test_a_batch_without_an_epoch_is_fenced_and_not_out_of_order(open_log: OpenLog, send: Append) -> None:
+    log = open_log()
+    send(log, 0, b"a")
+    with pytest.raises(InvalidProducerEpoch):
+        send(log, 1, b"b", epoch=-1)
+
+
 def test_refused_batches_of_many_producers_do_not_fill_the_memory(open_log: OpenLog, send: Append) -> None:
     log = open_log()
     for producer_id in range(2000):

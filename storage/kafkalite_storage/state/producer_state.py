@@ -93,10 +93,10 @@ class ProducerStates:
         """
         epoch = header.producer_epoch
         first = header.base_sequence
-        refused_epoch, lowest = self._refused.get(header.producer_id, (NO_EPOCH, 0))
-        if epoch == refused_epoch and first > lowest:
+        refused = self._refused.get(header.producer_id)
+        if refused is not None and refused[0] == epoch and first > refused[1]:
             raise OutOfOrderSequence(
-                f"sequence number {first} of producer {header.producer_id} follows {lowest}, which was refused"
+                f"sequence number {first} of producer {header.producer_id} follows {refused[1]}, which was refused"
             )
         producer = self.producers.get(header.producer_id)
         if producer is None:

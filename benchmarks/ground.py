@@ -33,6 +33,7 @@ class Scale:
     java_messages: int
     acknowledged: int
     flowing: int
+    transactions: int
     through_bytes: int
 
 
@@ -43,6 +44,7 @@ FULL: Final = Scale(
     java_messages=3_000_000,
     acknowledged=20_000,
     flowing=5_000,
+    transactions=2_000,
     through_bytes=2_500_000_000,
 )
 QUICK: Final = Scale(
@@ -52,6 +54,7 @@ QUICK: Final = Scale(
     java_messages=100_000,
     acknowledged=1_000,
     flowing=500,
+    transactions=100,
     through_bytes=100_000_000,
 )
 
@@ -157,6 +160,12 @@ class Ground:
         printed = json.loads(self.client(command))
         spent = cpu_seconds(self.server.pid) - before
         return Load(seconds=printed["seconds"], messages=printed.get("messages", 0), broker_cpu_s=spent)
+
+    def transact(self, topic: str, transactions: int, messages: int, size: int) -> dict[str, float]:
+        """Commit transactions of so many messages each, one after the other; return seconds, messages and quantiles."""
+        command = [str(programs.rdkafka_load()), "transact", self.server.bootstrap, topic]
+        printed: dict[str, float] = json.loads(self.client([*command, *map(str, (transactions, messages, size))]))
+        return printed
 
     def wire(self, what: str, topic: str, *arguments: str | int) -> dict[str, float]:
         """Run the raw-socket latency client and return its quantiles in ms."""

@@ -12,6 +12,7 @@ from benchmarks.processes import RunFailedError, cpu_seconds, peak_megabytes, se
 SMALL: Final = 100
 LARGE: Final = 1024
 FLOW_PER_SECOND: Final = 500
+TRANSACTION_OF_MANY: Final = 100
 JOIN_SPREAD_MS: Final = 3000
 """librdkafka's heartbeat.interval.ms: a member learns of a rebalance with its next heartbeat."""
 
@@ -96,6 +97,16 @@ def _acknowledged(ground: Ground) -> Sample:
 def _flow(ground: Ground) -> Sample:
     warm_up = ground.scale.flowing // 5
     return ground.wire("flow", ground.new_topic(1), FLOW_PER_SECOND, warm_up, ground.scale.flowing, SMALL)
+
+
+def _transactions_of_one(ground: Ground) -> Sample:
+    made = ground.transact(ground.new_topic(1), ground.scale.transactions, 1, SMALL)
+    return {"p50_ms": made["p50_ms"], "p99_ms": made["p99_ms"]}
+
+
+def _transactions_of_many(ground: Ground) -> Sample:
+    made = ground.transact(ground.new_topic(1), ground.scale.transactions, TRANSACTION_OF_MANY, SMALL)
+    return {"rate": made["messages"] / made["seconds"] / 1e3}
 
 
 def _throughput(load: Load) -> Sample:
@@ -191,6 +202,23 @@ ROWS: Final[dict[str, Row]] = {
             title="librdkafka consume 100 B, 1 partition",
             measures=(_rate(2200), _cpu(0.2)),
             measure=_consume,
+        ),
+        Row(
+            name="transaction",
+            title="librdkafka, a transaction of one record",
+            measures=(
+                Measure(key="p50_ms", label="p50", unit="ms", digits=2),
+                Measure(key="p99_ms", label="p99", unit="ms", digits=2),
+            ),
+            measure=_transactions_of_one,
+            runs=3,
+        ),
+        Row(
+            name="transactions",
+            title=f"librdkafka, transactions of {TRANSACTION_OF_MANY} records of 100 B",
+            measures=(_rate(None),),
+            measure=_transactions_of_many,
+            runs=3,
         ),
         Row(
             name="java",

@@ -15,6 +15,7 @@ typedef struct rd_kafka_topic_s rd_kafka_topic_t;
 typedef struct rd_kafka_topic_conf_s rd_kafka_topic_conf_t;
 typedef struct rd_kafka_queue_s rd_kafka_queue_t;
 typedef int rd_kafka_resp_err_t;
+typedef struct rd_kafka_error_s rd_kafka_error_t;
 
 enum { RD_KAFKA_PRODUCER = 0, RD_KAFKA_CONSUMER = 1 };
 enum { RD_KAFKA_CONF_OK = 0 };
@@ -75,6 +76,11 @@ void rd_kafka_topic_destroy(rd_kafka_topic_t *);
 int rd_kafka_produce(rd_kafka_topic_t *, int32_t partition, int flags, void *payload, size_t len, const void *key,
 		     size_t key_len, void *opaque);
 rd_kafka_resp_err_t rd_kafka_flush(rd_kafka_t *, int timeout_ms);
+
+rd_kafka_error_t *rd_kafka_init_transactions(rd_kafka_t *, int timeout_ms);
+rd_kafka_error_t *rd_kafka_begin_transaction(rd_kafka_t *);
+rd_kafka_error_t *rd_kafka_commit_transaction(rd_kafka_t *, int timeout_ms);
+const char *rd_kafka_error_string(const rd_kafka_error_t *);
 
 rd_kafka_topic_partition_list_t *rd_kafka_topic_partition_list_new(int size);
 rd_kafka_topic_partition_t *rd_kafka_topic_partition_list_add(rd_kafka_topic_partition_list_t *, const char *topic,

@@ -2,10 +2,13 @@
  *
  *   rdkafka_load produce BOOTSTRAP TOPIC MESSAGES BYTES
  *   rdkafka_load consume BOOTSTRAP TOPIC PARTITIONS MESSAGES
+ *   rdkafka_load transact BOOTSTRAP TOPIC TRANSACTIONS MESSAGES BYTES
  *   rdkafka_load join    BOOTSTRAP TOPIC GROUP DELAY_MS HEARTBEAT_MS
  *
  * The clock of produce starts after a first message was acknowledged and stops when the last one is. The clock of
- * consume starts at the first message that arrives. `join` wants a topic of four partitions; see join(). */
+ * consume starts at the first message that arrives. `transact` commits so many transactions of so many messages each,
+ * one after the other, and prints the median and the 99th percentile of their times, after a tenth as many that do not
+ * count. `join` wants a topic of four partitions; see join(). */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdarg.h>
@@ -104,6 +107,60 @@ static int produce(const char *bootstrap, const char *topic_name, long messages,
 
 	rd_kafka_topic_destroy(topic);
 	rd_kafka_destroy(producer);
+	free(payload);
+	return 0;
+}
+
+/* ---- transact ---- */
+
+static void check(rd_kafka_error_t *error)
+{
+	if (error != NULL)
+		die("transaction: %s", rd_kafka_error_string(error));
+}
+
+static int ascending(const void *a, const void *b)
+{
+	double left = *(const double *)a, right = *(const double *)b;
+	return (left > right) - (left < right);
+}
+
+static int transact(const char *bootstrap, const char *topic_name, long transactions, long messages, size_t bytes)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	set(conf, "bootstrap.servers", bootstrap);
+	set(conf, "transactional.id", topic_name);
+	set(conf, "linger.ms", "0");
+	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+	rd_kafka_t *producer = client(RD_KAFKA_PRODUCER, conf);
+	rd_kafka_topic_t *topic = rd_kafka_topic_new(producer, topic_name, NULL);
+	char *payload = calloc(bytes, 1);
+	double *times = malloc(sizeof *times * (size_t)transactions);
+
+	check(rd_kafka_init_transactions(producer, LIMIT_S * 1000));
+	double start = 0;
+	for (long i = -transactions / 10; i < transactions; i++) {
+		double begun = now_s();
+		if (i == 0)
+			start = begun;
+		check(rd_kafka_begin_transaction(producer));
+		for (long sent = 0; sent < messages; sent++)
+			if (rd_kafka_produce(topic, 0, 0, payload, bytes, NULL, 0, NULL) != 0)
+				die("produce: %s", rd_kafka_err2str(rd_kafka_last_error()));
+		check(rd_kafka_commit_transaction(producer, LIMIT_S * 1000));
+		if (i >= 0)
+			times[i] = now_s() - begun;
+	}
+	double seconds = now_s() - start;
+	if (failed > 0)
+		die("%ld deliveries failed", failed);
+	qsort(times, (size_t)transactions, sizeof *times, ascending);
+	printf("{\"seconds\": %.6f, \"messages\": %ld, \"p50_ms\": %.4f, \"p99_ms\": %.4f}\n", seconds,
+	       transactions * messages, times[transactions / 2] * 1e3, times[transactions * 99 / 100] * 1e3);
+
+	rd_kafka_topic_destroy(topic);
+	rd_kafka_destroy(producer);
+	free(times);
 	free(payload);
 	return 0;
 }
@@ -247,6 +304,8 @@ int main(int count, char **words)
 	alarm(LIMIT_S);
 	if (count == 6 && strcmp(words[1], "produce") == 0)
 		return produce(words[2], words[3], atol(words[4]), (size_t)atol(words[5]));
+	if (count == 7 && strcmp(words[1], "transact") == 0)
+		return transact(words[2], words[3], atol(words[4]), atol(words[5]), (size_t)atol(words[6]));
 	if (count == 6 && strcmp(words[1], "consume") == 0)
 		return consume(words[2], words[3], atoi(words[4]), atol(words[5]));
 	if (count == 7 && strcmp(words[1], "join") == 0)

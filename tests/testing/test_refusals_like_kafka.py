@@ -51,6 +51,7 @@ KNOWN: Final = (
     Difference("*", r".*error_message", "clients have words of their own for each error"),
     Difference("Produce", r".*\.log_start_offset", "a refused batch is not held against the log"),
     Difference("Produce", r".*\.record_errors(\[\].*|#)", "which record it was is known to nobody"),
+    Difference("DescribeTopicPartitions", r"topics\[\]\.is_internal", "the broker knows which are internal"),
     Difference(
         "JoinGroup",
         "member_id",
@@ -63,7 +64,7 @@ AMBIGUOUS: Final = re.compile(r"name and id of one|name with another id|both|nei
 """Requests that name a topic in two ways, or in none."""
 
 IDENTITIES: Final = ("name", "topic", "topic_id", "group_id", "key", "resource_name", "partition_index", "partition",
-                     "index", "member_id")  # fmt: skip
+                     "index", "member_id", "user", "entity")  # fmt: skip
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

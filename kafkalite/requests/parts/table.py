@@ -9,8 +9,11 @@ from typing import Any, Final
 from kafkalite.requests.parts.administration import (
     Elections,
     InOrder,
+    QuotaChanges,
+    Reassignments,
     ReplicaLogDirs,
     ScramCredentials,
+    TokenCreation,
     TopicPages,
 )
 from kafkalite.requests.parts.layouts import Fields, Listed, Nested, Whole
@@ -44,9 +47,10 @@ _OF_A_GROUP: Final = 0
 _TOPIC_RESOURCE: Final = 2
 _NO_MESSAGE: Final[Mapping[str, Any]] = {"error_message": None}
 _NO_BROKER: Final[Mapping[str, Any]] = {"node_id": -1, "host": "", "port": -1, "error_message": None}
+_NO_SUCH_TOPIC: Final = (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.INVALID_TOPIC_EXCEPTION)
+_EVERY_OPERATION: Final[Mapping[str, Any]] = {"topic_authorized_operations": 0b1101_1111_1000}
+"""What may be done with a topic, where there is no authorizer."""
 _NO_TOKEN: Final[Mapping[str, Any]] = {
-    "principal_type": "",
-    "principal_name": "",
     "issue_timestamp_ms": -1,
     "expiry_timestamp_ms": -1,
     "max_timestamp_ms": -1,
@@ -352,7 +356,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         asked=Fields(topics="dirs"),
         told=Fields(topics="results", name="topic_name"),
     ),
-    _whole(ApiKey.CREATE_DELEGATION_TOKEN, blank=_NO_TOKEN),
+    TokenCreation(api=APIS[ApiKey.CREATE_DELEGATION_TOKEN], blank=_NO_TOKEN),
     _whole(ApiKey.RENEW_DELEGATION_TOKEN, blank={"expiry_timestamp_ms": -1}),
     _whole(ApiKey.EXPIRE_DELEGATION_TOKEN, blank={"expiry_timestamp_ms": -1}),
     _whole(ApiKey.DESCRIBE_DELEGATION_TOKEN, blank={"tokens": ()}),
@@ -365,24 +369,36 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         ),
         blank=_NO_MESSAGE,
     ),
-    _partitions(
-        ApiKey.ALTER_PARTITION_REASSIGNMENTS,
+    Reassignments(
+        api=APIS[ApiKey.ALTER_PARTITION_REASSIGNMENTS],
+        names=_PARTITION,
+        asked=Fields(),
         told=Fields(topics="responses"),
         blank=_NO_MESSAGE,
         whole_blank=_NO_MESSAGE,
     ),
     _whole(ApiKey.LIST_PARTITION_REASSIGNMENTS, blank={"error_message": None, "topics": ()}),
     _whole(ApiKey.DESCRIBE_CLIENT_QUOTAS, blank={"error_message": None, "entries": None}),
-    InOrder(
-        api=APIS[ApiKey.ALTER_CLIENT_QUOTAS],
-        asked="entries",
-        told="entries",
-        identity=lambda entry: {"entity": entry.entity},
-        blank=_NO_MESSAGE,
+    QuotaChanges(api=APIS[ApiKey.ALTER_CLIENT_QUOTAS]),
+    Listed(
+        api=APIS[ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS],
+        asked="users",
+        told="results",
+        part=lambda _, user: Part(other=user.name),
+        ways=lambda _, result: (Part(other=result.user),),
+        identity=lambda part: {"user": part.other},
+        whole_errors=AllBut(ErrorCode.RESOURCE_NOT_FOUND, ErrorCode.DUPLICATE_RESOURCE),
+        blank={"error_message": None, "credential_infos": ()},
+        whole_blank=_NO_MESSAGE,
     ),
-    _whole(ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS, blank={"error_message": None, "results": ()}),
     ScramCredentials(api=APIS[ApiKey.ALTER_USER_SCRAM_CREDENTIALS]),
-    _whole(ApiKey.DESCRIBE_QUORUM, blank={"error_message": None, "topics": ()}),
+    _partitions(
+        ApiKey.DESCRIBE_QUORUM,
+        asked=Fields(name="topic_name"),
+        told=Fields(name="topic_name"),
+        whole_errors=AllBut(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION),
+        blank={"leader_id": 0, "leader_epoch": 0, "high_watermark": 0, "current_voters": (), "observers": ()},
+    ),
     _whole(ApiKey.UPDATE_FEATURES, blank=_NO_MESSAGE),
     _whole(ApiKey.UNREGISTER_BROKER, blank=_NO_MESSAGE),
     _whole(ApiKey.LIST_CONFIG_RESOURCES, blank={"config_resources": ()}),
@@ -395,6 +411,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         ways=lambda _, item: (Part(topic=item.name),),
         identity=_topic_identity,
         blank={"topic_id": ZERO_UUID, "partitions": ()},
+        blank_by_error=dict.fromkeys(_NO_SUCH_TOPIC, _EVERY_OPERATION),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import select
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import kafkalite
 from kafkalite.broker import Broker
 from kafkalite.config import HostPort, load
 from kafkalite.errors import StartError
-from kafkalite.program import run
+from kafkalite.program import run, tune_garbage_collection
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from tests.support.protocol_client import ProtocolClient
@@ -94,3 +95,15 @@ def test_no_client_is_served_before_what_runs_beside_the_broker_is_ready() -> No
         beside=beside,
     )
     assert served_before == [False]
+
+
+def test_a_program_makes_full_garbage_collections_rare(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen: list[bool] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
+    before = gc.get_threshold()
+    try:
+        tune_garbage_collection()
+        assert frozen == [True]
+        assert gc.get_threshold() == (*before[:2], 1000)
+    finally:
+        gc.set_threshold(*before)

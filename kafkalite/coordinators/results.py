@@ -24,11 +24,15 @@ class ResponseSink(Protocol):
 class MappedSink:
     """Takes the response of a part of a request, and passes it on to a function; a failure goes to the request."""
 
-    __slots__ = ("_request", "send")
+    __slots__ = ("_request", "_send")
 
     def __init__(self, request: ResponseSink, send: Callable[[Any], None]) -> None:
         self._request = request
-        self.send = send
+        self._send = send
+
+    def send(self, response: Any, /) -> None:
+        """Pass the response on."""
+        self._send(response)
 
     def fail(self, reason: str, /) -> None:
         """Close the connection of the request."""

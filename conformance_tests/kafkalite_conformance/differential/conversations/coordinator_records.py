@@ -1,7 +1,7 @@
 """What the coordinators record of transactions, field by field, in the topics that clients may read."""
 
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, cast
 
 from kafkalite_conformance.differential.conversation import conversation_with
 from kafkalite_conformance.differential.conversations.fetching import fetch, row
@@ -17,7 +17,7 @@ from kafkalite_wire.messages.list_offsets import (
     ListOffsetsTopic,
 )
 from kafkalite_wire.messages.transaction_records import decode_transaction_key, decode_transaction_value
-from kafkalite_wire.records import BatchHeader, Record, iter_records, read_end_txn_marker, walk_batches
+from kafkalite_wire.records import BatchHeader, Buffer, Record, iter_records, read_end_txn_marker, walk_batches
 
 _TRANSACTIONS: Final = "__transaction_state"
 _OFFSETS: Final = "__consumer_offsets"
@@ -46,8 +46,7 @@ class _Reader:
                 request = fetch(self._topic, row(index, self._ends[index], 1_000_000))
                 answer = await self._voice.whisper(request, 12, FetchResponse)
                 (data,) = answer.responses[0].partitions
-                assert data.records is None or isinstance(data.records, memoryview)
-                records = bytes(data.records or b"")
+                records = bytes(cast("Buffer", data.records or b""))
                 if not records:
                     break
                 for at, header in walk_batches(records):

@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 
 from kafkalite_conformance.checker.analysis.search import search
+from kafkalite_conformance.checker.broken import BROKEN
 from kafkalite_conformance.checker.reading import read_history
 from kafkalite_conformance.checker.report import report
+from kafkalite_conformance.checker.workload.frames import Meddler
 from kafkalite_conformance.checker.workload.nemesis import FAULTS
 from kafkalite_conformance.checker.workload.run import Plan, run_workload
 from kafkalite_conformance.starters import starter_named
@@ -20,10 +22,21 @@ from kafkalite_conformance.starters import starter_named
 @click.option("--seconds", default=30.0, show_default=True, help="How long the processes run.")
 @click.option("--seed", default=0, show_default=True, help="Decides the faults and what the processes do.")
 @click.option("--faults", default=",".join(FAULTS), show_default=True, help="The faults to make; empty for none.")
+@click.option("--transactions", type=click.IntRange(0, 2), help="Their version; by default what the broker offers.")
+@click.option(
+    "--broken", type=click.Choice(sorted(BROKEN)), help="Make a broken broker of it, to see the checker find it."
+)
 @click.option("--history", metavar="FILE", type=click.Path(path_type=Path), help="Keep the history here.")
 @click.option("--analyse", metavar="FILE", type=click.Path(path_type=Path, exists=True), help="Search a kept history.")
 def main(
-    broker: str | None, seconds: float, seed: int, faults: str, history: Path | None, analyse: Path | None
+    broker: str | None,
+    seconds: float,
+    seed: int,
+    faults: str,
+    transactions: int | None,
+    broken: str | None,
+    history: Path | None,
+    analyse: Path | None,
 ) -> None:
     """Run producers, consumers and copy processes under faults, and search the history for broken promises.
 
@@ -39,21 +52,22 @@ def main(
             if not set(chosen) <= set(FAULTS):
                 raise click.UsageError(f"the faults are {', '.join(FAULTS)}")
             analyse = history or folder / "history.jsonl"
-            _run(broker, analyse, Plan(seconds=seconds, seed=seed, faults=chosen), folder)
+            plan = Plan(seconds=seconds, seed=seed, faults=chosen, transactions=transactions)
+            _run(broker, analyse, plan, folder, BROKEN[broken].make() if broken else None)
         with analyse.open() as lines:
             findings = search(read_history(lines))
     print(report(findings))
     sys.exit(1 if findings.anomalies else 0)
 
 
-def _run(name: str, history: Path, plan: Plan, folder: Path) -> None:
+def _run(name: str, history: Path, plan: Plan, folder: Path, meddler: Meddler | None) -> None:
     with history.open("w") as file:
         if ":" in name:
-            run_workload(name, file, plan)
+            run_workload(name, file, plan, meddler=meddler)
             return
         broker = starter_named(name).start(folder / "broker")
         try:
-            run_workload(broker.bootstrap, file, plan, broker=broker)
+            run_workload(broker.bootstrap, file, plan, broker=broker, meddler=meddler)
         finally:
             broker.kill()
 

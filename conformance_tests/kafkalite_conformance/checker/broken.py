@@ -168,10 +168,18 @@ class HidesAborts(Meddler):
         return join(encode_response(api, request.version, correlation_id, changed))
 
 
-BROKEN: Final[Mapping[str, tuple[Callable[[], Meddler], str, bool]]] = {
-    "drops-batches": (DropsBatches, "lost-write", False),
-    "doubles-batches": (DoublesBatches, "duplicate", False),
-    "commits-aborts": (CommitsAborts, "aborted-read", True),
-    "hides-aborts": (HidesAborts, "aborted-read", True),
+@dataclass(frozen=True, slots=True)
+class BrokenBroker:
+    """A fault, how to make it, and the kind of anomaly that must be found."""
+
+    make: Callable[[], Meddler]
+    anomaly: str
+    needs_transactions: bool = False
+
+
+BROKEN: Final[Mapping[str, BrokenBroker]] = {
+    "drops-batches": BrokenBroker(DropsBatches, "lost-write"),
+    "doubles-batches": BrokenBroker(DoublesBatches, "duplicate"),
+    "commits-aborts": BrokenBroker(CommitsAborts, "aborted-read", needs_transactions=True),
+    "hides-aborts": BrokenBroker(HidesAborts, "aborted-read", needs_transactions=True),
 }
-"""Each fault: how to make it, the kind of anomaly that it must show, and whether it needs transactions."""

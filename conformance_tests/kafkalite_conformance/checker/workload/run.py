@@ -2,6 +2,7 @@
 
 import importlib
 import secrets
+import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ _STOP_TIMEOUT: Final = 60.0
 _CALM_SECONDS: Final = 3.0
 """How long the processes run on after the last fault."""
 
+_LONGEST_EXTENSION: Final = 60.0
 _MakeProducer: TypeAlias = Callable[[Scene, str, str], TransactionProducer]
 
 
@@ -43,6 +45,10 @@ class Plan:
     copiers: int = 2
     assigned_readers: int = 1
     subscribers: int = 2
+    transactions: int | None = None
+    """Their version, 0 for none; by default the newest that the broker has finalized."""
+    is_enough: Callable[[], bool] = lambda: True
+    """Prolongs the run, by a minute at most, until it is true."""
 
 
 def run_workload(
@@ -53,7 +59,7 @@ def run_workload(
     Processes that need transactions are left out if the broker does not offer them. Raises what a process raised, and
     TimeoutError if one does not end.
     """
-    version = offered_transactions(bootstrap)
+    version = offered_transactions(bootstrap) if plan.transactions is None else plan.transactions
     with Proxy(bootstrap, meddler) as proxy:
         name = secrets.token_hex(3)
         scene = Scene(
@@ -122,6 +128,10 @@ class _Run:
         # Ends early only if a process fails.
         until_calm = max(self._plan.seconds - _CALM_SECONDS, 0)
         wait([*processes.values(), faults], timeout=until_calm, return_when="FIRST_EXCEPTION")
+        deadline = time.monotonic() + _LONGEST_EXTENSION
+        while not self._plan.is_enough() and time.monotonic() < deadline:
+            if wait(processes.values(), timeout=0.2, return_when="FIRST_COMPLETED").done:
+                break
         nemesis.stopping.set()
         faults.result(timeout=2 * _STOP_TIMEOUT)
         wait(processes.values(), timeout=_CALM_SECONDS, return_when="FIRST_EXCEPTION")

@@ -11,7 +11,10 @@ ROOT: Final = Path(__file__).parents[2]
 
 PAGES: Final = (
     *(f"docs/{name}.md" for name in ("benchmarks", "benchmarks-storage", "benchmarks-stand-ins", "command-line")),
-    *(f"docs/{name}.md" for name in ("conformance", "containers", "demo", "differences", "log-tools", "recipes")),
+    *(
+        f"docs/{name}.md"
+        for name in ("checker", "conformance", "containers", "demo", "differences", "log-tools", "recipes")
+    ),
     "README.md",
     "CHANGELOG.md",
     "docs/architecture.md",

@@ -151,3 +151,18 @@ def test_a_copy_without_its_offset() -> None:
     made = copied(source=0)
     made.final((1, "one>1"), partition="b-0")
     assert made.kinds() == {"copied-without-offset"}
+
+
+def test_a_record_that_its_producer_doubled_is_copied_twice() -> None:
+    made = MadeHistory()
+    made.groups(copying=["copier"])
+    made.send("one", 1)
+    made.begin(1, process="copier")
+    for position in range(2):
+        made.send(f"one>1.{position}", position, "b-0", process="copier", txn=1, source="one")
+    made.offsets(1, {"a-0": 2})
+    made.end("commit", 1, process="copier")
+    made.final_offsets("copiers", {"a-0": 2})
+    made.final((0, "one"), (1, "one"), producers={0: "5.0", 1: "5.1"})
+    made.final((0, "one>1.0"), (1, "one>1.1"), partition="b-0")
+    assert made.kinds() == set()

@@ -115,9 +115,9 @@ class Copier:
         number = self._producer.begin()
         if number is None:
             return False
-        for read in reads:
+        for position, read in enumerate(reads):
             partition = self._random.choice(self._scene.target)
-            self._producer.send(partition, f"{read.value}>{number}", copied_from=read.value)
+            self._producer.send(partition, f"{read.value}>{number}.{position}", copied_from=read.value)
         positions = {read.partition: read.offset + 1 for read in reads}
         ready = self._producer.send_offsets(positions, consumer)
         return self._producer.end(commit=ready and self._random.random() >= _ABORTED_COPIES)

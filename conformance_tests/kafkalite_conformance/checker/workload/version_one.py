@@ -1,8 +1,9 @@
 """A producer of transactions that is librdkafka's, which speaks transaction version 1."""
 
 import time
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
@@ -70,7 +71,7 @@ class VersionOneProducer:
         named = {str(partition): offset for partition, offset in offsets.items()}
         operation = self._recorder.invoke(self._process, "offsets", txn=self._number, offsets=named)
         positions = [TopicPartition(each.topic, each.number, offset) for each, offset in offsets.items()]
-        error = self._repeat(lambda timeout: client.send_offsets_to_transaction(positions, metadata, timeout))
+        error = self._repeat(partial(client.send_offsets_to_transaction, positions, metadata))
         if error is None:
             self._recorder.complete(self._process, "offsets", operation, Outcome.OK)
             return True
@@ -111,7 +112,7 @@ class VersionOneProducer:
         return False
 
     @staticmethod
-    def _repeat(call: Any) -> KafkaError | None:
+    def _repeat(call: Callable[[float], None]) -> KafkaError | None:
         deadline = time.monotonic() + _END_TIMEOUT
         while True:
             try:

@@ -8,9 +8,9 @@ has to recognize repetitions.
 import socket
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from kafkalite_conformance.checker.history import Outcome, Partition
 from kafkalite_conformance.checker.workload.consumers import RecordingConsumer
@@ -55,6 +55,9 @@ _RETRIABLE: Final = frozenset(
     }
 )
 
+_Errors: TypeAlias = Callable[[Any], list[int]]
+"""Returns the error codes of a response."""
+
 
 class _RefusedError(Exception):
     """An error code after which the producer has to be initialized again."""
@@ -70,7 +73,7 @@ class _Connection:
         self._socket: socket.socket | None = None
         self._client = ClientConnection("checker")
 
-    def call(self, request: object, version: int, errors: Any) -> Any:
+    def call(self, request: object, version: int, errors: _Errors) -> Any:
         """Return the response without retriable errors; `errors` returns the error codes of one.
 
         Raises TimeoutError, if the outcome is unknown.
@@ -139,7 +142,7 @@ class VersionTwoProducer:
     def _initialize(self) -> None:
         key = FindCoordinatorRequest(key_type=_TRANSACTION, coordinator_keys=(self._transactional_id,))
         # A single broker coordinates, but its internal topic is created by this request.
-        self._call(key, _FIND_COORDINATOR_VERSION, lambda found: [each.error_code for each in found.coordinators])
+        self._call(key, _FIND_COORDINATOR_VERSION, _coordinator_errors)
         request = InitProducerIdRequest(
             transactional_id=self._transactional_id, transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS
         )
@@ -151,7 +154,7 @@ class VersionTwoProducer:
         self._producer_id, self._epoch = response.producer_id, response.producer_epoch
         self._sequences.clear()
 
-    def _call(self, request: object, version: int, errors: Any) -> Any:
+    def _call(self, request: object, version: int, errors: _Errors) -> Any:
         response = self._connection.call(request, version, errors)
         refused = [ErrorCode(code).name for code in errors(response) if code not in _ACCEPTED]
         if refused:
@@ -306,6 +309,10 @@ _ACCEPTED: Final = frozenset({ErrorCode.NONE, ErrorCode.DUPLICATE_SEQUENCE_NUMBE
 
 def _one_error(response: Any) -> list[int]:
     return [response.error_code]
+
+
+def _coordinator_errors(response: Any) -> list[int]:
+    return [each.error_code for each in response.coordinators]
 
 
 def _produce_errors(response: Any) -> list[int]:

@@ -168,8 +168,8 @@ class _Run:
 def _join(scene: Scene, processes: "Mapping[str, Future[None]]") -> None:
     """Wait until all have ended; raise what one of them raised.
 
-    A call of librdkafka may hang, whatever its time-out (its issue 5456). Such a process is left behind and recorded: its operations have unknown outcomes, and
-    its transactions are fenced.
+    A call of librdkafka may hang, whatever its time-out (its issue 5456). Such a process is left behind and recorded:
+    its operations have unknown outcomes, and its transactions are fenced.
     """
     wait(processes.values(), timeout=_STOP_TIMEOUT, return_when="FIRST_EXCEPTION")
     for name, process in processes.items():

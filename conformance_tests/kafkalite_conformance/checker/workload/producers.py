@@ -55,7 +55,14 @@ class RecordingProducer:
             self.has_failed_sends = True
             self.is_broken = self.is_broken or isinstance(problem, KafkaException)
             self._recorder.complete(self._process, "send", operation, Outcome.FAIL, error=str(problem))
-        self.client.poll(0)
+        self.poll()
+
+    def poll(self) -> None:
+        """Record the deliveries that are known."""
+        try:
+            self.client.poll(0)
+        except _CLIENT_ERRORS:
+            self.is_broken = True
 
     def _told(self, operation: int, error: KafkaError | None, message: Message) -> None:
         if error is None:
@@ -104,6 +111,6 @@ class Writer:
             for _ in range(self._random.randint(1, 12) if len(producer.client) < _LARGEST_QUEUE else 0):
                 written += 1
                 producer.send(self._random.choice(self._scene.source), f"{self._name}.{written}")
-            producer.client.poll(0)
+            producer.poll()
         producer.flush(2 * _DELIVERY_TIMEOUT_MS / 1000)
         producer.discard()

@@ -56,8 +56,7 @@ def run_workload(
 ) -> None:
     """Run the workload and write its history; `broker` is needed for faults of the process.
 
-    Processes that need transactions are left out if the broker does not offer them. Raises what a process raised, and
-    TimeoutError if one does not end.
+    Processes that need transactions are left out if the broker does not offer them. Raises what a process raised.
     """
     version = offered_transactions(bootstrap) if plan.transactions is None else plan.transactions
     with Proxy(bootstrap, meddler) as proxy:

@@ -34,7 +34,7 @@ SERVED_FEATURES: Final[Mapping[str, ServedFeature]] = MappingProxyType(
         # The quorum has one voter, which is not stored in the metadata log: the level of KIP-853 is not served.
         KRAFT_VERSION: ServedFeature(0, 0),
         ELIGIBLE_LEADER_REPLICAS: ServedFeature(0, 1, metadata_version=23),
-        TRANSACTION_VERSION: ServedFeature(0, 2, metadata_version=24),
+        TRANSACTION_VERSION: ServedFeature(0, 2),
     }
 )
 

@@ -94,7 +94,7 @@ OF_ONE_BROKER: Final = (
 
 
 DIFFERENT: Final = {
-    "features": re.compile(r"Feature: (?!metadata|eligible).*"),
+    "features": re.compile(r"Feature: (?!metadata|eligible|transaction).*"),
     "the quorum": re.compile(r", \"endpoints\": \[[^]]*\]"),
 }
 """What may differ, as docs/differences.md says: features that are not served, and endpoints of controllers."""

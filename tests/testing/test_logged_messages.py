@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kafkalite.controls.request_log.contents import errors_in, partitions_in, topics_in
 from kafkalite.controls.request_log.exchange import Exchange
 from kafkalite.controls.request_log.json_lines import line_of
-from kafkalite.controls.request_log.keeping import keep_response
+from kafkalite.controls.request_log.keeping import HOLDS_SECRETS, keep_response
 from kafkalite.controls.request_log.log import Bounds, RequestLog
 from kafkalite.requests.context import ConnectionInfo, RequestContext
 from kafkalite_storage.segment.segment import FetchSlice
@@ -71,6 +71,9 @@ def test_every_message_survives_the_log_and_json(api: Api, data: st.DataObject) 
         request = data.draw(messages(api.request_type, version))
         response = data.draw(messages(api.response_type, version))
         exchange = logged(api, version, request, response)
+        if api.key in HOLDS_SECRETS:
+            assert (exchange.request, exchange.response) == (None, None)
+            continue
         assert exchange.request == request
         assert exchange.response == response
         assert {error.code for error in exchange.errors} >= {getattr(response, "error_code", 0)} - {0}
@@ -187,10 +190,14 @@ def filled(declared: type[Any], version: int) -> Any:
 
 WITHOUT_TOPICS = {
     "FindCoordinator", "JoinGroup", "Heartbeat", "LeaveGroup", "SyncGroup", "DescribeGroups", "ListGroups",
-    "ApiVersions", "InitProducerId", "DeleteGroups", "DescribeCluster",
+    "ApiVersions", "InitProducerId", "DeleteGroups", "DescribeCluster", "AddOffsetsToTxn", "EndTxn",
+    "CreateDelegationToken", "RenewDelegationToken", "ExpireDelegationToken", "DescribeDelegationToken",
+    "DescribeClientQuotas", "AlterClientQuotas", "DescribeUserScramCredentials", "AlterUserScramCredentials",
+    "UpdateFeatures", "UnregisterBroker", "ListTransactions",
 }  # fmt: skip
 WITHOUT_PARTITIONS = {
     "CreateTopics", "DeleteTopics", "DescribeConfigs", "AlterConfigs", "CreatePartitions", "IncrementalAlterConfigs",
+    "DescribeAcls", "CreateAcls", "DeleteAcls", "ListConfigResources",
 }  # fmt: skip
 
 
@@ -200,7 +207,9 @@ def test_the_topics_partitions_and_errors_of_every_message_are_found(api: Api) -
         names = {b"i" * 16: "t"}
         request, response = filled(api.request_type, version), filled(api.response_type, version)
         topics = set(topics_in(request, names)) | set(topics_in(response, names))
-        assert topics == (set() if api.name in WITHOUT_TOPICS else {"t"}), version
+        # Version 0 of ListConfigResources lists subscriptions of client metrics only.
+        is_without = api.name in WITHOUT_TOPICS or (api.name, version) == ("ListConfigResources", 0)
+        assert topics == (set() if is_without else {"t"}), version
         partitions = set(partitions_in(request, names)) | set(partitions_in(response, names))
         expected = set() if api.name in WITHOUT_TOPICS | WITHOUT_PARTITIONS else {("t", 5)}
         assert partitions == expected or api.name == "CreateTopics", version

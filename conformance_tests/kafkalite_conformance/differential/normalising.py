@@ -5,12 +5,14 @@ import re
 import struct
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Final, TypeAlias, cast
 
+from kafkalite_wire.messages.describe_topic_partitions import DescribeTopicPartitionsResponseTopic
 from kafkalite_wire.messages.list_config_resources import ListConfigResourcesResponse
 from kafkalite_wire.messages.list_groups import ListGroupsResponse
 from kafkalite_wire.messages.list_transactions import ListTransactionsResponse
+from kafkalite_wire.messages.metadata import MetadataResponseTopic
 from kafkalite_wire.records import CorruptBatch, InvalidRecord, Record, iter_records, read_end_txn_marker, read_header
 from kafkalite_wire.schema import Buffer
 
@@ -121,12 +123,21 @@ class Normaliser:
         return self._plain(answer, "")
 
     def _plain(self, value: object, name: str) -> Plain:
-        if is_dataclass(value) and not isinstance(value, type):
-            return {
-                field.name: self._plain(self._ordered(value, field.name), field.name)
-                for field in fields(value)
-                if field.name not in _LEFT_OUT and field.name not in _OF_THE_METADATA_LOG.get(type(value).__name__, ())
-            }
+        if isinstance(value, MetadataResponseTopic | DescribeTopicPartitionsResponseTopic) and value.is_internal:
+            # They are older than the conversation, and others may have raised the epochs of Kafka's.
+            return self._plain_fields(_without_leader_epochs(value))
+        return self._plain_fields(value) if is_dataclass(value) else self._plain_value(value, name)
+
+    def _plain_fields(self, value: object) -> Plain:
+        assert is_dataclass(value)
+        assert not isinstance(value, type)
+        return {
+            field.name: self._plain(self._ordered(value, field.name), field.name)
+            for field in fields(value)
+            if field.name not in _LEFT_OUT and field.name not in _OF_THE_METADATA_LOG.get(type(value).__name__, ())
+        }
+
+    def _plain_value(self, value: object, name: str) -> Plain:
         if isinstance(value, tuple | list):
             return [self._plain(item, name) for item in cast("Sequence[object]", value)]
         return self._scalar(value, name)
@@ -230,3 +241,9 @@ class Normaliser:
         """Describe the value of the record that ends a transaction: its version and the epoch of the coordinator."""
         version, epoch = _MARKER_VALUE.unpack_from(record.value or bytes(_MARKER_VALUE.size))
         return f"version {version}, epoch + {epoch - self.coordinator_epoch}"
+
+
+def _without_leader_epochs(topic: MetadataResponseTopic | DescribeTopicPartitionsResponseTopic) -> object:
+    if isinstance(topic, MetadataResponseTopic):
+        return replace(topic, partitions=tuple(replace(each, leader_epoch=-1) for each in topic.partitions))
+    return replace(topic, partitions=tuple(replace(each, leader_epoch=-1) for each in topic.partitions))

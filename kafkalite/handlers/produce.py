@@ -105,6 +105,7 @@ class _Produce:
         "_beginning",
         "_broker",
         "_by_id",
+        "_checked",
         "_is_small",
         "_is_transactional",
         "_may_write_internal",
@@ -130,6 +131,8 @@ class _Produce:
         #: Why a partition's transactional batch is refused.
         self._refused_by_transaction: dict[tuple[str, int], ErrorCode] = {}
         self._refusal_of_all = ErrorCode.NONE
+        #: The headers of transactional batches that were checked to find their producers.
+        self._checked: dict[tuple[str, int], BatchHeader] = {}
         self._was_interrupted = False
         #: The partitions in which the transaction begins with this request.
         self._beginning: dict[tuple[str, int], ProducerStates] = {}
@@ -198,6 +201,7 @@ class _Produce:
                     continue
                 log = guarded(partial(self._broker.cluster.log, known.name, partition.index), lambda _: None)
                 if log is not None:
+                    self._checked[known.name, partition.index] = header
                     yield (known.name, partition.index), log.producers, header
 
     def _refuse(self, partitions: Iterable[tuple[str, int]], error: ErrorCode) -> None:
@@ -266,7 +270,10 @@ class _Produce:
 
     def _append_records(self, topic: Topic, data: PartitionProduceData) -> PartitionProduceResponse:
         assert isinstance(data.records, memoryview)
-        header = check_produced(data.records, allow_zstd=self._version >= _ALLOWS_ZSTD)
+        allow_zstd = self._version >= _ALLOWS_ZSTD
+        header = self._checked.get((topic.name, data.index)) if self._checked and allow_zstd else None
+        if header is None:
+            header = check_produced(data.records, allow_zstd=allow_zstd)
         if header.is_transactional:
             if not self._is_transactional:
                 return _refused(data.index, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)

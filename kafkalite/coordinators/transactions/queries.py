@@ -39,9 +39,6 @@ def describe(coordinator: TransactionCoordinator, transactional_id: str) -> desc
             producer_epoch=0,
             topics=(),
         )
-    topics: dict[str, list[int]] = {}
-    for topic, index in transaction.partitions:
-        topics.setdefault(topic, []).append(index)
     return describe_transactions.TransactionState(
         transactional_id=transactional_id,
         transaction_state=STATE_NAMES[transaction.state],
@@ -50,7 +47,8 @@ def describe(coordinator: TransactionCoordinator, transactional_id: str) -> desc
         producer_id=transaction.producer_id,
         producer_epoch=transaction.producer_epoch,
         topics=tuple(
-            describe_transactions.TopicData(topic=topic, partitions=tuple(indexes)) for topic, indexes in topics.items()
+            describe_transactions.TopicData(topic=topic, partitions=tuple(indexes))
+            for topic, indexes in transaction.partitions_by_topic().items()
         ),
     )
 

@@ -69,6 +69,13 @@ class Transaction:
         """Whether the decision is to commit."""
         return self.state is TransactionState.PREPARE_COMMIT
 
+    def partitions_by_topic(self) -> dict[str, list[int]]:
+        """Return the partitions of the transaction, by topic."""
+        topics: dict[str, list[int]] = {}
+        for topic, index in self.partitions:
+            topics.setdefault(topic, []).append(index)
+        return topics
+
     def is_retry(self, producer_id: int, producer_epoch: int) -> bool:
         """Return whether an EndTxn of version 5 or later names the producer before the last end of a transaction."""
         return self.is_retry_after_rotation(producer_id, producer_epoch) or self.producer_epoch == producer_epoch + 1
@@ -147,10 +154,10 @@ class Transaction:
         result.record(self.transactional_id, _key(self.transactional_id), None)
 
     def _value(self) -> TransactionLogValue:
-        topics: dict[str, list[int]] = {}
-        for topic, index in self.partitions:
-            topics.setdefault(topic, []).append(index)
-        partitions = tuple(PartitionsSchema(topic=name, partition_ids=tuple(each)) for name, each in topics.items())
+        partitions = tuple(
+            PartitionsSchema(topic=name, partition_ids=tuple(indexes))
+            for name, indexes in self.partitions_by_topic().items()
+        )
         return TransactionLogValue(
             producer_id=self.producer_id,
             previous_producer_id=self.previous_producer_id,

@@ -1,7 +1,7 @@
 """The features that this broker serves, and the levels at which they are finalized (KIP-584, KIP-1022).
 
-A new data directory is formatted with all features of Kafka 4.4, so that Kafka can take it over. Clients are told of
-the features in :data:`SERVED_FEATURES` only: adding a row there offers a feature.
+A new data directory is formatted with all features of Kafka 4.4, so that Kafka can take it over. Only the
+features in :data:`SERVED_FEATURES` are offered to clients: adding a row there offers one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """DescribeQuorum: the quorum of the metadata log, which is this process alone (KIP-595).
 
-The one voter is the leader. It has no controller listener, so that no endpoint of a voter is told.
+The one voter is the leader. It has no controller listener, so the response has no endpoints of voters.
 """
 
 from __future__ import annotations

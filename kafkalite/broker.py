@@ -152,7 +152,7 @@ class Broker:
         cluster = Cluster(config, self._deadlines, self._file_system, handover=self._handover)
         endpoint = BrokerEndpoint(cluster, config)
         handlers = HandlerTable(endpoint)
-        pipeline = Pipeline(handlers, self.crash_guard)
+        pipeline = Pipeline(handlers, self.crash_guard, cluster.steps)
         listeners: list[Listener] = []
         try:
             if config.topics:
@@ -220,7 +220,7 @@ class Broker:
                 self._cluster.close()
 
     async def _tend(self) -> None:
-        self.cluster.transactions.start()
+        self._pipeline.steps.start("loading transactions", self.cluster.transactions.start(), _ignore)
         self._tending = Maintenance(self.cluster, self.config)
         await self._background.start(self._tending.run)
 
@@ -336,9 +336,15 @@ def _successor(before: Cluster, snapshot: DirectorySnapshot) -> Cluster:
     """Replace the content of the data directory, and open it again."""
     fs, least_producer_id = before.storage.filesystem, before.next_producer_ids
     handover = before.restore(snapshot)
-    cluster = Cluster(before.config, before.timers, fs, handover=handover, least_producer_id=least_producer_id)
+    cluster = Cluster(
+        before.config, before.timers, fs, handover=handover, least_producer_id=least_producer_id, steps=before.steps
+    )
     cluster.carry_over(before)
     return cluster
+
+
+def _ignore(reason: str) -> None:
+    del reason  # the crash guard has logged it; the first request loads it again
 
 
 async def _fail(error: Exception) -> None:

@@ -18,6 +18,7 @@ from kafkalite.coordinators.transaction_service import TransactionCoordinatorSer
 from kafkalite.errors import StartError
 from kafkalite.fetch.delayed import DelayedFetches
 from kafkalite.fetch.sessions import TopicKey
+from kafkalite.requests.steps import StepQueue, finish
 from kafkalite_storage.errors import (
     DataDirectoryCorrupt,
     DataDirectoryInUse,
@@ -87,11 +88,13 @@ class Cluster:
         *,
         handover: RetainedLogs | None = None,
         least_producer_id: int = 0,
+        steps: StepQueue | None = None,
     ) -> None:
         """Open the data directory, by default on the machine's file system, and replay its metadata log.
 
         ``handover`` comes from :meth:`restore` of the cluster before on the same directory, and
-        ``least_producer_id`` from its :attr:`next_producer_ids`. Raises StartError.
+        ``least_producer_id`` from its :attr:`next_producer_ids`. ``steps`` runs what is done in steps. Raises
+        StartError.
         """
         self.config = config
         self.endpoints: dict[int, Endpoint] = {}
@@ -103,6 +106,8 @@ class Cluster:
         """Return the time of sessions and waits: monotonic seconds."""
         self.wall_ms: Callable[[], int] = timers.clock.wall_ms
         """Return the time of records: milliseconds since 1970."""
+        self.steps = StepQueue(timers.crash_guard) if steps is None else steps
+        """Work that takes turns with that of requests."""
         self.delayed_fetches = DelayedFetches(timers.crash_guard.guard)
         self.flusher = LogFlusher(timers)
         self.log_cleaner: LogCleaner | None = None
@@ -134,6 +139,7 @@ class Cluster:
             self.flusher,
             partial(self.ensure_internal_topic, OFFSETS_TOPIC),
             self.write_marker,
+            self.steps,
         )
         self.transactions = TransactionCoordinatorService(
             self.storage,
@@ -144,6 +150,7 @@ class Cluster:
             ensure_topic=partial(self.ensure_internal_topic, TRANSACTION_TOPIC),
             new_producer_id=self.new_producer_id,
             write_marker=self.write_marker,
+            steps=self.steps,
         )
         self._failed_markers: set[tuple[str, int]] = set()
 
@@ -272,7 +279,7 @@ class Cluster:
 
     def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
         """Create a topic, and complete the fetches that wait for it. Raises StorageError."""
-        return _result(self.create_topic_steps(name, partitions, configs))
+        return finish(self.create_topic_steps(name, partitions, configs))
 
     def create_topic_steps(
         self, name: str, partitions: int, configs: Mapping[str, str]
@@ -359,15 +366,15 @@ class Cluster:
 
     def create_partitions(self, name: str, total: int) -> None:
         """Add partitions to a topic, up to ``total``. Raises StorageError."""
-        _result(self.create_partitions_steps(name, total))
+        finish(self.create_partitions_steps(name, total))
 
     def create_partitions_steps(self, name: str, total: int) -> Generator[None, None, Topic]:
         """Do what :meth:`create_partitions` does, in steps of a few milliseconds."""
         return (yield from self.storage.create_partitions_steps(name, total, now_ms=self.wall_ms()))
 
-    def alter_topic_configs(self, name: str, changes: Mapping[str, str | None]) -> None:
-        """Set configurations of a topic; None removes one. Raises StorageError."""
-        self.storage.alter_configs(name, changes, now_ms=self.wall_ms())
+    def alter_topic_configs(self, name: str, changes: Mapping[str, str | None]) -> Iterator[None]:
+        """Set configurations of a topic, in steps; None removes one. Raises StorageError."""
+        return self.storage.alter_configs_steps(name, changes, now_ms=self.wall_ms())
 
     def change_metadata(self, records: Sequence[MetadataRecord]) -> None:
         """Write records to the metadata log as one change, unless there are none. Raises StorageError."""
@@ -450,12 +457,3 @@ class Cluster:
     def close(self) -> None:
         """Close the logs, and mark the shutdown as clean."""
         self.storage.close()
-
-
-def _result(steps: Generator[None, None, Topic]) -> Topic:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            topic: Topic = finished.value
-            return topic

@@ -13,7 +13,7 @@ from kafkalite.partitions import UNKNOWN_EPOCH, check_leader
 from kafkalite_storage.errors import UnknownTopicOrPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from kafkalite.cluster.cluster import Cluster
     from kafkalite.config import BrokerConfig
@@ -69,14 +69,15 @@ class BrokerEndpoint:
             configs[ADVERTISED_OUTSIDE] = str(self.outside)
         return configs
 
-    def alter_configs(self, broker: str, changes: Mapping[str, str | None]) -> None:
-        """Set configurations of this broker, or with "" of all brokers; None removes one. Raises StorageError.
+    def alter_configs(self, broker: str, changes: Mapping[str, str | None]) -> Iterator[None]:
+        """Set configurations of this broker, or with "" of all brokers, in steps; None removes one.
 
-        The address for outside is not stored, because the next start may have other ports published.
+        The address for outside is not stored, because the next start may have other ports published. Raises
+        StorageError.
         """
         stored = {name: value for name, value in changes.items() if name != ADVERTISED_OUTSIDE}
         if stored:
-            self.cluster.storage.alter_broker_configs(broker, stored, now_ms=self.cluster.wall_ms())
+            yield from self.cluster.storage.alter_broker_configs_steps(broker, stored, now_ms=self.cluster.wall_ms())
         if ADVERTISED_OUTSIDE in changes:
             outside = changes[ADVERTISED_OUTSIDE]
             self.outside = HostPort.parse(outside) if outside else self.config.advertise_outside

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.results import Client, CoordinatorResult, ResponseSink
     from kafkalite.coordinators.service import WriteMarker
     from kafkalite.requests.response_handle import ResponseHandle
-    from kafkalite.requests.steps import Steps
+    from kafkalite.requests.steps import StepQueue, Steps
     from kafkalite_storage.storage import Storage
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 
@@ -40,6 +40,7 @@ class GroupCoordinatorService:
         flusher: LogFlusher,
         ensure_offsets_topic: Callable[[], object],
         write_marker: WriteMarker,
+        steps: StepQueue,
     ) -> None:
         self._storage = storage
         self._config = config
@@ -63,14 +64,19 @@ class GroupCoordinatorService:
             flusher=flusher,
             ensure_topic=ensure_offsets_topic,
             write_marker=write_marker,
+            steps=steps,
         )
         self._service.on_loaded = self._loaded
         self._service.on_performed = self._performed
 
     @property
     def coordinator(self) -> GroupCoordinator:
-        """The state of all groups; loaded from the log on first use."""
+        """The state of all groups. If it is not loaded it is loaded now, in one piece; see :meth:`load`."""
         return self._service.coordinator
+
+    def load(self) -> Steps[GroupCoordinator]:
+        """Return the coordinator, which is loaded in steps if it is not."""
+        return self._service.load()
 
     def perform(self, result: CoordinatorResult) -> None:
         """Append the records of a result, then send its replies."""
@@ -79,7 +85,7 @@ class GroupCoordinatorService:
     def perform_parts(
         self,
         parts: Sequence[Callable[[ResponseSink], CoordinatorResult]],
-        response: ResponseHandle[Any],
+        response: ResponseSink,
         merge: Callable[[list[Any]], object],
     ) -> Steps[None]:
         """Perform a large request as several small ones, a step each, and send their merged responses.
@@ -90,7 +96,7 @@ class GroupCoordinatorService:
         for number, part in enumerate(parts):
             if number:
                 yield
-            if response.is_settled:
+            if merged.has_failed:
                 return
             self.perform(part(merged))
 
@@ -152,19 +158,20 @@ class GroupCoordinatorService:
 
     def transaction_ended(self, partition: int, producer_id: int, *, commit: bool) -> None:
         """Set or drop the offsets of a transaction whose marker has been appended to a partition of the topic."""
-        coordinator = self._service.loaded
-        if coordinator is None:  # which reads the marker when it is loaded
-            return
         partitions = self._storage.topics[OFFSETS_TOPIC].partitions
 
         def belongs(group_id: str) -> bool:
             return _partition_for(group_id, partitions) == partition
 
-        self.perform(
-            coordinator.end_transaction(
-                producer_id, belongs, commit=commit, now=self._timers.now(), wall_ms=self._wall_ms()
+        def end(coordinator: GroupCoordinator) -> None:
+            self.perform(
+                coordinator.end_transaction(
+                    producer_id, belongs, commit=commit, now=self._timers.now(), wall_ms=self._wall_ms()
+                )
             )
-        )
+
+        # A load that is in progress may have read the partition before the marker; one that begins later reads it.
+        self._service.with_loaded(end)
 
     def partition_of(self, group_id: str) -> int:
         """Return the partition of ``__consumer_offsets``, which is created on need, that a group belongs to."""
@@ -175,7 +182,8 @@ class GroupCoordinatorService:
 
     def topic_deleted(self, name: str) -> Iterator[None]:
         """Delete the offsets that were committed for a topic, in short steps."""
-        for result in self.coordinator.delete_topic_offsets(name):
+        coordinator = yield from self.load()
+        for result in coordinator.delete_topic_offsets(name):
             self.perform(result)
             yield
 
@@ -221,7 +229,7 @@ class GroupCoordinatorService:
 
     def retire(self) -> None:
         """Stop the timers: another state of the broker takes over."""
-        self._service.stop_timer()
+        self._service.retire()
 
     def succeed(self, before: GroupCoordinatorService) -> None:
         """Take over the runtime settings of the service of the state before: they are in no log."""
@@ -232,20 +240,21 @@ class GroupCoordinatorService:
 class _MergedResponse:
     """Collects the responses of the parts of a request."""
 
-    def __init__(self, response: ResponseHandle[Any], parts: int, merge: Callable[[list[Any]], object]) -> None:
+    def __init__(self, response: ResponseSink, parts: int, merge: Callable[[list[Any]], object]) -> None:
         self._response = response
-        self._left = parts
+        self._expected = parts
         self._merge = merge
         self._parts: list[Any] = []
+        self.has_failed = False
 
     def send(self, part: Any, /) -> None:
         self._parts.append(part)
-        self._left -= 1
-        if not self._left and not self._response.is_settled:
-            self._response.send(self._merge(self._parts))
+        if len(self._parts) == self._expected and not self.has_failed:
+            self._response.send(part if self._expected == 1 else self._merge(self._parts))
 
     def fail(self, reason: str, /) -> None:
-        if not self._response.is_settled:
+        if not self.has_failed:
+            self.has_failed = True
             self._response.fail(reason)
 
 

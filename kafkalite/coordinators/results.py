@@ -87,11 +87,15 @@ class TransactionMarker:
 
 
 class MarkerAppend(NamedTuple):
-    """A marker for a partition; ``done`` is called with the error, or NONE, and returns the next result."""
+    """A marker for a partition; ``done`` is called with the error, or NONE, and returns the next result.
+
+    Markers are written in steps, so ``is_due`` is asked right before: whether the partition still lacks the marker.
+    """
 
     topic: str
     partition: int
     marker: TransactionMarker
+    is_due: Callable[[], bool]
     done: Callable[[ErrorCode], CoordinatorResult]
 
 

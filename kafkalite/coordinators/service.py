@@ -5,6 +5,10 @@ A coordinator is a pure state machine whose state is an internal topic. Each cal
 append fails, the coordinator's state is ahead of its log: the clients concerned are disconnected, and the coordinator
 is loaded again.
 
+Loading is in steps, which the requests that need the coordinator take: each of them runs one step of the same load in
+its turn, and goes on when the coordinator is there (:meth:`CoordinatorService.load`). Kafka answers them with
+COORDINATOR_LOAD_IN_PROGRESS, and clients ask again. No request sees a coordinator that is loaded in part.
+
 Loading is per partition. A partition that cannot be read costs only what belongs to it (its groups answer
 NOT_COORDINATOR, as in Kafka, where such a partition has failed); a single record that is not Kafka's is skipped.
 """
@@ -18,6 +22,9 @@ from logging import getLogger
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from kafkalite.coordinators.replay import ReplayedRecord, replay
+from kafkalite.errors import RequestError
+from kafkalite.partitions import WORK_OF_OPENING_A_LOG
+from kafkalite.requests.steps import Steps, WorkMeter, finish
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_wire.batch import CorruptBatch
@@ -36,6 +43,7 @@ if TYPE_CHECKING:
         ResponseSink,
         TransactionMarker,
     )
+    from kafkalite.requests.steps import StepQueue
     from kafkalite_storage.log.log import PartitionLog
     from kafkalite_storage.storage import Storage
 
@@ -50,14 +58,25 @@ WriteMarker = Callable[[str, int, "TransactionMarker", Callable[[ErrorCode], Non
 _NAMED_AT_MOST: Final = 10
 """Unreadable records of a partition that are logged one by one; the others are counted."""
 
+_RECORDS_PER_UNIT: Final = 4
+_WORK_OF_A_MARKER: Final = 20
+
 
 class Coordinator(Protocol):
     """What the service needs of a coordinator."""
 
     def load_partition(
-        self, records: Iterable[ReplayedRecord], skip: Skip, *, number: int, partitions: int, now: float, wall_ms: int
-    ) -> None:
-        """Take over the state that one partition of so many holds. Unreadable records are passed to ``skip``."""
+        self,
+        records: Iterable[ReplayedRecord],
+        skip: Skip,
+        meter: WorkMeter,
+        *,
+        number: int,
+        partitions: int,
+        now: float,
+        wall_ms: int,
+    ) -> Steps[None]:
+        """Take over, in steps, what one partition of so many holds. Unreadable records are passed to ``skip``."""
         ...
 
     def fail_partitions(self, failed: Collection[int], partitions: int) -> None:
@@ -84,7 +103,8 @@ class CoordinatorService(Generic[AnyCoordinator]):
     """One coordinator with its topic, its timer and its clients.
 
     ``partition_for`` maps the id of a record to a partition, out of a number of them. ``ensure_topic`` creates the
-    topic if it does not exist. ``write_marker`` writes the marker of a transaction to a partition.
+    topic if it does not exist. ``write_marker`` writes the marker of a transaction to a partition. ``steps`` runs what
+    is to be done in steps after a reply.
     """
 
     def __init__(
@@ -99,6 +119,7 @@ class CoordinatorService(Generic[AnyCoordinator]):
         flusher: LogFlusher,
         ensure_topic: Callable[[], object],
         write_marker: WriteMarker,
+        steps: StepQueue,
     ) -> None:
         self._topic = topic
         self._new = new
@@ -109,8 +130,12 @@ class CoordinatorService(Generic[AnyCoordinator]):
         self._flusher = flusher
         self._ensure_topic = ensure_topic
         self._write_marker = write_marker
+        self._steps = steps
+        self._is_retired = False
         self._timer: Timer | None = None
         self._loaded: AnyCoordinator | None = None
+        self._loading: Steps[AnyCoordinator] | None = None
+        self._after_loading: list[Callable[[AnyCoordinator], None]] = []
         self._partitions = 0
         self._logged: set[tuple[int, int]] = set()
         self.on_loaded: Callable[[AnyCoordinator], None] | None = None
@@ -120,25 +145,58 @@ class CoordinatorService(Generic[AnyCoordinator]):
 
     @property
     def coordinator(self) -> AnyCoordinator:
-        """The coordinator; loaded on first use."""
-        if self._loaded is None:
-            self._loaded = self._load()
-            if self.on_loaded is not None:
-                self.on_loaded(self._loaded)
-            self._set_timer()
-        return self._loaded
-
-    @property
-    def loaded(self) -> AnyCoordinator | None:
-        """The coordinator if it is loaded, else None."""
-        return self._loaded
+        """The coordinator. If it is not loaded it is loaded now, in one piece; requests :meth:`load` it before."""
+        return self._loaded or finish(self.load())
 
     # Load
 
-    def _load(self) -> AnyCoordinator:
+    def load(self) -> Steps[AnyCoordinator]:
+        """Return the coordinator, which is loaded in steps if it is not. All who wait for it share one load."""
+        while self._loaded is None:
+            if self._is_retired:
+                raise RequestError(f"the state of {self._topic} was replaced")
+            if self._loading is None:
+                self._loading = self._load()
+            try:
+                next(self._loading)
+            except StopIteration as loaded:
+                self._loading = None
+                self._take_over(loaded.value)
+                coordinator: AnyCoordinator = loaded.value
+                return coordinator
+            except BaseException:
+                self._loading = None
+                raise
+            yield
+        return self._loaded
+
+    def with_loaded(self, call: Callable[[AnyCoordinator], None]) -> None:
+        """Call ``call`` with the coordinator, after a load that is in progress; not at all if none is loaded."""
+        if self._loaded is not None:
+            call(self._loaded)
+        elif self._loading is not None:
+            self._after_loading.append(call)
+
+    def _take_over(self, coordinator: AnyCoordinator) -> None:
+        self._loaded = coordinator
+        if self.on_loaded is not None:
+            self.on_loaded(coordinator)
+        calls, self._after_loading = self._after_loading, []
+        for call in calls:
+            call(coordinator)
+        if self._loaded is coordinator:
+            self._set_timer()
+
+    def _load(self) -> Steps[AnyCoordinator]:
         coordinator = self._new()
         partitions = self._count_partitions()
-        failed = [number for number in range(partitions) if not self._load_partition(coordinator, number, partitions)]
+        failed: list[int] = []
+        meter = WorkMeter()
+        for number in range(partitions):
+            if meter.add(WORK_OF_OPENING_A_LOG):
+                yield
+            if not (yield from self._load_partition(coordinator, number, partitions, meter)):
+                failed.append(number)
         if failed:
             coordinator.fail_partitions(failed, partitions)
         return coordinator
@@ -150,12 +208,18 @@ class CoordinatorService(Generic[AnyCoordinator]):
             self._partitions = 0 if topic is None else topic.partitions
         return self._partitions
 
-    def _load_partition(self, coordinator: AnyCoordinator, number: int, partitions: int) -> bool:
+    def _load_partition(
+        self, coordinator: AnyCoordinator, number: int, partitions: int, meter: WorkMeter
+    ) -> Steps[bool]:
         try:
             partition = self._storage.log(self._topic, number)
             skipped = _Skipped(partition)
             # Read everything first: a partition that cannot be read to its end must not be loaded in part.
-            records = list(replay(partition))
+            records: list[ReplayedRecord] = []
+            for record in replay(partition):
+                records.append(record)
+                if len(records) % _RECORDS_PER_UNIT == 0 and meter.add():
+                    yield
         except (StorageError, CorruptBatch) as error:
             if (number, -1) not in self._logged:
                 self._logged.add((number, -1))
@@ -167,9 +231,10 @@ class CoordinatorService(Generic[AnyCoordinator]):
                     error,
                 )
             return False
-        coordinator.load_partition(
+        yield from coordinator.load_partition(
             records,
             skipped.add,
+            meter,
             number=number,
             partitions=partitions,
             now=self._timers.now(),
@@ -187,7 +252,9 @@ class CoordinatorService(Generic[AnyCoordinator]):
     def reload(self, reason: str | None = None) -> None:
         """Load the coordinator again on next use; with a reason, disconnect the clients that wait for a response."""
         loaded, self._loaded = self._loaded, None
-        self.stop_timer()
+        self._loading = None
+        self._after_loading.clear()
+        self._stop_timer()
         if loaded is not None and reason is not None:
             for handle in loaded.waiting_handles():
                 handle.fail(reason)
@@ -225,10 +292,20 @@ class CoordinatorService(Generic[AnyCoordinator]):
     def _finish(self, result: CoordinatorResult) -> None:
         for handle, response in result.replies:
             handle.send(response)
-        for marker in result.markers:
-            self._write_marker(marker.topic, marker.partition, marker.marker, partial(self._marked, marker))
+        if result.markers:
+            self._steps.start(f"markers of {self._topic}", self._write_markers(result.markers), _failed)
         for call in result.then:
             self.perform(call())
+
+    def _write_markers(self, markers: Iterable[MarkerAppend]) -> Steps[None]:
+        meter = WorkMeter()
+        for marker in markers:
+            if meter.add(_WORK_OF_A_MARKER):
+                yield
+            if self._is_retired:
+                return
+            if marker.is_due():  # it was while the steps before were run
+                self._write_marker(marker.topic, marker.partition, marker.marker, partial(self._marked, marker))
 
     def _marked(self, marker: MarkerAppend, error: ErrorCode) -> None:
         self.perform(marker.done(error))
@@ -265,8 +342,12 @@ class CoordinatorService(Generic[AnyCoordinator]):
 
     # Timers
 
-    def stop_timer(self) -> None:
-        """Cancel the coordinator's timer."""
+    def retire(self) -> None:
+        """Stop the timer and what is done in steps: another state of the broker takes over."""
+        self._is_retired = True
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -301,6 +382,10 @@ def _batch(records: list[Record], producer: ProducerIdAndEpoch | None) -> bytes:
         base_sequence=0,  # as in Kafka, which does not check the sequence of a coordinator's batches
         is_transactional=True,
     )
+
+
+def _failed(reason: str) -> None:
+    del reason  # the crash guard has logged it; the transactions are completed after the next start
 
 
 class _Skipped:

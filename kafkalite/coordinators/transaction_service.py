@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.service import WriteMarker
     from kafkalite.coordinators.transactions.coordinator import TransactionCoordinator
     from kafkalite.coordinators.transactions.transaction import Partition
+    from kafkalite.requests.steps import StepQueue, Steps
     from kafkalite_storage.storage import Storage
 
 TRANSACTION_TOPIC: Final = "__transaction_state"
@@ -68,6 +69,7 @@ class TransactionCoordinatorService:
         ensure_topic: Callable[[], object],
         new_producer_id: Callable[[], int],
         write_marker: WriteMarker,
+        steps: StepQueue,
     ) -> None:
         self._storage = storage
         self._config = config
@@ -89,23 +91,28 @@ class TransactionCoordinatorService:
             flusher=flusher,
             ensure_topic=ensure_topic,
             write_marker=write_marker,
+            steps=steps,
         )
         self._service.on_loaded = self._loaded
         self._service.on_performed = self._performed
 
     @property
     def coordinator(self) -> TransactionCoordinator:
-        """The state of all transactional ids; loaded from the log on first use."""
+        """The state of all transactional ids. If it is not loaded it is loaded now, in one piece; see :meth:`load`."""
         return self._service.coordinator
+
+    def load(self) -> Steps[TransactionCoordinator]:
+        """Return the coordinator, which is loaded in steps if it is not."""
+        return self._service.load()
 
     def perform(self, result: CoordinatorResult) -> None:
         """Append the records of a result, send its replies, then write its markers."""
         self._service.perform(result)
 
-    def start(self) -> None:
+    def start(self) -> Steps[None]:
         """Load what the log holds, if it holds anything: open transactions time out without any request."""
         if TRANSACTION_TOPIC in self._storage.topics:
-            _ = self.coordinator
+            yield from self.load()
 
     def _new_coordinator(self) -> TransactionCoordinator:
         # Imported on first use: a broker starts faster than all of this is imported.
@@ -192,7 +199,7 @@ class TransactionCoordinatorService:
 
     def retire(self) -> None:
         """Stop the timers: another state of the broker takes over."""
-        self._service.stop_timer()
+        self._service.retire()
 
     def succeed(self, before: TransactionCoordinatorService) -> None:
         """Take over the runtime settings of the service of the state before: they are in no log."""

@@ -26,12 +26,11 @@ class DelayedFetch:
 
     def __init__(
         self,
-        partitions: tuple[Partition, ...],
         complete: Callable[[], None],
         is_complete: Callable[[Partition], bool],
         fail: Callable[[str], None],
     ) -> None:
-        self.partitions: Final = partitions
+        self.partitions: Final[list[Partition]] = []
         self.complete: Final = complete
         self.is_complete: Final = is_complete
         self.fail: Final = fail
@@ -65,17 +64,28 @@ class DelayedFetches:
     ) -> DelayedFetch:
         """Call ``complete``, once, when a partition has changed and ``is_complete`` returns True for it.
 
-        ``fail`` is called with a reason if either raises.
+        ``fail`` is called with a reason if either raises. More partitions may be added with :meth:`watch`.
         """
-        fetch = DelayedFetch(tuple(partitions), complete, is_complete, fail)
+        fetch = DelayedFetch(complete, is_complete, fail)
         self._all[fetch] = None
-        for partition in fetch.partitions:
-            waiting = self._waiting.get(partition)
-            if waiting is None:
-                waiting = self._waiting[partition] = {}
-                self._by_topic.setdefault(partition[0], set()).add(partition)
-            waiting[fetch] = None
+        for partition in partitions:
+            self.watch(fetch, partition)
         return fetch
+
+    def watch(self, fetch: DelayedFetch, partition: Partition) -> bool:
+        """Let an operation wait for another partition too, unless it has been removed; return whether it waits.
+
+        The partition's state has to be checked after this, not before.
+        """
+        if fetch not in self._all:
+            return False
+        fetch.partitions.append(partition)
+        waiting = self._waiting.get(partition)
+        if waiting is None:
+            waiting = self._waiting[partition] = {}
+            self._by_topic.setdefault(partition[0], set()).add(partition)
+        waiting[fetch] = None
+        return True
 
     def remove(self, fetch: DelayedFetch) -> None:
         """Forget an operation: it was completed in another way, or its client has disconnected."""

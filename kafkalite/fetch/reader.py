@@ -24,7 +24,7 @@ older segment would otherwise wait although there is more behind it.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -81,6 +81,8 @@ class FetchReader:
         self._bytes_left = max_bytes
         self._has_error = False
         self._has_read = False
+        self._was_interrupted = False
+        self._is_complete = False
         self._numbers: dict[tuple[str, int], int] = {}
         self._available: dict[int, tuple[int, int]] = {}
         self._available_total = 0
@@ -100,6 +102,7 @@ class FetchReader:
                 continue
             if meter.add(1 if (wanted.name, wanted.index) in self._storage.open_logs else WORK_OF_OPENING_A_LOG):
                 yield
+                self._was_interrupted = True
             read = guarded(partial(self._read, wanted), lambda error: self._failed(error.code))
             self.reads.append(read)
             self._size += len(read.records)
@@ -111,20 +114,34 @@ class FetchReader:
         """Whether what was read is to be answered without waiting."""
         return self._has_error or self._size >= self._min_bytes
 
-    def watch(self) -> list[tuple[str, int]] | None:
-        """Return the partitions to wait for, or None if the fetch is complete now."""
+    def watch(self, start: Callable[[tuple[str, int]], bool]) -> Generator[None, None, bool]:
+        """Call ``start`` with each partition to wait for, in steps. Return whether the fetch is complete already.
+
+        Each is checked after that, so that no change between the two goes unnoticed. ``start`` returns False where
+        the fetch does not wait any more.
+        """
+        meter = WorkMeter()
         for number, wanted in enumerate(self._partitions):
+            if meter.add():
+                yield
+                self._was_interrupted = True
             assert wanted.name is not None, "a fetch does not wait with an error"
-            self._numbers[wanted.name, wanted.index] = number
-            if not self.reads[number].is_current and self._completes(number, wanted):
-                return None
-        return list(self._numbers)
+            partition = (wanted.name, wanted.index)
+            self._numbers[partition] = number
+            if not start(partition):
+                return False
+            may_have_changed = self._was_interrupted or not self.reads[number].is_current
+            if may_have_changed and self._completes(number, wanted):
+                self.reads[number].is_current = False
+                return True
+        return False
 
     def is_complete(self, partition: tuple[str, int]) -> bool:
         """Return whether the fetch is complete, after something has changed in one of its partitions."""
         number = self._numbers[partition]
         self.reads[number].is_current = False
-        return self._completes(number, self._partitions[number])
+        self._is_complete = self._is_complete or self._completes(number, self._partitions[number])
+        return self._is_complete
 
     def _completes(self, number: int, wanted: FetchPartition) -> bool:
         return guarded(partial(self._has_enough, number, wanted), lambda _: True)
@@ -133,6 +150,8 @@ class FetchReader:
         log, _ = self._find(wanted)
         offset, limit = wanted.fetch_offset, wanted.max_bytes
         end = self._readable_end(log)
+        if offset < end:
+            self.reads[number].is_current = False
         if not log.log_start_offset <= offset <= end or self._diverging_epoch(log, wanted) is not None:
             return True
         if offset < end and not log.on_same_segment(offset, end):

@@ -18,11 +18,14 @@ from kafkalite_wire.messages.alter_configs import (
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.steps import Steps
 
 
-def handle(broker: BrokerEndpoint, request: AlterConfigsRequest, context: RequestContext) -> AlterConfigsResponse:
+def handle(
+    broker: BrokerEndpoint, request: AlterConfigsRequest, context: RequestContext
+) -> Steps[AlterConfigsResponse]:
     """Replace the configurations of each resource that may have the new ones."""
-    del context
+    context.outlives_client = True
     alterations = [
         Alteration(
             resource_type=resource.resource_type,
@@ -34,6 +37,5 @@ def handle(broker: BrokerEndpoint, request: AlterConfigsRequest, context: Reques
         )
         for resource in request.resources
     ]
-    return AlterConfigsResponse(
-        responses=alter(broker, alterations, AlterConfigsResourceResponse, validate_only=request.validate_only)
-    )
+    responses = yield from alter(broker, alterations, AlterConfigsResourceResponse, validate_only=request.validate_only)
+    return AlterConfigsResponse(responses=responses)

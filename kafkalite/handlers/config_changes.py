@@ -15,6 +15,7 @@ from kafkalite.handlers.broker_loggers import alter_loggers
 from kafkalite.handlers.describe_configs import ResourceType
 from kafkalite.handlers.group_configs import check_client_metrics, check_group
 from kafkalite.handlers.topic_configs import broker_values
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS
 from kafkalite_storage.configs.values import ConfigType, format_value
 from kafkalite_storage.errors import InvalidConfig, StorageError
@@ -31,6 +32,10 @@ Result = TypeVar("Result")
 
 Changes = dict[str, str | None]
 """New values by name; None goes back to the default."""
+
+_WORK_OF_A_RESOURCE: Final = 400
+"""A step of its own, because it ends with a sync of the metadata log."""
+_WORK_OF_SOME_LOGS: Final = 20
 
 _MIN_IN_SYNC: Final = "min.insync.replicas"
 _TABLES: Final[Mapping[int, Mapping[str, TopicConfig | Property]]] = {
@@ -69,18 +74,23 @@ class Alteration:
 
 def alter(
     broker: BrokerEndpoint, alterations: Sequence[Alteration], result: Callable[..., Result], *, validate_only: bool
-) -> tuple[Result, ...]:
+) -> Steps[tuple[Result, ...]]:
     """Change each resource as a whole or not at all, or only check it; return a ``result`` message for each."""
+    meter = WorkMeter()
     times = Counter((alteration.resource_type, alteration.resource_name) for alteration in alterations)
     results: list[Result] = []
     for alteration in alterations:
         code: int = ErrorCode.NONE
         message: str | None = None
+        if meter.add(_WORK_OF_A_RESOURCE):
+            yield
         try:
             if times[alteration.resource_type, alteration.resource_name] > 1:
                 raise _invalid("Each resource must appear at most once.")
             _check_steps(alteration.steps)
-            _RESOURCES.get(alteration.resource_type, _unknown)(broker, alteration, validate_only)
+            for _ in _RESOURCES.get(alteration.resource_type, _unknown)(broker, alteration, validate_only):
+                if meter.add(_WORK_OF_SOME_LOGS):
+                    yield
         except (RefusedError, StorageError) as error:
             code, message = error.code, str(error)
         results.append(
@@ -106,7 +116,7 @@ def _check_steps(steps: tuple[Step, ...]) -> None:
         raise _invalid(f"Null value not supported for : {', '.join(nulls)}")
 
 
-def _alter_topic(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:
+def _alter_topic(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> Iterable[None]:
     name = alteration.resource_name
     if not name:
         raise _invalid("Default topic resources are not allowed.")
@@ -116,11 +126,10 @@ def _alter_topic(broker: BrokerEndpoint, alteration: Alteration, validate_only: 
         raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist.")
     changes = _changes(alteration, topic.configs)
     broker.cluster.storage.checked_overrides(topic, changes)
-    if not validate_only:
-        broker.cluster.alter_topic_configs(name, changes)
+    return () if validate_only else broker.cluster.alter_topic_configs(name, changes)
 
 
-def _alter_broker(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:
+def _alter_broker(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> Iterable[None]:
     name = alteration.resource_name
     if name not in ("", str(broker.id)):
         raise _invalid(f"Unexpected broker id, expected {broker.id}, but received {name}")
@@ -134,8 +143,7 @@ def _alter_broker(broker: BrokerEndpoint, alteration: Alteration, validate_only:
     except InvalidConfig as error:
         # What is a bad configuration of a topic is a bad request for a broker.
         raise _invalid(str(error)) from None
-    if not validate_only:
-        broker.alter_configs(name, changes)
+    return () if validate_only else broker.alter_configs(name, changes)
 
 
 def _check_min_in_sync(broker: BrokerEndpoint, alteration: Alteration) -> None:
@@ -150,7 +158,7 @@ def _check_min_in_sync(broker: BrokerEndpoint, alteration: Alteration) -> None:
         raise RefusedError(ErrorCode.INVALID_CONFIG, f"{_MIN_IN_SYNC} of all brokers cannot be removed.")
 
 
-def _alter_loggers(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:
+def _alter_loggers(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> Iterable[None]:
     if alteration.replaces:
         raise _invalid("AlterConfigs does not support the resource type BROKER_LOGGER.")
     name = alteration.resource_name
@@ -162,32 +170,34 @@ def _alter_loggers(broker: BrokerEndpoint, alteration: Alteration, validate_only
             raise _invalid(f"Operation {step.operation} is not allowed for the BROKER_LOGGER resource")
         changes[step.name] = step.value if step.operation == Operation.SET else None
     alter_loggers(changes, validate_only=validate_only)
+    return ()
 
 
-def _alter_group(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:
+def _alter_group(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> Iterable[None]:
     if not alteration.resource_name:
         raise _invalid("Default group resources are not allowed.")
-    _alter_resource(broker, alteration, lambda own: check_group(own, broker_values(broker)), validate_only)
+    return _alter_resource(broker, alteration, lambda own: check_group(own, broker_values(broker)), validate_only)
 
 
-def _alter_client_metrics(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:
+def _alter_client_metrics(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> Iterable[None]:
     if not alteration.resource_name:
         raise _invalid("Subscription name can't be empty")
-    _alter_resource(broker, alteration, check_client_metrics, validate_only)
+    return _alter_resource(broker, alteration, check_client_metrics, validate_only)
 
 
 def _alter_resource(
     broker: BrokerEndpoint, alteration: Alteration, check: Callable[[Mapping[str, str]], None], validate_only: bool
-) -> None:
+) -> Iterable[None]:
     resource = (alteration.resource_type, alteration.resource_name)
     current = broker.cluster.storage.cluster_image.configs(*resource)
     changes = _changes(alteration, current)
     check({name: value for name, value in {**current, **changes}.items() if value is not None})
     if not validate_only:
         broker.cluster.change_metadata(config_records(*resource, changes))
+    return ()
 
 
-def _unknown(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> None:
+def _unknown(broker: BrokerEndpoint, alteration: Alteration, validate_only: bool) -> Iterable[None]:
     del broker, validate_only
     raise _invalid(f"Unknown resource type {alteration.resource_type}")
 

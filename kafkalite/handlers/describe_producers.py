@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kafkalite.partitions import guarded
+from kafkalite.partitions import WORK_OF_OPENING_A_LOG, guarded
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.metadata.topics import check_topic_name
 from kafkalite_wire.messages.describe_producers import (
     DescribeProducersRequest,
@@ -24,21 +25,23 @@ if TYPE_CHECKING:
 
 def handle(
     broker: BrokerEndpoint, request: DescribeProducersRequest, context: RequestContext
-) -> DescribeProducersResponse:
+) -> Steps[DescribeProducersResponse]:
     """Describe each partition on its own."""
     del context
-    return DescribeProducersResponse(
-        topics=tuple(
-            TopicResponse(
-                name=topic.name,
-                partitions=tuple(
-                    guarded(partial(_describe, broker, topic.name, index), partial(_refused, index))
-                    for index in topic.partition_indexes
-                ),
-            )
-            for topic in request.topics
-        )
-    )
+    meter = WorkMeter()
+    open_logs = broker.cluster.storage.open_logs
+    topics: list[TopicResponse] = []
+    for topic in request.topics:
+        partitions: list[PartitionResponse] = []
+        for index in topic.partition_indexes:
+            if meter.add(1 if (topic.name, index) in open_logs else WORK_OF_OPENING_A_LOG):
+                yield
+            described = guarded(partial(_describe, broker, topic.name, index), partial(_refused, index))
+            partitions.append(described)
+            if meter.add(len(described.active_producers)):
+                yield
+        topics.append(TopicResponse(name=topic.name, partitions=tuple(partitions)))
+    return DescribeProducersResponse(topics=tuple(topics))
 
 
 def _describe(broker: BrokerEndpoint, topic: str, index: int) -> PartitionResponse:

@@ -8,6 +8,7 @@ may be cut off, which clients expect. There are no followers: replica fetches ar
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.background.timers import DelayedOperation
@@ -69,10 +70,8 @@ def handle(broker: BrokerEndpoint, request: FetchRequest, context: RequestContex
     )
     yield from reader.read()
     if request.max_wait_ms > 0 and plan.partitions and not reader.is_satisfied:
-        watched = reader.watch()
-        if watched is not None:
-            _wait(broker, request, context, plan, reader, watched)
-            return None
+        yield from _wait(broker, request, context, plan, reader)
+        return None
     return (yield from _response(broker, context, plan, reader.reads, meter))
 
 
@@ -82,8 +81,7 @@ def _wait(
     context: RequestContext,
     plan: FetchPlan,
     reader: FetchReader,
-    watched: list[tuple[str, int]],
-) -> None:
+) -> Steps[None]:
     response: ResponseHandle[FetchResponse] = context.defer()
     delayed_fetches = broker.cluster.delayed_fetches
     operation = DelayedOperation(
@@ -93,7 +91,9 @@ def _wait(
         lambda: response.send_from(_read_again(broker, context, plan, reader)),
         on_end=lambda: delayed_fetches.remove(delayed),
     )
-    delayed = delayed_fetches.add(watched, operation.complete, is_complete=reader.is_complete, fail=operation.fail)
+    delayed = delayed_fetches.add((), operation.complete, is_complete=reader.is_complete, fail=operation.fail)
+    if (yield from reader.watch(partial(delayed_fetches.watch, delayed))):
+        operation.complete()
 
 
 def _read_again(

@@ -27,14 +27,16 @@ def list_groups(
     context: RequestContext,  # noqa: ARG001  # all handlers have the same shape
 ) -> Steps[ListGroupsResponse]:
     """List the groups, filtered by state and type."""
-    return broker.cluster.groups.coordinator.list_groups(request)
+    coordinator = yield from broker.cluster.groups.load()
+    return (yield from coordinator.list_groups(request))
 
 
 def describe_groups(
     broker: BrokerEndpoint, request: DescribeGroupsRequest, context: RequestContext
 ) -> Steps[DescribeGroupsResponse]:
     """Describe groups: state, members and assignments, and on request the authorized operations (KIP-430)."""
-    response = yield from broker.cluster.groups.coordinator.describe_groups(request, client_of(context))
+    coordinator = yield from broker.cluster.groups.load()
+    response = yield from coordinator.describe_groups(request, client_of(context))
     return _with_operations(response) if request.include_authorized_operations else response
 
 
@@ -46,9 +48,10 @@ def delete_groups(broker: BrokerEndpoint, request: DeleteGroupsRequest, context:
         return groups.coordinator.delete_groups(DeleteGroupsRequest(groups_names=names), client, handle)
 
     context.outlives_client = True
+    yield from groups.load()
     names = tuple(dict.fromkeys(request.groups_names))
     parts = [partial(delete, names[n : n + _DELETED_PER_STEP]) for n in range(0, max(len(names), 1), _DELETED_PER_STEP)]
-    return groups.perform_parts(parts, response, _merge)
+    yield from groups.perform_parts(parts, response, _merge)
 
 
 def _merge(parts: list[DeleteGroupsResponse]) -> DeleteGroupsResponse:

@@ -1,4 +1,7 @@
-"""JoinGroup, SyncGroup, Heartbeat and LeaveGroup: requests of a group's members. The group coordinator answers them."""
+"""JoinGroup, SyncGroup, Heartbeat and LeaveGroup: requests of a group's members. The group coordinator answers them.
+
+The first request after a start waits until the coordinator is loaded; later ones need one step.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +13,43 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite.requests.steps import Steps
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest
     from kafkalite_wire.messages.join_group import JoinGroupRequest
     from kafkalite_wire.messages.leave_group import LeaveGroupRequest
     from kafkalite_wire.messages.sync_group import SyncGroupRequest
 
 
-def join_group(broker: BrokerEndpoint, request: JoinGroupRequest, context: RequestContext) -> None:
+def join_group(broker: BrokerEndpoint, request: JoinGroupRequest, context: RequestContext) -> Steps[None]:
     """Join a group, or rejoin it for its next generation. The response waits until all members have joined."""
-    groups, response = broker.cluster.groups, _deferred(broker, context)
-    groups.perform(groups.coordinator.join_group(request, client_of(context), response, now=broker.cluster.now()))
+    groups = broker.cluster.groups
+    coordinator = yield from groups.load()
+    response = _deferred(broker, context)
+    groups.perform(coordinator.join_group(request, client_of(context), response, now=broker.cluster.now()))
 
 
-def sync_group(broker: BrokerEndpoint, request: SyncGroupRequest, context: RequestContext) -> None:
+def sync_group(broker: BrokerEndpoint, request: SyncGroupRequest, context: RequestContext) -> Steps[None]:
     """Bring (as leader) or fetch (as follower) the assignment of a generation. Followers wait for the leader."""
-    groups, response = broker.cluster.groups, _deferred(broker, context)
-    groups.perform(groups.coordinator.sync_group(request, client_of(context), response, now=broker.cluster.now()))
+    groups = broker.cluster.groups
+    coordinator = yield from groups.load()
+    response = _deferred(broker, context)
+    groups.perform(coordinator.sync_group(request, client_of(context), response, now=broker.cluster.now()))
 
 
-def heartbeat(broker: BrokerEndpoint, request: HeartbeatRequest, context: RequestContext) -> None:
+def heartbeat(broker: BrokerEndpoint, request: HeartbeatRequest, context: RequestContext) -> Steps[None]:
     """Restart a member's session, and answer whether it must rejoin.
 
     A response without news may wait for news of a rebalance (``kafkalite.group.heartbeat.hold.ms``).
     """
+    yield from broker.cluster.groups.load()
     broker.cluster.groups.heartbeat(request, client_of(context), context.defer())
 
 
-def leave_group(broker: BrokerEndpoint, request: LeaveGroupRequest, context: RequestContext) -> None:
+def leave_group(broker: BrokerEndpoint, request: LeaveGroupRequest, context: RequestContext) -> Steps[None]:
     """Remove members at once, by their member ids or instance ids."""
     groups, response = broker.cluster.groups, context.defer()
-    groups.perform(groups.coordinator.leave_group(request, client_of(context), response, now=broker.cluster.now()))
+    coordinator = yield from groups.load()
+    groups.perform(coordinator.leave_group(request, client_of(context), response, now=broker.cluster.now()))
 
 
 def client_of(context: RequestContext) -> Client:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from kafkalite.cluster.internal_topics import OFFSETS_TOPIC
-from kafkalite.coordinators.groups.offsets import merge_commit, refuse_commit
+from kafkalite.coordinators.groups.offsets import merge_commit, merge_deletion, refuse_commit
 from kafkalite.coordinators.results import MappedSink, ProducerIdAndEpoch
 from kafkalite.coordinators.transactions.versions import VERSION_2, verification_error
 from kafkalite.handlers.group_membership import client_of
@@ -24,6 +24,7 @@ from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequestTopic,
     OffsetCommitResponse,
 )
+from kafkalite_wire.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteRequestTopic
 from kafkalite_wire.messages.txn_offset_commit import (
     TxnOffsetCommitRequest,
     TxnOffsetCommitResponse,
@@ -37,9 +38,10 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.transaction_service import PartitionsAdded
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.steps import Steps
-    from kafkalite_wire.messages.offset_delete import OffsetDeleteRequest
     from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
 
+
+Topic = TypeVar("Topic", OffsetCommitRequestTopic, OffsetDeleteRequestTopic)
 
 _PARTITIONS_PER_STEP: Final = 200
 _ABORTABLE: Final = 4
@@ -47,7 +49,7 @@ _JOINS_TRANSACTION: Final = 5
 _TRANSACTIONAL_BY_TOPIC_ID: Final = 6
 
 
-def offset_commit(broker: BrokerEndpoint, request: OffsetCommitRequest, context: RequestContext) -> Steps[None] | None:
+def offset_commit(broker: BrokerEndpoint, request: OffsetCommitRequest, context: RequestContext) -> Steps[None]:
     """Store the offsets that a group has reached; a commit does not change who owns a partition.
 
     A commit of more partitions than fit into a step is carried out as several commits, one after the other; Kafka
@@ -58,22 +60,21 @@ def offset_commit(broker: BrokerEndpoint, request: OffsetCommitRequest, context:
     def commit(part: OffsetCommitRequest, handle: ResponseSink) -> CoordinatorResult:
         return groups.coordinator.offset_commit(part, client, handle, now=cluster.now(), wall_ms=cluster.wall_ms())
 
-    if sum(len(topic.partitions) for topic in request.topics) <= _PARTITIONS_PER_STEP:
-        groups.perform(commit(request, response))
-        return None
     context.outlives_client = True
+    yield from groups.load()
     parts = [partial(commit, replace(request, topics=topics)) for topics in _split(request.topics)]
-    return groups.perform_parts(parts, response, _merge)
+    yield from groups.perform_parts(parts, response, _merge)
 
 
-def _split(topics: Iterable[OffsetCommitRequestTopic]) -> Iterator[tuple[OffsetCommitRequestTopic, ...]]:
-    part: list[OffsetCommitRequestTopic] = []
+def _split(topics: Iterable[Topic]) -> Iterator[tuple[Topic, ...]]:
+    part: list[Topic] = []
     size = 0
     for topic in topics:
         left = topic.partitions
         while size + len(left) > _PARTITIONS_PER_STEP:
             room = _PARTITIONS_PER_STEP - size
-            yield (*part, replace(topic, partitions=left[:room]))
+            part.append(replace(topic, partitions=left[:room]))
+            yield tuple(part)
             left, part, size = left[room:], [], 0
         part.append(replace(topic, partitions=left))
         size += len(left)
@@ -84,8 +85,11 @@ def _merge(parts: list[OffsetCommitResponse]) -> OffsetCommitResponse:
     return merge_commit(topic for part in parts for topic in part.topics)
 
 
-def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, context: RequestContext) -> None:
+def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, context: RequestContext) -> Steps[None]:
     """Keep offsets that a group has reached until a producer's transaction ends."""
+    context.outlives_client = True
+    yield from broker.cluster.groups.load()
+    yield from broker.cluster.transactions.load()
     cluster, response, version = broker.cluster, context.defer(), context.api_version
     commit = OffsetCommitRequest(
         group_id=request.group_id,
@@ -142,16 +146,18 @@ def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, c
         else:
             added.when_settled(lambda: response.send(_transactional(answer)))
 
-    cluster.groups.perform(
-        cluster.groups.coordinator.txn_offset_commit(
-            commit,
+    def keep(part: OffsetCommitRequest, handle: ResponseSink) -> CoordinatorResult:
+        return cluster.groups.coordinator.txn_offset_commit(
+            part,
             ProducerIdAndEpoch(request.producer_id, request.producer_epoch),
-            MappedSink(response, send),
+            handle,
             by_id=version >= _TRANSACTIONAL_BY_TOPIC_ID,
             now=cluster.now(),
             wall_ms=cluster.wall_ms(),
         )
-    )
+
+    parts = [partial(keep, replace(commit, topics=topics)) for topics in _split(commit.topics)]
+    yield from cluster.groups.perform_parts(parts, MappedSink(response, send), _merge)
 
 
 def _transactional(response: OffsetCommitResponse) -> TxnOffsetCommitResponse:
@@ -176,10 +182,18 @@ def offset_fetch(
     broker: BrokerEndpoint, request: OffsetFetchRequest, context: RequestContext
 ) -> Steps[OffsetFetchResponse]:
     """Return the committed offsets of groups, for some partitions or for all."""
-    return broker.cluster.groups.coordinator.offset_fetch(request, client_of(context))
+    coordinator = yield from broker.cluster.groups.load()
+    return (yield from coordinator.offset_fetch(request, client_of(context)))
 
 
-def offset_delete(broker: BrokerEndpoint, request: OffsetDeleteRequest, context: RequestContext) -> None:
+def offset_delete(broker: BrokerEndpoint, request: OffsetDeleteRequest, context: RequestContext) -> Steps[None]:
     """Delete committed offsets, except in topics that members of the group may be reading (KIP-496)."""
-    groups, response = broker.cluster.groups, context.defer()
-    groups.perform(groups.coordinator.offset_delete(request, client_of(context), response))
+    groups, client, response = broker.cluster.groups, client_of(context), context.defer()
+
+    def delete(part: OffsetDeleteRequest, handle: ResponseSink) -> CoordinatorResult:
+        return groups.coordinator.offset_delete(part, client, handle)
+
+    context.outlives_client = True
+    yield from groups.load()
+    parts = [partial(delete, replace(request, topics=topics)) for topics in _split(request.topics)]
+    yield from groups.perform_parts(parts, response, merge_deletion)

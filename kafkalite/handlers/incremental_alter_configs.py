@@ -21,13 +21,14 @@ from kafkalite_wire.messages.incremental_alter_configs import (
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.steps import Steps
 
 
 def handle(
     broker: BrokerEndpoint, request: IncrementalAlterConfigsRequest, context: RequestContext
-) -> IncrementalAlterConfigsResponse:
+) -> Steps[IncrementalAlterConfigsResponse]:
     """Change each resource that may be changed so."""
-    del context
+    context.outlives_client = True
     alterations = [
         Alteration(
             resource_type=resource.resource_type,
@@ -39,6 +40,5 @@ def handle(
         )
         for resource in request.resources
     ]
-    return IncrementalAlterConfigsResponse(
-        responses=alter(broker, alterations, AlterConfigsResourceResponse, validate_only=request.validate_only)
-    )
+    responses = yield from alter(broker, alterations, AlterConfigsResourceResponse, validate_only=request.validate_only)
+    return IncrementalAlterConfigsResponse(responses=responses)

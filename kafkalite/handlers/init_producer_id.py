@@ -16,6 +16,7 @@ from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest, Init
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.steps import Steps
 
 _NO_ID: Final = -1
 _NO_EPOCH: Final = -1
@@ -23,17 +24,16 @@ _NO_EPOCH: Final = -1
 
 def handle(
     broker: BrokerEndpoint, request: InitProducerIdRequest, context: RequestContext
-) -> InitProducerIdResponse | None:
+) -> Steps[InitProducerIdResponse | None]:
     """Return an id that no producer of this data directory has had, or that of the transactional id."""
     if (request.producer_id == _NO_ID) != (request.producer_epoch == _NO_EPOCH):
         return InitProducerIdResponse(error_code=ErrorCode.INVALID_REQUEST, producer_epoch=_NO_EPOCH)
     cluster = broker.cluster
     if request.transactional_id is not None:
         transactions, client, response = cluster.transactions, client_of(context), context.defer()
+        coordinator = yield from transactions.load()
         now, wall_ms = cluster.now(), cluster.wall_ms()
-        transactions.perform(
-            transactions.coordinator.init_producer_id(request, client, response, now=now, wall_ms=wall_ms)
-        )
+        transactions.perform(coordinator.init_producer_id(request, client, response, now=now, wall_ms=wall_ms))
         return None
     try:
         producer_id = cluster.new_producer_id()

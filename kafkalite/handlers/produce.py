@@ -9,7 +9,7 @@ from version 12 on the batch itself adds it, before that the producer must have 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -75,7 +75,9 @@ def handle(broker: BrokerEndpoint, request: ProduceRequest, context: RequestCont
     """Append each partition's batch; a refused one does not keep the others from being written."""
     produce = _Produce(broker, request, context)
     context.outlives_client = True
-    joined = None if request.transactional_id is None else produce.join_transaction(request.transactional_id)
+    joined: PartitionsAdded | None = None
+    if request.transactional_id is not None:
+        joined = yield from produce.join_transaction(request.transactional_id)
     yield from produce.append_all()
     is_joined = joined is None or joined.is_settled
     if is_joined and not produce.unsynced:
@@ -142,13 +144,14 @@ class _Produce:
         #: What was appended and may be acknowledged only when it is on disk: bytes by partition.
         self.unsynced: dict[tuple[str, int], int] = {}
 
-    def join_transaction(self, transactional_id: str) -> PartitionsAdded | None:
+    def join_transaction(self, transactional_id: str) -> Steps[PartitionsAdded | None]:
         """Add the partitions that are not yet in the transaction, or before version 12 verify that they are in it.
 
         Return what has to be settled before the response is sent, or None. What cannot be read is left to the append,
         which refuses it.
         """
-        batches = list(self._transactional_batches())
+        yield from self._broker.cluster.transactions.load()
+        batches = yield from self._transactional_batches()
         producers = {(header.producer_id, header.producer_epoch) for _, _, header in batches}
         if len(producers) > 1:
             self._refusal_of_all = ErrorCode.INVALID_PRODUCER_ID_MAPPING
@@ -188,21 +191,26 @@ class _Produce:
             return data.name
         return self._broker.cluster.topic_name(data.topic_id)
 
-    def _transactional_batches(self) -> Iterator[tuple[tuple[str, int], ProducerStates, BatchHeader]]:
-        """Yield the partitions with transactional batches, other than those refused for another reason."""
+    def _transactional_batches(self) -> Steps[list[tuple[tuple[str, int], ProducerStates, BatchHeader]]]:
+        """Return the partitions with transactional batches, other than those refused for another reason."""
+        batches: list[tuple[tuple[str, int], ProducerStates, BatchHeader]] = []
+        meter = WorkMeter()
         for topic, wanted in self._distinct():
             name = self._topic_name(topic)
             known = None if name is None else self._broker.cluster.storage.topics.get(name)
             if known is None:
                 continue
             for partition in wanted:
+                if not self._is_small and meter.add(self._work_of(known, partition.index)):
+                    yield
                 header = _transactional_header(partition)
                 if header is None or not 0 <= partition.index < known.partitions:
                     continue
                 log = guarded(partial(self._broker.cluster.log, known.name, partition.index), lambda _: None)
                 if log is not None:
                     self._checked[known.name, partition.index] = header
-                    yield (known.name, partition.index), log.producers, header
+                    batches.append(((known.name, partition.index), log.producers, header))
+        return batches
 
     def _refuse(self, partitions: Iterable[tuple[str, int]], error: ErrorCode) -> None:
         if not error:

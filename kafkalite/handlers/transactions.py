@@ -9,6 +9,7 @@ from kafkalite.coordinators.transaction_service import PartitionsAdded
 from kafkalite.coordinators.transactions.queries import describe, list_matching
 from kafkalite.coordinators.transactions.versions import VERSION_1, VERSION_2, fenced
 from kafkalite.handlers.group_membership import client_of
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.add_offsets_to_txn import AddOffsetsToTxnRequest, AddOffsetsToTxnResponse
@@ -21,7 +22,11 @@ from kafkalite_wire.messages.add_partitions_to_txn import (
     AddPartitionsToTxnTopicResult,
     AddPartitionsToTxnTransaction,
 )
-from kafkalite_wire.messages.describe_transactions import DescribeTransactionsRequest, DescribeTransactionsResponse
+from kafkalite_wire.messages.describe_transactions import (
+    DescribeTransactionsRequest,
+    DescribeTransactionsResponse,
+    TransactionState,
+)
 from kafkalite_wire.messages.list_transactions import ListTransactionsRequest, ListTransactionsResponse
 
 if TYPE_CHECKING:
@@ -34,13 +39,18 @@ if TYPE_CHECKING:
 
 _SEVERAL_TRANSACTIONS: Final = 4
 _FENCED_SINCE: Final = 2
+_WORK_OF_A_TRANSACTION: Final = 5
 
 
 # AddPartitionsToTxn
 
 
-def add_partitions_to_txn(broker: BrokerEndpoint, request: AddPartitionsToTxnRequest, context: RequestContext) -> None:
+def add_partitions_to_txn(
+    broker: BrokerEndpoint, request: AddPartitionsToTxnRequest, context: RequestContext
+) -> Steps[None]:
     """Add partitions to one transaction, or from version 4 on to several, or verify that they were added."""
+    context.outlives_client = True
+    yield from broker.cluster.transactions.load()
     is_batched = context.api_version >= _SEVERAL_TRANSACTIONS
     transactions = (
         request.transactions
@@ -142,8 +152,9 @@ def _when_all_settled(additions: Sequence[PartitionsAdded], call: Callable[[], N
 # AddOffsetsToTxn and EndTxn
 
 
-def add_offsets_to_txn(broker: BrokerEndpoint, request: AddOffsetsToTxnRequest, context: RequestContext) -> None:
+def add_offsets_to_txn(broker: BrokerEndpoint, request: AddOffsetsToTxnRequest, context: RequestContext) -> Steps[None]:
     """Add the partition of a group's offsets to a transaction."""
+    yield from broker.cluster.transactions.load()
     response = context.defer()
     try:
         partition = (OFFSETS_TOPIC, broker.cluster.groups.partition_of(request.group_id))
@@ -164,13 +175,12 @@ def add_offsets_to_txn(broker: BrokerEndpoint, request: AddOffsetsToTxnRequest, 
     )
 
 
-def end_txn(broker: BrokerEndpoint, request: EndTxnRequest, context: RequestContext) -> None:
+def end_txn(broker: BrokerEndpoint, request: EndTxnRequest, context: RequestContext) -> Steps[None]:
     """Commit or abort a transaction."""
     cluster = broker.cluster
+    coordinator = yield from cluster.transactions.load()
     cluster.transactions.perform(
-        cluster.transactions.coordinator.end_txn(
-            request, client_of(context), context.defer(), now=cluster.now(), wall_ms=cluster.wall_ms()
-        )
+        coordinator.end_txn(request, client_of(context), context.defer(), now=cluster.now(), wall_ms=cluster.wall_ms())
     )
 
 
@@ -179,18 +189,23 @@ def end_txn(broker: BrokerEndpoint, request: EndTxnRequest, context: RequestCont
 
 def describe_transactions(
     broker: BrokerEndpoint, request: DescribeTransactionsRequest, context: RequestContext
-) -> DescribeTransactionsResponse:
+) -> Steps[DescribeTransactionsResponse]:
     """Describe the transactional ids that are asked for."""
     del context
-    coordinator = broker.cluster.transactions.coordinator
-    return DescribeTransactionsResponse(
-        transaction_states=tuple(describe(coordinator, each) for each in request.transactional_ids)
-    )
+    coordinator = yield from broker.cluster.transactions.load()
+    meter = WorkMeter()
+    states: list[TransactionState] = []
+    for each in request.transactional_ids:
+        if meter.add(_WORK_OF_A_TRANSACTION):
+            yield
+        states.append(describe(coordinator, each))
+    return DescribeTransactionsResponse(transaction_states=tuple(states))
 
 
 def list_transactions(
     broker: BrokerEndpoint, request: ListTransactionsRequest, context: RequestContext
-) -> ListTransactionsResponse:
+) -> Steps[ListTransactionsResponse]:
     """List the transactional ids that match all filters."""
     del context
-    return list_matching(broker.cluster.transactions.coordinator, request, wall_ms=broker.cluster.wall_ms())
+    coordinator = yield from broker.cluster.transactions.load()
+    return (yield from list_matching(coordinator, request, wall_ms=broker.cluster.wall_ms()))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.results import TransactionMarker
 from kafkalite.coordinators.transactions.versions import VERSION_2
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.write_txn_markers import (
     WritableTxnMarkerPartitionResult,
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
+_WORK_OF_A_MARKER: Final = 20
+
 _Key = tuple[int, str, int]
 """The number of the marker, the topic and the partition."""
 
 
-def handle(broker: BrokerEndpoint, request: WriteTxnMarkersRequest, context: RequestContext) -> None:
+def handle(broker: BrokerEndpoint, request: WriteTxnMarkersRequest, context: RequestContext) -> Steps[None]:
     """Append each marker to each of its partitions, and answer when all of them are durable."""
+    context.outlives_client = True
     response = context.defer()
     errors: dict[_Key, ErrorCode] = {}
     keys = dict.fromkeys(
@@ -45,7 +49,10 @@ def handle(broker: BrokerEndpoint, request: WriteTxnMarkersRequest, context: Req
 
     if not keys:
         response.send(_response(request, errors))
+    meter = WorkMeter()
     for key in keys:
+        if meter.add(_WORK_OF_A_MARKER):
+            yield
         number, topic, index = key
         marker = request.markers[number]
         if marker.producer_epoch < 0:

@@ -104,11 +104,11 @@ class End(Protocol):
 class Pipeline:
     """Takes the frames of all connections through the interceptors to one end."""
 
-    def __init__(self, end: End, crash_guard: CrashGuard) -> None:
+    def __init__(self, end: End, crash_guard: CrashGuard, steps: StepQueue | None = None) -> None:
         self.end = end
         """May be replaced while no client is connected; requests that are held then are not forwarded any more."""
         self.interceptors = InterceptorChain()
-        self.steps = StepQueue(crash_guard)
+        self.steps = StepQueue(crash_guard) if steps is None else steps
         self._crash_guard = crash_guard
 
     def __call__(self, connection: Connection, frame: memoryview) -> None:

@@ -18,12 +18,23 @@ if TYPE_CHECKING:
     from kafkalite.requests.crash_guard import CrashGuard
 
 Response = TypeVar("Response")
+Result = TypeVar("Result")
 
 _UNITS_PER_STEP: Final = 400
 _FINISHED: Final = object()
 
 Steps = Generator[None, None, Response]
 """What a stepwise handler is annotated to return: it yields None, and returns its response at the end."""
+
+
+def finish(steps: Generator[None, None, Result]) -> Result:
+    """Run all steps at once, and return their result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as finished:
+            result: Result = finished.value
+            return result
 
 
 class WorkMeter:

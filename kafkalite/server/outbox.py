@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kafkalite_wire.schema import Buffer, Payload
 
 _MOST_BUFFERS: Final = 64
+_MOST_SENDS: Final = 4
 _SMALL_PIECE: Final = 32 * 1024
 
 
@@ -35,13 +36,7 @@ class Outbox:
 
     def put(self, parts: Iterable[Payload]) -> None:
         """Add the parts of one response."""
-        for part in parts:
-            if is_stored(part):
-                stored = cast("StoredPayload", part)
-                is_sent_from_file = len(stored) > _SMALL_PIECE and stored.has_descriptor
-                self._pieces.append(stored if is_sent_from_file else stored.read())
-            else:
-                self._pieces.append(cast("Buffer", part))
+        self._pieces.extend(cast("Iterable[Buffer | StoredPayload]", parts))
 
     def clear(self) -> None:
         """Drop what has not been sent."""
@@ -49,40 +44,42 @@ class Outbox:
         self._sent = 0
 
     def flush(self) -> bool:
-        """Send what the transport takes now. Return True when nothing is left.
+        """Send what the transport takes now, with a few system calls. Return True when nothing is left.
 
         Raises OSError when the connection is broken.
         """
         try:
-            while self._pieces:
+            for _ in range(_MOST_SENDS):
+                if not self._pieces:
+                    break
                 first = self._pieces[0]
-                if is_stored(first):
+                if _is_sent_from_file(first):
                     self._send_stored(cast("StoredPayload", first))
                 else:
-                    self._send_buffers(cast("Buffer", first))
+                    self._send_buffers()
         except (BlockingIOError, InterruptedError):
             return False
-        return True
+        return not self._pieces
 
-    def _send_buffers(self, first: Buffer) -> None:
+    def _send_buffers(self) -> None:
         buffers: list[Buffer] = []
         more = False
-        for piece in self._pieces:
-            if is_stored(piece):
+        for number in range(min(len(self._pieces), _MOST_BUFFERS)):
+            piece = self._pieces[number]
+            if _is_sent_from_file(piece):
                 more = True
                 break
+            if is_stored(piece):
+                piece = self._pieces[number] = _read(cast("StoredPayload", piece))
             buffers.append(cast("Buffer", piece))
-            if len(buffers) == _MOST_BUFFERS:
-                break
         if self._sent:
-            buffers[0] = memoryview(first)[self._sent :]
+            buffers[0] = memoryview(buffers[0])[self._sent :]
         self._forget(self._transport.send(buffers, more=more))
 
     def _send_stored(self, piece: StoredPayload) -> None:
         sent = piece.send_to(self._transport, self._sent)
         if sent == 0:
-            # The file is shorter than it was: the length that the response states can no longer be kept.
-            raise ConnectionAbortedError("a piece of the log disappeared while it was being sent")
+            raise _disappeared()
         self._forget(sent)
 
     def _forget(self, sent: int) -> None:
@@ -90,3 +87,19 @@ class Outbox:
         while self._pieces and sent >= len(self._pieces[0]):
             sent -= len(self._pieces.popleft())
         self._sent = sent
+
+
+def _is_sent_from_file(piece: Buffer | StoredPayload) -> bool:
+    return is_stored(piece) and len(piece) > _SMALL_PIECE and cast("StoredPayload", piece).has_descriptor
+
+
+def _read(piece: StoredPayload) -> bytes:
+    data = piece.read()
+    if len(data) < len(piece):
+        raise _disappeared()
+    return data
+
+
+def _disappeared() -> ConnectionAbortedError:
+    # The file is shorter than it was: the length that the response states can no longer be kept.
+    return ConnectionAbortedError("a piece of the log disappeared while it was being sent")

@@ -3,6 +3,7 @@
 The checkpoints are what the next start knows of a log before it opens it.
 """
 
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -77,6 +78,8 @@ class PartitionLogs:
         stale = {key for key in (*self._recovery_points, *self._log_start_offsets) if not self._is_known(*key)}
         #: Topics with deleted partitions that are still in the checkpoints; a new one must not get their offsets.
         self._stale_topics = {topic for topic, _ in stale}
+        #: Deleted topics whose logs are still to be taken out of the tables, with the steps that do it.
+        self._leaving: dict[str, Iterator[None]] = {}
         for key in stale:
             self._recovery_points.pop(key, None)
             self._log_start_offsets.pop(key, None)
@@ -201,27 +204,31 @@ class PartitionLogs:
         for topic, number in self._used_of(name):
             self.open(topic, number).flush()
 
-    def reconfigure(self, names: Container[str]) -> None:
-        """Apply the configurations of topics to their opened logs."""
-        for (topic, _), log in self.opened.items():
-            if topic in names:
-                log.config = self._config_of(topic)
+    def reconfigure(self, names: Container[str]) -> Iterator[None]:
+        """Apply the configurations of topics to their opened logs, some in each step."""
+        reconfigured = 0
+        for key, log in tuple(self.opened.items()):
+            if key[0] in names and self.opened.get(key) is log:
+                log.config = self._config_of(key[0])
+                reconfigured += 1
+                if reconfigured % _MANY == 0:
+                    yield
 
     def remove_topic(self, name: str, partitions: int, *, due_ms: int) -> Iterator[None]:
         """Close the logs of a topic that has left the catalogue, and rename their directories, a partition a step.
 
-        The directories are deleted when they are due. From the first step on another topic may get the name.
+        The directories are deleted when they are due. From the first step on another topic may get the name
+        (`forget_stale_offsets`).
         """
-        keys = [(name, number) for number in range(partitions)]
-        logs = [self.opened.pop(key, None) for key in keys]
-        for key in keys:
-            self._recovery_points.pop(key, None)
-            self._log_start_offsets.pop(key, None)
-            self._closed.pop(key, None)
+        logs: deque[PartitionLog | None] = deque()
         self._stale_topics.add(name)
-        logs.reverse()
-        for key in keys:
-            log = logs.pop()  # so that each is freed in its own step
+        leaving = self._leaving[name] = self._take_out(name, partitions, logs)
+        yield from leaving
+        if self._leaving.get(name) is leaving:
+            del self._leaving[name]
+        for number in range(partitions):
+            key = (name, number)
+            log = logs.popleft()  # so that each is freed in its own step
             if log is not None:
                 log.close(clean=False)
             if self._is_released:
@@ -233,8 +240,20 @@ class PartitionLogs:
                         self._directories.remove(*key, due_ms=due_ms)
             yield
 
+    def _take_out(self, name: str, partitions: int, logs: deque[PartitionLog | None]) -> Iterator[None]:
+        for number in range(partitions):
+            key = (name, number)
+            logs.append(self.opened.pop(key, None))
+            self._recovery_points.pop(key, None)
+            self._log_start_offsets.pop(key, None)
+            self._closed.pop(key, None)
+            if number % _MANY == _MANY - 1:
+                yield
+
     def forget_stale_offsets(self, name: str) -> None:
-        """Remove a deleted topic from the checkpoints before a new topic gets its name."""
+        """Remove a deleted topic from the tables and the checkpoints before a new topic gets its name."""
+        for _ in self._leaving.pop(name, ()):
+            pass
         if name in self._stale_topics:
             self._write_checkpoints()
             self._stale_topics.clear()

@@ -345,14 +345,19 @@ class Storage:
 
         Raises UnknownTopicOrPartition, InvalidConfig, StorageFailure.
         """
+        for _ in self.alter_configs_steps(name, changes, now_ms=now_ms):
+            pass
+        return self.topic(name)
+
+    def alter_configs_steps(self, name: str, changes: Mapping[str, str | None], *, now_ms: int) -> Iterator[None]:
+        """Do what `alter_configs` does in steps: the change is made in the first, and open logs follow."""
         overrides = self.checked_overrides(self.topic(name), changes)
         self._flush_before_compaction(name, LogConfig.of(overrides, self.log_defaults))
         records = config_records(TOPIC_RESOURCE, name, changes)
         if records:
             self._metadata.append(records, now_ms)
         self._configs.pop(name, None)
-        self._partitions.reconfigure((name,))
-        return self._catalogue.topics[name]
+        yield from self._partitions.reconfigure((name,))
 
     def checked_overrides(self, topic: Topic, changes: Mapping[str, str | None]) -> dict[str, str]:
         """Return the overrides that a topic would have after changes; raises InvalidConfig."""
@@ -366,6 +371,13 @@ class Storage:
 
         Raises InvalidConfig for values that topics would not allow, and StorageFailure.
         """
+        for _ in self.alter_broker_configs_steps(broker, changes, now_ms=now_ms):
+            pass
+
+    def alter_broker_configs_steps(
+        self, broker: str, changes: Mapping[str, str | None], *, now_ms: int
+    ) -> Iterator[None]:
+        """Do what `alter_broker_configs` does in steps: the change is made in the first, and open logs follow."""
         self.check_broker_configs(broker, changes)
         if _CLEANUP_POLICY in changes:
             defaults = self._log_defaults(broker, changes)
@@ -376,7 +388,7 @@ class Storage:
             self._metadata.append(records, now_ms)
         self._configs.clear()
         self._defaulted = None
-        self._partitions.reconfigure(self._catalogue.topics)
+        yield from self._partitions.reconfigure(self._catalogue.topics)
 
     def check_broker_configs(self, broker: str, changes: Mapping[str, str | None]) -> None:
         """Raise what alter_broker_configs would raise, and change nothing (`validate_only`)."""

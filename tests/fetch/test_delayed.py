@@ -84,6 +84,17 @@ def test_a_change_of_a_topic_wakes_its_fetches_only() -> None:
     assert completed.names == ["t"]
 
 
+def test_an_operation_that_has_ended_is_not_watched_any_more() -> None:
+    delayed, completed = DelayedFetches(call), Completed()
+    fetch = delayed.add((), completed("a"))
+    assert delayed.watch(fetch, ("t", 0))
+    delayed.remove(fetch)
+    assert not delayed.watch(fetch, ("t", 1))
+    delayed.partition_changed(("t", 1))
+    delayed.complete_ready()
+    assert completed.names == []
+
+
 def test_everything_is_completed_when_the_broker_stops() -> None:
     delayed, completed = DelayedFetches(call), Completed()
     delayed.add([("t", 0)], completed("a"), is_complete=lambda _: False)

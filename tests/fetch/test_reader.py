@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from kafkalite.fetch.reader import FetchReader
 from kafkalite.fetch.sessions import FetchPartition, TopicKey
+from kafkalite.requests.steps import finish
 from kafkalite_storage.errors import StorageFailure
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_storage.log.log import AppendOrigin, PartitionLog
@@ -73,7 +75,7 @@ def waiting(storage: Storage, *partitions: FetchPartition, **options: Any) -> Fe
     """Return the reader of a fetch that waits."""
     reader = reading(storage, *partitions, **options)
     assert not reader.is_satisfied
-    assert reader.watch() is not None
+    assert not finish(reader.watch(lambda _: True))
     return reader
 
 
@@ -147,7 +149,43 @@ def test_a_fetch_from_an_older_segment_does_not_wait(storage: Storage) -> None:
     assert len(storage.log("t", 0).segments) == 3
     reader = reading(storage, wanted(), min_bytes=1 << 19)
     assert not reader.is_satisfied
-    assert reader.watch() is None
+    assert finish(reader.watch(lambda _: True))
+
+
+def test_a_change_between_the_steps_of_a_read_completes_a_fetch(storage: Storage) -> None:
+    storage.create_topic("wide", 20, {}, now_ms=NOW)
+    partitions = [replace(wanted(number), topic="wide", name="wide") for number in range(20)]
+    reader = FetchReader(storage, partitions, broker_id=1, min_bytes=1, max_bytes=1 << 20, read_committed=False)
+    steps = reader.read()
+    next(steps)
+    storage.log("wide", 0).append(build_batch([Record(None, b"v", NOW)]), now_ms=NOW)
+    finish(steps)
+    assert not reader.is_satisfied
+    assert finish(reader.watch(lambda _: True))
+    read(reader)
+    assert [len(each.records) > 0 for each in reader.reads] == [True] + [False] * 19
+
+
+def test_a_change_after_the_start_of_a_wait_completes_a_fetch(storage: Storage) -> None:
+    storage.create_topic("wide", 1000, {}, now_ms=NOW)
+    partitions = [replace(wanted(number), topic="wide", name="wide") for number in range(1000)]
+    reader = reading(storage, *partitions)
+    steps = reader.watch(lambda _: True)
+    next(steps)
+    storage.log("wide", 999).append(build_batch([Record(None, b"v", NOW)]), now_ms=NOW)
+    assert finish(steps)
+
+
+def test_a_fetch_that_was_answered_is_not_watched_any_more(storage: Storage) -> None:
+    reader = reading(storage, wanted(0), wanted(1))
+    started: list[tuple[str, int]] = []
+
+    def start(partition: tuple[str, int]) -> bool:
+        started.append(partition)
+        return False
+
+    assert not finish(reader.watch(start))
+    assert started == [T0]
 
 
 def test_a_new_segment_completes_a_fetch(storage: Storage) -> None:

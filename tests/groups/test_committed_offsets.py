@@ -6,6 +6,7 @@ import pytest
 
 from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.registry import GroupConfig
+from kafkalite.requests.steps import finish
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
 from kafkalite_wire.messages.list_groups import ListGroupsRequest
@@ -15,7 +16,7 @@ from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequestTopic,
     OffsetFetchRequestTopics,
 )
-from tests.support.group_harness import GROUP, Bench, finished
+from tests.support.group_harness import GROUP, Bench
 
 TOPIC_ID = bytes(range(16))
 OTHER_ID = bytes(range(16, 32))
@@ -243,4 +244,4 @@ def test_a_group_that_is_deleted_while_groups_are_listed_is_left_out(bench: Benc
     steps = bench.coordinator.list_groups(ListGroupsRequest())
     next(steps)
     bench.delete("g0", "g999")
-    assert [group.group_id for group in finished(steps).groups] == [f"g{number}" for number in range(999)]
+    assert [group.group_id for group in finish(steps).groups] == [f"g{number}" for number in range(999)]

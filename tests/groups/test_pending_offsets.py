@@ -10,6 +10,7 @@ from kafkalite.coordinators.groups.offset_table import CommittedOffset, PendingO
 from kafkalite.coordinators.groups.records import committed_offset, live, write_offset
 from kafkalite.coordinators.replay import ReplayedRecord
 from kafkalite.coordinators.results import ResultBuilder
+from kafkalite.requests.steps import WorkMeter, finish
 from kafkalite_wire.messages.coordinator_records import OffsetCommitValue
 
 KEY = ("readers", "orders", 0)
@@ -69,7 +70,7 @@ def test_the_offset_that_was_written_last_counts_after_a_restart(ends: tuple[int
                 is_control=True,
             )
         )
-    ((_, value),) = live(records, unexpected).last
+    ((_, value, _),) = finish(live(records, unexpected, WorkMeter())).last
     assert isinstance(value, OffsetCommitValue)
     assert committed_offset(value).offset == 30
 
@@ -77,5 +78,5 @@ def test_the_offset_that_was_written_last_counts_after_a_restart(ends: tuple[int
 def test_what_is_still_pending_after_a_restart_keeps_its_order() -> None:
     records = [record_of(producer_id * 10, at=9 - producer_id, producer_id=producer_id) for producer_id in (1, 2, 3)]
     records.append(end_of(2, ABORT_KEY, at=10))
-    found = live(sorted(records, key=lambda record: record.offset), unexpected)
+    found = finish(live(sorted(records, key=lambda record: record.offset), unexpected, WorkMeter()))
     assert [producer_id for producer_id, _, _ in found.pending] == [3, 1]

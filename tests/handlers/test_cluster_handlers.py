@@ -389,8 +389,10 @@ def configured(broker: BrokerEndpoint, kind: int, name: str, key: str, value: st
     config = incremental.AlterableConfig(name=key, config_operation=DELETE if value is None else SET, value=value)
     resource = incremental.AlterConfigsResource(resource_type=kind, resource_name=name, configs=(config,))
     request = incremental.IncrementalAlterConfigsRequest(resources=(resource,), validate_only=False)
-    response = incremental_alter_configs.handle(broker, request, context(ApiKey.INCREMENTAL_ALTER_CONFIGS, 1))
-    return response.responses[0].error_code
+    answer = incremental_alter_configs.handle(broker, request, context(ApiKey.INCREMENTAL_ALTER_CONFIGS, 1))
+    response, _ = finish(answer)
+    error_code: int = response.responses[0].error_code
+    return error_code
 
 
 def config(broker: BrokerEndpoint, kind: int, name: str, key: str) -> tuple[str | None, int]:

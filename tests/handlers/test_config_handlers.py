@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from kafkalite.cluster.endpoint import BrokerEndpoint
 from kafkalite.handlers import alter_configs, describe_configs, incremental_alter_configs
@@ -21,19 +22,24 @@ def replaced(broker: BrokerEndpoint, name: str, values: Mapping[str, str]) -> in
     configs = tuple(alter.AlterableConfig(name=key, value=value) for key, value in values.items())
     resource = alter.AlterConfigsResource(resource_type=TOPIC, resource_name=name, configs=configs)
     request = alter.AlterConfigsRequest(resources=(resource,), validate_only=False)
-    [result] = alter_configs.handle(broker, request, context(ApiKey.ALTER_CONFIGS, 2)).responses
-    assert (result.resource_type, result.resource_name) == (TOPIC, name)
-    return result.error_code
+    response, _ = finish(alter_configs.handle(broker, request, context(ApiKey.ALTER_CONFIGS, 2)))
+    return error_of(response, name)
 
 
 def changed(broker: BrokerEndpoint, name: str, key: str, operation: int, value: str | None = None) -> int:
     config = incremental.AlterableConfig(name=key, config_operation=operation, value=value)
     resource = incremental.AlterConfigsResource(resource_type=TOPIC, resource_name=name, configs=(config,))
     request = incremental.IncrementalAlterConfigsRequest(resources=(resource,), validate_only=False)
-    response = incremental_alter_configs.handle(broker, request, context(ApiKey.INCREMENTAL_ALTER_CONFIGS, 1))
+    answer = incremental_alter_configs.handle(broker, request, context(ApiKey.INCREMENTAL_ALTER_CONFIGS, 1))
+    response, _ = finish(answer)
+    return error_of(response, name)
+
+
+def error_of(response: Any, name: str) -> int:
     [result] = response.responses
     assert (result.resource_type, result.resource_name) == (TOPIC, name)
-    return result.error_code
+    error_code: int = result.error_code
+    return error_code
 
 
 def test_alter_configs_replaces_all(broker: BrokerEndpoint) -> None:

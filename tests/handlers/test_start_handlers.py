@@ -51,5 +51,5 @@ def test_the_broker_coordinates_groups(broker: BrokerEndpoint, key_type: int, co
 
 def test_every_producer_has_another_id(broker: BrokerEndpoint) -> None:
     request = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=0)
-    made = [init_producer_id.handle(broker, request, context(ApiKey.INIT_PRODUCER_ID, 4)) for _ in range(3)]
-    assert len({each.producer_id for each in made if each is not None}) == 3
+    made = [finish(init_producer_id.handle(broker, request, context(ApiKey.INIT_PRODUCER_ID, 4))) for _ in range(3)]
+    assert len({response.producer_id for response, _ in made if response is not None}) == 3

@@ -506,6 +506,40 @@ def test_a_topic_is_deleted_in_steps(
     storage.close()
 
 
+def test_a_new_topic_gets_none_of_the_logs_of_a_large_one_that_is_being_deleted(
+    open_storage: OpenStorage, batch: BuildBatch
+) -> None:
+    storage = open_storage()
+    storage.create_topic("t", 200, now_ms=NOW)
+    for number in (0, 100, 199):
+        storage.log("t", number).append(batch(b"v"), now_ms=NOW)
+    steps = storage.delete_topic_steps("t", now_ms=NOW)
+    next(steps)
+    assert ("t", 199) in storage.open_logs, "the logs leave in steps"
+    storage.create_topic("t", 200, now_ms=NOW)
+    assert not storage.open_logs
+    assert storage.log("t", 199).append(batch(b"new"), now_ms=NOW).base_offset == 0
+    for _ in steps:
+        pass
+    assert [storage.log("t", number).log_end_offset for number in (0, 100, 199)] == [0, 0, 1]
+    storage.close()
+
+
+def test_open_logs_follow_a_configuration_in_steps(open_storage: OpenStorage) -> None:
+    storage = open_storage()
+    storage.create_topic("t", 200, now_ms=NOW)
+    logs = [storage.log("t", number) for number in range(200)]
+    before = logs[0].config.retention_ms
+    steps = storage.alter_configs_steps("t", {"retention.ms": "9"}, now_ms=NOW)
+    next(steps)
+    assert storage.topics["t"].configs == {"retention.ms": "9"}
+    assert {log.config.retention_ms for log in logs} == {before, 9}
+    for _ in steps:
+        pass
+    assert {log.config.retention_ms for log in logs} == {9}
+    storage.close()
+
+
 def test_what_a_deletion_has_left_is_removed_at_the_next_start(
     open_storage: OpenStorage, restart: Restart, fs: MemoryFileSystem, batch: BuildBatch
 ) -> None:

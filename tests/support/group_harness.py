@@ -13,7 +13,7 @@ from kafkalite.coordinators.groups.registry import GroupConfig
 from kafkalite.coordinators.groups.views import GroupView
 from kafkalite.coordinators.replay import ReplayedRecord
 from kafkalite.coordinators.results import Client, CoordinatorResult
-from kafkalite.requests.steps import Steps
+from kafkalite.requests.steps import finish
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.consumer_protocol import ConsumerProtocolSubscription, encode_consumer_protocol
 from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest, DeleteGroupsResponse
@@ -51,16 +51,6 @@ Key = TypeVar("Key", str, bytes)
 
 def subscription(*topics: str) -> bytes:
     return encode_consumer_protocol(ConsumerProtocolSubscription(topics=topics), 1)
-
-
-def finished(steps: Steps[Response]) -> Response:
-    """Run all steps of a request, and return its response."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            response: Response = stop.value
-            return response
 
 
 def replayed(log: Sequence[tuple[bytes, bytes | None]]) -> list[ReplayedRecord]:
@@ -303,7 +293,7 @@ class Bench:
 
     def fetch(self, request: OffsetFetchRequest, *, version: int) -> OffsetFetchResponse:
         client = self.client(version)
-        return finished(self.coordinator.offset_fetch(request, client))
+        return finish(self.coordinator.offset_fetch(request, client))
 
     def committed(self, topic: str = "orders", partition: int = 0, *, group: str = GROUP) -> int:
         """Ask how far a group has come in one partition."""
@@ -314,12 +304,12 @@ class Bench:
     def describe(self, group: str = GROUP, *, version: int = 6) -> DescribedGroup:
         request = DescribeGroupsRequest(groups=(group,))
         client = self.client(version)
-        return finished(self.coordinator.describe_groups(request, client)).groups[0]
+        return finish(self.coordinator.describe_groups(request, client)).groups[0]
 
     def list_groups(self, *, states: tuple[str, ...] = (), types: tuple[str, ...] = ()) -> dict[str, str]:
         """List the groups, with their states."""
         request = ListGroupsRequest(states_filter=states, types_filter=types)
-        listed = finished(self.coordinator.list_groups(request))
+        listed = finish(self.coordinator.list_groups(request))
         return {group.group_id: group.group_state for group in listed.groups}
 
     def delete(self, *groups: str) -> list[ErrorCode]:

@@ -12,6 +12,7 @@ from kafkalite.coordinators.results import Client, CoordinatorResult, MarkerAppe
 from kafkalite.coordinators.transactions.coordinator import TransactionConfig, TransactionCoordinator
 from kafkalite.coordinators.transactions.transaction import Partition, Transaction
 from kafkalite.coordinators.transactions.versions import VERSION_1, VERSION_2
+from kafkalite.requests.steps import WorkMeter, finish
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.end_txn import EndTxnRequest, EndTxnResponse
 from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest, InitProducerIdResponse
@@ -179,8 +180,16 @@ class TransactionBench:
         self.coordinator = self.new_coordinator()
         records = [ReplayedRecord(key, value, offset) for offset, (key, value) in enumerate(self.log)]
         for number in range(partitions):
-            self.coordinator.load_partition(
-                records, _unexpected, number=number, partitions=partitions, now=self.now, wall_ms=self.wall_ms
+            finish(
+                self.coordinator.load_partition(
+                    records,
+                    _unexpected,
+                    WorkMeter(),
+                    number=number,
+                    partitions=partitions,
+                    now=self.now,
+                    wall_ms=self.wall_ms,
+                )
             )
         self.perform(self.coordinator.resume(now=self.now, wall_ms=self.wall_ms))
 

@@ -11,6 +11,7 @@ from kafkalite.cluster.cluster import Cluster
 from kafkalite.config import load
 from kafkalite.coordinators.results import Client, ProducerIdAndEpoch
 from kafkalite.coordinators.transactions.states import IDLE_STATES
+from kafkalite.requests.steps import finish
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.log.log import PartitionLog
 from kafkalite_wire.error_codes import ErrorCode
@@ -107,7 +108,7 @@ class TransactionalCluster:
         self.cluster = Cluster(config, self.timers, fs)
         if TOPIC not in self.cluster.storage.topics:
             self.cluster.create_topic(TOPIC, PARTITIONS, {})
-        self.cluster.transactions.start()
+        finish(self.cluster.transactions.start())
 
     def pass_time(self, seconds: float) -> None:
         """Move the clock, and run the coordinator's timers."""
@@ -123,7 +124,7 @@ class TransactionalCluster:
         answer, service = Answer(), self.cluster.transactions
         service.perform(
             service.coordinator.init_producer_id(
-                request, _client(5), answer, now=self.clock.now(), wall_ms=self.clock.wall_ms()
+                request, client_of(5), answer, now=self.clock.now(), wall_ms=self.clock.wall_ms()
             )
         )
         response = answer.response
@@ -208,7 +209,7 @@ class TransactionalCluster:
         service = self.cluster.transactions
         service.perform(
             service.coordinator.end_txn(
-                request, _client(version), answer, now=self.clock.now(), wall_ms=self.clock.wall_ms()
+                request, client_of(version), answer, now=self.clock.now(), wall_ms=self.clock.wall_ms()
             )
         )
         response = answer.response
@@ -261,7 +262,7 @@ class _AnswerToEnd(Answer):
             self._transaction.must_commit = self._transaction.may_commit
 
 
-def _client(version: int) -> Client:
+def client_of(version: int) -> Client:
     return Client(client_id="test", client_host="/127.0.0.1", api_version=version)
 
 

@@ -13,7 +13,7 @@ from kafkalite.coordinators.groups.classic.responses import join_refused, sync_r
 from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.classic.waiting import Waiting
 from kafkalite.coordinators.groups.fetching import fetch_offsets
-from kafkalite.coordinators.groups.former_partitions import MisplacedRecord, misplaced
+from kafkalite.coordinators.groups.former_partitions import MisplacedRecord, is_misplaced
 from kafkalite.coordinators.groups.loading import load
 from kafkalite.coordinators.groups.offset_table import OffsetTable, PendingOffsets
 from kafkalite.coordinators.groups.offsets import Offsets
@@ -28,6 +28,7 @@ from kafkalite.coordinators.results import (
     WallTime,
 )
 from kafkalite.coordinators.timers import Timers
+from kafkalite.requests.steps import WorkMeter, finish
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.heartbeat import HeartbeatResponse
 from kafkalite_wire.messages.leave_group import LeaveGroupResponse
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from kafkalite.coordinators.groups.classic.group import Group
     from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
-    from kafkalite.coordinators.groups.records import Skip
+    from kafkalite.coordinators.groups.records import LiveRecord, Skip
     from kafkalite.coordinators.replay import ReplayedRecord
     from kafkalite.coordinators.results import ResponseSink
     from kafkalite.coordinators.topics import ClusterTopics
@@ -261,32 +262,58 @@ class GroupCoordinator:
         A rebalance that was under way is not in the log: its members rejoin when a heartbeat or sync asks them to.
         Records that cannot be decoded, and those of unknown types, are passed to ``skip``.
         """
-        result = self._builder(now)
-        load(
+        finish(self._load(records, skip, WorkMeter(), now, belongs))
+
+    def _load(
+        self,
+        records: Iterable[ReplayedRecord],
+        skip: Skip,
+        meter: WorkMeter,
+        now: float,
+        belongs: Callable[[str], bool],
+        left_out: Callable[[LiveRecord], None] = lambda _: None,
+    ) -> Steps[None]:
+        yield from load(
             records,
             skip,
+            meter,
             self._config,
             self._classic,
             self._table,
             self._pending,
             self._rebalances,
-            result,
+            self._builder(now),
             belongs=belongs,
+            left_out=left_out,
         )
         self._watch_expiry(now)
 
     def load_partition(
-        self, records: Iterable[ReplayedRecord], skip: Skip, *, number: int, partitions: int, now: float, wall_ms: int
-    ) -> None:
-        """Load one partition of so many; the coordinator service calls this once for each.
+        self,
+        records: Iterable[ReplayedRecord],
+        skip: Skip,
+        meter: WorkMeter,
+        *,
+        number: int,
+        partitions: int,
+        now: float,
+        wall_ms: int,
+    ) -> Steps[None]:
+        """Load one partition of so many, in steps; the coordinator service calls this once for each.
 
         A partition that was added to the topic changes which one a group belongs to. As in Kafka, the records that
         such a group has in its former partition no longer count.
         """
         del wall_ms  # what groups need of it comes with the next request
-        records = list(records)
-        self._misplaced += misplaced(records, number, partitions)
-        self.load(records, now=now, skip=skip, belongs=lambda group_id: partition_for(group_id, partitions) == number)
+
+        def left_out(each: LiveRecord) -> None:
+            if each.value is not None and is_misplaced(each.key.group, number, partitions):
+                self._misplaced.append(MisplacedRecord(each.key.group, number, each.record))
+
+        def belongs(group_id: str) -> bool:
+            return partition_for(group_id, partitions) == number
+
+        return self._load(records, skip, meter, now, belongs, left_out)
 
     def move_misplaced(self, *, now: float) -> CoordinatorResult:
         """Move the groups that an earlier release has kept in other partitions, unless they are in their own too."""
@@ -365,16 +392,19 @@ class GroupCoordinator:
         self._groups.discard(group_id, result)
         self._table.discard(group_id)
         self._pending.discard_group(group_id)
-        load(
-            records,
-            _ignore,
-            self._config,
-            self._classic,
-            self._table,
-            self._pending,
-            self._rebalances,
-            result,
-            belongs=lambda each: each == group_id,
+        finish(
+            load(
+                records,
+                _ignore,
+                WorkMeter(),
+                self._config,
+                self._classic,
+                self._table,
+                self._pending,
+                self._rebalances,
+                result,
+                belongs=lambda each: each == group_id,
+            )
         )
 
     def suspend(self, group_id: str | None) -> None:

@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.rebalance import Rebalances
     from kafkalite.coordinators.groups.classic.registry import ClassicGroups
     from kafkalite.coordinators.groups.offset_table import OffsetTable, PendingOffsets
-    from kafkalite.coordinators.groups.records import Skip
+    from kafkalite.coordinators.groups.records import LiveRecord, Skip
     from kafkalite.coordinators.groups.registry import GroupConfig
     from kafkalite.coordinators.replay import ReplayedRecord
     from kafkalite.coordinators.results import ResultBuilder
+    from kafkalite.requests.steps import Steps, WorkMeter
 
 
 def load(
     records: Iterable[ReplayedRecord],
     skip: Skip,
+    meter: WorkMeter,
     config: GroupConfig,
     groups: ClassicGroups,
     table: OffsetTable,
@@ -38,17 +40,27 @@ def load(
     result: ResultBuilder,
     *,
     belongs: Callable[[str], bool] = lambda _: True,
-) -> None:
-    """Take over what the records say of the groups that belong here. The sessions of their members restart."""
+    left_out: Callable[[LiveRecord], None] = lambda _: None,
+) -> Steps[None]:
+    """Take over, in steps, what the records say of the groups that belong here; their members' sessions restart.
+
+    The records of other groups are passed to ``left_out``.
+    """
     loaded: dict[str, None] = {}
-    found = live(records, skip)
+    found = yield from live(records, skip, meter)
     for producer_id, offset_key, committed in found.pending:
+        if meter.add():
+            yield
         if belongs(offset_key.group):
             pending.put(producer_id, (offset_key.group, offset_key.topic, offset_key.partition), committed)
             if groups.get(offset_key.group) is None:
                 groups.create(offset_key.group, result)
-    for key, value in found.last:
+    for each in found.last:
+        if meter.add():
+            yield
+        key, value = each.key, each.value
         if not belongs(key.group):
+            left_out(each)
             continue
         loaded[key.group] = None
         if isinstance(key, GroupMetadataKey):
@@ -62,6 +74,8 @@ def load(
         else:
             table.remove(key.group, key.topic, key.partition)
     for group_id in loaded:
+        if meter.add():
+            yield
         group = groups.get(group_id)
         if group is None:
             continue

@@ -331,6 +331,15 @@ def _deleted(name: str, indexes: Iterable[int], error: ErrorCode) -> OffsetDelet
     )
 
 
+def merge_deletion(parts: Iterable[OffsetDeleteResponse]) -> OffsetDeleteResponse:
+    """Return one response for the parts of a request: the first error of the group, or all topics, each once."""
+    parts = list(parts)
+    error = next((part.error_code for part in parts if part.error_code), ErrorCode.NONE)
+    if error:
+        return OffsetDeleteResponse(error_code=error)
+    return OffsetDeleteResponse(topics=_merge_deleted(topic for part in parts for topic in part.topics))
+
+
 def _merge_deleted(topics: Iterable[OffsetDeleteResponseTopic]) -> tuple[OffsetDeleteResponseTopic, ...]:
     partitions: dict[str, tuple[OffsetDeleteResponsePartition, ...]] = {}
     for topic in topics:

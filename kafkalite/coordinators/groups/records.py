@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kafkalite.coordinators.groups.offset_table import NO_EXPIRY, CommittedOffset
 from kafkalite.coordinators.replay import ReplayedRecord
@@ -24,12 +24,14 @@ from kafkalite_wire.messages.coordinator_records import (
 
 if TYPE_CHECKING:
     from kafkalite.coordinators.results import ResultBuilder
+    from kafkalite.requests.steps import Steps, WorkMeter
 
 NO_TIMESTAMP: Final = -1
 
 Skip = Callable[[ReplayedRecord, str], None]
 """Called with a record that is not taken over, and the reason."""
 
+_REPLACED_PER_UNIT: Final = 10
 _EXPIRING_VERSION: Final = 1
 """The only version that can hold an expiry of its own."""
 
@@ -53,11 +55,19 @@ def write_deleted_offset(group_id: str, topic: str, partition: int, result: Resu
     result.record(group_id, _offset_key(group_id, topic, partition), None)
 
 
+class LiveRecord(NamedTuple):
+    """A record with its decoded key and value."""
+
+    key: Key
+    value: Value | None
+    record: ReplayedRecord
+
+
 @dataclass(slots=True)
 class LiveRecords:
     """What counts of the records of a partition, each in the order of the log."""
 
-    last: list[tuple[Key, Value | None]] = field(default_factory=list[tuple[Key, "Value | None"]])
+    last: list[LiveRecord] = field(default_factory=list["LiveRecord"])
     """The last record of each key."""
     pending: list[tuple[int, OffsetCommitKey, CommittedOffset | None]] = field(
         default_factory=list[tuple[int, OffsetCommitKey, "CommittedOffset | None"]]
@@ -65,8 +75,8 @@ class LiveRecords:
     """Producer id, key and offset of what open transactions commit; None where a later commit has replaced it."""
 
 
-def live(records: Iterable[ReplayedRecord], skip: Skip) -> LiveRecords:
-    """Decode the records that count.
+def live(records: Iterable[ReplayedRecord], skip: Skip, meter: WorkMeter) -> Steps[LiveRecords]:
+    """Decode the records that count, in steps.
 
     Records of a transaction count from its commit marker on, and not at all if it was aborted. They do not replace
     records that come later in the log, and counted before. A tombstone also removes what transactions commit.
@@ -74,7 +84,9 @@ def live(records: Iterable[ReplayedRecord], skip: Skip) -> LiveRecords:
     """
     last: dict[bytes, ReplayedRecord] = {}
     transactions: dict[int, dict[bytes, ReplayedRecord | None]] = {}
-    for record in records:
+    for number, record in enumerate(records):
+        if number % _REPLACED_PER_UNIT == 0 and meter.add():
+            yield
         if record.is_control:
             finished = transactions.pop(record.producer_id, {})
             for each in finished.values() if record.is_commit else ():
@@ -94,7 +106,11 @@ def live(records: Iterable[ReplayedRecord], skip: Skip) -> LiveRecords:
                     del offsets[record.key]
                 else:
                     offsets[record.key] = None
-    found = LiveRecords(list(_decoded(last.values(), skip)))
+    found = LiveRecords()
+    for live_record in _decoded(last.values(), skip):
+        if meter.add():
+            yield
+        found.last.append(live_record)
     for producer_id, offsets in transactions.items():
         for raw_key, pending in offsets.items():
             key = decode_key(raw_key) if pending is None else None
@@ -104,7 +120,9 @@ def live(records: Iterable[ReplayedRecord], skip: Skip) -> LiveRecords:
         (producer_id, record) for producer_id, offsets in transactions.items() for record in offsets.values() if record
     ]
     for producer_id, record in sorted(open_offsets, key=lambda each: each[1].offset):
-        for key, value in _decoded((record,), skip):
+        if meter.add():
+            yield
+        for key, value, _ in _decoded((record,), skip):
             if isinstance(key, OffsetCommitKey) and isinstance(value, OffsetCommitValue | LegacyOffsetCommitValue):
                 found.pending.append((producer_id, key, committed_offset(value)))
     return found
@@ -117,7 +135,7 @@ def _supersede(transactions: dict[int, dict[bytes, ReplayedRecord | None]], comm
             offsets[committed.key] = None
 
 
-def _decoded(records: Iterable[ReplayedRecord], skip: Skip) -> Iterator[tuple[Key, Value | None]]:
+def _decoded(records: Iterable[ReplayedRecord], skip: Skip) -> Iterator[LiveRecord]:
     for record in records:
         try:
             key = decode_key(record.key)
@@ -128,7 +146,7 @@ def _decoded(records: Iterable[ReplayedRecord], skip: Skip) -> Iterator[tuple[Ke
         if key is None:
             skip(record, f"its type {int.from_bytes(record.key[:2])} is unknown")
         else:
-            yield key, value
+            yield LiveRecord(key, value, record)
 
 
 def committed_offset(value: OffsetCommitValue | LegacyOffsetCommitValue) -> CommittedOffset:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.replay import ReplayedRecord
     from kafkalite.coordinators.results import Client, ResponseSink
     from kafkalite.coordinators.service import Skip
+    from kafkalite.requests.steps import Steps, WorkMeter
     from kafkalite_wire.messages.end_txn import EndTxnRequest
     from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest
 
@@ -42,6 +43,7 @@ _END_TXN_VERSION_2: Final = 5
 _INIT_FENCED_SINCE: Final = 4
 _END_FENCED_SINCE: Final = 2
 _RETRY_MARKER_AFTER: Final = 1.0
+_WORK_OF_A_RECORD: Final = 4
 
 _GONE: Final = (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.INVALID_PRODUCER_EPOCH)
 """Errors of a marker that no retry mends: the topic was deleted, or an administrator has ended the transaction."""
@@ -384,9 +386,13 @@ class TransactionCoordinator:
             coordinator_epoch=self._coordinator_epoch(transaction.transactional_id),
         )
         for topic, index in transaction.unmarked:
+            is_due = partial(self._lacks_marker, transaction, incarnation, (topic, index))
             done = partial(self._marked, transaction, incarnation, (topic, index), now, wall_ms)
-            result.write_marker(MarkerAppend(topic, index, marker, done))
+            result.write_marker(MarkerAppend(topic, index, marker, is_due, done))
         return result.build()
+
+    def _lacks_marker(self, transaction: Transaction, incarnation: int, partition: Partition) -> bool:
+        return transaction.is_ending and transaction.incarnation == incarnation and partition in transaction.unmarked
 
     def _marked(
         self,
@@ -417,12 +423,22 @@ class TransactionCoordinator:
     # The log and the time
 
     def load_partition(
-        self, records: Iterable[ReplayedRecord], skip: Skip, *, number: int, partitions: int, now: float, wall_ms: int
-    ) -> None:
-        """Take over the transactional ids that one partition of so many holds; :meth:`resume` completes them."""
+        self,
+        records: Iterable[ReplayedRecord],
+        skip: Skip,
+        meter: WorkMeter,
+        *,
+        number: int,
+        partitions: int,
+        now: float,
+        wall_ms: int,
+    ) -> Steps[None]:
+        """Take over, in steps, the transactional ids of one partition of so many; :meth:`resume` completes them."""
         self._topic_partitions = partitions
         last: dict[bytes, ReplayedRecord] = {record.key: record for record in records}
         for record in last.values():
+            if meter.add(_WORK_OF_A_RECORD):
+                yield
             try:
                 key = decode_transaction_key(record.key)
                 value = None if key is None or record.value is None else decode_transaction_value(record.value)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.transactions.states import STATE_NAMES
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages import describe_transactions, list_transactions
 from kafkalite_wire.messages.list_transactions import ListTransactionsRequest, ListTransactionsResponse
@@ -55,8 +56,8 @@ def describe(coordinator: TransactionCoordinator, transactional_id: str) -> desc
 
 def list_matching(
     coordinator: TransactionCoordinator, request: ListTransactionsRequest, *, wall_ms: int
-) -> ListTransactionsResponse:
-    """List the transactional ids that match all filters; a pattern must match the whole transactional id."""
+) -> Steps[ListTransactionsResponse]:
+    """List, in steps, the transactional ids that match all filters; a pattern must match the whole transactional id."""
     states = {_STATES_BY_NAME[name] for name in request.state_filters if name in _STATES_BY_NAME}
     unknown = tuple(dict.fromkeys(name for name in request.state_filters if name not in _STATES_BY_NAME))
     pattern = None
@@ -76,18 +77,20 @@ def list_matching(
             and (pattern is None or pattern.fullmatch(transaction.transactional_id) is not None)
         )
 
-    return ListTransactionsResponse(
-        unknown_state_filters=unknown,
-        transaction_states=tuple(
-            list_transactions.TransactionState(
-                transactional_id=transaction.transactional_id,
-                producer_id=transaction.producer_id,
-                transaction_state=STATE_NAMES[transaction.state],
+    found: list[list_transactions.TransactionState] = []
+    meter = WorkMeter()
+    for transaction in tuple(coordinator):
+        if meter.add():
+            yield
+        if matches(transaction):
+            found.append(
+                list_transactions.TransactionState(
+                    transactional_id=transaction.transactional_id,
+                    producer_id=transaction.producer_id,
+                    transaction_state=STATE_NAMES[transaction.state],
+                )
             )
-            for transaction in coordinator
-            if matches(transaction)
-        ),
-    )
+    return ListTransactionsResponse(unknown_state_filters=unknown, transaction_states=tuple(found))
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:

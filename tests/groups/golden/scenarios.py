@@ -20,7 +20,7 @@ from typing import Any
 from kafkalite.coordinators.groups.coordinator import GroupConfig, GroupCoordinator
 from kafkalite.coordinators.java_strings import hash_map_order
 from kafkalite.coordinators.results import Client, CoordinatorResult, Reply, ResultBuilder
-from kafkalite.requests.steps import Steps
+from kafkalite.requests.steps import Steps, finish
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.coordinator_records import GroupMetadataValue, decode_key, decode_value
@@ -36,7 +36,7 @@ from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsRes
 from kafkalite_wire.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponse
 from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
 from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupResponse
-from tests.support.group_harness import EveryTopic, finished, replayed
+from tests.support.group_harness import EveryTopic, replayed
 
 WALL_MS = 1_700_000_000_000
 
@@ -196,7 +196,7 @@ class Replay:
 
 
 def _read(token: Any, steps: Steps[Any]) -> CoordinatorResult:
-    return CoordinatorResult((), (Reply(token, finished(steps)),))
+    return CoordinatorResult((), (Reply(token, finish(steps)),))
 
 
 def _record(key: bytes, value: bytes | None) -> str:

@@ -23,6 +23,11 @@ KAFKA_VERSION: Final = "4.4.0"
 KAFKA_TOOLS_VERSION: Final = "4.3.1"
 """The newest tools that Maven Central resolves."""
 _LOG4J_VERSION: Final = "2.25.5"
+LOG4J: Final = (
+    ("org.apache.logging.log4j", "log4j-slf4j-impl", _LOG4J_VERSION),
+    ("org.apache.logging.log4j", "log4j-1.2-api", _LOG4J_VERSION),
+)
+"""The artifacts that make Kafka's programs print what they log."""
 _ATTEMPTS: Final = 3
 _FIRST_ATTEMPTS_TIMEOUT: Final = 60.0
 _CLUSTER_ID: Final = "a2Fma2FsaXRlLWp1ZGdlMQ"
@@ -79,7 +84,7 @@ class Kafka:
         data_dir.mkdir(parents=True, exist_ok=True)
         self._properties = data_dir / "server.properties"
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-        (data_dir / "log4j2.properties").write_text(_LOG4J_CONFIGURATION)
+        (data_dir / "log4j2.properties").write_text(LOG4J_CONFIGURATION)
         if not (data_dir / "logs" / "meta.properties").exists():
             self._format(data_dir / "logs")
         self._process = self._spawn()
@@ -191,12 +196,7 @@ def start_until_ready(start: Callable[[], Kafka]) -> Kafka:
 
 def kafka_jars() -> Path:
     """Return the folder of Kafka's jars, downloading them through Maven when the cache has none."""
-    return maven_jars(
-        f"kafka-{KAFKA_VERSION}",
-        ("org.apache.kafka", "kafka_2.13", KAFKA_VERSION),
-        ("org.apache.logging.log4j", "log4j-slf4j-impl", _LOG4J_VERSION),
-        ("org.apache.logging.log4j", "log4j-1.2-api", _LOG4J_VERSION),
-    )
+    return maven_jars(f"kafka-{KAFKA_VERSION}", ("org.apache.kafka", "kafka_2.13", KAFKA_VERSION), *LOG4J)
 
 
 def kafka_tools_jars() -> Path:
@@ -204,8 +204,7 @@ def kafka_tools_jars() -> Path:
     return maven_jars(
         f"kafka-tools-{KAFKA_TOOLS_VERSION}",
         ("org.apache.kafka", "kafka-tools", KAFKA_TOOLS_VERSION),
-        ("org.apache.logging.log4j", "log4j-slf4j-impl", _LOG4J_VERSION),
-        ("org.apache.logging.log4j", "log4j-1.2-api", _LOG4J_VERSION),
+        *LOG4J,
     )
 
 
@@ -286,7 +285,7 @@ def _pom(artifacts: Sequence[tuple[str, str, str]]) -> str:
     )
 
 
-_LOG4J_CONFIGURATION: Final = """\
+LOG4J_CONFIGURATION: Final = """\
 status = off
 rootLogger.level = warn
 rootLogger.appenderRef.console.ref = console
@@ -295,3 +294,4 @@ appender.console.name = console
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d %p %m (%c)%n
 """
+"""Warnings and errors on standard output."""

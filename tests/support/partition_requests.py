@@ -42,8 +42,9 @@ class StoppedClock:
 
 
 def finish(answer: Any) -> tuple[Any, int]:
-    """Return a handler's response, and in how many steps it came."""
-    assert isinstance(answer, GeneratorType)
+    """Return a handler's response, and in how many steps it came; 1 for one that was returned at once."""
+    if not isinstance(answer, GeneratorType):
+        return answer, 1
     work: Generator[None, None, Any] = answer
     steps = 1
     while True:

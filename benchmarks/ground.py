@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import shutil
+import socket
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -18,9 +19,16 @@ from benchmarks import programs
 from benchmarks.brokers import Kind, Server
 from benchmarks.processes import RunFailedError, cpu_seconds, is_running, run_client
 from kafkalite_conformance.broker import serves_metadata
+from kafkalite_wire.apis import APIS, ApiKey
+from kafkalite_wire.frames import encode_request
+from kafkalite_wire.messages.metadata import MetadataRequest
 
 _START_LIMIT_S: Final = 60
 _CLIENT_LIMIT_S: Final = 300
+
+_ALL_TOPICS: Final = encode_request(
+    APIS[ApiKey.METADATA], 8, 1, "benchmark", MetadataRequest(topics=None, allow_auto_topic_creation=False)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +42,7 @@ class Scale:
     acknowledged: int
     flowing: int
     transactions: int
+    topics: int
     through_bytes: int
 
 
@@ -45,6 +54,7 @@ FULL: Final = Scale(
     acknowledged=20_000,
     flowing=5_000,
     transactions=2_000,
+    topics=1_000,
     through_bytes=2_500_000_000,
 )
 QUICK: Final = Scale(
@@ -55,6 +65,7 @@ QUICK: Final = Scale(
     acknowledged=1_000,
     flowing=500,
     transactions=100,
+    topics=50,
     through_bytes=100_000_000,
 )
 
@@ -152,6 +163,47 @@ class Ground:
             self.rdkafka("produce", topic, messages, size)
             self._filled = topic
         return self._filled
+
+    def transactional_topic(self, messages: int, size: int, *, per_transaction: int) -> str:
+        """Return a topic of one partition that holds committed transactions; made once for a broker."""
+        if self._filled is None:
+            topic = self.new_topic(1)
+            self.transact(topic, messages // per_transaction, per_transaction, size)
+            self._filled = topic
+        return self._filled
+
+    def metadata(self, count: int) -> list[float]:
+        """Ask for the metadata of all topics, one request at a time; return the times in milliseconds."""
+        host, _, port = self.server.bootstrap.rpartition(":")
+        times: list[float] = []
+        with socket.create_connection((host, int(port)), timeout=_CLIENT_LIMIT_S) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for _ in range(count):
+                began = time.perf_counter()
+                connection.sendall(_ALL_TOPICS)
+                left = int.from_bytes(connection.recv(4, socket.MSG_WAITALL))
+                while left:
+                    received = len(connection.recv(min(left, 1 << 20)))
+                    if not received:
+                        raise RunFailedError("the broker closed the connection")
+                    left -= received
+                times.append((time.perf_counter() - began) * 1e3)
+        return times
+
+    def fill_with_topics(self, count: int, partitions: int) -> None:
+        """Create many topics, once for a broker."""
+        if self._filled is not None:
+            return
+        admin = AdminClient({"bootstrap.servers": self.server.bootstrap, "log_level": "0"})
+        names = [f"bench-{next(self._numbers)}" for _ in range(count)]
+        try:
+            for start in range(0, count, 100):
+                batch = [NewTopic(name, partitions, 1) for name in names[start : start + 100]]
+                for created in admin.create_topics(batch).values():
+                    created.result(60)
+        except Exception as problem:
+            raise RunFailedError(f"{count} topics: {problem}") from problem
+        self._filled = names[0]
 
     def rdkafka(self, what: str, topic: str, *arguments: str | int) -> Load:
         """Run the librdkafka load client."""

@@ -13,6 +13,8 @@ SMALL: Final = 100
 LARGE: Final = 1024
 FLOW_PER_SECOND: Final = 500
 TRANSACTION_OF_MANY: Final = 100
+MESSAGES_OF_LARGE_TRANSACTION: Final = 1000
+METADATA_REQUESTS: Final = 100
 JOIN_SPREAD_MS: Final = 3000
 """librdkafka's heartbeat.interval.ms: a member learns of a rebalance with its next heartbeat."""
 
@@ -64,7 +66,7 @@ def _cpu(must: float | None) -> Measure:
     return Measure(key="cpu", label="broker CPU", unit="s per million", digits=2, must=must)
 
 
-def _quantiles(p50: float, p99: float) -> tuple[Measure, ...]:
+def _quantiles(p50: float, p99: float | None) -> tuple[Measure, ...]:
     return (
         Measure(key="p50_ms", label="p50", unit="ms", digits=2, must=p50),
         Measure(key="p99_ms", label="p99", unit="ms", digits=2, must=p99),
@@ -124,6 +126,22 @@ def _produce_large(ground: Ground) -> Sample:
 def _consume(ground: Ground) -> Sample:
     messages = ground.scale.consumed_messages
     return _throughput(ground.rdkafka("consume", ground.filled_topic(messages, SMALL), 1, messages))
+
+
+def _isolation(ground: Ground) -> Sample:
+    messages = ground.scale.consumed_messages // 2
+    topic = ground.transactional_topic(messages, SMALL, per_transaction=MESSAGES_OF_LARGE_TRANSACTION)
+    rates = {
+        level: ground.rdkafka("consume", topic, 1, messages, level).thousands_per_second
+        for level in ("read_uncommitted", "read_committed")
+    }
+    return {**rates, "ratio": rates["read_committed"] / rates["read_uncommitted"]}
+
+
+def _metadata(ground: Ground) -> Sample:
+    ground.fill_with_topics(ground.scale.topics, 10)
+    times = sorted(ground.metadata(METADATA_REQUESTS))
+    return {"p50_ms": times[len(times) // 2], "p99_ms": times[len(times) * 99 // 100]}
 
 
 def _java(ground: Ground) -> Sample:
@@ -218,6 +236,31 @@ ROWS: Final[dict[str, Row]] = {
             title=f"librdkafka, transactions of {TRANSACTION_OF_MANY} records of 100 B",
             measures=(_rate(None),),
             measure=_transactions_of_many,
+            runs=3,
+        ),
+        Row(
+            name="isolation",
+            title=f"librdkafka consume 100 B, transactions of {MESSAGES_OF_LARGE_TRANSACTION:,} records",
+            measures=(
+                Measure(key="read_uncommitted", label="read_uncommitted", unit="k/s", digits=0, more_is_better=True),
+                Measure(key="read_committed", label="read_committed", unit="k/s", digits=0, more_is_better=True),
+                Measure(
+                    key="ratio",
+                    label="committed ÷ uncommitted",
+                    unit="",
+                    digits=2,
+                    must=1.0,
+                    more_is_better=True,
+                    has_ratio=False,
+                ),
+            ),
+            measure=_isolation,
+        ),
+        Row(
+            name="metadata",
+            title="Metadata of 1,000 topics of 10 partitions",
+            measures=_quantiles(15.0, None),
+            measure=_metadata,
             runs=3,
         ),
         Row(

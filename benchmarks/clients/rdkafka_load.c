@@ -1,7 +1,7 @@
 /* librdkafka at full speed, and librdkafka joining a group. Prints one line of JSON.
  *
  *   rdkafka_load produce BOOTSTRAP TOPIC MESSAGES BYTES
- *   rdkafka_load consume BOOTSTRAP TOPIC PARTITIONS MESSAGES
+ *   rdkafka_load consume BOOTSTRAP TOPIC PARTITIONS MESSAGES [ISOLATION_LEVEL]
  *   rdkafka_load transact BOOTSTRAP TOPIC TRANSACTIONS MESSAGES BYTES
  *   rdkafka_load join    BOOTSTRAP TOPIC GROUP DELAY_MS HEARTBEAT_MS
  *
@@ -167,13 +167,14 @@ static int transact(const char *bootstrap, const char *topic_name, long transact
 
 /* ---- consume ---- */
 
-static int consume(const char *bootstrap, const char *topic_name, int partitions, long messages)
+static int consume(const char *bootstrap, const char *topic_name, int partitions, long messages, const char *isolation)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	set(conf, "bootstrap.servers", bootstrap);
 	set(conf, "group.id", "benchmark-without-commits");
 	set(conf, "enable.auto.commit", "false");
 	set(conf, "fetch.queue.backoff.ms", "5");
+	set(conf, "isolation.level", isolation);
 	rd_kafka_t *consumer = client(RD_KAFKA_CONSUMER, conf);
 	rd_kafka_poll_set_consumer(consumer);
 	rd_kafka_topic_partition_list_t *assigned = rd_kafka_topic_partition_list_new(partitions);
@@ -306,8 +307,8 @@ int main(int count, char **words)
 		return produce(words[2], words[3], atol(words[4]), (size_t)atol(words[5]));
 	if (count == 7 && strcmp(words[1], "transact") == 0)
 		return transact(words[2], words[3], atol(words[4]), atol(words[5]), (size_t)atol(words[6]));
-	if (count == 6 && strcmp(words[1], "consume") == 0)
-		return consume(words[2], words[3], atoi(words[4]), atol(words[5]));
+	if ((count == 6 || count == 7) && strcmp(words[1], "consume") == 0)
+		return consume(words[2], words[3], atoi(words[4]), atol(words[5]), count == 7 ? words[6] : "read_committed");
 	if (count == 7 && strcmp(words[1], "join") == 0)
 		return join(words[2], words[3], words[4], atol(words[5]), words[6]);
 	if (count == 2 && strcmp(words[1], "version") == 0)

@@ -1,4 +1,4 @@
-"""A broker process under load is killed a hundred times over the same data, and nothing that it promised is lost.
+"""A broker process under load is killed again and again over the same data, and nothing that it promised is lost.
 
 `KAFKALITE_KILL_ROUNDS` sets the number of rounds, `KAFKALITE_KILL_SEED` the moments of the kills.
 """
@@ -22,7 +22,7 @@ from tests.support.blocking_client import BlockingClient
 from tests.support.broker_process import KillableBroker
 from tests.support.requests import LATEST
 
-ROUNDS = int(os.environ.get("KAFKALITE_KILL_ROUNDS", "100"))
+ROUNDS = int(os.environ.get("KAFKALITE_KILL_ROUNDS", "40"))
 SEED = int(os.environ.get("KAFKALITE_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 
 TOPIC, GROUP, PARTITIONS = "load", "g", 4
@@ -110,7 +110,7 @@ class Judge:
                     assert self.found[partition][offset] == Mark(writer.index, number)
 
 
-def test_a_hundred_kills_lose_and_double_nothing(tmp_path: Path) -> None:
+def test_many_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     print(f"KAFKALITE_KILL_SEED={SEED}")
     chance = random.Random(SEED)
     broker = KillableBroker(tmp_path / "data", SETTINGS)

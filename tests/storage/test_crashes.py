@@ -9,7 +9,7 @@ from kafkalite_storage.configs.log_config import LogConfig
 from kafkalite_storage.log.log import AppendOrigin, PartitionLog
 from kafkalite_wire.records import Record, build_batch, build_end_txn_marker
 from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operation
-from tests.support.storage.promises import NOW, Promise, check_goes_on, check_log, placed
+from tests.support.storage.promises import NOW, SEEDS, Promise, check_goes_on, check_log, placed
 
 PATH = "/data/t-0"
 SMALL = {"internal.segment.bytes": "420", "index.interval.bytes": "100"}
@@ -168,7 +168,7 @@ def busy_partition(configs: dict[str, str], seed: int) -> Partition:
 
 
 @pytest.mark.parametrize("flush", ["never", "always"])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_partition_keeps_its_promises_whenever_it_crashes(
     flush: str, seed: int, count_crashes: Callable[[int], None]
 ) -> None:

@@ -10,7 +10,7 @@ from kafkalite_storage.storage import Storage
 from kafkalite_wire.records import Record, build_batch
 from tests.support.storage.controls import kill_storage, move_leader
 from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operation
-from tests.support.storage.promises import NOW, Promise, check_goes_on, check_log, placed
+from tests.support.storage.promises import NOW, SEEDS, Promise, check_goes_on, check_log, placed
 
 PATH = "/var/data"
 OUTCOMES = 3
@@ -195,7 +195,7 @@ def busy_directory(seed: int) -> Directory:
     return life
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_data_directory_keeps_its_promises_whenever_it_crashes(
     seed: int, count_crashes: Callable[[int], None]
 ) -> None:

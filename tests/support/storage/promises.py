@@ -1,5 +1,6 @@
 """What was put into a log, what of it was promised, and whether a log that was opened again keeps the promise."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,6 +18,9 @@ from kafkalite_wire.records import (
 )
 
 NOW = 1_700_000_000_000
+
+SEEDS = range(int(os.environ.get("KAFKALITE_CRASH_SEEDS", "1")))
+"""Of the long suites, which crash before each operation of a life that a seed makes."""
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ import java.io.BufferedReader;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.apache.kafka.common.Uuid;
@@ -24,12 +26,12 @@ import org.apache.kafka.common.protocol.MessageUtil;
 /**
  * Lets Kafka's own classes write messages, and read damaged ones, for the tests of our codec.
  *
- * Reads lines "message lowest-version highest-version"; see regenerate.py for how it is run. The first argument says
- * what to print:
+ * Reads lines "message lowest-version highest-version"; see regenerate.py for how it is run. Prints three files, with
+ * form feeds between them:
+ *   errors    code, name and whether it is retriable, of every error code;
  *   messages  message, version, JSON of the values, bytes in hexadecimal; the values are made from the message's own
  *             definition: filled, with nulls, and untouched;
- *   damaged   message, version, damaged bytes, and what Kafka writes after it has read them, or "refused";
- *   errors    code, name and whether it is retriable, of every error code.
+ *   damaged   message, version, damaged bytes, and what Kafka writes after it has read them, or "refused".
  */
 public class Golden {
     private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
@@ -60,18 +62,19 @@ public class Golden {
     }
 
     public static void main(String[] arguments) throws Exception {
-        if (arguments[0].equals("errors")) {
-            for (Errors error : Errors.values()) {
-                System.out.println(error.code() + "\t" + error + "\t" + (error.exception() instanceof RetriableException));
-            }
-            return;
+        for (Errors error : Errors.values()) {
+            System.out.println(error.code() + "\t" + error + "\t" + (error.exception() instanceof RetriableException));
         }
+        List<String[]> asked = new ArrayList<>();
         BufferedReader input = new BufferedReader(new InputStreamReader(System.in));
-        for (String line = input.readLine(); line != null; line = input.readLine()) {
-            String[] words = line.split(" ");
-            for (int version = Integer.parseInt(words[1]); version <= Integer.parseInt(words[2]); version++) {
-                Golden golden = new Golden(words[0], (short) version);
-                if (arguments[0].equals("messages")) golden.printMessages(); else golden.printDamaged();
+        for (String line = input.readLine(); line != null; line = input.readLine()) asked.add(line.split(" "));
+        for (boolean damaged : new boolean[] {false, true}) {
+            System.out.print('\f');
+            for (String[] words : asked) {
+                for (int version = Integer.parseInt(words[1]); version <= Integer.parseInt(words[2]); version++) {
+                    Golden golden = new Golden(words[0], (short) version);
+                    if (damaged) golden.printDamaged(); else golden.printMessages();
+                }
             }
         }
     }

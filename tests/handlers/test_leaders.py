@@ -22,7 +22,7 @@ from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTop
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 from kafkalite_wire.records import Record, build_batch
-from tests.support.partition_requests import codes, deleted, ended, fetched, listed
+from tests.support.partition_requests import codes, deleted, ended, fetched, finish, listed
 from tests.support.storage.controls import move_leader
 
 Brokers = tuple[BrokerEndpoint, BrokerEndpoint]
@@ -99,7 +99,7 @@ async def test_only_the_leader_appends(brokers: Brokers) -> None:
     request = ProduceRequest(
         acks=-1, timeout_ms=1000, topic_data=(TopicProduceData(name="t", partition_data=tuple(rows())),)
     )
-    _, response = run(produce.handle(brokers[0], request, context(ApiKey.PRODUCE, 12)))
+    response, _ = finish(produce.handle(brokers[0], request, context(ApiKey.PRODUCE, 12)))
     first, second = response.responses[0].partition_responses
     assert (first.error_code, first.base_offset) == (ErrorCode.NONE, 0)
     assert second.error_code == ErrorCode.NOT_LEADER_OR_FOLLOWER

@@ -1,0 +1,124 @@
+"""Stream processors in Python and on the JVM count, copy, crash, and go on: faust, Quix Streams, Flink."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from kafkalite_conformance.drivers.process import DriverProcess
+from kafkalite_conformance.programs.java_program import JavaProgram, compiled
+from kafkalite_conformance.programs.python_program import PythonProgram, environment
+from kafkalite_conformance.reference_broker import maven_jars
+from kafkalite_conformance.scenario import Scenario
+
+FAUST: Final = "faust-streaming==0.15.3"
+QUIX: Final = "quixstreams==3.28.1"
+FLINK: Final = "2.2.1"
+FLINK_KAFKA: Final = "5.0.0-2.2"
+FLINK_FLAGS: Final = tuple(f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("lang", "util"))
+
+WORDS: Final = ("apple", "pear", "plum")
+ROUNDS: Final = 40
+RECORDS: Final = 600
+STARTING: Final = 60.0
+
+
+def fill_with_words(scenario: Scenario, topic: str) -> None:
+    """Put each word into both partitions, as often as there are rounds."""
+    for partition in (0, 1):
+        scenario.fill(topic, [word.encode() for _ in range(ROUNDS) for word in WORDS], partition=partition)
+
+
+def counts_of(reader: DriverProcess) -> dict[bytes | None, list[int]]:
+    """Return the counts that a reader has seen of each word, in order."""
+    counts: dict[bytes | None, list[int]] = defaultdict(list)
+    for record in reader.records:
+        counts[record.key].append(int(record.value or b"0"))
+    return counts
+
+
+@pytest.mark.apis(8, 11, 19)
+def test_faust_recovers_its_table_from_the_changelog(scenario: Scenario, tmp_path: Path) -> None:
+    """A killed worker of faust is followed by another, which knows the counts by the changelog of its table."""
+    python = environment("faust", FAUST)
+    source, sink, application = scenario.topic(2), scenario.topic(1), scenario.name("faust")
+    reader = scenario.reader("librdkafka", sink)
+
+    def start(number: int) -> PythonProgram:
+        folder = str(tmp_path / f"data-{number}")
+        arguments = (scenario.bootstrap, application, source, sink, folder, "at_least_once")
+        return PythonProgram(python, "faust_word_count", arguments, tmp_path / f"output-{number}.txt")
+
+    def has_committed(rounds: int) -> bool:
+        offsets = scenario.committed(application)
+        return sum(offset for place, offset in offsets.items() if place.topic == source) == 2 * rounds * len(WORDS)
+
+    fill_with_words(scenario, source)
+    with start(1) as first:
+        scenario.wait(lambda: len(reader.records) >= 2 * ROUNDS * len(WORDS), "the first counts", timeout=STARTING)
+        scenario.poll(lambda: has_committed(ROUNDS), "a commit of all that was read")
+        first.kill()
+    fill_with_words(scenario, source)
+    with start(2) as second:
+        scenario.wait(lambda: len(reader.records) >= 4 * ROUNDS * len(WORDS), "all counts", timeout=STARTING)
+        scenario.poll(lambda: has_committed(2 * ROUNDS), "a commit of all that was read")
+        second.terminate()
+    assert counts_of(reader) == {word.encode(): list(range(1, 4 * ROUNDS + 1)) for word in WORDS}
+
+
+@pytest.mark.apis(22, 24, 25, 26, 28)
+def test_quix_streams_counts_each_word_once_over_a_crash(scenario: Scenario, tmp_path: Path) -> None:
+    """The counts of each word are 1, 2, 3, ..., although the program is killed while it works."""
+    python = environment("quixstreams", QUIX)
+    source, sink, application = scenario.topic(2), scenario.topic(1), scenario.name("quix")
+    reader = scenario.reader("librdkafka", sink, isolation="read_committed")
+
+    def start(number: int) -> PythonProgram:
+        arguments = (scenario.bootstrap, application, source, sink, str(tmp_path / f"state-{number}"))
+        return PythonProgram(python, "quix_word_count", arguments, tmp_path / f"output-{number}.txt")
+
+    fill_with_words(scenario, source)
+    with start(1) as first:
+        scenario.wait(lambda: len(reader.records) >= 30, "some counts", timeout=STARTING)
+        first.kill()
+    fill_with_words(scenario, source)
+    with start(2) as second:
+        scenario.wait(lambda: len(reader.records) >= 4 * ROUNDS * len(WORDS), "all counts", timeout=STARTING)
+        second.terminate()
+    assert counts_of(reader) == {word.encode(): list(range(1, 4 * ROUNDS + 1)) for word in WORDS}
+
+
+@pytest.mark.apis(22, 24, 26, 61, 66)
+def test_flink_copies_each_record_once_over_a_crash(scenario: Scenario, tmp_path: Path) -> None:
+    """Flink's exactly-once sink goes on from a checkpoint, and ends or aborts the transactions of the killed job.
+
+    The first job names its transactions by incremented numbers; the second reuses names, and lists open transactions.
+    """
+    jars = maven_jars(
+        f"flink-{FLINK}",
+        ("org.apache.flink", "flink-streaming-java", FLINK),
+        ("org.apache.flink", "flink-clients", FLINK),
+        ("org.apache.flink", "flink-connector-base", FLINK),
+        ("org.apache.flink", "flink-connector-kafka", FLINK_KAFKA),
+    )
+    path = compiled("FlinkCopy", jars)
+    source, sink, prefix = scenario.topic(2), scenario.topic(1), scenario.name("flink")
+    values = [str(number).encode() for number in range(2 * RECORDS)]
+    for partition in (0, 1):
+        scenario.fill(source, values[partition::2], partition=partition)
+    reader = scenario.reader("librdkafka", sink, isolation="read_committed")
+
+    def start(number: int, naming: str) -> JavaProgram:
+        arguments = (scenario.bootstrap, prefix, naming, source, sink, str(tmp_path / "checkpoints"))
+        return JavaProgram("FlinkCopy", path, arguments, tmp_path / f"output-{number}.txt", flags=FLINK_FLAGS)
+
+    with start(1, "INCREMENTING") as first:
+        scenario.wait(lambda: len(reader.records) >= RECORDS // 4, "some records", timeout=STARTING)
+        first.kill()
+    read_before = len(reader.records)
+    with start(2, "POOLING") as second:
+        scenario.wait(lambda: len(reader.records) >= len(values), "all records", timeout=STARTING)
+        second.terminate()
+    assert read_before < len(values)
+    assert sorted(value or b"" for value in reader.values) == sorted(values)

@@ -237,6 +237,22 @@ def maven_jars(name: str, *artifacts: tuple[str, str, str]) -> Path:
     return jars
 
 
+def maven_archive(name: str, coordinates: str) -> Path:
+    """Return a folder in the cache with the content of an archive (`group:name:version:type:classifier`).
+
+    The first call downloads it. FileNotFoundError without Maven, CalledProcessError where it fails.
+    """
+    home = cache_folder() / name
+    content = home / "content"
+    with one_at_a_time(home):
+        if not content.exists():
+            partial = home / "content.partial"
+            unpack = ["mvn", "-q", "-B", "dependency:unpack", f"-Dartifact={coordinates}"]
+            download([*unpack, f"-DoutputDirectory={partial}"], folder=home).check_returncode()
+            partial.rename(content)
+    return content
+
+
 def class_path(jars: Path) -> str:
     """Return a class path in a fixed order, because a class-data archive is valid for exactly one order."""
     return os.pathsep.join(str(jar) for jar in sorted(jars.glob("*.jar")))

@@ -63,7 +63,7 @@ def test_faust_recovers_its_table_from_the_changelog(scenario: Scenario, tmp_pat
     with start(2) as second:
         scenario.wait(lambda: len(reader.records) >= 4 * ROUNDS * len(WORDS), "all counts", timeout=STARTING)
         scenario.poll(lambda: has_committed(2 * ROUNDS), "a commit of all that was read")
-        second.terminate()
+        second.terminate(STARTING)
     assert counts_of(reader) == {word.encode(): list(range(1, 4 * ROUNDS + 1)) for word in WORDS}
 
 
@@ -85,7 +85,7 @@ def test_quix_streams_counts_each_word_once_over_a_crash(scenario: Scenario, tmp
     fill_with_words(scenario, source)
     with start(2) as second:
         scenario.wait(lambda: len(reader.records) >= 4 * ROUNDS * len(WORDS), "all counts", timeout=STARTING)
-        second.terminate()
+        second.terminate(STARTING)
     assert counts_of(reader) == {word.encode(): list(range(1, 4 * ROUNDS + 1)) for word in WORDS}
 
 
@@ -119,6 +119,6 @@ def test_flink_copies_each_record_once_over_a_crash(scenario: Scenario, tmp_path
     read_before = len(reader.records)
     with start(2, "POOLING") as second:
         scenario.wait(lambda: len(reader.records) >= len(values), "all records", timeout=STARTING)
-        second.terminate()
+        second.terminate(STARTING)
     assert read_before < len(values)
     assert sorted(value or b"" for value in reader.values) == sorted(values)

@@ -49,6 +49,7 @@ _IMPORTED_LATE: Final = (
     "kafkalite_wire.messages.coordinator_records",
     "kafkalite.coordinators.groups.classic.group",
     "kafkalite.coordinators.groups.coordinator",
+    "kafkalite.coordinators.transactions.coordinator",
 )
 
 

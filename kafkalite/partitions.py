@@ -22,7 +22,7 @@ PartitionError = StorageError | RefusedError | CorruptBatch
 
 UNKNOWN_EPOCH: Final = -1
 
-WORK_OF_OPENING_A_LOG: Final = 100
+WORK_OF_OPENING_A_LOG: Final = 200
 """In the units of WorkMeter: about as long as it takes to read an index and check the end of a log."""
 
 

@@ -352,6 +352,7 @@ class Cluster:
 
     def delete_topic_steps(self, name: str) -> Iterator[None]:
         """Do what :meth:`delete_topic` does, a partition a step; for clients the topic is gone after the first."""
+        topic = self.storage.topic(name)
         steps = self.storage.delete_topic_steps(name, now_ms=self.wall_ms())
         next(steps, None)
         self.delayed_fetches.topic_changed(name)
@@ -359,9 +360,9 @@ class Cluster:
             self.groups.offsets_topic_deleted()
         elif name == TRANSACTION_TOPIC:
             self.transactions.topic_deleted()
-        else:
-            yield from self.groups.topic_deleted(name)
         yield
+        if not topic.is_internal:
+            yield from self.groups.topic_deleted(topic)
         yield from steps
 
     def create_partitions(self, name: str, total: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.coordinators.delayed_heartbeats import DelayedHeartbeats
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.service import WriteMarker
     from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite.requests.steps import StepQueue, Steps
+    from kafkalite_storage.metadata.topics import Topic
     from kafkalite_storage.storage import Storage
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 
@@ -160,6 +162,7 @@ class GroupCoordinatorService:
         """Set or drop the offsets of a transaction whose marker has been appended to a partition of the topic."""
         partitions = self._storage.topics[OFFSETS_TOPIC].partitions
 
+        @cache
         def belongs(group_id: str) -> bool:
             return _partition_for(group_id, partitions) == partition
 
@@ -180,10 +183,10 @@ class GroupCoordinatorService:
 
     # Topics
 
-    def topic_deleted(self, name: str) -> Iterator[None]:
+    def topic_deleted(self, topic: Topic) -> Iterator[None]:
         """Delete the offsets that were committed for a topic, in short steps."""
         coordinator = yield from self.load()
-        for result in coordinator.delete_topic_offsets(name):
+        for result in coordinator.delete_topic_offsets(topic.name, topic.topic_id):
             self.perform(result)
             yield
 

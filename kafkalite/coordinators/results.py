@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -87,15 +87,11 @@ class TransactionMarker:
 
 
 class MarkerAppend(NamedTuple):
-    """A marker for a partition; ``done`` is called with the error, or NONE, and returns the next result.
-
-    Markers are written in steps, so ``is_due`` is asked right before: whether the partition still lacks the marker.
-    """
+    """A marker for a partition; ``done`` is called with the error, or NONE, and returns the next result."""
 
     topic: str
     partition: int
     marker: TransactionMarker
-    is_due: Callable[[], bool]
     done: Callable[[ErrorCode], CoordinatorResult]
 
 
@@ -109,8 +105,11 @@ class CoordinatorResult:
     """Responses that are sent once everything has been appended."""
     producer: ProducerIdAndEpoch | None = None
     """The producer in whose transaction the records are appended."""
-    markers: tuple[MarkerAppend, ...] = ()
-    """Markers of transactions, each of which succeeds or fails on its own."""
+    markers: Iterable[MarkerAppend] = ()
+    """Markers of transactions, each of which succeeds or fails on its own.
+
+    The service takes them one after the other, in steps; one that is no longer due by then is not among them.
+    """
     rebalancing: tuple[str, ...] = ()
     """Groups whose members have to rejoin: their delayed heartbeats are answered now."""
     then: tuple[Callable[[], CoordinatorResult], ...] = field(default=())
@@ -135,7 +134,7 @@ class ResultBuilder:
         self.producer: ProducerIdAndEpoch | None = None
         self._records: list[CoordinatorRecord] = []
         self._replies: list[Reply] = []
-        self._markers: list[MarkerAppend] = []
+        self._markers: Iterable[MarkerAppend] = ()
         self._rebalancing: tuple[str, ...] = ()
         self._then: tuple[Callable[[], CoordinatorResult], ...] = ()
 
@@ -147,9 +146,9 @@ class ResultBuilder:
         """Answer a request."""
         self._replies.append(Reply(handle, response))
 
-    def write_marker(self, marker: MarkerAppend) -> None:
-        """Write the marker of a transaction to a partition."""
-        self._markers.append(marker)
+    def write_markers(self, markers: Iterable[MarkerAppend]) -> None:
+        """Write the markers of a transaction, which are taken later, one after the other."""
+        self._markers = markers
 
     def announce_rebalance(self, group_id: str) -> None:
         """Answer the delayed heartbeats of a group: its members have to rejoin."""
@@ -165,7 +164,7 @@ class ResultBuilder:
             records=tuple(self._records),
             replies=tuple(self._replies),
             producer=self.producer,
-            markers=tuple(self._markers),
+            markers=self._markers,
             rebalancing=self._rebalancing,
             then=self._then,
         )

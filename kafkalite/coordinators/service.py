@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import cache, partial
 from logging import getLogger
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
@@ -58,8 +58,7 @@ WriteMarker = Callable[[str, int, "TransactionMarker", Callable[[ErrorCode], Non
 _NAMED_AT_MOST: Final = 10
 """Unreadable records of a partition that are logged one by one; the others are counted."""
 
-_RECORDS_PER_UNIT: Final = 4
-_WORK_OF_A_MARKER: Final = 20
+_WORK_OF_A_MARKER: Final = 50
 
 
 class Coordinator(Protocol):
@@ -217,9 +216,9 @@ class CoordinatorService(Generic[AnyCoordinator]):
             # Read everything first: a partition that cannot be read to its end must not be loaded in part.
             records: list[ReplayedRecord] = []
             for record in replay(partition):
-                records.append(record)
-                if len(records) % _RECORDS_PER_UNIT == 0 and meter.add():
+                if meter.add():
                     yield
+                records.append(record)
         except (StorageError, CorruptBatch) as error:
             if (number, -1) not in self._logged:
                 self._logged.add((number, -1))
@@ -300,12 +299,11 @@ class CoordinatorService(Generic[AnyCoordinator]):
     def _write_markers(self, markers: Iterable[MarkerAppend]) -> Steps[None]:
         meter = WorkMeter()
         for marker in markers:
+            self._write_marker(marker.topic, marker.partition, marker.marker, partial(self._marked, marker))
             if meter.add(_WORK_OF_A_MARKER):
                 yield
             if self._is_retired:
                 return
-            if marker.is_due():  # it was while the steps before were run
-                self._write_marker(marker.topic, marker.partition, marker.marker, partial(self._marked, marker))
 
     def _marked(self, marker: MarkerAppend, error: ErrorCode) -> None:
         self.perform(marker.done(error))
@@ -324,8 +322,9 @@ class CoordinatorService(Generic[AnyCoordinator]):
         self._ensure_topic()
         partitions = self._count_partitions()
         batches: dict[int, list[Record]] = {}
+        partition_for = cache(self._partition_for)
         for key_id, key, value, partition in result.records:
-            number = self._partition_for(key_id, partitions) if partition is None else partition
+            number = partition_for(key_id, partitions) if partition is None else partition
             batch = batches.setdefault(number, [])
             batch.append(Record(offset=len(batch), timestamp=wall_ms, key=key, value=value))
         for number, records in batches.items():

@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from kafkalite.errors import RefusedError
 from kafkalite.fetch.sessions import FetchPartition
@@ -38,6 +39,8 @@ from kafkalite_storage.segment.segment import NOTHING, FetchSlice
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import NO_PAYLOAD, Payload
+
+_WORK_OF_FINDING_RECORDS: Final = 10
 
 
 @dataclass(slots=True)
@@ -104,6 +107,9 @@ class FetchReader:
                 yield
                 self._was_interrupted = True
             read = guarded(partial(self._read, wanted), lambda error: self._failed(error.code))
+            if len(read.records) and meter.add(_WORK_OF_FINDING_RECORDS):
+                yield
+                self._was_interrupted = True
             self.reads.append(read)
             self._size += len(read.records)
             self._bytes_left = max(self._bytes_left - len(read.records), 0)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 Topic = TypeVar("Topic", OffsetCommitRequestTopic, OffsetDeleteRequestTopic)
 
-_PARTITIONS_PER_STEP: Final = 200
+_PARTITIONS_PER_STEP: Final = 100
 _ABORTABLE: Final = 4
 _JOINS_TRANSACTION: Final = 5
 _TRANSACTIONAL_BY_TOPIC_ID: Final = 6

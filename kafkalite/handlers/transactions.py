@@ -18,7 +18,6 @@ from kafkalite_wire.messages.add_partitions_to_txn import (
     AddPartitionsToTxnRequest,
     AddPartitionsToTxnResponse,
     AddPartitionsToTxnResult,
-    AddPartitionsToTxnTopic,
     AddPartitionsToTxnTopicResult,
     AddPartitionsToTxnTransaction,
 )
@@ -64,67 +63,81 @@ def add_partitions_to_txn(
             ),
         )
     )
-    outcomes = [_Addition(broker, transaction, context.api_version) for transaction in transactions]
+    meter = WorkMeter()
+    outcomes: list[_Addition] = []
+    for transaction in transactions:
+        outcomes.append(_Addition(transaction, context.api_version))
+        yield from outcomes[-1].carry_out(broker, meter)
     response = context.defer()
+    _when_all_settled(
+        [outcome.added for outcome in outcomes if outcome.added is not None],
+        lambda: response.send_from(_response(outcomes, is_batched=is_batched)),
+    )
 
-    def respond() -> None:
-        if is_batched:
-            results = tuple(
-                AddPartitionsToTxnResult(
-                    transactional_id=outcome.transaction.transactional_id, topic_results=outcome.results()
-                )
-                for outcome in outcomes
-            )
-            response.send(AddPartitionsToTxnResponse(results_by_transaction=results))
-        else:
-            response.send(AddPartitionsToTxnResponse(results_by_topic_v3_and_below=outcomes[0].results()))
 
-    _when_all_settled([outcome.added for outcome in outcomes if outcome.added is not None], respond)
+def _response(outcomes: Sequence[_Addition], *, is_batched: bool) -> Steps[AddPartitionsToTxnResponse]:
+    meter = WorkMeter()
+    results: list[AddPartitionsToTxnResult] = []
+    for outcome in outcomes:
+        topics = yield from outcome.results(meter)
+        if not is_batched:
+            return AddPartitionsToTxnResponse(results_by_topic_v3_and_below=topics)
+        results.append(
+            AddPartitionsToTxnResult(transactional_id=outcome.transaction.transactional_id, topic_results=topics)
+        )
+    return AddPartitionsToTxnResponse(results_by_transaction=tuple(results))
 
 
 class _Addition:
     """One transaction of a request: its partitions, and what comes of adding or verifying them."""
 
-    def __init__(self, broker: BrokerEndpoint, transaction: AddPartitionsToTxnTransaction, version: int) -> None:
+    def __init__(self, transaction: AddPartitionsToTxnTransaction, version: int) -> None:
         self.transaction = transaction
         self.added: PartitionsAdded | None = None
         self._version = version
         self._verified: Mapping[Partition, ErrorCode] = {}
-        topics = broker.cluster.storage.topics
-        partitions = [(topic.name, index) for topic in transaction.topics for index in topic.partitions]
-        self._refused = {
-            (name, index): ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-            for name, index in partitions
-            if name not in topics or not 0 <= index < topics[name].partitions
-        }
-        if version < _SEVERAL_TRANSACTIONS:
-            internal = [(name, index) for name, index in partitions if name in topics and topics[name].is_internal]
-            self._refused.update(dict.fromkeys(internal, ErrorCode.TOPIC_AUTHORIZATION_FAILED))
+        self._refused: dict[Partition, ErrorCode] = {}
+
+    def carry_out(self, broker: BrokerEndpoint, meter: WorkMeter) -> Steps[None]:
+        """Add the partitions, or verify that they were added, unless one of them is refused."""
+        partitions: list[Partition] = []
+        for topic in self.transaction.topics:
+            for index in topic.partitions:
+                if meter.add():
+                    yield
+                partitions.append((topic.name, index))
+                error = self._refusal(broker, topic.name, index)
+                if error:
+                    self._refused[topic.name, index] = error
         if self._refused:
             return
+        transaction, transactions = self.transaction, broker.cluster.transactions
         producer = (transaction.transactional_id, transaction.producer_id, transaction.producer_epoch)
         if transaction.verify_only:
-            self._verified = broker.cluster.transactions.coordinator.verify(*producer, partitions)
+            self._verified = transactions.coordinator.verify(*producer, partitions)
         else:
-            client_version = VERSION_1 if version < _SEVERAL_TRANSACTIONS else VERSION_2
-            self.added = broker.cluster.transactions.add_partitions(
-                *producer, partitions, client_version=client_version
-            )
+            client_version = VERSION_1 if self._version < _SEVERAL_TRANSACTIONS else VERSION_2
+            self.added = transactions.add_partitions(*producer, partitions, client_version=client_version)
 
-    def results(self) -> tuple[AddPartitionsToTxnTopicResult, ...]:
+    def _refusal(self, broker: BrokerEndpoint, name: str, index: int) -> ErrorCode:
+        topic = broker.cluster.storage.topics.get(name)
+        if topic is not None and topic.is_internal and self._version < _SEVERAL_TRANSACTIONS:
+            return ErrorCode.TOPIC_AUTHORIZATION_FAILED
+        is_known = topic is not None and 0 <= index < topic.partitions
+        return ErrorCode.NONE if is_known else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+    def results(self, meter: WorkMeter) -> Steps[tuple[AddPartitionsToTxnTopicResult, ...]]:
         """Return a result for each partition."""
-        return tuple(self._of_topic(topic) for topic in self.transaction.topics)
-
-    def _of_topic(self, topic: AddPartitionsToTxnTopic) -> AddPartitionsToTxnTopicResult:
-        return AddPartitionsToTxnTopicResult(
-            name=topic.name,
-            results_by_partition=tuple(
-                AddPartitionsToTxnPartitionResult(
-                    partition_index=index, partition_error_code=self._error((topic.name, index))
-                )
-                for index in topic.partitions
-            ),
-        )
+        topics: list[AddPartitionsToTxnTopicResult] = []
+        for topic in self.transaction.topics:
+            partitions: list[AddPartitionsToTxnPartitionResult] = []
+            for index in topic.partitions:
+                if meter.add():
+                    yield
+                error = self._error((topic.name, index))
+                partitions.append(AddPartitionsToTxnPartitionResult(partition_index=index, partition_error_code=error))
+            topics.append(AddPartitionsToTxnTopicResult(name=topic.name, results_by_partition=tuple(partitions)))
+        return tuple(topics)
 
     def _error(self, partition: Partition) -> ErrorCode:
         if self._refused:

@@ -16,6 +16,7 @@ from kafkalite_wire.messages.offset_fetch import (
     OffsetFetchRequestTopic,
     OffsetFetchRequestTopics,
 )
+from kafkalite_wire.schema import ZERO_UUID
 from tests.support.group_harness import GROUP, Bench
 
 TOPIC_ID = bytes(range(16))
@@ -177,11 +178,21 @@ def test_the_offsets_of_a_deleted_topic_are_forgotten_in_all_groups(bench: Bench
     bench.commit(7, group="billing")
     bench.commit(70, group="audit")
     bench.commit(71, group="audit", topic="refunds")
-    for result in bench.coordinator.delete_topic_offsets("orders"):
+    for result in bench.coordinator.delete_topic_offsets("orders", ZERO_UUID):
         bench.perform(result)
     bench.restart()
     assert [bench.committed(group=group) for group in ("billing", "audit")] == [-1, -1]
     assert bench.committed("refunds", group="audit") == 71
+
+
+def test_offsets_of_another_topic_of_the_same_name_stay(bench: Bench) -> None:
+    bench.commit(7, topic_id=OTHER_ID, version=10)
+    for result in bench.coordinator.delete_topic_offsets("orders", TOPIC_ID):
+        bench.perform(result)
+    assert bench.committed() == 7
+    for result in bench.coordinator.delete_topic_offsets("orders", OTHER_ID):
+        bench.perform(result)
+    assert bench.committed() == -1
 
 
 def test_a_deleted_group_loses_its_offsets(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.groups.administration import delete_groups, describe_groups, list_groups
@@ -215,9 +216,9 @@ class GroupCoordinator:
         result.reply(handle, self._offsets.delete(request, result))
         return result.build()
 
-    def delete_topic_offsets(self, topic: str) -> Iterator[CoordinatorResult]:
+    def delete_topic_offsets(self, topic: str, topic_id: bytes) -> Iterator[CoordinatorResult]:
         """Forget the offsets of a topic that has been deleted, a few in each result."""
-        committed = self._table.committed_to(topic)
+        committed = self._table.committed_to(topic, topic_id)
         for number in range(0, len(committed), _OFFSETS_A_RESULT):
             result = self._timeless_builder()
             self._offsets.delete_of_topic(topic, committed[number : number + _OFFSETS_A_RESULT], result)
@@ -310,6 +311,7 @@ class GroupCoordinator:
             if each.value is not None and is_misplaced(each.key.group, number, partitions):
                 self._misplaced.append(MisplacedRecord(each.key.group, number, each.record))
 
+        @cache
         def belongs(group_id: str) -> bool:
             return partition_for(group_id, partitions) == number
 

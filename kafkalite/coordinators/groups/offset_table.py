@@ -76,13 +76,14 @@ class OffsetTable:
             for partition in partitions:
                 yield topic, partition
 
-    def committed_to(self, topic: str) -> list[tuple[str, int, CommittedOffset]]:
-        """List the offsets of all groups in a topic, with group and partition."""
+    def committed_to(self, topic: str, topic_id: bytes) -> list[tuple[str, int, CommittedOffset]]:
+        """List the offsets of all groups in a topic, not in another one of that name, with group and partition."""
         return [
             (group_id, partition, committed)
             for group_id, topics in self._groups.items()
             if topic in topics
             for partition, committed in topics[topic].items()
+            if committed.is_of(topic_id)
         ]
 
 

@@ -379,20 +379,25 @@ class TransactionCoordinator:
         if not transaction.unmarked:
             self._complete(transaction, result, wall_ms)
             return result.build()
+        result.write_markers(self._missing_markers(transaction, incarnation, now, wall_ms))
+        return result.build()
+
+    def _missing_markers(
+        self, transaction: Transaction, incarnation: int, now: float, wall_ms: int
+    ) -> Iterator[MarkerAppend]:
+        """Walk over the markers that are missing; a retry may have written some of them in between."""
         marker = TransactionMarker(
             producer_id=transaction.producer_id,
             producer_epoch=transaction.producer_epoch,
             commit=transaction.commits,
             coordinator_epoch=self._coordinator_epoch(transaction.transactional_id),
         )
-        for topic, index in transaction.unmarked:
-            is_due = partial(self._lacks_marker, transaction, incarnation, (topic, index))
-            done = partial(self._marked, transaction, incarnation, (topic, index), now, wall_ms)
-            result.write_marker(MarkerAppend(topic, index, marker, is_due, done))
-        return result.build()
-
-    def _lacks_marker(self, transaction: Transaction, incarnation: int, partition: Partition) -> bool:
-        return transaction.is_ending and transaction.incarnation == incarnation and partition in transaction.unmarked
+        for partition in tuple(transaction.unmarked):
+            if not transaction.is_ending or transaction.incarnation != incarnation:
+                return
+            if partition in transaction.unmarked:
+                done = partial(self._marked, transaction, incarnation, partition, now, wall_ms)
+                yield MarkerAppend(*partition, marker, done)
 
     def _marked(
         self,

@@ -36,6 +36,7 @@ from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsRes
 from kafkalite_wire.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponse
 from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
 from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupResponse
+from kafkalite_wire.schema import ZERO_UUID
 from tests.support.group_harness import EveryTopic, replayed
 
 WALL_MS = 1_700_000_000_000
@@ -139,7 +140,7 @@ class Replay:
                 coordinator._offsets.expire(wall_ms, result)
                 return result.build()
             case ["topic", name]:
-                results = tuple(coordinator.delete_topic_offsets(name))
+                results = tuple(coordinator.delete_topic_offsets(name, ZERO_UUID))
                 return CoordinatorResult(tuple(record for result in results for record in result.records), ())
             case [kind, token, version, client_id, request, uuids]:
                 self.uuids += uuids

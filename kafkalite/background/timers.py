@@ -23,6 +23,10 @@ def _end_nothing(_: str) -> None:
     pass
 
 
+def _nothing() -> None:
+    pass
+
+
 class Timer:
     """A call that is made at a time unless it is cancelled first."""
 
@@ -89,8 +93,9 @@ class DelayedOperation:
     def complete(self) -> None:
         """Complete the operation now, unless it has ended."""
         if not self._has_ended:
+            complete = self._complete
             self._end()
-            self._complete()
+            complete()
 
     def fail(self, reason: str) -> None:
         """End the operation, and close the connection of its client."""
@@ -102,6 +107,8 @@ class DelayedOperation:
             self._has_ended = True
             self._timer.cancel()
             self._on_end()
+            # What these refer to refers to this operation: without the cycle it is freed now, with all that was read.
+            self._on_end = self._complete = _nothing
 
 
 class TimerQueue:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from kafkalite.cluster.internal_topics import OFFSETS_TOPIC
 from kafkalite.coordinators.groups.offsets import merge_commit, merge_deletion, refuse_commit
-from kafkalite.coordinators.results import MappedSink, ProducerIdAndEpoch
+from kafkalite.coordinators.results import CoordinatorResult, MappedSink, ProducerIdAndEpoch, Reply
 from kafkalite.coordinators.transactions.versions import VERSION_2, verification_error
 from kafkalite.handlers.group_membership import client_of
 from kafkalite_storage.errors import StorageError
@@ -27,6 +27,7 @@ from kafkalite_wire.messages.offset_commit import (
 from kafkalite_wire.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteRequestTopic
 from kafkalite_wire.messages.txn_offset_commit import (
     TxnOffsetCommitRequest,
+    TxnOffsetCommitRequestTopic,
     TxnOffsetCommitResponse,
     TxnOffsetCommitResponsePartition,
     TxnOffsetCommitResponseTopic,
@@ -34,14 +35,14 @@ from kafkalite_wire.messages.txn_offset_commit import (
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
-    from kafkalite.coordinators.results import CoordinatorResult, ResponseSink
+    from kafkalite.coordinators.results import ResponseSink
     from kafkalite.coordinators.transaction_service import PartitionsAdded
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.steps import Steps
     from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
 
 
-Topic = TypeVar("Topic", OffsetCommitRequestTopic, OffsetDeleteRequestTopic)
+Topic = TypeVar("Topic", OffsetCommitRequestTopic, TxnOffsetCommitRequestTopic, OffsetDeleteRequestTopic)
 
 _PARTITIONS_PER_STEP: Final = 100
 _ABORTABLE: Final = 4
@@ -91,31 +92,19 @@ def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, c
     yield from broker.cluster.groups.load()
     yield from broker.cluster.transactions.load()
     cluster, response, version = broker.cluster, context.defer(), context.api_version
-    commit = OffsetCommitRequest(
-        group_id=request.group_id,
-        generation_id_or_member_epoch=request.generation_id_or_member_epoch,
-        member_id=request.member_id,
-        group_instance_id=request.group_instance_id,
-        topics=tuple(
-            OffsetCommitRequestTopic(
-                name=topic.name,
-                topic_id=topic.topic_id,
-                partitions=tuple(
-                    OffsetCommitRequestPartition(
-                        partition_index=partition.partition_index,
-                        committed_offset=partition.committed_offset,
-                        committed_leader_epoch=partition.committed_leader_epoch,
-                        committed_metadata=partition.committed_metadata,
-                    )
-                    for partition in topic.partitions
-                ),
-            )
-            for topic in request.topics
-        ),
-    )
+
+    def part_of(topics: Iterable[TxnOffsetCommitRequestTopic]) -> OffsetCommitRequest:
+        return OffsetCommitRequest(
+            group_id=request.group_id,
+            generation_id_or_member_epoch=request.generation_id_or_member_epoch,
+            member_id=request.member_id,
+            group_instance_id=request.group_instance_id,
+            topics=tuple(_plain(topic) for topic in topics),
+        )
 
     def refuse(error: ErrorCode) -> None:
-        response.send(_transactional(OffsetCommitResponse(topics=tuple(refuse_commit(commit.topics, error)))))
+        topics = refuse_commit(part_of(request.topics).topics, error)
+        response.send(_transactional(OffsetCommitResponse(topics=tuple(topics))))
 
     if not request.group_id:
         refuse(ErrorCode.INVALID_GROUP_ID)
@@ -126,18 +115,25 @@ def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, c
         refuse(ErrorCode.COORDINATOR_NOT_AVAILABLE)
         return
     producer = (request.transactional_id, request.producer_id, request.producer_epoch)
-    added: PartitionsAdded | None = None
-    error = ErrorCode.NONE
     log = cluster.log(*partition)
-    if log is not None and log.producers.has_open_transaction(request.producer_id, request.producer_epoch):
-        pass  # it has joined
-    elif version >= _JOINS_TRANSACTION:
-        added = cluster.transactions.add_partitions(*producer, (partition,), client_version=VERSION_2)
-        error = added.error
-    else:
+
+    def has_joined() -> bool:
+        return log is not None and log.producers.has_open_transaction(request.producer_id, request.producer_epoch)
+
+    def refusal() -> ErrorCode:
+        if has_joined():
+            return ErrorCode.NONE
         error = cluster.transactions.coordinator.verify(*producer, (partition,))[partition]
+        return verification_error(error, may_be_abortable=version >= _ABORTABLE)
+
+    added: PartitionsAdded | None = None
+    if version >= _JOINS_TRANSACTION and not has_joined():
+        added = cluster.transactions.add_partitions(*producer, (partition,), client_version=VERSION_2)
+        error = verification_error(added.error, may_be_abortable=version >= _ABORTABLE)
+    else:
+        error = refusal()
     if error:
-        refuse(verification_error(error, may_be_abortable=version >= _ABORTABLE))
+        refuse(error)
         return
 
     def send(answer: OffsetCommitResponse) -> None:
@@ -146,9 +142,14 @@ def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, c
         else:
             added.when_settled(lambda: response.send(_transactional(answer)))
 
-    def keep(part: OffsetCommitRequest, handle: ResponseSink) -> CoordinatorResult:
+    def keep(topics: tuple[TxnOffsetCommitRequestTopic, ...], handle: ResponseSink) -> CoordinatorResult:
+        # The transaction may have ended since the part before: no marker would follow this one.
+        error = refusal()
+        if error:
+            refused = OffsetCommitResponse(topics=tuple(refuse_commit(part_of(topics).topics, error)))
+            return CoordinatorResult((), (Reply(handle, refused),))
         return cluster.groups.coordinator.txn_offset_commit(
-            part,
+            part_of(topics),
             ProducerIdAndEpoch(request.producer_id, request.producer_epoch),
             handle,
             by_id=version >= _TRANSACTIONAL_BY_TOPIC_ID,
@@ -156,8 +157,24 @@ def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, c
             wall_ms=cluster.wall_ms(),
         )
 
-    parts = [partial(keep, replace(commit, topics=topics)) for topics in _split(commit.topics)]
+    parts = [partial(keep, topics) for topics in _split(request.topics)]
     yield from cluster.groups.perform_parts(parts, MappedSink(response, send), _merge)
+
+
+def _plain(topic: TxnOffsetCommitRequestTopic) -> OffsetCommitRequestTopic:
+    return OffsetCommitRequestTopic(
+        name=topic.name,
+        topic_id=topic.topic_id,
+        partitions=tuple(
+            OffsetCommitRequestPartition(
+                partition_index=partition.partition_index,
+                committed_offset=partition.committed_offset,
+                committed_leader_epoch=partition.committed_leader_epoch,
+                committed_metadata=partition.committed_metadata,
+            )
+            for partition in topic.partitions
+        ),
+    )
 
 
 def _transactional(response: OffsetCommitResponse) -> TxnOffsetCommitResponse:

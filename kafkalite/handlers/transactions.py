@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _SEVERAL_TRANSACTIONS: Final = 4
 _FENCED_SINCE: Final = 2
 _WORK_OF_A_TRANSACTION: Final = 5
+_WORK_OF_ADDING: Final = 8
+"""For a hundred partitions."""
 
 
 # AddPartitionsToTxn
@@ -111,6 +113,8 @@ class _Addition:
                     self._refused[topic.name, index] = error
         if self._refused:
             return
+        if meter.add(_WORK_OF_ADDING * len(partitions) // 100):
+            yield
         transaction, transactions = self.transaction, broker.cluster.transactions
         producer = (transaction.transactional_id, transaction.producer_id, transaction.producer_epoch)
         if transaction.verify_only:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.groups.administration import delete_groups, describe_groups, list_groups
@@ -219,9 +220,9 @@ class GroupCoordinator:
     def delete_topic_offsets(self, topic: str, topic_id: bytes) -> Iterator[CoordinatorResult]:
         """Forget the offsets of a topic that has been deleted, a few in each result."""
         committed = self._table.committed_to(topic, topic_id)
-        for number in range(0, len(committed), _OFFSETS_A_RESULT):
+        while some := list(islice(committed, _OFFSETS_A_RESULT)):
             result = self._timeless_builder()
-            self._offsets.delete_of_topic(topic, committed[number : number + _OFFSETS_A_RESULT], result)
+            self._offsets.delete_of_topic(topic, some, result)
             yield result.build()
         result = self._timeless_builder()
         self._offsets.delete_pending_of_topic(topic, result)

@@ -76,15 +76,15 @@ class OffsetTable:
             for partition in partitions:
                 yield topic, partition
 
-    def committed_to(self, topic: str, topic_id: bytes) -> list[tuple[str, int, CommittedOffset]]:
-        """List the offsets of all groups in a topic, not in another one of that name, with group and partition."""
-        return [
-            (group_id, partition, committed)
-            for group_id, topics in self._groups.items()
-            if topic in topics
-            for partition, committed in topics[topic].items()
-            if committed.is_of(topic_id)
-        ]
+    def committed_to(self, topic: str, topic_id: bytes) -> Iterator[tuple[str, int, CommittedOffset]]:
+        """Walk over the offsets of all groups in a topic, not in another one of that name, with group and partition.
+
+        They may be removed meanwhile.
+        """
+        for group_id in tuple(self._groups):
+            for partition, committed in tuple(self.of(group_id).get(topic, {}).items()):
+                if committed.is_of(topic_id):
+                    yield group_id, partition, committed
 
 
 OffsetKey = tuple[str, str, int]
@@ -153,7 +153,8 @@ class PendingOffsets:
         for key, pending in self._take(producer_id, belongs).items():
             if pending.committed is not None:
                 committed[key] = pending.committed
-                self._supersede(key, pending.number)
+                if self._producers:
+                    self._supersede(key, pending.number)
         return committed
 
     def _take(self, producer_id: int, belongs: Callable[[str], bool]) -> dict[OffsetKey, _Pending]:

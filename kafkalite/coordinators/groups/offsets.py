@@ -23,7 +23,6 @@ from kafkalite_wire.messages.offset_delete import (
     OffsetDeleteResponsePartition,
     OffsetDeleteResponseTopic,
 )
-from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -318,7 +317,7 @@ def merge_commit(topics: Iterable[OffsetCommitResponseTopic]) -> OffsetCommitRes
     """Return a response that has each topic once."""
     answered: dict[str | bytes, OffsetCommitResponseTopic] = {}
     for topic in topics:
-        key = topic.name if topic.topic_id == ZERO_UUID else topic.topic_id
+        key = topic.name or topic.topic_id  # a topic that is known has both, any other what the request names
         earlier = answered.get(key)
         answered[key] = topic if earlier is None else replace(topic, partitions=earlier.partitions + topic.partitions)
     return OffsetCommitResponse(topics=tuple(answered.values()))

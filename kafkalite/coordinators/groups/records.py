@@ -32,6 +32,7 @@ Skip = Callable[[ReplayedRecord, str], None]
 """Called with a record that is not taken over, and the reason."""
 
 _REPLACED_PER_UNIT: Final = 10
+_WORK_OF_DECODING: Final = 2
 _EXPIRING_VERSION: Final = 1
 """The only version that can hold an expiry of its own."""
 
@@ -108,7 +109,7 @@ def live(records: Iterable[ReplayedRecord], skip: Skip, meter: WorkMeter) -> Ste
                     offsets[record.key] = None
     found = LiveRecords()
     for live_record in _decoded(last.values(), skip):
-        if meter.add():
+        if meter.add(_WORK_OF_DECODING):
             yield
         found.last.append(live_record)
     for producer_id, offsets in transactions.items():
@@ -120,7 +121,7 @@ def live(records: Iterable[ReplayedRecord], skip: Skip, meter: WorkMeter) -> Ste
         (producer_id, record) for producer_id, offsets in transactions.items() for record in offsets.values() if record
     ]
     for producer_id, record in sorted(open_offsets, key=lambda each: each[1].offset):
-        if meter.add():
+        if meter.add(_WORK_OF_DECODING):
             yield
         for key, value, _ in _decoded((record,), skip):
             if isinstance(key, OffsetCommitKey) and isinstance(value, OffsetCommitValue | LegacyOffsetCommitValue):

@@ -46,6 +46,9 @@ _BY_TOPIC_ID: Final = 13
 _ALLOWS_ZSTD: Final = 7
 _VALID_ACKS: Final = (-1, 0, 1)
 _WORK_OF_AN_APPEND: Final = 5
+_WORK_OF_A_TRANSACTIONAL_APPEND: Final = 15
+_WORK_OF_A_NEW_DIRECTORY: Final = 400
+_JOINED_PER_UNIT: Final = 10
 
 _WITHOUT_LOG_START: Final = (
     ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
@@ -83,6 +86,7 @@ class _Produce:
         "_by_id",
         "_context",
         "_may_write_internal",
+        "_meter",
         "_names",
         "_request",
         "_responses",
@@ -98,6 +102,7 @@ class _Produce:
         self._by_id = context.api_version >= _BY_TOPIC_ID
         self._may_write_internal = context.client_id == ADMIN_CLIENT_ID
         self._transaction: ProducedTransaction | None = None
+        self._meter = WorkMeter()
         self._was_interrupted = False
         self._responses: list[TopicProduceResponse] = []
         #: The name of each response's topic, which from version 13 on says only its id.
@@ -136,19 +141,16 @@ class _Produce:
         return None
 
     def _join(self, transactional_id: str) -> Steps[PartitionsAdded | None]:
+        """Join the transaction with the batches that can be read; the append refuses the rest."""
         yield from self._broker.cluster.transactions.load()
-        batches = yield from self._transactional_batches()
-        self._transaction = ProducedTransaction(self._broker.cluster, transactional_id, self._context.api_version)
-        return self._transaction.join(batches)
-
-    def _transactional_batches(self) -> Steps[list[TransactionalBatch]]:
-        """Return what can be read; the append refuses the rest."""
-        batches: list[TransactionalBatch] = []
-        meter = WorkMeter()
+        transaction = ProducedTransaction(self._broker.cluster, transactional_id, self._context.api_version)
+        self._transaction = transaction
+        partitions = 0
         for data, wanted in self._distinct():
             topic = self._topic(data)
             for partition in wanted:
-                if meter.add(self._work_of(topic, partition.index)):
+                partitions += 1
+                if self._meter.add(self._work_of(topic, partition.index)):
                     yield
                     self._was_interrupted = True
                 header = _transactional_header(partition)
@@ -156,8 +158,11 @@ class _Produce:
                     continue
                 log = guarded(partial(self._broker.cluster.log, topic.name, partition.index), lambda _: None)
                 if log is not None:
-                    batches.append(TransactionalBatch((topic.name, partition.index), log.producers, header))
-        return batches
+                    transaction.note(TransactionalBatch((topic.name, partition.index), log.producers, header))
+        if self._meter.add(partitions // _JOINED_PER_UNIT):
+            yield
+            self._was_interrupted = True
+        return transaction.join()
 
     def append_only(self, data: TopicProduceData) -> None:
         """Append the one batch of a request for one partition."""
@@ -166,12 +171,11 @@ class _Produce:
         self._add(topic, data, (self._append(topic, partition),))
 
     def _append_all(self) -> Steps[None]:
-        meter = WorkMeter()
         for data, wanted in self._distinct():
             topic = self._topic(data)
             partitions: list[PartitionProduceResponse] = []
             for partition in wanted:
-                if meter.add(self._work_of(topic, partition.index)):
+                if self._meter.add(self._work_of(topic, partition.index)):
                     yield
                     self._was_interrupted = True
                 partitions.append(self._append(topic, partition))
@@ -191,7 +195,11 @@ class _Produce:
 
     def _work_of(self, topic: Topic | None, index: int) -> int:
         log = None if topic is None else self._broker.cluster.storage.open_logs.get((topic.name, index))
-        return _WORK_OF_AN_APPEND if log is not None and log.has_directory else WORK_OF_OPENING_A_LOG
+        if log is None:
+            return WORK_OF_OPENING_A_LOG
+        if not log.has_directory:
+            return _WORK_OF_A_NEW_DIRECTORY
+        return _WORK_OF_AN_APPEND if self._transaction is None else _WORK_OF_A_TRANSACTIONAL_APPEND
 
     def _distinct(self) -> Iterable[tuple[TopicProduceData, Iterable[PartitionProduceData]]]:
         partitions: dict[bytes | str, dict[int, PartitionProduceData]] = {}

@@ -6,7 +6,6 @@ the producer must have added it, which is verified.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -43,7 +42,16 @@ class TransactionalBatch:
 class ProducedTransaction:
     """The transaction of one request, from joining it to the last append."""
 
-    __slots__ = ("_beginning", "_cluster", "_headers", "_refused", "_transactional_id", "_version", "refusal_of_all")
+    __slots__ = (
+        "_beginning",
+        "_cluster",
+        "_headers",
+        "_producers",
+        "_refused",
+        "_transactional_id",
+        "_version",
+        "refusal_of_all",
+    )
 
     def __init__(self, cluster: Cluster, transactional_id: str, version: int) -> None:
         self._cluster = cluster
@@ -51,26 +59,35 @@ class ProducedTransaction:
         self._version = version
         self._refused: dict[Partition, ErrorCode] = {}
         self._headers: dict[Partition, BatchHeader] = {}
+        self._producers: set[tuple[int, int]] = set()
         #: The partitions in which the transaction begins with this request.
         self._beginning: dict[Partition, ProducerStates] = {}
         self.refusal_of_all = ErrorCode.NONE
         """Set where the batches are of several producers."""
 
-    def join(self, batches: Iterable[TransactionalBatch]) -> PartitionsAdded | None:
+    def note(self, batch: TransactionalBatch) -> None:
+        """Note a batch of the request, before :meth:`join`."""
+        header = batch.header
+        self._headers[batch.partition] = header
+        self._producers.add((header.producer_id, header.producer_epoch))
+        if batch.states.has_open_transaction(header.producer_id, header.producer_epoch):
+            return
+        if batch.states.is_fenced(header.producer_id, header.producer_epoch):
+            self._refuse(batch.partition, ErrorCode.INVALID_PRODUCER_EPOCH)
+        else:
+            self._beginning[batch.partition] = batch.states
+
+    def join(self) -> PartitionsAdded | None:
         """Add the partitions that are not yet in the transaction, or before version 12 verify that they are in it.
 
         Return what has to be settled before the response is sent, or None.
         """
-        producers: set[tuple[int, int]] = set()
-        for batch in batches:
-            self._note(batch)
-            producers.add((batch.header.producer_id, batch.header.producer_epoch))
-        if len(producers) > 1:
+        if len(self._producers) > 1:
             self.refusal_of_all = ErrorCode.INVALID_PRODUCER_ID_MAPPING
-        if len(producers) != 1 or not self._beginning:
+        if len(self._producers) != 1 or not self._beginning:
             return None
         partitions = list(self._beginning)
-        ((producer_id, epoch),) = producers
+        ((producer_id, epoch),) = self._producers
         transactions = self._cluster.transactions
         if self._version < _JOINS_TRANSACTION:
             verified = transactions.coordinator.verify(self._transactional_id, producer_id, epoch, partitions)
@@ -84,16 +101,6 @@ class ProducedTransaction:
             self._refuse(partition, added.error)
         return added
 
-    def _note(self, batch: TransactionalBatch) -> None:
-        header = batch.header
-        self._headers[batch.partition] = header
-        if batch.states.has_open_transaction(header.producer_id, header.producer_epoch):
-            return
-        if batch.states.is_fenced(header.producer_id, header.producer_epoch):
-            self._refuse(batch.partition, ErrorCode.INVALID_PRODUCER_EPOCH)
-        else:
-            self._beginning[batch.partition] = batch.states
-
     def header(self, partition: Partition) -> BatchHeader | None:
         """Return the header of a batch that was checked when it joined, or None."""
         return self._headers.get(partition)
@@ -101,7 +108,7 @@ class ProducedTransaction:
     def refusal(self, partition: Partition, header: BatchHeader, *, may_have_ended: bool) -> ErrorCode:
         """Return why the batch may not be appended now, or NONE.
 
-        ``may_have_ended`` says that other requests have had their turn since :meth:`join`. Raises StorageError.
+        ``may_have_ended`` says that other requests have had their turn since :meth:`note`. Raises StorageError.
         """
         if may_have_ended and partition not in self._refused:
             self._verify_again(partition, header)

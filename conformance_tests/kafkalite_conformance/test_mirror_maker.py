@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kafkalite_conformance.drivers.events import Acknowledged, Consumed, Record, TopicPartition
-from kafkalite_conformance.programs.connect import connect_jars
+from kafkalite_conformance.programs.connect import FLUSH_INTERVAL_MS, connect_jars
 from kafkalite_conformance.programs.java_program import JavaProgram, write_properties
 from kafkalite_conformance.reference_broker import class_path
 from kafkalite_conformance.scenario import DriverPool, Scenario
@@ -19,8 +19,8 @@ STARTING = 90.0
 RETENTION_MS = "400000000000"
 """Longer than the records are old."""
 
-RECORDS = 20
-CONSUMED = 12
+ROUND = 20
+"""Records of each partition that are written, and read by a group, before MirrorMaker starts and once it runs."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def other_scenario(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """One of the two clusters, with a topic to mirror, and a group that has read a part of it."""
+    """One of the two clusters, with a topic to mirror and a group that reads it."""
 
     name: str
     scenario: Scenario
@@ -46,40 +46,45 @@ class Cluster:
     group: str
 
     @classmethod
-    def filled(cls, name: str, scenario: Scenario) -> "Cluster":
-        """Fill a topic of a cluster with records, and let a group read some of them."""
-        topic, group = scenario.topic(2, retention_ms=RETENTION_MS), scenario.group()
+    def create(cls, name: str, scenario: Scenario) -> "Cluster":
+        """Create the topic, with two partitions."""
+        topic = scenario.topic(2, retention_ms=RETENTION_MS)
+        return cls(name=name, scenario=scenario, topic=topic, group=scenario.group())
+
+    def write_and_read(self, number: int) -> None:
+        """Write the records of a round, numbered from 1; let the group read and commit all records."""
         records = [
             Record(
-                key=b"key %d" % number,
-                value=b"%s %d" % (name.encode(), number),
-                headers=(("number", b"%d" % number),),
-                partition=number % 2,
-                timestamp=1_700_000_000_000 + number,
+                key=b"key %d" % each,
+                value=b"%s %d" % (self.name.encode(), each),
+                headers=(("number", b"%d" % each),),
+                partition=each % 2,
+                timestamp=1_700_000_000_000 + each,
             )
-            for number in range(2 * RECORDS)
+            for each in range((number - 1) * 2 * ROUND, number * 2 * ROUND)
         ]
-        outcomes = scenario.setup_client.produce(topic, records)
+        outcomes = self.scenario.setup_client.produce(self.topic, records)
         assert all(isinstance(outcome, Acknowledged) for outcome in outcomes), outcomes
-        member = scenario.member("librdkafka", group, [topic])
-        scenario.await_count(member, len(records))
-        member.commit({TopicPartition(topic, 0): RECORDS, TopicPartition(topic, 1): CONSUMED})
+        member = self.scenario.member("librdkafka", self.group, [self.topic])
+        self.scenario.await_count(member, len(records))
+        member.commit({TopicPartition(self.topic, partition): number * ROUND for partition in (0, 1)})
         member.call("leave")
-        return cls(name=name, scenario=scenario, topic=topic, group=group)
 
-    def await_offsets(self, program: JavaProgram, group: str, topic: str) -> None:
-        """Wait until a group of the other cluster has committed offsets here."""
-
-        def committed() -> bool:
-            program.assert_runs()
-            offsets = self.scenario.committed(group)
-            whole, part = (offsets.get(TopicPartition(topic, partition), 0) for partition in (0, 1))
-            # MirrorMaker keeps the positions of some records only, and translates to the last one before.
-            assert whole <= RECORDS, offsets
-            assert part <= CONSUMED, offsets
-            return whole == RECORDS and part > 0
-
-        self.scenario.poll(committed, f"the offsets of {group} in {topic}", timeout=STARTING)
+    def await_mirrored(self, source: "Cluster", count: int) -> None:
+        """Wait until another cluster's records are here, and the offsets that its group has committed."""
+        topic = f"{source.name}.{source.topic}"
+        expected = {TopicPartition(topic, partition): count for partition in (0, 1)}
+        self.scenario.poll(
+            lambda: self.scenario.committed(source.group) == expected, f"the offsets of {topic}", timeout=STARTING
+        )
+        for partition in (0, 1):
+            original = source.scenario.reader("librdkafka", source.topic, partition=partition)
+            mirror = self.scenario.reader("librdkafka", topic, partition=partition)
+            source.scenario.await_count(original, count)
+            self.scenario.await_count(mirror, count)
+            assert [*map(content, mirror.records)] == [*map(content, original.records)]
+        configs = self.scenario.setup_client.call("describe_configs", name=topic).mapping("configs")
+        assert configs["retention.ms"] == RETENTION_MS
 
 
 def content(record: Consumed) -> tuple[object, ...]:
@@ -106,7 +111,7 @@ def mirror_settings(one: Cluster, other: Cluster) -> dict[str, str]:
         "sync.topic.acls.interval.seconds": "1",
         "sync.topic.configs.interval.seconds": "1",
         "emit.checkpoints.interval.seconds": "1",
-        "emit.heartbeats.interval.seconds": "1",
+        "emit.heartbeats.enabled": "false",
         "sync.group.offsets.enabled": "true",
         "sync.group.offsets.interval.seconds": "1",
         # The position of each record is written down, so that the last one can be translated.
@@ -117,6 +122,8 @@ def mirror_settings(one: Cluster, other: Cluster) -> dict[str, str]:
         settings[f"{source.name}.bootstrap.servers"] = source.scenario.bootstrap
         settings[f"{flow}.enabled"] = "true"
         settings[f"{source.name}.plugin.discovery"] = "service_load"
+        # Positions that could not be written down at once follow with the next flush.
+        settings[f"{source.name}.offset.flush.interval.ms"] = str(FLUSH_INTERVAL_MS)
         settings[f"{flow}.topics"] = source.topic
         settings[f"{flow}.groups"] = source.group
     return settings
@@ -127,21 +134,17 @@ def test_mirror_maker_mirrors_records_and_offsets_both_ways(
     scenario: Scenario, other_scenario: Scenario, tmp_path: Path
 ) -> None:
     """Records with keys, headers and timestamps; settings of topics; committed offsets. No error is logged."""
-    here, there = Cluster.filled("here", scenario), Cluster.filled("there", other_scenario)
+    here, there = Cluster.create("here", scenario), Cluster.create("there", other_scenario)
+    for cluster in (here, there):
+        cluster.write_and_read(1)
     settings = write_properties(tmp_path / "mirror.properties", mirror_settings(here, there))
     with JavaProgram(
         "org.apache.kafka.connect.mirror.MirrorMaker", class_path(connect_jars()), [settings], tmp_path / "output.txt"
     ) as program:
-        for source, target in ((here, there), (there, here)):
-            mirrored = f"{source.name}.{source.topic}"
-            target.await_offsets(program, source.group, mirrored)
-            for partition in (0, 1):
-                original = source.scenario.reader("librdkafka", source.topic, partition=partition)
-                mirror = target.scenario.reader("librdkafka", mirrored, partition=partition)
-                source.scenario.await_count(original, RECORDS)
-                target.scenario.await_count(mirror, RECORDS)
-                assert [*map(content, mirror.records)] == [*map(content, original.records)]
-            configs = target.scenario.setup_client.call("describe_configs", name=mirrored).mapping("configs")
-            assert configs["retention.ms"] == RETENTION_MS
-        program.terminate()
+        there.await_mirrored(here, ROUND)
+        here.await_mirrored(there, ROUND)
+        for cluster in (here, there):
+            cluster.write_and_read(2)
+        there.await_mirrored(here, 2 * ROUND)
+        here.await_mirrored(there, 2 * ROUND)
     assert " ERROR " not in program.output, program.output

@@ -20,8 +20,9 @@ from kafkalite_conformance.downloading import download
 from kafkalite_conformance.server_process import ServerProcess
 
 KAFKA_VERSION: Final = "4.4.0"
-KAFKA_TOOLS_VERSION: Final = "4.3.1"
-"""The newest tools that Maven Central resolves."""
+KAFKA_TOOLS_VERSION: Final = "4.4.0"
+KAFKA_CONNECT_VERSION: Final = "4.3.1"
+"""The newest Connect of which all parts resolve."""
 _LOG4J_VERSION: Final = "2.25.5"
 LOG4J: Final = (
     ("org.apache.logging.log4j", "log4j-slf4j-impl", _LOG4J_VERSION),

@@ -52,7 +52,7 @@ class Property:
             raise ValueError(f"{text!r} is not {_KINDS[self.type]}") from None
         problem = self.rule(value)
         if problem is not None:
-            raise ValueError(f"{text!r} is not allowed: it {problem}")
+            raise ValueError(f"{text!r} is not allowed: {problem}")
         if self.effect is Effect.REFUSED and value != self.default:
             raise ValueError(f"{text!r} is not allowed: {self.doc}")
         return value

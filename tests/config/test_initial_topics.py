@@ -83,7 +83,7 @@ def test_a_topic_has_configurations_and_records_as_kafka_would_have_them(tmp_pat
         ),
         (
             "[topics.orders]\n\nretention.ms = 'long'\n",
-            "3: topic 'orders': Invalid value long for configuration retention.ms: not a number of type LONG",
+            "3: topic 'orders': Invalid value long for configuration retention.ms: Not a number of type LONG",
         ),
         ("[topics.orders]\nrecords = 1\n", "2: topics.orders.records must be a list of tables"),
         ("[topics.orders]\nrecords = ['a']\n", "2: topics.orders.records: a record must be a table, such as "),

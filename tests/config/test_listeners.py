@@ -153,7 +153,7 @@ MAP = "listener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT,S:SASL_SSL"
         ),
         (("listeners=A://:1", "controller.listener.names=A"), "listeners: at least one address is needed"),
         (("listener.security.protocol.map=A",), "listener.security.protocol.map: 'A' is not of the form NAME:PROTOCOL"),
-        (("process.roles=controller",), "process.roles: 'controller' is not allowed: it must include broker"),
+        (("process.roles=controller",), "process.roles: 'controller' is not allowed: must include broker"),
         (
             ("authorizer.class.name=a.B",),
             "authorizer.class.name: 'a.B' is not allowed: there is no authorizer: every client may do everything",

@@ -86,7 +86,7 @@ def test_booleans_of_a_file_are_booleans(toml: Path) -> None:
 
 def test_a_mistake_in_a_file_names_its_line(toml: Path) -> None:
     toml.write_text("# sizes\nnode.id = 1\n\n[group]\nmax.size = 0\n")
-    assert problem(file=toml) == f"{toml}:5: group.max.size: '0' is not allowed: it must be at least 1"
+    assert problem(file=toml) == f"{toml}:5: group.max.size: '0' is not allowed: Value must be at least 1"
 
 
 def test_an_unknown_property_in_a_file_names_its_line(toml: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_topics_configuration_leads_to_the_brokers_property() -> None:
         ("num.partitions=many", "num.partitions: 'many' is not a whole number of 32 bits"),
         ("num.partitions=3000000000", "num.partitions: '3000000000' is not a whole number of 32 bits"),
         ("delete.topic.enable=yes", "delete.topic.enable: 'yes' is not true or false"),
-        ("log.cleanup.policy=x", "log.cleanup.policy: 'x' is not allowed: it must be one of compact, delete"),
+        ("log.cleanup.policy=x", "log.cleanup.policy: 'x' is not allowed: String must be one of: compact, delete"),
         ("listeners=SSL://a:1", "listeners: 'SSL://a:1': only the protocol PLAINTEXT is supported"),
         ("listeners=9092", "listeners: '9092' is not of the form HOST:PORT"),
         ("listeners=a:99999", "listeners: 'a:99999': '99999' is not a port from 0 to 65535"),

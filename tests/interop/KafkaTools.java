@@ -1,4 +1,5 @@
 import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
@@ -6,9 +7,12 @@ import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Base64;
-import org.apache.kafka.common.utils.Exit;
+import org.apache.kafka.common.utils.internals.Exit;
 
-/** Runs Kafka's command-line tools one after the other in one JVM: a line of class and arguments in, one of output out. */
+/**
+ * Runs Kafka's command-line tools one after the other in one JVM: a line of input, class and arguments in, one of output
+ * out.
+ */
 public final class KafkaTools {
     private static final class Exited extends Error {
         final int status;
@@ -41,11 +45,12 @@ public final class KafkaTools {
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             String[] words = line.split("\t", -1);
             exited = null;
+            System.setIn(new ByteArrayInputStream(Base64.getDecoder().decode(words[0])));
             printed = new ByteArrayOutputStream();
             PrintStream both = new PrintStream(printed, true, StandardCharsets.UTF_8);
             System.setOut(both);
             System.setErr(both);
-            int status = run(words[0], Arrays.copyOfRange(words, 1, words.length), both);
+            int status = run(words[1], Arrays.copyOfRange(words, 2, words.length), both);
             int length = exited == null ? printed.size() : exited.printedBefore;
             byte[] text = Arrays.copyOf(printed.toByteArray(), length);
             answers.println(status + "\t" + Base64.getEncoder().encodeToString(text));

@@ -85,6 +85,6 @@ def test_kafkas_formatter_for_the_console_reads_a_transaction(tmp_path: Path) ->
 
 
 def _check_transaction(data: dict[str, Any]) -> None:
-    assert (data["producerId"], data["producerEpoch"], data["transactionStatus"]) == (8, 1, 1)
+    assert (data["producerId"], data["producerEpoch"], data["transactionStatus"]) == (8, 1, "Ongoing")
     assert data["transactionPartitions"] == [{"topic": "orders", "partitionIds": [0, 1]}]
     assert data["clientTransactionVersion"] == 2

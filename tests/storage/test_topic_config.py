@@ -133,3 +133,18 @@ def test_a_topics_override_goes_over_the_brokers_value() -> None:
 
 def test_types_are_numbered_as_describe_configs_does() -> None:
     assert [kind.value for kind in ConfigType] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("retention.ms", "long", "Not a number of type LONG"),
+        ("retention.ms", "-2", "Value must be at least -1"),
+        ("min.cleanable.dirty.ratio", "2", "Value must be no more than 1"),
+        ("preallocate", "maybe", "Expected value to be either true or false"),
+        ("cleanup.policy", "none", "String must be one of: compact, delete"),
+    ],
+)
+def test_refusals_are_worded_as_kafkas(name: str, value: str, problem: str) -> None:
+    with pytest.raises(InvalidConfig, match=f"^Invalid value {value} for configuration {name}: {problem}$"):
+        validate({name: value})

@@ -12,7 +12,7 @@ from typing import Final
 from kafkalite_conformance.broker import free_port
 from kafkalite_conformance.drivers.events import Fields
 from kafkalite_conformance.programs.java_program import JavaProgram, write_properties
-from kafkalite_conformance.reference_broker import KAFKA_TOOLS_VERSION, LOG4J, class_path, maven_jars
+from kafkalite_conformance.reference_broker import KAFKA_CONNECT_VERSION, LOG4J, class_path, maven_jars
 
 FLUSH_INTERVAL_MS: Final = 500
 _NOT_YET: Final = frozenset({404, 409, 500, 503})
@@ -24,8 +24,8 @@ def connect_jars() -> Path:
     """Return the folder of Kafka Connect's jars, with the connectors for files and those of MirrorMaker."""
     artifacts = ("connect-runtime", "connect-file", "connect-mirror")
     return maven_jars(
-        f"kafka-connect-{KAFKA_TOOLS_VERSION}",
-        *(("org.apache.kafka", artifact, KAFKA_TOOLS_VERSION) for artifact in artifacts),
+        f"kafka-connect-{KAFKA_CONNECT_VERSION}",
+        *(("org.apache.kafka", artifact, KAFKA_CONNECT_VERSION) for artifact in artifacts),
         *LOG4J,
     )
 

@@ -52,9 +52,9 @@ class Between:
         if not isinstance(value, int | float) or value in self.exceptions:
             return None
         if value < self.least:
-            return f"must be at least {self.least}"
+            return f"Value must be at least {self.least}"
         if self.most is not None and value > self.most:
-            return f"must be at most {self.most}"
+            return f"Value must be no more than {self.most}"
         return None
 
 
@@ -68,7 +68,7 @@ class OneOf:
         """Check a word or a list of words."""
         items = value if isinstance(value, tuple) else (str(value),)
         if any(item not in self.words for item in items):
-            return f"must be one of {', '.join(self.words)}"
+            return f"String must be one of: {', '.join(self.words)}"
         if len(set(items)) < len(items):
             return "must not name the same thing twice"
         return None
@@ -80,7 +80,7 @@ def parse_value(name: str, kind: ConfigType, text: str) -> ConfigValue:
     if kind is ConfigType.BOOLEAN:
         if text.lower() in ("true", "false"):
             return text.lower() == "true"
-        raise InvalidConfig(f"Invalid value {text} for configuration {name}: must be true or false")
+        raise InvalidConfig(f"Invalid value {text} for configuration {name}: Expected value to be either true or false")
     if kind in (ConfigType.STRING, ConfigType.CLASS, ConfigType.PASSWORD):
         return text
     if kind is ConfigType.LIST:
@@ -91,11 +91,11 @@ def parse_value(name: str, kind: ConfigType, text: str) -> ConfigValue:
         number: int | float = float(text) if kind is ConfigType.DOUBLE else int(text)
     except ValueError as error:
         raise InvalidConfig(
-            f"Invalid value {text} for configuration {name}: not a number of type {kind.name}"
+            f"Invalid value {text} for configuration {name}: Not a number of type {kind.name}"
         ) from error
     limits = _INT_LIMITS.get(kind)
     if limits is not None and not limits[0] <= number <= limits[1]:
-        raise InvalidConfig(f"Invalid value {text} for configuration {name}: not a number of type {kind.name}")
+        raise InvalidConfig(f"Invalid value {text} for configuration {name}: Not a number of type {kind.name}")
     return number
 
 

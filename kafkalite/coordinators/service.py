@@ -58,7 +58,7 @@ WriteMarker = Callable[[str, int, "TransactionMarker", Callable[[ErrorCode], Non
 _NAMED_AT_MOST: Final = 10
 """Unreadable records of a partition that are logged one by one; the others are counted."""
 
-_WORK_OF_A_MARKER: Final = 100
+_WORK_OF_A_MARKER: Final = 60
 
 
 class Coordinator(Protocol):

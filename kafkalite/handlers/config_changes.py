@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 Changes = dict[str, str | None]
 """New values by name; None goes back to the default."""
 
-_WORK_OF_A_RESOURCE: Final = 400
+_WORK_OF_A_RESOURCE: Final = 250
 """A step of its own, because it ends with a sync of the metadata log."""
 _WORK_OF_SOME_LOGS: Final = 20
 

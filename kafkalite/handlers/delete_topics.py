@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
-_WORK_OF_A_TOPIC: Final = 400
+_WORK_OF_A_TOPIC: Final = 250
 _WORK_OF_A_PARTITION: Final = 40
 _BY_NAME_OR_ID: Final = 6
 _DISABLED_KNOWN_SINCE: Final = 3

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from kafkalite.cluster.internal_topics import OFFSETS_TOPIC
-from kafkalite.coordinators.groups.offsets import merge_commit, merge_deletion, refuse_commit
+from kafkalite.coordinators.groups.offsets import merge_commit, merge_deletion, merge_topics, refuse_commit
 from kafkalite.coordinators.results import CoordinatorResult, MappedSink, ProducerIdAndEpoch, Reply
 from kafkalite.coordinators.transactions.versions import VERSION_2, verification_error
 from kafkalite.handlers.group_membership import client_of
@@ -136,13 +136,14 @@ def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, c
         refuse(error)
         return
 
-    def send(answer: OffsetCommitResponse) -> None:
+    def send(answer: TxnOffsetCommitResponse) -> None:
         if added is None:
-            response.send(_transactional(answer))
+            response.send(answer)
         else:
-            added.when_settled(lambda: response.send(_transactional(answer)))
+            added.when_settled(lambda: response.send(answer))
 
-    def keep(topics: tuple[TxnOffsetCommitRequestTopic, ...], handle: ResponseSink) -> CoordinatorResult:
+    def keep(topics: tuple[TxnOffsetCommitRequestTopic, ...], part: ResponseSink) -> CoordinatorResult:
+        handle = MappedSink(part, lambda answer: part.send(_transactional(answer)))
         # The transaction may have ended since the part before: no marker would follow this one.
         error = refusal()
         if error:
@@ -158,7 +159,11 @@ def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, c
         )
 
     parts = [partial(keep, topics) for topics in _split(request.topics)]
-    yield from cluster.groups.perform_parts(parts, MappedSink(response, send), _merge)
+    yield from cluster.groups.perform_parts(parts, MappedSink(response, send), _merge_transactional)
+
+
+def _merge_transactional(parts: list[TxnOffsetCommitResponse]) -> TxnOffsetCommitResponse:
+    return TxnOffsetCommitResponse(topics=merge_topics(topic for part in parts for topic in part.topics))
 
 
 def _plain(topic: TxnOffsetCommitRequestTopic) -> OffsetCommitRequestTopic:

@@ -24,7 +24,7 @@ class Named(Protocol):
         ...
 
 
-_WORK_OF_A_TOPIC: Final = 400
+_WORK_OF_A_TOPIC: Final = 250
 """A step of its own, because it ends with a sync of the metadata log."""
 
 Topic = TypeVar("Topic", bound=Named)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
-_WORK_OF_A_MARKER: Final = 100
+_WORK_OF_A_MARKER: Final = 80
 
 _Key = tuple[int, str, int]
 """The number of the marker, the topic and the partition."""

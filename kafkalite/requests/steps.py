@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Response = TypeVar("Response")
 Result = TypeVar("Result")
 
-_UNITS_PER_STEP: Final = 400
+_UNITS_PER_STEP: Final = 250
 _FINISHED: Final = object()
 
 Steps = Generator[None, None, Response]

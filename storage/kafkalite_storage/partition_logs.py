@@ -4,7 +4,7 @@ The checkpoints are what the next start knows of a log before it opens it.
 """
 
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -204,14 +204,18 @@ class PartitionLogs:
         for topic, number in self._used_of(name):
             self.open(topic, number).flush()
 
-    def reconfigure(self, names: Container[str]) -> Iterator[None]:
+    def reconfigure(self, names: Iterable[str]) -> Iterator[None]:
         """Apply the configurations of topics to their opened logs, some in each step."""
-        reconfigured = 0
-        for key, log in tuple(self.opened.items()):
-            if key[0] in names and self.opened.get(key) is log:
-                log.config = self._config_of(key[0])
-                reconfigured += 1
-                if reconfigured % _MANY == 0:
+        looked_at = 0
+        for name in names:
+            number = 0
+            while (topic := self._catalogue.topics.get(name)) is not None and number < topic.partitions:
+                log = self.opened.get((name, number))
+                if log is not None:
+                    log.config = self._config_of(name)
+                number += 1
+                looked_at += 1
+                if looked_at % _MANY == 0:
                     yield
 
     def remove_topic(self, name: str, partitions: int, *, due_ms: int) -> Iterator[None]:

@@ -388,7 +388,7 @@ class Storage:
             self._metadata.append(records, now_ms)
         self._configs.clear()
         self._defaulted = None
-        yield from self._partitions.reconfigure(self._catalogue.topics)
+        yield from self._partitions.reconfigure(tuple(self._catalogue.topics))
 
     def check_broker_configs(self, broker: str, changes: Mapping[str, str | None]) -> None:
         """Raise what alter_broker_configs would raise, and change nothing (`validate_only`)."""

@@ -5,7 +5,7 @@ numbers become one ``struct`` call, and nested structs are inlined. Every read i
 checked against the remaining bytes before anything is allocated for it.
 
 A large message takes tens of milliseconds. The same code is also generated as a generator that pauses after every
-thousand array elements (:func:`decode_steps`, :func:`encode_steps`), for an event loop that has others to serve.
+five hundred array elements (:func:`decode_steps`, :func:`encode_steps`), for an event loop that has others to serve.
 
 If bytes do not decode, :mod:`kafkalite_wire.layout` reads them again, slowly, to find the malformed field.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from kafkalite.coordinators.groups.offset_table import NO_EXPIRY, CommittedOffset, OffsetTable, PendingOffsets
 from kafkalite.coordinators.groups.records import write_deleted_offset, write_offset
@@ -23,6 +23,7 @@ from kafkalite_wire.messages.offset_delete import (
     OffsetDeleteResponsePartition,
     OffsetDeleteResponseTopic,
 )
+from kafkalite_wire.messages.txn_offset_commit import TxnOffsetCommitResponseTopic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.registry import CoordinatedGroup, GroupConfig, Groups
     from kafkalite.coordinators.results import Client, ProducerIdAndEpoch, ResultBuilder
     from kafkalite.coordinators.topics import ClusterTopics
+
+CommitTopic = TypeVar("CommitTopic", OffsetCommitResponseTopic, TxnOffsetCommitResponseTopic)
 
 _GROUP_ID_NOT_FOUND_SINCE: Final = 9
 _BY_TOPIC_ID_SINCE: Final = 10
@@ -315,12 +318,17 @@ def _beside(refused: list[OffsetCommitResponseTopic], topics: list[OffsetCommitR
 
 def merge_commit(topics: Iterable[OffsetCommitResponseTopic]) -> OffsetCommitResponse:
     """Return a response that has each topic once."""
-    answered: dict[str | bytes, OffsetCommitResponseTopic] = {}
+    return OffsetCommitResponse(topics=merge_topics(topics))
+
+
+def merge_topics(topics: Iterable[CommitTopic]) -> tuple[CommitTopic, ...]:
+    """Merge the topics of responses, so that each is there once."""
+    answered: dict[str | bytes, CommitTopic] = {}
     for topic in topics:
         key = topic.name or topic.topic_id  # a topic that is known has both, any other what the request names
         earlier = answered.get(key)
         answered[key] = topic if earlier is None else replace(topic, partitions=earlier.partitions + topic.partitions)
-    return OffsetCommitResponse(topics=tuple(answered.values()))
+    return tuple(answered.values())
 
 
 def _deleted(name: str, indexes: Iterable[int], error: ErrorCode) -> OffsetDeleteResponseTopic:

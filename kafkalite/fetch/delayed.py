@@ -73,7 +73,7 @@ class DelayedFetches:
         return fetch
 
     def watch(self, fetch: DelayedFetch, partition: Partition) -> bool:
-        """Let an operation wait for another partition too, unless it has been removed; return whether it waits.
+        """Wait for another partition too, unless the operation has been removed. Return whether it waits.
 
         The partition's state has to be checked after this, not before.
         """

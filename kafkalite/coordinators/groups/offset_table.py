@@ -79,7 +79,7 @@ class OffsetTable:
     def committed_to(self, topic: str, topic_id: bytes) -> Iterator[tuple[str, int, CommittedOffset]]:
         """Walk over the offsets of all groups in a topic, not in another one of that name, with group and partition.
 
-        They may be removed meanwhile.
+        They may be removed between two of them.
         """
         for group_id in tuple(self._groups):
             for partition, committed in tuple(self.of(group_id).get(topic, {}).items()):

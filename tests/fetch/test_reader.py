@@ -288,4 +288,4 @@ def test_many_partitions_are_read_in_steps(storage: Storage) -> None:
     reader = FetchReader(storage, partitions, broker_id=1, min_bytes=1, max_bytes=1000, read_committed=False)
     assert read(reader) == 1000, "opening a log takes long"
     reader = FetchReader(storage, partitions, broker_id=1, min_bytes=1, max_bytes=1000, read_committed=False)
-    assert read(reader) == 3
+    assert read(reader) == 4

@@ -59,8 +59,10 @@ def test_faust_recovers_its_table_from_the_changelog(scenario: Scenario, tmp_pat
         scenario.wait(lambda: len(reader.records) >= 2 * ROUNDS * len(WORDS), "the first counts", timeout=STARTING)
         scenario.poll(lambda: has_committed(ROUNDS), "a commit of all that was read")
         # faust does not wait for its changelog before it commits: what is still in its buffer would be lost with it.
-        changelog = scenario.reader("librdkafka", f"{application}-counts-changelog")
-        scenario.wait(lambda: len(changelog.records) >= 2 * ROUNDS * len(WORDS), "the changelog", timeout=STARTING)
+        topic = f"{application}-counts-changelog"
+        changelog = [scenario.reader("librdkafka", topic, partition=partition) for partition in (0, 1)]
+        expected = 2 * ROUNDS * len(WORDS)
+        scenario.wait(lambda: sum(len(each.records) for each in changelog) >= expected, "the changelog")
         first.kill()
     fill_with_words(scenario, source)
     with start(2) as second:

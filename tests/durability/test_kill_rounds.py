@@ -22,7 +22,7 @@ from tests.support.blocking_client import BlockingClient
 from tests.support.broker_process import KillableBroker
 from tests.support.requests import LATEST
 
-ROUNDS = int(os.environ.get("KAFKALITE_KILL_ROUNDS", "40"))
+ROUNDS = int(os.environ.get("KAFKALITE_KILL_ROUNDS", "25"))
 SEED = int(os.environ.get("KAFKALITE_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 
 TOPIC, GROUP, PARTITIONS = "load", "g", 4
@@ -140,7 +140,7 @@ def test_many_kills_lose_and_double_nothing(tmp_path: Path) -> None:
             with BlockingClient(broker.port) as client:
                 judge.check_ends_and_commits(client)
                 judge.check_topics_and_ids(client, number)
-                if number % 20 == 19:
+                if number % 8 == 7:
                     judge.read_on(client)
         for writer in writers:
             finish(writer)

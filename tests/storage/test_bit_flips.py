@@ -74,10 +74,10 @@ def flips(files: dict[str, bytes], directory: str, *, stride: int) -> Iterator[t
 
 
 def damaged(files: dict[str, bytes], directory: str) -> Iterator[tuple[str, int, bytes]]:
-    """Yield flips of every bit's place in the caches that are proved by the log, and of every third in the rest."""
+    """Yield flips of every bit's place in the caches that are proved by the log, and of every sixth in the rest."""
     every = list(flips(files, directory, stride=6))
     proved = ("txnindex", "leader-epoch-checkpoint", "log-start-offset-checkpoint")
-    yield from (flip for number, flip in enumerate(every) if number % 3 == 0 or flip[0].endswith(proved))
+    yield from (flip for number, flip in enumerate(every) if number % 6 == 0 or flip[0].endswith(proved))
 
 
 def is_blind(files: dict[str, bytes], path: str, position: int) -> bool:

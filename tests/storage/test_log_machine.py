@@ -320,4 +320,4 @@ class LogMachine(RuleBasedStateMachine):
 
 
 TestLogMachine = LogMachine.TestCase
-TestLogMachine.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestLogMachine.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)

@@ -184,7 +184,7 @@ class SlowToCopy(MemoryFileSystem):
 
 
 class TestSnapshotMachine(SnapshotMachine.TestCase):  # type: ignore[valid-type, misc]  # hypothesis makes it
-    settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+    settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 
     @pytest.fixture(autouse=True)
     def take_small_segments_for_large_ones(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,4 +108,4 @@ class Transactions(RuleBasedStateMachine):
 
 
 TestTransactions = Transactions.TestCase
-TestTransactions.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestTransactions.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

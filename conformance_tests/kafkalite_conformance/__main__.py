@@ -30,7 +30,7 @@ def _is_test(argument: str, folder: Path) -> bool:
 
 
 def prepare() -> int:
-    """Fetch and build what the suite needs, so that a run needs no network; return 1 if something is missing."""
+    """Fetch and build what Kafka and the clients need; return 1 if something is missing."""
     from kafkalite_conformance.drivers.catalogue import CLIENTS
     from kafkalite_conformance.reference_broker import class_data_archive
     from kafkalite_conformance.scenario import is_available

@@ -70,13 +70,16 @@ class Cluster:
         member.commit({TopicPartition(self.topic, partition): number * ROUND for partition in (0, 1)})
         member.call("leave")
 
-    def await_mirrored(self, source: "Cluster", count: int) -> None:
+    def await_mirrored(self, source: "Cluster", count: int, program: JavaProgram) -> None:
         """Wait until another cluster's records are here, and the offsets that its group has committed."""
+
+        def committed() -> dict[TopicPartition, int]:
+            program.assert_runs()
+            return self.scenario.committed(source.group)
+
         topic = f"{source.name}.{source.topic}"
         expected = {TopicPartition(topic, partition): count for partition in (0, 1)}
-        self.scenario.poll(
-            lambda: self.scenario.committed(source.group) == expected, f"the offsets of {topic}", timeout=STARTING
-        )
+        self.scenario.poll(lambda: committed() == expected, f"the offsets of {topic}", timeout=STARTING)
         for partition in (0, 1):
             original = source.scenario.reader("librdkafka", source.topic, partition=partition)
             mirror = self.scenario.reader("librdkafka", topic, partition=partition)
@@ -141,10 +144,10 @@ def test_mirror_maker_mirrors_records_and_offsets_both_ways(
     with JavaProgram(
         "org.apache.kafka.connect.mirror.MirrorMaker", class_path(connect_jars()), [settings], tmp_path / "output.txt"
     ) as program:
-        there.await_mirrored(here, ROUND)
-        here.await_mirrored(there, ROUND)
+        there.await_mirrored(here, ROUND, program)
+        here.await_mirrored(there, ROUND, program)
         for cluster in (here, there):
             cluster.write_and_read(2)
-        there.await_mirrored(here, 2 * ROUND)
-        here.await_mirrored(there, 2 * ROUND)
+        there.await_mirrored(here, 2 * ROUND, program)
+        here.await_mirrored(there, 2 * ROUND, program)
     assert " ERROR " not in program.output, program.output

@@ -34,6 +34,7 @@ class ApiKey(IntEnum):
     SYNC_GROUP = 14
     DESCRIBE_GROUPS = 15
     LIST_GROUPS = 16
+    SASL_HANDSHAKE = 17
     API_VERSIONS = 18
     CREATE_TOPICS = 19
     DELETE_TOPICS = 20
@@ -52,6 +53,7 @@ class ApiKey(IntEnum):
     ALTER_CONFIGS = 33
     ALTER_REPLICA_LOG_DIRS = 34
     DESCRIBE_LOG_DIRS = 35
+    SASL_AUTHENTICATE = 36
     CREATE_PARTITIONS = 37
     CREATE_DELEGATION_TOKEN = 38
     RENEW_DELEGATION_TOKEN = 39
@@ -146,6 +148,7 @@ DECLARED_APIS: Final[dict[int, Api]] = {
         Api(ApiKey.SYNC_GROUP, "SyncGroup", 0, 5, 4, "sync_group"),
         Api(ApiKey.DESCRIBE_GROUPS, "DescribeGroups", 0, 6, 5, "describe_groups"),
         Api(ApiKey.LIST_GROUPS, "ListGroups", 0, 5, 3, "list_groups"),
+        Api(ApiKey.SASL_HANDSHAKE, "SaslHandshake", 0, 1, NEVER, "sasl_handshake"),
         Api(ApiKey.API_VERSIONS, "ApiVersions", 0, 5, 3, "api_versions"),
         Api(ApiKey.CREATE_TOPICS, "CreateTopics", 2, 7, 5, "create_topics"),
         Api(ApiKey.DELETE_TOPICS, "DeleteTopics", 1, 6, 4, "delete_topics"),
@@ -164,6 +167,7 @@ DECLARED_APIS: Final[dict[int, Api]] = {
         Api(ApiKey.ALTER_CONFIGS, "AlterConfigs", 0, 2, 2, "alter_configs"),
         Api(ApiKey.ALTER_REPLICA_LOG_DIRS, "AlterReplicaLogDirs", 1, 2, 2, "alter_replica_log_dirs"),
         Api(ApiKey.DESCRIBE_LOG_DIRS, "DescribeLogDirs", 1, 5, 2, "describe_log_dirs"),
+        Api(ApiKey.SASL_AUTHENTICATE, "SaslAuthenticate", 0, 2, 2, "sasl_authenticate"),
         Api(ApiKey.CREATE_PARTITIONS, "CreatePartitions", 0, 3, 2, "create_partitions"),
         Api(ApiKey.CREATE_DELEGATION_TOKEN, "CreateDelegationToken", 1, 3, 2, "create_delegation_token"),
         Api(ApiKey.RENEW_DELEGATION_TOKEN, "RenewDelegationToken", 1, 2, 2, "renew_delegation_token"),

@@ -245,6 +245,9 @@ class Declaration:
     flexible: Versions
 
 
+SECRET_FIELDS: Final = frozenset(("auth_bytes", "hmac", "salted_password"))
+"""The names of fields that hold passwords and keys, which are neither logged nor printed."""
+
 _FIELDS: Final = "__kafka_fields__"
 _DECLARATION: Final = "__kafka_declaration__"
 
@@ -271,7 +274,9 @@ def _equal(self: object, other: object) -> Any:
 
 
 def _represent(self: object) -> str:
-    values = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields_of(type(self)))
+    values = ", ".join(
+        f"{f.name}={'...' if f.name in SECRET_FIELDS else repr(getattr(self, f.name))}" for f in fields_of(type(self))
+    )
     return f"{type(self).__name__}({values})"
 
 

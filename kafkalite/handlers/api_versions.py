@@ -42,12 +42,21 @@ def handle(broker: BrokerEndpoint, request: ApiVersionsRequest, context: Request
         context.info.software = f"{name} {version}"
     if (request.cluster_id is None) != (request.node_id == _NO_NODE):
         return ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST, api_keys=())
+    authenticator = context.info.authenticator
+    if authenticator is not None and not authenticator.is_authenticated:
+        # Kafka answers such clients elsewhere, where it does not know its cluster.
+        authenticator.versions_shown()
+        return _answer(broker, context)
     meant_for_us = request.cluster_id in (None, broker.cluster.storage.cluster_id) and request.node_id in (
         _NO_NODE,
         broker.id,
     )
     if not meant_for_us:
         return ApiVersionsResponse(error_code=ErrorCode.REBOOTSTRAP_REQUIRED, api_keys=())
+    return _answer(broker, context)
+
+
+def _answer(broker: BrokerEndpoint, context: RequestContext) -> ApiVersionsResponse:
     if context.api_version < _FEATURES_SINCE:
         return ApiVersionsResponse(api_keys=_served())
     storage = broker.cluster.storage

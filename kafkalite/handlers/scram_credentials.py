@@ -1,8 +1,6 @@
 """DescribeUserScramCredentials and AlterUserScramCredentials (KIP-554).
 
 Credentials are stored in the metadata log, as Kafka stores them: keys that prove a password, and not the password.
-
-Not done: credentials are not used, because no listener authenticates its clients.
 """
 
 from __future__ import annotations
@@ -12,10 +10,10 @@ import hmac
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import RefusedError
+from kafkalite.security.sasl import ScramMechanism
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.alter_user_scram_credentials import (
@@ -41,13 +39,6 @@ if TYPE_CHECKING:
 _MOST_ITERATIONS: Final = 16384
 
 
-class Mechanism(IntEnum):
-    """The SCRAM mechanisms (org.apache.kafka.clients.admin.ScramMechanism)."""
-
-    SCRAM_SHA_256 = 1
-    SCRAM_SHA_512 = 2
-
-
 @dataclass(frozen=True, slots=True)
 class _Algorithm:
     hash: Callable[[bytes], bytes]
@@ -56,8 +47,8 @@ class _Algorithm:
 
 
 _ALGORITHMS: Final = {
-    Mechanism.SCRAM_SHA_256: _Algorithm(lambda data: hashlib.sha256(data).digest(), "sha256", 4096),
-    Mechanism.SCRAM_SHA_512: _Algorithm(lambda data: hashlib.sha512(data).digest(), "sha512", 4096),
+    ScramMechanism.SCRAM_SHA_256: _Algorithm(lambda data: hashlib.sha256(data).digest(), "sha256", 4096),
+    ScramMechanism.SCRAM_SHA_512: _Algorithm(lambda data: hashlib.sha512(data).digest(), "sha512", 4096),
 }
 
 
@@ -73,7 +64,7 @@ def describe_user_scram_credentials(
         code, reason = ErrorCode.NONE, None
         infos = tuple(
             CredentialInfo(mechanism=mechanism, iterations=known[user, mechanism].iterations)
-            for mechanism in Mechanism
+            for mechanism in ScramMechanism
             if (user, mechanism) in known
         )
         if times > 1:
@@ -154,9 +145,9 @@ def _credential(upsertion: ScramCredentialUpsertion) -> UserScramCredentialRecor
     )
 
 
-def _mechanism(user: str, number: int) -> Mechanism:
+def _mechanism(user: str, number: int) -> ScramMechanism:
     if not user:
         raise RefusedError(ErrorCode.UNACCEPTABLE_CREDENTIAL, "Username must not be empty")
-    if number not in set(Mechanism):
+    if number not in set(ScramMechanism):
         raise RefusedError(ErrorCode.UNSUPPORTED_SASL_MECHANISM, "Unknown SCRAM mechanism")
-    return Mechanism(number)
+    return ScramMechanism(number)

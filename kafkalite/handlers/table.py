@@ -30,6 +30,8 @@ _SHARED_MODULES: Final = {
     ApiKey.SYNC_GROUP: "group_membership",
     ApiKey.HEARTBEAT: "group_membership",
     ApiKey.LEAVE_GROUP: "group_membership",
+    ApiKey.SASL_HANDSHAKE: "sasl",
+    ApiKey.SASL_AUTHENTICATE: "sasl",
     ApiKey.OFFSET_COMMIT: "group_offsets",
     ApiKey.OFFSET_FETCH: "group_offsets",
     ApiKey.OFFSET_DELETE: "group_offsets",

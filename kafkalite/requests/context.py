@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from kafkalite.requests.response_handle import ResponseHandle, ResponseQueue
 
 if TYPE_CHECKING:
+    from kafkalite.security.authenticator import Authenticator
     from kafkalite_wire.apis import Api
     from kafkalite_wire.schema import Payload
 
@@ -25,8 +26,10 @@ class ConnectionInfo:
     local: tuple[str, int] = ("?", 0)
     """The address and port that the client dialled."""
     listener: str = "PLAINTEXT"
-    principal: str | None = None
-    """Who the client has authenticated as; None as long as there is no authentication."""
+    principal: str = "User:ANONYMOUS"
+    """Who the client is: its SASL user, or the subject of its certificate."""
+    authenticator: Authenticator | None = None
+    """The authentication of the connection; None where the listener has no SASL."""
     software: str = ""
     """Name and version that the client states in ApiVersions (KIP-511)."""
 

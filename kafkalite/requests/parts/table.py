@@ -280,6 +280,8 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         blank_by_error={ErrorCode.GROUP_ID_NOT_FOUND: {"group_state": "Dead"}},
     ),
     _whole(ApiKey.LIST_GROUPS),
+    _whole(ApiKey.SASL_HANDSHAKE, blank={"mechanisms": ()}),
+    _whole(ApiKey.SASL_AUTHENTICATE, blank={"auth_bytes": b"", **_NO_MESSAGE}),
     _whole(
         ApiKey.API_VERSIONS,
         blank={"api_keys": ()},

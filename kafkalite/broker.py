@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
     from kafkalite.clock import Clock
     from kafkalite.config import BrokerConfig
+    from kafkalite.config.security import ListenerSecurity
+    from kafkalite.server.protection import ListenerProtection
     from kafkalite_storage.files.filesystem import FileSystem
     from kafkalite_storage.snapshots.taking import RetainedLogs
 
@@ -160,7 +162,7 @@ class Broker:
                 from kafkalite.cluster import initial_topics
 
                 initial_topics.create(cluster, config.topics)
-            for address in config.listen:
+            for address, security in zip(config.listen, config.security, strict=True):
                 listener = Listener(
                     open_socket(address.host, address.port),
                     pipeline,
@@ -171,6 +173,7 @@ class Broker:
                     most_bytes=config.socket_request_max_bytes,
                     most_connections=config.max_connections,
                     max_idle=config.connections_max_idle,
+                    protection=self._protection(security),
                 )
                 listeners.append(listener)
         except BaseException:
@@ -180,6 +183,13 @@ class Broker:
             raise
         self._cluster, self._endpoint = cluster, endpoint
         self._handlers, self._pipeline, self._listeners = handlers, pipeline, tuple(listeners)
+
+    def _protection(self, security: ListenerSecurity) -> ListenerProtection | None:
+        if security.tls is None and security.sasl is None:
+            return None
+        from kafkalite.server.protected_listeners import protection_of
+
+        return protection_of(security, self.config, self._deadlines, lambda: self.cluster)
 
     async def run(
         self, *, task_status: trio.TaskStatus[tuple[tuple[str, int], ...]] = trio.TASK_STATUS_IGNORED

@@ -1,12 +1,14 @@
 """The broker's configuration as the program uses it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kafkalite.addresses import HostPort
 from kafkalite.config.initial_topics import InitialTopic
+from kafkalite.config.security import ListenerSecurity
 from kafkalite.config.setting import Setting
+from kafkalite.security.client_access import ClientAccess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,10 @@ class BrokerConfig:
 
     node_id: int
     listen: tuple[HostPort, ...]
+    security: tuple[ListenerSecurity, ...]
+    """What protects each listener, in the order of `listen`."""
+    client_access: ClientAccess
+    """What a client needs besides the addresses, as far as it is known: the bootstrap address is empty."""
     advertise: HostPort | None
     advertise_by_port: Mapping[int, HostPort]
     """The addresses of listeners that have one of their own, by the port that they listen on."""
@@ -44,10 +50,12 @@ class BrokerConfig:
 
     connections_max_idle: float
     """Infinite where connections are never closed for being idle."""
+    connection_failed_authentication_delay: float
     fetch_max_bytes: int
     max_connections: int
     max_incremental_fetch_session_cache_slots: int
     max_request_partition_size_limit: int
+    sasl_server_max_receive_size: int
     socket_request_max_bytes: int
 
     producer_id_expiration: float
@@ -67,7 +75,7 @@ class BrokerConfig:
 
     topics: tuple[InitialTopic, ...]
     """The topics to create at start."""
-    given: Mapping[str, Setting]
+    given: Mapping[str, Setting] = field(repr=False)  # some of them are secrets
     """The properties that were set, and where."""
     warnings: tuple[str, ...]
     """What the user should know about these settings."""

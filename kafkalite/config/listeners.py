@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from kafkalite.addresses import HostPort
+from kafkalite.security.protocol import SecurityProtocol
 
 _PLAINTEXT: Final = "PLAINTEXT"
 
@@ -27,20 +28,30 @@ class Listeners:
     """The address to advertise on every listener that is not in `advertise_by_port`."""
     advertise_by_port: Mapping[int, HostPort] = field(default_factory=lambda: MappingProxyType({}))
     """The addresses of listeners that have their own, by the port that they listen on."""
+    protocols: tuple[tuple[str, SecurityProtocol], ...]
+    """The name and the security protocol of each listener."""
     not_opened: tuple[str, ...] = ()
     """The listeners of controllers, as they were written."""
 
 
 def resolve(
-    listeners: Sequence[str], advertised: Sequence[str], *, protocols: str, controllers: Sequence[str]
+    listeners: Sequence[str],
+    advertised: Sequence[str],
+    *,
+    protocol_map: str,
+    controllers: Sequence[str],
+    unnamed: SecurityProtocol = SecurityProtocol.PLAINTEXT,
 ) -> Listeners:
-    """Resolve the values of the properties. Raises ListenerError."""
-    by_name = _protocols(protocols)
+    """Resolve the values of the properties; ``unnamed`` protects listeners without a name. Raises ListenerError."""
+    by_name = _protocols(protocol_map)
     # In Kafka, the names of controllers are PLAINTEXT unless the map says otherwise. Here they are not opened at all.
     opened = [text for text in listeners if _name(text) not in controllers]
     if not opened:
         raise ListenerError("listeners", "at least one address is needed")
     listen = [_address("listeners", text, by_name) for text in opened]
+    protocols = tuple(
+        (_name(text), _protocol(text, by_name)) if _name(text) else (unnamed.value, unnamed) for text in opened
+    )
     addresses: dict[str, HostPort] = {}
     for text in advertised:
         name = _name(text)
@@ -59,12 +70,16 @@ def resolve(
     own = [addresses.get(name, addresses.get("")) for name in names]
     not_opened = tuple(text for text in listeners if _name(text) in controllers)
     if len(set(own)) == 1:
-        return Listeners(listen=tuple(listen), advertise=own[0], not_opened=not_opened)
+        return Listeners(listen=tuple(listen), advertise=own[0], protocols=protocols, not_opened=not_opened)
     by_port = {address.port: at for address, at in zip(listen, own, strict=True) if at is not None}
     if 0 in by_port:
         raise ListenerError("listeners", "of several listeners with an advertised address each, none can have port 0")
     return Listeners(
-        listen=tuple(listen), advertise=None, advertise_by_port=MappingProxyType(by_port), not_opened=not_opened
+        listen=tuple(listen),
+        advertise=None,
+        advertise_by_port=MappingProxyType(by_port),
+        protocols=protocols,
+        not_opened=not_opened,
     )
 
 
@@ -89,12 +104,20 @@ def _protocols(map_: str) -> dict[str, str]:
     return by_name
 
 
+def _protocol(text: str, by_name: Mapping[str, str]) -> SecurityProtocol:
+    name = _name(text)
+    try:
+        return SecurityProtocol(by_name[name])
+    except ValueError:
+        raise ListenerError(
+            "listener.security.protocol.map", f"{by_name[name]} is not one of {', '.join(SecurityProtocol)}"
+        ) from None
+
+
 def _address(property_: str, text: str, by_name: Mapping[str, str]) -> HostPort:
     name = _name(text)
     if name and name not in by_name:
         raise ListenerError(property_, f"{text!r}: listener.security.protocol.map has no protocol for {name}")
-    if name and by_name[name] != _PLAINTEXT:
-        raise ListenerError(property_, f"{text!r}: only the protocol PLAINTEXT is supported")
     try:
         return HostPort.parse(text.rpartition("://")[2] if name else text)
     except ValueError as error:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Self
 
 from kafkalite.addresses import HostPort
 from kafkalite.config import initial_topics, without_effect
@@ -12,6 +12,15 @@ from kafkalite.config.broker_config import BrokerConfig
 from kafkalite.config.initial_topics import TOPICS_VARIABLE, InitialTopic
 from kafkalite.config.listeners import ListenerError, Listeners, resolve
 from kafkalite.config.property import ConfigError, Effect
+from kafkalite.config.ready_made import client_access, made_for
+from kafkalite.config.security import (
+    SECURITY,
+    USERS,
+    ListenerSecurity,
+    listener_property,
+    listener_security,
+    parse_users,
+)
 from kafkalite.config.setting import (
     Setting,
     files_of,
@@ -22,6 +31,7 @@ from kafkalite.config.setting import (
 )
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
 from kafkalite.config.toml_file import TomlFile
+from kafkalite.security.protocol import SecurityProtocol
 from kafkalite_storage.configs.topic_config import broker_defaults
 from kafkalite_storage.configs.values import ConfigValue, format_value
 from kafkalite_storage.errors import InvalidConfig
@@ -39,13 +49,14 @@ def load(
     listen: Iterable[str] = (),
     advertise: str | None = None,
     advertise_outside: str | None = None,
+    security: str | None = None,
     data: str | Path | None = None,
     defaults: Mapping[str, str] | None = None,
 ) -> BrokerConfig:
     """Load the configuration of a broker; raises ConfigError, whose message names the setting and its source.
 
     The later one wins: Kafka's defaults, `defaults`, `file` (Kafka's properties or TOML, or a folder of such files),
-    `environment`, `settings` (`key=value`), `properties`, and then the other four, which are the options of the same
+    `environment`, `settings` (`key=value`), `properties`, and then the other five, which are the options of the same
     names. Topics, from `file`, `environment` and `topics` (`NAME:PARTITIONS`), are described once each. Environment
     variables are read from `environment` only.
     """
@@ -53,6 +64,7 @@ def load(
         Setting("listeners", ",".join(listen), "--listen"),
         Setting("advertised.listeners", advertise or "", "--advertise"),
         Setting(ADVERTISED_OUTSIDE, advertise_outside or "", "--advertise-outside"),
+        Setting(SECURITY, security or "", "--security"),
         Setting("log.dirs", "" if data is None else str(data), "--data"),
     )
     files = [] if file is None else files_of(file)
@@ -81,6 +93,10 @@ class _Values:
     def __init__(self, given: Mapping[str, Setting]) -> None:
         self.given = given
         self.parsed = {name: _parsed(setting) for name, setting in given.items()}
+
+    @classmethod
+    def of(cls, all_given: Mapping[str, Setting]) -> Self:
+        return cls({name: setting for name, setting in all_given.items() if name in PROPERTIES})
 
     def value(self, name: str) -> ConfigValue | None:
         return self.parsed[name] if name in self.parsed else PROPERTIES[name].default
@@ -118,13 +134,20 @@ def _parsed(setting: Setting) -> ConfigValue:
 
 
 def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic, ...]) -> BrokerConfig:
-    given = {name: setting for name, setting in all_given.items() if name in PROPERTIES}
-    values = _Values(given)
+    values = _Values.of(all_given)
     listeners, outside = _listeners(values), _advertise_outside(values)
+    made = made_for(listeners, outside, all_given)
+    if made.settings:
+        all_given = {**made.settings, **all_given}
+        values = _Values.of(all_given)
+    given = values.given
+    security, users = _security(values, all_given, listeners)
     idle = values.seconds("connections.max.idle.ms")
     config = BrokerConfig(
         node_id=_node_id(values),
         listen=listeners.listen,
+        security=security,
+        client_access=client_access(security[0], users, made),
         advertise=listeners.advertise,
         advertise_by_port=listeners.advertise_by_port,
         advertise_outside=outside,
@@ -145,10 +168,12 @@ def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic,
         share_coordinator_state_topic_num_partitions=values.integer("share.coordinator.state.topic.num.partitions"),
         transaction_state_log_num_partitions=values.integer("transaction.state.log.num.partitions"),
         connections_max_idle=math.inf if idle < 0 else idle,
+        connection_failed_authentication_delay=values.seconds("connection.failed.authentication.delay.ms"),
         fetch_max_bytes=values.integer("fetch.max.bytes"),
         max_connections=values.integer("max.connections"),
         max_incremental_fetch_session_cache_slots=values.integer("max.incremental.fetch.session.cache.slots"),
         max_request_partition_size_limit=values.integer("max.request.partition.size.limit"),
+        sasl_server_max_receive_size=values.integer("sasl.server.max.receive.size"),
         socket_request_max_bytes=values.integer("socket.request.max.bytes"),
         producer_id_expiration=values.seconds("producer.id.expiration.ms"),
         transaction_max_timeout=values.seconds("transaction.max.timeout.ms"),
@@ -176,15 +201,31 @@ def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic,
 
 
 def _listeners(values: _Values) -> Listeners:
+    unnamed = SecurityProtocol(str(values.value(SECURITY)).upper())
+    listeners = values.texts("listeners")
+    if "listeners" not in values.given and unnamed is not SecurityProtocol.PLAINTEXT:
+        listeners = tuple(text.rpartition("://")[2] for text in listeners)
     try:
         return resolve(
-            values.texts("listeners"),
+            listeners,
             values.texts("advertised.listeners"),
-            protocols=str(values.value("listener.security.protocol.map")),
+            protocol_map=str(values.value("listener.security.protocol.map")),
             controllers=values.texts("controller.listener.names"),
+            unnamed=unnamed,
         )
     except ListenerError as error:
         raise values.problem(error.property, str(error)) from None
+
+
+def _security(
+    values: _Values, all_given: Mapping[str, Setting], listeners: Listeners
+) -> tuple[tuple[ListenerSecurity, ...], Mapping[str, str]]:
+    try:
+        users = parse_users(str(values.value(USERS) or ""))
+    except ValueError as error:
+        raise values.problem(USERS, str(error)) from None
+    security = (listener_security(name, protocol, all_given, users) for name, protocol in listeners.protocols)
+    return tuple(security), users
 
 
 def _advertise_outside(values: _Values) -> HostPort | None:
@@ -226,7 +267,7 @@ def _without_effect(given: Mapping[str, Setting], listeners: Listeners) -> list[
     reasons = {
         name: PROPERTIES[name].doc if name in PROPERTIES else without_effect.foreign(name) or ""
         for name in given
-        if name not in PROPERTIES or PROPERTIES[name].effect is Effect.NONE
+        if listener_property(name) is None and (name not in PROPERTIES or PROPERTIES[name].effect is Effect.NONE)
     }
     warnings: list[str] = []
     if len(reasons) == 1:

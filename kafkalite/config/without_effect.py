@@ -78,43 +78,26 @@ _ROWS: Final = {
         socket.connection.setup.timeout.max.ms long 30000
         socket.connection.setup.timeout.ms long 10000
     """,
-    "TLS is not supported.": """
+    "OpenSSL does the TLS, with keys in PEM.": """
         security.providers string -
         ssl.allow.dn.changes boolean false
         ssl.allow.san.changes boolean false
-        ssl.cipher.suites list empty dynamic
-        ssl.client.auth string none dynamic
-        ssl.enabled.protocols list TLSv1.2,TLSv1.3 dynamic
         ssl.endpoint.identification.algorithm string https dynamic
         ssl.engine.factory.class class - dynamic
-        ssl.key.password password - dynamic
         ssl.keymanager.algorithm string SunX509 dynamic
-        ssl.keystore.certificate.chain password - dynamic
-        ssl.keystore.key password - dynamic
-        ssl.keystore.location string - dynamic
-        ssl.keystore.password password - dynamic
-        ssl.keystore.type string JKS dynamic
         ssl.principal.mapping.rules string DEFAULT
         ssl.protocol string TLSv1.3 dynamic
         ssl.provider string - dynamic
         ssl.secure.random.implementation string - dynamic
         ssl.trustmanager.algorithm string PKIX dynamic
-        ssl.truststore.certificates password - dynamic
-        ssl.truststore.location string - dynamic
-        ssl.truststore.password password - dynamic
-        ssl.truststore.type string JKS dynamic
     """,
-    "SASL, delegation tokens and principals are not supported.": """
-        connection.failed.authentication.delay.ms int 100 0..
-        connections.max.reauth.ms long 0
+    "Of SASL, only PLAIN and SCRAM are supported; there are no delegation tokens.": """
         delegation.token.expiry.check.interval.ms long 3600000 1..
         delegation.token.expiry.time.ms long 86400000 1..
         delegation.token.max.lifetime.ms long 604800000 1..
         delegation.token.secret.key password -
         principal.builder.class class org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder dynamic
         sasl.client.callback.handler.class class -
-        sasl.enabled.mechanisms list GSSAPI dynamic
-        sasl.jaas.config password - dynamic
         sasl.kerberos.kinit.cmd string /usr/bin/kinit dynamic
         sasl.kerberos.min.time.before.relogin long 60000 dynamic
         sasl.kerberos.principal.to.local.rules list DEFAULT dynamic
@@ -162,7 +145,6 @@ _ROWS: Final = {
         sasl.oauthbearer.sub.claim.name string sub
         sasl.oauthbearer.token.endpoint.url string -
         sasl.server.callback.handler.class class -
-        sasl.server.max.receive.size int 524288
     """,  # noqa: E501
     "Quotas are not supported.": """
         client.quota.callback.class class -

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +39,14 @@ _FRAMES_A_TURN: Final = 64
 _MOST_IN_FLIGHT: Final = 128
 
 _LENGTH: Final = struct.Struct(">i")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLimit:
+    """The largest frame that a client may send, and the property that says so."""
+
+    size: int
+    property: str = "socket.request.max.bytes"
 
 
 class _State(Enum):
@@ -81,7 +90,7 @@ class Connection:
         self.steps = steps
         self.crash_guard = crash_guard
         self._errors = errors
-        self._most_bytes = most_bytes
+        self._limit = self._usual_limit = FrameLimit(most_bytes)
         self._nursery = nursery
         self._state = _State.OPEN
         # Of responses that had to wait for others, those that were ready at once are here as their parts.
@@ -132,8 +141,8 @@ class Connection:
     def _frame_length(self, start: int) -> int:
         length: int
         (length,) = _LENGTH.unpack_from(self._buffer, start)
-        if not 0 <= length <= self._most_bytes:
-            raise RequestError(_foreign_length(self._buffer, start, length, self._most_bytes))
+        if not 0 <= length <= self._limit.size:
+            raise RequestError(_foreign_length(self._buffer, start, length, self._limit))
         return length
 
     async def _dispatch_frames(self) -> None:
@@ -207,6 +216,14 @@ class Connection:
         larger = bytearray(min(needed, max(2 * size, _FIRST_LARGE_BUFFER)))
         larger[: self._filled] = memoryview(self._buffer)[: self._filled]
         self._buffer = larger
+
+    def guard(self, gate: Callable[[Connection, memoryview], None]) -> None:
+        """Hand each frame to another function, which is called as the request pipeline is."""
+        self._dispatch = gate
+
+    def limit_frames(self, limit: FrameLimit | None) -> None:
+        """Close the connection at a frame that is announced to be longer; None for the limit of all connections."""
+        self._limit = self._usual_limit if limit is None else limit
 
     def shrink(self) -> None:
         """Release a large buffer if nothing is being received."""
@@ -314,7 +331,7 @@ class Connection:
         return str(self.info)
 
 
-def _foreign_length(buffer: bytearray, start: int, length: int, most: int) -> str:
+def _foreign_length(buffer: bytearray, start: int, length: int, limit: FrameLimit) -> str:
     """Return why a frame cannot have this length, and what its bytes look like instead."""
     head = bytes(buffer[start : start + 4])
     if head[:3] in (b"\x16\x03\x00", b"\x16\x03\x01", b"\x16\x03\x02", b"\x16\x03\x03"):
@@ -323,4 +340,4 @@ def _foreign_length(buffer: bytearray, start: int, length: int, most: int) -> st
         return "this is HTTP, not the Kafka protocol"
     if length < 0:
         return f"a request of negative length {length}"
-    return f"a request of {length} bytes, above socket.request.max.bytes={most}"
+    return f"a request of {length} bytes, above {limit.property}={limit.size}"

@@ -12,13 +12,16 @@ import trio
 
 from kafkalite.errors import StartError
 from kafkalite.server.connection import Connection
-from kafkalite.server.transport import PlainTransport
+from kafkalite.server.protection import reason_of
+from kafkalite.server.transport import PlainTransport, address_of
 
 if TYPE_CHECKING:
     from kafkalite.background.timers import TimerQueue
     from kafkalite.requests.crash_guard import CrashGuard
     from kafkalite.requests.steps import StepQueue
     from kafkalite.server.connection_errors import ConnectionErrors
+    from kafkalite.server.protection import ListenerProtection
+    from kafkalite.server.transport import Transport
 
 log = getLogger("kafkalite.listener")
 
@@ -74,7 +77,11 @@ class Listener:
         most_bytes: int,
         most_connections: int,
         max_idle: float,
+        protection: ListenerProtection | None = None,
     ) -> None:
+        """``protection`` is None for a listener without TLS and SASL."""
+        self._protection = protection
+        self._handshaking = 0
         self._listening = listening
         self._dispatch = dispatch
         self._timers = timers
@@ -110,7 +117,7 @@ class Listener:
             if not self._is_available:
                 connected.close()
                 continue
-            if len(self._connections) >= self._most_connections:
+            if len(self._connections) + self._handshaking >= self._most_connections:
                 # A Unix socket's address (in tests) is a string.
                 host = address[0] if isinstance(address, tuple) else "?"
                 self._errors.warn(host, f"refusing {host}: max.connections={self._most_connections} are connected")
@@ -124,8 +131,11 @@ class Listener:
         except OSError:
             connected.close()  # the client has disconnected already
             return
+        transport = await self._transport(connected)
+        if transport is None:
+            return
         connection = Connection(
-            PlainTransport(connected),
+            transport,
             self._dispatch,
             self._timers,
             self._steps,
@@ -135,6 +145,8 @@ class Listener:
             nursery=nursery,
             started_at=trio.current_time(),
         )
+        if self._protection is not None:
+            self._protection.protect(connection, transport, self._dispatch)
         self._connections.add(connection)
         try:
             await connection.serve()
@@ -142,6 +154,20 @@ class Listener:
             self._connections.discard(connection)
             if not self._connections:
                 self._all_gone.set()
+
+    async def _transport(self, connected: socket.socket) -> Transport | None:
+        """Return the transport, after its TLS handshake where there is one, or None where that failed."""
+        if self._protection is None or self._protection.tls is None:
+            return PlainTransport(connected)
+        host = address_of(connected.getpeername)[0]
+        self._handshaking += 1
+        try:
+            return await self._protection.handshake(connected)
+        except OSError as error:
+            self._errors.warn(host, f"TLS handshake with {host} failed: {reason_of(error)}")
+            return None
+        finally:
+            self._handshaking -= 1
 
     async def sweep(self) -> None:
         """Close connections that have been idle too long, and release the large buffers of quiet ones."""

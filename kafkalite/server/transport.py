@@ -61,8 +61,8 @@ class PlainTransport:
     def __init__(self, connected: socket.socket) -> None:
         connected.setblocking(False)
         self._socket = connected
-        self.peer = _address(connected.getpeername)
-        self.local = _address(connected.getsockname)
+        self.peer = address_of(connected.getpeername)
+        self.local = address_of(connected.getsockname)
         # The socket's own method: a small request costs one call less.
         self.receive_into: Callable[[memoryview], int] = connected.recv_into
 
@@ -99,7 +99,8 @@ class PlainTransport:
         self._socket.close()
 
 
-def _address(ask: Callable[[], tuple[str, int]]) -> tuple[str, int]:
+def address_of(ask: Callable[[], tuple[str, int]]) -> tuple[str, int]:
+    """Return host and port that ``getpeername`` or ``getsockname`` returns, or ``("?", 0)`` where it fails."""
     try:
         address = ask()
     except OSError:

@@ -142,14 +142,13 @@ MAP = "listener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT,S:SASL_SSL"
     ("settings", "message"),
     [
         (("listeners=C://:1", MAP), "listeners: 'C://:1': listener.security.protocol.map has no protocol for C"),
-        (("listeners=S://:1", MAP), "listeners: 'S://:1': only the protocol PLAINTEXT is supported"),
         (
             ("listeners=A://:1", "advertised.listeners=B://b:1", MAP),
             "advertised.listeners: B is not in listeners",
         ),
         (
-            ("listeners=SASL_PLAINTEXT://:1",),
-            "listeners: 'SASL_PLAINTEXT://:1': only the protocol PLAINTEXT is supported",
+            ("listeners=S://:1", "listener.security.protocol.map=S:TLS"),
+            "listener.security.protocol.map: TLS is not one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",
         ),
         (("listeners=A://:1", "controller.listener.names=A"), "listeners: at least one address is needed"),
         (("listener.security.protocol.map=A",), "listener.security.protocol.map: 'A' is not of the form NAME:PROTOCOL"),

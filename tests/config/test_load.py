@@ -128,7 +128,6 @@ def test_a_topics_configuration_leads_to_the_brokers_property() -> None:
         ("num.partitions=3000000000", "num.partitions: '3000000000' is not a whole number of 32 bits"),
         ("delete.topic.enable=yes", "delete.topic.enable: 'yes' is not true or false"),
         ("log.cleanup.policy=x", "log.cleanup.policy: 'x' is not allowed: String must be one of: compact, delete"),
-        ("listeners=SSL://a:1", "listeners: 'SSL://a:1': only the protocol PLAINTEXT is supported"),
         ("listeners=9092", "listeners: '9092' is not of the form HOST:PORT"),
         ("listeners=a:99999", "listeners: 'a:99999': '99999' is not a port from 0 to 65535"),
         ("listeners=::1:92", "listeners: '::1:92': an IPv6 address needs brackets, [::1]:92"),
@@ -144,6 +143,11 @@ def test_a_topics_configuration_leads_to_the_brokers_property() -> None:
 )
 def test_a_bad_value_says_where_it_stands_and_what_is_wrong(setting: str, message: str) -> None:
     assert problem(settings=[setting]) == f"--set: {message}"
+
+
+def test_a_listener_with_tls_needs_a_certificate() -> None:
+    expected = "listener SSL: ssl.keystore.location: a listener with TLS needs a certificate"
+    assert problem(settings=["listeners=SSL://a:1"]) == expected
 
 
 def test_a_bad_option_is_named_as_the_user_wrote_it() -> None:

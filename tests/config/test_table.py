@@ -50,7 +50,15 @@ def test_every_property_of_kafka_is_known() -> None:
     assert sorted(KAFKA) == KAFKAS
 
 
-CHANGED_AT_START_ONLY = {"listener.security.protocol.map", "listeners", "max.connections", "producer.id.expiration.ms"}
+CHANGED_AT_START_ONLY = {
+    "listener.security.protocol.map",
+    "listeners",
+    "max.connections",
+    "producer.id.expiration.ms",
+    "sasl.enabled.mechanisms",
+    "sasl.jaas.config",
+    *(name for name in KAFKAS if name.startswith("ssl.") and PROPERTIES[name].effect is Effect.HONOURED),
+}
 
 
 @pytest.mark.parametrize("name", KAFKAS)
@@ -69,7 +77,7 @@ def test_every_default_is_a_value_that_could_be_set(name: str) -> None:
 def test_every_property_can_be_set_through_the_environment(name: str) -> None:
     default = PROPERTIES[name].default
     text = (
-        ("127.0.0.1:1" if "listeners" in name or "outside" in name else "1")
+        ("127.0.0.1:1" if "listeners" in name or "outside" in name else "a:1" if "users" in name else "1")
         if default is None
         else format_value(default)
     )
@@ -88,8 +96,14 @@ def test_every_honoured_property_reaches_a_field_of_the_configuration() -> None:
         "kafkalite.advertised.outside": "advertise_outside",
         "log.dirs": "data_dir",
         "log.dir": "data_dir",
+        "kafkalite.security": "security",
+        "kafkalite.sasl.users": "security",
+        "sasl.enabled.mechanisms": "security",
+        "sasl.jaas.config": "security",
+        "connections.max.reauth.ms": "security",
+        **{name: "security" for name in PROPERTIES if name.startswith("ssl.")},
     }
-    derived = {"advertise_by_port", "log_defaults", "topics", "given", "warnings"}
+    derived = {"advertise_by_port", "client_access", "log_defaults", "topics", "given", "warnings"}
     reached = {
         elsewhere.get(name, name.removeprefix(OUR_OWN).removesuffix(".ms").removesuffix(".minutes").replace(".", "_"))
         for name, property_ in PROPERTIES.items()

@@ -1,0 +1,80 @@
+"""The settings that ``kafkalite.security`` (``--security``) makes for one run, where the user has set none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.addresses import HostPort
+from kafkalite.config.listeners import Listeners
+from kafkalite.config.property import ConfigError
+from kafkalite.config.security import LISTENER_PREFIX, SECURITY, USERS, ListenerSecurity
+from kafkalite.config.setting import Setting
+from kafkalite.security.client_access import ClientAccess
+from kafkalite.security.protocol import SecurityProtocol
+
+if TYPE_CHECKING:
+    from kafkalite.security.ready_made import Certificates
+
+_ORIGIN: Final = "made for --security"
+_CERTIFICATES: Final = ("ssl.keystore.location", "ssl.keystore.certificate.chain")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What was made; empty where nothing was asked for, or where everything was set."""
+
+    settings: Mapping[str, Setting] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    certificates: Certificates | None = None
+
+
+def made_for(listeners: Listeners, outside: HostPort | None, given: Mapping[str, Setting]) -> Made:
+    """Make what the protocol of ``kafkalite.security`` needs, where it is not set. Raises ConfigError."""
+    if SECURITY not in given:
+        return Made()
+    # Imported here, because most brokers need none of it.
+    from kafkalite.security.ready_made import MECHANISMS, MissingPackageError, make_certificates, make_user
+
+    protocol = SecurityProtocol(given[SECURITY].text.upper())
+    texts: dict[str, str] = {}
+    certificates = None
+    if protocol.uses_tls and not _is_set(given, *_CERTIFICATES):
+        advertised = (listeners.advertise, outside, *listeners.advertise_by_port.values())
+        hosts = [address.host for address in (*listeners.listen, *advertised) if address is not None]
+        try:
+            certificates = make_certificates(hosts)
+        except MissingPackageError as error:
+            raise ConfigError(f"{given[SECURITY].origin}: {SECURITY}: {error}") from None
+        texts["ssl.keystore.certificate.chain"] = certificates.broker
+        if not _is_set(given, "ssl.truststore.location", "ssl.truststore.certificates"):
+            texts["ssl.truststore.certificates"] = certificates.authority
+    if protocol.uses_sasl and not _is_set(given, "sasl.enabled.mechanisms"):
+        texts["sasl.enabled.mechanisms"] = ",".join(MECHANISMS)
+    if protocol.uses_sasl and not _is_set(given, USERS, "sasl.jaas.config"):
+        texts[USERS] = ",".join(f"{user}:{password}" for user, password in make_user().items())
+    settings = {name: Setting(name, text, _ORIGIN) for name, text in texts.items()}
+    return Made(settings=MappingProxyType(settings), certificates=certificates)
+
+
+def _is_set(given: Mapping[str, Setting], *names: str) -> bool:
+    return any(
+        setting in names or (setting.startswith(LISTENER_PREFIX) and setting.endswith(names)) for setting in given
+    )
+
+
+def client_access(security: ListenerSecurity, users: Mapping[str, str], made: Made) -> ClientAccess:
+    """Return what a client of a listener needs, as far as it is known here: the first user, and what was made."""
+    user = next(iter(users), None)
+    wants_certificate = security.tls is not None and security.tls.client_auth != "none"
+    return ClientAccess(
+        bootstrap="",
+        security_protocol=security.protocol.value,
+        ca_certificate=None if made.certificates is None else made.certificates.authority,
+        client_certificate=made.certificates.client if made.certificates is not None and wants_certificate else None,
+        sasl_mechanisms=() if security.sasl is None else security.sasl.mechanisms,
+        username=None if user is None or security.sasl is None else user,
+        password=None if user is None or security.sasl is None else users[user],
+        is_ready_made=bool(made.settings),
+    )

@@ -1,0 +1,64 @@
+"""Makes the protection of a listener from its configuration; imported only where a listener has one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from kafkalite.background.refusals import refuse
+from kafkalite.security.authenticator import SaslSettings
+from kafkalite.security.sasl import ScramMechanism, scram_credential
+from kafkalite.security.tls import TlsContext
+from kafkalite.server.connection import FrameLimit
+from kafkalite.server.protection import ListenerProtection
+
+if TYPE_CHECKING:
+    from kafkalite.background.timers import TimerQueue
+    from kafkalite.cluster.cluster import Cluster
+    from kafkalite.config import BrokerConfig
+    from kafkalite.config.security import ListenerSecurity
+    from kafkalite_storage.metadata.cluster_image import ScramCredential
+
+
+def protection_of(
+    security: ListenerSecurity, config: BrokerConfig, timers: TimerQueue, cluster: Callable[[], Cluster]
+) -> ListenerProtection:
+    """Make the protection of a listener that has TLS or SASL. ``cluster`` returns the broker's present cluster."""
+    sasl = None
+    if security.sasl is not None:
+        users = ScramUsers(security.sasl.scram_users, cluster)
+        sasl = SaslSettings(
+            mechanisms=security.sasl.mechanisms,
+            passwords=security.sasl.plain_users,
+            find_credential=users.find,
+            session_lifetimes=security.sasl.session_lifetimes,
+            now=timers.now,
+        )
+    return ListenerProtection(
+        name=security.name,
+        tls=None if security.tls is None else TlsContext(security.tls),
+        sasl=sasl,
+        limit_before=FrameLimit(config.sasl_server_max_receive_size, "sasl.server.max.receive.size"),
+        refuse=partial(refuse, timers, config.connection_failed_authentication_delay),
+    )
+
+
+class ScramUsers:
+    """The users of SCRAM: those of the data directory (AlterUserScramCredentials), then those of the configuration."""
+
+    def __init__(self, passwords: Mapping[str, str], cluster: Callable[[], Cluster]) -> None:
+        self._passwords = passwords
+        self._cluster = cluster
+        # Deriving keys takes a millisecond or two, and none of it should be done again at each connection.
+        self._derived = cache(self._derive)
+
+    def find(self, user: str, mechanism: ScramMechanism) -> ScramCredential | None:
+        """Return what is known of a user for a mechanism, or None."""
+        stored = self._cluster().storage.cluster_image.scram_credentials.get((user, mechanism))
+        if stored is not None:
+            return stored
+        return self._derived(user, mechanism) if user in self._passwords else None
+
+    def _derive(self, user: str, mechanism: ScramMechanism) -> ScramCredential:
+        return scram_credential(self._passwords[user], mechanism)

@@ -1,0 +1,112 @@
+"""A TCP socket under TLS."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from kafkalite.security.principals import ANONYMOUS, principal_of
+from kafkalite.server.transport import address_of
+from kafkalite_wire.schema import Buffer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+
+_MOST_PER_SEND: Final = 128 * 1024
+"""A larger piece would be encrypted while others wait."""
+
+
+class TlsTransport:
+    """A connected socket whose handshake is to be made before anything else."""
+
+    def __init__(self, connected: socket.socket, context: ssl.SSLContext) -> None:
+        connected.setblocking(False)
+        self.peer = address_of(connected.getpeername)
+        self.local = address_of(connected.getsockname)
+        self.principal = ANONYMOUS
+        """The name of the client by its certificate, once the handshake is made."""
+        self._socket = context.wrap_socket(connected, server_side=True, do_handshake_on_connect=False)
+
+    async def handshake(self) -> None:
+        """Make the handshake. Raises OSError (``ssl.SSLError``) where it fails."""
+        while True:
+            try:
+                self._socket.do_handshake()
+            except ssl.SSLWantReadError:
+                await trio.lowlevel.wait_readable(self._socket)
+            except ssl.SSLWantWriteError:
+                await trio.lowlevel.wait_writable(self._socket)
+            else:
+                break
+        try:
+            self.principal = principal_of(self._socket.getpeercert(binary_form=True))
+        except ValueError:
+            raise OSError("the subject of the client's certificate cannot be read") from None
+
+    def receive_into(self, buffer: memoryview, /) -> int:
+        """Receive and decrypt."""
+        try:
+            return self._socket.recv_into(buffer)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+
+    def has_ended(self) -> bool:
+        """Look for the end of the stream without receiving anything."""
+        try:
+            # SSLSocket refuses flags: this looks at the encrypted bytes.
+            return not socket.socket.recv(self._socket, 1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
+
+    def send(self, buffers: Sequence[Buffer], *, more: bool) -> int:
+        """Encrypt and send buffers, as many as fit into one piece."""
+        del more
+        if len(buffers) == 1:
+            return self._send(memoryview(buffers[0])[:_MOST_PER_SEND])
+        piece = bytearray()
+        for buffer in buffers:
+            piece += memoryview(buffer)[: _MOST_PER_SEND - len(piece)]
+        return self._send(piece)
+
+    def send_file(self, descriptor: int, position: int, size: int) -> int:
+        """Read, encrypt and send a part of a file."""
+        piece = os.pread(descriptor, min(size, _MOST_PER_SEND), position)
+        return self._send(piece) if piece else 0
+
+    def _send(self, piece: Buffer) -> int:
+        # After a BlockingIOError OpenSSL wants the same bytes again, or more of them: the outbox keeps them in place.
+        try:
+            return self._socket.send(piece)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+
+    async def wait_readable(self) -> None:
+        """Wait until something can be received, unless decrypted bytes are left."""
+        if self._socket.pending():
+            await trio.lowlevel.checkpoint()
+        else:
+            await trio.lowlevel.wait_readable(self._socket)
+
+    def wait_writable(self) -> Awaitable[None]:
+        """Wait until the socket is writable."""
+        return trio.lowlevel.wait_writable(self._socket)  # noqa: ASYNC105  # the caller awaits it
+
+    def abort(self) -> None:
+        """Close the socket, whose handshake has failed."""
+        self._socket.close()
+
+    def close(self) -> None:
+        """Say goodbye and close the socket; a wait for it raises ClosedResourceError."""
+        trio.lowlevel.notify_closing(self._socket)
+        with suppress(OSError, ValueError):
+            self._socket.unwrap()  # sends the alert; the client's own is not waited for
+        self._socket.close()

@@ -69,5 +69,5 @@ $(VENV)/.installed-demo: $(VENV)/.made pyproject.toml
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-dev: $(VENV)/.made pyproject.toml
-	$(PIP) install --quiet --editable '.[demo,controls,conformance]' --group dev
+	$(PIP) install --quiet --editable '.[demo,controls,security,conformance]' --group dev
 	@touch $@ $(VENV)/.installed-demo $(VENV)/.installed

@@ -15,7 +15,7 @@ rm -f "$wheels"/kafkalite-*.whl
 pip=(.venv/bin/python -m pip --disable-pip-version-check --quiet)
 retry "${pip[@]}" wheel --no-deps --wheel-dir "$wheels" .
 retry "${pip[@]}" download --only-binary :all: --python-version "$python" --dest "$wheels" --find-links "$wheels" \
-    "kafkalite[cli,controls] @ file://$(echo "$wheels"/kafkalite-*.whl)"
+    "kafkalite[cli,controls,security] @ file://$(echo "$wheels"/kafkalite-*.whl)"
 build --tag kafkalite-from-wheels "$wheels/.."
 podman run --rm --no-healthcheck kafkalite-from-wheels --version
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kafkalite.client.connection import open_connection
 from kafkalite_wire.messages.incremental_alter_configs import (
     AlterableConfig,
@@ -11,16 +13,22 @@ from kafkalite_wire.messages.incremental_alter_configs import (
 )
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse
 
+if TYPE_CHECKING:
+    from kafkalite.security.client_access import ClientAccess
+
 _BROKER = 4
 _SET = 0
 
 
-def advertise_outside(address: tuple[str, int], outside: str, *, timeout: float) -> None:
+def advertise_outside(
+    address: tuple[str, int], outside: str, *, timeout: float, access: ClientAccess | None = None
+) -> None:
     """Set the address at which clients outside of a container reach the broker inside, until it stops.
 
-    Raises ValueError if the broker refuses, and OSError, NotKafkaError and WireError as Connection.call does.
+    ``access`` is what a secured broker needs. Raises ValueError if the broker refuses, and what ``open_connection`` and
+    ``Connection.call`` raise.
     """
-    with open_connection(address, timeout=timeout) as connection:
+    with open_connection(address, timeout=timeout, access=access) as connection:
         # Version 1 is the oldest in which an empty list means no topics.
         (broker,) = connection.call(MetadataRequest(topics=()), 1, MetadataResponse).brokers
         change = AlterableConfig(name="kafkalite.advertised.outside", config_operation=_SET, value=outside)

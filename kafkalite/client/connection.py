@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import socket
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from kafkalite.security.sasl import PLAIN, AuthenticationFailed
 from kafkalite_wire.client import ClientConnection, Response, UnexpectedResponseError
 from kafkalite_wire.errors import FrameLengthError
+
+if TYPE_CHECKING:
+    from kafkalite.security.client_access import ClientAccess
 
 T = TypeVar("T")
 
@@ -71,7 +75,37 @@ class Connection:
                 return responses[0]
 
 
-def open_connection(address: tuple[Any, ...] | tuple[str, int], *, timeout: float) -> Connection:
-    """Connect to a broker without TLS; raises OSError."""
+def open_connection(
+    address: tuple[Any, ...] | tuple[str, int], *, timeout: float, access: ClientAccess | None = None
+) -> Connection:
+    """Connect to a broker, with TLS and a login by PLAIN where ``access`` says so.
+
+    Raises OSError, AuthenticationFailed, and what :meth:`Connection.call` raises.
+    """
     host, port = address[0], address[1]
-    return Connection(socket.create_connection((host, port), timeout=timeout))
+    stream = socket.create_connection((host, port), timeout=timeout)
+    if access is None:
+        return Connection(stream)
+    try:
+        if access.protocol.uses_tls:
+            stream = access.ssl_context().wrap_socket(stream, server_hostname=host)
+        connection = Connection(stream)
+        if access.protocol.uses_sasl:
+            _log_in(connection, access)
+    except BaseException:
+        stream.close()
+        raise
+    return connection
+
+
+def _log_in(connection: Connection, access: ClientAccess) -> None:
+    from kafkalite_wire.messages.sasl_authenticate import SaslAuthenticateRequest, SaslAuthenticateResponse
+    from kafkalite_wire.messages.sasl_handshake import SaslHandshakeRequest, SaslHandshakeResponse
+
+    chosen = connection.call(SaslHandshakeRequest(mechanism=PLAIN), 1, SaslHandshakeResponse)
+    if chosen.error_code:
+        raise AuthenticationFailed(f"the broker has not enabled {PLAIN}, but {', '.join(chosen.mechanisms)}")
+    token = f"\0{access.username}\0{access.password}".encode()
+    answer = connection.call(SaslAuthenticateRequest(auth_bytes=token), 1, SaslAuthenticateResponse)
+    if answer.error_code:
+        raise AuthenticationFailed(answer.error_message or "the broker refuses the login")

@@ -16,15 +16,43 @@ _PAUSE: Final = 0.05
 
 
 def answers(address: tuple[str, int], *, timeout: float) -> bool:
-    """Return whether a broker responds to ApiVersions without an error within ``timeout`` seconds."""
+    """Return whether a broker responds to ApiVersions without an error within ``timeout`` seconds.
+
+    A listener that accepts connections and does not understand the request is asked again over TLS, whatever its
+    certificate: the request holds no secret, and SASL allows it before a login. Listeners that want a certificate of
+    the client do not respond.
+    """
     try:
-        with socket.create_connection(address, timeout=timeout) as connection:
-            connection.sendall(_REQUEST)
-            with connection.makefile("rb") as answer:
-                head = answer.read(_ANSWER.size)
+        connection = socket.create_connection(address, timeout=timeout)
+    except OSError:
+        return False
+    with connection:
+        if _is_answered(connection):
+            return True
+    try:
+        return _answers_over_tls(address, timeout)
+    except OSError:
+        return False
+
+
+def _is_answered(connection: socket.socket) -> bool:
+    try:
+        connection.sendall(_REQUEST)
+        with connection.makefile("rb") as answer:
+            head = answer.read(_ANSWER.size)
     except OSError:
         return False
     return len(head) == _ANSWER.size and _ANSWER.unpack(head)[1:] == (7, 0)
+
+
+def _answers_over_tls(address: tuple[str, int], timeout: float) -> bool:
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with socket.create_connection(address, timeout=timeout) as connection, context.wrap_socket(connection) as protected:
+        return _is_answered(protected)
 
 
 def wait_until_ready(address: tuple[str, int], *, timeout: float) -> bool:

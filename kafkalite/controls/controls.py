@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -25,6 +25,7 @@ from kafkalite.controls.topics import Topics, not_created
 from kafkalite.controls.transactions import Transactions
 from kafkalite.controls.views import Group, Header, Record, TopicPartition
 from kafkalite.controls.waiting import DEFAULT_TIMEOUT, within
+from kafkalite.security.client_access import ClientAccess
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.records import check_produced
 
@@ -83,6 +84,20 @@ class Controls(Subject):
         """Return the broker's address, its version and the routes here."""
         routes = tuple(f"{route.method} {route.path}" for route in ROUTES)
         return Info(kafkalite=__version__, bootstrap=self._local.broker.bootstrap, routes=routes)
+
+    @get("/client-access")
+    def client_access(self) -> ClientAccess:
+        """Return what a client needs to connect: the security protocol, certificates, and a user with the password."""
+        broker = self._local.broker
+        return replace(broker.config.client_access, bootstrap=broker.bootstrap)
+
+    def client_config(self, library: str, *, mechanism: str | None = None) -> dict[str, Any]:
+        """Return the settings with which a client library connects, under its own names.
+
+        ``library`` is ``confluent``, ``java``, ``kafka-python``, ``aiokafka``, ``sarama``, ``franz-go`` or ``kafkajs``;
+        ``mechanism`` is a SASL mechanism, by default the first that the broker has enabled. Raises ValueError.
+        """
+        return self.client_access().settings(library, mechanism)
 
     # Records
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,9 +16,13 @@ from kafkalite.addresses import HostPort
 from kafkalite.client.advertising import advertise_outside
 from kafkalite.client.readiness import answers
 from kafkalite.config.initial_topics import TOPICS_VARIABLE
+from kafkalite.config.security import SECURITY
 from kafkalite.config.setting import CONTROLS_VARIABLE, variable
+from kafkalite.controls.controls import Controls
 from kafkalite.controls.defaults import DEFAULTS, Value, text_of
 from kafkalite.controls.errors import BrokerFailed
+from kafkalite.controls.http.client import HttpTransport
+from kafkalite.security.client_access import ClientAccess
 
 if TYPE_CHECKING:
     from typing import Self
@@ -46,6 +51,7 @@ class KafkaliteContainer(DockerContainer):
 
     def __init__(self, image: str | None = None, **options: Any) -> None:
         super().__init__(image or os.environ.get(IMAGE_VARIABLE, DEFAULT_IMAGE), **options)
+        self._is_secured = False
         self.with_exposed_ports(_PORT).with_properties(DEFAULTS)
 
     def with_topics(self, topics: Mapping[str, int]) -> Self:
@@ -55,6 +61,8 @@ class KafkaliteContainer(DockerContainer):
 
     def with_properties(self, properties: Mapping[str, Value]) -> Self:
         """Set broker properties under Kafka's names."""
+        if SECURITY in properties:
+            self._is_secured = text_of(properties[SECURITY]) != "plaintext"
         for name, value in properties.items():
             self.with_env(variable(name), text_of(value))
         return self
@@ -62,6 +70,13 @@ class KafkaliteContainer(DockerContainer):
     def with_controls(self) -> Self:
         """Serve the controls, at :meth:`get_controls_url`."""
         return self.with_env(CONTROLS_VARIABLE, f"0.0.0.0:{_CONTROLS_PORT}").with_exposed_ports(_CONTROLS_PORT)
+
+    def with_security(self, protocol: str) -> Self:
+        """Protect the broker by ``ssl``, ``sasl_plaintext`` or ``sasl_ssl``, and serve the controls.
+
+        :meth:`client_config` returns what clients need then. Not with ``ssl.client.auth=required``.
+        """
+        return self.with_controls().with_properties({SECURITY: protocol})
 
     def with_init_folder(self, folder: Path | str) -> Self:
         """Mount a folder of TOML files that the broker reads at start: properties, topics, records."""
@@ -89,11 +104,24 @@ class KafkaliteContainer(DockerContainer):
             self._fail_if_over(until)
             time.sleep(_PAUSE)
         # Which port of this machine leads into the container was not known before it ran.
-        advertise_outside((address.host, address.port), str(address), timeout=_STARTING)
+        access = self.client_access() if self._is_secured else None
+        advertise_outside((address.host, address.port), str(address), timeout=_STARTING, access=access)
 
     def get_bootstrap_server(self) -> str:
         """Return the broker's address for clients on this machine."""
         return str(self._address())
+
+    def client_access(self) -> ClientAccess:
+        """Return what clients on this machine need to connect."""
+        if not self._is_secured:
+            return ClientAccess(bootstrap=self.get_bootstrap_server())
+        bootstrap = self.get_bootstrap_server()
+        controls = Controls(HttpTransport(bootstrap, self.get_controls_url()))
+        return replace(controls.client_access(), bootstrap=bootstrap)
+
+    def client_config(self, library: str, *, mechanism: str | None = None) -> dict[str, Any]:
+        """Return the settings with which a client library on this machine connects: see ``Handle.client_config``."""
+        return self.client_access().settings(library, mechanism)
 
     def get_controls_url(self) -> str:
         """Return the URL of the controls, for `connect(…, controls=…)` and any HTTP client."""

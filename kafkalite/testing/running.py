@@ -26,15 +26,17 @@ def run(
     topics: Mapping[str, int] | None = None,
     data: str | Path | None = None,
     listen: str = "127.0.0.1:0",
+    security: str | None = None,
 ) -> Generator[Controls]:
     """Run a broker on a thread of its own, and yield its controls.
 
     ``properties`` are broker properties under Kafka's names; ``topics`` maps the names of topics to create to their
-    numbers of partitions; ``data`` is the data directory, without which everything is kept in memory. Raises StartError
-    and ConfigError if the broker cannot start, and at the end BrokerFailed if it stopped before or an exception in it
-    was not handled.
+    numbers of partitions; ``data`` is the data directory, without which everything is kept in memory. ``security`` is
+    ``ssl``, ``sasl_plaintext`` or ``sasl_ssl``: :meth:`Controls.client_config` returns what clients need then. Raises
+    StartError and ConfigError if the broker cannot start, and at the end BrokerFailed if it stopped before or an
+    exception in it was not handled.
     """
-    config = _configuration(properties or {}, data=data, listen=listen)
+    config = _configuration(properties or {}, data=data, listen=listen, security=security)
     clock = SteerableClock()
     broker = Broker(config, clock=clock, file_system=MemoryFileSystem() if data is None else None)
     with running(broker, clock) as controls:
@@ -43,8 +45,10 @@ def run(
         yield controls
 
 
-def _configuration(properties: Mapping[str, Value], *, data: str | Path | None, listen: str) -> BrokerConfig:
+def _configuration(
+    properties: Mapping[str, Value], *, data: str | Path | None, listen: str, security: str | None
+) -> BrokerConfig:
     for name in _PARAMETERS.keys() & properties.keys():
         raise ConfigError(f"properties: {name}: set it with run({_PARAMETERS[name]}=…)")
     texts = {name: text_of(value) for name, value in {**DEFAULTS, **properties}.items()}
-    return load(listen=[listen], data="/kafkalite" if data is None else data, properties=texts)
+    return load(listen=[listen], data="/kafkalite" if data is None else data, properties=texts, security=security)

@@ -44,6 +44,22 @@ def test_a_container_has_its_topics_properties_and_init_folder(docker_host: dict
     assert python("-c", lines, settings=docker_host, cwd=tmp_path).endswith("done\n")
 
 
+def test_a_container_can_be_secured(docker_host: dict[str, str], tmp_path: Path) -> None:
+    program = """
+        from confluent_kafka import Producer
+        from kafkalite.testing.container import KafkaliteContainer
+
+        with KafkaliteContainer().with_security("sasl_ssl") as kafka:
+            producer = Producer(kafka.client_config("confluent", mechanism="SCRAM-SHA-256"))
+            producer.produce("orders", b"one")
+            assert producer.flush(60) == 0
+            assert kafka.get_wrapped_container().exec_run("kafkalite ready 127.0.0.1:9092 --timeout 20").exit_code == 0
+            print("done")
+    """
+    lines = "\n".join(line[8:] for line in program.splitlines())
+    assert python("-c", lines, settings=docker_host, cwd=tmp_path).endswith("done\n")
+
+
 def test_a_container_that_cannot_start_says_why(docker_host: dict[str, str], tmp_path: Path) -> None:
     program = """
         from kafkalite.testing import BrokerFailed

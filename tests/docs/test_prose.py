@@ -13,7 +13,7 @@ PAGES: Final = (
     *(f"docs/{name}.md" for name in ("benchmarks", "benchmarks-storage", "benchmarks-stand-ins", "command-line")),
     *(
         f"docs/{name}.md"
-        for name in ("checker", "conformance", "containers", "demo", "differences", "log-tools", "recipes")
+        for name in ("checker", "conformance", "containers", "demo", "differences", "log-tools", "recipes", "security")
     ),
     "README.md",
     "CHANGELOG.md",

@@ -2,7 +2,7 @@
 
 Messages have the names of their fields here, and only those that their version carries. UUIDs are as Kafka prints them.
 Bytes are base64; keys, values and header values of records are text where they are UTF-8, and else ``{"base64": ...}``.
-Values of configurations whose names tell of a secret are null.
+Passwords, and values of configurations whose names tell of a secret, are null.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from kafkalite.controls.request_log.batches import batches_in
 from kafkalite_wire.records import CorruptBatch
-from kafkalite_wire.schema import FieldType, fields_of, format_uuid
+from kafkalite_wire.schema import SECRET_FIELDS, FieldType, fields_of, format_uuid
 
 if TYPE_CHECKING:
     from kafkalite.controls.request_log.batches import RecordBatch
@@ -81,7 +81,9 @@ def as_json(exchange: Exchange, *, records: bool = False) -> dict[str, object]:
 def _struct(struct: object, version: int, records: bool) -> dict[str, object]:
     hidden = _holds_a_secret(struct)
     return {
-        field.name: None if hidden and field.name == "value" else _value(field.type, value, version, records)
+        field.name: None
+        if field.name in SECRET_FIELDS or (hidden and field.name == "value")
+        else _value(field.type, value, version, records)
         for field in fields_of(type(struct))
         if version in field.versions
         for value in (getattr(struct, field.name),)

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from kafkalite.addresses import HostPort
+from kafkalite.config.properties_file import parse
 from kafkalite.tools.admin.failures import AdminError, Why, translated
+from kafkalite.tools.admin.java_settings import JAVA_SETTINGS, java_settings
 
 CLIENT_SETTINGS: Final[Mapping[str, str]] = {
     "security.protocol": "security_protocol",
@@ -64,20 +66,23 @@ def parse_bootstrap(text: str) -> tuple[HostPort, ...]:
 
 def read_settings(file: Path | None, pairs: tuple[str, ...]) -> dict[str, object]:
     """Read client settings from a properties file and from `KEY=VALUE`, which win; raises ValueError with a reason."""
-    lines: list[str] = []
+    texts: dict[str, str] = {}
     if file is not None:
         try:
-            lines = [line.strip() for line in file.read_text().splitlines()]
+            texts = {line.key: line.value for line in parse(file.read_text())}
         except OSError as problem:
             raise ValueError(f"cannot read {file}: {problem.strerror}") from None
-        lines = [line for line in lines if line and not line.startswith(("#", "!"))]
-    settings: dict[str, object] = {}
-    for line in (*lines, *pairs):
-        key, equals, value = (part.strip() for part in line.partition("="))
+    for pair in pairs:
+        key, equals, value = (part.strip() for part in pair.partition("="))
         if not equals:
-            raise ValueError(f"{line!r} is not of the form KEY=VALUE")
+            raise ValueError(f"{pair!r} is not of the form KEY=VALUE")
+        texts[key] = value
+    settings, texts = java_settings(texts)
+    for key, value in texts.items():
         if key not in CLIENT_SETTINGS:
-            raise ValueError(f"unknown client setting {key!r}; known are {', '.join(CLIENT_SETTINGS)}")
+            raise ValueError(
+                f"unknown client setting {key!r}; known are {', '.join((*CLIENT_SETTINGS, *JAVA_SETTINGS))}"
+            )
         # Java clients turn the check of the host name off with an empty algorithm, librdkafka with "none".
         checked = key == "ssl.endpoint.identification.algorithm"
         settings[CLIENT_SETTINGS[key]] = value not in ("", "none") if checked else value

@@ -7,7 +7,8 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,13 @@ log = logging.getLogger("kafkalite.serve")
     help="Set a broker property under Kafka's name. May be repeated.",
 )
 @click.option(
+    "--security",
+    metavar="PROTOCOL",
+    type=click.Choice(["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]),
+    help="Protect the listeners: ssl, sasl_plaintext or sasl_ssl. Certificates and a user are made for this run unless "
+    "properties set them.",
+)
+@click.option(
     "--faults",
     metavar="FILE",
     type=click.Path(path_type=Path),
@@ -105,6 +113,7 @@ def serve(
     file: Path | None,
     topics: tuple[str, ...],
     settings: tuple[str, ...],
+    security: str | None,
     faults: Path | None,
     request_log: Path | None,
     quiet: bool,
@@ -131,6 +140,7 @@ def serve(
             file=file,
             environment=os.environ,
             settings=settings,
+            security=security,
             topics=topics,
             listen=listen,
             advertise=advertise,
@@ -158,6 +168,8 @@ def serve(
 
     def announce(addresses: tuple[tuple[str, int], ...], controls: HostPort | None = None) -> None:
         _announce(config, addresses, "memory" if in_memory else _shown(config.data_dir), controls)
+        if config.client_access.security_protocol != "PLAINTEXT":
+            _announce_access(config, addresses)
 
     file_system = _memory() if in_memory else None
     try:
@@ -224,6 +236,19 @@ def _announce(
     except OSError:
         # The reader of the output has closed it; the broker keeps running for its clients.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _announce_access(config: BrokerConfig, addresses: tuple[tuple[str, int], ...]) -> None:
+    """Print how clients connect: they could not know what was made for this run."""
+    bootstrap = ",".join(str(_reachable(HostPort(host, port))) for host, port in addresses)
+    access = replace(config.client_access, bootstrap=bootstrap)
+    lines = [f"Clients need security.protocol={access.security_protocol}"]
+    if access.sasl_mechanisms:
+        lines.append(f"with sasl.mechanism={' or '.join(access.sasl_mechanisms)}")
+    with suppress(OSError):
+        click.echo(" ".join(lines) + ("; their settings:" if access.is_ready_made else "."))
+        if access.is_ready_made:
+            click.echo(access.java_properties().rstrip())
 
 
 def _shown(directory: Path) -> str:

@@ -18,10 +18,22 @@ _READY_LINE: Final = re.compile(rb"listening on (127\.0\.0\.1:\d+)")
 class Kafkalite:
     """A running kafkalite."""
 
-    def __init__(self, data_dir: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, data_dir: Path, settings: Mapping[str, str], *, listeners: Mapping[str, str] | None = None
+    ) -> None:
+        """`listeners` are listeners besides the one of `bootstrap`: their security protocols by name."""
         self._data_dir = data_dir
-        self._settings = settings
+        protocols = listeners or {}
+        named = ",".join(f"{name}:{protocol}" for name, protocol in protocols.items())
+        protocol_map = {"listener.security.protocol.map": f"PLAINTEXT:PLAINTEXT,{named}"} if named else {}
+        self._settings = {**protocol_map, **settings}
+        self._others = {name: f"127.0.0.1:{free_port()}" for name in protocols}
         self._process, self.bootstrap = self._spawn(f"127.0.0.1:{free_port()}")
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """The address of each listener, by name."""
+        return {"PLAINTEXT": self.bootstrap, **self._others}
 
     @property
     def pid(self) -> int:
@@ -57,6 +69,8 @@ class Kafkalite:
             "--data",
             str(self._data_dir / "data"),
         ]
+        for name, address in self._others.items():
+            command += ["--listen", f"{name}://{address}"]
         for name, value in self._settings.items():
             command += ["--set", f"{name}={value}"]
         with self.log_file.open("ab") as log:

@@ -139,10 +139,14 @@ class RawConnection:
 
     def receive(self, *, within: float = 60) -> tuple[int, Reader]:
         """Read one response and return its correlation id and what follows it. TimeoutError after `within` seconds."""
+        reader = Reader(self.receive_frame(within=within))
+        return reader.int32(), reader
+
+    def receive_frame(self, *, within: float = 60) -> bytes:
+        """Read one response with its header, without its length. TimeoutError after `within` seconds."""
         self._socket.settimeout(within)
         (size,) = struct.unpack(">i", self._exactly(4))
-        reader = Reader(self._exactly(size))
-        return reader.int32(), reader
+        return self._exactly(size)
 
     def ask(self, api: int, version: int, body: bytes, *, tagged: bool = False) -> Reader:
         """Send a request and return the body of its response; the response's header is version 0."""

@@ -68,23 +68,39 @@ class Kafka:
     """A running Apache Kafka node."""
 
     def __init__(
-        self, properties: Mapping[str, str], jvm_flags: Sequence[str], data_dir: Path, *, archive: Path | None = None
+        self,
+        properties: Mapping[str, str],
+        jvm_flags: Sequence[str],
+        data_dir: Path,
+        *,
+        archive: Path | None = None,
+        listeners: Mapping[str, str] | None = None,
     ) -> None:
         port, controller_port = free_port(), free_port()
         self.bootstrap: Final = f"127.0.0.1:{port}"
+        protocols = listeners or {}
+        self.addresses: Final[Mapping[str, str]] = {
+            "PLAINTEXT": self.bootstrap,
+            **{name: f"127.0.0.1:{free_port()}" for name in protocols},
+        }
+        """The address of each listener of clients, by name."""
+        opened = ",".join(f"{name}://{address}" for name, address in self.addresses.items())
+        protocol_map = [BASE_PROPERTIES["listener.security.protocol.map"]]
+        protocol_map += [f"{name}:{protocol}" for name, protocol in protocols.items()]
         self._folder = data_dir
         self._jvm_flags = (*jvm_flags, *([f"-XX:SharedArchiveFile={archive}", "-Xshare:auto"] if archive else []))
         settings = {
             **BASE_PROPERTIES,
             "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "listeners": f"{opened},CONTROLLER://127.0.0.1:{controller_port}",
+            "listener.security.protocol.map": ",".join(protocol_map),
+            "advertised.listeners": opened,
             "log.dirs": str(data_dir / "logs"),
             **properties,
         }
         data_dir.mkdir(parents=True, exist_ok=True)
         self._properties = data_dir / "server.properties"
-        self._properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        self._properties.write_text("".join(f"{key}={_escaped(value)}\n" for key, value in settings.items()))
         (data_dir / "log4j2.properties").write_text(LOG4J_CONFIGURATION)
         if not (data_dir / "logs" / "meta.properties").exists():
             self._format(data_dir / "logs")
@@ -158,18 +174,21 @@ def start_kafka(
     *,
     jvm_flags: Sequence[str] | None = None,
     data_dir: Path | None = None,
+    listeners: Mapping[str, str] | None = None,
 ) -> Generator[Kafka]:
     """Run one Kafka node until the block ends.
 
     `with start_kafka({...}) as kafka:` gives `kafka.bootstrap` and `kafka.pid`. `properties` override the defaults of
     `BASE_PROPERTIES`. `jvm_flags` defaults to what Kafka's own script passes; conformance passes
-    `CONFORMANCE_JVM_FLAGS`, which also turns the class-data archive on. Without `data_dir` the data goes to a
+    `CONFORMANCE_JVM_FLAGS`, which also turns the class-data archive on. `listeners` are further listeners, their
+    security protocols by name; `kafka.addresses` says where they are. Without `data_dir` the data goes to a
     temporary folder which is removed afterwards. RuntimeError if the node does not become ready.
     """
     flags = tuple(DEFAULT_JVM_FLAGS if jvm_flags is None else jvm_flags)
     archive = class_data_archive() if flags == CONFORMANCE_JVM_FLAGS else None
     with tempfile.TemporaryDirectory(prefix="kafka-") as temporary:
-        kafka = start_until_ready(lambda: Kafka(properties or {}, flags, data_dir or Path(temporary), archive=archive))
+        folder = data_dir or Path(temporary)
+        kafka = start_until_ready(lambda: Kafka(properties or {}, flags, folder, archive=archive, listeners=listeners))
         try:
             yield kafka
         finally:
@@ -299,6 +318,13 @@ def _pom(artifacts: Sequence[tuple[str, str, str]]) -> str:
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
         "<groupId>kafkalite</groupId><artifactId>jars</artifactId><version>1</version>"
         f"<dependencies>{dependencies}</dependencies></project>"
+    )
+
+
+def _escaped(value: str) -> str:
+    """Escape a value of a file of properties, which is Latin-1."""
+    return "".join(
+        "\\\\" if letter == "\\" else letter if letter.isascii() else f"\\u{ord(letter):04x}" for letter in value
     )
 
 

@@ -190,7 +190,11 @@ def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic,
         log_defaults=_log_defaults(values),
         topics=topics,
         given=MappingProxyType(given),
-        warnings=(*_without_effect(all_given, listeners), *_unreachable(listeners, outside)),
+        warnings=(
+            *_without_effect(all_given, listeners),
+            *_unreachable(listeners, outside),
+            *_unprotected(listeners, outside),
+        ),
     )
     if config.group_min_session_timeout > config.group_max_session_timeout:
         least, most = "group.min.session.timeout.ms", "group.max.session.timeout.ms"
@@ -285,7 +289,22 @@ def _unreachable(listeners: Listeners, outside: HostPort | None) -> list[str]:
         return []
     return [
         f"listening on {address} without --advertise: clients are sent to the address that they connected to, "
-        "which fails behind a port mapping; anyone who can reach it can read and write all data"
+        "which fails behind a port mapping"
         for address in listeners.listen
         if not address.is_loopback and address.port not in listeners.advertise_by_port
+    ]
+
+
+def _unprotected(listeners: Listeners, outside: HostPort | None) -> list[str]:
+    if outside:
+        return []  # in a container its user decides which ports are published
+    exposed = [
+        str(address)
+        for address, (_, protocol) in zip(listeners.listen, listeners.protocols, strict=True)
+        if protocol is SecurityProtocol.PLAINTEXT and not address.is_loopback
+    ]
+    if not exposed:
+        return []
+    return [
+        f"anyone who can reach {' or '.join(exposed)} can read and write all data; --security sasl_ssl asks for a login"
     ]

@@ -150,9 +150,10 @@ def test_warnings_go_to_the_log(broker: RecordingBroker) -> None:
     logging.getLogger().handlers[:] = []
     result = serve("--listen", "0.0.0.0:0", "--set", "num.io.threads=3")
     warnings = result.stderr.splitlines()
-    assert len(warnings) == 2
+    assert len(warnings) == 3
     assert "WARNING kafkalite.serve: --set: num.io.threads has no effect here" in warnings[0]
     assert "WARNING kafkalite.serve: listening on 0.0.0.0:0 without --advertise" in warnings[1]
+    assert "WARNING kafkalite.serve: anyone who can reach 0.0.0.0:0 can read and write all data" in warnings[2]
     assert len(broker.configs) == 1
 
 

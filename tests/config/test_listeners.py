@@ -74,9 +74,10 @@ def test_the_file_that_kafka_brings_starts_a_broker(tmp_path: Path) -> None:
     assert config.listen == (HostPort("", 9092),)
     assert config.advertise == HostPort("localhost", 9092)
     assert config.data_dir == Path("/tmp/kraft-combined-logs")
-    without_effect, not_opened = config.warnings
+    without_effect, not_opened, unprotected = config.warnings
     assert without_effect.startswith("12 properties have no effect here: controller.quorum.bootstrap.servers, inter.")
     assert not_opened == "not listening on CONTROLLER://:9093: there is no separate controller"
+    assert unprotected.startswith("anyone who can reach :9092 can read and write all data")
 
 
 @pytest.mark.parametrize("name", ["server.properties", "server.conf", "folder/a.properties"])
@@ -114,7 +115,8 @@ def test_where_a_compose_file_only_advertises_the_broker_listens_on_those_ports(
     assert config.node_id == 3
     assert config.listen == (HostPort("", 29092), HostPort("", 9092))
     assert config.advertise_by_port == {29092: HostPort("kafka", 29092), 9092: HostPort("localhost", 9092)}
-    (warning,) = config.warnings
+    warning, unprotected = config.warnings
+    assert unprotected.startswith("anyone who can reach :29092 or :9092 can read and write all data")
     assert warning == (
         "4 properties have no effect here: confluent.support.metrics.enable, inter.broker.listener.name, "
         "inter.broker.protocol.version, zookeeper.connect"

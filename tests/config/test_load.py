@@ -190,9 +190,13 @@ def test_a_property_without_effect_is_accepted_with_a_warning(toml: Path) -> Non
 
 @pytest.mark.parametrize("address", ["0.0.0.0:9092", ":9092", "192.0.2.1:9092", "[::]:9092"])
 def test_listening_beyond_loopback_without_an_advertised_address_warns(address: str) -> None:
-    (warning,) = load(listen=[address]).warnings
-    assert warning.startswith(f"listening on {address} without --advertise")
-    assert load(listen=[address], advertise="broker.test:9092").warnings == ()
+    unreachable, unprotected = load(listen=[address]).warnings
+    assert unreachable.startswith(f"listening on {address} without --advertise")
+    assert unprotected == (
+        f"anyone who can reach {address} can read and write all data; --security sasl_ssl asks for a login"
+    )
+    assert load(listen=[address], advertise="broker.test:9092").warnings == (unprotected,)
+    assert load(listen=[address], advertise="broker.test:9092", security="ssl").warnings == ()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9092", "localhost:0", "[::1]:9092", "127.8.8.8:1"])

@@ -445,3 +445,17 @@ def test_another_broker_has_no_request_log() -> None:
             handle.requests.start()
         with pytest.raises(NotOnThisBroker), handle.requests.recording():
             pass
+
+
+def test_tokens_of_an_authentication_are_not_in_the_json_lines() -> None:
+    with run(security="sasl_plaintext") as broker:
+        settings = broker.client_config("confluent")
+        lines = io.StringIO()
+        with broker.requests.recording() as log:
+            AdminClient({**settings, **QUIET}).list_topics(timeout=20)
+            log.write_json_lines(lines)
+    logged = map(json.loads, lines.getvalue().splitlines())
+    tokens = [each["request"] for each in logged if each["api"] == "SaslAuthenticate"]
+    assert tokens
+    assert tokens == [{"auth_bytes": None}] * len(tokens)
+    assert settings["sasl.password"] not in lines.getvalue()

@@ -21,6 +21,8 @@ SHORT: Final = "SHORT"
 """A SASL_PLAINTEXT listener with PLAIN only."""
 MUTUAL: Final = "MUTUAL"
 """An SSL listener that asks for a certificate and takes clients without one."""
+ELSEWHERE: Final = "ELSEWHERE"
+"""An SSL listener whose certificate is for another host."""
 LISTENERS: Final[Mapping[str, str]] = {
     SASL_PLAINTEXT: "SASL_PLAINTEXT",
     SASL_SSL: "SASL_SSL",
@@ -28,6 +30,7 @@ LISTENERS: Final[Mapping[str, str]] = {
     REAUTH: "SASL_PLAINTEXT",
     SHORT: "SASL_PLAINTEXT",
     MUTUAL: "SSL",
+    ELSEWHERE: "SSL",
 }
 """Security protocols by the names of listeners."""
 
@@ -64,7 +67,9 @@ class Certificates:
     """PEM files of one authority, and of another that the brokers do not trust."""
 
     authority: Path
+    other_authority: Path
     broker: Path
+    elsewhere: Path
     client: Path
     stranger: Path
 
@@ -109,8 +114,11 @@ def _certificates(folder: Path) -> Certificates:
 
     authority, stranger = trustme.CA(), trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    stranger.cert_pem.write_to_path(str(folder / "stranger-authority.pem"))
     return Certificates(
         authority=folder / "authority.pem",
+        other_authority=folder / "stranger-authority.pem",
+        elsewhere=_written(authority.issue_cert("elsewhere.example"), folder / "elsewhere.pem"),
         broker=_written(authority.issue_cert("localhost", "127.0.0.1"), folder / "broker.pem"),
         client=_written(authority.issue_cert("client.example", common_name="client"), folder / "client.pem"),
         stranger=_written(stranger.issue_cert("client.example", common_name="client"), folder / "stranger.pem"),
@@ -138,6 +146,7 @@ def _settings(certificates: Certificates) -> Mapping[str, str]:
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(certificates.authority),
         "listener.name.ssl.ssl.client.auth": "required",
+        "listener.name.elsewhere.ssl.keystore.location": str(certificates.elsewhere),
         "listener.name.mutual.ssl.client.auth": "requested",
         "sasl.enabled.mechanisms": ",".join(_MECHANISMS),
         "listener.name.short.sasl.enabled.mechanisms": "PLAIN",

@@ -1,14 +1,19 @@
 """The broker's configuration as the program uses it."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kafkalite.addresses import HostPort
 from kafkalite.config.initial_topics import InitialTopic
 from kafkalite.config.security import ListenerSecurity
 from kafkalite.config.setting import Setting
-from kafkalite.security.client_access import ClientAccess
+
+if TYPE_CHECKING:
+    from kafkalite.security.client_access import ClientAccess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +27,8 @@ class BrokerConfig:
     listen: tuple[HostPort, ...]
     security: tuple[ListenerSecurity, ...]
     """What protects each listener, in the order of `listen`."""
-    client_access: ClientAccess
-    """What a client needs besides the addresses, as far as it is known: the bootstrap address is empty."""
+    client_access: ClientAccess | None
+    """What a client of the first listener needs besides the address, as far as it is known; None without security."""
     advertise: HostPort | None
     advertise_by_port: Mapping[int, HostPort]
     """The addresses of listeners that have one of their own, by the port that they listen on."""

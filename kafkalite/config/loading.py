@@ -1,10 +1,12 @@
 """Load a BrokerConfig from settings: precedence, types, and the rules between properties."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from kafkalite.addresses import HostPort
 from kafkalite.config import initial_topics, without_effect
@@ -12,7 +14,6 @@ from kafkalite.config.broker_config import BrokerConfig
 from kafkalite.config.initial_topics import TOPICS_VARIABLE, InitialTopic
 from kafkalite.config.listeners import ListenerError, Listeners, resolve
 from kafkalite.config.property import ConfigError, Effect
-from kafkalite.config.ready_made import client_access, made_for
 from kafkalite.config.security import (
     SECURITY,
     USERS,
@@ -35,6 +36,9 @@ from kafkalite.security.protocol import SecurityProtocol
 from kafkalite_storage.configs.topic_config import broker_defaults
 from kafkalite_storage.configs.values import ConfigValue, format_value
 from kafkalite_storage.errors import InvalidConfig
+
+if TYPE_CHECKING:
+    from kafkalite.security.client_access import ClientAccess
 
 _SECONDS: Final = {"ms": 0.001, "minutes": 60.0}
 
@@ -136,18 +140,26 @@ def _parsed(setting: Setting) -> ConfigValue:
 def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic, ...]) -> BrokerConfig:
     values = _Values.of(all_given)
     listeners, outside = _listeners(values), _advertise_outside(values)
-    made = made_for(listeners, outside, all_given)
-    if made.settings:
+    is_protected = any(protocol is not SecurityProtocol.PLAINTEXT for _, protocol in listeners.protocols)
+    access: ClientAccess | None = None
+    if is_protected:
+        # Imported here, because most brokers need none of it.
+        from kafkalite.config.ready_made import client_access, made_for
+
+        made = made_for(listeners, outside, all_given)
         all_given = {**made.settings, **all_given}
         values = _Values.of(all_given)
+        security, users = _security(values, all_given, listeners)
+        access = client_access(security[0], users, made)
+    else:
+        security, _ = _security(values, all_given, listeners)
     given = values.given
-    security, users = _security(values, all_given, listeners)
     idle = values.seconds("connections.max.idle.ms")
     config = BrokerConfig(
         node_id=_node_id(values),
         listen=listeners.listen,
         security=security,
-        client_access=client_access(security[0], users, made),
+        client_access=access,
         advertise=listeners.advertise,
         advertise_by_port=listeners.advertise_by_port,
         advertise_outside=outside,

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
-from kafkalite.config.jaas import parse_jaas
 from kafkalite.config.property import ConfigError
 from kafkalite.config.table import PROPERTIES
 from kafkalite.security.protocol import SecurityProtocol
@@ -208,6 +207,9 @@ def _jaas_users(properties: _Properties, mechanism: str) -> dict[str, str]:
     if setting is None:
         return {}
     try:
+        # Imported here, because most brokers need none of it.
+        from kafkalite.config.jaas import parse_jaas
+
         module = parse_jaas(setting.text)
     except ValueError as error:
         raise ConfigError(f"{setting.origin}: {setting.name}: {error}") from None

@@ -89,7 +89,7 @@ class Controls(Subject):
     def client_access(self) -> ClientAccess:
         """Return what a client needs to connect: the security protocol, certificates, and a user with the password."""
         broker = self._local.broker
-        return replace(broker.config.client_access, bootstrap=broker.bootstrap)
+        return replace(broker.config.client_access or ClientAccess(bootstrap=""), bootstrap=broker.bootstrap)
 
     def client_config(self, library: str, *, mechanism: str | None = None) -> dict[str, Any]:
         """Return the settings with which a client library connects, under its own names.

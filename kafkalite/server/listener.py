@@ -12,7 +12,6 @@ import trio
 
 from kafkalite.errors import StartError
 from kafkalite.server.connection import Connection
-from kafkalite.server.protection import reason_of
 from kafkalite.server.transport import PlainTransport, address_of
 
 if TYPE_CHECKING:
@@ -164,6 +163,8 @@ class Listener:
         try:
             return await self._protection.handshake(connected)
         except OSError as error:
+            from kafkalite.server.protection import reason_of
+
             self._errors.warn(host, f"TLS handshake with {host} failed: {reason_of(error)}")
             return None
         finally:

@@ -121,6 +121,7 @@ def test_mechanisms_and_libraries_that_are_unknown_are_refused() -> None:
 def test_secrets_are_in_no_representation() -> None:
     config = load(data="/data", security="sasl_ssl", properties={"ssl.client.auth": "required"})
     access = config.client_access
+    assert access is not None
     assert access.password
     shown = repr(access) + repr(config)
     assert access.password not in shown
@@ -129,6 +130,7 @@ def test_secrets_are_in_no_representation() -> None:
 
 def test_settings_of_other_libraries_hold_what_they_need() -> None:
     access = load(data="/data", security="sasl_ssl", properties={"ssl.client.auth": "required"}).client_access
+    assert access is not None
     java = access.settings("java", "SCRAM-SHA-512")
     assert java["sasl.jaas.config"].startswith("org.apache.kafka.common.security.scram.ScramLoginModule required ")
     assert java["ssl.keystore.certificate.chain"].count("BEGIN CERTIFICATE") == 1

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kafkalite.broker import Broker
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.program import Attachment
+    from kafkalite.security.client_access import ClientAccess
     from kafkalite_storage.files.filesystem import FileSystem
 
 log = logging.getLogger("kafkalite.serve")
@@ -168,8 +169,8 @@ def serve(
 
     def announce(addresses: tuple[tuple[str, int], ...], controls: HostPort | None = None) -> None:
         _announce(config, addresses, "memory" if in_memory else _shown(config.data_dir), controls)
-        if config.client_access.security_protocol != "PLAINTEXT":
-            _announce_access(config, addresses)
+        if config.client_access is not None:
+            _announce_access(config.client_access, addresses)
 
     file_system = _memory() if in_memory else None
     try:
@@ -238,10 +239,10 @@ def _announce(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _announce_access(config: BrokerConfig, addresses: tuple[tuple[str, int], ...]) -> None:
+def _announce_access(access: ClientAccess, addresses: tuple[tuple[str, int], ...]) -> None:
     """Print how clients connect: they could not know what was made for this run."""
     bootstrap = ",".join(str(_reachable(HostPort(host, port))) for host, port in addresses)
-    access = replace(config.client_access, bootstrap=bootstrap)
+    access = replace(access, bootstrap=bootstrap)
     lines = [f"Clients need security.protocol={access.security_protocol}"]
     if access.sasl_mechanisms:
         lines.append(f"with sasl.mechanism={' or '.join(access.sasl_mechanisms)}")

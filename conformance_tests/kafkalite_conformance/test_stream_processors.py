@@ -40,36 +40,45 @@ def counts_of(reader: DriverProcess) -> dict[bytes | None, list[int]]:
 
 @pytest.mark.apis(8, 11, 19)
 def test_faust_recovers_its_table_from_the_changelog(scenario: Scenario, tmp_path: Path) -> None:
-    """A killed worker of faust is followed by another, which knows the counts by the changelog of its table."""
+    """A killed worker of faust is followed by another, which knows the counts by the changelog of its table.
+
+    It is killed when all that it has counted is in the changelog and committed. After a kill between the two faust
+    counts some words twice, with Apache Kafka and `exactly_once` too. All of a word is in one partition, because the
+    table's changelog has the partitions of the topic.
+    """
     python = environment("faust", FAUST)
     source, sink, application = scenario.topic(2), scenario.topic(1), scenario.name("faust")
     reader = scenario.reader("librdkafka", sink)
 
     def start(number: int) -> PythonProgram:
-        folder = str(tmp_path / f"data-{number}")
-        arguments = (scenario.bootstrap, application, source, sink, folder, "at_least_once")
+        arguments = (scenario.bootstrap, application, source, sink, str(tmp_path / f"data-{number}"))
         return PythonProgram(python, "faust_word_count", arguments, tmp_path / f"output-{number}.txt")
 
-    def has_committed(rounds: int) -> bool:
-        offsets = scenario.committed(application)
-        return sum(offset for place, offset in offsets.items() if place.topic == source) == 2 * rounds * len(WORDS)
+    def fill() -> None:
+        for number, word in enumerate(WORDS):
+            scenario.fill(source, [word.encode()] * ROUNDS, partition=number % 2)
 
-    fill_with_words(scenario, source)
+    def has_saved(rounds: int) -> bool:
+        changelog = f"{application}-counts-changelog"
+        latest = [
+            scenario.setup_client.call("list_offset", topic=changelog, partition=partition, start="latest")
+            for partition in (0, 1)
+        ]
+        offsets = scenario.committed(application)
+        committed = sum(offset for place, offset in offsets.items() if place.topic == source)
+        return committed == sum(each.number("offset") for each in latest) == rounds * len(WORDS)
+
+    fill()
     with start(1) as first:
-        scenario.wait(lambda: len(reader.records) >= 2 * ROUNDS * len(WORDS), "the first counts", timeout=STARTING)
-        scenario.poll(lambda: has_committed(ROUNDS), "a commit of all that was read")
-        # faust does not wait for its changelog before it commits: what is still in its buffer would be lost with it.
-        topic = f"{application}-counts-changelog"
-        changelog = [scenario.reader("librdkafka", topic, partition=partition) for partition in (0, 1)]
-        expected = 2 * ROUNDS * len(WORDS)
-        scenario.wait(lambda: sum(len(each.records) for each in changelog) >= expected, "the changelog")
+        scenario.wait(lambda: len(reader.records) >= ROUNDS * len(WORDS), "the first counts", timeout=STARTING)
+        scenario.poll(lambda: has_saved(ROUNDS), "the counts to be saved")
         first.kill()
-    fill_with_words(scenario, source)
+    fill()
     with start(2) as second:
-        scenario.wait(lambda: len(reader.records) >= 4 * ROUNDS * len(WORDS), "all counts", timeout=STARTING)
-        scenario.poll(lambda: has_committed(2 * ROUNDS), "a commit of all that was read")
+        scenario.wait(lambda: len(reader.records) >= 2 * ROUNDS * len(WORDS), "all counts", timeout=STARTING)
+        scenario.poll(lambda: has_saved(2 * ROUNDS), "the counts to be saved")
         second.terminate(STARTING)
-    assert counts_of(reader) == {word.encode(): list(range(1, 4 * ROUNDS + 1)) for word in WORDS}
+    assert counts_of(reader) == {word.encode(): list(range(1, 2 * ROUNDS + 1)) for word in WORDS}
 
 
 @pytest.mark.apis(22, 24, 25, 26, 28)

@@ -1,13 +1,13 @@
 """Count words with faust: an agent, and a table whose changelog is in the broker.
 
-Arguments: bootstrap servers, the application's name, the topics of words and of counts, a folder, a guarantee.
+Arguments: bootstrap servers, the application's name, the topics of words and of counts, a folder.
 """
 
 import sys
 
 import faust
 
-bootstrap, name, source, sink, folder, guarantee = sys.argv[1:]
+bootstrap, name, source, sink, folder = sys.argv[1:]
 app = faust.App(
     name,
     broker=f"kafka://{bootstrap}",
@@ -18,7 +18,6 @@ app = faust.App(
     broker_commit_interval=0.2,
     broker_session_timeout=4.0,
     broker_heartbeat_interval=1.0,
-    processing_guarantee=guarantee,
     web_enabled=False,
 )
 words = app.topic(source, value_type=bytes, value_serializer="raw")

@@ -71,7 +71,7 @@ def test_faust_recovers_its_table_from_the_changelog(scenario: Scenario, tmp_pat
     fill()
     with start(1) as first:
         scenario.wait(lambda: len(reader.records) >= ROUNDS * len(WORDS), "the first counts", timeout=STARTING)
-        scenario.poll(lambda: has_saved(), "the counts to be saved")
+        scenario.poll(has_saved, "the counts to be saved")
         first.kill()
     with start(2) as second:
         scenario.poll(lambda: second.has_printed("Worker ready"), "the table to be restored", timeout=STARTING)

@@ -2,27 +2,33 @@
 
 import asyncio
 import logging
+import pickle
 import re
 import ssl
 import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from kafkalite_conformance.differential.authentication.logins import Login
+from kafkalite_conformance.differential.authentication.logins import LOGINS, Login
 from kafkalite_conformance.differential.authentication.secured_brokers import Certificates, Secured
-from kafkalite_conformance.reference_broker import class_path, kafka_tools_jars
+from kafkalite_conformance.reference_broker import class_path, kafka_jars
 
 Attempt = Callable[[Login, Secured, Certificates], str]
 
 _TIMEOUT: Final = 20.0
 _TO_FAIL: Final = 3.0
+_AT_A_TIME: Final = 6
+_TELLING: Final = ("_AUTHENTICATION", "_SSL", "_TRANSPORT", "_ALL_BROKERS_DOWN")
+"""Codes of librdkafka, the one that says most of the cause first."""
 _PARTICULARS: Final = re.compile(
     r"\(after \d+ms in state .*?\)|[\w.]+:\d+|'localhost', \d+|\d+ ?ms|0x[0-9a-f]+|[0-9A-F]{8,}:"
     # OpenSSL says more exactly than Java why it refuses a certificate.
-    r"|(?<= )(?:ssl/tls|tlsv13?) alert .*?\d+ "
+    r"|(?<=Received fatal alert: )\w+"
 )
 
 
@@ -35,7 +41,7 @@ def _without_particulars(text: str) -> str:
 
 
 def librdkafka(login: Login, broker: Secured, certificates: Certificates) -> str:
-    """Produce and consume with confluent-kafka; the errors are their codes, and what it says of logins."""
+    """Produce and consume with confluent-kafka; an error is its code, and what it says of logins."""
     from confluent_kafka import Consumer, KafkaError, Producer
 
     settings: dict[str, Any] = {
@@ -63,9 +69,11 @@ def librdkafka(login: Login, broker: Secured, certificates: Certificates) -> str
     producer.produce(topic, b"value", on_delivery=lambda error, _: failures.append(error) if error else None)
     producer.flush(_TIMEOUT)
     if failures:
+        # It tries several times, and meets other errors as well when the broker closes the connection first.
         found = {error.name() for error in errors}
+        telling = next((name for name in _TELLING if name in found), str(failures[0].name()))
         sentences = {_without_particulars(error.str()) for error in errors if error.name() == "_AUTHENTICATION"}
-        return f"{sorted(found)} {sorted(sentences)}"
+        return f"{telling} {sorted(sentences)}"
     consumer = Consumer({**settings, "group.id": topic, "auto.offset.reset": "earliest"})
     consumer.subscribe([topic])
     message = consumer.poll(_TIMEOUT)
@@ -142,34 +150,27 @@ def aiokafka(login: Login, broker: Secured, certificates: Certificates) -> str:
     return "works" if read == b"value" else "nothing is read"
 
 
-def java(login: Login, broker: Secured, certificates: Certificates) -> str:
-    """List topics with Kafka's own command; an error is the exception that it prints."""
+def java(broker: Secured, certificates: Certificates) -> Mapping[str, str]:
+    """Try all logins with Kafka's own library, which lists topics. An error is its class and sentence."""
     with TemporaryDirectory(prefix="client-") as folder:
-        settings = Path(folder) / "client.properties"
-        settings.write_text("".join(f"{name}={value}\n" for name, value in _java_settings(login, certificates).items()))
-        command = [
-            "java",
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+UseSerialGC",
-            "-cp",
-            class_path(kafka_tools_jars()),
-            "org.apache.kafka.tools.TopicCommand",
-            "--bootstrap-server",
-            _address(login, broker),
-            "--list",
-            "--command-config",
-            str(settings),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode == 0:
-        return "works"
-    causes = [
-        line for line in (done.stdout + done.stderr).splitlines() if re.match(r"(Caused by: )?[\w.]+Exception", line)
-    ]
-    return _without_particulars(causes[0] if causes else done.stderr[-300:])
+        for number, login in enumerate(LOGINS):
+            settings = _java_settings(login, certificates) | {"bootstrap.servers": _address(login, broker)}
+            text = "".join(f"{name}={value}\n" for name, value in settings.items())
+            (Path(folder) / f"{number:03}").write_text(text)
+        source = Path(__file__).with_name("Logins.java")
+        done = subprocess.run(
+            ["java", "-XX:TieredStopAtLevel=1", "-cp", class_path(kafka_jars()), str(source), folder],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    outcomes = [line.partition("\t")[2] for line in done.stdout.splitlines() if line[3:4] == "\t"]
+    assert len(outcomes) == len(LOGINS), done.stdout + done.stderr
+    return {login.name: _without_particulars(outcome) for login, outcome in zip(LOGINS, outcomes, strict=True)}
 
 
-def _java_settings(login: Login, certificates: Certificates) -> Mapping[str, str]:
+def _java_settings(login: Login, certificates: Certificates) -> dict[str, str]:
     settings = {
         "security.protocol": login.protocol,
         "default.api.timeout.ms": "6000",
@@ -203,6 +204,31 @@ CLIENTS: Final[Mapping[str, Attempt]] = {
     "librdkafka": librdkafka,
     "kafka-python": kafka_python,
     "aiokafka": aiokafka,
-    "java": java,
 }
-"""The libraries by name."""
+"""The libraries of Python by name."""
+
+
+def python(library: str, broker: Secured, certificates: Certificates) -> Mapping[str, str]:
+    """Try all logins with a library of Python, in a process of its own: some leave sockets open when they fail."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", __name__],
+        input=pickle.dumps((library, broker, certificates)),
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    outcomes: Mapping[str, str] = pickle.loads(done.stdout)
+    return outcomes
+
+
+def _main() -> None:
+    library, broker, certificates = pickle.load(sys.stdin.buffer)
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        held = {login.name: pool.submit(CLIENTS[library], login, broker, certificates) for login in LOGINS}
+        outcomes = {name: outcome.result() for name, outcome in held.items()}
+    sys.stdout.buffer.write(pickle.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    _main()

@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -99,8 +100,7 @@ def _python_settings(login: Login, broker: Secured, certificates: Certificates) 
 
 def kafka_python(login: Login, broker: Secured, certificates: Certificates) -> str:
     """Produce and consume with kafka-python; an error is its class and its sentence."""
-    import kafka
-
+    kafka: Any = import_module("kafka")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     settings = _python_settings(login, broker, certificates)
     topic = _topic()
@@ -122,8 +122,7 @@ def kafka_python(login: Login, broker: Secured, certificates: Certificates) -> s
 
 def aiokafka(login: Login, broker: Secured, certificates: Certificates) -> str:
     """Produce and consume with aiokafka; an error is its class and its sentence."""
-    import aiokafka as library
-
+    library: Any = import_module("aiokafka")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     settings = _python_settings(login, broker, certificates)
     topic = _topic()

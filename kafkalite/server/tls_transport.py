@@ -23,6 +23,18 @@ _MOST_PER_SEND: Final = 128 * 1024
 """A larger piece would be encrypted while others wait."""
 
 
+_NOT_TLS: Final = frozenset((
+    "HTTP_REQUEST",
+    "HTTPS_PROXY_REQUEST",
+    "WRONG_VERSION_NUMBER",
+))  # fmt: skip
+"""OpenSSL's reasons for clients that do not speak TLS, which it does not answer."""
+_ALERT: Final = bytes.fromhex("15 0303 0002 02 50")
+"""What Kafka answers then, a fatal alert: some clients know by it that the listener has TLS."""
+_MOST_DRAINS: Final = 16
+_DRAINED_AT_ONCE: Final = 64 * 1024
+
+
 class TlsTransport:
     """A connected socket whose handshake is to be made before anything else."""
 
@@ -43,12 +55,25 @@ class TlsTransport:
                 await trio.lowlevel.wait_readable(self._socket)
             except ssl.SSLWantWriteError:
                 await trio.lowlevel.wait_writable(self._socket)
+            except ssl.SSLError as error:
+                self._refuse(error)
+                raise
             else:
                 break
         try:
             self.principal = principal_of(self._socket.getpeercert(binary_form=True))
         except ValueError:
             raise OSError("the subject of the client's certificate cannot be read") from None
+
+    def _refuse(self, error: ssl.SSLError) -> None:
+        with suppress(OSError):
+            # Bytes that are unread when a socket is closed would reset the connection, and the alert might be lost.
+            for _ in range(_MOST_DRAINS):
+                if not socket.socket.recv(self._socket, _DRAINED_AT_ONCE):
+                    break
+        if error.reason in _NOT_TLS:
+            with suppress(OSError):
+                socket.socket.send(self._socket, _ALERT)
 
     def receive_into(self, buffer: memoryview, /) -> int:
         """Receive and decrypt."""

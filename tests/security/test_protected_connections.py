@@ -125,6 +125,14 @@ async def test_plain_bytes_on_a_tls_listener_are_never_answered_in_plain(
     assert "Traceback" not in caplog.text
 
 
+@pytest.mark.parametrize("sent", [b"\0\0\0\x14" + bytes(20), b"GET / HTTP/1.1\r\n\r\n", bytes(50_000)])
+async def test_a_client_without_tls_is_answered_with_an_alert(properties: dict[str, str], sent: bytes) -> None:
+    async with running(properties) as broker:
+        stream = await dial(broker, TLS)
+        await stream.send_all(sent)
+        assert await rest_of(stream) == bytes.fromhex("15 0303 0002 02 50")
+
+
 async def test_a_stuck_handshake_ends_after_ten_seconds_and_holds_up_nobody(
     properties: dict[str, str], authority: Authority, mock_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

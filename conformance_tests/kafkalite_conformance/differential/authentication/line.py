@@ -80,6 +80,20 @@ class Line:
             answer = str(problem)
         self._visit.write(asked, answer)
 
+    def ending(self, data: bytes, note: str) -> None:
+        """Send bytes as they are, and write down all that comes back before the connection ends."""
+        received = b""
+        try:
+            self._socket.sendall(data)
+            while more := self._socket.recv(1024):
+                received += more
+            end = "closed"
+        except TimeoutError:
+            end = "open"
+        except OSError:
+            end = "reset"
+        self._visit.write(f"{self._name}, {note}", f"{received.hex(' ')} {end}")
+
     def is_open(self, note: str = "") -> None:
         """Write down whether the connection stays open for a while, with nothing to be read."""
         asked = f"{self._name}, is it open{f' ({note})' if note else ''}"

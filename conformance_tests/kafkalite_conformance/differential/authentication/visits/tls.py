@@ -39,8 +39,12 @@ def plain_bytes(visit: Visit) -> None:
     for listener in (SSL, SASL_SSL):
         line = visit.call(listener, "no TLS")
         line.ask(_METADATA, 1)
-        line = visit.call(listener, "HTTP")
-        line.stream(b"GET / HTTP/1.1\r\n\r\n", "GET")
+        for note, data in (
+            ("a Kafka request", b"\0\0\0\x14" + bytes(20)),
+            ("HTTP", b"GET / HTTP/1.1\r\n\r\n"),
+            ("a handshake of nonsense", b"\x16\x03\x01\0\x05hello"),
+        ):
+            visit.call(listener).ending(data, note)
     context = visit.certificates.context()
     _attempt(visit, PLAINTEXT, "TLS", context)
 

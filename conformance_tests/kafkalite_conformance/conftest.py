@@ -82,7 +82,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out scenarios for APIs that the broker does not offer, and say so in the table.
+    """Leave out scenarios for APIs that the broker does not offer, and say so in the table; and on Kafka those of both.
 
     A broker names its APIs, and clients go by that: one that is not there is no defect, one that is there must work.
     """
@@ -99,6 +99,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if output is not None:
         # The table is the controller's; all workers collect, and leave out, the same.
         output["not_offered"] = [item.user_properties for item in left_out]
+    if config.getoption("--broker") == "kafka":
+        left_out += [item for item in items if item not in left_out and item.get_closest_marker("once")]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
 

@@ -132,6 +132,7 @@ def mirror_settings(one: Cluster, other: Cluster) -> dict[str, str]:
     return settings
 
 
+@pytest.mark.once
 @pytest.mark.apis(8, 9, 19, 29, 32, 44)
 def test_mirror_maker_mirrors_records_and_offsets_both_ways(
     scenario: Scenario, other_scenario: Scenario, tmp_path: Path

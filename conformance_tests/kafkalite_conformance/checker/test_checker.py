@@ -36,12 +36,14 @@ def test_the_checker_finds_no_anomaly(own_broker: Broker, tmp_path: Path) -> Non
     assert "kill" in counts["faults"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("fault", [name for name, broken in BROKEN.items() if not broken.needs_transactions])
 def test_a_broken_broker_is_found(fault: str, own_broker: Broker, tmp_path: Path) -> None:
     """Without other faults, so that the one in question is what is found."""
     find(fault, own_broker, tmp_path)
 
 
+@pytest.mark.once
 @pytest.mark.apis(22, 24, 25, 26, 28)
 @pytest.mark.parametrize("fault", [name for name, broken in BROKEN.items() if broken.needs_transactions])
 def test_a_broker_with_broken_transactions_is_found(fault: str, own_broker: Broker, tmp_path: Path) -> None:

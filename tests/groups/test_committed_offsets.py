@@ -235,7 +235,7 @@ def test_offsets_of_many_partitions_are_fetched_in_steps(bench: Bench) -> None:
     wanted = (OffsetFetchRequestTopics(name="orders", partition_indexes=tuple(range(10_000))),)
     asked = OffsetFetchRequestGroup(group_id=GROUP, topics=wanted)
     steps = bench.coordinator.offset_fetch(OffsetFetchRequest(groups=(asked,)), bench.client(9))
-    assert len(list(steps)) == 25
+    assert len(list(steps)) == 40
     fetched = bench.fetch(OffsetFetchRequest(groups=(asked,)), version=9)
     assert [p.committed_offset for p in fetched.groups[0].topics[0].partitions] == [-1] * 9_999 + [7]
 
@@ -244,9 +244,9 @@ def test_many_groups_are_listed_and_described_in_steps(bench: Bench) -> None:
     for number in range(1000):
         bench.commit(7, group=f"g{number}")
     coordinator = bench.coordinator
-    assert len(list(coordinator.list_groups(ListGroupsRequest()))) == 2
+    assert len(list(coordinator.list_groups(ListGroupsRequest()))) == 3
     request = DescribeGroupsRequest(groups=tuple(f"g{number}" for number in range(1000)))
-    assert len(list(coordinator.describe_groups(request, bench.client(6)))) == 7
+    assert len(list(coordinator.describe_groups(request, bench.client(6)))) == 11
 
 
 def test_a_group_that_is_deleted_while_groups_are_listed_is_left_out(bench: Bench) -> None:

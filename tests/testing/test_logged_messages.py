@@ -193,7 +193,7 @@ WITHOUT_TOPICS = {
     "ApiVersions", "InitProducerId", "DeleteGroups", "DescribeCluster", "AddOffsetsToTxn", "EndTxn",
     "CreateDelegationToken", "RenewDelegationToken", "ExpireDelegationToken", "DescribeDelegationToken",
     "DescribeClientQuotas", "AlterClientQuotas", "DescribeUserScramCredentials", "AlterUserScramCredentials",
-    "UpdateFeatures", "UnregisterBroker", "ListTransactions",
+    "UpdateFeatures", "UnregisterBroker", "ListTransactions", "SaslHandshake", "SaslAuthenticate",
 }  # fmt: skip
 WITHOUT_PARTITIONS = {
     "CreateTopics", "DeleteTopics", "DescribeConfigs", "AlterConfigs", "CreatePartitions", "IncrementalAlterConfigs",

@@ -13,7 +13,7 @@ from tests.support.storage.promises import NOW, SEEDS, Promise, check_goes_on, c
 
 PATH = "/data/t-0"
 SMALL = {"internal.segment.bytes": "420", "index.interval.bytes": "100"}
-OUTCOMES = 3
+OUTCOMES = 2
 
 
 class Partition:

@@ -13,7 +13,7 @@ from tests.support.storage.crashing_filesystem import CrashingFileSystem, Operat
 from tests.support.storage.promises import NOW, SEEDS, Promise, check_goes_on, check_log, placed
 
 PATH = "/var/data"
-OUTCOMES = 3
+OUTCOMES = 2
 SMALL = {"internal.segment.bytes": "300", "index.interval.bytes": "100"}
 
 Topics = dict[str, tuple[bytes, int, tuple[tuple[str, str], ...]]]

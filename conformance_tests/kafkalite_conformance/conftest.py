@@ -99,7 +99,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if output is not None:
         # The table is the controller's; all workers collect, and leave out, the same.
         output["not_offered"] = [item.user_properties for item in left_out]
-    if config.getoption("--broker") == "kafka":
+    if config.getoption("--broker") == "kafka" and not config.getoption("-m"):
         left_out += [item for item in items if item not in left_out and item.get_closest_marker("once")]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)

@@ -17,6 +17,7 @@ SECOND: Final = {**FIRST, "fields": [*FIRST["fields"], {"name": "count", "type":
 INCOMPATIBLE: Final = {**FIRST, "fields": [*FIRST["fields"], {"name": "count", "type": "int"}]}
 
 
+@pytest.mark.once
 @pytest.mark.apis(0, 1, 19)
 def test_a_registry_has_its_schemas_after_a_crash(scenario: Scenario, tmp_path: Path) -> None:
     """A registry that was killed is followed by one that has its schemas and rules, by the topic that it kept them in.

@@ -1,4 +1,4 @@
-"""Stream processors in Python and on the JVM count, copy, crash, and go on: faust, Quix Streams, Flink."""
+"""Stream processors in Python and on the JVM count, copy, crash, and go on: faust, Flink."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -13,7 +13,6 @@ from kafkalite_conformance.reference_broker import maven_jars
 from kafkalite_conformance.scenario import Scenario
 
 FAUST: Final = "faust-streaming==0.15.3"
-QUIX: Final = "quixstreams==3.28.1"
 FLINK: Final = "2.2.1"
 FLINK_KAFKA: Final = "5.0.0-2.2"
 FLINK_FLAGS: Final = tuple(f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("lang", "util"))
@@ -38,6 +37,7 @@ def counts_of(reader: DriverProcess) -> dict[bytes | None, list[int]]:
     return counts
 
 
+@pytest.mark.once
 @pytest.mark.apis(8, 11, 19)
 def test_faust_recovers_its_table_from_the_changelog(scenario: Scenario, tmp_path: Path) -> None:
     """A killed worker of faust is followed by another, which knows the counts by the changelog of its table.
@@ -81,28 +81,7 @@ def test_faust_recovers_its_table_from_the_changelog(scenario: Scenario, tmp_pat
     assert counts_of(reader) == {word.encode(): list(range(1, 2 * ROUNDS + 1)) for word in WORDS}
 
 
-@pytest.mark.apis(22, 24, 25, 26, 28)
-def test_quix_streams_counts_each_word_once_over_a_crash(scenario: Scenario, tmp_path: Path) -> None:
-    """The counts of each word are 1, 2, 3, ..., although the program is killed while it works."""
-    python = environment("quixstreams", QUIX)
-    source, sink, application = scenario.topic(2), scenario.topic(1), scenario.name("quix")
-    reader = scenario.reader("librdkafka", sink, isolation="read_committed")
-
-    def start(number: int) -> PythonProgram:
-        arguments = (scenario.bootstrap, application, source, sink, str(tmp_path / f"state-{number}"))
-        return PythonProgram(python, "quix_word_count", arguments, tmp_path / f"output-{number}.txt")
-
-    fill_with_words(scenario, source)
-    with start(1) as first:
-        scenario.wait(lambda: len(reader.records) >= 30, "some counts", timeout=STARTING)
-        first.kill()
-    fill_with_words(scenario, source)
-    with start(2) as second:
-        scenario.wait(lambda: len(reader.records) >= 4 * ROUNDS * len(WORDS), "all counts", timeout=STARTING)
-        second.terminate(STARTING)
-    assert counts_of(reader) == {word.encode(): list(range(1, 4 * ROUNDS + 1)) for word in WORDS}
-
-
+@pytest.mark.once
 @pytest.mark.apis(22, 24, 26, 61, 66)
 def test_flink_copies_each_record_once_over_a_crash(scenario: Scenario, tmp_path: Path) -> None:
     """Flink's exactly-once sink goes on from a checkpoint, and ends or aborts the transactions of the killed job.

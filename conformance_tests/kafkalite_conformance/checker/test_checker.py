@@ -1,4 +1,4 @@
-"""The checker on the judged broker: half a minute under faults, and the same broker with faults of its own."""
+"""The checker on the judged broker: twenty seconds under faults, and the same broker with faults of its own."""
 
 import random
 from pathlib import Path
@@ -13,7 +13,7 @@ from kafkalite_conformance.checker.report import report
 from kafkalite_conformance.checker.workload.frames import Meddler
 from kafkalite_conformance.checker.workload.run import Plan, run_workload
 
-SECONDS = 30
+SECONDS = 20
 SECONDS_BROKEN = 8
 ENOUGH_FAULTS = 3
 

@@ -1,6 +1,7 @@
 """Client libraries connect to both brokers, or fail to, with the same outcome.
 
-Not in the suite, because it takes a minute and a half and depends on time-outs of the libraries: name the file to run it.
+Not in the suite, because it takes a minute and a half and depends on time-outs of the libraries. Name the file to run
+it.
 """
 
 import os

@@ -35,7 +35,8 @@ def made_for(listeners: Listeners, outside: HostPort | None, given: Mapping[str,
     if SECURITY not in given:
         return Made()
     # Imported here, because most brokers need none of it.
-    from kafkalite.security.ready_made import MECHANISMS, MissingPackageError, make_certificates, make_user
+    from kafkalite.security.ready_made import MissingPackageError, make_certificates, make_user
+    from kafkalite.security.sasl import MECHANISMS
 
     protocol = SecurityProtocol(given[SECURITY].text.upper())
     texts: dict[str, str] = {}

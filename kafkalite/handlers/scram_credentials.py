@@ -5,15 +5,11 @@ Credentials are stored in the metadata log, as Kafka stores them: keys that prov
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import RefusedError
-from kafkalite.security.sasl import ScramMechanism
+from kafkalite.security.sasl import LEAST_ITERATIONS, ScramMechanism, credential_of
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.alter_user_scram_credentials import (
@@ -37,19 +33,6 @@ if TYPE_CHECKING:
     from kafkalite_wire.messages.metadata_records import MetadataRecord
 
 _MOST_ITERATIONS: Final = 16384
-
-
-@dataclass(frozen=True, slots=True)
-class _Algorithm:
-    hash: Callable[[bytes], bytes]
-    name: str
-    least_iterations: int
-
-
-_ALGORITHMS: Final = {
-    ScramMechanism.SCRAM_SHA_256: _Algorithm(lambda data: hashlib.sha256(data).digest(), "sha256", 4096),
-    ScramMechanism.SCRAM_SHA_512: _Algorithm(lambda data: hashlib.sha512(data).digest(), "sha512", 4096),
-}
 
 
 def describe_user_scram_credentials(
@@ -128,20 +111,22 @@ def _removal(broker: BrokerEndpoint, deletion: ScramCredentialDeletion) -> Remov
 
 
 def _credential(upsertion: ScramCredentialUpsertion) -> UserScramCredentialRecord:
-    """Derive the keys that are stored from the salted password (RFC 5802, section 3). Raises RefusedError."""
-    algorithm = _ALGORITHMS[_mechanism(upsertion.name, upsertion.mechanism)]
-    if upsertion.iterations < algorithm.least_iterations:
+    """Derive what is stored from the salted password. Raises RefusedError."""
+    mechanism = _mechanism(upsertion.name, upsertion.mechanism)
+    if upsertion.iterations < LEAST_ITERATIONS:
         raise RefusedError(ErrorCode.UNACCEPTABLE_CREDENTIAL, "Too few iterations")
     if upsertion.iterations > _MOST_ITERATIONS:
         raise RefusedError(ErrorCode.UNACCEPTABLE_CREDENTIAL, "Too many iterations")
-    salted = bytes(upsertion.salted_password)
+    derived = credential_of(
+        bytes(upsertion.salted_password), mechanism, salt=bytes(upsertion.salt), iterations=upsertion.iterations
+    )
     return UserScramCredentialRecord(
         name=upsertion.name,
-        mechanism=upsertion.mechanism,
-        salt=bytes(upsertion.salt),
-        stored_key=algorithm.hash(hmac.digest(salted, b"Client Key", algorithm.name)),
-        server_key=hmac.digest(salted, b"Server Key", algorithm.name),
-        iterations=upsertion.iterations,
+        mechanism=mechanism,
+        salt=derived.salt,
+        stored_key=derived.stored_key,
+        server_key=derived.server_key,
+        iterations=derived.iterations,
     )
 
 

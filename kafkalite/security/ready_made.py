@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 USER: Final = "kafkalite"
-MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _PASSWORD_BYTES: Final = 18
 
 

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from kafkalite_storage.metadata.cluster_image import ScramCredential
 
 PLAIN: Final = "PLAIN"
-_LEAST_ITERATIONS: Final = 4096
+LEAST_ITERATIONS: Final = 4096
 _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 18
 _SECRET: Final = secrets.token_bytes(32)
@@ -212,18 +212,25 @@ def _no_credential(user: str, mechanism: ScramMechanism) -> ScramCredential:
         salt=hmac.digest(_SECRET, f"{mechanism.sasl_name} {user}".encode(), "sha256")[:_SALT_BYTES],
         stored_key=secrets.token_bytes(size),
         server_key=secrets.token_bytes(size),
-        iterations=_LEAST_ITERATIONS,
+        iterations=LEAST_ITERATIONS,
     )
 
 
 def scram_credential(password: str, mechanism: ScramMechanism) -> ScramCredential:
-    """Derive what a broker stores of a password (RFC 5802, section 3), with a new salt."""
+    """Derive what a broker stores of a password, with a new salt."""
     salt = secrets.token_bytes(_SALT_BYTES)
+    salted = hashlib.pbkdf2_hmac(mechanism.hash_name, password.encode(), salt, LEAST_ITERATIONS)
+    return credential_of(salted, mechanism, salt=salt, iterations=LEAST_ITERATIONS)
+
+
+def credential_of(
+    salted_password: bytes, mechanism: ScramMechanism, *, salt: bytes, iterations: int
+) -> ScramCredential:
+    """Derive what a broker stores of a salted password (RFC 5802, section 3)."""
     name = mechanism.hash_name
-    salted = hashlib.pbkdf2_hmac(name, password.encode(), salt, _LEAST_ITERATIONS)
     return ScramCredential(
         salt=salt,
-        stored_key=hashlib.new(name, hmac.digest(salted, b"Client Key", name)).digest(),
-        server_key=hmac.digest(salted, b"Server Key", name),
-        iterations=_LEAST_ITERATIONS,
+        stored_key=hashlib.new(name, hmac.digest(salted_password, b"Client Key", name)).digest(),
+        server_key=hmac.digest(salted_password, b"Server Key", name),
+        iterations=iterations,
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import Mapping
 from typing import Final
 
+from kafkalite.config.jaas import parse_jaas
 from kafkalite.security.tls import load_certificate
 
 _STORES: Final = {"ssl.truststore": "ssl_cafile", "ssl.keystore": "ssl_certfile"}
@@ -42,9 +42,16 @@ def java_settings(texts: Mapping[str, str]) -> tuple[dict[str, object], dict[str
     if _CERTIFICATES in texts or _CHAIN in texts:
         settings["ssl_context"] = _context(texts)
     if _JAAS in texts:
-        options = dict(re.findall(r'(\w+)\s*=\s*"([^"]*)"', texts[_JAAS]))
+        options = _jaas_options(texts[_JAAS])
         settings.update((argument, options[name]) for name, argument in _LOGIN.items() if name in options)
     return settings, {name: text for name, text in texts.items() if name not in JAVA_SETTINGS}
+
+
+def _jaas_options(text: str) -> Mapping[str, str]:
+    try:
+        return parse_jaas(text).options
+    except ValueError as error:
+        raise ValueError(f"{_JAAS}: {error}") from None
 
 
 def _context(texts: Mapping[str, str]) -> ssl.SSLContext:

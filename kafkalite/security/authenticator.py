@@ -35,7 +35,7 @@ _SHORTEST_INTERVAL: Final = 1.0
 """Seconds between two authentications of a connection that has been authenticated before."""
 _LONGEST_SHOWN: Final = 40
 AFTER_AUTHENTICATION: Final = "SaslAuthenticate request received after successful authentication"
-"""What a client is told whose SaslAuthenticate request has no handshake before it."""
+"""The error message for a SaslAuthenticate request without a handshake before it."""
 
 
 class IllegalSaslState(Exception):  # noqa: N818  # the name reads as the state it reports

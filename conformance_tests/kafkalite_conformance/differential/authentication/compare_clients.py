@@ -4,7 +4,6 @@ Not in the suite, because it takes a minute and a half and depends on time-outs 
 it.
 """
 
-import os
 from collections.abc import Generator, Mapping
 
 import pytest
@@ -13,8 +12,6 @@ from kafkalite_conformance.differential.authentication.clients import CLIENTS, j
 from kafkalite_conformance.differential.authentication.logins import LOGINS
 from kafkalite_conformance.differential.authentication.scram_credentials import create_scram_users
 from kafkalite_conformance.differential.authentication.secured_brokers import SecuredBrokers, secured_brokers
-from kafkalite_conformance.drivers.building import MissingToolError
-from kafkalite_conformance.starters import KafkaStarter, starter_named
 
 _RIGHT = {login.name for login in LOGINS if login.name in ("TLS", "mutual TLS") or login.name.startswith("SASL_")}
 
@@ -22,13 +19,6 @@ _RIGHT = {login.name for login in LOGINS if login.name in ("TLS", "mutual TLS") 
 @pytest.fixture(scope="module")
 def brokers() -> Generator[SecuredBrokers]:
     """Start both brokers."""
-    try:
-        if not isinstance(starter_named("kafka"), KafkaStarter):
-            raise MissingToolError("Apache Kafka with protected listeners needs a JDK and Maven")
-    except MissingToolError as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(reason))
     with secured_brokers() as started:
         for broker in (started.kafka, started.kafkalite):
             create_scram_users(broker)

@@ -56,10 +56,10 @@ def lifetimes(visit: Visit) -> None:
 
 @visit
 def again(visit: Visit) -> None:
-    """In time, and after the end; requests meanwhile."""
+    """In time, and after the end; with requests in between."""
     line = _authenticated(visit, REAUTH, "in time")
     handshake(line, "PLAIN")
-    line.ask(_METADATA, 1, "meanwhile")
+    line.ask(_METADATA, 1, "in between")
     line.is_open()
     line = _authenticated(visit, REAUTH, "in time, undisturbed")
     handshake(line, "PLAIN")
@@ -74,7 +74,7 @@ def again(visit: Visit) -> None:
     line = _authenticated(visit, REAUTH, "ApiVersions first")
     line.ask(_API_VERSIONS, 3)
     handshake(line, "PLAIN")
-    line.ask(_API_VERSIONS, 3, "meanwhile")
+    line.ask(_API_VERSIONS, 3, "in between")
     line.is_open()
 
 

@@ -12,6 +12,7 @@ from logging import getLogger
 from typing import TYPE_CHECKING, Final, Protocol
 
 from kafkalite.background.flusher import LogFlusher
+from kafkalite.cluster.described_partitions import DescribedPartitions
 from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, TRANSACTION_TOPIC, internal_topic, missing_configs
 from kafkalite.coordinators.group_service import GroupCoordinatorService
 from kafkalite.coordinators.transaction_service import TransactionCoordinatorService
@@ -128,6 +129,7 @@ class Cluster:
             raise StartError(str(error)) from None
         except (OSError, StorageError) as error:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
+        self.described_partitions = DescribedPartitions(self.storage.topics_by_id, self.endpoints)
         self._create_after_request: dict[str, None] = {}
         self._lead_all_partitions()
         self._repair_internal_topics()

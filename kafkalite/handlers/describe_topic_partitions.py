@@ -23,7 +23,7 @@ from kafkalite_wire.messages.describe_topic_partitions import (
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Collection, Sequence
 
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
@@ -63,17 +63,14 @@ def handle(
             continue
         start = cursor.partition_index if cursor is not None and name == first else 0
         end = min(topic.partitions, start + left)
-        partitions: list[DescribeTopicPartitionsResponsePartition] = []
-        for index in range(start, end):
-            if meter.add():
-                yield
-            partitions.append(_partition(broker.cluster.endpoints, index, topic.assignment[index]))
+        described = yield from broker.cluster.described_partitions.of(topic, _described, meter)
+        partitions = described if start == 0 and end == topic.partitions else described[start:end]
         topics.append(
             DescribeTopicPartitionsResponseTopic(
                 name=name,
                 topic_id=topic.topic_id,
                 is_internal=topic.is_internal,
-                partitions=tuple(partitions),
+                partitions=partitions,
                 topic_authorized_operations=TOPIC_OPERATIONS,
             )
         )
@@ -112,7 +109,7 @@ def _missing(name: str, error: ErrorCode) -> DescribeTopicPartitionsResponseTopi
     )
 
 
-def _partition(online: Container[int], index: int, partition: Partition) -> DescribeTopicPartitionsResponsePartition:
+def _described(online: Collection[int], index: int, partition: Partition) -> DescribeTopicPartitionsResponsePartition:
     is_online = partition.leader in online
     return DescribeTopicPartitionsResponsePartition(
         error_code=ErrorCode.NONE if is_online else ErrorCode.LEADER_NOT_AVAILABLE,
@@ -128,5 +125,5 @@ def _partition(online: Container[int], index: int, partition: Partition) -> Desc
     )
 
 
-def _those(replicas: Sequence[int], online: Container[int], *, present: bool) -> tuple[int, ...]:
+def _those(replicas: Sequence[int], online: Collection[int], *, present: bool) -> tuple[int, ...]:
     return tuple(replica for replica in replicas if (replica in online) is present)

@@ -8,7 +8,7 @@ epochs are those of the catalogue; one that is not up is not available.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers.authorized_operations import CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS
@@ -59,7 +59,15 @@ def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestCon
                 yield
             topics.append(topic)
         else:
-            topics.append((yield from _described(cluster.endpoints, topic, operations, meter)))
+            topics.append(
+                MetadataResponseTopic(
+                    name=topic.name,
+                    topic_id=topic.topic_id,
+                    is_internal=topic.is_internal,
+                    partitions=(yield from cluster.described_partitions.of(topic, _described, meter)),
+                    topic_authorized_operations=operations,
+                )
+            )
     addresses = cluster.addresses(context.client_host, context.info.local)
     return MetadataResponse(
         brokers=tuple(
@@ -106,22 +114,7 @@ def _missing(name: str | None, topic_id: bytes, error_code: int) -> MetadataResp
     )
 
 
-def _described(online: Container[int], topic: Topic, operations: int, meter: WorkMeter) -> Steps[MetadataResponseTopic]:
-    partitions: list[MetadataResponsePartition] = []
-    for index, partition in enumerate(topic.assignment):
-        if meter.add():
-            yield
-        partitions.append(_partition(online, index, partition))
-    return MetadataResponseTopic(
-        name=topic.name,
-        topic_id=topic.topic_id,
-        is_internal=topic.is_internal,
-        partitions=tuple(partitions),
-        topic_authorized_operations=operations,
-    )
-
-
-def _partition(online: Container[int], index: int, partition: Partition) -> MetadataResponsePartition:
+def _described(online: Collection[int], index: int, partition: Partition) -> MetadataResponsePartition:
     is_online = partition.leader in online
     return MetadataResponsePartition(
         error_code=ErrorCode.NONE if is_online else ErrorCode.LEADER_NOT_AVAILABLE,

@@ -43,9 +43,9 @@ class WorkMeter:
     __slots__ = ("_units",)
 
     def __init__(self) -> None:
-        self._units = 0
+        self._units = 0.0
 
-    def add(self, units: int = 1) -> bool:
+    def add(self, units: float = 1) -> bool:
         """Count work that is about to be done. Return whether to yield before."""
         self._units += units
         if self._units <= _UNITS_PER_STEP:

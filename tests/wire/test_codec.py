@@ -9,9 +9,15 @@ from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest
 from kafkalite_wire.messages.join_group import JoinGroupResponse
 from kafkalite_wire.messages.leave_group import LeaveGroupRequest
-from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic
+from kafkalite_wire.messages.metadata import (
+    MetadataRequest,
+    MetadataRequestTopic,
+    MetadataResponse,
+    MetadataResponsePartition,
+    MetadataResponseTopic,
+)
 from kafkalite_wire.messages.produce import ProduceRequest
-from kafkalite_wire.schema import Buffer, Payload
+from kafkalite_wire.schema import Buffer, KeptArray, Payload
 from tests.support.wire_check import check, run_steps
 
 HEARTBEAT_V0 = bytes.fromhex("0001 67 ffffffff 0001 6d")
@@ -161,3 +167,29 @@ def test_an_error_in_a_late_step_is_explained() -> None:
     next(steps)
     with pytest.raises(WireError, match=r"topics\[4999\]"):
         run_steps(steps)
+
+
+def metadata(partitions: tuple[MetadataResponsePartition, ...]) -> MetadataResponse:
+    topic = MetadataResponseTopic(name="t", partitions=partitions)
+    return MetadataResponse(brokers=(), topics=(topic, topic))
+
+
+def test_a_kept_array_is_encoded_as_any_other() -> None:
+    partitions = tuple(
+        MetadataResponsePartition(partition_index=n, leader_id=1, replica_nodes=(1,), isr_nodes=(1,))
+        for n in range(200)
+    )
+    kept = KeptArray(partitions)
+    for version in range(14):
+        encoded = encode_parts(metadata(partitions), version, bytearray())
+        for _ in range(2):
+            assert encode_parts(metadata(kept), version, bytearray()) == encoded
+            assert run_steps(encode_steps(metadata(kept), version, bytearray()))[1] == encoded
+    assert len(kept.encoded) < 14  # the versions that were used last
+
+
+def test_what_is_kept_of_an_array_is_used() -> None:
+    kept = KeptArray[MetadataResponsePartition]()
+    kept.keep(12, b"kept")
+    assert encode(metadata(kept), 12).count(b"kept") == 2
+    assert b"kept" not in encode(metadata(kept), 12, lossless=True)

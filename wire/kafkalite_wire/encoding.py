@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from kafkalite_wire.generation import Source, element_of
-from kafkalite_wire.schema import Field, FieldType
+from kafkalite_wire.schema import Field, FieldType, KeptArray
 
 
 class EncoderSource(Source):
@@ -69,7 +69,10 @@ class EncoderSource(Source):
             self.struct(variable, of.struct)
             self.flush()
         elif of.element is not None:
-            self._array(field, of, of.element, variable)
+            if of.may_be_kept and not self.lossless:
+                self._kept_array(field, of, of.element, variable)
+            else:
+                self._array(field, of, of.element, variable)
         else:
             n = self.name("n")
             if of.name == "string":
@@ -107,6 +110,18 @@ class EncoderSource(Source):
             self._value(element_of(field, of), of, item)
         self.flush()
         self.end_of_loop()
+
+    def _kept_array(self, field: Field, array: FieldType[Any], of: FieldType[Any], variable: str) -> None:
+        """Write the encoding of an array that may have been encoded before."""
+        kept, start = self.name("kept"), self.name("start")
+        is_kept = f"{variable}.__class__ is {self.constant('KeptArray', KeptArray)}"
+        self.line(f"{kept} = {variable}.encoded.get({self.version}) if {is_kept} else None")
+        self.line(f"if {kept} is not None: out += {kept}")
+        self.indent("else:")
+        self.line(f"{start} = len(out)")
+        self._array(field, array, of, variable)
+        self.line(f"if {is_kept}: {variable}.keep({self.version}, bytes(out[{start}:]))")
+        self.dedent()
 
     def _tagged_fields(self, variable: str, tagged: list[Field]) -> None:
         """Write the tagged fields that differ from their defaults."""

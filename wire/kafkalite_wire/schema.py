@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import dataclasses
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar, cast, dataclass_transform, overload
+from typing import Any, Final, Generic, Protocol, Self, TypeVar, cast, dataclass_transform, overload
 
 from kafkalite_wire.apis import DECLARED_APIS, ApiKey
 
@@ -41,6 +41,7 @@ NO_PAYLOAD: Final = b""
 ZERO_UUID: Final = bytes(16)
 
 _ENDLESS: Final = 1 << 15
+_MOST_KEPT_VERSIONS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class FieldType(Generic[T]):
     size: int = 0
     element: FieldType[Any] | None = None
     struct: type[Any] | None = None
+    may_be_kept: bool = False
+    """Whether an array may be a KeptArray."""
 
     @property
     def is_array(self) -> bool:
@@ -105,10 +108,32 @@ RECORDS: Final[FieldType[Any]] = FieldType("records")
 """Record batches: decoded as a ``memoryview`` of the frame, encoded from any Payload, never copied."""
 
 
-def array_of(element: FieldType[T] | type[T]) -> FieldType[tuple[T, ...]]:
+def array_of(element: FieldType[T] | type[T], *, may_be_kept: bool = False) -> FieldType[tuple[T, ...]]:
     """Return the type of an array of a protocol type or of a declared struct."""
     of: FieldType[T] = element if isinstance(element, FieldType) else struct_of(element)
-    return FieldType(f"[]{of.name}", element=of)
+    return FieldType(f"[]{of.name}", element=of, may_be_kept=may_be_kept)
+
+
+class KeptArray(tuple[T, ...]):
+    """An array that is sent many times, and keeps its encoded form for the versions that were used last.
+
+    Make one for one field of one message, which is declared with ``array_of(..., may_be_kept=True)``.
+    """
+
+    encoded: dict[int, bytes]
+    """By version."""
+
+    def __new__(cls, elements: Iterable[T] = ()) -> Self:
+        """Make one that has not been encoded yet."""
+        made = super().__new__(cls, elements)
+        made.encoded = {}
+        return made
+
+    def keep(self, version: int, data: bytes) -> None:
+        """Keep the encoded form of a version, in place of those of other versions if there are many."""
+        if len(self.encoded) == _MOST_KEPT_VERSIONS:
+            del self.encoded[next(iter(self.encoded))]
+        self.encoded[version] = data
 
 
 def struct_of(declared: type[T]) -> FieldType[T]:

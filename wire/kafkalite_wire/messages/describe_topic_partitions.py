@@ -54,7 +54,7 @@ class DescribeTopicPartitionsResponseTopic:
     topic_id: bytes = field(UUID)
     is_internal: bool = field(BOOL, default=False)
     partitions: tuple[DescribeTopicPartitionsResponsePartition, ...] = field(
-        array_of(DescribeTopicPartitionsResponsePartition)
+        array_of(DescribeTopicPartitionsResponsePartition, may_be_kept=True)
     )
     topic_authorized_operations: int = field(INT32, default=-2147483648)
 

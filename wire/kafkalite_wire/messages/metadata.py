@@ -71,7 +71,7 @@ class MetadataResponseTopic:
     name: str | None = field(STRING, nullable="12+")
     topic_id: bytes = field(UUID, "10+", default=ZERO_UUID)
     is_internal: bool = field(BOOL, "1+", default=False)
-    partitions: tuple[MetadataResponsePartition, ...] = field(array_of(MetadataResponsePartition))
+    partitions: tuple[MetadataResponsePartition, ...] = field(array_of(MetadataResponsePartition, may_be_kept=True))
     topic_authorized_operations: int = field(INT32, "8+", default=-2147483648)
 
 

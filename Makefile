@@ -8,9 +8,9 @@ BIN := $(VENV)/bin
 # Tests use real clients and real sessions, perhaps on a busy machine: a test whose wait timed out runs once more, and is
 # reported as a rerun.
 RERUN = --reruns 1 --only-rerun 'passed while waiting' --only-rerun 'timeout expired running' -r aR
-# Tests mostly wait for clients and processes, so run one worker more than there are processors. A few tests take minutes:
+# Tests mostly wait for clients and processes, so run two workers more than there are processors. A few tests take minutes:
 # an idle worker takes over what is queued behind them.
-WORKERS = --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist worksteal
+WORKERS = --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2) --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := kafkalite wire storage conformance_tests tests
 

@@ -17,7 +17,7 @@ EACH_API = pytest.mark.parametrize("api", DECLARED_APIS.values(), ids=lambda api
 EACH_MESSAGE = pytest.mark.parametrize("name", DECLARED)
 
 # The first decoding of a version compiles its codec, which Hypothesis would report as a slow example.
-unhurried = settings(deadline=None)
+unhurried = settings(deadline=None, max_examples=12)
 
 
 def decode_both_ways(declared: type[Any], version: int, data: bytes) -> Any:
@@ -56,7 +56,7 @@ def test_mutated_requests_make_a_request_or_a_wire_error(api: Api, data: st.Data
 
 @EACH_MESSAGE
 @given(data=st.data())
-@settings(unhurried, max_examples=30)
+@unhurried
 def test_codec_and_layout_write_and_read_alike(name: str, data: st.DataObject) -> None:
     declared = DECLARED[name]
     version = data.draw(st.sampled_from(versions_of(declared)))

@@ -7,15 +7,16 @@ rootless container (slirp4netns) its own. Containers of a network come with thei
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from kafkalite_wire.values import value_class
 
 _ROUTES: Final = Path("/proc/net/route")
 _LOOPBACK: Final = "127."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class Routes:
     """The networks that this machine is in, each as (network, mask), and the gateways out of them."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_wire.schema import KeptArray
+from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
     from kafkalite_storage.metadata.topics import Partition, Topic
@@ -58,7 +58,7 @@ class DescribedPartitions:
         return array
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Kept:
     assignment: tuple[Partition, ...]
     online: frozenset[int]

@@ -6,8 +6,9 @@ The configurations are those of Apache Kafka 4.4.0, except that one replica in s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
     from kafkalite.config import BrokerConfig
@@ -39,7 +40,7 @@ _CONFIGS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class InternalTopic:
     """How an internal topic is created."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,13 @@ from kafkalite.addresses import HostPort
 from kafkalite.config.initial_topics import InitialTopic
 from kafkalite.config.security import ListenerSecurity
 from kafkalite.config.setting import Setting
+from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
     from kafkalite.security.client_access import ClientAccess
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class BrokerConfig:
     """Checked values of all honoured properties, under Kafka's names; times are seconds, sizes bytes.
 

@@ -1,7 +1,7 @@
 """The topics that a broker has from its start: from `NAME:PARTITIONS` lists and from `[topics.NAME]` tables in TOML."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -11,12 +11,13 @@ from kafkalite.config.toml_file import Place, TomlFile
 from kafkalite.record_json import bytes_of
 from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS, validate
 from kafkalite_storage.errors import InvalidConfig, InvalidTopic
+from kafkalite_wire.values import value_class
 
 TOPICS_VARIABLE: Final = "KAFKALITE_TOPICS"
 TABLE: Final = "topics"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class InitialRecord:
     """A record that a topic begins with; without a partition, its key or its turn chooses one."""
 
@@ -26,7 +27,7 @@ class InitialRecord:
     partition: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class InitialTopic:
     """A topic to be created unless it exists; without a number of partitions it has ``num.partitions``."""
 

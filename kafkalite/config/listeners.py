@@ -1,12 +1,13 @@
 """Listeners: `listeners`, `advertised.listeners` and the properties that give their names a meaning."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final
 
 from kafkalite.addresses import HostPort
 from kafkalite.security.protocol import SecurityProtocol
+from kafkalite_wire.values import value_class
 
 _PLAINTEXT: Final = "PLAINTEXT"
 
@@ -19,7 +20,7 @@ class ListenerError(ValueError):
         self.property = property_
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class Listeners:
     """The addresses to listen on and to advertise."""
 

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from kafkalite_wire.values import value_class
 
 _BLANK: Final = " \t\f"
 _KEY: Final = re.compile(r"((?:\\.|[^\\ \t\f=:])*)[ \t\f]*[=:]?[ \t\f]*(.*)", re.DOTALL)
@@ -15,7 +16,7 @@ class PropertiesError(ValueError):
     """A line that is not in the format; the message begins with its number."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Line:
     """A property and the line, from 1, on which it begins."""
 

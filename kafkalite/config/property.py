@@ -1,10 +1,10 @@
 """What is known about one broker property."""
 
-from dataclasses import dataclass
 from enum import Enum
 
 from kafkalite_storage.configs.values import ConfigType, ConfigValue, Rule, any_value, parse_value
 from kafkalite_storage.errors import InvalidConfig
+from kafkalite_wire.values import value_class
 
 
 class ConfigError(Exception):
@@ -23,7 +23,7 @@ class Effect(Enum):
     """Only the default is accepted: to ignore another value would be dangerous."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class Property:
     """One broker property; `default` is None where nothing or another property applies."""
 

@@ -7,7 +7,7 @@ others the property without that prefix applies.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 from kafkalite.config.property import ConfigError
 from kafkalite.config.table import PROPERTIES
 from kafkalite.security.protocol import SecurityProtocol
+from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
     from kafkalite.config.setting import Setting
@@ -31,7 +32,7 @@ _SCRAM_MODULE: Final = "org.apache.kafka.common.security.scram.ScramLoginModule"
 _USER_OPTION: Final = "user_"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class SaslConfig:
     """How the clients of a listener authenticate."""
 
@@ -44,7 +45,7 @@ class SaslConfig:
     """Seconds by mechanism, for the mechanisms whose clients have to authenticate again (KIP-368)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class ListenerSecurity:
     """What protects one listener."""
 

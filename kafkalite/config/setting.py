@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
@@ -13,6 +12,7 @@ from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
 from kafkalite.config.toml_file import Place, TomlError, TomlFile
 from kafkalite.config.without_effect import foreign
 from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS
+from kafkalite_wire.values import value_class
 
 CONTROLS_VARIABLE: Final = "KAFKALITE_CONTROLS"
 """The environment variable that says where the controls over HTTP listen."""
@@ -27,7 +27,7 @@ _SHORT_VARIABLES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Setting:
     """A property that was set: its text as given, and where."""
 
@@ -36,7 +36,7 @@ class Setting:
     origin: str | Place
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class PropertiesFile:
     """A file in Kafka's own format."""
 

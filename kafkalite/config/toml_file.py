@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
+
+from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ class TomlError(Exception):
     """A file that cannot be read as TOML; the message names the file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class TomlFile:
     """The contents of a file."""
 
@@ -35,7 +36,7 @@ class TomlFile:
         return Place(self, steps)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Place:
     """A place in a file; its text is ``FILE:LINE``, or ``FILE`` if the place does not exist. Searched on demand."""
 

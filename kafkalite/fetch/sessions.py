@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.values import value_class
 
 INITIAL_EPOCH: Final = 0
 FINAL_EPOCH: Final = -1
@@ -83,7 +84,7 @@ class FetchSession:
         self.partitions.move_to_end((partition.topic, partition.index))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class FetchPlan:
     """The partitions that a request asks for, and how to respond.
 

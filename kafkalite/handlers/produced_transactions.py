@@ -6,11 +6,11 @@ the producer must have added it, which is verified.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.transactions.versions import VERSION_2, verification_error
 from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
     from kafkalite.cluster.cluster import Cluster
@@ -30,7 +30,7 @@ _RETRIABLE: Final = (
 Partition = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class TransactionalBatch:
     """One batch that can be read, of a partition that can be used."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kafkalite.requests.response_handle import ResponseHandle, ResponseQueue
+from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
     from kafkalite.security.authenticator import Authenticator
@@ -110,7 +111,7 @@ class RequestContext:
         return f"{self.api.name} v{self.api_version} from {self.info}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class MalformedFrame:
     """A frame that is no request, after which the connection is closed; fields that cannot be read are -1 or empty."""
 

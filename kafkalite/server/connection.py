@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +20,7 @@ from kafkalite.errors import RequestError
 from kafkalite.requests.context import ConnectionInfo
 from kafkalite.server.outbox import Outbox
 from kafkalite_wire.schema import Payload
+from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
     from kafkalite.background.timers import Timer, TimerQueue
@@ -41,7 +41,7 @@ _MOST_IN_FLIGHT: Final = 128
 _LENGTH: Final = struct.Struct(">i")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class FrameLimit:
     """The largest frame that a client may send, and the property that says so."""
 

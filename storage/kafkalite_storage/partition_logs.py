@@ -6,7 +6,6 @@ The checkpoints are what the next start knows of a log before it opens it.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from logging import getLogger
 from typing import Final
@@ -22,6 +21,7 @@ from kafkalite_storage.metadata.topics import MetadataImage
 from kafkalite_storage.partition_directories import PartitionDirectories, SnapshotsOfPartitions, partition_name
 from kafkalite_storage.recovery.recovery import Recovery
 from kafkalite_storage.state.leader_epochs import LeaderEpochs
+from kafkalite_wire.values import value_class
 
 log = getLogger("kafkalite.storage")
 
@@ -31,7 +31,7 @@ _UNFINISHED: Final = (".swap", ".cleaned")
 _MANY: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class LogOffsets:
     """The first offset and high watermark of a log, and the leader epochs of its first record and of new ones."""
 

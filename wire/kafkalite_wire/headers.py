@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kafkalite_wire.apis import DECLARED_APIS, Api
 from kafkalite_wire.compact import read_tagged_fields, skip_tagged_fields
 from kafkalite_wire.errors import MalformedError, UnsupportedVersionError, WireError
+from kafkalite_wire.values import value_class
 from kafkalite_wire.varint import append_uvarint
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class RequestHeader:
     """Empty unless the header was read losslessly."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RequestPrefix:
     """The part of a request header that is the same for all APIs, declared or not; ``end`` is where it ends."""
 
@@ -51,7 +52,7 @@ class RequestPrefix:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ResponseHeader:
     """A decoded response header; ``body`` is where the message starts in the frame."""
 

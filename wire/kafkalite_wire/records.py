@@ -4,7 +4,6 @@ Names of `batch` that users of records need are exported here as well.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -39,6 +38,7 @@ from kafkalite_wire.batch import (
 from kafkalite_wire.compression import MAX_DECOMPRESSED, Compression, compress
 from kafkalite_wire.record_scan import read_span, records_of
 from kafkalite_wire.schema import Buffer
+from kafkalite_wire.values import value_class
 from kafkalite_wire.varint import decode_varint, encode_varint
 
 __all__ = [
@@ -95,7 +95,7 @@ class Record(NamedTuple):
     offset: int = -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class EndTxnMarker:
     """The control record that ends a transaction (KIP-98)."""
 

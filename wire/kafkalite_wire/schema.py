@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, Self, TypeVar, cast, dataclass_transform, overload
 
 from kafkalite_wire.apis import DECLARED_APIS, ApiKey
+from kafkalite_wire.values import generate_on_first_use, value_class
 
 T = TypeVar("T")
 
@@ -44,7 +45,7 @@ _ENDLESS: Final = 1 << 15
 _MOST_KEPT_VERSIONS: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Versions:
     """An inclusive range of message versions; ``low > high`` means none."""
 
@@ -75,7 +76,7 @@ class Versions:
 NO_VERSIONS: Final = Versions(1, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class FieldType(Generic[T]):
     """A type of the protocol guide; ``code`` is the format character of a fixed-size number."""
 
@@ -161,7 +162,7 @@ class _Missing:
 MISSING: Final = _Missing()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Field:
     """One field of a message, as declared."""
 
@@ -261,7 +262,7 @@ def field(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Declaration:
     """The API key and versions of a top-level message."""
 
@@ -278,9 +279,10 @@ _DECLARATION: Final = "__kafka_declaration__"
 
 
 def _declare(cls: type[T], declaration: Declaration | None) -> type[T]:
-    # All classes share comparison and representation. dataclasses would generate and compile them for each class, which
-    # would take most of the time that importing a message takes.
-    made = dataclass(slots=True, kw_only=True, eq=False, repr=False)(cls)
+    # Compiling the methods would take most of the time that importing a message takes: all classes share comparison and
+    # representation, and the rest is generated on first use.
+    made = dataclass(slots=True, kw_only=True, init=False, eq=False, repr=False)(cls)
+    generate_on_first_use(made, "__init__")
     declared = tuple(
         dataclasses.replace(f.metadata["kafka"], name=f.name) for f in dataclasses.fields(cast("Any", made))
     )

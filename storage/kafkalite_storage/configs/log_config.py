@@ -1,11 +1,12 @@
 """The configurations that the log of a partition uses, parsed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Final
 
 from kafkalite_storage.configs.topic_config import broker_defaults, effective
 from kafkalite_wire.records import Compression
+from kafkalite_wire.values import value_class
 
 _CODECS: Final = {
     "uncompressed": Compression.NONE,
@@ -16,7 +17,7 @@ _CODECS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class LogConfig:
     """A topic's configurations under Kafka's names in snake case; times are milliseconds, sizes bytes.
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from kafkalite_storage.configs.values import (
@@ -15,6 +14,7 @@ from kafkalite_storage.configs.values import (
     parse_value,
 )
 from kafkalite_storage.errors import InvalidConfig
+from kafkalite_wire.values import value_class
 
 FOREVER: Final = (1 << 63) - 1
 _MINUTE: Final = 60_000
@@ -32,7 +32,7 @@ BOOLEAN, STRING, INT, LONG, DOUBLE, LIST = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class TopicConfig:
     """One configuration.
 
@@ -57,7 +57,7 @@ class TopicConfig:
         return value
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Replicas:
     """Allow `*` or pairs of partition and broker."""
 

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from kafkalite_storage.errors import InvalidConfig
+from kafkalite_wire.values import value_class
 
 ConfigValue = bool | int | float | str | tuple[str, ...]
 #: Returns what is wrong with a value, or None.
@@ -39,7 +39,7 @@ def any_value(_: ConfigValue) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Between:
     """Allow numbers from least to most, and the exceptions named."""
 
@@ -58,7 +58,7 @@ class Between:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class OneOf:
     """Allow certain words, also as the items of a list, each once."""
 

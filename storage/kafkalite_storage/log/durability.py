@@ -1,14 +1,13 @@
 """Which part of a log is on disk: up to which offset, what is left to sync, and what a failed sync may have lost."""
 
-from dataclasses import dataclass
-
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.log.segments import LogSegments
 from kafkalite_storage.segment.segment import Segment
 from kafkalite_storage.state.leader_epochs import LeaderEpochs
+from kafkalite_wire.values import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class SyncMark:
     """The state of a log when a sync of the whole disk began: its end, its cuts, its closed segments."""
 

@@ -1,7 +1,6 @@
 """The end of a log: batches are appended to it, segments rolled, and writes that failed undone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from struct import Struct
 from typing import Final
@@ -31,6 +30,7 @@ from kafkalite_wire.records import (
     iter_records,
     read_end_txn_marker,
 )
+from kafkalite_wire.values import value_class
 
 #: Base offset, batch length and leader epoch: the part of a batch that its place in the log decides.
 _PLACE: Final = Struct(">qii")
@@ -43,7 +43,7 @@ class AppendOrigin(Enum):
     BROKER = 2
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class AppendInfo:
     """The offsets of a batch, for a duplicate those of the original; `log_append_time` is -1 under CreateTime.
 

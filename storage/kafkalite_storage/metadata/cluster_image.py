@@ -1,7 +1,6 @@
 """The state of the cluster besides topics and features: brokers, quotas, credentials and configured resources."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from kafkalite_wire.messages.metadata_records import (
@@ -13,6 +12,7 @@ from kafkalite_wire.messages.metadata_records import (
     UnregisterBrokerRecord,
     UserScramCredentialRecord,
 )
+from kafkalite_wire.values import value_class
 
 #: Resource types of a ConfigRecord, besides topics and brokers.
 CLIENT_METRICS_RESOURCE: Final = 16
@@ -22,7 +22,7 @@ QuotaEntity = frozenset[tuple[str, str | None]]
 """What quotas belong to: entity types (`user`, `client-id`, `ip`) with a name, or None for the default entity."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class ScramCredential:
     """What a broker keeps to authenticate a user by SCRAM (RFC 5802)."""
 

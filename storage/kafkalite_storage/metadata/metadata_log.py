@@ -5,7 +5,7 @@ nothing of it.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Final
 
@@ -31,6 +31,7 @@ from kafkalite_wire.messages.metadata_records import (
 )
 from kafkalite_wire.records import Record, build_batch, check_batches, iter_records
 from kafkalite_wire.schema import declaration_of
+from kafkalite_wire.values import value_class
 
 #: KRaft's first leader epoch is 1; ours never changes, as there is no other leader.
 LEADER_EPOCH: Final = 1
@@ -142,7 +143,7 @@ class MetadataLog:
         self._log.close(clean=clean)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class PreparedChange:
     """New partitions of a topic, other records about it, and the batches that hold all of them."""
 

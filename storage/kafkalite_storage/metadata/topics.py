@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -21,6 +21,7 @@ from kafkalite_wire.messages.metadata_records import (
     RemoveTopicRecord,
     TopicRecord,
 )
+from kafkalite_wire.values import value_class
 
 INTERNAL_TOPICS: Final = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
 METADATA_TOPIC: Final = "__cluster_metadata"
@@ -51,7 +52,7 @@ def check_topic_name(name: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class Partition:
     """The replicas and leader of a partition; the first replica is the preferred leader."""
 
@@ -61,7 +62,7 @@ class Partition:
     partition_epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class Topic:
     """A topic; `configs` are its own overrides, `topic_id` is a UUID of 16 bytes."""
 

@@ -21,6 +21,7 @@ from kafkalite_storage.state.leader_epochs import LeaderEpochs
 from kafkalite_storage.state.producer_snapshot import decode_snapshot
 from kafkalite_storage.state.producer_state import ProducerStates
 from kafkalite_wire.records import BatchHeader, CorruptBatch, check_batch, iter_records, read_end_txn_marker
+from kafkalite_wire.values import value_class
 
 _DISCARDED: Final = (".deleted", ".cleaned", ".tmp")
 _INDEXES: Final = ("index", "timeindex", "txnindex")
@@ -29,7 +30,7 @@ _DIGITS: Final = 20
 _TOLD: Final = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class Recovery:
     """What was done to open a partition, for one line in the log."""
 

@@ -1,7 +1,6 @@
 """One segment of a partition: a `.log` file of batches with its indexes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from kafkalite_storage.files.filesystem import File, FileSystem
@@ -11,11 +10,12 @@ from kafkalite_storage.segment.segment_files import SegmentFiles
 from kafkalite_storage.segment.segment_lookups import SegmentLookups
 from kafkalite_wire.payloads import FileSender
 from kafkalite_wire.records import HEADER_SIZE, NO_TIMESTAMP, BatchHeader, Buffer, read_header
+from kafkalite_wire.values import value_class
 
 LARGEST_RELATIVE_OFFSET: Final = 0x7FFF_FFFF
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class FetchSlice:
     """Whole batches (the last may be cut off) as a range of a file, for `sendfile` or for `read`.
 

@@ -5,12 +5,12 @@ next intact batch.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from kafkalite_storage.files.filesystem import Readable
 from kafkalite_wire.batch import LENGTH_PREFIX, SMALLEST_LENGTH, batch_size, extend_crc32c
 from kafkalite_wire.records import HEADER_SIZE, BatchHeader, CorruptBatch, check_batch, read_header
+from kafkalite_wire.values import value_class
 
 _PIECE: Final = 1024 * 1024
 #: A batch beyond this is checksummed piece by piece and not looked into.
@@ -20,7 +20,7 @@ _MAGIC: Final = b"\x02"
 _CHECKSUMMED_AT: Final = 21
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Stretch:
     """Bytes of a file that are one batch, or damage.
 

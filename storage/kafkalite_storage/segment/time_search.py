@@ -1,16 +1,16 @@
 """Find records by their time, across segments (ListOffsets)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from kafkalite_storage.errors import DamagedLog
 from kafkalite_storage.segment.scan import iter_headers
 from kafkalite_storage.segment.segment import Segment
 from kafkalite_wire.record_scan import find_time, records_of
 from kafkalite_wire.records import CorruptBatch, check_batch, read_header
+from kafkalite_wire.values import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class TimestampOffset:
     """A record's time in milliseconds, its offset and the leader epoch that wrote it."""
 

@@ -4,18 +4,18 @@ A read-committed consumer gets them with its records, so that it can skip what w
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
 from kafkalite_storage.files.filesystem import FileSystem
+from kafkalite_wire.values import value_class
 
 _ENTRY: Final = Struct(">hqqqq")
 TRANSACTION_ENTRY_SIZE: Final = _ENTRY.size
 TRANSACTION_ENTRY_VERSION: Final = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class AbortedTransaction:
     """An aborted transaction; last_offset is its marker's, last_stable_offset the log's just after."""
 

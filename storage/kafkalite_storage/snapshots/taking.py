@@ -1,7 +1,7 @@
 """Take snapshots of a data directory whose logs are open, and prepare to restore one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Final
 
@@ -26,11 +26,12 @@ from kafkalite_storage.snapshots import directory_swap
 from kafkalite_storage.snapshots.directory_snapshot import KEPT_FILES, DirectorySnapshot
 from kafkalite_storage.snapshots.log_snapshot import SnapshotTarget, copy_closed_directory, write_log, write_new
 from kafkalite_storage.snapshots.partition_snapshots import SNAPSHOTS, PartitionSnapshot, PartitionSnapshots
+from kafkalite_wire.values import value_class
 
 METADATA_PARTITION: Final = partition_name(METADATA_TOPIC, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class RetainedLogs:
     """What one `Storage` hands to the next: a locked data directory, and the unchanged logs that stay open."""
 

@@ -12,6 +12,7 @@ from kafkalite_storage.errors import (
 )
 from kafkalite_storage.segment.transaction_index import AbortedTransaction
 from kafkalite_wire.records import BatchHeader, EndTxnMarker
+from kafkalite_wire.values import value_class
 
 #: Batches for each producer whose duplicates are recognised; Kafka's clients keep at most five in flight.
 BATCHES_TO_RETAIN: Final = 5
@@ -20,7 +21,7 @@ _REFUSED_TO_RETAIN: Final = 1000
 _LARGEST_SEQUENCE: Final = 0x7FFF_FFFF
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class SequencedBatch:
     """An appended batch: its last sequence number and offset, its record count less one, and its time."""
 

@@ -208,6 +208,8 @@ class Broker:
                 background.start_soon(_warm_up, self._handlers)
                 background.start_soon(run_steps, self._pipeline.steps)
                 await self._tend()
+                for listener in self._listeners:
+                    await listener.prepare(background)
                 async with trio.open_nursery() as accepting:
                     for listener in self._listeners:
                         accepting.start_soon(listener.accept, connections)

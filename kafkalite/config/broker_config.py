@@ -15,6 +15,7 @@ from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
     from kafkalite.security.client_access import ClientAccess
+    from kafkalite.security.token_issuer import TokenIssuer
 
 
 @value_class(kw_only=True)
@@ -30,6 +31,8 @@ class BrokerConfig:
     """What protects each listener, in the order of `listen`."""
     client_access: ClientAccess | None
     """What a client of the first listener needs besides the address, as far as it is known; None without security."""
+    token_issuer: TokenIssuer | None
+    """What makes the tokens of OAUTHBEARER that listeners accept; None where another issuer does."""
     advertise: HostPort | None
     advertise_by_port: Mapping[int, HostPort]
     """The addresses of listeners that have one of their own, by the port that they listen on."""

@@ -12,7 +12,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from kafkalite.config.listener_properties import ListenerProperties
+
+JAAS: Final = "sasl.jaas.config"
 
 _TOKEN: Final = re.compile(
     r"""\s+ | //[^\n\r]* | /\*.*?\*/
@@ -81,3 +86,14 @@ def _unescaped(match: re.Match[str]) -> str:
 
 def _word(token: tuple[bool, str] | None) -> str | None:
     return token[1] if token is not None and token[0] else None
+
+
+def login_module(properties: ListenerProperties) -> LoginModule | None:
+    """Return the login module of a listener's mechanism, if one is set. Raises ConfigError."""
+    setting = properties.setting(JAAS)
+    if setting is None:
+        return None
+    try:
+        return parse_jaas(setting.text)
+    except ValueError as error:
+        raise properties.problem(JAAS, str(error)) from None

@@ -38,7 +38,9 @@ from kafkalite_storage.configs.values import ConfigValue, format_value
 from kafkalite_storage.errors import InvalidConfig
 
 if TYPE_CHECKING:
+    from kafkalite.config.ready_made import Made
     from kafkalite.security.client_access import ClientAccess
+    from kafkalite.security.token_issuer import TokenIssuer
 
 _SECONDS: Final = {"ms": 0.001, "minutes": 60.0}
 
@@ -140,19 +142,15 @@ def _parsed(setting: Setting) -> ConfigValue:
 def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic, ...]) -> BrokerConfig:
     values = _Values.of(all_given)
     listeners, outside = _listeners(values), _advertise_outside(values)
-    is_protected = any(protocol is not SecurityProtocol.PLAINTEXT for _, protocol in listeners.protocols)
-    access: ClientAccess | None = None
-    if is_protected:
+    made: Made | None = None
+    if any(protocol is not SecurityProtocol.PLAINTEXT for _, protocol in listeners.protocols):
         # Imported here, because most brokers need none of it.
-        from kafkalite.config.ready_made import client_access, made_for
+        from kafkalite.config.ready_made import made_for
 
         made = made_for(listeners, outside, all_given)
         all_given = {**made.settings, **all_given}
         values = _Values.of(all_given)
-        security, users = _security(values, all_given, listeners)
-        access = client_access(security[0], users, made)
-    else:
-        security, _ = _security(values, all_given, listeners)
+    security, access = _security(values, all_given, listeners, made)
     given = values.given
     idle = values.seconds("connections.max.idle.ms")
     config = BrokerConfig(
@@ -160,6 +158,7 @@ def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic,
         listen=listeners.listen,
         security=security,
         client_access=access,
+        token_issuer=_accepted_issuer(security),
         advertise=listeners.advertise,
         advertise_by_port=listeners.advertise_by_port,
         advertise_outside=outside,
@@ -234,14 +233,27 @@ def _listeners(values: _Values) -> Listeners:
 
 
 def _security(
-    values: _Values, all_given: Mapping[str, Setting], listeners: Listeners
-) -> tuple[tuple[ListenerSecurity, ...], Mapping[str, str]]:
+    values: _Values, all_given: Mapping[str, Setting], listeners: Listeners, made: Made | None
+) -> tuple[tuple[ListenerSecurity, ...], ClientAccess | None]:
+    """Return what protects each listener, and what clients of the first need; None if no listener is protected."""
     try:
         users = parse_users(str(values.value(USERS) or ""))
     except ValueError as error:
         raise values.problem(USERS, str(error)) from None
-    security = (listener_security(name, protocol, all_given, users) for name, protocol in listeners.protocols)
-    return tuple(security), users
+    issuer = None if made is None else made.issuer
+    security = tuple(
+        listener_security(name, protocol, all_given, users, issuer) for name, protocol in listeners.protocols
+    )
+    if made is None:
+        return security, None
+    from kafkalite.config.ready_made import client_access
+
+    return security, client_access(security[0], users, made)
+
+
+def _accepted_issuer(security: tuple[ListenerSecurity, ...]) -> TokenIssuer | None:
+    found = (listener.sasl.tokens.issuer for listener in security if listener.sasl and listener.sasl.tokens)
+    return next((issuer for issuer in found if issuer is not None), None)
 
 
 def _advertise_outside(values: _Values) -> HostPort | None:

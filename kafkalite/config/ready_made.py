@@ -8,15 +8,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.addresses import HostPort
+from kafkalite.config.listener_properties import LISTENER_PREFIX
 from kafkalite.config.listeners import Listeners
 from kafkalite.config.property import ConfigError
-from kafkalite.config.security import LISTENER_PREFIX, SECURITY, USERS, ListenerSecurity
+from kafkalite.config.security import SECURITY, USERS, ListenerSecurity
 from kafkalite.config.setting import Setting
 from kafkalite.security.client_access import ClientAccess
 from kafkalite.security.protocol import SecurityProtocol
 
 if TYPE_CHECKING:
     from kafkalite.security.ready_made import Certificates
+    from kafkalite.security.token_issuer import TokenIssuer
 
 _ORIGIN: Final = "made for --security"
 _CERTIFICATES: Final = ("ssl.keystore.location", "ssl.keystore.certificate.chain")
@@ -28,6 +30,7 @@ class Made:
 
     settings: Mapping[str, Setting] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     certificates: Certificates | None = None
+    issuer: TokenIssuer | None = None
 
 
 def made_for(listeners: Listeners, outside: HostPort | None, given: Mapping[str, Setting]) -> Made:
@@ -36,7 +39,8 @@ def made_for(listeners: Listeners, outside: HostPort | None, given: Mapping[str,
         return Made()
     # Imported here, because most brokers need none of it.
     from kafkalite.security.ready_made import MissingPackageError, make_certificates, make_user
-    from kafkalite.security.sasl import MECHANISMS
+    from kafkalite.security.sasl import MECHANISMS, OAUTHBEARER
+    from kafkalite.security.token_keys import can_verify
 
     protocol = SecurityProtocol(given[SECURITY].text.upper())
     texts: dict[str, str] = {}
@@ -52,11 +56,27 @@ def made_for(listeners: Listeners, outside: HostPort | None, given: Mapping[str,
         if not _is_set(given, "ssl.truststore.location", "ssl.truststore.certificates"):
             texts["ssl.truststore.certificates"] = certificates.authority
     if protocol.uses_sasl and not _is_set(given, "sasl.enabled.mechanisms"):
-        texts["sasl.enabled.mechanisms"] = ",".join(MECHANISMS)
+        texts["sasl.enabled.mechanisms"] = ",".join(name for name in MECHANISMS if name != OAUTHBEARER or can_verify())
     if protocol.uses_sasl and not _is_set(given, USERS, "sasl.jaas.config"):
         texts[USERS] = ",".join(f"{user}:{password}" for user, password in make_user().items())
     settings = {name: Setting(name, text, _ORIGIN) for name, text in texts.items()}
-    return Made(settings=MappingProxyType(settings), certificates=certificates)
+    issuer = _token_issuer(given) if protocol.uses_sasl else None
+    return Made(settings=MappingProxyType(settings), certificates=certificates, issuer=issuer)
+
+
+def _token_issuer(given: Mapping[str, Setting]) -> TokenIssuer:
+    """Return an issuer whose tokens say what is expected of them."""
+    from kafkalite.security.token_issuer import AUDIENCE, ISSUER, TokenIssuer
+
+    def first(name: str, default: str) -> str:
+        setting = given.get(f"sasl.oauthbearer.{name}")
+        return default if setting is None else setting.text.split(",")[0].strip() or default
+
+    return TokenIssuer(
+        issuer=first("expected.issuer", ISSUER),
+        audience=first("expected.audience", AUDIENCE),
+        subject_claim=first("sub.claim.name", "sub"),
+    )
 
 
 def _is_set(given: Mapping[str, Setting], *names: str) -> bool:

@@ -12,20 +12,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
-from kafkalite.config.property import ConfigError
+from kafkalite.config.listener_properties import LISTENER_PREFIX, ListenerProperties
 from kafkalite.config.table import PROPERTIES
 from kafkalite.security.protocol import SecurityProtocol
 from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
+    from kafkalite.config.oauthbearer import TokenConfig
     from kafkalite.config.setting import Setting
     from kafkalite.security.tls import ClientAuth, Store, TlsSettings
-    from kafkalite_storage.configs.values import ConfigValue
+    from kafkalite.security.token_issuer import TokenIssuer
 
-LISTENER_PREFIX: Final = "listener.name."
 SECURITY: Final = "kafkalite.security"
 USERS: Final = "kafkalite.sasl.users"
-_JAAS: Final = "sasl.jaas.config"
 _MAX_REAUTH: Final = "connections.max.reauth.ms"
 _PLAIN_MODULE: Final = "org.apache.kafka.common.security.plain.PlainLoginModule"
 _SCRAM_MODULE: Final = "org.apache.kafka.common.security.scram.ScramLoginModule"
@@ -43,6 +42,8 @@ class SaslConfig:
     """Passwords by user name, for SCRAM, besides the credentials in the data directory."""
     session_lifetimes: Mapping[str, float]
     """Seconds by mechanism, for the mechanisms whose clients have to authenticate again (KIP-368)."""
+    tokens: TokenConfig | None = None
+    """How tokens are checked; set if OAUTHBEARER is enabled."""
 
 
 @value_class(kw_only=True)
@@ -62,24 +63,30 @@ def listener_property(name: str) -> str | None:
     parts = name.removeprefix(LISTENER_PREFIX).split(".", 1)
     if len(parts) != 2:
         return None
-    property_ = parts[1]
-    for by_mechanism in (_JAAS, _MAX_REAUTH):
-        if property_.endswith(f".{by_mechanism}"):
-            return by_mechanism
+    mechanism, _, rest = parts[1].partition(".")
+    is_of_mechanism = rest.startswith(("sasl.", _MAX_REAUTH)) and mechanism not in ("ssl", "sasl")
+    property_ = rest if is_of_mechanism else parts[1]
     is_known = property_ in PROPERTIES and property_.startswith(("ssl.", "sasl.", _MAX_REAUTH))
     return property_ if is_known else None
 
 
 def listener_security(
-    name: str, protocol: SecurityProtocol, given: Mapping[str, Setting], users: Mapping[str, str]
+    name: str,
+    protocol: SecurityProtocol,
+    given: Mapping[str, Setting],
+    users: Mapping[str, str],
+    issuer: TokenIssuer | None = None,
 ) -> ListenerSecurity:
-    """Return the security of a listener. Raises ConfigError."""
-    properties = _Properties(name, given)
+    """Return the security of a listener. ``issuer`` makes the tokens for OAUTHBEARER if nothing else is set.
+
+    Raises ConfigError.
+    """
+    properties = ListenerProperties(name, given)
     return ListenerSecurity(
         name=name,
         protocol=protocol,
         tls=_tls(properties) if protocol.uses_tls else None,
-        sasl=_sasl(properties, users) if protocol.uses_sasl else None,
+        sasl=_sasl(properties, users, issuer) if protocol.uses_sasl else None,
     )
 
 
@@ -94,54 +101,7 @@ def parse_users(text: str) -> Mapping[str, str]:
     return MappingProxyType(users)
 
 
-class _Properties:
-    """The properties of one listener, its own first."""
-
-    def __init__(self, listener: str, given: Mapping[str, Setting]) -> None:
-        self._listener = listener
-        self._prefix = f"{LISTENER_PREFIX}{listener.lower()}."
-        self._given = given
-
-    def setting(self, name: str) -> Setting | None:
-        return self._given.get(self._prefix + name) or self._given.get(name)
-
-    def value(self, name: str) -> ConfigValue | None:
-        setting = self.setting(name)
-        if setting is None:
-            return PROPERTIES[name].default
-        try:
-            return PROPERTIES[name].parse(setting.text)
-        except ValueError as error:
-            raise self.problem(name, str(error)) from None
-
-    def milliseconds(self, name: str, mechanism: str) -> int:
-        """Return a number that may be set for one mechanism."""
-        of_mechanism = self._given.get(f"{self._prefix}{mechanism.lower()}.{name}")
-        if of_mechanism is None:
-            value = self.value(name)
-        else:
-            try:
-                value = PROPERTIES[name].parse(of_mechanism.text)
-            except ValueError as error:
-                raise ConfigError(f"{of_mechanism.origin}: {of_mechanism.name}: {error}") from None
-        return value if isinstance(value, int) else 0
-
-    def text(self, name: str) -> str | None:
-        value = self.value(name)
-        return str(value) if value not in (None, "") else None
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        value = self.value(name)
-        return value if isinstance(value, tuple) else ()
-
-    def problem(self, name: str, what: str) -> ConfigError:
-        setting = self.setting(name)
-        if setting is None:
-            return ConfigError(f"listener {self._listener}: {name}: {what}")
-        return ConfigError(f"{setting.origin}: {setting.name}: {what}")
-
-
-def _tls(properties: _Properties) -> TlsSettings:
+def _tls(properties: ListenerProperties) -> TlsSettings:
     from kafkalite.security.tls import Store, TlsContext, TlsError, TlsSettings
 
     def store(name: str, text_property: str) -> Store | None:
@@ -181,8 +141,8 @@ def _tls(properties: _Properties) -> TlsSettings:
     return settings
 
 
-def _sasl(properties: _Properties, users: Mapping[str, str]) -> SaslConfig:
-    from kafkalite.security.sasl import MECHANISMS, PLAIN
+def _sasl(properties: ListenerProperties, users: Mapping[str, str], issuer: TokenIssuer | None) -> SaslConfig:
+    from kafkalite.security.sasl import MECHANISMS, OAUTHBEARER, PLAIN
 
     mechanisms = properties.texts("sasl.enabled.mechanisms")
     for mechanism in mechanisms:
@@ -192,32 +152,33 @@ def _sasl(properties: _Properties, users: Mapping[str, str]) -> SaslConfig:
             )
     plain: dict[str, str] = dict(users)
     if PLAIN in mechanisms:
-        plain.update(_jaas_users(properties, PLAIN))
-    lifetimes = {mechanism: properties.milliseconds(_MAX_REAUTH, mechanism) / 1000 for mechanism in mechanisms}
+        plain.update(_jaas_users(properties.of_mechanism(PLAIN)))
+    tokens = None
+    if OAUTHBEARER in mechanisms:
+        # Imported here, because most brokers need none of it.
+        from kafkalite.config.oauthbearer import token_config
+
+        tokens = token_config(properties.of_mechanism(OAUTHBEARER), issuer)
+    lifetimes = {name: properties.of_mechanism(name).integer(_MAX_REAUTH) / 1000 for name in mechanisms}
     return SaslConfig(
         mechanisms=mechanisms,
         plain_users=MappingProxyType(plain),
         scram_users=users,
         session_lifetimes=MappingProxyType({name: seconds for name, seconds in lifetimes.items() if seconds > 0}),
+        tokens=tokens,
     )
 
 
-def _jaas_users(properties: _Properties, mechanism: str) -> dict[str, str]:
+def _jaas_users(properties: ListenerProperties) -> dict[str, str]:
     """Return the users of a configuration of Kafka's PlainLoginModule: its options that begin with ``user_``."""
-    setting = properties.setting(f"{mechanism.lower()}.{_JAAS}") or properties.setting(_JAAS)
-    if setting is None:
-        return {}
-    try:
-        # Imported here, because most brokers need none of it.
-        from kafkalite.config.jaas import parse_jaas
+    # Imported here, because most brokers need none of it.
+    from kafkalite.config.jaas import JAAS, login_module
 
-        module = parse_jaas(setting.text)
-    except ValueError as error:
-        raise ConfigError(f"{setting.origin}: {setting.name}: {error}") from None
-    if module.name == _SCRAM_MODULE:
+    module = login_module(properties)
+    if module is None or module.name == _SCRAM_MODULE:
         return {}
     if module.name != _PLAIN_MODULE:
-        raise ConfigError(f"{setting.origin}: {setting.name}: only {_PLAIN_MODULE} is supported")
+        raise properties.problem(JAAS, f"only {_PLAIN_MODULE} is supported")
     return {
         name.removeprefix(_USER_OPTION): value
         for name, value in module.options.items()

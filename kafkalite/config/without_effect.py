@@ -91,7 +91,7 @@ _ROWS: Final = {
         ssl.secure.random.implementation string - dynamic
         ssl.trustmanager.algorithm string PKIX dynamic
     """,
-    "Of SASL, only PLAIN and SCRAM are supported; there are no delegation tokens.": """
+    "Kerberos is not supported, and the broker logs in nowhere.": """
         delegation.token.expiry.check.interval.ms long 3600000 1..
         delegation.token.expiry.time.ms long 86400000 1..
         delegation.token.max.lifetime.ms long 604800000 1..
@@ -116,8 +116,6 @@ _ROWS: Final = {
         sasl.login.retry.backoff.ms long 100
         sasl.mechanism.controller.protocol string GSSAPI
         sasl.mechanism.inter.broker.protocol string GSSAPI dynamic
-        sasl.oauthbearer.allow.unverified.audience boolean false
-        sasl.oauthbearer.allow.unverified.issuer boolean false
         sasl.oauthbearer.assertion.algorithm string RS256
         sasl.oauthbearer.assertion.claim.aud string -
         sasl.oauthbearer.assertion.claim.exp.seconds int 300 0..86400
@@ -131,20 +129,10 @@ _ROWS: Final = {
         sasl.oauthbearer.assertion.template.file string -
         sasl.oauthbearer.client.credentials.client.id string -
         sasl.oauthbearer.client.credentials.client.secret password -
-        sasl.oauthbearer.clock.skew.seconds int 30
-        sasl.oauthbearer.expected.audience list empty
-        sasl.oauthbearer.expected.issuer string -
-        sasl.oauthbearer.jwks.endpoint.refresh.ms long 3600000
-        sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms long 10000
-        sasl.oauthbearer.jwks.endpoint.retry.backoff.ms long 100
-        sasl.oauthbearer.jwks.endpoint.url string -
         sasl.oauthbearer.jwt.retriever.class class org.apache.kafka.common.security.oauthbearer.DefaultJwtRetriever
         sasl.oauthbearer.jwt.validator.class class org.apache.kafka.common.security.oauthbearer.DefaultJwtValidator
         sasl.oauthbearer.scope string -
-        sasl.oauthbearer.scope.claim.name string scope
-        sasl.oauthbearer.sub.claim.name string sub
         sasl.oauthbearer.token.endpoint.url string -
-        sasl.server.callback.handler.class class -
     """,  # noqa: E501
     "Quotas are not supported.": """
         client.quota.callback.class class -

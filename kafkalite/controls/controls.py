@@ -26,6 +26,8 @@ from kafkalite.controls.transactions import Transactions
 from kafkalite.controls.views import Group, Header, Record, TopicPartition
 from kafkalite.controls.waiting import DEFAULT_TIMEOUT, within
 from kafkalite.security.client_access import ClientAccess
+from kafkalite.security.ready_made import USER
+from kafkalite.security.token_issuer import DEFAULT_LIFETIME
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.records import check_produced
 
@@ -97,7 +99,38 @@ class Controls(Subject):
         ``library`` is ``confluent``, ``java``, ``kafka-python``, ``aiokafka``, ``sarama``, ``franz-go`` or ``kafkajs``;
         ``mechanism`` is a SASL mechanism, by default the first that the broker has enabled. Raises ValueError.
         """
-        return self.client_access().settings(library, mechanism)
+        access = self.client_access()
+        if access.uses_tokens(mechanism):
+            access = replace(access, token=self.token())
+        return access.settings(library, mechanism)
+
+    @post("/tokens", result="token")
+    def token(
+        self,
+        subject: str | None = None,
+        *,
+        lifetime_s: float = DEFAULT_LIFETIME,
+        scope: Sequence[str] = (),
+        audience: str | None = None,
+        issuer: str | None = None,
+    ) -> str:
+        """Return an access token for OAUTHBEARER that the broker accepts until it expires, by the broker's clock.
+
+        ``subject`` is the user, by default the one of :meth:`client_access`; ``scope`` is a list of names. A negative
+        ``lifetime_s`` makes a token that has expired, and another ``audience`` or ``issuer`` one that is refused.
+        Raises ValueError where the broker takes the tokens of another issuer.
+        """
+        broker = self._local.broker
+        made_by = broker.config.token_issuer
+        if made_by is None:
+            raise InvalidRequest("the broker makes no tokens: start it with kafkalite.security, and no URL of keys")
+        if isinstance(scope, str):
+            raise TypeError(f"'scope' must be a list of strings, not {scope!r}")
+        chosen = {"aud": audience, "iss": issuer, "scope": list(scope) or None}
+        claims = {name: value for name, value in chosen.items() if value is not None}
+        access = broker.config.client_access
+        user = subject if subject is not None else (access and access.username) or USER
+        return made_by.issue(user, lifetime=lifetime_s, now=broker.cluster.wall_ms() / 1000, claims=claims)
 
     # Records
 

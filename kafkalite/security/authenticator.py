@@ -18,6 +18,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.security.sasl import (
+    OAUTHBEARER,
     PLAIN,
     AuthenticationFailed,
     FindCredential,
@@ -28,6 +29,7 @@ from kafkalite.security.sasl import (
 from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:
+    from kafkalite.security.oauthbearer import VerifyToken
     from kafkalite.security.sasl import SaslServer
 
 _SCRAM: Final = {mechanism.sasl_name: mechanism for mechanism in ScramMechanism}
@@ -56,6 +58,8 @@ class SaslSettings:
     """The users of PLAIN."""
     find_credential: FindCredential
     """Finds the users of SCRAM."""
+    verify_token: VerifyToken | None = None
+    """Checks the tokens of OAUTHBEARER; set if that is enabled."""
     session_lifetimes: Mapping[str, float]
     """By mechanism, the seconds after which a client must authenticate again; none for no limit
     (``connections.max.reauth.ms``)."""
@@ -183,6 +187,11 @@ class Authenticator:
     def _new_server(self, mechanism: str) -> SaslServer:
         if mechanism == PLAIN:
             return PlainServer(self._settings.passwords)
+        if mechanism == OAUTHBEARER:
+            from kafkalite.security.oauthbearer import BearerServer
+
+            assert self._settings.verify_token is not None
+            return BearerServer(self._settings.verify_token)
         return ScramServer(_SCRAM[mechanism], self._settings.find_credential)
 
     def evaluate(self, token: bytes) -> tuple[bytes, float]:
@@ -204,10 +213,11 @@ class Authenticator:
             raise
         if user is None:
             return answer, 0.0
+        limits = (self._server.lifetime, self._settings.session_lifetimes.get(self._mechanism))
+        lifetime = min((limit for limit in limits if limit is not None), default=None)
         self._server = None
         self._state = _State.AUTHENTICATED
         self._user = user
-        lifetime = self._settings.session_lifetimes.get(self._mechanism, 0.0)
-        self._expires_at = self._settings.now() + lifetime if lifetime else None
+        self._expires_at = None if lifetime is None else self._settings.now() + lifetime
         self._on_authenticated(user)
-        return answer, lifetime
+        return answer, lifetime or 0.0

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.security.protocol import SecurityProtocol
+from kafkalite.security.sasl import OAUTHBEARER, PLAIN
 
 if TYPE_CHECKING:
     import ssl
 
+_BY_ITSELF: Final = "takes no token as a setting: give it the token of Controls.token() in code, or in a file"
 ClientSettings = dict[str, Any]
+
+_JAVA_PACKAGE: Final = "org.apache.kafka.common.security"
+_IN_QUOTES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"}
+"""Escapes of a JAAS configuration, in which a line does not end inside of quotes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +35,8 @@ class ClientAccess:
     sasl_mechanisms: tuple[str, ...] = ()
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    """An access token for OAUTHBEARER."""
     is_ready_made: bool = False
     """Whether certificates or the user were made for this run of the broker."""
 
@@ -49,7 +59,13 @@ class ClientAccess:
                 raise ValueError(f"{mechanism} is not enabled; enabled are {', '.join(self.sasl_mechanisms)}")
         elif mechanism is not None:
             raise ValueError(f"{self.security_protocol} has no SASL mechanism")
+        if mechanism == OAUTHBEARER and self.token is None:
+            raise ValueError("a token is needed for OAUTHBEARER")
         return _LIBRARIES[library](self, mechanism or "")
+
+    def uses_tokens(self, mechanism: str | None = None) -> bool:
+        """Return whether a client with this mechanism, by default the first, logs in with a token."""
+        return (mechanism or next(iter(self.sasl_mechanisms), None)) == OAUTHBEARER
 
     def ssl_context(self) -> ssl.SSLContext:
         """Return a context that trusts the broker's certificate and shows the client's."""
@@ -72,7 +88,20 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\n", "\\n")
 
 
+def _confluent(access: ClientAccess, mechanism: str) -> ClientSettings:
+    if mechanism != OAUTHBEARER:
+        return _librdkafka(access, mechanism)
+    token, expires = access.token, _expiry(access.token)
+    return {
+        **_librdkafka(access, ""),
+        "sasl.mechanism": mechanism,
+        "oauth_cb": lambda _: (token, expires),
+    }
+
+
 def _librdkafka(access: ClientAccess, mechanism: str) -> ClientSettings:
+    if mechanism == OAUTHBEARER:
+        raise ValueError(f"librdkafka {_BY_ITSELF}")
     settings: ClientSettings = {
         "bootstrap.servers": access.bootstrap,
         "security.protocol": access.security_protocol,
@@ -88,7 +117,16 @@ def _librdkafka(access: ClientAccess, mechanism: str) -> ClientSettings:
     return settings
 
 
+def _expiry(token: str | None) -> float:
+    """Return when a token expires, in seconds since 1970."""
+    claims = (token or "").split(".")[1]
+    expires: float = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"]
+    return expires
+
+
 def _java(access: ClientAccess, mechanism: str) -> ClientSettings:
+    if mechanism == OAUTHBEARER:
+        raise ValueError(f"a Java client {_BY_ITSELF}")
     settings: ClientSettings = {
         "bootstrap.servers": access.bootstrap,
         "security.protocol": access.security_protocol,
@@ -101,13 +139,20 @@ def _java(access: ClientAccess, mechanism: str) -> ClientSettings:
         settings["ssl.keystore.certificate.chain"] = _blocks(access.client_certificate, "CERTIFICATE")
         settings["ssl.keystore.key"] = _blocks(access.client_certificate, "PRIVATE KEY")
     if mechanism:
-        module = "plain.PlainLoginModule" if mechanism == "PLAIN" else "scram.ScramLoginModule"
         settings["sasl.mechanism"] = mechanism
-        settings["sasl.jaas.config"] = (
-            f"org.apache.kafka.common.security.{module} required "
-            f'username="{access.username}" password="{access.password}";'
-        )
+        settings["sasl.jaas.config"] = _login_module(access, mechanism)
     return settings
+
+
+def _login_module(access: ClientAccess, mechanism: str) -> str:
+    module = "plain.PlainLoginModule" if mechanism == PLAIN else "scram.ScramLoginModule"
+    options = f"username={_quoted(access.username)} password={_quoted(access.password)}"
+    return f"{_JAVA_PACKAGE}.{module} required {options};"
+
+
+def _quoted(text: str | None) -> str:
+    escaped = "".join(_IN_QUOTES.get(char, char) for char in text or "")
+    return f'"{escaped}"'
 
 
 def _blocks(pem: str, kind: str) -> str:
@@ -123,6 +168,18 @@ def _blocks(pem: str, kind: str) -> str:
 
 
 def _kafka_python(access: ClientAccess, mechanism: str) -> ClientSettings:
+    from kafkalite.security.token_providers import for_kafka_python
+
+    return _python(access, mechanism, for_kafka_python)
+
+
+def _aiokafka(access: ClientAccess, mechanism: str) -> ClientSettings:
+    from kafkalite.security.token_providers import for_aiokafka
+
+    return _python(access, mechanism, for_aiokafka)
+
+
+def _python(access: ClientAccess, mechanism: str, provider: Callable[[str], object]) -> ClientSettings:
     settings: ClientSettings = {
         "bootstrap_servers": access.bootstrap,
         "security_protocol": access.security_protocol,
@@ -131,6 +188,9 @@ def _kafka_python(access: ClientAccess, mechanism: str) -> ClientSettings:
         settings["ssl_context"] = access.ssl_context()
     if mechanism:
         settings["sasl_mechanism"] = mechanism
+    if mechanism == OAUTHBEARER:
+        settings["sasl_oauth_token_provider"] = provider(access.token or "")
+    elif mechanism:
         settings["sasl_plain_username"] = access.username
         settings["sasl_plain_password"] = access.password
     return settings
@@ -143,11 +203,7 @@ def _kafkajs(access: ClientAccess, mechanism: str) -> ClientSettings:
         if access.client_certificate is not None:
             settings["ssl"] |= {"cert": access.client_certificate, "key": access.client_certificate}
     if mechanism:
-        settings["sasl"] = {
-            "mechanism": mechanism.lower(),
-            "username": access.username,
-            "password": access.password,
-        }
+        settings["sasl"] = {"mechanism": mechanism.lower(), **_login(access, mechanism, user="username")}
     return settings
 
 
@@ -157,13 +213,20 @@ def _go(access: ClientAccess, mechanism: str) -> ClientSettings:
     if access.protocol.uses_tls:
         settings["tls"] = {"ca": access.ca_certificate, "certificate": access.client_certificate}
     if mechanism:
-        settings["sasl"] = {"mechanism": mechanism, "user": access.username, "password": access.password}
+        settings["sasl"] = {"mechanism": mechanism, **_login(access, mechanism, user="user")}
     return settings
 
 
+def _login(access: ClientAccess, mechanism: str, *, user: str) -> ClientSettings:
+    """Return what proves the client's identity; a program hands a token to its client in a callback."""
+    if mechanism == OAUTHBEARER:
+        return {"token": access.token}
+    return {user: access.username, "password": access.password}
+
+
 _LIBRARIES: Final[Mapping[str, Callable[[ClientAccess, str], ClientSettings]]] = {
-    "aiokafka": _kafka_python,
-    "confluent": _librdkafka,
+    "aiokafka": _aiokafka,
+    "confluent": _confluent,
     "franz-go": _go,
     "java": _java,
     "kafka-python": _kafka_python,

@@ -1,4 +1,4 @@
-"""The server's side of SASL mechanisms: PLAIN (RFC 4616) and SCRAM (RFC 5802).
+"""The server's side of SASL mechanisms: PLAIN (RFC 4616) and SCRAM (RFC 5802); OAUTHBEARER has its own module.
 
 A :class:`SaslServer` is made for one authentication. It is given the client's tokens and returns the server's, and it
 knows the user once it is complete. What a client may learn of a failure is the message of AuthenticationFailed; it does
@@ -20,6 +20,7 @@ from typing import Final, Protocol
 from kafkalite_storage.metadata.cluster_image import ScramCredential
 
 PLAIN: Final = "PLAIN"
+OAUTHBEARER: Final = "OAUTHBEARER"
 LEAST_ITERATIONS: Final = 4096
 _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 18
@@ -52,6 +53,13 @@ class AuthenticationFailed(Exception):  # noqa: N818  # the name reads as the st
     """The client is not who it claims to be; the message may be sent to it."""
 
 
+def invalid_credentials(mechanism: str) -> AuthenticationFailed:
+    """Return the failure that says no more than the mechanism."""
+    return AuthenticationFailed(
+        f"Authentication failed during authentication due to invalid credentials with SASL mechanism {mechanism}"
+    )
+
+
 class ScramMechanism(IntEnum):
     """The SCRAM mechanisms, by Kafka's numbers (org.apache.kafka.clients.admin.ScramMechanism)."""
 
@@ -69,7 +77,7 @@ class ScramMechanism(IntEnum):
         return self.name.removeprefix("SCRAM_").replace("_", "").lower()
 
 
-MECHANISMS: Final = (PLAIN, *(mechanism.sasl_name for mechanism in ScramMechanism))
+MECHANISMS: Final = (PLAIN, *(mechanism.sasl_name for mechanism in ScramMechanism), OAUTHBEARER)
 """The mechanisms that a listener can enable."""
 
 FindCredential = Callable[[str, ScramMechanism], ScramCredential | None]
@@ -82,6 +90,8 @@ class SaslServer(Protocol):
     mechanism: str
     user: str | None
     """Who the client is; None until it is proved."""
+    lifetime: float | None
+    """The seconds for which that proof holds; None for no limit."""
 
     def evaluate(self, token: bytes) -> bytes:
         """Take the client's next token and return the server's. Raises AuthenticationFailed."""
@@ -96,6 +106,7 @@ class PlainServer:
     def __init__(self, passwords: Mapping[str, str]) -> None:
         self._passwords = passwords
         self.user: str | None = None
+        self.lifetime: float | None = None
 
     def evaluate(self, token: bytes) -> bytes:
         """Check the token ``[authorization id] NUL user NUL password``. Raises AuthenticationFailed."""
@@ -134,6 +145,7 @@ class ScramServer:
     def __init__(self, mechanism: ScramMechanism, find: FindCredential) -> None:
         self.mechanism = mechanism.sasl_name
         self.user: str | None = None
+        self.lifetime: float | None = None
         self._mechanism = mechanism
         self._find = find
         self._exchange: _Exchange | None = None
@@ -183,10 +195,7 @@ class ScramServer:
         return b"v=" + base64.b64encode(hmac.digest(credential.server_key, message, name))
 
     def _failure(self) -> AuthenticationFailed:
-        return AuthenticationFailed(
-            "Authentication failed during authentication due to invalid credentials with SASL mechanism "
-            + self.mechanism
-        )
+        return invalid_credentials(self.mechanism)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,11 @@ class Listener:
         host, port = listening.getsockname()[:2]
         self.address: tuple[str, int] = (host, port)
 
+    async def prepare(self, background: trio.Nursery) -> None:
+        """Start what the listener's protection needs all the time."""
+        if self._protection is not None and self._protection.key_fetcher is not None:
+            await background.start(self._protection.key_fetcher.run)
+
     async def accept(self, nursery: trio.Nursery) -> None:
         """Accept clients until cancelled; each is served by a task of ``nursery``."""
         while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kafkalite.background.refusals import refuse
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from kafkalite.background.timers import TimerQueue
     from kafkalite.cluster.cluster import Cluster
     from kafkalite.config import BrokerConfig
+    from kafkalite.config.oauthbearer import TokenConfig
     from kafkalite.config.security import ListenerSecurity
+    from kafkalite.security.oauthbearer import VerifyToken
+    from kafkalite.security.token_keys import KeySource
+    from kafkalite.server.key_fetcher import KeyFetcher
     from kafkalite_storage.metadata.cluster_image import ScramCredential
 
 
@@ -25,13 +30,17 @@ def protection_of(
     security: ListenerSecurity, config: BrokerConfig, timers: TimerQueue, cluster: Callable[[], Cluster]
 ) -> ListenerProtection:
     """Make the protection of a listener that has TLS or SASL. ``cluster`` returns the broker's present cluster."""
-    sasl = None
+    sasl = fetcher = None
     if security.sasl is not None:
         users = ScramUsers(security.sasl.scram_users, cluster)
+        verify = None
+        if security.sasl.tokens is not None:
+            verify, fetcher = _tokens(security.sasl.tokens, lambda: cluster().wall_ms() / 1000)
         sasl = SaslSettings(
             mechanisms=security.sasl.mechanisms,
             passwords=security.sasl.plain_users,
             find_credential=users.find,
+            verify_token=verify,
             session_lifetimes=security.sasl.session_lifetimes,
             now=timers.now,
         )
@@ -40,8 +49,32 @@ def protection_of(
         tls=None if security.tls is None else TlsContext(security.tls),
         sasl=sasl,
         limit_before=FrameLimit(config.sasl_server_max_receive_size, "sasl.server.max.receive.size"),
+        key_fetcher=fetcher,
         refuse=partial(refuse, timers, config.connection_failed_authentication_delay),
     )
+
+
+def _tokens(config: TokenConfig, now: Callable[[], float]) -> tuple[VerifyToken, KeyFetcher | None]:
+    """Return the check of tokens, and what keeps its keys up to date where they are fetched."""
+    # Imported here, because most listeners have no OAUTHBEARER.
+    from kafkalite.config.oauthbearer import KeyEndpoint
+    from kafkalite.security.access_tokens import SignedTokens, UnsecuredRules, UnsecuredTokens
+    from kafkalite.security.token_keys import FetchedKeys, FileKeys, TokenKeys
+    from kafkalite.server.key_fetcher import KeyFetcher
+
+    if isinstance(config.rules, UnsecuredRules):
+        return UnsecuredTokens(config.rules, now).verify, None
+    assert config.keys is not None
+    fetcher: KeyFetcher | None = None
+    source: KeySource
+    if isinstance(config.keys, KeyEndpoint):
+        source = fetched = FetchedKeys()
+        fetcher = KeyFetcher(config.keys, fetched)
+    elif isinstance(config.keys, Path):
+        source = FileKeys(config.keys)
+    else:
+        source = config.keys
+    return SignedTokens(TokenKeys(source), config.rules, now).verify, fetcher
 
 
 class ScramUsers:

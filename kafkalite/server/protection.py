@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kafkalite.security.authenticator import SaslSettings
     from kafkalite.security.tls import TlsContext
     from kafkalite.server.connection import Connection, FrameLimit
+    from kafkalite.server.key_fetcher import KeyFetcher
     from kafkalite.server.transport import Transport
 
 _HANDSHAKE_LIMIT: Final = 10.0
@@ -35,6 +36,8 @@ class ListenerProtection:
     """The largest frame of a client that has not authenticated."""
     refuse: Refuse
     """Answers a failed authentication."""
+    key_fetcher: KeyFetcher | None = None
+    """Keeps the keys of OAUTHBEARER up to date, where they are fetched."""
 
     async def handshake(self, connected: socket.socket) -> TlsTransport:
         """Make the TLS handshake within ten seconds. Raises OSError, and closes the socket then."""

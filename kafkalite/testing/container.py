@@ -115,13 +115,17 @@ class KafkaliteContainer(DockerContainer):
         """Return what clients on this machine need to connect."""
         if not self._is_secured:
             return ClientAccess(bootstrap=self.get_bootstrap_server())
-        bootstrap = self.get_bootstrap_server()
-        controls = Controls(HttpTransport(bootstrap, self.get_controls_url()))
-        return replace(controls.client_access(), bootstrap=bootstrap)
+        return replace(self._controls().client_access(), bootstrap=self.get_bootstrap_server())
+
+    def _controls(self) -> Controls:
+        return Controls(HttpTransport(self.get_bootstrap_server(), self.get_controls_url()))
 
     def client_config(self, library: str, *, mechanism: str | None = None) -> dict[str, Any]:
         """Return the settings with which a client library on this machine connects: see ``Handle.client_config``."""
-        return self.client_access().settings(library, mechanism)
+        access = self.client_access()
+        if access.uses_tokens(mechanism):
+            access = replace(access, token=self._controls().token())
+        return access.settings(library, mechanism)
 
     def get_controls_url(self) -> str:
         """Return the URL of the controls, for `connect(…, controls=…)` and any HTTP client."""

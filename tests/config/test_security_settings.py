@@ -17,6 +17,7 @@ NAMED = (
     "listener.security.protocol.map=IN:SASL_PLAINTEXT,OUT:SASL_PLAINTEXT",
     "sasl.enabled.mechanisms=PLAIN",
 )
+ALL_MECHANISMS = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER"
 SECRET = "hush-4711"
 OWN = "listener.name.sasl_plaintext."
 NO_FLAG = "after the login module there has to be one of optional, required, requisite, sufficient"
@@ -102,11 +103,11 @@ def test_properties_of_listeners_have_an_effect_and_no_warning() -> None:
     [
         (
             ("sasl.enabled.mechanisms=GSSAPI",),
-            "--set: sasl.enabled.mechanisms: GSSAPI is not supported: use PLAIN, SCRAM-SHA-256, SCRAM-SHA-512",
+            f"--set: sasl.enabled.mechanisms: GSSAPI is not supported: use {ALL_MECHANISMS}",
         ),
         (
             ("listener.name.sasl_plaintext.sasl.enabled.mechanisms=plain",),
-            f"--set: {OWN}sasl.enabled.mechanisms: plain is not supported: use PLAIN, SCRAM-SHA-256, SCRAM-SHA-512",
+            f"--set: {OWN}sasl.enabled.mechanisms: plain is not supported: use {ALL_MECHANISMS}",
         ),
         (
             (f'listener.name.sasl_plaintext.plain.sasl.jaas.config=a.B required user_a="{SECRET}";',),

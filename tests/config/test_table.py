@@ -100,10 +100,11 @@ def test_every_honoured_property_reaches_a_field_of_the_configuration() -> None:
         "kafkalite.sasl.users": "security",
         "sasl.enabled.mechanisms": "security",
         "sasl.jaas.config": "security",
+        "sasl.server.callback.handler.class": "security",
         "connections.max.reauth.ms": "security",
-        **{name: "security" for name in PROPERTIES if name.startswith("ssl.")},
+        **{name: "security" for name in PROPERTIES if name.startswith(("ssl.", "sasl.oauthbearer."))},
     }
-    derived = {"advertise_by_port", "client_access", "log_defaults", "topics", "given", "warnings"}
+    derived = {"advertise_by_port", "client_access", "token_issuer", "log_defaults", "topics", "given", "warnings"}
     reached = {
         elsewhere.get(name, name.removeprefix(OUR_OWN).removesuffix(".ms").removesuffix(".minutes").replace(".", "_"))
         for name, property_ in PROPERTIES.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import subprocess
@@ -11,17 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from confluent_kafka import Consumer, KafkaError, Producer
 from kafka import KafkaConsumer, KafkaProducer
 
+from kafkalite.client.connection import open_connection
 from kafkalite.client.readiness import answers
 from kafkalite.config import HostPort, load
 from kafkalite.security.client_access import ClientAccess
-from kafkalite.testing import run
+from kafkalite.testing import Handle, run
 from kafkalite.tools.admin.java_settings import java_settings
+from kafkalite_wire.messages.sasl_authenticate import SaslAuthenticateRequest, SaslAuthenticateResponse
+from kafkalite_wire.messages.sasl_handshake import SaslHandshakeRequest, SaslHandshakeResponse
 
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-SECURED = [("ssl", None), *(("sasl_ssl", each) for each in MECHANISMS), ("sasl_plaintext", "SCRAM-SHA-256")]
+SECURED = [
+    ("ssl", None),
+    *(("sasl_ssl", each) for each in (*MECHANISMS, "OAUTHBEARER")),
+    ("sasl_plaintext", "SCRAM-SHA-256"),
+]
 TIMEOUT = 20
 
 
@@ -81,6 +90,51 @@ def test_a_wrong_password_is_an_authentication_error(mechanism: str) -> None:
         settings = broker.client_config("confluent", mechanism=mechanism)
         assert KafkaError._AUTHENTICATION in refusals({**settings, "sasl.password": "wrong"})
         assert "t" not in broker.topics
+
+
+def test_aiokafka_connects_with_a_token() -> None:
+    async def produce(settings: dict[str, Any]) -> None:
+        producer = AIOKafkaProducer(**settings)
+        await producer.start()
+        await producer.send_and_wait("t", b"v")
+        await producer.stop()
+
+    with run(security="sasl_plaintext") as broker:
+        asyncio.run(produce(broker.client_config("aiokafka", mechanism="OAUTHBEARER")))
+        assert [record.value for record in broker.records("t")] == [b"v"]
+
+
+def test_tokens_are_accepted_until_they_expire_by_the_brokers_clock() -> None:
+    with run(security="sasl_plaintext") as broker:
+        check_tokens(broker)
+
+
+def check_tokens(broker: Handle) -> None:
+    tokens = {"anna": broker.token("anna", lifetime_s=60), "expired": broker.token("anna", lifetime_s=-60)}
+    tokens["audience"] = broker.token(audience="another")
+    tokens["issuer"] = broker.token(issuer="another", scope=["a", "b"])
+
+    host, _, port = broker.bootstrap.rpartition(":")
+
+    def first_answer(token: str) -> tuple[int, bytes, int]:
+        with open_connection((host, int(port)), timeout=TIMEOUT) as connection:
+            connection.call(SaslHandshakeRequest(mechanism="OAUTHBEARER"), 1, SaslHandshakeResponse)
+            message = f"n,,\1auth=Bearer {token}\1\1".encode()
+            answer = connection.call(SaslAuthenticateRequest(auth_bytes=message), 2, SaslAuthenticateResponse)
+            return answer.error_code, bytes(answer.auth_bytes), answer.session_lifetime_ms
+
+    error, challenge, lifetime = first_answer(tokens["anna"])
+    assert (error, challenge) == (0, b"")
+    assert 50_000 < lifetime <= 60_000
+    for name in ("expired", "audience", "issuer"):
+        assert first_answer(tokens[name]) == (0, b'{"status":"invalid_token"}', 0)
+    broker.clock.advance(100)
+    assert first_answer(tokens["anna"]) == (0, b'{"status":"invalid_token"}', 0)
+
+
+def test_a_broker_that_makes_no_tokens_refuses_to(tmp_path: Path) -> None:
+    with run(security="ssl") as broker, pytest.raises(ValueError, match="the broker makes no tokens: start it with"):
+        broker.token()
 
 
 def test_a_certificate_is_refused_that_another_authority_signed() -> None:

@@ -246,9 +246,10 @@ def _announce_access(access: ClientAccess, addresses: tuple[tuple[str, int], ...
     lines = [f"Clients need security.protocol={access.security_protocol}"]
     if access.sasl_mechanisms:
         lines.append(f"with sasl.mechanism={' or '.join(access.sasl_mechanisms)}")
+    shown = access.is_ready_made and not access.uses_tokens()  # which a setting does not hold
     with suppress(OSError):
-        click.echo(" ".join(lines) + ("; their settings:" if access.is_ready_made else "."))
-        if access.is_ready_made:
+        click.echo(" ".join(lines) + ("; their settings:" if shown else "."))
+        if shown:
             click.echo(access.java_properties().rstrip())
 
 

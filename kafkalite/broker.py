@@ -181,6 +181,11 @@ class Broker:
                 listener.close()
             cluster.close()
             raise
+        if config.authorizer is not None:
+            # Imported here, because most brokers need none of it.
+            from kafkalite.cluster.authorization import authorization_of
+
+            pipeline.interceptors.add(authorization_of(config, lambda: self.cluster))
         self._cluster, self._endpoint = cluster, endpoint
         self._handlers, self._pipeline, self._listeners = handlers, pipeline, tuple(listeners)
 

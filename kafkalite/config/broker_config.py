@@ -14,6 +14,7 @@ from kafkalite.config.setting import Setting
 from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
+    from kafkalite.security.authorizer import AuthorizerSettings
     from kafkalite.security.client_access import ClientAccess
     from kafkalite.security.token_issuer import TokenIssuer
 
@@ -38,6 +39,8 @@ class BrokerConfig:
     """The addresses of listeners that have one of their own, by the port that they listen on."""
     advertise_outside: HostPort | None
     """For clients that do not come from a network of the container; set only in a container."""
+    authorizer: AuthorizerSettings | None
+    """What the authorizer depends on; None where every client may do everything."""
     data_dir: Path
 
     auto_create_topics_enable: bool

@@ -66,7 +66,11 @@ class BrokerValues:
 
 def describe(values: BrokerValues) -> list[ConfigDescription]:
     """Describe all properties, ordered by name."""
-    return [_describe(values, PROPERTIES[name]) for name in sorted(PROPERTIES)]
+    return [
+        _describe(values, PROPERTIES[name])
+        for name in sorted(PROPERTIES)
+        if not PROPERTIES[name].of_plug_in or name in values.config.given
+    ]
 
 
 def describe_dynamic_defaults(values: BrokerValues) -> list[ConfigDescription]:
@@ -141,9 +145,9 @@ def _describe(values: BrokerValues, described: Property) -> ConfigDescription:
         name=described.name,
         value=value,
         source=synonyms[0].source if synonyms else ConfigSource.DEFAULT_CONFIG,
-        type=described.type,
+        type=None if described.of_plug_in else described.type,
         doc=described.doc,
         synonyms=synonyms,
         read_only=not described.dynamic,
-        sensitive=described.sensitive,
+        sensitive=described.sensitive or described.of_plug_in,
     )

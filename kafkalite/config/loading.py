@@ -39,6 +39,7 @@ from kafkalite_storage.errors import InvalidConfig
 
 if TYPE_CHECKING:
     from kafkalite.config.ready_made import Made
+    from kafkalite.security.authorizer import AuthorizerSettings
     from kafkalite.security.client_access import ClientAccess
     from kafkalite.security.token_issuer import TokenIssuer
 
@@ -148,7 +149,7 @@ def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic,
         from kafkalite.config.ready_made import made_for
 
         made = made_for(listeners, outside, all_given)
-        all_given = {**made.settings, **all_given}
+        all_given = {**all_given, **made.settings}
         values = _Values.of(all_given)
     security, access = _security(values, all_given, listeners, made)
     given = values.given
@@ -162,6 +163,7 @@ def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic,
         advertise=listeners.advertise,
         advertise_by_port=listeners.advertise_by_port,
         advertise_outside=outside,
+        authorizer=_authorizer(values, access),
         data_dir=_data_dir(values),
         auto_create_topics_immediately=values.boolean("kafkalite.auto.create.topics.immediately"),
         auto_create_topics_enable=values.boolean("auto.create.topics.enable"),
@@ -268,6 +270,23 @@ def _node_id(values: _Values) -> int:
     if "node.id" in values.given and node_id != broker_id:
         raise values.problem("broker.id", f"{broker_id} differs from node.id, which is {node_id}")
     return broker_id
+
+
+def _authorizer(values: _Values, access: ClientAccess | None) -> AuthorizerSettings | None:
+    if not values.value("authorizer.class.name"):
+        return None
+    # Imported here, because most brokers need none of it.
+    from kafkalite.security.authorizer import AuthorizerSettings
+
+    super_users = frozenset(filter(None, (user.strip() for user in str(values.value("super.users")).split(";"))))
+    unclear = next((user for user in super_users if ":" not in user), None)
+    if unclear is not None:
+        raise values.problem("super.users", f"{unclear!r} is not of the form User:NAME")
+    if access is not None and access.ready_made_principal is not None:
+        super_users |= {access.ready_made_principal}
+    return AuthorizerSettings(
+        super_users=super_users, allow_everyone_if_no_acl_found=values.boolean("allow.everyone.if.no.acl.found")
+    )
 
 
 def _data_dir(values: _Values) -> Path:

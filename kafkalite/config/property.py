@@ -19,8 +19,6 @@ class Effect(Enum):
     """Honoured as the default of a topic's own configuration."""
     NONE = "no effect"
     """Accepted with a warning, so that settings written for Kafka can be used unchanged."""
-    REFUSED = "refused"
-    """Only the default is accepted: to ignore another value would be dangerous."""
 
 
 @value_class(kw_only=True)
@@ -40,6 +38,11 @@ class Property:
     """Whether it may be changed while the broker runs (KIP-226)."""
 
     @property
+    def of_plug_in(self) -> bool:
+        """Whether it is read by a plug-in of Kafka, whose brokers describe it only where it is set, and as a secret."""
+        return self.section == "Authorization" and self.name != "authorizer.class.name"
+
+    @property
     def sensitive(self) -> bool:
         """Whether the value is a secret."""
         return self.type is ConfigType.PASSWORD
@@ -53,8 +56,6 @@ class Property:
         problem = self.rule(value)
         if problem is not None:
             raise ValueError(f"{text!r} is not allowed: {problem}")
-        if self.effect is Effect.REFUSED and value != self.default:
-            raise ValueError(f"{text!r} is not allowed: {self.doc}")
         return value
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kafkalite.security.ready_made import Certificates
     from kafkalite.security.token_issuer import TokenIssuer
 
+AUTHORIZER_PROPERTY: Final = "authorizer.class.name"
 _ORIGIN: Final = "made for --security"
 _CERTIFICATES: Final = ("ssl.keystore.location", "ssl.keystore.certificate.chain")
 
@@ -57,8 +58,10 @@ def made_for(listeners: Listeners, outside: HostPort | None, given: Mapping[str,
             texts["ssl.truststore.certificates"] = certificates.authority
     if protocol.uses_sasl and not _is_set(given, "sasl.enabled.mechanisms"):
         texts["sasl.enabled.mechanisms"] = ",".join(name for name in MECHANISMS if name != OAUTHBEARER or can_verify())
-    if protocol.uses_sasl and not _is_set(given, USERS, "sasl.jaas.config"):
-        texts[USERS] = ",".join(f"{user}:{password}" for user, password in make_user().items())
+    if protocol.uses_sasl and (AUTHORIZER_PROPERTY in given or not _is_set(given, USERS, "sasl.jaas.config")):
+        # With an authorizer there is a user who may do everything, besides those who may do what is allowed.
+        users = [f"{user}:{password}" for user, password in make_user().items()]
+        texts[USERS] = ",".join((*users, given[USERS].text)) if USERS in given else users[0]
     settings = {name: Setting(name, text, _ORIGIN) for name, text in texts.items()}
     issuer = _token_issuer(given) if protocol.uses_sasl else None
     return Made(settings=MappingProxyType(settings), certificates=certificates, issuer=issuer)
@@ -89,6 +92,11 @@ def client_access(security: ListenerSecurity, users: Mapping[str, str], made: Ma
     """Return what a client of a listener needs, as far as it is known here: the first user, and what was made."""
     user = next(iter(users), None)
     wants_certificate = security.tls is not None and security.tls.client_auth != "none"
+    principal = None
+    if USERS in made.settings and security.sasl is not None:
+        principal = f"User:{user}"
+    elif made.certificates is not None and wants_certificate:
+        principal = f"User:{_principal_of(made.certificates.client)}"
     return ClientAccess(
         bootstrap="",
         security_protocol=security.protocol.value,
@@ -98,4 +106,14 @@ def client_access(security: ListenerSecurity, users: Mapping[str, str], made: Ma
         username=None if user is None or security.sasl is None else user,
         password=None if user is None or security.sasl is None else users[user],
         is_ready_made=bool(made.settings),
+        ready_made_principal=principal,
     )
+
+
+def _principal_of(pem: str) -> str:
+    import ssl
+
+    from kafkalite.security.principals import principal_of
+
+    certificate = pem[pem.index("-----BEGIN CERTIFICATE") :].partition("-----END CERTIFICATE-----")
+    return principal_of(ssl.PEM_cert_to_DER_cert("".join(certificate[:2])))

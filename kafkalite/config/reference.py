@@ -16,7 +16,7 @@ _HEAD: Final = f"""\
 # Configuration
 
 kafkalite knows every broker property of Kafka 4.4.0, and a few of its own, whose names begin with `kafkalite.`.
-A property either acts, or is accepted with a warning that it has no effect, or is refused with the reason.
+A property either acts or is accepted with a warning that it has no effect.
 The last of these sources that sets a property wins:
 
 1. the defaults in the tables below;
@@ -47,7 +47,7 @@ controller.listener.names=CONTROLLER
 ```
 
 Each listener sends its clients to its own advertised address. Controllers' listeners are not opened, because there is
-no separate controller. Listeners with SSL or SASL are refused, and so is an authorizer: kafkalite has no security yet.
+no separate controller. Listeners with TLS or SASL, and the authorizer, are described in [security](security.md).
 
 ## TOML
 
@@ -84,7 +84,6 @@ finest unit wins, regardless of its source.
 
 _INTRODUCTIONS: Final = {
     "Defaults of topics": ("Each property is the default of the topic configuration beside it."),
-    "Refused": "Only the default of these properties is accepted.",
     "Accepted without effect": (
         "These properties are accepted, with one warning at start. So are properties that Kafka 4 removed, such as\n"
         "`inter.broker.protocol.version`, and all that begin with `zookeeper.`, `listener.name.` or `confluent.`."

@@ -13,6 +13,7 @@ from kafkalite_storage.configs.values import Between, ConfigType, ConfigValue, O
 from kafkalite_storage.errors import InvalidConfig
 
 DEFAULT_DATA_DIR: Final = "./kafkalite-data"
+AUTHORIZER: Final = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 ADVERTISED_OUTSIDE: Final = "kafkalite.advertised.outside"
 
 BOOLEAN, CLASS, STRING, INT, SHORT, LONG, DOUBLE, LIST, PASSWORD = (
@@ -57,6 +58,10 @@ def _rows(section: str, rows: Iterable[_Row], effect: Effect = Effect.HONOURED) 
 def _includes_broker(value: ConfigValue) -> str | None:
     roles = value if isinstance(value, tuple) else ()
     return OneOf(("broker", "controller"))(value) or (None if "broker" in roles else "must include broker")
+
+
+def _is_authorizer(value: ConfigValue) -> str | None:
+    return None if value in ("", AUTHORIZER) else f"only {AUTHORIZER} is supported"
 
 
 _HONOURED: Final = [
@@ -148,6 +153,14 @@ _HONOURED: Final = [
         ("connections.max.reauth.ms", LONG, 0, any_value,
          "Time after which a client must authenticate again (KIP-368); 0: never."),
     )),
+    *_rows("Authorization", (
+        ("authorizer.class.name", STRING, "", _is_authorizer,
+         f"{AUTHORIZER} lets clients do only what access control entries allow."),
+        ("super.users", STRING, "", any_value,
+         "Principals that may do everything, as User:NAME;User:NAME."),
+        ("allow.everyone.if.no.acl.found", BOOLEAN, False, any_value,
+         "Whether everyone may do everything with a resource that has no access control entry."),
+    )),
     *_rows("Topics", (
         ("auto.create.topics.enable", BOOLEAN, True, any_value,
          "Whether to create a topic that a client asks for, if the client allows it."),
@@ -222,11 +235,6 @@ _HONOURED: Final = [
     )),
 ]  # fmt: skip
 
-_REFUSED: Final = _rows("Refused", (
-    ("authorizer.class.name", STRING, "", any_value,
-     "there is no authorizer: every client may do everything"),
-), Effect.REFUSED)  # fmt: skip
-
 
 def _topic_defaults() -> Iterable[Property]:
     for topic_config in TOPIC_CONFIGS.values():
@@ -250,7 +258,7 @@ def _topic_defaults() -> Iterable[Property]:
 
 
 PROPERTIES: Final[Mapping[str, Property]] = MappingProxyType({
-    property_.name: property_ for property_ in (*_HONOURED, *_topic_defaults(), *_REFUSED, *without_effect.properties())
+    property_.name: property_ for property_ in (*_HONOURED, *_topic_defaults(), *without_effect.properties())
 })  # fmt: skip
 
 

@@ -1,23 +1,33 @@
-"""What may be done with a resource (KIP-430): everything, since there is no authorizer."""
+"""What a client may do with a resource (KIP-430), and what it may see of a list: everything without an authorizer."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.security.access_control import SUPPORTED_OPERATIONS, Operation, ResourceType
+
+if TYPE_CHECKING:
+    from kafkalite.requests.context import RequestContext
 
 NOT_ASKED: Final = -(1 << 31)
 """The value of a field whose answer was not asked for."""
 
+_EVERY_OPERATION: Final = {
+    kind: sum(1 << operation for operation in operations) for kind, operations in SUPPORTED_OPERATIONS.items()
+}
 
-def _bits(*operations: int) -> int:
-    return sum(1 << operation for operation in operations)
+
+def operations(context: RequestContext, kind: ResourceType, name: str) -> int:
+    """Return what the client may do with a topic or group, one bit for each operation."""
+    return _EVERY_OPERATION[kind] if context.access is None else context.access.operations(kind, name)
 
 
-# The codes of org.apache.kafka.common.acl.AclOperation.
-(_READ, _WRITE, _CREATE, _DELETE, _ALTER, _DESCRIBE, _CLUSTER_ACTION, _DESCRIBE_CONFIGS, _ALTER_CONFIGS) = range(3, 12)
-_IDEMPOTENT_WRITE: Final = 12
+def cluster_operations(context: RequestContext) -> int:
+    """Return what the client may do with the cluster, one bit for each operation."""
+    return _EVERY_OPERATION[ResourceType.CLUSTER] if context.access is None else context.access.cluster_operations()
 
-TOPIC_OPERATIONS: Final = _bits(_READ, _WRITE, _CREATE, _DELETE, _ALTER, _DESCRIBE, _DESCRIBE_CONFIGS, _ALTER_CONFIGS)
-GROUP_OPERATIONS: Final = _bits(_READ, _DESCRIBE, _DELETE, _DESCRIBE_CONFIGS, _ALTER_CONFIGS)
-CLUSTER_OPERATIONS: Final = _bits(
-    _CREATE, _ALTER, _DESCRIBE, _CLUSTER_ACTION, _DESCRIBE_CONFIGS, _ALTER_CONFIGS, _IDEMPOTENT_WRITE
-)
+
+def may_describe(context: RequestContext, kind: ResourceType, name: str) -> bool:
+    """Return whether a resource that the request does not name may be listed."""
+    access = context.access
+    return access is None or access.allows(Operation.DESCRIBE, kind, name, logged=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers.authorized_operations import CLUSTER_OPERATIONS, NOT_ASKED
+from kafkalite.handlers.authorized_operations import NOT_ASKED, cluster_operations
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.describe_cluster import (
     DescribeClusterBroker,
@@ -39,7 +39,7 @@ def handle(broker: BrokerEndpoint, request: DescribeClusterRequest, context: Req
             for node_id, (host, port) in addresses.items()
         ),
         cluster_authorized_operations=(
-            CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
+            cluster_operations(context) if request.include_cluster_authorized_operations else NOT_ASKED
         ),
     )
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers.authorized_operations import TOPIC_OPERATIONS
+from kafkalite.handlers.authorized_operations import may_describe, operations
 from kafkalite.requests.steps import Steps, WorkMeter
+from kafkalite.security.access_control import ResourceType
 from kafkalite_storage.errors import InvalidTopic
 from kafkalite_storage.metadata.topics import INTERNAL_TOPICS, check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
@@ -36,12 +37,13 @@ def handle(
     broker: BrokerEndpoint, request: DescribeTopicPartitionsRequest, context: RequestContext
 ) -> Steps[DescribeTopicPartitionsResponse]:
     """Describe partitions from the cursor on, up to the limit."""
-    del context
     cursor = request.cursor
     first = "" if cursor is None else cursor.topic_name
     everything = not request.topics
     storage = broker.cluster.storage
-    asked = storage.topics if everything else {topic.name for topic in request.topics}
+    asked: Collection[str] = storage.topics if everything else {topic.name for topic in request.topics}
+    if everything:
+        asked = {name for name in asked if may_describe(context, ResourceType.TOPIC, name)}
     names = sorted(name for name in asked if name >= first)
     if cursor is not None and (cursor.partition_index < 0 or not (everything or first in names)):
         return _refused(request, ErrorCode.INVALID_REQUEST)
@@ -59,7 +61,7 @@ def handle(
         topic = storage.topics.get(name)
         if topic is None:
             if not everything:
-                topics.append(_missing(name, _error_of(name)))
+                topics.append(_missing(context, name, _error_of(name)))
             continue
         start = cursor.partition_index if cursor is not None and name == first else 0
         end = min(topic.partitions, start + left)
@@ -71,7 +73,7 @@ def handle(
                 topic_id=topic.topic_id,
                 is_internal=topic.is_internal,
                 partitions=partitions,
-                topic_authorized_operations=TOPIC_OPERATIONS,
+                topic_authorized_operations=operations(context, ResourceType.TOPIC, name),
             )
         )
         if end < topic.partitions:
@@ -98,14 +100,14 @@ def _error_of(name: str) -> ErrorCode:
     return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 
 
-def _missing(name: str, error: ErrorCode) -> DescribeTopicPartitionsResponseTopic:
+def _missing(context: RequestContext, name: str, error: ErrorCode) -> DescribeTopicPartitionsResponseTopic:
     return DescribeTopicPartitionsResponseTopic(
         error_code=error,
         name=name,
         topic_id=ZERO_UUID,
         is_internal=name in INTERNAL_TOPICS,
         partitions=(),
-        topic_authorized_operations=TOPIC_OPERATIONS,
+        topic_authorized_operations=operations(context, ResourceType.TOPIC, name),
     )
 
 

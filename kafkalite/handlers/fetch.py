@@ -15,6 +15,7 @@ from kafkalite.background.timers import DelayedOperation
 from kafkalite.fetch.reader import FetchReader, PartitionRead
 from kafkalite.fetch.sessions import FetchPartition, FetchPlan, TopicKey
 from kafkalite.requests.steps import Steps, WorkMeter
+from kafkalite.security.access_control import Operation, ResourceType
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.fetch import (
     AbortedTransaction,
@@ -29,15 +30,19 @@ from kafkalite_wire.messages.fetch import (
 from kafkalite_wire.schema import NO_PAYLOAD, ZERO_UUID
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite.security.authorizer import Access
 
 _BY_TOPIC_ID: Final = 13
 _NAMES_LEADERS: Final = 16
 _LEADER_HAS_MOVED: Final = (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH)
 _READ_UNCOMMITTED: Final = 0
 _READ_COMMITTED: Final = 1
+_NONE: Final[frozenset[int]] = frozenset()
 
 
 def handle(broker: BrokerEndpoint, request: FetchRequest, context: RequestContext) -> Steps[FetchResponse | None]:
@@ -60,19 +65,23 @@ def handle(broker: BrokerEndpoint, request: FetchRequest, context: RequestContex
     for wanted in plan.partitions:
         if wanted.name is None:
             wanted.name = broker.cluster.topic_name(wanted.topic)
+    refused = _NONE if context.access is None else _refused(request, plan, context.access)
+    allowed: Sequence[FetchPartition] = plan.partitions
+    if refused:
+        allowed = [each for number, each in enumerate(plan.partitions) if number not in refused]
     reader = FetchReader(
         broker.cluster.storage,
-        plan.partitions,
+        allowed,
         broker_id=broker.id,
         min_bytes=request.min_bytes,
         max_bytes=min(request.max_bytes, broker.config.fetch_max_bytes),
         read_committed=request.isolation_level == _READ_COMMITTED,
     )
     yield from reader.read()
-    if request.max_wait_ms > 0 and plan.partitions and not reader.is_satisfied:
-        yield from _wait(broker, request, context, plan, reader)
+    if request.max_wait_ms > 0 and allowed and not reader.is_satisfied:
+        yield from _wait(broker, request, context, plan, reader, refused)
         return None
-    return (yield from _response(broker, context, plan, reader.reads, meter))
+    return (yield from _response(broker, context, plan, _complete(reader.reads, refused), meter))
 
 
 def _wait(
@@ -81,6 +90,7 @@ def _wait(
     context: RequestContext,
     plan: FetchPlan,
     reader: FetchReader,
+    refused: frozenset[int],
 ) -> Steps[None]:
     response: ResponseHandle[FetchResponse] = context.defer()
     delayed_fetches = broker.cluster.delayed_fetches
@@ -88,7 +98,7 @@ def _wait(
         broker.cluster.timers,
         request.max_wait_ms / 1000,
         response,
-        lambda: response.send_from(_read_again(broker, context, plan, reader)),
+        lambda: response.send_from(_read_again(broker, context, plan, reader, refused)),
         on_end=lambda: delayed_fetches.remove(delayed),
     )
     delayed = delayed_fetches.add((), operation.complete, is_complete=reader.is_complete, fail=operation.fail)
@@ -97,10 +107,14 @@ def _wait(
 
 
 def _read_again(
-    broker: BrokerEndpoint, context: RequestContext, plan: FetchPlan, reader: FetchReader
+    broker: BrokerEndpoint,
+    context: RequestContext,
+    plan: FetchPlan,
+    reader: FetchReader,
+    refused: frozenset[int],
 ) -> Steps[FetchResponse]:
     yield from reader.read()
-    return (yield from _response(broker, context, plan, reader.reads, WorkMeter()))
+    return (yield from _response(broker, context, plan, _complete(reader.reads, refused), WorkMeter()))
 
 
 def _response(
@@ -154,6 +168,31 @@ def _response(
         if leaders
         else (),
     )
+
+
+def _refused(request: FetchRequest, plan: FetchPlan, access: Access) -> frozenset[int]:
+    """Return which partitions the client may not read; those of the session are checked each time, as in Kafka."""
+    is_replica = request.replica_id >= 0 or request.replica_state.replica_id >= 0
+    if is_replica:
+        return _NONE if access.allows_cluster(Operation.CLUSTER_ACTION) else frozenset(range(len(plan.partitions)))
+    return frozenset(
+        number
+        for number, wanted in enumerate(plan.partitions)
+        if wanted.name is not None and not access.allows(Operation.READ, ResourceType.TOPIC, wanted.name)
+    )
+
+
+def _complete(reads: list[PartitionRead], refused: frozenset[int]) -> list[PartitionRead]:
+    """Return the reads of all partitions of a plan."""
+    if not refused:
+        return reads
+    left = iter(reads)
+    return [
+        PartitionRead(error_code=ErrorCode.TOPIC_AUTHORIZATION_FAILED, aborted_transactions=())
+        if number in refused
+        else next(left)
+        for number in range(len(reads) + len(refused))
+    ]
 
 
 def _unknown_isolation_level(request: FetchRequest, by_id: bool) -> FetchResponse:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers.authorized_operations import GROUP_OPERATIONS
+from kafkalite.handlers.authorized_operations import may_describe, operations
 from kafkalite.handlers.group_membership import client_of
+from kafkalite.security.access_control import Operation, ResourceType
 from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest, DeleteGroupsResponse
 
 if TYPE_CHECKING:
@@ -24,11 +25,15 @@ _DELETED_PER_STEP: Final = 20
 def list_groups(
     broker: BrokerEndpoint,
     request: ListGroupsRequest,
-    context: RequestContext,  # noqa: ARG001  # all handlers have the same shape
+    context: RequestContext,
 ) -> Steps[ListGroupsResponse]:
-    """List the groups, filtered by state and type."""
+    """List the groups that the client may describe, filtered by state and type."""
     coordinator = yield from broker.cluster.groups.load()
-    return (yield from coordinator.list_groups(request))
+    response = yield from coordinator.list_groups(request)
+    if context.access is None or context.access.allows_cluster(Operation.DESCRIBE, logged=False):
+        return response
+    groups = tuple(group for group in response.groups if may_describe(context, ResourceType.GROUP, group.group_id))
+    return replace(response, groups=groups)
 
 
 def describe_groups(
@@ -37,7 +42,7 @@ def describe_groups(
     """Describe groups: state, members and assignments, and on request the authorized operations (KIP-430)."""
     coordinator = yield from broker.cluster.groups.load()
     response = yield from coordinator.describe_groups(request, client_of(context))
-    return _with_operations(response) if request.include_authorized_operations else response
+    return _with_operations(response, context) if request.include_authorized_operations else response
 
 
 def delete_groups(broker: BrokerEndpoint, request: DeleteGroupsRequest, context: RequestContext) -> Steps[None]:
@@ -58,10 +63,12 @@ def _merge(parts: list[DeleteGroupsResponse]) -> DeleteGroupsResponse:
     return DeleteGroupsResponse(results=tuple(result for part in parts for result in part.results))
 
 
-def _with_operations(response: DescribeGroupsResponse) -> DescribeGroupsResponse:
+def _with_operations(response: DescribeGroupsResponse, context: RequestContext) -> DescribeGroupsResponse:
     """Add the authorized operations to the groups that are described without an error."""
     groups = tuple(
-        group if group.error_code else replace(group, authorized_operations=GROUP_OPERATIONS)
+        group
+        if group.error_code
+        else replace(group, authorized_operations=operations(context, ResourceType.GROUP, group.group_id))
         for group in response.groups
     )
     return replace(response, groups=groups)

@@ -15,7 +15,9 @@ from kafkalite.cluster.internal_topics import OFFSETS_TOPIC
 from kafkalite.coordinators.groups.offsets import merge_commit, merge_deletion, merge_topics, refuse_commit
 from kafkalite.coordinators.results import CoordinatorResult, MappedSink, ProducerIdAndEpoch, Reply
 from kafkalite.coordinators.transactions.versions import VERSION_2, verification_error
+from kafkalite.handlers.authorized_operations import may_describe
 from kafkalite.handlers.group_membership import client_of
+from kafkalite.security.access_control import ResourceType
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_commit import (
@@ -32,6 +34,7 @@ from kafkalite_wire.messages.txn_offset_commit import (
     TxnOffsetCommitResponsePartition,
     TxnOffsetCommitResponseTopic,
 )
+from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
@@ -39,12 +42,20 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.transaction_service import PartitionsAdded
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.steps import Steps
-    from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
+    from kafkalite_wire.messages.offset_fetch import (
+        OffsetFetchRequest,
+        OffsetFetchResponse,
+        OffsetFetchResponseTopic,
+        OffsetFetchResponseTopics,
+    )
 
 
 Topic = TypeVar("Topic", OffsetCommitRequestTopic, TxnOffsetCommitRequestTopic, OffsetDeleteRequestTopic)
 
+_Fetched = TypeVar("_Fetched", "OffsetFetchResponseTopic", "OffsetFetchResponseTopics")
+
 _PARTITIONS_PER_STEP: Final = 100
+_SEVERAL_GROUPS: Final = 8
 _ABORTABLE: Final = 4
 _JOINS_TRANSACTION: Final = 5
 _TRANSACTIONAL_BY_TOPIC_ID: Final = 6
@@ -203,9 +214,37 @@ def _transactional(response: OffsetCommitResponse) -> TxnOffsetCommitResponse:
 def offset_fetch(
     broker: BrokerEndpoint, request: OffsetFetchRequest, context: RequestContext
 ) -> Steps[OffsetFetchResponse]:
-    """Return the committed offsets of groups, for some partitions or for all."""
+    """Return the committed offsets of groups, for some partitions or for all that the client may see."""
     coordinator = yield from broker.cluster.groups.load()
-    return (yield from coordinator.offset_fetch(request, client_of(context)))
+    response = yield from coordinator.offset_fetch(request, client_of(context))
+    return response if context.access is None else _visible(broker, request, response, context)
+
+
+def _visible(
+    broker: BrokerEndpoint, request: OffsetFetchRequest, response: OffsetFetchResponse, context: RequestContext
+) -> OffsetFetchResponse:
+    """Leave out the topics that the client may not describe, where it has asked for all."""
+
+    def visible(topics: Iterable[_Fetched]) -> tuple[_Fetched, ...]:
+        return tuple(topic for topic in topics if may_see(broker.cluster.topic_name(key_of(topic))))
+
+    def key_of(topic: OffsetFetchResponseTopic | OffsetFetchResponseTopics) -> str | bytes:
+        topic_id: bytes = getattr(topic, "topic_id", ZERO_UUID)
+        return topic.name if topic_id == ZERO_UUID else topic_id
+
+    def may_see(name: str | None) -> bool:
+        return name is not None and may_describe(context, ResourceType.TOPIC, name)
+
+    if context.api_version < _SEVERAL_GROUPS:
+        return response if request.topics is not None else replace(response, topics=visible(response.topics))
+    asked_all = {group.group_id for group in request.groups if group.topics is None}
+    return replace(
+        response,
+        groups=tuple(
+            replace(group, topics=visible(group.topics)) if group.group_id in asked_all else group
+            for group in response.groups
+        ),
+    )
 
 
 def offset_delete(broker: BrokerEndpoint, request: OffsetDeleteRequest, context: RequestContext) -> Steps[None]:

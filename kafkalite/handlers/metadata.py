@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers.authorized_operations import CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS
+from kafkalite.handlers.authorized_operations import NOT_ASKED, cluster_operations, may_describe, operations
 from kafkalite.requests.steps import Steps, WorkMeter
+from kafkalite.security.access_control import ResourceType
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.metadata.topics import INTERNAL_TOPICS, METADATA_TOPIC, check_topic_name
 from kafkalite_wire.error_codes import ErrorCode
@@ -32,15 +33,17 @@ if TYPE_CHECKING:
 
 _EMPTY_MEANS_ALL: Final = 0
 _NO_LEADER: Final = -1
+_TOPIC: Final = ResourceType.TOPIC
 
 
 def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestContext) -> Steps[MetadataResponse]:
     """Describe the brokers and the wanted topics."""
-    operations = TOPIC_OPERATIONS if request.include_topic_authorized_operations else NOT_ASKED
     everything = request.topics is None or (context.api_version == _EMPTY_MEANS_ALL and not request.topics)
     cluster = broker.cluster
     if everything:
         found: Iterable[Topic | MetadataResponseTopic] = tuple(cluster.storage.topics.values())
+        if context.access is not None:
+            found = [topic for topic in cluster.storage.topics.values() if may_describe(context, _TOPIC, topic.name)]
     else:
         wanted = dict.fromkeys((topic.name, topic.topic_id) for topic in request.topics or ())
         if (None, ZERO_UUID) in wanted:
@@ -59,13 +62,16 @@ def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestCon
                 yield
             topics.append(topic)
         else:
+            allowed = (
+                operations(context, _TOPIC, topic.name) if request.include_topic_authorized_operations else NOT_ASKED
+            )
             topics.append(
                 MetadataResponseTopic(
                     name=topic.name,
                     topic_id=topic.topic_id,
                     is_internal=topic.is_internal,
                     partitions=(yield from cluster.described_partitions.of(topic, _described, meter)),
-                    topic_authorized_operations=operations,
+                    topic_authorized_operations=allowed,
                 )
             )
     addresses = cluster.addresses(context.client_host, context.info.local)
@@ -77,7 +83,7 @@ def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestCon
         controller_id=cluster.controller_id,
         topics=tuple(topics),
         cluster_authorized_operations=(
-            CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
+            cluster_operations(context) if request.include_cluster_authorized_operations else NOT_ASKED
         ),
     )
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.cluster.internal_topics import OFFSETS_TOPIC
 from kafkalite.coordinators.transaction_service import PartitionsAdded
 from kafkalite.coordinators.transactions.queries import describe, list_matching
 from kafkalite.coordinators.transactions.versions import VERSION_1, VERSION_2, fenced
+from kafkalite.handlers.authorized_operations import may_describe
 from kafkalite.handlers.group_membership import client_of
 from kafkalite.requests.steps import Steps, WorkMeter
+from kafkalite.security.access_control import ResourceType
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.add_offsets_to_txn import AddOffsetsToTxnRequest, AddOffsetsToTxnResponse
@@ -207,22 +210,32 @@ def end_txn(broker: BrokerEndpoint, request: EndTxnRequest, context: RequestCont
 def describe_transactions(
     broker: BrokerEndpoint, request: DescribeTransactionsRequest, context: RequestContext
 ) -> Steps[DescribeTransactionsResponse]:
-    """Describe the transactional ids that are asked for."""
-    del context
+    """Describe the transactional ids that are asked for, with the topics that the client may describe."""
     coordinator = yield from broker.cluster.transactions.load()
     meter = WorkMeter()
     states: list[TransactionState] = []
     for each in request.transactional_ids:
         if meter.add(_WORK_OF_A_TRANSACTION):
             yield
-        states.append(describe(coordinator, each))
+        state = describe(coordinator, each)
+        if context.access is not None:
+            topics = (topic for topic in state.topics if may_describe(context, ResourceType.TOPIC, topic.topic))
+            state = replace(state, topics=tuple(topics))
+        states.append(state)
     return DescribeTransactionsResponse(transaction_states=tuple(states))
 
 
 def list_transactions(
     broker: BrokerEndpoint, request: ListTransactionsRequest, context: RequestContext
 ) -> Steps[ListTransactionsResponse]:
-    """List the transactional ids that match all filters."""
-    del context
+    """List the transactional ids that match all filters, and that the client may describe."""
     coordinator = yield from broker.cluster.transactions.load()
-    return (yield from list_matching(coordinator, request, wall_ms=broker.cluster.wall_ms()))
+    response = yield from list_matching(coordinator, request, wall_ms=broker.cluster.wall_ms())
+    if context.access is None:
+        return response
+    states = (
+        state
+        for state in response.transaction_states
+        if may_describe(context, ResourceType.TRANSACTIONAL_ID, state.transactional_id)
+    )
+    return replace(response, transaction_states=tuple(states))

@@ -10,6 +10,7 @@ from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
     from kafkalite.security.authenticator import Authenticator
+    from kafkalite.security.authorizer import Access
     from kafkalite_wire.apis import Api
     from kafkalite_wire.schema import Payload
 
@@ -84,6 +85,8 @@ class RequestContext:
     connection: Connection | None = None
     """Where the response goes; None in tests that need no response."""
     response: ResponseHandle[Any] | None = None
+    access: Access | None = None
+    """What the client may do; None where there is no authorizer."""
     is_deferred: bool = False
     """Whether the handler has taken the response handle."""
     outlives_client: bool = False

@@ -41,6 +41,10 @@ class Interceptor:
     """One stage of the pipeline; subclasses override what they need."""
 
     stage: Stage
+    screens: bool = False
+    """Whether :meth:`concerns` is asked first, so that a request that is of no concern is not copied.
+
+    Such an interceptor forwards or settles a request at once, and does not look at its frame."""
 
     def wants(self, api: Api, version: int) -> bool:
         """Return whether requests of this API and version are to be intercepted; asked once for each of them.
@@ -48,6 +52,14 @@ class Interceptor:
         Where the answer changes, call :meth:`InterceptorChain.refresh`.
         """
         del api, version
+        return True
+
+    def concerns(self, request: Any, context: RequestContext) -> bool:
+        """Return whether a request is to be intercepted, where all interceptors that want its API can say so.
+
+        What the request borrows is valid during the call only.
+        """
+        del request, context
         return True
 
     def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
@@ -68,7 +80,7 @@ class InterceptorChain:
     def __init__(self) -> None:
         self.installed: tuple[Interceptor, ...] = ()
         """All interceptors, outermost first."""
-        self._wanting: dict[tuple[int, int], tuple[Interceptor, ...]] = {}
+        self._wanting: dict[tuple[int, int], tuple[tuple[Interceptor, ...], bool]] = {}
 
     def __bool__(self) -> bool:
         return bool(self.installed)
@@ -91,13 +103,16 @@ class InterceptorChain:
         """Ask the interceptors again what they want."""
         self._wanting.clear()
 
-    def wanting(self, api: Api, version: int) -> tuple[Interceptor, ...]:
-        """Return the interceptors that want the requests of an API and version, in their order."""
+    def wanting(self, api: Api, version: int) -> tuple[tuple[Interceptor, ...], bool]:
+        """Return the interceptors that want the requests of an API and version, in their order.
+
+        The second value says whether they all screen requests (:attr:`Interceptor.screens`).
+        """
         key = (api.key, version)
         found = self._wanting.get(key)
         if found is None:
-            found = tuple(each for each in self.installed if each.wants(api, version))
-            self._wanting[key] = found
+            wanting = tuple(each for each in self.installed if each.wants(api, version))
+            found = self._wanting[key] = wanting, all(each.screens for each in wanting)
         return found
 
     def malformed(self, frame: MalformedFrame) -> None:

@@ -15,6 +15,8 @@ closes a connection is a RequestError, whose message is logged as the reason.
 Before the body is decoded the interceptors have said whether they want this API and version; the answer is
 remembered, so that a request costs one look-up where interceptors are installed, and nothing where there are none. A
 request that is wanted is copied first, because interceptors may hold it longer than the connection's buffer keeps it.
+Interceptors that decide at once and concern few requests, such as authorization, screen them instead: if all that want
+an API do so, the decoded request is shown to them, and goes straight to the end unless it concerns one of them.
 
 Each interceptor is given the message, its context, a response handle, and a function that forwards the request. It
 either forwards, now or later, perhaps with another message, or settles the response itself. To see or change the
@@ -118,6 +120,7 @@ class Pipeline:
         """
         header = None
         interceptors: tuple[Interceptor, ...] = ()
+        screens = False
         try:
             header = read_request_header(frame)
             api, version = header.api, header.api_version
@@ -125,21 +128,26 @@ class Pipeline:
                 self._unsupported(connection, header)
                 return
             if self.interceptors:
-                interceptors = self.interceptors.wanting(api, version)
-                if interceptors:
+                interceptors, screens = self.interceptors.wanting(api, version)
+                if not screens:
                     # An interceptor may hold the request, and the buffer that the frame lies in is used again.
                     frame = memoryview(bytearray(frame))
             if len(frame) > _LARGE_FRAME:
-                large = self._start_large(connection, frame, header, interceptors)
+                large = self._start_large(connection, frame, header, interceptors, screens)
                 self.steps.start(f"decoding {api.name}", large, connection.fail)
                 return
             request = self.end.decode(api, version, frame, header.body)
         except WireError as error:
             raise self._malformed(connection, frame, header, error) from None
-        self._start(connection, frame, header, interceptors, request)
+        self._start(connection, frame, header, interceptors, screens, request)
 
     def _start_large(
-        self, connection: Connection, frame: memoryview, header: RequestHeader, interceptors: tuple[Interceptor, ...]
+        self,
+        connection: Connection,
+        frame: memoryview,
+        header: RequestHeader,
+        interceptors: tuple[Interceptor, ...],
+        screens: bool,
     ) -> Steps[None]:
         connection.pause()
         try:
@@ -149,7 +157,7 @@ class Pipeline:
         finally:
             connection.resume()
         if connection.is_open:
-            self._start(connection, frame, header, interceptors, request)
+            self._start(connection, frame, header, interceptors, screens, request)
 
     def _start(
         self,
@@ -157,6 +165,7 @@ class Pipeline:
         frame: memoryview,
         header: RequestHeader,
         interceptors: tuple[Interceptor, ...],
+        screens: bool,
         request: Any,
     ) -> None:
         context = RequestContext(
@@ -168,6 +177,8 @@ class Pipeline:
             connection=connection,
         )
         try:
+            if screens and not any(each.concerns(request, context) for each in interceptors):
+                interceptors = ()
             if interceptors:
                 context.frame = frame
                 _Forward(self, self.end, interceptors, 0, request, context, context.response_handle())()

@@ -39,6 +39,8 @@ class ClientAccess:
     """An access token for OAUTHBEARER."""
     is_ready_made: bool = False
     """Whether certificates or the user were made for this run of the broker."""
+    ready_made_principal: str | None = None
+    """The principal of a user or client certificate that was made for this run; an authorizer lets it do everything."""
 
     @property
     def protocol(self) -> SecurityProtocol:

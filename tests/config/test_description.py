@@ -19,7 +19,13 @@ def described(config: BrokerConfig) -> dict[str, ConfigDescription]:
 
 def test_all_properties_are_described_in_order() -> None:
     names = [description.name for description in describe(BrokerValues(config=load()))]
-    assert names == sorted(PROPERTIES)
+    assert names == sorted(name for name, known in PROPERTIES.items() if not known.of_plug_in)
+
+
+def test_a_property_of_the_authorizer_is_described_where_it_is_set_and_as_a_secret() -> None:
+    described = {each.name: each for each in describe(BrokerValues(config=load(settings=["super.users=User:anna"])))}
+    assert (described["super.users"].sensitive, described["super.users"].type) == (True, None)
+    assert "allow.everyone.if.no.acl.found" not in described
 
 
 def test_a_property_that_was_set_shows_its_value_and_its_default() -> None:

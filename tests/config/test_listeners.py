@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kafkalite.config import ConfigError, HostPort, load
+from kafkalite.config.table import AUTHORIZER
 
 # The properties that are set in the config/server.properties of Kafka 4.4.0.
 SERVER_PROPERTIES = """\
@@ -157,7 +158,7 @@ MAP = "listener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT,S:SASL_SSL"
         (("process.roles=controller",), "process.roles: 'controller' is not allowed: must include broker"),
         (
             ("authorizer.class.name=a.B",),
-            "authorizer.class.name: 'a.B' is not allowed: there is no authorizer: every client may do everything",
+            f"authorizer.class.name: 'a.B' is not allowed: only {AUTHORIZER} is supported",
         ),
     ],
 )

@@ -1,13 +1,15 @@
-"""The state of the cluster besides topics and features: brokers, quotas, credentials and configured resources."""
+"""The state of the cluster besides topics and features: brokers, quotas, access control, and configured resources."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from kafkalite_wire.messages.metadata_records import (
+    AccessControlEntryRecord,
     ClientQuotaRecord,
     ConfigRecord,
     MetadataRecord,
     RegisterBrokerRecord,
+    RemoveAccessControlEntryRecord,
     RemoveUserScramCredentialRecord,
     UnregisterBrokerRecord,
     UserScramCredentialRecord,
@@ -32,6 +34,19 @@ class ScramCredential:
     iterations: int
 
 
+@value_class(kw_only=True)
+class AccessControlEntry:
+    """Who may do what with which resources, or may not; the numbers are those of CreateAcls."""
+
+    resource_type: int
+    resource_name: str
+    pattern_type: int
+    principal: str
+    host: str
+    operation: int
+    permission_type: int
+
+
 class ClusterImage:
     """The state that results from all records so far; records of other types are ignored."""
 
@@ -41,6 +56,10 @@ class ClusterImage:
         self.client_quotas: dict[QuotaEntity, dict[str, float]] = {}
         self.scram_credentials: dict[tuple[str, int], ScramCredential] = {}
         """By user and mechanism."""
+        self.access_control_entries: dict[bytes, AccessControlEntry] = {}
+        """By their ids."""
+        self.access_control_changes = 0
+        """Raised by each change of these entries."""
         self.resource_configs: dict[tuple[int, str], dict[str, str]] = {}
         """The configurations of groups and client metrics subscriptions, by resource type and name."""
 
@@ -62,6 +81,20 @@ class ClusterImage:
                 )
             case RemoveUserScramCredentialRecord():
                 self.scram_credentials.pop((record.name, record.mechanism), None)
+            case AccessControlEntryRecord():
+                self.access_control_entries[record.id] = AccessControlEntry(
+                    resource_type=record.resource_type,
+                    resource_name=record.resource_name,
+                    pattern_type=record.pattern_type,
+                    principal=record.principal,
+                    host=record.host,
+                    operation=record.operation,
+                    permission_type=record.permission_type,
+                )
+                self.access_control_changes += 1
+            case RemoveAccessControlEntryRecord():
+                self.access_control_entries.pop(record.id, None)
+                self.access_control_changes += 1
             case ConfigRecord():
                 self._configure(record)
             case _:

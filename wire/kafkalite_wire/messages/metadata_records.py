@@ -216,6 +216,27 @@ class NoOpRecord:
     """No change; the active controller writes it to advance the log (KIP-835)."""
 
 
+@message(api_key=18, versions="0", flexible="0+")
+class AccessControlEntryRecord:
+    """An access control entry was created; the numbers are those of CreateAcls."""
+
+    id: bytes = field(UUID)
+    resource_type: int = field(INT8)
+    resource_name: str = field(STRING)
+    pattern_type: int = field(INT8)
+    principal: str = field(STRING)
+    host: str = field(STRING)
+    operation: int = field(INT8)
+    permission_type: int = field(INT8)
+
+
+@message(api_key=19, versions="0", flexible="0+")
+class RemoveAccessControlEntryRecord:
+    """An access control entry was deleted."""
+
+    id: bytes = field(UUID)
+
+
 @message(api_key=22, versions="0", flexible="0+")
 class RemoveUserScramCredentialRecord:
     """A SCRAM credential of a user was removed."""
@@ -258,6 +279,8 @@ MetadataRecord = (
     | ClientQuotaRecord
     | ProducerIdsRecord
     | BrokerRegistrationChangeRecord
+    | AccessControlEntryRecord
+    | RemoveAccessControlEntryRecord
     | NoOpRecord
     | RemoveUserScramCredentialRecord
     | BeginTransactionRecord
@@ -283,6 +306,8 @@ _RECORDS: Final[dict[int, type[MetadataRecord]]] = {
         ClientQuotaRecord,
         ProducerIdsRecord,
         BrokerRegistrationChangeRecord,
+        AccessControlEntryRecord,
+        RemoveAccessControlEntryRecord,
         NoOpRecord,
         RemoveUserScramCredentialRecord,
         BeginTransactionRecord,

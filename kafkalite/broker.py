@@ -24,6 +24,7 @@ from kafkalite.errors import StartError
 from kafkalite.handlers.table import HandlerTable
 from kafkalite.requests.crash_guard import CrashGuard
 from kafkalite.requests.pipeline import Pipeline
+from kafkalite.server.client_quota_stage import ClientQuotaStage
 from kafkalite.server.connection_errors import ConnectionErrors
 from kafkalite.server.listener import Listener, open_socket
 from kafkalite.server.step_runner import run_steps
@@ -186,6 +187,7 @@ class Broker:
             from kafkalite.cluster.authorization import authorization_of
 
             pipeline.interceptors.add(authorization_of(config, lambda: self.cluster))
+        self._client_quotas = ClientQuotaStage(pipeline.interceptors, endpoint)
         self._cluster, self._endpoint = cluster, endpoint
         self._handlers, self._pipeline, self._listeners = handlers, pipeline, tuple(listeners)
 
@@ -309,6 +311,8 @@ class Broker:
         endpoint.carry_over(self.endpoint)
         self._endpoint = endpoint
         self._handlers = self._pipeline.end = HandlerTable(endpoint)
+        self._client_quotas.remove()
+        self._client_quotas = ClientQuotaStage(self._pipeline.interceptors, endpoint)
         # Those of clients are gone; waits of tests look at the new cluster.
         before.delayed_fetches.complete_all()
 

@@ -154,6 +154,8 @@ class Cluster:
             write_marker=self.write_marker,
             steps=self.steps,
         )
+        self.on_quotas_changed: list[Callable[[], None]] = []
+        """Called when quotas of clients have changed."""
         self._failed_markers: set[tuple[str, int]] = set()
 
     @property
@@ -383,6 +385,11 @@ class Cluster:
         """Write records to the metadata log as one change, unless there are none. Raises StorageError."""
         if records:
             self.storage.metadata.append(records, self.wall_ms())
+
+    def quotas_changed(self) -> None:
+        """Apply other quotas of clients from now on."""
+        for call in self.on_quotas_changed:
+            call()
 
     def delete_records(self, topic: str, index: int, offset: int) -> int:
         """Delete the records of a partition below an offset, and return its new start. Raises StorageError."""

@@ -70,6 +70,11 @@ class BrokerConfig:
     sasl_server_max_receive_size: int
     socket_request_max_bytes: int
 
+    quota_window_num: int
+    quota_window_size_seconds: int
+    controller_quota_window_num: int
+    controller_quota_window_size_seconds: int
+
     producer_id_expiration: float
     transaction_max_timeout: float
     transaction_remove_expired_transaction_cleanup_interval: float

@@ -209,6 +209,16 @@ _HONOURED: Final = [
         ("socket.request.max.bytes", INT, 100 * 1024 * 1024, Between(1),
          "Maximum size of a request; a larger one closes the connection."),
     )),
+    *_rows("Quotas", (
+        ("quota.window.num", INT, 11, Between(1),
+         "Number of samples that the rates of clients are measured over."),
+        ("quota.window.size.seconds", INT, 1, Between(1),
+         "Seconds of each sample."),
+        ("controller.quota.window.num", INT, 11, Between(1),
+         "Number of samples of the quotas of new and deleted partitions, which may be used up at once."),
+        ("controller.quota.window.size.seconds", INT, 1, Between(1),
+         "Seconds of each of these samples."),
+    )),
     *_rows("Producers", (
         ("producer.id.expiration.ms", INT, 86_400_000, Between(1),
          "How long a partition keeps the sequence numbers of an inactive producer."),

@@ -27,8 +27,6 @@ _ROWS: Final = {
         controller.quorum.request.timeout.ms int 2000 0..
         controller.quorum.retry.backoff.ms int 20 0..
         controller.quorum.voters list empty
-        controller.quota.window.num int 11 1..
-        controller.quota.window.size.seconds int 1 1..
         controller.socket.timeout.ms int 30000
         early.start.listeners list -
         initial.broker.registration.timeout.ms int 60000
@@ -134,11 +132,9 @@ _ROWS: Final = {
         sasl.oauthbearer.scope string -
         sasl.oauthbearer.token.endpoint.url string -
     """,  # noqa: E501
-    "Quotas are not supported.": """
+    "Quotas have no plug-ins.": """
         client.quota.callback.class class -
         max.connection.creation.rate int 2147483647 0.. dynamic
-        quota.window.num int 11 1..
-        quota.window.size.seconds int 1 1..
     """,
     "Tiered storage is not supported.": """
         remote.fetch.max.wait.ms int 500 1.. dynamic

@@ -145,6 +145,18 @@ class FetchSessions:
             return FetchPlan(ErrorCode.NONE, None, incremental=False, partitions=())
         return FetchPlan(ErrorCode.NONE, session, incremental=True, partitions=tuple(session.partitions.values()))
 
+    def close(self, session_id: int) -> None:
+        """Close a session, if there is one with this id."""
+        self._sessions.pop(session_id, None)
+
+    def withdraw(self, session_id: int, partitions: Iterable[tuple[TopicKey, int]]) -> None:
+        """Forget that a response has reported partitions, because it is not sent; the next one contains them."""
+        session = self._sessions.get(session_id)
+        if session is not None:
+            for key in partitions:
+                if key in session.partitions:
+                    session.partitions[key].reported_high_watermark = -1
+
     def _refusal(self, session: FetchSession | None, epoch: int, uses_ids: bool) -> int:
         if session is None:
             return ErrorCode.FETCH_SESSION_ID_NOT_FOUND

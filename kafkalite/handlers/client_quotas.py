@@ -1,8 +1,6 @@
 """DescribeClientQuotas and AlterClientQuotas: the quotas of users, client ids and addresses (KIP-546).
 
-Quotas are stored in the metadata log, as Kafka stores them.
-
-Not done: quotas are not enforced.
+Quotas are stored in the metadata log, as Kafka stores them, and apply from the next request on.
 """
 
 from __future__ import annotations
@@ -116,6 +114,7 @@ def alter_client_quotas(
             records = list(_changes(broker, names, entry.ops))
             if not request.validate_only:
                 broker.cluster.change_metadata(records)
+                broker.cluster.quotas_changed()
         except (RefusedError, StorageError) as error:
             code, reason = error.code, str(error)
         results[entity] = alter.EntryResult(

@@ -32,7 +32,7 @@ def handle(
     results = yield from one_by_one(
         request.topics,
         wanted=partial(_wanted, broker),
-        make=partial(_grow, broker, validate_only=request.validate_only),
+        make=partial(_grow, broker, context, validate_only=request.validate_only),
         refused=_result,
         called="additional partitions",
     )
@@ -45,9 +45,10 @@ def _wanted(broker: BrokerEndpoint, topic: CreatePartitionsTopic) -> int:
 
 
 def _grow(
-    broker: BrokerEndpoint, topic: CreatePartitionsTopic, *, validate_only: bool
+    broker: BrokerEndpoint, context: RequestContext, topic: CreatePartitionsTopic, *, validate_only: bool
 ) -> Steps[CreatePartitionsTopicResult]:
     _check(broker, topic)
+    context.charge_partitions(_wanted(broker, topic))
     if not validate_only:
         yield from broker.cluster.create_partitions_steps(topic.name, topic.count)
     return _result(topic, ErrorCode.NONE, "")

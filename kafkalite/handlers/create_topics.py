@@ -43,7 +43,7 @@ def handle(
     results = yield from one_by_one(
         request.topics,
         wanted=partial(_wanted, broker),
-        make=partial(_create, broker, validate_only=request.validate_only),
+        make=partial(_create, broker, context, validate_only=request.validate_only),
         refused=_refused,
         called="partitions",
     )
@@ -62,10 +62,12 @@ def _default_partitions(broker: BrokerEndpoint, name: str) -> int:
 
 
 def _refused(topic: CreatableTopic, code: ErrorCode, reason: str) -> CreatableTopicResult:
-    return CreatableTopicResult(name=topic.name, error_code=code, error_message=reason, configs=())
+    return CreatableTopicResult(name=topic.name, error_code=code, error_message=reason or None, configs=())
 
 
-def _create(broker: BrokerEndpoint, topic: CreatableTopic, *, validate_only: bool) -> Steps[CreatableTopicResult]:
+def _create(
+    broker: BrokerEndpoint, context: RequestContext, topic: CreatableTopic, *, validate_only: bool
+) -> Steps[CreatableTopicResult]:
     if topic.name == METADATA_TOPIC:
         raise RefusedError(ErrorCode.INVALID_REQUEST, f"Creation of internal topic {topic.name} is prohibited.")
     partitions = _partitions(broker, topic)
@@ -82,6 +84,7 @@ def _create(broker: BrokerEndpoint, topic: CreatableTopic, *, validate_only: boo
     if missing:
         raise RefusedError(ErrorCode.INVALID_CONFIG, f"Null value not supported for topic configs: {','.join(missing)}")
     configs |= missing_configs(topic.name, configs, broker.config)
+    context.charge_partitions(partitions)
     if validate_only:
         broker.cluster.storage.check_new_topic(topic.name, partitions, configs)
         topic_id = random_uuid()  # as in Kafka, an id that is not used

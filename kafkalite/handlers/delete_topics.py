@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.errors import RefusedError
 from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
@@ -40,7 +41,7 @@ def handle(
     responses: list[DeletableTopicResult] = []
     for ways in meant.values():
         if len(ways) == 1:
-            responses.append((yield from _delete(broker, *ways[0], context.api_version, meter)))
+            responses.append((yield from _delete(broker, context, *ways[0], meter)))
         else:
             responses.append(_refused_twice(ways))
     return DeleteTopicsResponse(responses=tuple(responses))
@@ -64,13 +65,13 @@ def _refused(name: str | None, topic_id: bytes, code: ErrorCode, reason: str | N
 
 
 def _delete(
-    broker: BrokerEndpoint, name: str | None, topic_id: bytes, version: int, meter: WorkMeter
+    broker: BrokerEndpoint, context: RequestContext, name: str | None, topic_id: bytes, meter: WorkMeter
 ) -> Steps[DeletableTopicResult]:
     def refused(code: ErrorCode, reason: str | None = None) -> DeletableTopicResult:
         return _refused(name, topic_id, code, reason)
 
     if not broker.config.delete_topic_enable:
-        disabled = version >= _DISABLED_KNOWN_SINCE
+        disabled = context.api_version >= _DISABLED_KNOWN_SINCE
         return refused(ErrorCode.TOPIC_DELETION_DISABLED if disabled else ErrorCode.INVALID_REQUEST)
     if name is not None and topic_id != ZERO_UUID:
         return refused(ErrorCode.INVALID_REQUEST, "You may not specify both topic name and topic id.")
@@ -86,9 +87,10 @@ def _delete(
     if meter.add(_WORK_OF_A_TOPIC):
         yield
     try:
+        context.charge_partitions(topic.partitions)
         for _ in broker.cluster.delete_topic_steps(topic.name):
             if meter.add(_WORK_OF_A_PARTITION):
                 yield
-    except StorageError as error:
-        return refused(ErrorCode(error.code), str(error))
+    except (RefusedError, StorageError) as error:
+        return refused(ErrorCode(error.code), str(error) or None)
     return DeletableTopicResult(name=topic.name, topic_id=topic.topic_id, error_code=ErrorCode.NONE)

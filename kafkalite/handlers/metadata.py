@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.errors import RefusedError
 from kafkalite.handlers.authorized_operations import NOT_ASKED, cluster_operations, may_describe, operations
 from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite.security.access_control import ResourceType
@@ -49,7 +50,7 @@ def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestCon
         if (None, ZERO_UUID) in wanted:
             return _failed(request)
         found = (
-            _find_by_name(broker, name, request)
+            _find_by_name(broker, name, request, context)
             if name is not None and topic_id == ZERO_UUID
             else cluster.storage.topics_by_id.get(topic_id) or _missing(None, topic_id, ErrorCode.UNKNOWN_TOPIC_ID)
             for name, topic_id in wanted
@@ -98,7 +99,9 @@ def _failed(request: MetadataRequest) -> MetadataResponse:
     return MetadataResponse(brokers=(), topics=topics, error_code=code)
 
 
-def _find_by_name(broker: BrokerEndpoint, name: str, request: MetadataRequest) -> Topic | MetadataResponseTopic:
+def _find_by_name(
+    broker: BrokerEndpoint, name: str, request: MetadataRequest, context: RequestContext
+) -> Topic | MetadataResponseTopic:
     topic = broker.cluster.storage.topics.get(name)
     if topic is not None:
         return topic
@@ -106,11 +109,14 @@ def _find_by_name(broker: BrokerEndpoint, name: str, request: MetadataRequest) -
         check_topic_name(name)
         may_create = request.allow_auto_topic_creation and broker.config.auto_create_topics_enable
         if may_create and name != METADATA_TOPIC:
+            context.charge_partitions(broker.config.num_partitions)
             if broker.config.auto_create_topics_immediately:
                 return broker.cluster.auto_create_topic(name)
             broker.cluster.auto_create_topic_later(name)
     except StorageError as error:
         return _missing(name, ZERO_UUID, error.code)
+    except RefusedError:
+        pass  # above its quota, a client does not create the topic, as in Kafka
     return _missing(name, ZERO_UUID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
 
 

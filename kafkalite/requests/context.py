@@ -40,6 +40,14 @@ class ConnectionInfo:
         return f"{self.host}:{self.port}{software}"
 
 
+class PartitionQuota(Protocol):
+    """What a client may create and delete (``controller_mutation_rate``)."""
+
+    def charge(self, partitions: int) -> None:
+        """Record that partitions are to be created or deleted. Raises RefusedError if they may not be."""
+        ...
+
+
 class Connection(ResponseQueue, Protocol):
     """What the pipeline needs of a connection: it sends responses in the order of their requests."""
 
@@ -91,6 +99,13 @@ class RequestContext:
     """Whether the handler has taken the response handle."""
     outlives_client: bool = False
     """Whether the steps of a handler go on when the client disconnects; set by handlers that change something."""
+    partition_quota: PartitionQuota | None = None
+    """None where no quota may apply."""
+
+    def charge_partitions(self, partitions: int) -> None:
+        """Count partitions that are to be created or deleted on the client's quota. Raises RefusedError."""
+        if self.partition_quota is not None:
+            self.partition_quota.charge(partitions)
 
     @property
     def client_host(self) -> str:

@@ -147,7 +147,7 @@ class Connection:
 
     async def _dispatch_frames(self) -> None:
         if self._is_held_back():  # by something that began while nothing was being received
-            await self._wait_while_held_back()
+            await self._wait_while_held_back(has_more=True)
         view = memoryview(self._buffer)
         start = frames = 0
         while self._filled - start >= _LENGTH.size:
@@ -167,7 +167,7 @@ class Connection:
             if frames % _FRAMES_A_TURN == 0:
                 await trio.lowlevel.checkpoint()
             if self._is_held_back():
-                await self._wait_while_held_back()
+                await self._wait_while_held_back(has_more=start < self._filled)
         left = self._filled - start
         if start and left:
             view[:left] = bytes(view[start : self._filled])
@@ -180,13 +180,15 @@ class Connection:
             self._is_draining or self._muted is not None or self._paused > 0 or len(self._responses) >= _MOST_IN_FLIGHT
         )
 
-    async def _wait_while_held_back(self) -> None:
+    async def _wait_while_held_back(self, *, has_more: bool) -> None:
+        """``has_more`` says whether requests have been received that are not dispatched yet."""
         while self._is_held_back():
             with trio.CancelScope() as self._waiting:
-                if self._paused:
+                if self._paused or (self._muted is not None and not has_more):
                     await self._transport.wait_readable()
                     if self._transport.has_ended():
-                        self.close()  # no client is left to read the response of the running request
+                        # No client is left to read the response of the running request, or to be throttled.
+                        self.close()
                 await trio.sleep_forever()
             self._waiting = None
 

@@ -1,7 +1,7 @@
 """The data directory of a broker: its topics, their configurations and their logs, across restarts."""
 
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 from typing import Final, cast
@@ -261,6 +261,7 @@ class Storage:
         *,
         topic_id: bytes | None = None,
         assignment: Sequence[Sequence[int]] | None = None,
+        down: Container[int] = (),
         now_ms: int,
     ) -> Generator[None, None, Topic]:
         """Do what `create_topic` does in steps of a few milliseconds; the last one writes, and returns the topic.
@@ -271,7 +272,7 @@ class Storage:
         topic_id = self._new_uuid() if topic_id is None else topic_id
         first: list[MetadataRecord] = [TopicRecord(name=name, topic_id=topic_id)]
         first += config_records(TOPIC_RESOURCE, name, configs or {})
-        parts = partition_records(topic_id, 0, partitions, assignment, self.node_id)
+        parts = partition_records(topic_id, 0, partitions, assignment, self.node_id, down)
         change = yield from self._metadata.prepare(topic_id, chain(first, parts), now_ms)
         if name in self._catalogue.topics:
             raise TopicAlreadyExists(f"Topic '{name}' already exists.")
@@ -300,7 +301,13 @@ class Storage:
         return _result(self.create_partitions_steps(name, total, assignment=assignment, now_ms=now_ms))
 
     def create_partitions_steps(
-        self, name: str, total: int, *, assignment: Sequence[Sequence[int]] | None = None, now_ms: int
+        self,
+        name: str,
+        total: int,
+        *,
+        assignment: Sequence[Sequence[int]] | None = None,
+        down: Container[int] = (),
+        now_ms: int,
     ) -> Generator[None, None, Topic]:
         """Do what `create_partitions` does in steps; see `create_topic_steps`."""
         topic = self.topic(name)
@@ -308,7 +315,7 @@ class Storage:
             raise InvalidPartitions(f"topic {name!r} has {topic.partitions} partitions, {total} is not more")
         if total - topic.partitions > MOST_NEW_PARTITIONS:
             raise PolicyViolation(f"{total} partitions are too many more at once; at most {MOST_NEW_PARTITIONS}.")
-        records = partition_records(topic.topic_id, topic.partitions, total, assignment, self.node_id)
+        records = partition_records(topic.topic_id, topic.partitions, total, assignment, self.node_id, down)
         change = yield from self._metadata.prepare(topic.topic_id, records, now_ms)
         now = self.topic(name)
         if (now.topic_id, now.partitions) != (topic.topic_id, topic.partitions):

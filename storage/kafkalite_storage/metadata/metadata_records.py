@@ -1,6 +1,6 @@
 """The metadata records that make, extend and configure topics."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Final
 
 from kafkalite_storage.errors import InvalidPartitions
@@ -25,27 +25,35 @@ def config_records(resource: int, name: str, changes: Mapping[str, str | None]) 
 
 
 def partition_records(
-    topic_id: bytes, first: int, total: int, assignment: Sequence[Sequence[int]] | None, node_id: int
+    topic_id: bytes,
+    first: int,
+    total: int,
+    assignment: Sequence[Sequence[int]] | None,
+    node_id: int,
+    down: Container[int] = (),
 ) -> Iterator[MetadataRecord]:
     """Return an iterator over the new partitions of a topic, led by the node unless an assignment names brokers.
 
-    Raises InvalidPartitions.
+    Brokers that are ``down`` are not in sync; one replica of each partition must be up. Raises InvalidPartitions.
     """
     if assignment is not None and len(assignment) != total - first:
         raise InvalidPartitions(f"{len(assignment)} assignments for {total - first} partitions")
     return (
-        _partition_record(topic_id, number, (node_id,) if assignment is None else tuple(assignment[number - first]))
+        _partition_record(
+            topic_id, number, (node_id,) if assignment is None else tuple(assignment[number - first]), down
+        )
         for number in range(first, total)
     )
 
 
-def _partition_record(topic_id: bytes, number: int, replicas: tuple[int, ...]) -> PartitionRecord:
+def _partition_record(topic_id: bytes, number: int, replicas: tuple[int, ...], down: Container[int]) -> PartitionRecord:
+    isr = tuple(replica for replica in replicas if replica not in down)
     return PartitionRecord(
         partition_id=number,
         topic_id=topic_id,
         replicas=replicas,
-        isr=replicas,
-        leader=replicas[0],
+        isr=isr,
+        leader=isr[0],
         leader_epoch=0,
         partition_epoch=0,
         directories=(_UNASSIGNED_DIRECTORY,) * len(replicas),

@@ -59,6 +59,10 @@ class Partition:
     leader: int
     leader_epoch: int
     replicas: tuple[int, ...]
+    isr: tuple[int, ...] = ()
+    """The replicas that are in sync."""
+    elr: tuple[int, ...] = ()
+    """The replicas that may lead although they are not in sync, because too few are (KIP-966)."""
     partition_epoch: int = 0
 
 
@@ -104,21 +108,21 @@ class MetadataImage:
         return self._transaction is not None
 
     def replay_all(self, records: Iterable[MetadataRecord]) -> None:
-        """Apply records in their order; the new partitions of a topic, which follow each other, in one go."""
-        added: list[PartitionRecord] = []
+        """Apply records in their order; those of a topic's partitions, which follow each other, in one go."""
+        of_topic: list[PartitionRecord | PartitionChangeRecord] = []
         for record in records:
-            if isinstance(record, PartitionRecord) and self._transaction is None:
-                if added and added[-1].topic_id != record.topic_id:
-                    self._add_partitions(added)
-                    added = []
-                added.append(record)
+            if isinstance(record, PartitionRecord | PartitionChangeRecord) and self._transaction is None:
+                if of_topic and of_topic[-1].topic_id != record.topic_id:
+                    self._replay_partitions(of_topic)
+                    of_topic = []
+                of_topic.append(record)
                 continue
-            self._add_partitions(added)
-            added = []
+            self._replay_partitions(of_topic)
+            of_topic = []
             self.replay(record)
-        self._add_partitions(added)
+        self._replay_partitions(of_topic)
 
-    def _add_partitions(self, records: list[PartitionRecord]) -> None:
+    def _replay_partitions(self, records: list[PartitionRecord | PartitionChangeRecord]) -> None:
         """Apply records of one topic's partitions without copying its assignment for each of them."""
         topic = self.topics_by_id.get(records[0].topic_id) if records else None
         if topic is None:
@@ -126,7 +130,10 @@ class MetadataImage:
         assignment = list(topic.assignment)
         new = NewPartitions()
         for record in records:
-            if record.partition_id <= len(assignment):
+            if isinstance(record, PartitionChangeRecord):
+                if record.partition_id < len(assignment):
+                    assignment[record.partition_id] = _changed(assignment[record.partition_id], record)
+            elif record.partition_id <= len(assignment):
                 assignment[record.partition_id : record.partition_id + 1] = [new.of(record)]
         self._put(replace(topic, assignment=tuple(assignment)))
 
@@ -156,10 +163,8 @@ class MetadataImage:
                 # The configurations of a new topic may come before it: a config record names no topic id.
                 configs = self._early_configs.pop(record.name, {})
                 self._put(Topic(name=record.name, topic_id=record.topic_id, configs=MappingProxyType(configs)))
-            case PartitionRecord():
-                self._add_partitions([record])
-            case PartitionChangeRecord():
-                self._change_partition(record)
+            case PartitionRecord() | PartitionChangeRecord():
+                self._replay_partitions([record])
             case RemoveTopicRecord():
                 self.removed_topic_ids.add(record.topic_id)
                 topic = self.topics_by_id.pop(record.topic_id, None)
@@ -177,23 +182,6 @@ class MetadataImage:
     def _put(self, topic: Topic) -> None:
         self.topics[topic.name] = topic
         self.topics_by_id[topic.topic_id] = topic
-
-    def _change_partition(self, record: PartitionChangeRecord) -> None:
-        topic = self.topics_by_id.get(record.topic_id)
-        if topic is None or record.partition_id >= topic.partitions:
-            return
-        old = topic.assignment[record.partition_id]
-        moved = record.leader != _NO_CHANGE
-        changed = replace(
-            old,
-            leader=record.leader if moved else old.leader,
-            leader_epoch=old.leader_epoch + moved,
-            replicas=old.replicas if record.replicas is None else record.replicas,
-            partition_epoch=old.partition_epoch + 1,
-        )
-        assignment = list(topic.assignment)
-        assignment[record.partition_id] = changed
-        self._put(replace(topic, assignment=tuple(assignment)))
 
     def _configure(self, record: ConfigRecord) -> None:
         if record.resource_type == BROKER_RESOURCE:
@@ -218,16 +206,32 @@ class NewPartitions:
 
     def of(self, record: PartitionRecord) -> Partition:
         """Return the partition that a record describes."""
-        key = (record.leader, record.leader_epoch, record.replicas, record.partition_epoch)
+        elr = record.eligible_leader_replicas or ()
+        key = (record.leader, record.leader_epoch, record.replicas, record.isr, elr, record.partition_epoch)
         partition = self._known.get(key)
         if partition is None:
             partition = self._known[key] = Partition(
                 leader=record.leader,
                 leader_epoch=record.leader_epoch,
                 replicas=record.replicas,
+                isr=record.isr,
+                elr=elr,
                 partition_epoch=record.partition_epoch,
             )
         return partition
+
+
+def _changed(old: Partition, record: PartitionChangeRecord) -> Partition:
+    moved = record.leader != _NO_CHANGE
+    return replace(
+        old,
+        leader=record.leader if moved else old.leader,
+        leader_epoch=old.leader_epoch + moved,
+        replicas=old.replicas if record.replicas is None else record.replicas,
+        isr=old.isr if record.isr is None else record.isr,
+        elr=old.elr if record.eligible_leader_replicas is None else record.eligible_leader_replicas,
+        partition_epoch=old.partition_epoch + 1,
+    )
 
 
 def _set(configs: dict[str, str], record: ConfigRecord) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,11 @@ class BrokerConfig:
     """
 
     node_id: int
+    """The id of the first broker."""
+    brokers: int
+    """How many brokers there are, with consecutive ids."""
+    racks: tuple[str | None, ...]
+    """The rack of each broker."""
     listen: tuple[HostPort, ...]
     security: tuple[ListenerSecurity, ...]
     """What protects each listener, in the order of `listen`."""
@@ -59,6 +64,17 @@ class BrokerConfig:
     offsets_topic_num_partitions: int
     share_coordinator_state_topic_num_partitions: int
     transaction_state_log_num_partitions: int
+
+    auto_leader_rebalance_enable: bool
+    broker_session_timeout: float
+    default_replication_factor: int
+    leader_imbalance_check_interval: float
+    offsets_topic_replication_factor: int
+    selects_replicas_by_rack: bool
+    share_coordinator_state_topic_min_isr: int
+    share_coordinator_state_topic_replication_factor: int
+    transaction_state_log_min_isr: int
+    transaction_state_log_replication_factor: int
 
     connections_max_idle: float
     """Infinite where connections are never closed for being idle."""
@@ -96,3 +112,42 @@ class BrokerConfig:
     """The properties that were set, and where."""
     warnings: tuple[str, ...]
     """What the user should know about these settings."""
+
+    @property
+    def broker_ids(self) -> range:
+        """The ids of all brokers."""
+        return range(self.node_id, self.node_id + self.brokers)
+
+    def of_broker(self, number: int) -> BrokerConfig:
+        """Return the configuration of one broker, counted from 0: its id, ports and rack; the rest is shared."""
+        if self.brokers == 1:
+            return self
+        return replace(
+            self,
+            node_id=self.node_id + number,
+            racks=(self.racks[number],),
+            listen=tuple(_moved(address, number) for address in self.listen),
+            advertise=None if self.advertise is None else _moved(self.advertise, number),
+            advertise_by_port={
+                port + number: _moved(address, number) for port, address in self.advertise_by_port.items()
+            },
+            advertise_outside=None if self.advertise_outside is None else _moved(self.advertise_outside, number),
+            given={name: self._given(setting, number) for name, setting in self.given.items()},
+        )
+
+    def _given(self, setting: Setting, number: int) -> Setting:
+        if setting.name == "broker.rack":
+            return replace(setting, text=self.racks[number] or "")
+        if setting.name in ("listeners", "advertised.listeners"):
+            addresses = (_moved_text(text.strip(), number) for text in setting.text.split(","))
+            return replace(setting, text=",".join(addresses))
+        return setting
+
+
+def _moved(address: HostPort, by: int) -> HostPort:
+    return HostPort(address.host, address.port + by if address.port else 0)
+
+
+def _moved_text(text: str, by: int) -> str:
+    rest, colon, port = text.rpartition(":")
+    return f"{rest}{colon}{int(port) + by}" if port.isdecimal() and int(port) else text

@@ -30,7 +30,7 @@ from kafkalite.config.setting import (
     from_file,
     from_program,
 )
-from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES
+from kafkalite.config.table import ADVERTISED_OUTSIDE, BROKERS, PROPERTIES
 from kafkalite.config.toml_file import TomlFile
 from kafkalite.security.protocol import SecurityProtocol
 from kafkalite_storage.configs.topic_config import broker_defaults
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from kafkalite.security.client_access import ClientAccess
     from kafkalite.security.token_issuer import TokenIssuer
 
+_LARGEST_PORT: Final = 65535
 _SECONDS: Final = {"ms": 0.001, "minutes": 60.0}
 
 
@@ -57,13 +58,14 @@ def load(
     advertise: str | None = None,
     advertise_outside: str | None = None,
     security: str | None = None,
+    brokers: int | None = None,
     data: str | Path | None = None,
     defaults: Mapping[str, str] | None = None,
 ) -> BrokerConfig:
     """Load the configuration of a broker; raises ConfigError, whose message names the setting and its source.
 
     The later one wins: Kafka's defaults, `defaults`, `file` (Kafka's properties or TOML, or a folder of such files),
-    `environment`, `settings` (`key=value`), `properties`, and then the other five, which are the options of the same
+    `environment`, `settings` (`key=value`), `properties`, and then the other six, which are the options of the same
     names. Topics, from `file`, `environment` and `topics` (`NAME:PARTITIONS`), are described once each. Environment
     variables are read from `environment` only.
     """
@@ -72,6 +74,7 @@ def load(
         Setting("advertised.listeners", advertise or "", "--advertise"),
         Setting(ADVERTISED_OUTSIDE, advertise_outside or "", "--advertise-outside"),
         Setting(SECURITY, security or "", "--security"),
+        Setting(BROKERS, "" if brokers is None else str(brokers), "--brokers"),
         Setting("log.dirs", "" if data is None else str(data), "--data"),
     )
     files = [] if file is None else files_of(file)
@@ -153,9 +156,13 @@ def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic,
         values = _Values.of(all_given)
     security, access = _security(values, all_given, listeners, made)
     given = values.given
+    brokers = values.integer(BROKERS)
+    _check_ports(values, listeners.listen, brokers)
     idle = values.seconds("connections.max.idle.ms")
     config = BrokerConfig(
         node_id=_node_id(values),
+        brokers=brokers,
+        racks=_racks(values, brokers),
         listen=listeners.listen,
         security=security,
         client_access=access,
@@ -180,6 +187,18 @@ def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic,
         offsets_topic_num_partitions=values.integer("offsets.topic.num.partitions"),
         share_coordinator_state_topic_num_partitions=values.integer("share.coordinator.state.topic.num.partitions"),
         transaction_state_log_num_partitions=values.integer("transaction.state.log.num.partitions"),
+        auto_leader_rebalance_enable=values.boolean("auto.leader.rebalance.enable"),
+        broker_session_timeout=values.seconds("broker.session.timeout.ms"),
+        default_replication_factor=values.integer("default.replication.factor"),
+        leader_imbalance_check_interval=float(values.integer("leader.imbalance.check.interval.seconds")),
+        offsets_topic_replication_factor=values.integer("offsets.topic.replication.factor"),
+        selects_replicas_by_rack=_selects_by_rack(values),
+        share_coordinator_state_topic_min_isr=values.integer("share.coordinator.state.topic.min.isr"),
+        share_coordinator_state_topic_replication_factor=values.integer(
+            "share.coordinator.state.topic.replication.factor"
+        ),
+        transaction_state_log_min_isr=values.integer("transaction.state.log.min.isr"),
+        transaction_state_log_replication_factor=values.integer("transaction.state.log.replication.factor"),
         connections_max_idle=math.inf if idle < 0 else idle,
         connection_failed_authentication_delay=values.seconds("connection.failed.authentication.delay.ms"),
         fetch_max_bytes=values.integer("fetch.max.bytes"),
@@ -291,6 +310,36 @@ def _authorizer(values: _Values, access: ClientAccess | None) -> AuthorizerSetti
     return AuthorizerSettings(
         super_users=super_users, allow_everyone_if_no_acl_found=values.boolean("allow.everyone.if.no.acl.found")
     )
+
+
+def _racks(values: _Values, brokers: int) -> tuple[str | None, ...]:
+    racks = values.value("broker.rack")
+    if not isinstance(racks, str) or not racks:
+        return (None,) * brokers
+    each = (racks,) if brokers == 1 else tuple(rack.strip() for rack in racks.split(","))
+    if len(each) != brokers:
+        raise values.problem("broker.rack", f"{len(each)} racks for {brokers} brokers; it takes one for each")
+    return each
+
+
+def _selects_by_rack(values: _Values) -> bool:
+    name = values.value("replica.selector.class")
+    if not isinstance(name, str) or not name:
+        return False
+    kind = name.rpartition(".")[2]
+    if kind not in ("RackAwareReplicaSelector", "LeaderSelector"):
+        raise values.problem("replica.selector.class", f"{name} is not RackAwareReplicaSelector")
+    return kind == "RackAwareReplicaSelector"
+
+
+def _check_ports(values: _Values, listen: tuple[HostPort, ...], brokers: int) -> None:
+    taken = [address.port + number for address in listen if address.port for number in range(brokers)]
+    if brokers > 1 and len(set(taken)) < len(taken):
+        raise values.problem(
+            "listeners", f"{brokers} brokers need {brokers} consecutive ports for each listener, and these overlap"
+        )
+    if any(port > _LARGEST_PORT for port in taken):
+        raise values.problem("listeners", f"{brokers} brokers need ports up to {max(taken)}")
 
 
 def _data_dir(values: _Values) -> Path:

@@ -15,6 +15,7 @@ from kafkalite_storage.errors import InvalidConfig
 DEFAULT_DATA_DIR: Final = "./kafkalite-data"
 AUTHORIZER: Final = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 ADVERTISED_OUTSIDE: Final = "kafkalite.advertised.outside"
+BROKERS: Final = "kafkalite.brokers"
 
 BOOLEAN, CLASS, STRING, INT, SHORT, LONG, DOUBLE, LIST, PASSWORD = (
     ConfigType.BOOLEAN,
@@ -170,6 +171,32 @@ _HONOURED: Final = [
          "Whether clients may delete topics."),
         ("num.partitions", INT, 1, Between(1),
          "Partitions of a topic that is created without a number."),
+    )),
+    *_rows("Several brokers", (
+        (BROKERS, INT, 1, Between(1, 100),
+         "Brokers of the cluster, in this process, with consecutive ids and ports. Also --brokers."),
+        ("auto.leader.rebalance.enable", BOOLEAN, True, any_value,
+         "Whether partitions go back to their preferred leaders from time to time."),
+        ("broker.rack", STRING, None, any_value,
+         "Rack of the broker; with several brokers one for each, with commas."),
+        ("broker.session.timeout.ms", INT, 9_000, Between(0),
+         "How long the partitions of a broker that was killed stay without a leader."),
+        ("default.replication.factor", INT, 1, Between(1),
+         "Replicas of a topic that is created without a number, at most one for each broker."),
+        ("leader.imbalance.check.interval.seconds", LONG, 300, Between(1),
+         "Interval between two checks for partitions that are not led by their preferred leaders."),
+        ("offsets.topic.replication.factor", SHORT, 3, Between(1),
+         "Replicas of __consumer_offsets, at most one for each broker."),
+        ("replica.selector.class", STRING, None, any_value,
+         "RackAwareReplicaSelector sends consumers to a replica in their own rack (KIP-392)."),
+        ("share.coordinator.state.topic.min.isr", SHORT, 2, Between(1),
+         "min.insync.replicas of __share_group_state, at most one for each broker."),
+        ("share.coordinator.state.topic.replication.factor", SHORT, 3, Between(1),
+         "Replicas of __share_group_state, at most one for each broker."),
+        ("transaction.state.log.min.isr", INT, 2, Between(1),
+         "min.insync.replicas of __transaction_state, at most one for each broker."),
+        ("transaction.state.log.replication.factor", SHORT, 3, Between(1),
+         "Replicas of __transaction_state, at most one for each broker."),
     )),
     *_rows("Consumer groups", (
         ("group.initial.rebalance.delay.ms", INT, 0, Between(0),

@@ -1,7 +1,7 @@
 """Kafka's broker properties that have no effect here, by the reason.
 
 Each row is name, type, default (`-` for none), limits (`least..most`), and `dynamic` where Kafka changes the property
-at run time. Defaults are Kafka's, except replication factors, which a single broker could not satisfy.
+at run time. Defaults are Kafka's.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,6 @@ SECTION: Final = "Accepted without effect"
 _ROWS: Final = {
     "There is no separate controller.": """
         broker.heartbeat.interval.ms int 2000
-        broker.session.timeout.ms int 9000
         controller.quorum.append.linger.ms int 25 0..
         controller.quorum.auto.join.enable boolean false
         controller.quorum.bootstrap.servers list empty
@@ -42,16 +41,11 @@ _ROWS: Final = {
     "There is one copy of each partition: no followers, no replication.": """
         alter.log.dirs.replication.quota.window.num int 11 1..
         alter.log.dirs.replication.quota.window.size.seconds int 1 1..
-        auto.leader.rebalance.enable boolean true
-        broker.rack string -
         controlled.shutdown.enable boolean true
-        default.replication.factor int 1
         follower.fetch.last.tiered.offset.enable boolean false dynamic
-        leader.imbalance.check.interval.seconds long 300 1..
         num.replica.alter.log.dirs.threads int -
         num.replica.fetchers int 1 1.. dynamic
         offsets.commit.timeout.ms int 5000 1..
-        offsets.topic.replication.factor short 1 1..
         replica.fetch.backoff.ms int 1000 0..
         replica.fetch.max.bytes int 1048576 0..
         replica.fetch.min.bytes int 1
@@ -59,15 +53,10 @@ _ROWS: Final = {
         replica.fetch.wait.max.ms int 500
         replica.high.watermark.checkpoint.interval.ms long 5000
         replica.lag.time.max.ms long 30000
-        replica.selector.class string -
         replica.socket.receive.buffer.bytes int 65536
         replica.socket.timeout.ms int 30000
         replication.quota.window.num int 11 1..
         replication.quota.window.size.seconds int 1 1..
-        share.coordinator.state.topic.min.isr short 1 1..
-        share.coordinator.state.topic.replication.factor short 1 1..
-        transaction.state.log.min.isr int 1 1..
-        transaction.state.log.replication.factor short 1 1..
     """,
     "The broker opens no connections to other brokers.": """
         inter.broker.listener.name string -

@@ -76,7 +76,7 @@ def test_the_file_that_kafka_brings_starts_a_broker(tmp_path: Path) -> None:
     assert config.advertise == HostPort("localhost", 9092)
     assert config.data_dir == Path("/tmp/kraft-combined-logs")
     without_effect, not_opened, unprotected = config.warnings
-    assert without_effect.startswith("12 properties have no effect here: controller.quorum.bootstrap.servers, inter.")
+    assert without_effect.startswith("7 properties have no effect here: controller.quorum.bootstrap.servers, inter.")
     assert not_opened == "not listening on CONTROLLER://:9093: there is no separate controller"
     assert unprotected.startswith("anyone who can reach :9092 can read and write all data")
 

@@ -25,12 +25,7 @@ DEFAULTS_THAT_DIFFER_ON_PURPOSE = {
     "listeners": "a broker without access control listens on loopback only",
     "log.dir": "the data directory lies where the broker is started",
     "node.id": "Kafka demands one",
-    "offsets.topic.replication.factor": "one broker holds one replica",
     "process.roles": "Kafka demands them",
-    "share.coordinator.state.topic.min.isr": "one broker holds one replica",
-    "share.coordinator.state.topic.replication.factor": "one broker holds one replica",
-    "transaction.state.log.min.isr": "one broker holds one replica",
-    "transaction.state.log.replication.factor": "one broker holds one replica",
 }
 
 
@@ -77,7 +72,15 @@ def test_every_default_is_a_value_that_could_be_set(name: str) -> None:
 def test_every_property_can_be_set_through_the_environment(name: str) -> None:
     default = PROPERTIES[name].default
     text = (
-        ("127.0.0.1:1" if "listeners" in name or "outside" in name else "a:1" if "users" in name else "1")
+        (
+            "127.0.0.1:1"
+            if "listeners" in name or "outside" in name
+            else "a:1"
+            if "users" in name
+            else "LeaderSelector"
+            if "selector" in name
+            else "1"
+        )
         if default is None
         else format_value(default)
     )
@@ -91,6 +94,9 @@ def test_every_honoured_property_reaches_a_field_of_the_configuration() -> None:
         "listener.security.protocol.map": "listen",
         "process.roles": "node_id",
         "broker.id": "node_id",
+        "broker.rack": "racks",
+        "leader.imbalance.check.interval.seconds": "leader_imbalance_check_interval",
+        "replica.selector.class": "selects_replicas_by_rack",
         "listeners": "listen",
         "advertised.listeners": "advertise",
         "kafkalite.advertised.outside": "advertise_outside",

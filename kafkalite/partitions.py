@@ -37,8 +37,18 @@ def guarded(work: Callable[[], Result], refused: Callable[[PartitionError], Resu
         return refused(error)
 
 
-def check_leader(topic: Topic, index: int, *, broker_id: int, current_leader_epoch: int = UNKNOWN_EPOCH) -> None:
-    """Raise RefusedError unless the broker leads the partition, in the epoch that the client knows (KIP-320)."""
+def check_leader(
+    topic: Topic,
+    index: int,
+    *,
+    broker_id: int,
+    current_leader_epoch: int = UNKNOWN_EPOCH,
+    may_follow: bool = False,
+) -> None:
+    """Raise RefusedError unless the broker leads the partition, in the epoch that the client knows (KIP-320).
+
+    With ``may_follow`` it may also be another replica.
+    """
     partition = topic.assignment[index]
     if current_leader_epoch not in (UNKNOWN_EPOCH, partition.leader_epoch):
         is_older = current_leader_epoch < partition.leader_epoch
@@ -46,7 +56,7 @@ def check_leader(topic: Topic, index: int, *, broker_id: int, current_leader_epo
             ErrorCode.FENCED_LEADER_EPOCH if is_older else ErrorCode.UNKNOWN_LEADER_EPOCH,
             f"the leader epoch of {topic.name}-{index} is {partition.leader_epoch}, not {current_leader_epoch}",
         )
-    if partition.leader != broker_id:
+    if partition.leader != broker_id and not (may_follow and broker_id in partition.replicas):
         raise RefusedError(
             ErrorCode.NOT_LEADER_OR_FOLLOWER,
             f"the leader of {topic.name}-{index} is broker {partition.leader}, not {broker_id}",

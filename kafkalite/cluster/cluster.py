@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from kafkalite.background.flusher import LogFlusher
 from kafkalite.cluster.described_partitions import DescribedPartitions
 from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, TRANSACTION_TOPIC, internal_topic, missing_configs
+from kafkalite.cluster.leadership import Leadership
 from kafkalite.coordinators.group_service import GroupCoordinatorService
 from kafkalite.coordinators.transaction_service import TransactionCoordinatorService
 from kafkalite.errors import StartError
@@ -31,14 +32,13 @@ from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_storage.metadata.topics import METADATA_TOPIC
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.error_codes import ErrorCode
-from kafkalite_wire.messages.metadata_records import PartitionChangeRecord
 from kafkalite_wire.records import build_end_txn_marker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 
     from kafkalite.background.cleaner import LogCleaner
-    from kafkalite.background.timers import TimerQueue
+    from kafkalite.background.timers import Timer, TimerQueue
     from kafkalite.config import BrokerConfig
     from kafkalite.coordinators.results import TransactionMarker
     from kafkalite_storage.files.filesystem import FileSystem
@@ -73,6 +73,16 @@ class Endpoint(Protocol):
         """Its id."""
         ...
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The port of each listener."""
+        ...
+
+    @property
+    def rack(self) -> str | None:
+        """Where it stands."""
+        ...
+
     def advertised(self, client_host: str, local: tuple[str, int]) -> tuple[str, int]:
         """Return the address that a client is sent to."""
         ...
@@ -90,16 +100,19 @@ class Cluster:
         handover: RetainedLogs | None = None,
         least_producer_id: int = 0,
         steps: StepQueue | None = None,
+        down: Collection[int] = (),
     ) -> None:
         """Open the data directory, by default on the machine's file system, and replay its metadata log.
 
         ``handover`` comes from :meth:`restore` of the cluster before on the same directory, and
-        ``least_producer_id`` from its :attr:`next_producer_ids`. ``steps`` runs what is done in steps. Raises
-        StartError.
+        ``least_producer_id`` from its :attr:`next_producer_ids`. ``steps`` runs what is done in steps. The brokers that
+        are ``down`` lead nothing. Raises StartError.
         """
         self.config = config
         self.endpoints: dict[int, Endpoint] = {}
         """The brokers that are up, by id."""
+        self.brokers: dict[int, Endpoint] = {}
+        """All brokers, by id."""
         self.timers = timers
         self.crash_guard = timers.crash_guard
         # The clock's own functions, because every request reads the time.
@@ -131,7 +144,8 @@ class Cluster:
             raise StartError(f"cannot use the data directory {config.data_dir}: {error}") from error
         self.described_partitions = DescribedPartitions(self.storage.topics_by_id, self.endpoints)
         self._create_after_request: dict[str, None] = {}
-        self._lead_all_partitions()
+        self.leadership = Leadership(self.storage, config, self.wall_ms, down)
+        """The brokers that are up, and what each of them leads."""
         self._repair_internal_topics()
         self.groups = GroupCoordinatorService(
             self.storage,
@@ -157,6 +171,53 @@ class Cluster:
         self.on_quotas_changed: list[Callable[[], None]] = []
         """Called when quotas of clients have changed."""
         self._failed_markers: set[tuple[str, int]] = set()
+        self.leadership.on_moved = self._leaders_moved
+        self._rebalancing: Timer | None = None
+
+    def rebalance_leaders_later(self) -> None:
+        """Elect the preferred leaders from time to time, if there are several brokers."""
+        if not (self.has_several_brokers and self.config.auto_leader_rebalance_enable):
+            return
+        when = self.now() + self.config.leader_imbalance_check_interval
+        self._rebalancing = self.timers.call_at(when, self._rebalance_leaders)
+
+    def _rebalance_leaders(self) -> None:
+        try:
+            self.leadership.prefer_everywhere()
+        except StorageError as error:
+            log.error("cannot elect the preferred leaders: %s; trying again later", error)
+        self.rebalance_leaders_later()
+
+    def add(self, endpoint: Endpoint) -> None:
+        """Add a broker, which is up unless its id is among those that are down."""
+        self.brokers[endpoint.id] = endpoint
+        if endpoint.id not in self.leadership.down:
+            self.endpoints[endpoint.id] = endpoint
+
+    def broker_stopped(self, broker: int) -> None:
+        """Move what a broker leads and coordinates to other brokers. Raises StorageError."""
+        self.endpoints.pop(broker, None)
+        self.leadership.fence(broker)
+
+    def broker_started(self, broker: int) -> None:
+        """Bring a broker back: it is in sync, and leads what has no leader. Raises StorageError."""
+        self.endpoints = {each: self.brokers[each] for each in sorted({*self.endpoints, broker})}
+        self.leadership.unfence(broker)
+
+    def _leaders_moved(self, topic: str, indexes: Collection[int]) -> None:
+        self.delayed_fetches.topic_changed(topic)
+        if topic == OFFSETS_TOPIC:
+            self.groups.partitions_moved(indexes)
+        self.delayed_fetches.complete_ready()
+
+    def coordinator_of(self, topic: str, partition: int) -> int:
+        """Return the broker that coordinates what belongs to a partition of an internal topic, -1 if none is up."""
+        return self.storage.topics[topic].assignment[partition].leader
+
+    @property
+    def has_several_brokers(self) -> bool:
+        """Whether there is more than one broker, whether up or not."""
+        return self.config.brokers > 1
 
     @property
     def controller_id(self) -> int:
@@ -166,6 +227,16 @@ class Cluster:
     def addresses(self, client_host: str, local: tuple[str, int]) -> dict[int, tuple[str, int]]:
         """Return where a client finds each broker that is up, by id; ``local`` is the address that it dialled."""
         return {node_id: each.advertised(client_host, local) for node_id, each in self.endpoints.items()}
+
+    def same_listener(self, port: int, ports: tuple[int, ...]) -> int:
+        """Return the one of ``ports``, a broker's listeners, that is the same listener as ``port`` of another broker.
+
+        A port of no listener is returned as it is.
+        """
+        for each in self.brokers.values():
+            if port in each.ports and ports:
+                return ports[each.ports.index(port)]
+        return port
 
     # Partitions
 
@@ -231,6 +302,9 @@ class Cluster:
             if log_of_partition is None:
                 done(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
                 return
+            if self.storage.topics[topic].assignment[index].leader < 0:
+                done(ErrorCode.LEADER_NOT_AVAILABLE)
+                return
             if marker.must_raise_epoch:
                 log_of_partition.producers.check_raised_epoch(marker.producer_id, marker.producer_epoch)
             now_ms = self.wall_ms()
@@ -281,15 +355,30 @@ class Cluster:
 
     # Topics
 
-    def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
+    def create_topic(
+        self, name: str, partitions: int, configs: Mapping[str, str], *, replication_factor: int | None = None
+    ) -> Topic:
         """Create a topic, and complete the fetches that wait for it. Raises StorageError."""
-        return finish(self.create_topic_steps(name, partitions, configs))
+        factor = replication_factor
+        if factor is None:
+            factor = self.leadership.factor(self.config.default_replication_factor)
+        assignment = self.leadership.place(partitions, factor)
+        return finish(self.create_topic_steps(name, partitions, configs, assignment))
 
     def create_topic_steps(
-        self, name: str, partitions: int, configs: Mapping[str, str]
+        self,
+        name: str,
+        partitions: int,
+        configs: Mapping[str, str],
+        assignment: Sequence[Sequence[int]] | None,
     ) -> Generator[None, None, Topic]:
-        """Do what :meth:`create_topic` does, in steps of a few milliseconds."""
-        topic = yield from self.storage.create_topic_steps(name, partitions, configs, now_ms=self.wall_ms())
+        """Do what :meth:`create_topic` does, in steps of a few milliseconds.
+
+        ``assignment`` names the replicas of each partition, of which one is up; None where there is one broker.
+        """
+        topic = yield from self.storage.create_topic_steps(
+            name, partitions, configs, assignment=assignment, down=self.leadership.down, now_ms=self.wall_ms()
+        )
         self.delayed_fetches.topic_changed(name)
         return topic
 
@@ -315,7 +404,12 @@ class Cluster:
             return existing
         wanted = internal_topic(name, self.config)
         assert wanted is not None, name
-        return self.create_topic(name, wanted.partitions, wanted.configs)
+        return self.create_topic(
+            name,
+            wanted.partitions,
+            wanted.configs,
+            replication_factor=self.leadership.factor(wanted.replication_factor),
+        )
 
     def colliding_topic(self, name: str) -> str | None:
         """Return a topic whose metrics would have the same name: '.' and '_' are one character there."""
@@ -323,18 +417,6 @@ class Cluster:
             return None
         flat = name.replace(".", "_")
         return next((other for other in self.storage.topics if other != name and other.replace(".", "_") == flat), None)
-
-    def _lead_all_partitions(self) -> None:
-        """Lead what other nodes led: the directory may be from a larger cluster, whose other nodes are not here."""
-        node_id = self.config.node_id
-        changes = [
-            PartitionChangeRecord(partition_id=index, topic_id=topic.topic_id, leader=node_id, isr=(node_id,))
-            for topic in self.storage.topics.values()
-            for index, partition in enumerate(topic.assignment)
-            if partition.leader != node_id
-        ]
-        if changes:
-            self.storage.metadata.append(changes, self.wall_ms())
 
     def _repair_internal_topics(self) -> None:
         """Set what an internal topic that an earlier release created as a user's topic does not set.
@@ -373,9 +455,22 @@ class Cluster:
         """Add partitions to a topic, up to ``total``. Raises StorageError."""
         finish(self.create_partitions_steps(name, total))
 
-    def create_partitions_steps(self, name: str, total: int) -> Generator[None, None, Topic]:
-        """Do what :meth:`create_partitions` does, in steps of a few milliseconds."""
-        return (yield from self.storage.create_partitions_steps(name, total, now_ms=self.wall_ms()))
+    def create_partitions_steps(
+        self, name: str, total: int, assignment: Sequence[Sequence[int]] | None = None
+    ) -> Generator[None, None, Topic]:
+        """Do what :meth:`create_partitions` does, in steps of a few milliseconds.
+
+        The new partitions have as many replicas as the first one, unless ``assignment`` names them.
+        """
+        topic = self.storage.topic(name)
+        if assignment is None:
+            factor = self.leadership.factor(len(topic.assignment[0].replicas))
+            assignment = self.leadership.place(max(0, total - topic.partitions), factor)
+        return (
+            yield from self.storage.create_partitions_steps(
+                name, total, assignment=assignment, down=self.leadership.down, now_ms=self.wall_ms()
+            )
+        )
 
     def alter_topic_configs(self, name: str, changes: Mapping[str, str | None]) -> Iterator[None]:
         """Set configurations of a topic, in steps; None removes one. Raises StorageError."""
@@ -454,6 +549,8 @@ class Cluster:
         Nothing has changed if it raises StorageError. After an OSError the next start completes the restore.
         """
         handover = self.storage.restore(snapshot)
+        if self._rebalancing is not None:
+            self._rebalancing.cancel()
         self.groups.retire()
         self.transactions.retire()
         self.flusher.retire()

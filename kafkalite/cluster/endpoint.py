@@ -27,10 +27,18 @@ class BrokerEndpoint:
         self.cluster = cluster
         self.config = config
         self.id: int = config.node_id
+        self.rack = config.racks[0]
+        self.ports: tuple[int, ...] = ()
+        """The port of each listener, once they are open."""
         self.outside = config.advertise_outside
         """The address for clients from outside of a container's network; tools may change it at run time."""
-        self.fetch_sessions = FetchSessions(config.max_incremental_fetch_session_cache_slots, _random_positive_int32)
-        cluster.endpoints[self.id] = self
+        self.forget_sessions()
+        cluster.add(self)
+
+    def forget_sessions(self) -> None:
+        """Begin without fetch sessions, as a broker that starts."""
+        slots = self.config.max_incremental_fetch_session_cache_slots
+        self.fetch_sessions = FetchSessions(slots, _random_positive_int32)
 
     def led_log(self, topic: str, index: int, current_leader_epoch: int = UNKNOWN_EPOCH) -> PartitionLog:
         """Return the log of a partition that this broker leads, in the epoch that the client knows.
@@ -51,9 +59,12 @@ class BrokerEndpoint:
     def advertised(self, client_host: str, local: tuple[str, int]) -> tuple[str, int]:
         """Return the address that a client is sent to: ``--advertise``, or the one that it dialled.
 
-        In a container that has an address for outside, clients that are not in one of its networks are sent there.
-        ``client_host`` is the client's address with Kafka's slash in front, ``local`` the address that it dialled.
+        A client of another broker is sent to the same listener of this one. In a container that has an address for
+        outside, clients that are not in one of its networks are sent there. ``client_host`` is the client's address
+        with Kafka's slash in front, ``local`` the address that it dialled.
         """
+        if local[1] not in self.ports:
+            local = (local[0], self.cluster.same_listener(local[1], self.ports))
         advertise = self.config.advertise_by_port.get(local[1], self.config.advertise)
         if advertise is None and self.outside is not None and self._is_outside(client_host, local[0]):
             advertise = self.outside

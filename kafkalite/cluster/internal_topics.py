@@ -1,6 +1,6 @@
 """The topics that a broker keeps its own state in, which are created in one way, whichever request needs them first.
 
-The configurations are those of Apache Kafka 4.4.0, except that one replica in sync is enough: there is one copy.
+The configurations are those of Apache Kafka 4.4.0; no more replicas have to be in sync than there are brokers.
 """
 
 from __future__ import annotations
@@ -26,14 +26,12 @@ _CONFIGS: Final[Mapping[str, Mapping[str, str]]] = {
     TRANSACTION_TOPIC: {
         "cleanup.policy": "compact",
         "compression.type": "uncompressed",
-        "min.insync.replicas": "1",
         "segment.bytes": "104857600",
         "unclean.leader.election.enable": "false",
     },
     SHARE_STATE_TOPIC: {
         "cleanup.policy": "delete",
         "compression.type": "producer",
-        "min.insync.replicas": "1",
         "retention.ms": "-1",
         "segment.bytes": "104857600",
     },
@@ -45,6 +43,7 @@ class InternalTopic:
     """How an internal topic is created."""
 
     partitions: int
+    replication_factor: int
     configs: Mapping[str, str]
 
 
@@ -52,14 +51,21 @@ def internal_topic(name: str, config: BrokerConfig) -> InternalTopic | None:
     """Return how an internal topic is created; None for any other topic."""
     match name:
         case "__consumer_offsets":
-            partitions = config.offsets_topic_num_partitions
+            partitions, factor = config.offsets_topic_num_partitions, config.offsets_topic_replication_factor
+            least = None
         case "__transaction_state":
             partitions = config.transaction_state_log_num_partitions
+            factor, least = config.transaction_state_log_replication_factor, config.transaction_state_log_min_isr
         case "__share_group_state":
             partitions = config.share_coordinator_state_topic_num_partitions
+            factor = config.share_coordinator_state_topic_replication_factor
+            least = config.share_coordinator_state_topic_min_isr
         case _:
             return None
-    return InternalTopic(partitions=partitions, configs=_CONFIGS[name])
+    configs = dict(_CONFIGS[name])
+    if least is not None:
+        configs["min.insync.replicas"] = str(min(least, config.brokers))
+    return InternalTopic(partitions=partitions, replication_factor=factor, configs=configs)
 
 
 def missing_configs(name: str, present: Mapping[str, str], config: BrokerConfig) -> dict[str, str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.coordinators.delayed_heartbeats import DelayedHeartbeats
@@ -126,7 +126,8 @@ class GroupCoordinatorService:
     def _loaded(self, coordinator: GroupCoordinator) -> None:
         self.perform(coordinator.move_misplaced(now=self._timers.now()))
         for group_id in self._unavailable:
-            coordinator.suspend(group_id)
+            coordinator.suspend(_belongs(group_id))
+        self._suspend_without_leader(coordinator)
 
     def _performed(self, result: CoordinatorResult) -> None:
         if self._delayed:
@@ -206,8 +207,9 @@ class GroupCoordinatorService:
 
         The caller keeps requests away until :meth:`move_back`.
         """
-        self._delayed.release_where(lambda delayed: group_id in (None, delayed))
-        self.perform(self.coordinator.refuse_waiting(group_id, now=self._timers.now()))
+        belongs = _belongs(group_id)
+        self._delayed.release_where(belongs)
+        self.perform(self.coordinator.refuse_waiting(belongs, now=self._timers.now()))
         self._unavailable.add(group_id)
         self._reload(group_id)
 
@@ -222,13 +224,52 @@ class GroupCoordinatorService:
             return
         coordinator = self.coordinator
         try:
-            coordinator.reload(group_id, self._service.records_of(group_id), now=self._timers.now())
+            records = self._service.records_of(group_id)
+            coordinator.reload(_belongs(group_id), records, now=self._timers.now())
         except (StorageError, CorruptBatch):
             self._service.reload()  # which logs it, and refuses the groups of that partition
             return
         if not self._unavailable.isdisjoint((group_id, None)):
-            coordinator.suspend(group_id)
+            coordinator.suspend(_belongs(group_id))
         self._service.timers_changed()
+
+    # Several brokers
+
+    def partitions_moved(self, indexes: Collection[int]) -> None:
+        """Load the groups of partitions again, because they have another leader: members find it and go on.
+
+        As in Kafka, what waits for other members is refused, and sessions restart. Groups of a partition without a
+        leader have no timers until there is one.
+        """
+        if not self._service.is_loaded:
+            self._service.reload()  # what has been loaded so far may be of a former leader
+            return
+        partitions = self._service.partitions
+        moved = frozenset(index for index in indexes if index < partitions)
+        partition_of = cache(partial(_partition_for, partitions=partitions))
+
+        def belongs(group_id: str) -> bool:
+            return partition_of(group_id) in moved
+
+        self._delayed.release_where(belongs)
+        self.perform(self.coordinator.refuse_waiting(belongs, now=self._timers.now()))
+        coordinator = self.coordinator
+        try:
+            records = (record for index in sorted(moved) for record in self._service.records_in(index))
+            coordinator.reload(belongs, records, now=self._timers.now())
+        except (StorageError, CorruptBatch):
+            self._service.reload()
+            return
+        self._suspend_without_leader(coordinator)
+        self._service.timers_changed()
+
+    def _suspend_without_leader(self, coordinator: GroupCoordinator) -> None:
+        topic = self._storage.topics.get(OFFSETS_TOPIC)
+        if topic is None:
+            return
+        without = {index for index, partition in enumerate(topic.assignment) if partition.leader < 0}
+        if without:
+            coordinator.suspend(lambda group_id: _partition_for(group_id, topic.partitions) in without)
 
     def retire(self) -> None:
         """Stop the timers: another state of the broker takes over."""
@@ -259,6 +300,10 @@ class _MergedResponse:
         if not self.has_failed:
             self.has_failed = True
             self._response.fail(reason)
+
+
+def _belongs(group_id: str | None) -> Callable[[str], bool]:
+    return lambda each: group_id in (None, each)
 
 
 def _partition_for(group_id: str, partitions: int) -> int:

@@ -242,11 +242,25 @@ class CoordinatorService(Generic[AnyCoordinator]):
         skipped.log_once(self._logged, number)
         return True
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the coordinator is loaded."""
+        return self._loaded is not None
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions the coordinator was loaded from."""
+        return self._count_partitions()
+
     def records_of(self, key_id: str) -> Iterator[ReplayedRecord]:
         """Yield the records of the partition that an id belongs to. Raises StorageError and CorruptBatch."""
         partitions = self._count_partitions()
         if partitions:
-            yield from replay(self._storage.log(self._topic, self._partition_for(key_id, partitions)))
+            yield from self.records_in(self._partition_for(key_id, partitions))
+
+    def records_in(self, partition: int) -> Iterator[ReplayedRecord]:
+        """Yield the records of a partition of the topic. Raises StorageError and CorruptBatch."""
+        return replay(self._storage.log(self._topic, partition))
 
     def reload(self, reason: str | None = None) -> None:
         """Load the coordinator again on next use; with a reason, disconnect the clients that wait for a response."""

@@ -176,6 +176,11 @@ class TransactionCoordinatorService:
         self.perform(result)
         return added
 
+    def partition_of(self, transactional_id: str) -> int:
+        """Return the partition of ``__transaction_state``, which is created on need, that an id belongs to."""
+        self.prepare()
+        return _partition_for(transactional_id, self._storage.topics[TRANSACTION_TOPIC].partitions)
+
     # Controls of tests, and snapshots
 
     def hold_markers(self, transactional_id: str | None) -> None:

@@ -34,7 +34,7 @@ from kafkalite.fetch.sessions import FetchPartition
 from kafkalite.partitions import WORK_OF_OPENING_A_LOG, check_leader, guarded
 from kafkalite.requests.steps import WorkMeter
 from kafkalite_storage.log.log import PartitionLog
-from kafkalite_storage.metadata.topics import Topic
+from kafkalite_storage.metadata.topics import Partition, Topic
 from kafkalite_storage.segment.segment import NOTHING, FetchSlice
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.error_codes import ErrorCode
@@ -56,6 +56,8 @@ class PartitionRead:
     """Producer id and first offset of each aborted transaction, for read-committed consumers."""
     diverging_epoch: tuple[int, int] | None = None
     """The largest epoch that the client and this log have in common, and where it ends in this log."""
+    preferred_read_replica: int | None = None
+    """Where the client is to read in place of the leader (KIP-392)."""
     is_current: bool = False
     """Whether reading again would bring the same, as nothing has changed since."""
 
@@ -72,14 +74,23 @@ class FetchReader:
         min_bytes: int,
         max_bytes: int,
         read_committed: bool,
+        may_follow: bool = False,
+        nearest: Callable[[Partition], int | None] | None = None,
     ) -> None:
-        """Prepare to read; ``max_bytes`` limits all partitions together, except for the first batch (KIP-74)."""
+        """Prepare to read; ``max_bytes`` limits all partitions together, except for the first batch (KIP-74).
+
+        With ``may_follow`` the broker need not lead a partition of which it has a replica. ``nearest`` returns the
+        replica that the client is to read from in place of the leader, None for the leader.
+        """
         self._storage = storage
         self._partitions = partitions
         self._broker_id = broker_id
         self._min_bytes = min(min_bytes, max_bytes)
         self._max_bytes = max_bytes
         self._read_committed = read_committed
+        self._may_follow = may_follow
+        self._nearest = nearest
+        self._names_replica = False
         self._size = 0
         self._bytes_left = max_bytes
         self._has_error = False
@@ -118,7 +129,7 @@ class FetchReader:
     @property
     def is_satisfied(self) -> bool:
         """Whether what was read is to be answered without waiting."""
-        return self._has_error or self._size >= self._min_bytes
+        return self._has_error or self._names_replica or self._size >= self._min_bytes
 
     def watch(self, start: Callable[[tuple[str, int]], bool]) -> Generator[None, None, bool]:
         """Call ``start`` with each partition to wait for, in steps. Return whether the fetch is complete already.
@@ -180,7 +191,13 @@ class FetchReader:
         if isinstance(wanted.topic, bytes) and wanted.topic != topic.topic_id:
             raise RefusedError(ErrorCode.INCONSISTENT_TOPIC_ID, "the topic was created again")
         epoch = wanted.current_leader_epoch
-        check_leader(topic, wanted.index, broker_id=self._broker_id, current_leader_epoch=epoch)
+        check_leader(
+            topic,
+            wanted.index,
+            broker_id=self._broker_id,
+            current_leader_epoch=epoch,
+            may_follow=self._may_follow,
+        )
         return self._storage.log(wanted.name, wanted.index), topic
 
     def _read(self, wanted: FetchPartition) -> PartitionRead:
@@ -192,6 +209,11 @@ class FetchReader:
             last_stable_offset=log.last_stable_offset,
             log_start_offset=log.log_start_offset,
         )
+        if self._nearest is not None:
+            read.preferred_read_replica = self._nearest(topic.assignment[wanted.index])
+            if read.preferred_read_replica is not None:
+                self._names_replica = True
+                return read
         end = self._readable_end(log)
         piece = NOTHING
         read.diverging_epoch = self._diverging_epoch(log, wanted)

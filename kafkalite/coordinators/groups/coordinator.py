@@ -382,19 +382,20 @@ class GroupCoordinator:
         steering.force_rebalance(self._group(group_id), self._rebalances, result)
         return result.build()
 
-    def refuse_waiting(self, group_id: str | None, *, now: float) -> CoordinatorResult:
-        """Answer every join and sync that waits, by default in all groups, with NOT_COORDINATOR."""
+    def refuse_waiting(self, belongs: Callable[[str], bool], *, now: float) -> CoordinatorResult:
+        """Answer every join and sync that waits in the groups that belong, with NOT_COORDINATOR."""
         result = self._builder(now)
-        steering.refuse_waiting(self._chosen(group_id), self._rebalances, result)
+        steering.refuse_waiting(self._chosen(belongs), self._rebalances, result)
         return result.build()
 
-    def reload(self, group_id: str, records: Iterable[ReplayedRecord], *, now: float) -> None:
-        """Forget a group for which nothing waits, and take it over from its log as :meth:`load` does."""
+    def reload(self, belongs: Callable[[str], bool], records: Iterable[ReplayedRecord], *, now: float) -> None:
+        """Forget the groups that belong, for which nothing waits, and load them from their log as :meth:`load` does."""
         result = self._builder(now)
-        self.suspend(group_id)
-        self._groups.discard(group_id, result)
-        self._table.discard(group_id)
-        self._pending.discard_group(group_id)
+        self.suspend(belongs)
+        for group_id in [group.group_id for group in self._groups if belongs(group.group_id)]:
+            self._groups.discard(group_id, result)
+            self._table.discard(group_id)
+            self._pending.discard_group(group_id)
         finish(
             load(
                 records,
@@ -406,13 +407,13 @@ class GroupCoordinator:
                 self._pending,
                 self._rebalances,
                 result,
-                belongs=lambda each: each == group_id,
+                belongs=belongs,
             )
         )
 
-    def suspend(self, group_id: str | None) -> None:
-        """Cancel the timers of one or all groups until they are loaded again."""
-        steering.suspend(self._chosen(group_id))
+    def suspend(self, belongs: Callable[[str], bool]) -> None:
+        """Cancel the timers of the groups that belong until they are loaded again."""
+        steering.suspend(self._chosen(belongs))
 
     # Queries
 
@@ -443,8 +444,8 @@ class GroupCoordinator:
         """Return the handles of joins and syncs that are owed a response."""
         return self._waiting.handles()
 
-    def _chosen(self, group_id: str | None) -> Iterable[Group]:
-        return [group for group in self._classic if group_id in (None, group.group_id)]
+    def _chosen(self, belongs: Callable[[str], bool]) -> Iterable[Group]:
+        return [group for group in self._classic if belongs(group.group_id)]
 
     def _group(self, group_id: str) -> Group:
         group = self._classic.get(group_id)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kafkalite.errors import RefusedError
-from kafkalite.handlers.new_partitions import one_by_one
+from kafkalite.handlers.new_partitions import check_assignment, one_by_one
 from kafkalite.requests.steps import Steps
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_partitions import (
@@ -50,7 +50,8 @@ def _grow(
     _check(broker, topic)
     context.charge_partitions(_wanted(broker, topic))
     if not validate_only:
-        yield from broker.cluster.create_partitions_steps(topic.name, topic.count)
+        assignment = None if topic.assignments is None else [each.broker_ids for each in topic.assignments]
+        yield from broker.cluster.create_partitions_steps(topic.name, topic.count, assignment)
     return _result(topic, ErrorCode.NONE, "")
 
 
@@ -71,8 +72,15 @@ def _check(broker: BrokerEndpoint, wanted: CreatePartitionsTopic) -> None:
         )
     if wanted.assignments is not None:
         added = wanted.count - topic.partitions
-        if [a.broker_ids for a in wanted.assignments] != [(broker.id,)] * added:
+        if len(wanted.assignments) != added:
             raise RefusedError(
                 ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-                f"Each of the {added} new partition(s) must be assigned to broker {broker.id} alone.",
+                f"Attempted to add {added} additional partition(s), but only {len(wanted.assignments)} assignment(s) "
+                "were specified.",
             )
+        check_assignment(
+            broker,
+            [each.broker_ids for each in wanted.assignments],
+            first=topic.partitions,
+            factor=len(topic.assignment[0].replicas),
+        )

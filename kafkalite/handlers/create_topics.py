@@ -1,11 +1,8 @@
 """CreateTopics: create topics, or only check that they could be.
 
-There is one replica, on this broker: a larger replication factor is refused, -1 means the default. Manual
-assignments must name this broker for consecutive partitions. Topics of one request succeed or fail one by one, but a
-request for more than 10,000 partitions fails as a whole. An internal topic gets the configurations that Kafka's broker
-would give it, where the request does not set them.
-
-Not done: more than one replica.
+There are at most as many replicas as brokers; -1 means the default. Topics of one request succeed or fail one by one,
+but a request for more than 10,000 partitions fails as a whole. An internal topic gets the configurations that Kafka's
+broker would give it, where the request does not set them.
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from kafkalite.cluster.cluster import random_uuid
 from kafkalite.cluster.internal_topics import internal_topic, missing_configs
 from kafkalite.errors import RefusedError
-from kafkalite.handlers.new_partitions import one_by_one
+from kafkalite.handlers.new_partitions import check_assignment, one_by_one
 from kafkalite.handlers.topic_configs import created_configs
 from kafkalite.requests.steps import Steps
 from kafkalite_storage.metadata.topics import METADATA_TOPIC, check_topic_name
@@ -70,7 +67,7 @@ def _create(
 ) -> Steps[CreatableTopicResult]:
     if topic.name == METADATA_TOPIC:
         raise RefusedError(ErrorCode.INVALID_REQUEST, f"Creation of internal topic {topic.name} is prohibited.")
-    partitions = _partitions(broker, topic)
+    partitions, factor = _size(broker, topic)
     check_topic_name(topic.name)
     if topic.name in broker.cluster.storage.topics:
         raise RefusedError(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{topic.name}' already exists.")
@@ -85,46 +82,65 @@ def _create(
         raise RefusedError(ErrorCode.INVALID_CONFIG, f"Null value not supported for topic configs: {','.join(missing)}")
     configs |= missing_configs(topic.name, configs, broker.config)
     context.charge_partitions(partitions)
+    assignment = _assignment(broker, topic, partitions, factor)
     if validate_only:
         broker.cluster.storage.check_new_topic(topic.name, partitions, configs)
         topic_id = random_uuid()  # as in Kafka, an id that is not used
     else:
-        topic_id = (yield from broker.cluster.create_topic_steps(topic.name, partitions, configs)).topic_id
+        created = yield from broker.cluster.create_topic_steps(topic.name, partitions, configs, assignment)
+        topic_id = created.topic_id
     return CreatableTopicResult(
         name=topic.name,
         topic_id=topic_id,
         error_code=ErrorCode.NONE,
         error_message=None,
         num_partitions=partitions,
-        replication_factor=1,
+        replication_factor=factor,
         configs=created_configs(broker, configs),
     )
 
 
-def _partitions(broker: BrokerEndpoint, topic: CreatableTopic) -> int:
+def _size(broker: BrokerEndpoint, topic: CreatableTopic) -> tuple[int, int]:
+    """Return the number of partitions, and of replicas of each."""
     if topic.assignments:
         if topic.replication_factor != _DEFAULT or topic.num_partitions != _DEFAULT:
             raise RefusedError(
                 ErrorCode.INVALID_REQUEST,
                 "With manual assignments, the number of partitions and the replication factor must be -1.",
             )
-        given = sorted((a.partition_index, a.broker_ids) for a in topic.assignments)
-        if given != [(index, (broker.id,)) for index in range(len(given))]:
-            raise RefusedError(
-                ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-                f"Partitions must be numbered from 0 without gaps, each on broker {broker.id} alone.",
-            )
-        return len(given)
-    if topic.replication_factor not in (_DEFAULT, 1):
+        return len(topic.assignments), len(topic.assignments[0].broker_ids)
+    if topic.replication_factor < _DEFAULT or topic.replication_factor == 0:
         raise RefusedError(
             ErrorCode.INVALID_REPLICATION_FACTOR,
-            f"Replication factor must be 1 (or -1 for the default): 1 broker, not {topic.replication_factor}.",
+            "Replication factor must be larger than 0, or -1 to use the default value.",
         )
-    if topic.num_partitions == _DEFAULT:
-        return _default_partitions(broker, topic.name)
-    if topic.num_partitions < 1:
+    if topic.num_partitions < _DEFAULT or topic.num_partitions == 0:
         raise RefusedError(
             ErrorCode.INVALID_PARTITIONS,
             "Number of partitions must be larger than 0 (or -1 for the default).",
         )
-    return topic.num_partitions
+    partitions = _default_partitions(broker, topic.name) if topic.num_partitions == _DEFAULT else topic.num_partitions
+    factor = _default_factor(broker, topic.name) if topic.replication_factor == _DEFAULT else topic.replication_factor
+    return partitions, factor
+
+
+def _default_factor(broker: BrokerEndpoint, name: str) -> int:
+    internal = internal_topic(name, broker.config)
+    wanted = broker.config.default_replication_factor if internal is None else internal.replication_factor
+    return broker.cluster.leadership.factor(wanted)
+
+
+def _assignment(
+    broker: BrokerEndpoint, topic: CreatableTopic, partitions: int, factor: int
+) -> list[tuple[int, ...]] | None:
+    """Return the replicas of each partition; None where there is one broker. Raises RefusedError and StorageError."""
+    if not topic.assignments:
+        return broker.cluster.leadership.place(partitions, factor)
+    given = {each.partition_index: each.broker_ids for each in topic.assignments}
+    if sorted(given) != list(range(partitions)):
+        raise RefusedError(
+            ErrorCode.INVALID_REPLICA_ASSIGNMENT, "partitions should be a consecutive 0-based integer sequence."
+        )
+    assignment = [given[index] for index in range(partitions)]
+    check_assignment(broker, assignment, first=0, factor=factor)
+    return assignment

@@ -21,7 +21,7 @@ _CONTROLLERS: Final = 2
 
 
 def handle(broker: BrokerEndpoint, request: DescribeClusterRequest, context: RequestContext) -> DescribeClusterResponse:
-    """Return the brokers that are up; there are no controller endpoints."""
+    """Return the brokers that are up, and on request the others; there are no controller endpoints."""
     if request.endpoint_type == _CONTROLLERS:
         return _refused(
             ErrorCode.MISMATCHED_ENDPOINT_TYPE,
@@ -30,12 +30,19 @@ def handle(broker: BrokerEndpoint, request: DescribeClusterRequest, context: Req
     if request.endpoint_type != _BROKERS:
         return _refused(ErrorCode.UNSUPPORTED_ENDPOINT_TYPE, f"Unsupported endpoint type {request.endpoint_type}")
     cluster = broker.cluster
-    addresses = cluster.addresses(context.client_host, context.info.local)
+    shown = cluster.brokers if request.include_fenced_brokers else cluster.endpoints
+    addresses = {node_id: each.advertised(context.client_host, context.info.local) for node_id, each in shown.items()}
     return DescribeClusterResponse(
         cluster_id=cluster.storage.cluster_id,
         controller_id=cluster.controller_id,
         brokers=tuple(
-            DescribeClusterBroker(broker_id=node_id, host=host, port=port, is_fenced=False)
+            DescribeClusterBroker(
+                broker_id=node_id,
+                host=host,
+                port=port,
+                rack=shown[node_id].rack,
+                is_fenced=node_id not in cluster.endpoints,
+            )
             for node_id, (host, port) in addresses.items()
         ),
         cluster_authorized_operations=(

@@ -1,6 +1,7 @@
 """DescribeLogDirs: the data directory, how much of it each partition takes, and the room on its volume.
 
-There is one directory, and no replica ever moves between directories.
+There is one directory, and no replica ever moves between directories. Several brokers share it; each describes its own
+replicas.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from kafkalite_wire.messages.describe_log_dirs import (
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
+    from kafkalite_storage.metadata.topics import Topic
 
 _WORK_OF_A_PARTITION: Final = 10
 
@@ -63,14 +65,26 @@ def _wanted(broker: BrokerEndpoint, request: DescribeLogDirsRequest) -> dict[str
     """Return the partitions to measure by topic, each once, without topics that have none."""
     existing = broker.cluster.storage.topics
     if request.topics is None:
-        return {topic.name: list(range(topic.partitions)) for topic in existing.values()}
+        own = {
+            topic.name: [index for index in range(topic.partitions) if _has_replica(broker, topic, index)]
+            for topic in existing.values()
+        }
+        return {name: indexes for name, indexes in own.items() if indexes}
     wanted: dict[str, dict[int, None]] = {}
     for asked in request.topics:
         topic = existing.get(asked.topic)
-        within = {index: None for index in asked.partitions if topic is not None and 0 <= index < topic.partitions}
+        within = {
+            index: None
+            for index in asked.partitions
+            if topic is not None and 0 <= index < topic.partitions and _has_replica(broker, topic, index)
+        }
         if within:
             wanted.setdefault(asked.topic, {}).update(within)
     return {name: list(indexes) for name, indexes in wanted.items()}
+
+
+def _has_replica(broker: BrokerEndpoint, topic: Topic, index: int) -> bool:
+    return not broker.cluster.has_several_brokers or broker.id in topic.assignment[index].replicas
 
 
 def _partition(broker: BrokerEndpoint, name: str, index: int) -> DescribeLogDirsPartition | None:

@@ -1,6 +1,7 @@
 """DescribeQuorum: the quorum of the metadata log, which is this process alone (KIP-595).
 
-The one voter is the leader. It has no controller listener, so the response has no endpoints of voters.
+All brokers are voters, and the controller is the leader. It has no controller listener, so the response has no
+endpoints of voters.
 """
 
 from __future__ import annotations
@@ -35,25 +36,28 @@ def handle(broker: BrokerEndpoint, request: DescribeQuorumRequest, context: Requ
     cluster = broker.cluster
     log = cluster.storage.metadata.log
     now = cluster.wall_ms()
-    voter = ReplicaState(
-        replica_id=cluster.controller_id,
-        # As in Kafka with static voters: directory ids come with kraft.version 1.
-        replica_directory_id=ZERO_UUID,
-        log_end_offset=log.log_end_offset,
-        last_fetch_timestamp=now,
-        last_caught_up_timestamp=now,
+    voters = tuple(
+        ReplicaState(
+            replica_id=broker_id,
+            # As in Kafka with static voters: directory ids come with kraft.version 1.
+            replica_directory_id=ZERO_UUID,
+            log_end_offset=log.log_end_offset,
+            last_fetch_timestamp=now,
+            last_caught_up_timestamp=now,
+        )
+        for broker_id in cluster.leadership.all
     )
     described = PartitionQuorum(
         partition_index=_PARTITION,
         leader_id=cluster.controller_id,
         leader_epoch=log.leader_epoch,
         high_watermark=log.log_end_offset,
-        current_voters=(voter,),
+        current_voters=voters,
         observers=(),
     )
     return DescribeQuorumResponse(
         topics=(TopicQuorum(topic_name=METADATA_TOPIC, partitions=(described,)),),
-        nodes=(Node(node_id=cluster.controller_id, listeners=()),),
+        nodes=tuple(Node(node_id=broker_id, listeners=()) for broker_id in cluster.leadership.all),
     )
 
 

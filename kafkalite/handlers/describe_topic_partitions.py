@@ -24,7 +24,7 @@ from kafkalite_wire.messages.describe_topic_partitions import (
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
@@ -119,13 +119,8 @@ def _described(online: Collection[int], index: int, partition: Partition) -> Des
         leader_id=partition.leader if is_online else _NO_LEADER,
         leader_epoch=partition.leader_epoch,
         replica_nodes=partition.replicas,
-        isr_nodes=_those(partition.replicas, online, present=True),
-        # A replica is in sync or not here: none is only eligible.
-        eligible_leader_replicas=(),
+        isr_nodes=partition.isr,
+        eligible_leader_replicas=partition.elr,
         last_known_elr=(),
-        offline_replicas=_those(partition.replicas, online, present=False),
+        offline_replicas=tuple(replica for replica in partition.replicas if replica not in online),
     )
-
-
-def _those(replicas: Sequence[int], online: Collection[int], *, present: bool) -> tuple[int, ...]:
-    return tuple(replica for replica in replicas if (replica in online) is present)

@@ -1,15 +1,17 @@
 """ElectLeaders: elect the preferred replica of partitions, or any replica (KIP-183, KIP-460).
 
-The broker leads every partition, so that there is nothing to elect, except where the preferred replica is a broker
-that is not here.
+A replica is in sync exactly while its broker is up, so that any leader is elected as soon as there can be one: only the
+preferred one is left to be elected by request.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from kafkalite.cluster.replicas import NO_LEADER
 from kafkalite.requests.steps import Steps, WorkMeter
+from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.elect_leaders import (
     ElectLeadersRequest,
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
     from kafkalite_storage.metadata.topics import Topic
+
+
+_NOT_NEEDED: Final = "Leader election not needed for topic partition."
 
 
 class ElectionType(IntEnum):
@@ -53,7 +58,7 @@ def handle(
         for index in indexes:
             if meter.add():
                 yield
-            result = _elect(topic, name, index, request.election_type)
+            result = _elect(broker, topic, name, index, request.election_type)
             if not (everything and result.error_code == ErrorCode.ELECTION_NOT_NEEDED):
                 partitions.append(result)
         results.append(ReplicaElectionResult(topic=name, partition_result=tuple(partitions)))
@@ -75,15 +80,29 @@ def _refused(request: ElectLeadersRequest) -> ElectLeadersResponse:
     )
 
 
-def _elect(topic: Topic | None, name: str, index: int, election_type: int) -> PartitionResult:
+def _elect(broker: BrokerEndpoint, topic: Topic | None, name: str, index: int, election_type: int) -> PartitionResult:
     if topic is None:
         return _result(index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"No such topic as {name}")
     if not 0 <= index < topic.partitions:
         return _result(index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"No such partition as {name}-{index}")
-    partition = topic.assignment[index]
-    if election_type == ElectionType.PREFERRED and partition.leader not in partition.replicas[:1]:
-        return _result(index, ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE, "The preferred leader was not available.")
-    return _result(index, ErrorCode.ELECTION_NOT_NEEDED, "Leader election not needed for topic partition.")
+    leader, leadership = topic.assignment[index].leader, broker.cluster.leadership
+    if election_type == ElectionType.PREFERRED:
+        preferred = topic.assignment[index].replicas[0]
+        if leader == preferred:
+            return _result(index, ErrorCode.ELECTION_NOT_NEEDED, _NOT_NEEDED)
+        if preferred not in leadership.up:
+            return _result(index, ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE, "The preferred leader was not available.")
+    elif leader != NO_LEADER:
+        return _result(index, ErrorCode.ELECTION_NOT_NEEDED, _NOT_NEEDED)
+    else:
+        return _result(
+            index, ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE, "Eligible topic partition leaders are not available."
+        )
+    try:
+        leadership.prefer(topic, (index,))
+    except StorageError as error:
+        return _result(index, error.code, str(error))
+    return PartitionResult(partition_id=index, error_message=None)
 
 
 def _result(index: int, code: ErrorCode, reason: str) -> PartitionResult:

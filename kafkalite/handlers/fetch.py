@@ -2,7 +2,8 @@
 
 Long polls (``min_bytes``, ``max_wait_ms``), fetch sessions (KIP-227), topic ids from version 13 on (KIP-516), size
 limits with at least one batch (KIP-74). Batches travel from the file to the socket as they are stored; the last one
-may be cut off, which clients expect. There are no followers: replica fetches are served like a consumer's.
+may be cut off, which clients expect. There are no followers: replica fetches are served like a consumer's. A consumer
+may read from any broker that has a replica (KIP-392), and with RackAwareReplicaSelector is sent to one in its rack.
 """
 
 from __future__ import annotations
@@ -30,14 +31,16 @@ from kafkalite_wire.messages.fetch import (
 from kafkalite_wire.schema import NO_PAYLOAD, ZERO_UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite.security.authorizer import Access
+    from kafkalite_storage.metadata.topics import Partition
 
 _BY_TOPIC_ID: Final = 13
+_FROM_FOLLOWERS: Final = 11
 _NAMES_LEADERS: Final = 16
 _LEADER_HAS_MOVED: Final = (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH)
 _READ_UNCOMMITTED: Final = 0
@@ -69,6 +72,9 @@ def handle(broker: BrokerEndpoint, request: FetchRequest, context: RequestContex
     allowed: Sequence[FetchPartition] = plan.partitions
     if refused:
         allowed = [each for number, each in enumerate(plan.partitions) if number not in refused]
+    may_follow = (
+        broker.cluster.has_several_brokers and context.api_version >= _FROM_FOLLOWERS and request.replica_id < 0
+    )
     reader = FetchReader(
         broker.cluster.storage,
         allowed,
@@ -76,12 +82,28 @@ def handle(broker: BrokerEndpoint, request: FetchRequest, context: RequestContex
         min_bytes=request.min_bytes,
         max_bytes=min(request.max_bytes, broker.config.fetch_max_bytes),
         read_committed=request.isolation_level == _READ_COMMITTED,
+        may_follow=may_follow,
+        nearest=_selector(broker, request.rack_id) if may_follow else None,
     )
     yield from reader.read()
     if request.max_wait_ms > 0 and allowed and not reader.is_satisfied:
         yield from _wait(broker, request, context, plan, reader, refused)
         return None
     return (yield from _response(broker, context, plan, _complete(reader.reads, refused), meter))
+
+
+def _selector(broker: BrokerEndpoint, rack: str) -> Callable[[Partition], int | None] | None:
+    """Return a function that selects the replica for a client in a rack, as Kafka's RackAwareReplicaSelector does."""
+    if not rack or not broker.config.selects_replicas_by_rack:
+        return None
+    there = {each.id for each in broker.cluster.endpoints.values() if each.rack == rack}
+
+    def select(partition: Partition) -> int | None:
+        if partition.leader != broker.id or partition.leader in there:
+            return None
+        return max(there.intersection(partition.isr), default=None)
+
+    return select
 
 
 def _wait(
@@ -133,7 +155,9 @@ def _response(
         must_report = wanted.update_reported(
             read.high_watermark,
             read.log_start_offset,
-            has_data=len(read.records) > 0 or read.diverging_epoch is not None,
+            has_data=len(read.records) > 0
+            or read.diverging_epoch is not None
+            or read.preferred_read_replica is not None,
             has_error=read.error_code != ErrorCode.NONE,
         )
         if must_report or not plan.incremental:
@@ -161,7 +185,7 @@ def _response(
             for key, partitions in topics.items()
         ),
         node_endpoints=tuple(
-            NodeEndpoint(node_id=node_id, host=host, port=port)
+            NodeEndpoint(node_id=node_id, host=host, port=port, rack=broker.cluster.brokers[node_id].rack)
             for node_id, (host, port) in broker.cluster.addresses(context.client_host, context.info.local).items()
             if node_id in leaders
         )
@@ -232,6 +256,8 @@ def _partition_data(wanted: FetchPartition, read: PartitionRead) -> PartitionDat
     if read.diverging_epoch is not None:
         epoch, end_offset = read.diverging_epoch
         data = replace(data, diverging_epoch=EpochEndOffset(epoch=epoch, end_offset=end_offset))
+    if read.preferred_read_replica is not None:
+        data = replace(data, preferred_read_replica=read.preferred_read_replica)
     return data
 
 

@@ -1,4 +1,4 @@
-"""FindCoordinator: this broker coordinates every group and every transactional id.
+"""FindCoordinator: the broker that leads the partition of a group or a transactional id.
 
 The topics ``__consumer_offsets`` and ``__transaction_state`` are created when the first group or transactional id is
 looked up, as in Apache Kafka. Share groups, and unknown key types, are answered with INVALID_REQUEST.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, TRANSACTION_TOPIC
 from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
@@ -31,12 +32,13 @@ _INVALID_REQUEST: Final = (
     "incompatible broker. See the broker logs for more details."
 )
 """Kafka's text for INVALID_REQUEST, which clients show."""
+_NOT_AVAILABLE: Final = "The coordinator is not available."
 
 
 def handle(
     broker: BrokerEndpoint, request: FindCoordinatorRequest, context: RequestContext
 ) -> Steps[FindCoordinatorResponse]:
-    """Return this broker as the coordinator of each key, or an error."""
+    """Return the coordinator of each key, or an error."""
     keys = request.coordinator_keys if context.api_version >= _BATCHED else (request.key,)
     meter = WorkMeter()
     coordinators: list[Coordinator] = []
@@ -59,12 +61,19 @@ def handle(
 def _coordinator(broker: BrokerEndpoint, key: str, key_type: int, context: RequestContext) -> Coordinator:
     if key_type not in (_GROUP, _TRANSACTION):
         return _none(key, ErrorCode.INVALID_REQUEST, _INVALID_REQUEST)
+    cluster = broker.cluster
+    topic, coordinators = (
+        (OFFSETS_TOPIC, cluster.groups) if key_type == _GROUP else (TRANSACTION_TOPIC, cluster.transactions)
+    )
     try:
-        (broker.cluster.groups if key_type == _GROUP else broker.cluster.transactions).prepare()
+        partition = coordinators.partition_of(key)
     except StorageError as error:
         return _none(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error))
-    host, port = broker.advertised(context.client_host, context.info.local)
-    return Coordinator(key=key, node_id=broker.id, host=host, port=port, error_code=ErrorCode.NONE, error_message="")
+    found = cluster.endpoints.get(cluster.coordinator_of(topic, partition))
+    if found is None:
+        return _none(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, _NOT_AVAILABLE)
+    host, port = found.advertised(context.client_host, context.info.local)
+    return Coordinator(key=key, node_id=found.id, host=host, port=port, error_code=ErrorCode.NONE, error_message="")
 
 
 def _none(key: str, error_code: int, reason: str) -> Coordinator:

@@ -78,7 +78,8 @@ def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestCon
     addresses = cluster.addresses(context.client_host, context.info.local)
     return MetadataResponse(
         brokers=tuple(
-            MetadataResponseBroker(node_id=node_id, host=host, port=port) for node_id, (host, port) in addresses.items()
+            MetadataResponseBroker(node_id=node_id, host=host, port=port, rack=cluster.brokers[node_id].rack)
+            for node_id, (host, port) in addresses.items()
         ),
         cluster_id=cluster.storage.cluster_id,
         controller_id=cluster.controller_id,
@@ -134,6 +135,6 @@ def _described(online: Collection[int], index: int, partition: Partition) -> Met
         leader_id=partition.leader if is_online else _NO_LEADER,
         leader_epoch=partition.leader_epoch,
         replica_nodes=partition.replicas,
-        isr_nodes=tuple(replica for replica in partition.replicas if replica in online),
+        isr_nodes=partition.isr,
         offline_replicas=tuple(replica for replica in partition.replicas if replica not in online),
     )

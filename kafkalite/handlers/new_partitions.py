@@ -14,6 +14,8 @@ from kafkalite_wire.error_codes import ErrorCode
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from kafkalite.cluster.endpoint import BrokerEndpoint
+
 
 class Named(Protocol):
     """A topic in a request."""
@@ -61,3 +63,38 @@ def one_by_one(
         except (RefusedError, StorageError) as refusal:
             results.append(refused(topic, ErrorCode(refusal.code), str(refusal)))
     return tuple(results)
+
+
+def check_replicas(broker: BrokerEndpoint, replicas: Sequence[int]) -> None:
+    """Raise RefusedError unless the replicas of a manual assignment are brokers that exist, each once."""
+    if not replicas:
+        raise _invalid("includes an empty replica list")
+    known = broker.cluster.leadership.all
+    stranger = next((replica for replica in sorted(replicas) if replica not in known), None)
+    if stranger is not None:
+        raise _invalid(f"includes broker {stranger}, but no such broker is registered")
+    twice = next((replica for replica, times in Counter(sorted(replicas)).items() if times > 1), None)
+    if twice is not None:
+        raise _invalid(f"includes the broker {twice} more than once")
+
+
+def check_assignment(broker: BrokerEndpoint, assignment: Sequence[Sequence[int]], *, first: int, factor: int) -> None:
+    """Raise RefusedError unless the replicas of new partitions, from ``first`` on, can be placed as they are given."""
+    up = broker.cluster.leadership.up
+    for index, replicas in enumerate(assignment, first):
+        check_replicas(broker, replicas)
+        if len(replicas) != factor:
+            raise _invalid(
+                f"includes a partition with {len(replicas)} replica(s), but this is not consistent with previous "
+                f"partitions, which have {factor} replica(s)"
+            )
+        if up.isdisjoint(replicas):
+            raise RefusedError(
+                ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+                f"All brokers specified in the manual partition assignment for partition {index} are fenced or in "
+                "controlled shutdown.",
+            )
+
+
+def _invalid(what: str) -> RefusedError:
+    return RefusedError(ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"The manual partition assignment {what}.")

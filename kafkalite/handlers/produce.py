@@ -23,6 +23,7 @@ from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.produce import (
     BatchIndexAndErrorMessage,
     LeaderIdAndEpoch,
+    NodeEndpoint,
     PartitionProduceData,
     PartitionProduceResponse,
     ProduceRequest,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _BY_TOPIC_ID: Final = 13
 _ALLOWS_ZSTD: Final = 7
 _VALID_ACKS: Final = (-1, 0, 1)
+_ACKS_ALL: Final = -1
 _WORK_OF_AN_APPEND: Final = 8
 _WORK_OF_A_TRANSACTIONAL_APPEND: Final = 15
 _WORK_OF_A_NEW_DIRECTORY: Final = 250
@@ -85,6 +87,7 @@ class _Produce:
         "_broker",
         "_by_id",
         "_context",
+        "_leaders",
         "_may_write_internal",
         "_meter",
         "_names",
@@ -104,6 +107,7 @@ class _Produce:
         self._transaction: ProducedTransaction | None = None
         self._meter = WorkMeter()
         self._was_interrupted = False
+        self._leaders: frozenset[int] = frozenset()
         self._responses: list[TopicProduceResponse] = []
         #: The name of each response's topic, which from version 13 on says only its id.
         self._names: list[str] = []
@@ -224,7 +228,14 @@ class _Produce:
         partition = topic.assignment[data.index]
         if partition.leader != self._broker.id:
             leader = LeaderIdAndEpoch(leader_id=partition.leader, leader_epoch=partition.leader_epoch)
+            self._leaders |= {partition.leader}
             return replace(_refused(data.index, ErrorCode.NOT_LEADER_OR_FOLLOWER), current_leader=leader)
+        if (
+            self._request.acks == _ACKS_ALL
+            and len(partition.isr) < len(partition.replicas)
+            and self._broker.cluster.leadership.has_too_few_in_sync(topic, partition)
+        ):
+            return _refused(data.index, ErrorCode.NOT_ENOUGH_REPLICAS)
         if self._transaction is not None and self._transaction.refusal_of_all:
             return _refused(data.index, self._transaction.refusal_of_all)
         if data.records is None:
@@ -289,7 +300,18 @@ class _Produce:
                 )
                 for name, topic in zip(self._names, responses, strict=True)
             ]
+        if self._leaders:
+            return ProduceResponse(responses=tuple(responses), node_endpoints=self._node_endpoints())
         return ProduceResponse(responses=tuple(responses))
+
+    def _node_endpoints(self) -> tuple[NodeEndpoint, ...]:
+        cluster, context = self._broker.cluster, self._context
+        addresses = cluster.addresses(context.client_host, context.info.local)
+        return tuple(
+            NodeEndpoint(node_id=node_id, host=host, port=port, rack=cluster.brokers[node_id].rack)
+            for node_id, (host, port) in addresses.items()
+            if node_id in self._leaders
+        )
 
 
 def _transactional_header(data: PartitionProduceData) -> BatchHeader | None:

@@ -1,7 +1,6 @@
 """AlterPartitionReassignments and ListPartitionReassignments (KIP-455).
 
-A replica can be on this broker only. To give up the replicas of brokers that are not here takes effect at once, so no
-reassignment is ever in progress.
+All brokers use one copy of the data, so that a reassignment takes effect at once and none is ever in progress.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalite.errors import RefusedError
+from kafkalite.handlers.new_partitions import check_replicas
 from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
@@ -23,7 +23,6 @@ from kafkalite_wire.messages.list_partition_reassignments import (
     ListPartitionReassignmentsRequest,
     ListPartitionReassignmentsResponse,
 )
-from kafkalite_wire.messages.metadata_records import PartitionChangeRecord
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
@@ -69,31 +68,14 @@ def _reassign(broker: BrokerEndpoint, name: str, wanted: ReassignablePartition, 
         raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"Unable to find partition {name}:{index}.")
     if replicas is None:
         raise RefusedError(ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, "No partition reassignment is in progress.")
-    _check(broker, replicas)
+    check_replicas(broker, replicas)
     partition = topic.assignment[index]
     if not may_change_factor and len(replicas) != len(partition.replicas):
         raise RefusedError(
             ErrorCode.INVALID_REPLICATION_FACTOR,
             f"The replication factor is changed from {len(partition.replicas)} to {len(replicas)}",
         )
-    if replicas != partition.replicas:
-        broker.cluster.change_metadata(
-            [PartitionChangeRecord(partition_id=index, topic_id=topic.topic_id, replicas=replicas, isr=replicas)]
-        )
-
-
-def _check(broker: BrokerEndpoint, replicas: tuple[int, ...]) -> None:
-    if not replicas:
-        raise _invalid("an empty replica list")
-    stranger = next((replica for replica in sorted(replicas) if replica not in broker.cluster.endpoints), None)
-    if stranger is not None:
-        raise _invalid(f"broker {stranger}, but no such broker is registered")
-    if len(set(replicas)) < len(replicas):
-        raise _invalid("a broker more than once")
-
-
-def _invalid(what: str) -> RefusedError:
-    return RefusedError(ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"The manual partition assignment includes {what}.")
+    broker.cluster.leadership.reassign(topic, index, replicas)
 
 
 def list_partition_reassignments(

@@ -64,8 +64,10 @@ _SHARED_MODULES: Final = {
 class HandlerTable:
     """Handles requests with the handlers of this broker."""
 
-    def __init__(self, broker: BrokerEndpoint) -> None:
+    def __init__(self, broker: BrokerEndpoint, adapt: Callable[[Api, Handler], Handler] | None = None) -> None:
+        """``adapt`` may put another function in the place of a handler."""
         self._broker = broker
+        self._adapt = adapt
         self._handlers: dict[int, Handler] = {}
         self.after_request = broker.cluster.after_request
 
@@ -92,7 +94,10 @@ class HandlerTable:
 
     def import_handler(self, api: Api) -> Handler:
         """Import a handler and its messages, so that no request has to wait for it."""
-        handler = self._handlers[api.key] = handler_of(api)
+        handler = handler_of(api)
+        if self._adapt is not None:
+            handler = self._adapt(api, handler)
+        self._handlers[api.key] = handler
         return handler
 
 

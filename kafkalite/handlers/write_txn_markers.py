@@ -58,6 +58,9 @@ def handle(broker: BrokerEndpoint, request: WriteTxnMarkersRequest, context: Req
         if marker.producer_epoch < 0:
             done(key, ErrorCode.UNKNOWN_SERVER_ERROR)
             continue
+        if not _may_lead(broker, topic, index):
+            done(key, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+            continue
         broker.cluster.write_marker(
             topic,
             index,
@@ -70,6 +73,12 @@ def handle(broker: BrokerEndpoint, request: WriteTxnMarkersRequest, context: Req
             ),
             partial(done, key),
         )
+
+
+def _may_lead(broker: BrokerEndpoint, name: str, index: int) -> bool:
+    topic = broker.cluster.storage.topics.get(name)
+    is_known = topic is not None and 0 <= index < topic.partitions
+    return topic is None or not is_known or topic.assignment[index].leader == broker.id
 
 
 def _response(request: WriteTxnMarkersRequest, errors: dict[_Key, ErrorCode]) -> WriteTxnMarkersResponse:

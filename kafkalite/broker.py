@@ -1,11 +1,11 @@
-"""The broker as a whole: a cluster of one endpoint, its listeners, and their tasks.
+"""The broker as a whole: a cluster of one or several brokers, their listeners, and their tasks.
 
 The cluster may be replaced by another one while the listeners stay (:meth:`Broker.restore`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from importlib import import_module
@@ -19,14 +19,13 @@ from kafkalite.background.maintenance import Maintenance
 from kafkalite.background.timers import TimerQueue
 from kafkalite.clock import MACHINE_CLOCK
 from kafkalite.cluster.cluster import Cluster
-from kafkalite.cluster.endpoint import BrokerEndpoint
 from kafkalite.errors import StartError
-from kafkalite.handlers.table import HandlerTable
 from kafkalite.requests.crash_guard import CrashGuard
-from kafkalite.requests.pipeline import Pipeline
+from kafkalite.requests.interceptors import InterceptorChain
 from kafkalite.server.client_quota_stage import ClientQuotaStage
 from kafkalite.server.connection_errors import ConnectionErrors
 from kafkalite.server.listener import Listener, open_socket
+from kafkalite.server.node import Node, NodeState
 from kafkalite.server.step_runner import run_steps
 from kafkalite_storage.snapshots import directory_swap
 from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
@@ -39,8 +38,11 @@ if TYPE_CHECKING:
     from typing import Self
 
     from kafkalite.clock import Clock
+    from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.config import BrokerConfig
     from kafkalite.config.security import ListenerSecurity
+    from kafkalite.handlers.table import HandlerTable
+    from kafkalite.requests.pipeline import Pipeline
     from kafkalite.server.protection import ListenerProtection
     from kafkalite_storage.files.filesystem import FileSystem
     from kafkalite_storage.snapshots.taking import RetainedLogs
@@ -93,22 +95,21 @@ class Broker:
         self._file_system = file_system
         self._handover = handover
         self._cluster: Cluster | None = None
-        self._endpoint: BrokerEndpoint | None = None
+        self._nodes: dict[int, Node] = {}
         self.crash_guard = CrashGuard()
         """Handles unexpected exceptions."""
         self._deadlines = TimerQueue(clock, self.crash_guard)
         self._connection_errors = ConnectionErrors(self._deadlines)
-        self._listeners: tuple[Listener, ...] = ()
         self._stop = trio.Event()
         self._tending: Maintenance | None = None
-        self._restoring = trio.Lock()
+        self._changing = trio.Lock()
         self._snapshots_taken = 0
         self.on_restored: list[Callable[[], None]] = []
         """Called when another cluster has taken the place of the one before."""
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
-        """Where the broker listens, with the ports that were picked."""
+        """Where the broker listens, with the ports that were picked; of several brokers one after the other."""
         return tuple(listener.address for listener in self._listeners)
 
     @property
@@ -123,15 +124,28 @@ class Broker:
         return self._cluster
 
     @property
+    def nodes(self) -> Mapping[int, Node]:
+        """The brokers by id, whether up or not; there are some once the broker is open."""
+        return self._nodes
+
+    @property
     def endpoint(self) -> BrokerEndpoint:
-        """The broker as clients see it; there is one once the broker is open, and another after a restore."""
-        assert self._endpoint is not None, "the broker has not been opened"
-        return self._endpoint
+        """The first broker as clients see it; there is one once the broker is open, and another after a restore."""
+        return self._first.endpoint
 
     @property
     def pipeline(self) -> Pipeline:
-        """The pipeline that requests go through; there is one once the broker is open."""
-        return self._pipeline
+        """The pipeline of the first broker, once it is open; all brokers have the same interceptors."""
+        return self._first.pipeline
+
+    @property
+    def _first(self) -> Node:
+        assert self._nodes, "the broker has not been opened"
+        return self._nodes[self.config.node_id]
+
+    @property
+    def _listeners(self) -> Iterator[Listener]:
+        return (listener for node in self._nodes.values() for listener in node.listeners)
 
     def set_available(self, available: bool) -> None:
         """Refuse all clients, as if the broker were down, or accept them again; no data changes."""
@@ -154,42 +168,53 @@ class Broker:
         """
         config = self.config
         cluster = Cluster(config, self._deadlines, self._file_system, handover=self._handover)
-        endpoint = BrokerEndpoint(cluster, config)
-        handlers = HandlerTable(endpoint)
-        pipeline = Pipeline(handlers, self.crash_guard, cluster.steps)
-        listeners: list[Listener] = []
+        interceptors = InterceptorChain()
+        nodes: list[Node] = []
         try:
             if config.topics:
                 from kafkalite.cluster import initial_topics
 
                 initial_topics.create(cluster, config.topics)
-            for address, security in zip(config.listen, config.security, strict=True):
-                listener = Listener(
-                    open_socket(address.host, address.port),
-                    pipeline,
-                    self._deadlines,
-                    pipeline.steps,
-                    crash_guard=self.crash_guard,
-                    errors=self._connection_errors,
-                    most_bytes=config.socket_request_max_bytes,
-                    most_connections=config.max_connections,
-                    max_idle=config.connections_max_idle,
-                    protection=self._protection(security),
-                )
-                listeners.append(listener)
+            for number in range(config.brokers):
+                node = Node(cluster, config.of_broker(number), self.crash_guard, interceptors)
+                nodes.append(node)
+                self._listen(node, cluster)
+            self._register(cluster, nodes)
         except BaseException:
-            for listener in listeners:
-                listener.close()
+            for node in nodes:
+                for listener in node.listeners:
+                    listener.close()
             cluster.close()
             raise
         if config.authorizer is not None:
             # Imported here, because most brokers need none of it.
             from kafkalite.cluster.authorization import authorization_of
 
-            pipeline.interceptors.add(authorization_of(config, lambda: self.cluster))
-        self._client_quotas = ClientQuotaStage(pipeline.interceptors, endpoint)
-        self._cluster, self._endpoint = cluster, endpoint
-        self._handlers, self._pipeline, self._listeners = handlers, pipeline, tuple(listeners)
+            interceptors.add(authorization_of(config, lambda: self.cluster))
+        self._cluster, self._nodes = cluster, {node.id: node for node in nodes}
+        self._client_quotas = ClientQuotaStage(interceptors, self.endpoint)
+
+    def _listen(self, node: Node, cluster: Cluster) -> None:
+        config = node.config
+        for address, security in zip(config.listen, config.security, strict=True):
+            listener = Listener(
+                open_socket(address.host, address.port),
+                node.pipeline,
+                self._deadlines,
+                cluster.steps,
+                crash_guard=self.crash_guard,
+                errors=self._connection_errors,
+                most_bytes=config.socket_request_max_bytes,
+                most_connections=config.max_connections,
+                max_idle=config.connections_max_idle,
+                protection=self._protection(security),
+            )
+            node.listen((*node.listeners, listener))
+
+    def _register(self, cluster: Cluster, nodes: Iterable[Node]) -> None:
+        if self.config.brokers > 1:
+            epoch = cluster.storage.metadata.log.log_end_offset
+            cluster.leadership.register([node.registration(epoch) for node in nodes])
 
     def _protection(self, security: ListenerSecurity) -> ListenerProtection | None:
         if security.tls is None and security.sasl is None:
@@ -212,18 +237,20 @@ class Broker:
             async with trio.open_nursery() as background, trio.open_nursery() as connections:
                 self._background = background
                 background.start_soon(self._deadlines.run)
-                background.start_soon(_warm_up, self._handlers)
-                background.start_soon(run_steps, self._pipeline.steps)
+                background.start_soon(_warm_up, self._first.handlers)
+                background.start_soon(run_steps, self.cluster.steps)
                 await self._tend()
                 for listener in self._listeners:
                     await listener.prepare(background)
                 async with trio.open_nursery() as accepting:
+                    self._accepting, self._connections = accepting, connections
+                    for node in self._nodes.values():
+                        accepting.start_soon(node.serve, connections)
                     for listener in self._listeners:
-                        accepting.start_soon(listener.accept, connections)
                         background.start_soon(listener.sweep)
                     task_status.started(self.addresses)
                     await self._stop.wait()
-                    async with self._restoring:
+                    async with self._changing:
                         accepting.cancel_scope.cancel()
                 self._close_listeners()
                 self.cluster.stop_waiting()
@@ -240,9 +267,51 @@ class Broker:
                 self._cluster.close()
 
     async def _tend(self) -> None:
-        self._pipeline.steps.start("loading transactions", self.cluster.transactions.start(), _ignore)
+        self.cluster.steps.start("loading transactions", self.cluster.transactions.start(), _ignore)
+        self.cluster.rebalance_leaders_later()
         self._tending = Maintenance(self.cluster, self.config)
         await self._background.start(self._tending.run)
+
+    # Several brokers
+
+    async def stop_broker(self, broker: int) -> None:
+        """Stop one of the brokers in order: others lead and coordinate what it did, and its ports are closed.
+
+        Nothing happens if it does not run. Raises KeyError, StorageError, and RuntimeError if nothing runs at all.
+        """
+        async with self._changing:
+            node = self._running_node(broker)
+            if node.state is NodeState.UP:
+                await node.stop()
+
+    async def kill_broker(self, broker: int) -> None:
+        """End one of the brokers without notice: others take over after ``broker.session.timeout.ms``.
+
+        Nothing happens if it does not run. Raises what :meth:`stop_broker` does.
+        """
+        async with self._changing:
+            node = self._running_node(broker)
+            if node.state is NodeState.UP:
+                await node.kill()
+
+    async def start_broker(self, broker: int) -> None:
+        """Start a broker again that was stopped or killed, at the same ports. Raises what :meth:`stop_broker` does."""
+        async with self._changing:
+            node = self._running_node(broker)
+            if node.state is not NodeState.UP:
+                node.start(self._accepting, self._connections)
+
+    def start_brokers(self) -> None:
+        """Start all brokers that were stopped or killed, and elect the preferred leaders if there were any."""
+        down = [node for node in self._nodes.values() if node.state is not NodeState.UP]
+        for node in down:
+            node.start(self._accepting, self._connections)
+        if down:
+            self.cluster.leadership.prefer_everywhere()
+
+    def _running_node(self, broker: int) -> Node:
+        self._running_tending()
+        return self._nodes[broker]
 
     # Snapshots
 
@@ -265,7 +334,7 @@ class Broker:
         if the data could not be replaced, though connections were closed; nothing has changed then. StartError and
         OSError end the broker as well.
         """
-        async with self._restoring:
+        async with self._changing:
             self.check_snapshot(snapshot)
             storage = self.cluster.storage
             with trio.CancelScope(shield=True):
@@ -307,12 +376,11 @@ class Broker:
         except (OSError, StartError) as error:
             self._background.start_soon(_fail, error)
             raise
-        endpoint = BrokerEndpoint(self._cluster, self.config)
-        endpoint.carry_over(self.endpoint)
-        self._endpoint = endpoint
-        self._handlers = self._pipeline.end = HandlerTable(endpoint)
+        for node in self._nodes.values():
+            node.use(self._cluster)
         self._client_quotas.remove()
-        self._client_quotas = ClientQuotaStage(self._pipeline.interceptors, endpoint)
+        self._client_quotas = ClientQuotaStage(self.pipeline.interceptors, self.endpoint)
+        self._register(self._cluster, self._nodes.values())
         # Those of clients are gone; waits of tests look at the new cluster.
         before.delayed_fetches.complete_all()
 
@@ -359,7 +427,13 @@ def _successor(before: Cluster, snapshot: DirectorySnapshot) -> Cluster:
     fs, least_producer_id = before.storage.filesystem, before.next_producer_ids
     handover = before.restore(snapshot)
     cluster = Cluster(
-        before.config, before.timers, fs, handover=handover, least_producer_id=least_producer_id, steps=before.steps
+        before.config,
+        before.timers,
+        fs,
+        handover=handover,
+        least_producer_id=least_producer_id,
+        steps=before.steps,
+        down=before.leadership.down,
     )
     cluster.carry_over(before)
     return cluster

@@ -19,7 +19,7 @@ from kafkalite.coordinators.group_service import GroupCoordinatorService
 from kafkalite.coordinators.transaction_service import TransactionCoordinatorService
 from kafkalite.errors import StartError
 from kafkalite.fetch.delayed import DelayedFetches
-from kafkalite.fetch.sessions import TopicKey
+from kafkalite.fetch.sessions import FetchSessions, TopicKey
 from kafkalite.requests.steps import StepQueue, finish
 from kafkalite_storage.errors import (
     DataDirectoryCorrupt,
@@ -81,6 +81,11 @@ class Endpoint(Protocol):
     @property
     def rack(self) -> str | None:
         """Where it stands."""
+        ...
+
+    @property
+    def fetch_sessions(self) -> FetchSessions:
+        """Its fetch sessions."""
         ...
 
     def advertised(self, client_host: str, local: tuple[str, int]) -> tuple[str, int]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from kafkalite import __version__
+from kafkalite.controls.brokers import Brokers
 from kafkalite.controls.clock import ClockControl
 from kafkalite.controls.conditions import HasCommitted, Positioned, Stable, missing_records
 from kafkalite.controls.definition import Control, Subject, get, post, taking
@@ -56,6 +57,7 @@ class Controls(Subject):
 
     def __init__(self, transport: Transport | None, local: LocalBroker | None = None) -> None:
         super().__init__(transport, local)
+        self.brokers = Brokers(transport, local)
         self.topics = Topics(transport, local)
         self.groups = Groups(transport, local)
         self.clock = ClockControl(transport, local)
@@ -279,7 +281,7 @@ class Controls(Subject):
 
     @post("/reset")
     def reset(self) -> None:
-        """Undo what controls have changed: no faults, no pins, coordinator and broker available, the clock running.
+        """Undo what controls have changed: no faults, no pins, coordinator and brokers available, the clock running.
 
         The date is the machine's again; sessions that the clock has ended stay ended. The log of faults is empty
         afterwards, and the request log off. What the broker keeps stays as it is.
@@ -288,6 +290,7 @@ class Controls(Subject):
         self.requests.switch_off()
         self._local.clock.return_to_date()
         self._local.broker.set_available(True)
+        self._local.broker.start_brokers()
         self.coordinator.all_back()
         self.groups.unpin_all()
 
@@ -333,6 +336,7 @@ def _raise_failed(failed: Mapping[tuple[str, int], StorageError]) -> None:
 
 _SUBJECTS: Final[dict[type[Subject], str]] = {
     Controls: "",
+    Brokers: "brokers",
     Topics: "topics",
     Groups: "groups",
     ClockControl: "clock",

@@ -15,6 +15,9 @@ DEFAULTS: Final[Mapping[str, Value]] = {
     # Members learn of a rebalance at once and not with their next heartbeat, so that tests need not wait for it.
     "kafkalite.group.heartbeat.hold.ms": 3000,
     "group.min.session.timeout.ms": 100,
+    # Of several brokers, one can be stopped without any partition being lost to clients, and killed without a wait.
+    "default.replication.factor": 3,
+    "broker.session.timeout.ms": 0,
 }
 """Where brokers for tests differ from those of ``kafkalite serve``."""
 

@@ -21,11 +21,21 @@ class Topics(Subject):
         return topics_of(self._local.cluster)
 
     @post("/topics")
-    def create(self, name: str, partitions: int = 1, configs: Mapping[str, Value] | None = None) -> Topic:
-        """Create a topic, with configurations under Kafka's names. Raises ValueError where the broker refuses."""
+    def create(
+        self,
+        name: str,
+        partitions: int = 1,
+        configs: Mapping[str, Value] | None = None,
+        replication_factor: int | None = None,
+    ) -> Topic:
+        """Create a topic, with configurations under Kafka's names. Raises ValueError where the broker refuses.
+
+        Without a ``replication_factor`` that of the broker's configuration applies.
+        """
         cluster = self._local.cluster
+        texts = {key: text_of(value) for key, value in (configs or {}).items()}
         try:
-            cluster.create_topic(name, partitions, {key: text_of(value) for key, value in (configs or {}).items()})
+            cluster.create_topic(name, partitions, texts, replication_factor=replication_factor)
         except StorageError as error:
             raise not_created(name, error) from None
         return topic_of(cluster, name)

@@ -53,6 +53,19 @@ class Topic:
     end_offsets: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerView:
+    """A broker of the cluster: ``state`` is ``up``, ``stopped`` or ``killed``."""
+
+    id: int
+    host: str
+    port: int
+    rack: str | None
+    state: str
+    leads: int
+    """How many partitions it leads."""
+
+
 def no_topic(name: str, topics: Iterable[str]) -> str:
     """Describe a missing topic, with the existing ones."""
     return f"there is no topic {name!r}; topics: {', '.join(topics) or 'none'}"

@@ -106,10 +106,17 @@ class End(Protocol):
 class Pipeline:
     """Takes the frames of all connections through the interceptors to one end."""
 
-    def __init__(self, end: End, crash_guard: CrashGuard, steps: StepQueue | None = None) -> None:
+    def __init__(
+        self,
+        end: End,
+        crash_guard: CrashGuard,
+        steps: StepQueue | None = None,
+        interceptors: InterceptorChain | None = None,
+    ) -> None:
+        """``interceptors`` may be those of other pipelines, too."""
         self.end = end
         """May be replaced while no client is connected; requests that are held then are not forwarded any more."""
-        self.interceptors = InterceptorChain()
+        self.interceptors = InterceptorChain() if interceptors is None else interceptors
         self.steps = StepQueue(crash_guard) if steps is None else steps
         self._crash_guard = crash_guard
 

@@ -6,6 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kafkalite.cluster.cluster import Cluster
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.quotas.interceptor import QuotaEnforcer
     from kafkalite.requests.interceptors import InterceptorChain
@@ -49,4 +52,22 @@ def _enforcer(endpoint: BrokerEndpoint) -> QuotaEnforcer:
         Window(config.quota_window_num, config.quota_window_size_seconds * 1000),
         Window(config.controller_quota_window_num, config.controller_quota_window_size_seconds * 1000),
     )
-    return QuotaEnforcer(quotas, endpoint.fetch_sessions, now=endpoint.cluster.timers.now, busy=time.perf_counter)
+    return QuotaEnforcer(
+        quotas, _SessionsOfAll(endpoint.cluster), now=endpoint.cluster.timers.now, busy=time.perf_counter
+    )
+
+
+class _SessionsOfAll:
+    """The fetch sessions of all brokers; no two have the same id, but by an unlikely chance."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def close(self, session_id: int) -> None:
+        for broker in self._cluster.brokers.values():
+            broker.fetch_sessions.close(session_id)
+
+    def withdraw(self, session_id: int, partitions: Iterable[tuple[str | bytes, int]]) -> None:
+        withdrawn = tuple(partitions)
+        for broker in self._cluster.brokers.values():
+            broker.fetch_sessions.withdraw(session_id, withdrawn)

@@ -40,8 +40,8 @@ _NOT_ACCEPTED: Final = {
 """Errors of the connection that was to be accepted, which Linux reports here; any other error is the listener's own."""
 
 
-def open_socket(host: str, port: int) -> socket.socket:
-    """Listen on an address; port 0 picks a free one. Raises StartError."""
+def open_socket(host: str, port: int, *, listens: bool = True) -> socket.socket:
+    """Listen on an address, or only reserve it; port 0 picks a free one. Raises StartError."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -53,7 +53,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         listening.setblocking(False)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
-        listening.listen(_BACKLOG)
+        if listens:
+            listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
         hint = "; is another broker running there?" if error.errno == errno.EADDRINUSE else ""
@@ -217,6 +218,15 @@ class Listener:
             return
         trio.lowlevel.notify_closing(self._listening)
         self._listening.close()
+
+    def shut(self) -> None:
+        """Stop listening, so that clients are refused, but keep the port for :meth:`reopen`. Raises StartError."""
+        self.close()
+        self._listening = open_socket(*self.address, listens=False)
+
+    def reopen(self) -> None:
+        """Listen again after :meth:`shut`."""
+        self._listening.listen(_BACKLOG)
 
     async def finish(self) -> None:
         """Close each connection as soon as its responses have left, and return when all are closed.

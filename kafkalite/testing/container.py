@@ -18,6 +18,7 @@ from kafkalite.client.readiness import answers
 from kafkalite.config.initial_topics import TOPICS_VARIABLE
 from kafkalite.config.security import SECURITY
 from kafkalite.config.setting import CONTROLS_VARIABLE, variable
+from kafkalite.config.table import BROKERS
 from kafkalite.controls.controls import Controls
 from kafkalite.controls.defaults import DEFAULTS, Value, text_of
 from kafkalite.controls.errors import BrokerFailed
@@ -31,6 +32,8 @@ IMAGE_VARIABLE: Final = "KAFKALITE_IMAGE"
 DEFAULT_IMAGE: Final = f"kafkalite:{__version__}"
 _PORT: Final = 9092
 _CONTROLS_PORT: Final = 9093
+_CONTROLS_OF_SEVERAL: Final = 9192
+"""The ports between are those of brokers."""
 _INIT: Final = "/etc/kafkalite/init.d"
 _STARTING: Final = 60.0
 _PAUSE: Final = 0.05
@@ -52,6 +55,8 @@ class KafkaliteContainer(DockerContainer):
     def __init__(self, image: str | None = None, **options: Any) -> None:
         super().__init__(image or os.environ.get(IMAGE_VARIABLE, DEFAULT_IMAGE), **options)
         self._is_secured = False
+        self._brokers = 1
+        self._has_controls = False
         self.with_exposed_ports(_PORT).with_properties(DEFAULTS)
 
     def with_topics(self, topics: Mapping[str, int]) -> Self:
@@ -63,13 +68,20 @@ class KafkaliteContainer(DockerContainer):
         """Set broker properties under Kafka's names."""
         if SECURITY in properties:
             self._is_secured = text_of(properties[SECURITY]) != "plaintext"
+        if BROKERS in properties:
+            self._brokers = int(properties[BROKERS])
         for name, value in properties.items():
             self.with_env(variable(name), text_of(value))
         return self
 
     def with_controls(self) -> Self:
         """Serve the controls, at :meth:`get_controls_url`."""
-        return self.with_env(CONTROLS_VARIABLE, f"0.0.0.0:{_CONTROLS_PORT}").with_exposed_ports(_CONTROLS_PORT)
+        self._has_controls = True
+        return self
+
+    def with_brokers(self, brokers: int) -> Self:
+        """Run a cluster of so many brokers in the container, at port 9092 and those that follow it."""
+        return self.with_properties({BROKERS: brokers})
 
     def with_security(self, protocol: str) -> Self:
         """Protect the broker by ``ssl``, ``sasl_plaintext`` or ``sasl_ssl``, and serve the controls.
@@ -84,6 +96,10 @@ class KafkaliteContainer(DockerContainer):
 
     def start(self) -> Self:
         """Start, and return when clients can connect. Raises BrokerFailed with the container's log if it ends."""
+        self.with_exposed_ports(*self._ports)
+        if self._has_controls:
+            port = self._controls_port
+            self.with_env(CONTROLS_VARIABLE, f"0.0.0.0:{port}").with_exposed_ports(port)
         super().start()
         try:
             self._await_broker()
@@ -98,18 +114,29 @@ class KafkaliteContainer(DockerContainer):
         self._container = None
 
     def _await_broker(self) -> None:
-        address = self._address()
+        addresses = [self._address(port) for port in self._ports]
         until = time.monotonic() + _STARTING
-        while not answers((address.host, address.port), timeout=1):
-            self._fail_if_over(until)
-            time.sleep(_PAUSE)
-        # Which port of this machine leads into the container was not known before it ran.
+        for address in addresses:
+            while not answers((address.host, address.port), timeout=1):
+                self._fail_if_over(until)
+                time.sleep(_PAUSE)
+        # Which ports of this machine lead into the container was not known before it ran.
         access = self.client_access() if self._is_secured else None
-        advertise_outside((address.host, address.port), str(address), timeout=_STARTING, access=access)
+        for number, address in enumerate(addresses):
+            at = (address.host, address.port)
+            advertise_outside(at, str(address), timeout=_STARTING, access=access, number=number)
+
+    @property
+    def _ports(self) -> range:
+        return range(_PORT, _PORT + self._brokers)
+
+    @property
+    def _controls_port(self) -> int:
+        return _CONTROLS_PORT if self._brokers == 1 else _CONTROLS_OF_SEVERAL
 
     def get_bootstrap_server(self) -> str:
-        """Return the broker's address for clients on this machine."""
-        return str(self._address())
+        """Return the brokers' addresses for clients on this machine."""
+        return ",".join(str(self._address(port)) for port in self._ports)
 
     def client_access(self) -> ClientAccess:
         """Return what clients on this machine need to connect."""
@@ -129,7 +156,7 @@ class KafkaliteContainer(DockerContainer):
 
     def get_controls_url(self) -> str:
         """Return the URL of the controls, for `connect(…, controls=…)` and any HTTP client."""
-        return f"http://{self._address(_CONTROLS_PORT)}"
+        return f"http://{self._address(self._controls_port)}"
 
     def _address(self, port: int = _PORT) -> HostPort:
         return HostPort(self.get_container_host_ip(), int(self.get_exposed_port(port)))

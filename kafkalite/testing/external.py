@@ -114,14 +114,20 @@ class ExternalTransport:
 
     # Topics
 
-    def create_topic(self, name: str, partitions: int, configs: Mapping[str, Value] | None) -> Topic:
+    def create_topic(
+        self,
+        name: str,
+        partitions: int,
+        configs: Mapping[str, Value] | None,
+        replication_factor: int | None = None,
+    ) -> Topic:
         """Create a topic. Raises ValueError where the broker refuses."""
         from kafkalite_wire.messages.create_topics import CreatableTopic, CreatableTopicConfig, CreateTopicsRequest
 
         topic = CreatableTopic(
             name=name,
             num_partitions=partitions,
-            replication_factor=-1,
+            replication_factor=-1 if replication_factor is None else replication_factor,
             configs=tuple(
                 CreatableTopicConfig(name=key, value=text_of(value)) for key, value in (configs or {}).items()
             ),

@@ -27,16 +27,20 @@ def run(
     data: str | Path | None = None,
     listen: str = "127.0.0.1:0",
     security: str | None = None,
+    brokers: int | None = None,
 ) -> Generator[Controls]:
     """Run a broker on a thread of its own, and yield its controls.
 
     ``properties`` are broker properties under Kafka's names; ``topics`` maps the names of topics to create to their
     numbers of partitions; ``data`` is the data directory, without which everything is kept in memory. ``security`` is
-    ``ssl``, ``sasl_plaintext`` or ``sasl_ssl``: :meth:`Controls.client_config` returns what clients need then. Raises
-    StartError and ConfigError if the broker cannot start, and at the end BrokerFailed if it stopped before or an
+    ``ssl``, ``sasl_plaintext`` or ``sasl_ssl``: :meth:`Controls.client_config` returns what clients need then.
+    ``brokers`` is the number of brokers of the cluster, see :attr:`Controls.brokers`; they listen on consecutive ports,
+    or each on a free one.
+
+    Raises StartError and ConfigError if the broker cannot start, and at the end BrokerFailed if it stopped before or an
     exception in it was not handled.
     """
-    config = _configuration(properties or {}, data=data, listen=listen, security=security)
+    config = _configuration(properties or {}, data=data, listen=listen, security=security, brokers=brokers)
     clock = SteerableClock()
     broker = Broker(config, clock=clock, file_system=MemoryFileSystem() if data is None else None)
     with running(broker, clock) as controls:
@@ -46,9 +50,20 @@ def run(
 
 
 def _configuration(
-    properties: Mapping[str, Value], *, data: str | Path | None, listen: str, security: str | None
+    properties: Mapping[str, Value],
+    *,
+    data: str | Path | None,
+    listen: str,
+    security: str | None,
+    brokers: int | None,
 ) -> BrokerConfig:
     for name in _PARAMETERS.keys() & properties.keys():
         raise ConfigError(f"properties: {name}: set it with run({_PARAMETERS[name]}=…)")
     texts = {name: text_of(value) for name, value in {**DEFAULTS, **properties}.items()}
-    return load(listen=[listen], data="/kafkalite" if data is None else data, properties=texts, security=security)
+    return load(
+        listen=[listen],
+        data="/kafkalite" if data is None else data,
+        properties=texts,
+        security=security,
+        brokers=brokers,
+    )

@@ -20,7 +20,7 @@ from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 
 
 @contextmanager
-def broker_elsewhere() -> Iterator[tuple[str, str]]:
+def broker_elsewhere(brokers: int = 1) -> Iterator[tuple[str, str]]:
     """Run a broker and its controls on a thread; gives its address and their URL."""
     ready: Future[tuple[str, str]] = Future()
     stopped = trio.Event()
@@ -29,7 +29,7 @@ def broker_elsewhere() -> Iterator[tuple[str, str]]:
     async def main() -> None:
         clock = SteerableClock()
         properties = {name: text_of(value) for name, value in DEFAULTS.items()}
-        config = load(listen=["127.0.0.1:0"], data="/kafkalite", properties=properties)
+        config = load(listen=["127.0.0.1:0"], data="/kafkalite", properties=properties, brokers=brokers)
         broker = Broker(config, clock=clock, file_system=MemoryFileSystem())
         with open_socket("127.0.0.1", 0) as listening:
             async with broker, trio.open_nursery() as nursery:

@@ -90,6 +90,13 @@ log = logging.getLogger("kafkalite.serve")
     "properties set them.",
 )
 @click.option(
+    "--brokers",
+    metavar="NUMBER",
+    type=click.IntRange(1, 100),
+    help="Brokers of the cluster, all in this process and with one copy of the data; the ports follow each other.  "
+    "[default: 1]",
+)
+@click.option(
     "--faults",
     metavar="FILE",
     type=click.Path(path_type=Path),
@@ -115,6 +122,7 @@ def serve(
     topics: tuple[str, ...],
     settings: tuple[str, ...],
     security: str | None,
+    brokers: int | None,
     faults: Path | None,
     request_log: Path | None,
     quiet: bool,
@@ -142,6 +150,7 @@ def serve(
             environment=os.environ,
             settings=settings,
             security=security,
+            brokers=brokers,
             topics=topics,
             listen=listen,
             advertise=advertise,
@@ -228,7 +237,7 @@ def _announce(
     config: BrokerConfig, addresses: tuple[tuple[str, int], ...], data: str, controls: HostPort | None
 ) -> None:
     listening = tuple(HostPort(host, port) for host, port in addresses)
-    reachable = config.advertise or config.advertise_outside or _reachable(listening[0])
+    reachable = ",".join(map(str, _bootstrap(config, listening)))
     try:
         click.echo(f"kafkalite {__version__} is listening on {', '.join(map(str, listening))}, data in {data}")
         if controls is not None:
@@ -237,6 +246,16 @@ def _announce(
     except OSError:
         # The reader of the output has closed it; the broker keeps running for its clients.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _bootstrap(config: BrokerConfig, listening: tuple[HostPort, ...]) -> list[HostPort]:
+    """Return where clients connect to: the first listener of each broker."""
+    of_each = len(listening) // config.brokers
+    brokers = [config.of_broker(number) for number in range(config.brokers)]
+    return [
+        broker.advertise or broker.advertise_outside or _reachable(listening[number * of_each])
+        for number, broker in enumerate(brokers)
+    ]
 
 
 def _announce_access(access: ClientAccess, addresses: tuple[tuple[str, int], ...]) -> None:

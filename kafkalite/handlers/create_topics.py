@@ -81,8 +81,8 @@ def _create(
     if missing:
         raise RefusedError(ErrorCode.INVALID_CONFIG, f"Null value not supported for topic configs: {','.join(missing)}")
     configs |= missing_configs(topic.name, configs, broker.config)
-    context.charge_partitions(partitions)
     assignment = _assignment(broker, topic, partitions, factor)
+    context.charge_partitions(partitions)
     if validate_only:
         broker.cluster.storage.check_new_topic(topic.name, partitions, configs)
         topic_id = random_uuid()  # as in Kafka, an id that is not used

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from kafkalite.config import ConfigError, load
 from kafkalite.testing import Handle, NotFound, connect, run
@@ -65,6 +66,7 @@ def test_a_partition_without_a_replica_that_is_up_comes_back_with_its_records(cl
     cluster.brokers[leader].kill()
     partition = admin(cluster).list_topics("alone", timeout=10).topics["alone"].partitions[0]
     assert partition.leader == -1
+    assert partition.error is not None
     assert partition.error.code() == KafkaError.LEADER_NOT_AVAILABLE
     cluster.brokers[leader].start()
     consumer = Consumer({"bootstrap.servers": cluster.bootstrap, "group.id": "g", "auto.offset.reset": "earliest"})
@@ -93,7 +95,7 @@ def test_an_idempotent_producer_and_a_group_ride_through(cluster: Handle) -> Non
             message = consumer.poll(30)
             assert message is not None
             if not message.error():
-                read.append(message.value())
+                read.append(message.value() or b"")
         consumer.commit(asynchronous=False)
 
     pass_on(0)

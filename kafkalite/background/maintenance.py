@@ -65,6 +65,10 @@ class Maintained(Protocol):
         """Remove the state of idle producers."""
         ...
 
+    def expire_delegation_tokens(self) -> None:
+        """Remove the delegation tokens that have expired."""
+        ...
+
     def topic_changed(self, topic: str) -> None:
         """Complete the fetches that wait for a topic."""
         ...
@@ -94,10 +98,12 @@ class Maintenance:
         self._retention = _Job(
             self._delete_expired, every=retention_every, due=now + min(_FIRST_RETENTION, retention_every)
         )
+        tokens_every = config.delegation_token_expiry_check_interval
         self._jobs = (
             _Job(self._checkpoint, every=checkpoint_every, due=now + checkpoint_every),
             _Job(self._expire_producers, every=_EXPIRE_EVERY, due=now + _EXPIRE_EVERY),
             self._retention,
+            _Job(self._expire_tokens, every=tokens_every, due=now + tokens_every),
             _Job(self._remove_retired, every=_REMOVE_EVERY, due=now + _REMOVE_EVERY),
         )
 
@@ -160,6 +166,13 @@ class Maintenance:
     async def _expire_producers(self, pause: float) -> None:
         del pause
         self._node.expire_producers()
+
+    async def _expire_tokens(self, pause: float) -> None:
+        del pause
+        try:
+            self._node.expire_delegation_tokens()
+        except StorageError as error:
+            log.error("cannot remove expired delegation tokens: %s; trying again", error)
 
     async def _delete_expired(self, pause: float) -> None:
         for shortened in self._node.storage.delete_expired(self._node.wall_ms()):

@@ -32,6 +32,7 @@ from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_storage.metadata.topics import METADATA_TOPIC
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.metadata_records import RemoveDelegationTokenRecord
 from kafkalite_wire.records import build_end_txn_marker
 
 if TYPE_CHECKING:
@@ -490,6 +491,13 @@ class Cluster:
         """Apply other quotas of clients from now on."""
         for call in self.on_quotas_changed:
             call()
+
+    def expire_delegation_tokens(self) -> None:
+        """Remove the delegation tokens that have expired. Raises StorageError."""
+        now = self.wall_ms()
+        tokens = self.storage.cluster_image.delegation_tokens.values()
+        expired = [token.token_id for token in tokens if min(token.expiration_timestamp, token.max_timestamp) < now]
+        self.change_metadata([RemoveDelegationTokenRecord(token_id=token_id) for token_id in expired])
 
     def delete_records(self, topic: str, index: int, offset: int) -> int:
         """Delete the records of a partition below an offset, and return its new start. Raises StorageError."""

@@ -76,6 +76,12 @@ class BrokerConfig:
     transaction_state_log_min_isr: int
     transaction_state_log_replication_factor: int
 
+    delegation_token_secret_key: str | None = field(repr=False)
+    """None where there are no delegation tokens."""
+    delegation_token_max_lifetime: float
+    delegation_token_expiry_time: float
+    delegation_token_expiry_check_interval: float
+
     connections_max_idle: float
     """Infinite where connections are never closed for being idle."""
     connection_failed_authentication_delay: float

@@ -159,6 +159,7 @@ def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic,
     brokers = values.integer(BROKERS)
     _check_ports(values, listeners.listen, brokers)
     idle = values.seconds("connections.max.idle.ms")
+    secret = values.value("delegation.token.secret.key")
     config = BrokerConfig(
         node_id=_node_id(values),
         brokers=brokers,
@@ -201,6 +202,10 @@ def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic,
         transaction_state_log_replication_factor=values.integer("transaction.state.log.replication.factor"),
         connections_max_idle=math.inf if idle < 0 else idle,
         connection_failed_authentication_delay=values.seconds("connection.failed.authentication.delay.ms"),
+        delegation_token_secret_key=None if secret is None else str(secret),
+        delegation_token_max_lifetime=values.seconds("delegation.token.max.lifetime.ms"),
+        delegation_token_expiry_time=values.seconds("delegation.token.expiry.time.ms"),
+        delegation_token_expiry_check_interval=values.seconds("delegation.token.expiry.check.interval.ms"),
         fetch_max_bytes=values.integer("fetch.max.bytes"),
         max_connections=values.integer("max.connections"),
         max_incremental_fetch_session_cache_slots=values.integer("max.incremental.fetch.session.cache.slots"),

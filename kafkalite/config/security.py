@@ -20,11 +20,13 @@ from kafkalite_wire.values import value_class
 if TYPE_CHECKING:
     from kafkalite.config.oauthbearer import TokenConfig
     from kafkalite.config.setting import Setting
+    from kafkalite.security.principal_mapping import PrincipalMapping
     from kafkalite.security.tls import ClientAuth, Store, TlsSettings
     from kafkalite.security.token_issuer import TokenIssuer
 
 SECURITY: Final = "kafkalite.security"
 USERS: Final = "kafkalite.sasl.users"
+_MAPPING: Final = "ssl.principal.mapping.rules"
 _MAX_REAUTH: Final = "connections.max.reauth.ms"
 _PLAIN_MODULE: Final = "org.apache.kafka.common.security.plain.PlainLoginModule"
 _SCRAM_MODULE: Final = "org.apache.kafka.common.security.scram.ScramLoginModule"
@@ -53,6 +55,8 @@ class ListenerSecurity:
     name: str = SecurityProtocol.PLAINTEXT.value
     protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
     tls: TlsSettings | None = None
+    principals: PrincipalMapping | None = None
+    """How certificates become users; None where the subject of a certificate is the user."""
     sasl: SaslConfig | None = None
 
 
@@ -86,6 +90,7 @@ def listener_security(
         name=name,
         protocol=protocol,
         tls=_tls(properties) if protocol.uses_tls else None,
+        principals=_principals(properties) if protocol is SecurityProtocol.SSL else None,
         sasl=_sasl(properties, users, issuer) if protocol.uses_sasl else None,
     )
 
@@ -139,6 +144,18 @@ def _tls(properties: ListenerProperties) -> TlsSettings:
     except TlsError as error:
         raise properties.problem(error.property, str(error)) from None
     return settings
+
+
+def _principals(properties: ListenerProperties) -> PrincipalMapping | None:
+    rules = properties.text(_MAPPING)
+    if rules in (None, "DEFAULT"):
+        return None
+    from kafkalite.security.principal_mapping import PrincipalMapping
+
+    try:
+        return PrincipalMapping(rules)
+    except ValueError as error:
+        raise properties.problem(_MAPPING, str(error)) from None
 
 
 def _sasl(properties: ListenerProperties, users: Mapping[str, str], issuer: TokenIssuer | None) -> SaslConfig:

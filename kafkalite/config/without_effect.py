@@ -72,17 +72,12 @@ _ROWS: Final = {
         ssl.endpoint.identification.algorithm string https dynamic
         ssl.engine.factory.class class - dynamic
         ssl.keymanager.algorithm string SunX509 dynamic
-        ssl.principal.mapping.rules string DEFAULT
         ssl.protocol string TLSv1.3 dynamic
         ssl.provider string - dynamic
         ssl.secure.random.implementation string - dynamic
         ssl.trustmanager.algorithm string PKIX dynamic
     """,
     "Kerberos is not supported, and the broker logs in nowhere.": """
-        delegation.token.expiry.check.interval.ms long 3600000 1..
-        delegation.token.expiry.time.ms long 86400000 1..
-        delegation.token.max.lifetime.ms long 604800000 1..
-        delegation.token.secret.key password -
         principal.builder.class class org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder dynamic
         sasl.client.callback.handler.class class -
         sasl.kerberos.kinit.cmd string /usr/bin/kinit dynamic

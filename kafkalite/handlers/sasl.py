@@ -3,7 +3,7 @@
 A refused client is answered after ``connection.failed.authentication.delay.ms``, so that it cannot try again quickly,
 and its connection is closed behind the response.
 
-Not done: the mechanisms GSSAPI and OAUTHBEARER.
+Not done: the mechanism GSSAPI.
 """
 
 from __future__ import annotations

@@ -22,9 +22,11 @@ from kafkalite.security.sasl import (
     PLAIN,
     AuthenticationFailed,
     FindCredential,
+    FindToken,
     PlainServer,
     ScramMechanism,
     ScramServer,
+    no_token,
 )
 from kafkalite_wire.apis import ApiKey
 
@@ -58,6 +60,8 @@ class SaslSettings:
     """The users of PLAIN."""
     find_credential: FindCredential
     """Finds the users of SCRAM."""
+    find_token: FindToken = no_token
+    """Finds delegation tokens."""
     verify_token: VerifyToken | None = None
     """Checks the tokens of OAUTHBEARER; set if that is enabled."""
     session_lifetimes: Mapping[str, float]
@@ -110,6 +114,7 @@ class Authenticator:
         self._server: SaslServer | None = None
         self._takes_raw_tokens = False
         self._user: str | None = None
+        self._has_token = False
         self._mechanism = ""
         self._expires_at: float | None = None
         self._began_again_at: float | None = None
@@ -123,6 +128,11 @@ class Authenticator:
     def is_authenticated(self) -> bool:
         """Whether the client has proved who it is, and is not about to do so again."""
         return self._state is _State.AUTHENTICATED
+
+    @property
+    def has_token(self) -> bool:
+        """Whether the client has proved who it is by a delegation token."""
+        return self._has_token
 
     @property
     def has_lifetime(self) -> bool:
@@ -192,7 +202,7 @@ class Authenticator:
 
             assert self._settings.verify_token is not None
             return BearerServer(self._settings.verify_token)
-        return ScramServer(_SCRAM[mechanism], self._settings.find_credential)
+        return ScramServer(_SCRAM[mechanism], self._settings.find_credential, self._settings.find_token)
 
     def evaluate(self, token: bytes) -> tuple[bytes, float]:
         """Take the client's next token. Return the server's, and the session's lifetime in seconds, 0 for no limit.
@@ -215,6 +225,7 @@ class Authenticator:
             return answer, 0.0
         limits = (self._server.lifetime, self._settings.session_lifetimes.get(self._mechanism))
         lifetime = min((limit for limit in limits if limit is not None), default=None)
+        self._has_token = isinstance(self._server, ScramServer) and self._server.has_token
         self._server = None
         self._state = _State.AUTHENTICATED
         self._user = user

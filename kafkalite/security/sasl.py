@@ -46,7 +46,7 @@ _CLIENT_FIRST: Final = re.compile(
 _CLIENT_FINAL: Final = re.compile(
     rb"(?P<without_proof>c=%b,r=(?P<nonce>%b))%b,p=(?P<proof>%b)" % (_BASE64, _NONCE, _EXTENSIONS, _BASE64)
 )
-_TOKEN_AUTHENTICATION: Final = re.compile(rb",tokenauth=true(?:,|\Z)", re.IGNORECASE)
+_TOKEN_AUTHENTICATION: Final = re.compile(rb",tokenauth=(?i:true)(?:,|\Z)")
 
 
 class AuthenticationFailed(Exception):  # noqa: N818  # the name reads as the state it reports
@@ -82,6 +82,27 @@ MECHANISMS: Final = (PLAIN, *(mechanism.sasl_name for mechanism in ScramMechanis
 
 FindCredential = Callable[[str, ScramMechanism], ScramCredential | None]
 """Returns what is stored of a user for a mechanism, or None for an unknown user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenOwner:
+    """What is known of a delegation token."""
+
+    user: str
+    """Its owner."""
+    lifetime: float
+    """Seconds until it expires, 0 if it has expired."""
+    credential: ScramCredential
+
+
+FindToken = Callable[[str, ScramMechanism], TokenOwner | None]
+"""Returns what is known of a delegation token by its id, or None for an unknown one."""
+
+
+def no_token(token_id: str, mechanism: ScramMechanism) -> TokenOwner | None:
+    """Find no delegation token."""
+    del token_id, mechanism
+    return None
 
 
 class SaslServer(Protocol):
@@ -139,15 +160,19 @@ class ScramServer:
     """The mechanisms SCRAM-SHA-256 and SCRAM-SHA-512: two tokens, and no password leaves the client.
 
     Messages have the form that Kafka's brokers accept, which is not quite that of RFC 5802: extensions are allowed and
-    ignored, channel binding is neither offered nor checked, and names are of ASCII. There are no delegation tokens.
+    ignored, channel binding is neither offered nor checked, and names are of ASCII. With the extension
+    ``tokenauth=true`` the name is the id of a delegation token, whose owner the user becomes.
     """
 
-    def __init__(self, mechanism: ScramMechanism, find: FindCredential) -> None:
+    def __init__(self, mechanism: ScramMechanism, find: FindCredential, find_token: FindToken = no_token) -> None:
         self.mechanism = mechanism.sasl_name
         self.user: str | None = None
         self.lifetime: float | None = None
+        self.has_token = False
+        """Whether the user proved its identity by a delegation token."""
         self._mechanism = mechanism
         self._find = find
+        self._find_token = find_token
         self._exchange: _Exchange | None = None
 
     def evaluate(self, token: bytes) -> bytes:
@@ -156,20 +181,26 @@ class ScramServer:
             return self._begin(token)
         return self._finish(token, self._exchange)
 
-    def _begin(self, token: bytes) -> bytes:
-        first = _CLIENT_FIRST.fullmatch(token)
-        if first is None or _TOKEN_AUTHENTICATION.search(first["extensions"]):
+    def _begin(self, message: bytes) -> bytes:
+        first = _CLIENT_FIRST.fullmatch(message)
+        if first is None:
             raise self._failure()
-        user = _user(first["user"])
-        if first["authorization_id"] is not None and _user(first["authorization_id"]) != user:
+        name = _user(first["user"])
+        if first["authorization_id"] is not None and _user(first["authorization_id"]) != name:
             raise AuthenticationFailed(_OTHER_AUTHORIZATION_ID)
-        known = self._find(user, self._mechanism)
+        token_owner: TokenOwner | None = None
+        if _TOKEN_AUTHENTICATION.search(first["extensions"]):
+            token_owner = self._find_token(name, self._mechanism)
+            known = None if token_owner is None else token_owner.credential
+        else:
+            known = self._find(name, self._mechanism)
         # With an unknown user it goes on as with a known one, whose password is then wrong.
-        credential = _no_credential(user, self._mechanism) if known is None else known
+        credential = _no_credential(name, self._mechanism) if known is None else known
         nonce = first["nonce"] + secrets.token_urlsafe(_NONCE_BYTES).encode()
         answer = b"r=%b,s=%b,i=%d" % (nonce, base64.b64encode(credential.salt), credential.iterations)
         self._exchange = _Exchange(
-            user=user,
+            user=name if token_owner is None else token_owner.user,
+            token_owner=token_owner,
             is_known=known is not None,
             credential=credential,
             nonce=nonce,
@@ -192,6 +223,8 @@ class ScramServer:
         if not (is_right and exchange.is_known):
             raise self._failure()
         self.user = exchange.user
+        if exchange.token_owner is not None:
+            self.has_token, self.lifetime = True, exchange.token_owner.lifetime
         return b"v=" + base64.b64encode(hmac.digest(credential.server_key, message, name))
 
     def _failure(self) -> AuthenticationFailed:
@@ -203,6 +236,7 @@ class _Exchange:
     """What the first two messages settled."""
 
     user: str
+    token_owner: TokenOwner | None
     is_known: bool
     credential: ScramCredential
     nonce: bytes

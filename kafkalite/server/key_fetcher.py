@@ -6,6 +6,7 @@ import logging
 import urllib.request
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Final
+from urllib.error import HTTPError
 
 import trio
 
@@ -73,7 +74,12 @@ def _reason(error: Exception) -> str:
 
 
 def _content(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=_LIMIT) as response:  # noqa: S310  # an http or https URL, as checked
+    try:
+        response = urllib.request.urlopen(url, timeout=_LIMIT)  # noqa: S310  # an http or https URL, as checked
+    except HTTPError as error:
+        error.close()
+        raise
+    with response:
         content: bytes = response.read(LARGEST_KEY_SET + 1)
     if len(content) > LARGEST_KEY_SET:
         raise ValueError(f"more than {LARGEST_KEY_SET} bytes")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kafkalite.background.refusals import refuse
 from kafkalite.security.authenticator import SaslSettings
-from kafkalite.security.sasl import ScramMechanism, scram_credential
+from kafkalite.security.sasl import ScramMechanism, TokenOwner, scram_credential
 from kafkalite.security.tls import TlsContext
 from kafkalite.server.connection import FrameLimit
 from kafkalite.server.protection import ListenerProtection
@@ -40,6 +40,7 @@ def protection_of(
             mechanisms=security.sasl.mechanisms,
             passwords=security.sasl.plain_users,
             find_credential=users.find,
+            find_token=partial(_find_token, config.delegation_token_secret_key, cluster),
             verify_token=verify,
             session_lifetimes=security.sasl.session_lifetimes,
             now=timers.now,
@@ -48,6 +49,7 @@ def protection_of(
         name=security.name,
         tls=None if security.tls is None else TlsContext(security.tls),
         sasl=sasl,
+        principals=security.principals,
         limit_before=FrameLimit(config.sasl_server_max_receive_size, "sasl.server.max.receive.size"),
         key_fetcher=fetcher,
         refuse=partial(refuse, timers, config.connection_failed_authentication_delay),
@@ -75,6 +77,22 @@ def _tokens(config: TokenConfig, now: Callable[[], float]) -> tuple[VerifyToken,
     else:
         source = config.keys
     return SignedTokens(TokenKeys(source), config.rules, now).verify, fetcher
+
+
+def _find_token(
+    secret: str | None, cluster: Callable[[], Cluster], token_id: str, mechanism: ScramMechanism
+) -> TokenOwner | None:
+    found = cluster().storage.cluster_image.delegation_tokens.get(token_id)
+    if found is None or secret is None:
+        return None
+    from kafkalite.security.delegation_tokens import token_credential
+
+    expires = min(found.expiration_timestamp, found.max_timestamp)
+    return TokenOwner(
+        user=found.owner.partition(":")[2],
+        lifetime=max(expires - cluster().wall_ms(), 0) / 1000,
+        credential=token_credential(secret, token_id, mechanism),
+    )
 
 
 class ScramUsers:

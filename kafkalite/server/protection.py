@@ -12,11 +12,14 @@ import trio
 
 from kafkalite.requests.authentication import AuthenticationGate
 from kafkalite.security.authenticator import Authenticator
+from kafkalite.security.principal_mapping import NoMatchingRule
+from kafkalite.security.principals import ANONYMOUS
 from kafkalite.server.tls_transport import TlsTransport
 
 if TYPE_CHECKING:
     from kafkalite.requests.authentication import Refuse
     from kafkalite.security.authenticator import SaslSettings
+    from kafkalite.security.principal_mapping import PrincipalMapping
     from kafkalite.security.tls import TlsContext
     from kafkalite.server.connection import Connection, FrameLimit
     from kafkalite.server.key_fetcher import KeyFetcher
@@ -36,6 +39,8 @@ class ListenerProtection:
     """The largest frame of a client that has not authenticated."""
     refuse: Refuse
     """Answers a failed authentication."""
+    principals: PrincipalMapping | None = None
+    """How certificates become users; None where the subject of a certificate is the user."""
     key_fetcher: KeyFetcher | None = None
     """Keeps the keys of OAUTHBEARER up to date, where they are fetched."""
 
@@ -46,6 +51,11 @@ class ListenerProtection:
         try:
             with trio.fail_after(_HANDSHAKE_LIMIT):
                 await transport.handshake()
+            if self.principals is not None and transport.principal != ANONYMOUS:
+                transport.principal = self.principals.user(transport.principal)
+        except NoMatchingRule as problem:
+            transport.abort()
+            raise OSError(str(problem)) from None
         except trio.TooSlowError:
             transport.abort()
             raise TimeoutError("it took too long") from None

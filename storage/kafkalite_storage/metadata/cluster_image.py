@@ -7,9 +7,11 @@ from kafkalite_wire.messages.metadata_records import (
     AccessControlEntryRecord,
     ClientQuotaRecord,
     ConfigRecord,
+    DelegationTokenRecord,
     MetadataRecord,
     RegisterBrokerRecord,
     RemoveAccessControlEntryRecord,
+    RemoveDelegationTokenRecord,
     RemoveUserScramCredentialRecord,
     UnregisterBrokerRecord,
     UserScramCredentialRecord,
@@ -60,6 +62,8 @@ class ClusterImage:
         """By their ids."""
         self.access_control_changes = 0
         """Raised by each change of these entries."""
+        self.delegation_tokens: dict[str, DelegationTokenRecord] = {}
+        """By the id of the token."""
         self.resource_configs: dict[tuple[int, str], dict[str, str]] = {}
         """The configurations of groups and client metrics subscriptions, by resource type and name."""
 
@@ -95,6 +99,10 @@ class ClusterImage:
             case RemoveAccessControlEntryRecord():
                 self.access_control_entries.pop(record.id, None)
                 self.access_control_changes += 1
+            case DelegationTokenRecord():
+                self.delegation_tokens[record.token_id] = record
+            case RemoveDelegationTokenRecord():
+                self.delegation_tokens.pop(record.token_id, None)
             case ConfigRecord():
                 self._configure(record)
             case _:

@@ -152,6 +152,19 @@ class RemoveTopicRecord:
     topic_id: bytes = field(UUID)
 
 
+@message(api_key=10, versions="0", flexible="0+")
+class DelegationTokenRecord:
+    """A delegation token was created or renewed; principals are TYPE:NAME, times milliseconds since 1970 (KIP-900)."""
+
+    owner: str = field(STRING)
+    requester: str = field(STRING)
+    renewers: tuple[str, ...] = field(array_of(STRING))
+    issue_timestamp: int = field(INT64)
+    max_timestamp: int = field(INT64)
+    expiration_timestamp: int = field(INT64)
+    token_id: str = field(STRING)
+
+
 @message(api_key=11, versions="0", flexible="0+")
 class UserScramCredentialRecord:
     """A SCRAM credential of a user was set; mechanism 1 is SCRAM-SHA-256, 2 is SCRAM-SHA-512 (KIP-554)."""
@@ -264,6 +277,13 @@ class AbortTransactionRecord:
     reason: str | None = field(STRING, nullable="0+", tag=0, default=None)
 
 
+@message(api_key=26, versions="0", flexible="0+")
+class RemoveDelegationTokenRecord:
+    """A delegation token was removed."""
+
+    token_id: str = field(STRING)
+
+
 MetadataRecord = (
     RegisterBrokerRecord
     | UnregisterBrokerRecord
@@ -274,6 +294,7 @@ MetadataRecord = (
     | FenceBrokerRecord
     | UnfenceBrokerRecord
     | RemoveTopicRecord
+    | DelegationTokenRecord
     | UserScramCredentialRecord
     | FeatureLevelRecord
     | ClientQuotaRecord
@@ -286,6 +307,7 @@ MetadataRecord = (
     | BeginTransactionRecord
     | EndTransactionRecord
     | AbortTransactionRecord
+    | RemoveDelegationTokenRecord
 )
 
 _FRAME_VERSION: Final = 1
@@ -301,6 +323,7 @@ _RECORDS: Final[dict[int, type[MetadataRecord]]] = {
         FenceBrokerRecord,
         UnfenceBrokerRecord,
         RemoveTopicRecord,
+        DelegationTokenRecord,
         UserScramCredentialRecord,
         FeatureLevelRecord,
         ClientQuotaRecord,
@@ -313,6 +336,7 @@ _RECORDS: Final[dict[int, type[MetadataRecord]]] = {
         BeginTransactionRecord,
         EndTransactionRecord,
         AbortTransactionRecord,
+        RemoveDelegationTokenRecord,
     )
 }
 

@@ -207,7 +207,9 @@ class Cluster:
 
     def broker_started(self, broker: int) -> None:
         """Bring a broker back: it is in sync, and leads what has no leader. Raises StorageError."""
-        self.endpoints = {each: self.brokers[each] for each in sorted({*self.endpoints, broker})}
+        up = sorted({*self.endpoints, broker})
+        self.endpoints.clear()  # the same dictionary, which others keep
+        self.endpoints.update((each, self.brokers[each]) for each in up)
         self.leadership.unfence(broker)
 
     def _leaders_moved(self, topic: str, indexes: Collection[int]) -> None:

@@ -25,6 +25,7 @@ from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequestPartition,
     OffsetCommitRequestTopic,
     OffsetCommitResponse,
+    OffsetCommitResponseTopic,
 )
 from kafkalite_wire.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteRequestTopic
 from kafkalite_wire.messages.txn_offset_commit import (
@@ -37,6 +38,7 @@ from kafkalite_wire.messages.txn_offset_commit import (
 from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
+    from kafkalite.cluster.cluster import Cluster
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.coordinators.results import ResponseSink
     from kafkalite.coordinators.transaction_service import PartitionsAdded
@@ -115,7 +117,8 @@ def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, c
 
     def refuse(error: ErrorCode) -> None:
         topics = refuse_commit(part_of(request.topics).topics, error)
-        response.send(_transactional(OffsetCommitResponse(topics=tuple(topics))))
+        told = (_unless_unknown(topic, cluster, by_id=version >= _TRANSACTIONAL_BY_TOPIC_ID) for topic in topics)
+        response.send(_transactional(OffsetCommitResponse(topics=tuple(told))))
 
     if not request.group_id:
         refuse(ErrorCode.INVALID_GROUP_ID)
@@ -171,6 +174,18 @@ def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, c
 
     parts = [partial(keep, topics) for topics in _split(request.topics)]
     yield from cluster.groups.perform_parts(parts, MappedSink(response, send), _merge_transactional)
+
+
+def _unless_unknown(topic: OffsetCommitResponseTopic, cluster: Cluster, *, by_id: bool) -> OffsetCommitResponseTopic:
+    """Replace the error of partitions that do not exist: that is found before anything about the transaction."""
+    storage = cluster.storage
+    found = storage.topics_by_id.get(topic.topic_id) if by_id else storage.topics.get(topic.name)
+    unknown = ErrorCode.UNKNOWN_TOPIC_ID if found is None and by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    count = 0 if found is None else found.partitions
+    partitions = (
+        each if 0 <= each.partition_index < count else replace(each, error_code=unknown) for each in topic.partitions
+    )
+    return replace(topic, partitions=tuple(partitions))
 
 
 def _merge_transactional(parts: list[TxnOffsetCommitResponse]) -> TxnOffsetCommitResponse:

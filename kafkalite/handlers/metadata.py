@@ -9,6 +9,7 @@ epochs are those of the catalogue; one that is not up is not available.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import RefusedError
@@ -61,7 +62,7 @@ def handle(broker: BrokerEndpoint, request: MetadataRequest, context: RequestCon
         if isinstance(topic, MetadataResponseTopic):
             if meter.add():
                 yield
-            topics.append(topic)
+            topics.append(_with_operations(topic, context) if request.include_topic_authorized_operations else topic)
         else:
             allowed = (
                 operations(context, _TOPIC, topic.name) if request.include_topic_authorized_operations else NOT_ASKED
@@ -119,6 +120,12 @@ def _find_by_name(
     except RefusedError:
         pass  # above its quota, a client does not create the topic, as in Kafka
     return _missing(name, ZERO_UUID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+
+
+def _with_operations(missing: MetadataResponseTopic, context: RequestContext) -> MetadataResponseTopic:
+    if missing.name is None:
+        return missing
+    return replace(missing, topic_authorized_operations=operations(context, _TOPIC, missing.name))
 
 
 def _missing(name: str | None, topic_id: bytes, error_code: int) -> MetadataResponseTopic:

@@ -28,6 +28,7 @@ _SEVERAL_AT_ONCE: Final = 4
 """The first version of FindCoordinator and AddPartitionsToTxn that is about several."""
 _SEVERAL_GROUPS: Final = 8
 _CONFIGS_ARE_TOLD: Final = 5
+_PROTOCOL_IS_NAMED: Final = 5
 _METADATA_TOPIC: Final = "__cluster_metadata"
 _CONFIG_OF_TOPIC, _CONFIG_OF_BROKER, _CONFIG_OF_LOGGERS, _CONFIG_OF_METRICS, _CONFIG_OF_GROUP = 2, 4, 8, 16, 32
 _BATCH_ATTRIBUTES: Final = 22
@@ -83,12 +84,15 @@ class Refusal:
 
 
 Rule = Callable[[Asked], Refusal | None]
+Finish = Callable[[Any, Any], Any]
+"""Changes the response to a request that is refused as a whole; its parameters are the request and the response."""
 
 
-def _whole(asked: Asked, error: ErrorCode) -> Refusal:
+def _whole(asked: Asked, error: ErrorCode, finish: Finish | None = None) -> Refusal:
     def answer(response: Any | None) -> Any:
         del response
-        return asked.parts.error_response(asked.request, asked.version, error)
+        made = asked.parts.error_response(asked.request, asked.version, error)
+        return made if finish is None else finish(asked.request, made)
 
     return Refusal(left=None, answer=answer)
 
@@ -114,11 +118,11 @@ def _those_with(errors: Mapping[Part, ErrorCode], error: ErrorCode) -> Selector:
 # Rules for requests about the cluster, or about one resource
 
 
-def _cluster(operation: Operation) -> Rule:
+def _cluster(operation: Operation, finish: Finish | None = None) -> Rule:
     def rule(asked: Asked) -> Refusal | None:
         if asked.access.allows_cluster(operation):
             return None
-        return _whole(asked, ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
+        return _whole(asked, ErrorCode.CLUSTER_AUTHORIZATION_FAILED, finish)
 
     return rule
 
@@ -380,15 +384,35 @@ def _delete_topics(asked: Asked) -> Refusal | None:
         return None
     parts = Counter(asked.parts.parts(asked.request, asked.version))
     errors: dict[Part, ErrorCode] = {}
+    names: dict[bytes, str] = {}
     for part, count in parts.items():
         name = None if part.topic is None or count > 1 else asked.topics.name_of(part.topic)
         # A topic that may be described, but does not exist, is unknown.
-        if name is not None and not (
-            asked.may(Operation.DESCRIBE, ResourceType.TOPIC, name)
+        if name is None or (
+            (is_visible := asked.may(Operation.DESCRIBE, ResourceType.TOPIC, name))
             and (asked.may(Operation.DELETE, ResourceType.TOPIC, name) or not asked.topics.partitions_of(name))
         ):
-            errors[part] = ErrorCode.TOPIC_AUTHORIZATION_FAILED
-    return _parts(asked, errors)
+            continue
+        errors[part] = ErrorCode.TOPIC_AUTHORIZATION_FAILED
+        if is_visible and isinstance(part.topic, bytes):
+            names[part.topic] = name
+    refusal = _parts(asked, errors)
+    return refusal if refusal is None or not names else _with_names(refusal, names)
+
+
+def _with_names(refusal: Refusal, names: Mapping[bytes, str]) -> Refusal:
+    """Name the topics that were given by id, and that the client may describe."""
+
+    def answer(response: Any | None) -> Any:
+        made = refusal.answer(response)
+        return replace(
+            made,
+            responses=tuple(
+                replace(each, name=names[each.topic_id]) if each.topic_id in names else each for each in made.responses
+            ),
+        )
+
+    return replace(refusal, answer=answer)
 
 
 _OF_CONFIGS: Final[Mapping[int, tuple[ResourceType, ErrorCode]]] = {
@@ -401,13 +425,16 @@ _OF_CONFIGS: Final[Mapping[int, tuple[ResourceType, ErrorCode]]] = {
 
 
 def _configs(operation: Operation) -> Rule:
+    changes = operation is Operation.ALTER_CONFIGS
+
     def rule(asked: Asked) -> Refusal | None:
         errors: dict[Part, ErrorCode] = {}
-        resources = asked.request.resources
-        for part, resource in zip(asked.parts.parts(asked.request, asked.version), resources, strict=True):
+        parts = asked.parts.parts(asked.request, asked.version)
+        counts = Counter(parts)
+        for part, resource in zip(parts, asked.request.resources, strict=True):
             found = _OF_CONFIGS.get(resource.resource_type)
-            if found is None:
-                continue
+            if found is None or (changes and counts[part] > 1):
+                continue  # it is refused for that
             kind, error = found
             name = CLUSTER_NAME if kind is ResourceType.CLUSTER else resource.resource_name
             if not asked.may(operation, kind, name):
@@ -415,6 +442,57 @@ def _configs(operation: Operation) -> Rule:
         return _parts(asked, errors)
 
     return rule
+
+
+def _sync_group(asked: Asked) -> Refusal | None:
+    request = asked.request
+    if asked.version >= _PROTOCOL_IS_NAMED and None in (request.protocol_type, request.protocol_name):
+        return None  # it is refused for that
+    return _read_group(asked)
+
+
+_read_group: Final = _group(Operation.READ)
+
+
+def _without_directories(request: Any, response: Any) -> Any:
+    del request
+    return replace(response, error_code=ErrorCode.CLUSTER_AUTHORIZATION_FAILED, results=())
+
+
+def _with_error_code(request: Any, response: Any) -> Any:
+    del request
+    return replace(response, error_code=ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
+
+
+def _with_topics(request: Any, response: Any) -> Any:
+    """List the partitions that were asked for, without replicas."""
+    topic_type = element_of(type(response), "topics")
+    partition_type = element_of(topic_type, "partitions")
+    return replace(
+        response,
+        topics=tuple(
+            topic_type(
+                name=topic.name,
+                partitions=tuple(
+                    partition_type(partition_index=index, replicas=(), adding_replicas=(), removing_replicas=())
+                    for index in topic.partition_indexes
+                ),
+            )
+            for topic in request.topics or ()
+        ),
+    )
+
+
+def _with_users(request: Any, response: Any) -> Any:
+    """Add a result for each user that was asked for, without its name."""
+    made = element_of(type(response), "results")
+    refused = made(
+        user="",
+        error_code=ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
+        error_message=response.error_message,
+        credential_infos=(),
+    )
+    return replace(response, results=(refused,) * len(request.users or ()))
 
 
 def _write_txn_markers(asked: Asked) -> Refusal | None:
@@ -442,7 +520,7 @@ _RULES: Final[Mapping[int, Rule]] = MappingProxyType({
     ApiKey.JOIN_GROUP: _group(Operation.READ),
     ApiKey.HEARTBEAT: _group(Operation.READ),
     ApiKey.LEAVE_GROUP: _group(Operation.READ),
-    ApiKey.SYNC_GROUP: _group(Operation.READ),
+    ApiKey.SYNC_GROUP: _sync_group,
     ApiKey.DESCRIBE_GROUPS: _each(Operation.DESCRIBE, ResourceType.GROUP, ErrorCode.GROUP_AUTHORIZATION_FAILED),
     ApiKey.LIST_GROUPS: _everyone,
     ApiKey.CREATE_TOPICS: _create_topics,
@@ -463,7 +541,7 @@ _RULES: Final[Mapping[int, Rule]] = MappingProxyType({
     ApiKey.INCREMENTAL_ALTER_CONFIGS: _configs(Operation.ALTER_CONFIGS),
     ApiKey.LIST_CONFIG_RESOURCES: _cluster(Operation.DESCRIBE_CONFIGS),
     ApiKey.ALTER_REPLICA_LOG_DIRS: _cluster(Operation.ALTER),
-    ApiKey.DESCRIBE_LOG_DIRS: _cluster(Operation.DESCRIBE),
+    ApiKey.DESCRIBE_LOG_DIRS: _cluster(Operation.DESCRIBE, _without_directories),
     ApiKey.CREATE_PARTITIONS: _create_partitions,
     # Tokens belong to their owners, which the handlers check.
     ApiKey.CREATE_DELEGATION_TOKEN: _everyone,
@@ -472,12 +550,12 @@ _RULES: Final[Mapping[int, Rule]] = MappingProxyType({
     ApiKey.DESCRIBE_DELEGATION_TOKEN: _everyone,
     ApiKey.DELETE_GROUPS: _each(Operation.DELETE, ResourceType.GROUP, ErrorCode.GROUP_AUTHORIZATION_FAILED),
     ApiKey.ELECT_LEADERS: _cluster(Operation.ALTER),
-    ApiKey.ALTER_PARTITION_REASSIGNMENTS: _cluster(Operation.ALTER),
-    ApiKey.LIST_PARTITION_REASSIGNMENTS: _cluster(Operation.DESCRIBE),
+    ApiKey.ALTER_PARTITION_REASSIGNMENTS: _cluster(Operation.ALTER, _with_error_code),
+    ApiKey.LIST_PARTITION_REASSIGNMENTS: _cluster(Operation.DESCRIBE, _with_topics),
     ApiKey.OFFSET_DELETE: _all(_group(Operation.DELETE), _topics(Operation.READ)),
     ApiKey.DESCRIBE_CLIENT_QUOTAS: _cluster(Operation.DESCRIBE_CONFIGS),
     ApiKey.ALTER_CLIENT_QUOTAS: _cluster(Operation.ALTER_CONFIGS),
-    ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS: _cluster(Operation.DESCRIBE),
+    ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS: _cluster(Operation.DESCRIBE, _with_users),
     ApiKey.ALTER_USER_SCRAM_CREDENTIALS: _cluster(Operation.ALTER),
     ApiKey.DESCRIBE_QUORUM: _cluster(Operation.DESCRIBE),
     ApiKey.UPDATE_FEATURES: _cluster(Operation.ALTER),

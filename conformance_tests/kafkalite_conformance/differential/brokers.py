@@ -25,7 +25,7 @@ SETTINGS: Final[Mapping[str, str]] = {
 }
 """What both are started with; small limits, so that a conversation reaches them."""
 
-_KAFKALITE_SETTINGS: Final[Mapping[str, str]] = {
+KAFKALITE_SETTINGS: Final[Mapping[str, str]] = {
     **SETTINGS,
     # Described as synonyms of the configurations of groups.
     **{name: value for name, value in KAFKA_SETTINGS.items() if name.startswith("group.consumer.")},
@@ -53,7 +53,7 @@ def both_brokers(*, kafka: str | None = None, kafkalite: str | None = None) -> G
             folder = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="differential-", ignore_cleanup_errors=True)
             )
-            started = Kafkalite(Path(folder), _KAFKALITE_SETTINGS)
+            started = Kafkalite(Path(folder), KAFKALITE_SETTINGS)
             stack.callback(started.kill)
             kafkalite = started.bootstrap
         if kafka is None:

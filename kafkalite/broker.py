@@ -147,6 +147,15 @@ class Broker:
     def _listeners(self) -> Iterator[Listener]:
         return (listener for node in self._nodes.values() for listener in node.listeners)
 
+    @property
+    def timers(self) -> TimerQueue:
+        """The time-outs of everything that the broker does."""
+        return self._deadlines
+
+    def topic_name(self, key: str | bytes) -> str | None:
+        """Return the name of a topic by its name or id, or None if there is no such topic."""
+        return self.cluster.topic_name(key)
+
     def set_available(self, available: bool) -> None:
         """Refuse all clients, as if the broker were down, or accept them again; no data changes."""
         for listener in self._listeners:

@@ -1,4 +1,4 @@
-"""Run a broker as a program: until a signal stops it, with what is attached to it and what runs beside it."""
+"""Run a broker or a proxy as a program: until a signal stops it, with what is attached to it and runs beside it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,44 @@ import gc
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import trio
 
-from kafkalite.broker import Broker
 from kafkalite.clock import MACHINE_CLOCK
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from kafkalite.broker import Broker
     from kafkalite.clock import Clock
     from kafkalite.config import BrokerConfig
     from kafkalite_storage.files.filesystem import FileSystem
 
-Attachment = Callable[[Broker], "AbstractContextManager[object]"]
+Attachment = Callable[["Broker"], "AbstractContextManager[object]"]
 """Adds something to a broker that is open, for as long as its block lasts."""
 
 _FULL_COLLECTION_AFTER: Final = 1000
 """Collections of the middle generation between two full ones."""
+
+
+class Server(Protocol):
+    """A broker or a proxy."""
+
+    def open(self) -> None:
+        """Open its listening sockets. Raises StartError."""
+        ...
+
+    async def run(self, *, task_status: trio.TaskStatus[tuple[tuple[str, int], ...]]) -> None:
+        """Serve until :meth:`stop` or cancellation; started with its addresses once clients can connect."""
+        ...
+
+    def stop(self) -> None:
+        """Begin to stop."""
+        ...
+
+
+ServerType = TypeVar("ServerType", bound=Server)
 
 
 class Beside(Protocol):
@@ -48,8 +67,20 @@ def run(
 
     ``attachments`` are entered when the broker is open, before the first client, and left when it has ended.
     """
+    from kafkalite.broker import Broker
+
+    run_server(Broker(config, clock=clock, file_system=file_system), on_ready, attachments, beside)
+
+
+def run_server(
+    server: ServerType,
+    on_ready: Callable[[tuple[tuple[str, int], ...]], None],
+    attachments: Sequence[Callable[[ServerType], AbstractContextManager[object]]] = (),
+    beside: Any | None = None,
+) -> None:
+    """Run a broker or a proxy as a program, as :func:`run` does. Raises StartError when it cannot start."""
     _allow_many_files()
-    trio.run(_run, Broker(config, clock=clock, file_system=file_system), on_ready, attachments, beside)
+    trio.run(_run, server, on_ready, attachments, beside)
 
 
 def tune_garbage_collection() -> None:
@@ -77,32 +108,32 @@ def _allow_many_files() -> None:
 
 
 async def _run(
-    broker: Broker,
+    server: ServerType,
     on_ready: Callable[[tuple[tuple[str, int], ...]], None],
-    attachments: Sequence[Attachment],
-    beside: Beside | None,
+    attachments: Sequence[Callable[[ServerType], AbstractContextManager[object]]],
+    beside: Any | None,
 ) -> None:
-    broker.open()
+    server.open()
     tune_garbage_collection()
     with ExitStack() as stack:
         for attach in attachments:
-            stack.enter_context(attach(broker))
+            stack.enter_context(attach(server))
         async with trio.open_nursery() as nursery:
-            await nursery.start(_stop_on_signal, broker, nursery.cancel_scope)
+            await nursery.start(_stop_on_signal, server, nursery.cancel_scope)
             if beside is not None:
-                await nursery.start(beside, broker)
+                await nursery.start(beside, server)
             async with trio.open_nursery() as running:
-                on_ready(await running.start(broker.run))
+                on_ready(await running.start(server.run))
             nursery.cancel_scope.cancel()
 
 
 async def _stop_on_signal(
-    broker: Broker, scope: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    server: Server, scope: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         task_status.started()
         async for _ in signals:
-            broker.stop()
+            server.stop()
             break
         async for _ in signals:  # a second signal does not wait for clients
             scope.cancel()

@@ -40,6 +40,10 @@ class Broker(Protocol):
         """End it as a crash would (SIGKILL)."""
         ...
 
+    def close(self) -> None:
+        """End it for good, with what was started beside it."""
+        ...
+
     def start_again(self) -> None:
         """Start it on the same data and the same port, and wait until it is ready."""
         ...

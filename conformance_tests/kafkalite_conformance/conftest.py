@@ -12,6 +12,7 @@ import pytest
 
 from kafkalite_conformance.broker import Broker, BrokerStarter
 from kafkalite_conformance.drivers.catalogue import CLIENTS
+from kafkalite_conformance.proxied_broker import ProxiedBroker, ProxiedStarter
 from kafkalite_conformance.raw import RawConnection
 from kafkalite_conformance.raw_group import RawMember
 from kafkalite_conformance.scenario import DriverPool, Scenario, is_available
@@ -19,6 +20,7 @@ from kafkalite_conformance.starters import starter_named
 from kafkalite_conformance.support_table import SupportTable
 
 _BOOTSTRAP: Final = pytest.StashKey[str]()
+_ADVERTISED: Final = pytest.StashKey[str]()
 _CLOSING: Final = pytest.StashKey[ExitStack]()
 _TABLE: Final = pytest.StashKey[SupportTable]()
 
@@ -28,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options = parser.getgroup("kafkalite conformance")
     options.addoption("--bootstrap", metavar="HOST:PORT", help="judge the broker that runs at this address")
     options.addoption("--broker", choices=("kafkalite", "kafka"), help="start a broker of this kind and judge it")
+    options.addoption("--proxy", action="store_true", help="have clients reach that broker through `kafkalite proxy`")
     options.addoption("--clients", metavar="NAMES", help=f"only these clients, with commas: {','.join(CLIENTS)}")
     options.addoption("--write-support-table", metavar="FILE", help="write the client and scenario table as Markdown")
 
@@ -37,23 +40,26 @@ def pytest_configure(config: pytest.Config) -> None:
     worker: dict[str, str] | None = getattr(config, "workerinput", None)
     closing = config.stash[_CLOSING] = ExitStack()
     bootstrap: str | None = worker["bootstrap"] if worker is not None else config.getoption("--bootstrap")
+    advertised = worker["advertised"] if worker is not None else bootstrap
     kind: str | None = config.getoption("--broker")
-    config.stash[_TABLE] = SupportTable(starter_named(kind).name if kind else str(bootstrap))
+    config.stash[_TABLE] = SupportTable(_starter(config, kind).name if kind else str(bootstrap))
     if config.getoption("--collect-only") or config.getoption("--help"):
         return
     if bootstrap is None and kind is not None:
         folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True))
-        broker = starter_named(kind).start(Path(folder) / "broker")
-        closing.callback(broker.kill)
+        broker = _starter(config, kind).start(Path(folder) / "broker")
+        closing.callback(broker.close)
         bootstrap = broker.bootstrap
-    if bootstrap is not None:
-        config.stash[_BOOTSTRAP] = bootstrap
+        advertised = broker.advertised if isinstance(broker, ProxiedBroker) else bootstrap
+    if bootstrap is not None and advertised is not None:
+        config.stash[_BOOTSTRAP], config.stash[_ADVERTISED] = bootstrap, advertised
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Pass the address of the session's broker to a worker of pytest-xdist."""
     node.workerinput["bootstrap"] = node.config.stash[_BOOTSTRAP]
+    node.workerinput["advertised"] = node.config.stash[_ADVERTISED]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -156,7 +162,12 @@ def starter(request: pytest.FixtureRequest) -> BrokerStarter:
     kind: str | None = request.config.getoption("--broker")
     if kind is None:
         pytest.skip("the suite did not start this broker, so it cannot restart it")
-    return starter_named(kind)
+    return _starter(request.config, kind)
+
+
+def _starter(config: pytest.Config, kind: str) -> BrokerStarter:
+    starter = starter_named(kind)
+    return ProxiedStarter(starter) if config.getoption("--proxy") else starter
 
 
 @pytest.fixture(scope="session")
@@ -170,6 +181,12 @@ def pool(request: pytest.FixtureRequest) -> Generator[DriverPool]:
     drivers = DriverPool(bootstrap)
     yield drivers
     drivers.close()
+
+
+@pytest.fixture(scope="session")
+def advertised(request: pytest.FixtureRequest) -> str:
+    """Return the address that clients are sent to: a proxy has one for each broker, besides that of the start."""
+    return request.config.stash[_ADVERTISED]
 
 
 def warm_up(connection: RawConnection) -> None:
@@ -194,7 +211,7 @@ def own_broker(starter: BrokerStarter, tmp_path: Path) -> Generator[Broker]:
     """Start a broker for this scenario alone, which may be stopped and killed."""
     broker = starter.start(tmp_path / "broker")
     yield broker
-    broker.kill()
+    broker.close()
 
 
 @pytest.fixture

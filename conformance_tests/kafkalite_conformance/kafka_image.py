@@ -50,6 +50,10 @@ class KafkaImage:
         if self.exit_status is None:
             self._container.get_wrapped_container().kill("SIGKILL")
 
+    def close(self) -> None:
+        """End it for good."""
+        self.kill()
+
     def start_again(self) -> None:
         """Start the same container with the data that it has, and wait until it is ready."""
         self._container.get_wrapped_container().start()

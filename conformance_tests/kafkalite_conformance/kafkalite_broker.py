@@ -53,6 +53,10 @@ class Kafkalite:
         """End it with SIGKILL."""
         self._process.kill()
 
+    def close(self) -> None:
+        """End it for good."""
+        self.kill()
+
     def start_again(self) -> None:
         """Start on the same data and the same port, and wait until it is ready."""
         self._process, self.bootstrap = self._spawn(self.bootstrap)

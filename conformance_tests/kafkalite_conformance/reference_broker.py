@@ -124,6 +124,10 @@ class Kafka:
         """End the node with SIGKILL."""
         self._process.kill()
 
+    def close(self) -> None:
+        """End it for good."""
+        self.kill()
+
     def start_again(self) -> None:
         """Start on the same data and ports, and wait until it is ready."""
         self._process = self._spawn()

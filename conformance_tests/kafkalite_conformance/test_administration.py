@@ -170,10 +170,10 @@ def test_committed_offsets_are_told(scenario: Scenario, client: str) -> None:
 
 
 @pytest.mark.needs("describe_cluster")
-def test_the_cluster_names_its_brokers_and_controller(scenario: Scenario, client: str) -> None:
-    """The broker's advertised address is the one that the clients used."""
+def test_the_cluster_names_its_brokers_and_controller(scenario: Scenario, advertised: str, client: str) -> None:
+    """Clients are sent to the address at which they can reach the broker."""
     cluster = scenario.admin(client).call("describe_cluster")
-    assert scenario.bootstrap in cluster.texts("brokers")
+    assert advertised in cluster.texts("brokers")
     assert cluster.number("controller") >= 0
     if "cluster-id" not in scenario.abilities(client):
         return

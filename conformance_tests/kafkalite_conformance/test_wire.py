@@ -346,9 +346,9 @@ def test_the_offset_of_a_time_after_the_last_record_is_minus_1(scenario: Scenari
     assert (response.int16(), response.int64(), response.int64()) == (0, -1, -1)
 
 
-def test_a_group_has_a_coordinator(scenario: Scenario) -> None:
+def test_a_group_has_a_coordinator(scenario: Scenario, advertised: str) -> None:
     """FindCoordinator v1 names the broker's advertised address; a transactional id may be asked for as well."""
-    host, _, port = scenario.bootstrap.rpartition(":")
+    host, _, port = advertised.rpartition(":")
     with RawConnection(scenario.bootstrap) as connection:
         for kind in (0, 1):
 

@@ -255,6 +255,10 @@ class Cluster:
         topic = self.storage.topics_by_id.get(key)
         return None if topic is None else topic.name
 
+    def topic_names(self) -> dict[bytes, str]:
+        """Return the names of all topics by their ids."""
+        return {topic_id: topic.name for topic_id, topic in self.storage.topics_by_id.items()}
+
     def log(self, topic: str, index: int) -> PartitionLog | None:
         """Return the log of a partition, or None if there is no such partition. Raises StorageError."""
         found = self.storage.topics.get(topic)

@@ -64,6 +64,8 @@ _SHARED_MODULES: Final = {
 class HandlerTable:
     """Handles requests with the handlers of this broker."""
 
+    is_lossless = False
+
     def __init__(self, broker: BrokerEndpoint, adapt: Callable[[Api, Handler], Handler] | None = None) -> None:
         """``adapt`` may put another function in the place of a handler."""
         self._broker = broker

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from kafkalite.requests.response_handle import ResponseHandle, ResponseQueue
+from kafkalite.requests.response_handle import QueuedResponse, ResponseHandle, ResponseQueue
 from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Connection(ResponseQueue, Protocol):
         """Send an encoded response, behind those that are still outstanding."""
         ...
 
-    def enqueue(self, response: ResponseHandle[Any]) -> None:
+    def enqueue(self, response: QueuedResponse) -> None:
         """Keep the next place in the order of responses."""
         ...
 

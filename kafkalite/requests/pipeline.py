@@ -78,6 +78,9 @@ _LARGE_FRAME: Final = 16 * 1024
 class End(Protocol):
     """Where the pipeline ends: the handlers of a broker, or a cluster that requests are relayed to."""
 
+    is_lossless: bool
+    """Whether messages keep unknown tagged fields and odd text (:mod:`kafkalite_wire.lossless`)."""
+
     def decode(self, api: Api, version: int, frame: memoryview, body: int) -> Any:
         """Decode the message that begins at ``body``. Raises WireError."""
         ...
@@ -188,6 +191,7 @@ class Pipeline:
                 interceptors = ()
             if interceptors:
                 context.frame = frame
+                context.response_handle().is_lossless = self.end.is_lossless
                 _Forward(self, self.end, interceptors, 0, request, context, context.response_handle())()
             else:
                 self._handle(self.end, request, context, connection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from kafkalite_wire.frames import encode_response_steps
+from kafkalite_wire.frames import encode_response, encode_response_steps
 
 if TYPE_CHECKING:
     from kafkalite.requests.crash_guard import CrashGuard
@@ -35,6 +35,26 @@ class ResponseQueue(Protocol):
 
     def fail(self, reason: str) -> None:
         """Close the connection and log why."""
+        ...
+
+
+class QueuedResponse(Protocol):
+    """A place in a connection's order of responses."""
+
+    mute_seconds: float
+    """How long the connection is ignored after the response has left (KIP-219)."""
+
+    @property
+    def parts(self) -> list[Payload] | None:
+        """The encoded response once it is known; empty if there is nothing to send."""
+        ...
+
+    def next_request_arrived(self) -> None:
+        """Note that another request has come, whose response must wait for this one."""
+        ...
+
+    def disconnected(self) -> None:
+        """Note that the connection has ended."""
         ...
 
 
@@ -72,6 +92,7 @@ class ResponseHandle(Generic[Response]):
         "_outer",
         "_queue",
         "_to",
+        "is_lossless",
         "is_settled",
         "mute_seconds",
         "parts",
@@ -98,6 +119,8 @@ class ResponseHandle(Generic[Response]):
         self._on_next_request: Callable[[], None] | None = None
         self._has_next_request = False
         self.is_settled = False
+        self.is_lossless = False
+        """Whether to encode what a lossless decoder kept (:mod:`kafkalite_wire.lossless`)."""
         self.mute_seconds = 0.0
         self.parts: list[Payload] | None = None
         """The encoded response, once it is settled; empty if there is nothing to send."""
@@ -126,7 +149,8 @@ class ResponseHandle(Generic[Response]):
     def _encode(self, response: Response | None) -> Steps[None]:
         parts: list[Payload] = []
         if response is not None:
-            parts = yield from encode_response_steps(self._api, self._api_version, self._correlation_id, response)
+            encode = _encode_losslessly if self.is_lossless else encode_response_steps
+            parts = yield from encode(self._api, self._api_version, self._correlation_id, response)
         self._tell(lambda observer: observer.sent(response))
         self.parts = parts
         if self._queue is not None:
@@ -202,3 +226,8 @@ class ResponseHandle(Generic[Response]):
         observers, self._observers = self._observers, ()
         for observer in observers:
             tell(observer)
+
+
+def _encode_losslessly(api: Api, api_version: int, correlation_id: int, response: object) -> Steps[list[Payload]]:
+    yield from ()
+    return encode_response(api, api_version, correlation_id, response, lossless=True)

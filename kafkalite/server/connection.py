@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from logging import getLogger
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -25,7 +25,7 @@ from kafkalite_wire.values import value_class
 if TYPE_CHECKING:
     from kafkalite.background.timers import Timer, TimerQueue
     from kafkalite.requests.crash_guard import CrashGuard
-    from kafkalite.requests.response_handle import ResponseHandle
+    from kafkalite.requests.response_handle import QueuedResponse
     from kafkalite.requests.steps import StepQueue
     from kafkalite.server.connection_errors import ConnectionErrors
     from kafkalite.server.transport import Transport
@@ -94,9 +94,12 @@ class Connection:
         self._nursery = nursery
         self._state = _State.OPEN
         # Of responses that had to wait for others, those that were ready at once are here as their parts.
-        self._responses: deque[ResponseHandle[Any] | list[Payload]] = deque()
+        self._responses: deque[QueuedResponse | list[Payload]] = deque()
         self._outbox = Outbox(transport)
         self._is_draining = False
+        self._drained: trio.Event | None = None  # set when output that waits has left
+        self.on_end: Callable[[], None] | None = None
+        """Called once, when the connection has ended."""
         self._muted: Timer | None = None  # ends it
         self._paused = 0
         self._waiting: trio.CancelScope | None = None  # cancelled when something that held back requests may have ended
@@ -242,7 +245,7 @@ class Connection:
         else:
             self._send(parts)
 
-    def enqueue(self, response: ResponseHandle[Any]) -> None:
+    def enqueue(self, response: QueuedResponse) -> None:
         """Keep the next place in the order of responses."""
         self._responses.append(response)
 
@@ -290,7 +293,17 @@ class Connection:
             pass  # the connection ended while its client was not reading
         finally:
             self._is_draining = False
+            if self._drained is not None:
+                self._drained.set()
+                self._drained = None
             self._wake()
+
+    async def drained(self) -> None:
+        """Wait until everything that was sent has left, or the connection has ended."""
+        if self._is_draining:
+            if self._drained is None:
+                self._drained = trio.Event()
+            await self._drained.wait()
 
     # Ending
 
@@ -325,6 +338,8 @@ class Connection:
         for response in responses:
             if not isinstance(response, list):
                 self.crash_guard.guard("what waited for a response", response.disconnected, self._note)
+        if self.on_end is not None:
+            self.crash_guard.guard("what follows the end of a connection", self.on_end, self._note)
 
     def _note(self, problem: str) -> None:
         log.warning("when %s left: %s", self, problem)

@@ -212,6 +212,17 @@ class Listener:
                 connection.close()
             await self._all_gone.wait()
 
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """The connections that have not ended."""
+        return tuple(self._connections)
+
+    async def gone(self) -> None:
+        """Wait until the last connection has ended."""
+        while self._connections:
+            self._all_gone = trio.Event()
+            await self._all_gone.wait()
+
     def close(self) -> None:
         """Stop listening."""
         if self._listening.fileno() < 0:

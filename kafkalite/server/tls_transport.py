@@ -38,13 +38,21 @@ _DRAINED_AT_ONCE: Final = 64 * 1024
 class TlsTransport:
     """A connected socket whose handshake is to be made before anything else."""
 
-    def __init__(self, connected: socket.socket, context: ssl.SSLContext) -> None:
+    def __init__(
+        self, connected: socket.socket, context: ssl.SSLContext, *, server_hostname: str | None = None
+    ) -> None:
+        """With ``server_hostname`` this is the client's side, and that the name to be certified."""
         connected.setblocking(False)
         self.peer = address_of(connected.getpeername)
         self.local = address_of(connected.getsockname)
         self.principal = ANONYMOUS
         """The name of the client by its certificate, once the handshake is made."""
-        self._socket = context.wrap_socket(connected, server_side=True, do_handshake_on_connect=False)
+        self._socket = context.wrap_socket(
+            connected,
+            server_side=server_hostname is None,
+            server_hostname=server_hostname,
+            do_handshake_on_connect=False,
+        )
 
     async def handshake(self) -> None:
         """Make the handshake. Raises OSError (``ssl.SSLError``) where it fails."""

@@ -9,7 +9,7 @@ from typing import Any
 from kafkalite.requests.context import ConnectionInfo, RequestContext
 from kafkalite.requests.crash_guard import CrashGuard
 from kafkalite.requests.pipeline import Pipeline
-from kafkalite.requests.response_handle import ResponseHandle
+from kafkalite.requests.response_handle import QueuedResponse
 from kafkalite.requests.steps import StepQueue, Steps
 from kafkalite_wire.apis import APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, decode_steps, encode
@@ -33,13 +33,13 @@ class FakeConnection:
         self.sent: list[int] = []
         """The error code of each response."""
         self.failures: list[str] = []
-        self.waiting: deque[ResponseHandle[Any] | list[Payload]] = deque()
+        self.waiting: deque[QueuedResponse | list[Payload]] = deque()
 
     def respond(self, parts: list[Payload]) -> None:
         self.waiting.append(parts)
         self.flush_responses()
 
-    def enqueue(self, response: ResponseHandle[Any]) -> None:
+    def enqueue(self, response: QueuedResponse) -> None:
         self.waiting.append(response)
 
     def flush_responses(self) -> None:
@@ -70,6 +70,8 @@ class FakeConnection:
 
 class FakeEnd:
     """Handles each request with a function; by default it answers error 0."""
+
+    is_lossless = False
 
     def __init__(self, handle: Callable[[Any, RequestContext], object] | None = None) -> None:
         self._handle = handle or (lambda request, context: answer(0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 from kafkalite.controls.errors import NotFound
@@ -15,11 +15,13 @@ from kafkalite.controls.faults.rule import CallAt, Environment, FaultRule, Guard
 from kafkalite.requests.interceptors import Interceptor, Stage
 
 if TYPE_CHECKING:
-    from kafkalite.broker import Broker
+    from kafkalite.background.timers import TimerQueue
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.controls.faults.matching import TopicName
     from kafkalite.requests.context import RequestContext
+    from kafkalite.requests.crash_guard import CrashGuard
     from kafkalite.requests.interceptors import Forward, InterceptorChain
+    from kafkalite.requests.pipeline import Pipeline
     from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite_wire.apis import Api
 
@@ -120,15 +122,37 @@ class Injector(Interceptor):
         return name
 
 
-def injector_for(broker: Broker, *, fetched: FetchedPartitions | None = None) -> Injector:
-    """Return an injector for an open broker, whose cluster a restored snapshot may replace."""
-    timers = broker.cluster.timers  # the broker's, whichever cluster it has
+class Server(Protocol):
+    """What faults can be injected into: an open broker, or a proxy."""
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """What its requests go through."""
+        ...
+
+    @property
+    def timers(self) -> TimerQueue:
+        """Its time-outs."""
+        ...
+
+    @property
+    def crash_guard(self) -> CrashGuard:
+        """Handles unexpected exceptions."""
+        ...
+
+    def topic_name(self, key: str | bytes, /) -> str | None:
+        """Return the name of a topic by its name or id, or None if it is not known."""
+        ...
+
+
+def injector_for(server: Server, *, fetched: FetchedPartitions | None = None) -> Injector:
+    """Return an injector for a broker or a proxy."""
     return Injector(
-        broker.pipeline.interceptors,
-        now=timers.now,
-        call_at=timers.call_at,
-        guard=broker.crash_guard.guard,
-        topic_name=lambda key: broker.cluster.topic_name(key),
+        server.pipeline.interceptors,
+        now=server.timers.now,
+        call_at=server.timers.call_at,
+        guard=server.crash_guard.guard,
+        topic_name=server.topic_name,
         chances=lambda seed: Random(seed).random,  # noqa: S311 - the same seed gives the same numbers
         fetched=fetched,
     )

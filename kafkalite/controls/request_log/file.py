@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from logging import getLogger
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kafkalite.controls.request_log.json_lines import line_of
 from kafkalite.controls.request_log.log import Bounds, LoggedCall, RequestLog
@@ -14,7 +14,6 @@ from kafkalite.errors import StartError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kafkalite.cluster.cluster import Cluster
     from kafkalite.requests.interceptors import InterceptorChain
 
 log = getLogger("kafkalite.requests")
@@ -22,40 +21,56 @@ log = getLogger("kafkalite.requests")
 _JUST_THE_NEWEST: Final = Bounds(calls=1, size_bytes=0, records_bytes=64 << 10)
 
 
+class Surroundings(Protocol):
+    """What a request log needs to know besides the requests: a cluster knows it, or a proxy."""
+
+    def now(self) -> float:
+        """Return monotonic seconds."""
+        ...
+
+    def wall_ms(self) -> int:
+        """Return milliseconds since 1970."""
+        ...
+
+    def topic_names(self) -> Mapping[bytes, str]:
+        """Return the names of topics by their ids."""
+        ...
+
+
 def request_log(
-    cluster: Callable[[], Cluster],
+    surroundings: Callable[[], Surroundings],
     *,
     bounds: Bounds | None = None,
     on_change: Callable[[LoggedCall], None] | None = None,
 ) -> RequestLog:
-    """Return a request log of a broker, whose ``cluster`` a restored snapshot may replace.
+    """Return a request log, whose surroundings a restored snapshot may replace.
 
-    It keeps nothing before it is attached to the broker's interceptors.
+    It keeps nothing before it is attached to a pipeline's interceptors.
     """
     return RequestLog(
-        now=lambda: cluster().now(),
-        wall_ms=lambda: cluster().wall_ms(),
-        topic_names=lambda: {topic_id: topic.name for topic_id, topic in cluster().storage.topics_by_id.items()},
+        now=lambda: surroundings().now(),
+        wall_ms=lambda: surroundings().wall_ms(),
+        topic_names=lambda: surroundings().topic_names(),
         bounds=bounds,
         on_change=on_change,
     )
 
 
 class RequestLogFile:
-    """Writes each request of a broker to the end of a file, as one JSON line, once it has ended.
+    """Writes each request of a pipeline to the end of a file, as one JSON line, once it has ended.
 
-    A file that cannot be written any more ends the logging with an error in the broker's log, not the broker. Raises
+    A file that cannot be written any more ends the logging with an error in the program's log, not the program. Raises
     StartError if it cannot be opened.
     """
 
-    def __init__(self, path: Path, cluster: Callable[[], Cluster], interceptors: InterceptorChain) -> None:
+    def __init__(self, path: Path, surroundings: Callable[[], Surroundings], interceptors: InterceptorChain) -> None:
         try:
             # Write a line at a time, so that a reader of the file sees complete lines.
             self._file = path.open("a", buffering=1, encoding="utf-8")
         except OSError as error:
             raise StartError(f"cannot write the request log {path}: {error.strerror}") from None
         self._path = path
-        self._log = request_log(cluster, bounds=_JUST_THE_NEWEST, on_change=self._changed)
+        self._log = request_log(surroundings, bounds=_JUST_THE_NEWEST, on_change=self._changed)
         self._interceptors = interceptors
         self._log.attach(interceptors)
 

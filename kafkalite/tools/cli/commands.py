@@ -9,6 +9,7 @@ from kafkalite import __version__
 
 COMMANDS: Final = {
     "serve": ("kafkalite.tools.cli.serve", "Run a broker."),
+    "proxy": ("kafkalite.tools.cli.proxy", "Run a proxy in front of a Kafka cluster."),
     "ready": ("kafkalite.tools.cli.one_broker", "Wait until a broker answers."),
     "advertise": ("kafkalite.tools.cli.one_broker", "Set the published address of a broker in a container."),
     "topics": ("kafkalite.tools.cli.topics", "List, describe, create, alter and delete topics."),

@@ -1,4 +1,4 @@
-"""Faults that a broker is started with: `kafkalite serve --faults FILE`."""
+"""Faults that a broker or a proxy is started with: `--faults FILE`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from kafkalite.controls.faults.injector import injector_for
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kafkalite.broker import Broker
     from kafkalite.controls.faults.fault import Fault
+    from kafkalite.controls.faults.injector import Server
 
 log = logging.getLogger("kafkalite.faults")
 
@@ -31,10 +31,10 @@ def read(path: Path) -> tuple[Fault, ...]:
 
 
 @contextmanager
-def injected(faults: Iterable[Fault], broker: Broker) -> Generator[None]:
-    """Inject faults into a broker that ends with the block, and log each that fires."""
-    made = injector_for(broker)
+def injected(faults: Iterable[Fault], server: Server) -> Generator[None]:
+    """Inject faults into a broker or proxy that ends with the block, and log each that fires."""
+    made = injector_for(server)
     made.log.listeners.append(lambda fired: log.info("%s", fired))
     for fault in faults:
         made.add(fault)
-    yield  # and nothing is released afterwards: the broker has ended, and its logs are closed
+    yield  # and nothing is released afterwards: the server has ended, and its logs are closed

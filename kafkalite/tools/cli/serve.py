@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -19,6 +18,7 @@ from kafkalite import __version__
 from kafkalite.config import BrokerConfig, ConfigError, HostPort, load
 from kafkalite.config.setting import CONTROLS_VARIABLE
 from kafkalite.errors import StartError
+from kafkalite.tools.cli.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -136,8 +136,6 @@ def serve(
     The exit code is 0 after a clean stop, 1 if the broker cannot start or fails, 2 for a mistake in the
     options or properties.
     """
-    if quiet and verbose:
-        raise click.UsageError("--quiet and --verbose exclude each other.")
     if in_memory and data is not None:
         raise click.UsageError("--in-memory and --data exclude each other.")
     try:
@@ -168,7 +166,7 @@ def serve(
     attachments: list[Attachment] = []
     if request_log is not None:
         attachments.append(partial(_logging_requests, request_log))
-    _log_to_stderr(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+    log_to_stderr(quiet=quiet, verbose=verbose)
     for warning in config.warnings:
         log.warning("%s", warning)
     if injected:
@@ -278,24 +276,3 @@ def _shown(directory: Path) -> str:
 
 def _reachable(address: HostPort) -> HostPort:
     return HostPort("127.0.0.1", address.port) if address.is_wildcard else address
-
-
-class OneLine(logging.Formatter):
-    """Write each event on one line, even if a client put line breaks into it; only tracebacks take more."""
-
-    default_msec_format = "%s.%03dZ"
-    default_time_format = "%Y-%m-%dT%H:%M:%S"
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
-        self.converter = time.gmtime
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
-        """Format the event itself, without its traceback."""
-        return super().formatMessage(record).replace("\r", "\\r").replace("\n", "\\n")
-
-
-def _log_to_stderr(level: int) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(OneLine())
-    logging.basicConfig(level=level, handlers=[handler])

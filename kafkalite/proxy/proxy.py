@@ -1,0 +1,271 @@
+"""The proxy as a whole: its listeners, one for each broker of the cluster, and what runs beside them."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from logging import getLogger
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from kafkalite.addresses import HostPort
+from kafkalite.background.timers import TimerQueue
+from kafkalite.clock import MACHINE_CLOCK
+from kafkalite.errors import StartError
+from kafkalite.proxy.addresses import AddressMap
+from kafkalite.proxy.dispatch import Dispatch
+from kafkalite.proxy.relay import Relay
+from kafkalite.proxy.topic_names import TopicNames
+from kafkalite.requests.crash_guard import CrashGuard
+from kafkalite.server.connection_errors import ConnectionErrors
+from kafkalite.server.listener import Listener, open_socket
+from kafkalite.server.step_runner import run_steps
+from kafkalite.server.transport import PlainTransport, Transport
+from kafkalite_wire.frames import LARGEST_FRAME
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+    from typing import Self
+
+    from kafkalite.clock import Clock
+    from kafkalite.requests.pipeline import Pipeline
+    from kafkalite.server.connection import Connection
+
+log = getLogger("kafkalite.proxy")
+
+DEFAULT_LISTEN: Final = HostPort("127.0.0.1", 19092)
+
+_CONNECTING: Final = 10.0
+_SHUTDOWN_DEADLINE: Final = 5.0
+_MOST_CONNECTIONS: Final = 10_000
+_MOST_PORTS_TRIED: Final = 100
+_MAX_IDLE: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyConfig:
+    """What a proxy is started with."""
+
+    upstream: tuple[HostPort, ...]
+    """Brokers of the cluster to begin with, as in ``bootstrap.servers``."""
+    listen: HostPort = DEFAULT_LISTEN
+    """Where clients begin; each broker has a port of its own, by default the next free ones."""
+    advertise: str | None = None
+    """The host that clients are sent to; None for the one that each has dialled."""
+    ports: Mapping[int, int] = field(default_factory=dict)
+    """Ports of brokers that are to stay the same, by broker id."""
+    tls: ssl.SSLContext | None = None
+    """How to connect to the cluster, if it has TLS."""
+
+
+class Proxy:
+    """A proxy inside a trio program.
+
+    As a block, or as a task, like a Broker::
+
+        async with Proxy(ProxyConfig(upstream=(HostPort("kafka", 9092),))) as proxy:
+            ...  # clients connect to proxy.bootstrap
+    """
+
+    def __init__(self, config: ProxyConfig, *, clock: Clock = MACHINE_CLOCK) -> None:
+        self.config = config
+        self.crash_guard = CrashGuard()
+        """Handles unexpected exceptions."""
+        self.timers = TimerQueue(clock, self.crash_guard)
+        self._clock = clock
+        self._topics = TopicNames()
+        self.addresses = AddressMap(self._listen_for, advertise=config.advertise)
+        """The brokers, and the ports that stand for them."""
+        self._dispatch = Dispatch(self.addresses, self.crash_guard, self._topics.learn)
+        self._errors = ConnectionErrors(self.timers)
+        self._listeners: list[Listener] = []
+        self._ports = count(config.listen.port + 1)
+        self._turn = count()
+        self._stop = trio.Event()
+        self._accepting: trio.Nursery | None = None
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """What requests go through that an interceptor wants."""
+        return self._dispatch.pipeline
+
+    @property
+    def bootstrap(self) -> str:
+        """The address in the form of clients' ``bootstrap.servers``."""
+        return str(HostPort(*self._listeners[0].address))
+
+    def now(self) -> float:
+        """Return monotonic seconds."""
+        return self.timers.now()
+
+    def wall_ms(self) -> int:
+        """Return milliseconds since 1970."""
+        return self._clock.wall_ms()
+
+    def topic_name(self, key: str | bytes) -> str | None:
+        """Return the name of a topic by its name or id, or None if no client has asked for it yet."""
+        return self._topics.name_of(key)
+
+    def topic_names(self) -> dict[bytes, str]:
+        """Return the names of the topics that clients have asked for, by their ids."""
+        return self._topics.by_id()
+
+    def stop(self) -> None:
+        """Begin to stop: accept no clients, and close each connection when its responses have left."""
+        self._stop.set()
+
+    def open(self) -> None:
+        """Listen; :meth:`run` does so if it is not done yet. Raises StartError."""
+        self._add_listener(self.config.listen, self._connect_to_any)
+
+    async def run(
+        self, *, task_status: trio.TaskStatus[tuple[tuple[str, int], ...]] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Serve until :meth:`stop` or cancellation; started with the address once clients can connect.
+
+        The cluster need not be reachable: each client connection connects to it. Raises StartError.
+        """
+        if not self._listeners:
+            self.open()
+        try:
+            async with trio.open_nursery() as background, trio.open_nursery() as self._connections:
+                background.start_soon(self.timers.run)
+                background.start_soon(run_steps, self.pipeline.steps)
+                async with trio.open_nursery() as self._accepting:
+                    for listener in self._listeners:
+                        self._start(listener)
+                    task_status.started((self._listeners[0].address,))
+                    await self._stop.wait()
+                    self._accepting.cancel_scope.cancel()
+                self._accepting = None
+                self._close_listeners()
+                for listener in self._listeners:
+                    for connection in listener.connections:
+                        self._dispatch.finish(connection)
+                with trio.move_on_after(_SHUTDOWN_DEADLINE):
+                    for listener in self._listeners:
+                        await listener.gone()
+                self._connections.cancel_scope.cancel()
+                background.cancel_scope.cancel()
+        finally:
+            self._close_listeners()
+            self._errors.flush()
+
+    async def __aenter__(self) -> Self:
+        """Start the proxy, and return when clients can connect. Raises StartError."""
+        async with AsyncExitStack() as stack:
+            nursery = await stack.enter_async_context(trio.open_nursery())
+            await nursery.start(self.run)
+            self._running = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        """Stop: with an exception at once, otherwise when what is in flight has been answered."""
+        self.stop()
+        return bool(await self._running.__aexit__(kind, error, traceback))
+
+    # Listening
+
+    def _listen_for(self, node_id: int) -> int:
+        """Listen for a broker that the cluster has named for the first time. Return the port."""
+        connect = partial(self._connect_to_node, node_id)
+        host = self.config.listen.host
+        pinned = self.config.ports.get(node_id)
+        if pinned is not None or self.config.listen.port == 0:
+            return self._add_listener(HostPort(host, pinned or 0), connect)
+        for _ in range(_MOST_PORTS_TRIED):
+            port = next(self._ports)
+            if port in self.config.ports.values():
+                continue
+            try:
+                return self._add_listener(HostPort(host, port), connect)
+            except StartError as error:
+                log.debug("no listener for broker %d: %s", node_id, error)
+        raise StartError(f"no port is free for broker {node_id} of the {_MOST_PORTS_TRIED} behind {self.config.listen}")
+
+    def _add_listener(self, address: HostPort, connect: Callable[[], Awaitable[Transport]]) -> int:
+        listener = Listener(
+            open_socket(address.host, address.port),
+            self._dispatch.through(partial(self._relay, connect)),
+            self.timers,
+            self.pipeline.steps,
+            crash_guard=self.crash_guard,
+            errors=self._errors,
+            most_bytes=LARGEST_FRAME,
+            most_connections=_MOST_CONNECTIONS,
+            max_idle=_MAX_IDLE,
+        )
+        self._listeners.append(listener)
+        if self._accepting is not None:
+            self._start(listener)
+        return listener.address[1]
+
+    def _start(self, listener: Listener) -> None:
+        assert self._accepting is not None
+        self._accepting.start_soon(listener.accept, self._connections)
+        self._accepting.start_soon(listener.sweep)
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+
+    # Connecting to the cluster
+
+    def _relay(self, connect: Callable[[], Awaitable[Transport]], client: Connection) -> Relay:
+        relay = Relay(client, connect, self._connections, largest=LARGEST_FRAME)
+        self._connections.start_soon(relay.run)
+        return relay
+
+    async def _connect_to_node(self, node_id: int) -> Transport:
+        return await self._connect(self.addresses.upstream_of(node_id))
+
+    async def _connect_to_any(self) -> Transport:
+        """Connect to the first of the bootstrap brokers that accepts, beginning with another one each time."""
+        upstream = self.config.upstream
+        first = next(self._turn)
+        problem: OSError | None = None
+        for number in range(len(upstream)):
+            try:
+                return await self._connect(upstream[(first + number) % len(upstream)])
+            except OSError as error:
+                problem = error
+        assert problem is not None
+        raise problem
+
+    async def _connect(self, address: HostPort) -> Transport:
+        try:
+            with trio.fail_after(_CONNECTING):
+                stream = await trio.open_tcp_stream(address.host, address.port)
+                connected = _detached(stream)
+                if self.config.tls is None:
+                    return PlainTransport(connected)
+                from kafkalite.server.tls_transport import TlsTransport
+
+                secured = TlsTransport(connected, self.config.tls, server_hostname=address.host)
+                try:
+                    await secured.handshake()
+                except BaseException:
+                    secured.abort()
+                    raise
+                return secured
+        except trio.TooSlowError:
+            raise OSError(f"{address} has not accepted within {_CONNECTING:.0f} s") from None
+        except OSError as error:
+            raise OSError(f"{address}: {error.strerror or error}") from None
+
+
+def _detached(stream: trio.SocketStream) -> Any:
+    """Return the socket of a stream, which no longer belongs to trio."""
+    import socket
+
+    connected = socket.socket(fileno=stream.socket.detach())
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connected

@@ -1,0 +1,164 @@
+"""`kafkalite proxy`: run a proxy in front of a Kafka cluster until it is stopped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+import sys
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kafkalite import __version__
+from kafkalite.addresses import HostPort
+from kafkalite.errors import StartError
+from kafkalite.tools.cli.logs import log_to_stderr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from kafkalite.proxy.proxy import Proxy
+
+log = logging.getLogger("kafkalite.proxy")
+
+
+@click.command()
+@click.option(
+    "--upstream",
+    required=True,
+    metavar="HOST:PORT,...",
+    help="Brokers of the cluster to begin with, as in clients' bootstrap.servers.",
+)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:19092",
+    show_default=True,
+    help="Address where clients begin. Each broker of the cluster gets one of the next ports; with port 0 a free one.",
+)
+@click.option(
+    "--advertise",
+    metavar="HOST",
+    help="Host to send clients to.  [default: the one that they connected to]",
+)
+@click.option(
+    "--broker-port",
+    "pinned",
+    multiple=True,
+    metavar="ID=PORT",
+    help="Port that stands for a broker, by its id, so that it is the same after each start. May be repeated.",
+)
+@click.option(
+    "--upstream-tls",
+    is_flag=True,
+    help="Connect to the cluster with TLS; its certificates and host names are verified.",
+)
+@click.option(
+    "--upstream-ca",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="PEM file of the authorities that may certify the cluster; implies --upstream-tls.  [default: the system's]",
+)
+@click.option(
+    "--faults",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="TOML file of faults to inject; each fault that fires is logged.",
+)
+@click.option(
+    "--request-log",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append each request and its response to a file, as JSON lines. The file grows without bound.  [default: off]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
+@click.option("-v", "--verbose", is_flag=True, help="Log debugging details as well.")
+def proxy(
+    *,
+    upstream: str,
+    listen: str,
+    advertise: str | None,
+    pinned: tuple[str, ...],
+    upstream_tls: bool,
+    upstream_ca: Path | None,
+    faults: Path | None,
+    request_log: Path | None,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Run a proxy in front of a Kafka cluster; Ctrl-C or SIGTERM stops it cleanly.
+
+    Clients use the proxy's address in place of the cluster's. Requests that nothing here looks at are passed on as
+    they are, SASL logins included.
+
+    The exit code is 0 after a clean stop, 1 if the proxy cannot start, 2 for a mistake in the options.
+    """
+    from kafkalite.program import run_server
+    from kafkalite.proxy.proxy import Proxy, ProxyConfig
+
+    config = ProxyConfig(
+        upstream=tuple(_address(each, "--upstream") for each in upstream.split(",")),
+        listen=_address(listen, "--listen"),
+        advertise=advertise,
+        ports=dict(_pinned(each) for each in pinned),
+        tls=_tls(upstream_ca) if upstream_tls or upstream_ca is not None else None,
+    )
+    attachments: list[Callable[[Proxy], AbstractContextManager[object]]] = []
+    if request_log is not None:
+        attachments.append(partial(_logging_requests, request_log))
+    if faults is not None:
+        from kafkalite.tools.cli.faults import injected, read
+
+        attachments.append(partial(injected, read(faults)))
+    log_to_stderr(quiet=quiet, verbose=verbose)
+    if faults is not None:
+        log.warning("requests will fail on purpose: faults from %s", faults)
+    try:
+        run_server(Proxy(config), partial(_announce, config.upstream), attachments)
+    except StartError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _address(text: str, option: str) -> HostPort:
+    try:
+        return HostPort.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=option) from None
+
+
+def _pinned(text: str) -> tuple[int, int]:
+    id_, equals, port = text.partition("=")
+    if not (equals and id_.isdecimal() and port.isdecimal() and 0 < int(port) < 1 << 16):
+        raise click.BadParameter(f"{text!r} is not of the form ID=PORT", param_hint="--broker-port")
+    return int(id_), int(port)
+
+
+def _tls(authorities: Path | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=authorities)
+    except ssl.SSLError:
+        raise click.BadParameter(f"{authorities} holds no PEM certificates", param_hint="--upstream-ca") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _logging_requests(path: Path, server: Proxy) -> AbstractContextManager[object]:
+    from kafkalite.controls.request_log.file import RequestLogFile
+
+    return closing(RequestLogFile(path, lambda: server, server.pipeline.interceptors))
+
+
+def _announce(upstream: tuple[HostPort, ...], addresses: tuple[tuple[str, int], ...]) -> None:
+    listening = HostPort(*addresses[0])
+    reachable = HostPort("127.0.0.1", listening.port) if listening.is_wildcard else listening
+    try:
+        click.echo(f"kafkalite {__version__} proxy is listening on {listening}, for {', '.join(map(str, upstream))}")
+        click.echo(f"Connect clients with bootstrap.servers={reachable}; stop with Ctrl-C.")
+    except OSError:
+        # The reader of the output has closed it; the proxy keeps running for its clients.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

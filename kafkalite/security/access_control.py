@@ -1,4 +1,4 @@
-"""Access control entries as Kafka's AclBinding: their codes, filters over them, and whom they concern."""
+"""Access control entries as Kafka's AclBinding: their codes, filters over them, and which requests they concern."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def value_class(cls: type[Any] | None = None, /, *, kw_only: bool = False) -> An
 
 
 def generate_on_first_use(cls: type[Any], *methods: str) -> None:
-    """Have a dataclass that lacks some of the methods of dataclasses generate them when one of them is called."""
+    """Generate the methods of dataclasses that a class lacks when one of them is called first."""
 
     def first_call_of(name: str) -> Callable[..., Any]:
         def method(*arguments: Any, **named: Any) -> Any:

@@ -36,6 +36,10 @@ TopicOffsets = Mapping[str, Mapping[int, CommittedOffset]]
 _NONE: Final[TopicOffsets] = MappingProxyType({})
 
 
+OffsetKey = tuple[str, str, int]
+"""Group id, topic and partition."""
+
+
 class OffsetTable:
     """Committed offsets by group, topic and partition; groups and topics without any are not kept."""
 
@@ -51,6 +55,16 @@ class OffsetTable:
         if partitions is None:
             partitions = topics[topic] = {}
         partitions[partition] = committed
+
+    def put_all(self, offsets: Mapping[OffsetKey, CommittedOffset]) -> None:
+        """Set the offsets of many partitions, those of a topic in a row."""
+        previous: tuple[str, str] | None = None
+        partitions: dict[int, CommittedOffset] = {}
+        for (group_id, topic, partition), committed in offsets.items():
+            if previous is None or topic != previous[1] or group_id != previous[0]:
+                previous = group_id, topic
+                partitions = self._groups.setdefault(group_id, {}).setdefault(topic, {})
+            partitions[partition] = committed
 
     def remove(self, group_id: str, topic: str, partition: int) -> None:
         """Remove the offset of a partition, if there is one."""
@@ -87,10 +101,6 @@ class OffsetTable:
                     yield group_id, partition, committed
 
 
-OffsetKey = tuple[str, str, int]
-"""Group id, topic and partition."""
-
-
 class _Pending(NamedTuple):
     number: int
     committed: CommittedOffset | None
@@ -104,41 +114,41 @@ class PendingOffsets:
     """
 
     def __init__(self) -> None:
-        self._producers: dict[int, dict[OffsetKey, _Pending]] = {}
+        # By group within a producer, because a transaction ends for whole groups.
+        self._producers: dict[int, dict[str, dict[OffsetKey, _Pending]]] = {}
         self._count = 0
 
     def put(self, producer_id: int, key: OffsetKey, committed: CommittedOffset | None) -> None:
         """Set the offset that a transaction commits for a partition; it is later than all that were set before."""
         self._count += 1
-        self._producers.setdefault(producer_id, {})[key] = _Pending(self._count, committed)
+        groups = self._producers.setdefault(producer_id, {})
+        groups.setdefault(key[0], {})[key] = _Pending(self._count, committed)
 
     def supersede(self, key: OffsetKey) -> None:
         """Note that a later offset of a partition was committed outside of transactions."""
         self._supersede(key, self._count + 1)
 
     def _supersede(self, key: OffsetKey, before: int) -> None:
-        for offsets in self._producers.values():
+        for offsets in self._of(key[0]):
             pending = offsets.get(key)
             if pending is not None and pending.number < before:
                 offsets[key] = pending._replace(committed=None)
 
     def discard(self, key: OffsetKey) -> bool:
         """Remove what transactions commit for a partition; return whether there was anything."""
-        return self._discard_where(lambda each: each == key)
+        found = False
+        for producer_id, groups in tuple(self._producers.items()):
+            offsets = groups.get(key[0], {})
+            if offsets.pop(key, None) is not None:
+                found = True
+                if not offsets:
+                    self._remove(producer_id, key[0])
+        return found
 
     def discard_group(self, group_id: str) -> None:
         """Remove what transactions commit for a group."""
-        self._discard_where(lambda key: key[0] == group_id)
-
-    def _discard_where(self, matches: Callable[[OffsetKey], bool]) -> bool:
-        found = False
-        for producer_id, offsets in tuple(self._producers.items()):
-            for key in [key for key in offsets if matches(key)]:
-                del offsets[key]
-                found = True
-            if not offsets:
-                del self._producers[producer_id]
-        return found
+        for producer_id in tuple(self._producers):
+            self._remove(producer_id, group_id)
 
     def drop(self, producer_id: int, belongs: Callable[[str], bool]) -> None:
         """Remove what a producer's transaction commits for the groups that belong to a partition."""
@@ -150,29 +160,37 @@ class PendingOffsets:
         What other transactions have set before that does not count any more.
         """
         committed: dict[OffsetKey, CommittedOffset] = {}
-        for key, pending in self._take(producer_id, belongs).items():
-            if pending.committed is not None:
-                committed[key] = pending.committed
-                if self._producers:
-                    self._supersede(key, pending.number)
+        for offsets in self._take(producer_id, belongs):
+            committed |= {key: pending.committed for key, pending in offsets.items() if pending.committed is not None}
+            if self._producers:
+                for key, pending in offsets.items():
+                    if pending.committed is not None:
+                        self._supersede(key, pending.number)
         return committed
 
-    def _take(self, producer_id: int, belongs: Callable[[str], bool]) -> dict[OffsetKey, _Pending]:
-        offsets = self._producers.get(producer_id, {})
-        taken = {key: pending for key, pending in offsets.items() if belongs(key[0])}
-        for key in taken:
-            del offsets[key]
-        if not offsets:
-            self._producers.pop(producer_id, None)
-        return taken
+    def _take(self, producer_id: int, belongs: Callable[[str], bool]) -> list[dict[OffsetKey, _Pending]]:
+        groups = self._producers.get(producer_id, {})
+        return [self._remove(producer_id, group_id) for group_id in tuple(groups) if belongs(group_id)]
+
+    def _remove(self, producer_id: int, group_id: str) -> dict[OffsetKey, _Pending]:
+        groups = self._producers[producer_id]
+        offsets = groups.pop(group_id, {})
+        if not groups:
+            del self._producers[producer_id]
+        return offsets
+
+    def _of(self, group_id: str) -> Iterator[dict[OffsetKey, _Pending]]:
+        for groups in self._producers.values():
+            if group_id in groups:
+                yield groups[group_id]
 
     def of_group(self, group_id: str) -> set[tuple[str, int]]:
         """Return the topics and partitions of a group whose offsets are unstable."""
-        return {key[1:] for offsets in self._producers.values() for key in offsets if key[0] == group_id}
+        return {key[1:] for offsets in self._of(group_id) for key in offsets}
 
     def entries(self) -> list[OffsetKey]:
         """List everything that transactions commit."""
-        return [key for offsets in self._producers.values() for key in offsets]
+        return [key for groups in self._producers.values() for offsets in groups.values() for key in offsets]
 
     def __bool__(self) -> bool:
         return bool(self._producers)

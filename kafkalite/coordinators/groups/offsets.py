@@ -91,10 +91,11 @@ class Offsets:
         if not commit:
             self._pending.drop(producer_id, belongs)
             return
-        for (group_id, topic, partition), committed in self._pending.commit(producer_id, belongs).items():
+        committed = self._pending.commit(producer_id, belongs)
+        for group_id in {key[0] for key in committed}:
             if self._groups.get(group_id) is None:
                 self._groups.add(self._new_group(group_id, result))
-            self._table.put(group_id, topic, partition, committed)
+        self._table.put_all(committed)
 
     def _commit_known(
         self, request: OffsetCommitRequest, wall_ms: int, result: ResultBuilder, *, by_id: bool, api_version: int | None

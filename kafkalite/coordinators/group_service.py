@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -86,13 +86,14 @@ class GroupCoordinatorService:
 
     def perform_parts(
         self,
-        parts: Sequence[Callable[[ResponseSink], CoordinatorResult]],
+        parts: Sequence[Callable[[ResponseSink], CoordinatorResult | Steps[CoordinatorResult]]],
         response: ResponseSink,
         merge: Callable[[list[Any]], object],
     ) -> Steps[None]:
         """Perform a large request as several small ones, a step each, and send their merged responses.
 
-        Each part is appended on its own. If one fails, the client is disconnected and the rest is not performed.
+        Each part is appended on its own; one may itself take several steps. If one fails, the client is disconnected
+        and the rest is not performed.
         """
         merged = _MergedResponse(response, len(parts), merge)
         for number, part in enumerate(parts):
@@ -100,7 +101,8 @@ class GroupCoordinatorService:
                 yield
             if merged.has_failed:
                 return
-            self.perform(part(merged))
+            result = part(merged)
+            self.perform((yield from result) if isinstance(result, Generator) else result)
 
     def _new_coordinator(self) -> GroupCoordinator:
         # Imported on first use: a broker starts faster than all of this is imported.

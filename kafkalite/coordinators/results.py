@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from kafkalite_wire.error_codes import ErrorCode
+
+if TYPE_CHECKING:
+    from kafkalite_wire.records import BatchBuilder
 
 
 class ResponseSink(Protocol):
@@ -112,6 +115,8 @@ class CoordinatorResult:
     """
     rebalancing: tuple[str, ...] = ()
     """Groups whose members have to rejoin: their delayed heartbeats are answered now."""
+    begun: tuple[str, BatchBuilder] | None = None
+    """A key id, and records for its partition that were encoded before: the others follow in the same batch."""
     then: tuple[Callable[[], CoordinatorResult], ...] = field(default=())
     """Called after the appends (and their sync) have succeeded; each returns the next result."""
 
@@ -126,7 +131,7 @@ class ResultBuilder:
     records are then appended as a part of its transaction.
     """
 
-    __slots__ = ("_markers", "_rebalancing", "_records", "_replies", "_then", "now", "producer", "wall_ms")
+    __slots__ = ("_begun", "_markers", "_rebalancing", "_records", "_replies", "_then", "now", "producer", "wall_ms")
 
     def __init__(self, now: float, wall_ms: int | None) -> None:
         self.now = now
@@ -136,11 +141,16 @@ class ResultBuilder:
         self._replies: list[Reply] = []
         self._markers: Iterable[MarkerAppend] = ()
         self._rebalancing: tuple[str, ...] = ()
+        self._begun: tuple[str, BatchBuilder] | None = None
         self._then: tuple[Callable[[], CoordinatorResult], ...] = ()
 
     def record(self, key_id: str, key: bytes, value: bytes | None, *, partition: int | None = None) -> None:
         """Append a record to the coordinator's topic."""
         self._records.append(CoordinatorRecord(key_id, key, value, partition))
+
+    def continue_batch(self, key_id: str, begun: BatchBuilder) -> None:
+        """Append records that were encoded before, and in the same batch those that are recorded for the key id."""
+        self._begun = key_id, begun
 
     def reply(self, handle: ResponseSink, response: object) -> None:
         """Answer a request."""
@@ -166,6 +176,7 @@ class ResultBuilder:
             producer=self.producer,
             markers=self._markers,
             rebalancing=self._rebalancing,
+            begun=self._begun,
             then=self._then,
         )
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, partial
+from functools import lru_cache, partial
 from logging import getLogger
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
@@ -29,7 +29,7 @@ from kafkalite_storage.errors import StorageError
 from kafkalite_storage.log.log import AppendOrigin
 from kafkalite_wire.batch import CorruptBatch
 from kafkalite_wire.error_codes import ErrorCode
-from kafkalite_wire.records import Record, build_batch
+from kafkalite_wire.records import BatchBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -59,6 +59,7 @@ _NAMED_AT_MOST: Final = 10
 """Unreadable records of a partition that are logged one by one; the others are counted."""
 
 _WORK_OF_A_MARKER: Final = 60
+_REMEMBERED_IDS: Final = 1000
 
 
 class Coordinator(Protocol):
@@ -122,7 +123,7 @@ class CoordinatorService(Generic[AnyCoordinator]):
     ) -> None:
         self._topic = topic
         self._new = new
-        self._partition_for = partition_for
+        self._partition_for = lru_cache(_REMEMBERED_IDS)(partition_for)
         self._storage = storage
         self._timers = timers
         self._wall_ms = wall_ms
@@ -282,7 +283,7 @@ class CoordinatorService(Generic[AnyCoordinator]):
     def perform(self, result: CoordinatorResult) -> None:
         """Carry a result out: append, sync where `flush.messages` asks for it, then reply."""
         unsynced: list[PartitionLog] = []
-        if result.records:
+        if result.records or result.begun is not None:
             try:
                 unsynced = self._append(result)
             except StorageError as error:
@@ -335,14 +336,18 @@ class CoordinatorService(Generic[AnyCoordinator]):
         unsynced: list[PartitionLog] = []
         self._ensure_topic()
         partitions = self._count_partitions()
-        batches: dict[int, list[Record]] = {}
-        partition_for = cache(self._partition_for)
+        batches: dict[int, BatchBuilder] = {}
+        if result.begun is not None:
+            key_id, begun = result.begun
+            batches[self._partition_for(key_id, partitions)] = begun
         for key_id, key, value, partition in result.records:
-            number = partition_for(key_id, partitions) if partition is None else partition
-            batch = batches.setdefault(number, [])
-            batch.append(Record(offset=len(batch), timestamp=wall_ms, key=key, value=value))
-        for number, records in batches.items():
-            self._append_batch(number, _batch(records, result.producer), wall_ms, unsynced)
+            number = self._partition_for(key_id, partitions) if partition is None else partition
+            batch = batches.get(number)
+            if batch is None:
+                batch = batches[number] = BatchBuilder()
+            batch.add(key, value)
+        for number, batch in batches.items():
+            self._append_batch(number, _built(batch, wall_ms, result.producer), wall_ms, unsynced)
         return unsynced
 
     def _append_batch(self, number: int, batch: bytes, wall_ms: int, unsynced: list[PartitionLog]) -> None:
@@ -385,11 +390,11 @@ class CoordinatorService(Generic[AnyCoordinator]):
         self.reload(reason)
 
 
-def _batch(records: list[Record], producer: ProducerIdAndEpoch | None) -> bytes:
+def _built(batch: BatchBuilder, wall_ms: int, producer: ProducerIdAndEpoch | None) -> bytes:
     if producer is None:
-        return build_batch(records)
-    return build_batch(
-        records,
+        return batch.build(wall_ms)
+    return batch.build(
+        wall_ms,
         producer_id=producer.producer_id,
         producer_epoch=producer.producer_epoch,
         base_sequence=0,  # as in Kafka, which does not check the sequence of a coordinator's batches

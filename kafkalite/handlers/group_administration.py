@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Final
 
 from kafkalite.handlers.authorized_operations import may_describe, operations
 from kafkalite.handlers.group_membership import client_of
+from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite.security.access_control import Operation, ResourceType
 from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest, DeleteGroupsResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.coordinators.results import CoordinatorResult, ResponseSink
     from kafkalite.requests.context import RequestContext
-    from kafkalite.requests.steps import Steps
     from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest, DescribeGroupsResponse
     from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsResponse
 
 _DELETED_PER_STEP: Final = 20
+_WORK_OF_COUNTING: Final = 0.1
 
 
 def list_groups(
@@ -52,10 +55,29 @@ def delete_groups(broker: BrokerEndpoint, request: DeleteGroupsRequest, context:
     def delete(names: tuple[str, ...], handle: ResponseSink) -> CoordinatorResult:
         return groups.coordinator.delete_groups(DeleteGroupsRequest(groups_names=names), client, handle)
 
+    def delete_large(name: str, handle: ResponseSink) -> Steps[CoordinatorResult]:
+        encoded = yield from groups.coordinator.encode_deletion(name, meter)
+        wanted = DeleteGroupsRequest(groups_names=(name,))
+        return groups.coordinator.delete_groups(wanted, client, handle, encoded=encoded)
+
     context.outlives_client = True
-    yield from groups.load()
-    names = tuple(dict.fromkeys(request.groups_names))
-    parts = [partial(delete, names[n : n + _DELETED_PER_STEP]) for n in range(0, max(len(names), 1), _DELETED_PER_STEP)]
+    coordinator = yield from groups.load()
+    meter = WorkMeter()
+    parts: list[Callable[[ResponseSink], CoordinatorResult | Steps[CoordinatorResult]]] = []
+    names: tuple[str, ...] = ()
+    for name in dict.fromkeys(request.groups_names):
+        if meter.add(_WORK_OF_COUNTING):
+            yield
+        if coordinator.has_many_offsets(name):
+            parts += (partial(delete, names), partial(delete_large, name))
+            names = ()
+        else:
+            names += (name,)
+        if len(names) == _DELETED_PER_STEP:
+            parts.append(partial(delete, names))
+            names = ()
+    if names or not parts:
+        parts.append(partial(delete, names))
     yield from groups.perform_parts(parts, response, _merge)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
 
+_WORK_OF_ANSWERING: Final = 0.2
 _WORK_OF_A_MARKER: Final = 80
 
 _Key = tuple[int, str, int]
@@ -45,10 +46,10 @@ def handle(broker: BrokerEndpoint, request: WriteTxnMarkersRequest, context: Req
         errors[key] = error
         left -= 1
         if not left:
-            response.send(_response(request, errors))
+            response.send_from(_response(request, errors))
 
     if not keys:
-        response.send(_response(request, errors))
+        response.send_from(_response(request, errors))
     meter = WorkMeter()
     for key in keys:
         if meter.add(_WORK_OF_A_MARKER):
@@ -81,26 +82,20 @@ def _may_lead(broker: BrokerEndpoint, name: str, index: int) -> bool:
     return topic is None or not is_known or topic.assignment[index].leader == broker.id
 
 
-def _response(request: WriteTxnMarkersRequest, errors: dict[_Key, ErrorCode]) -> WriteTxnMarkersResponse:
-    return WriteTxnMarkersResponse(
-        markers=tuple(
-            WritableTxnMarkerResult(
-                producer_id=marker.producer_id,
-                topics=tuple(
-                    WritableTxnMarkerTopicResult(
-                        name=topic.name,
-                        partitions=tuple(
-                            WritableTxnMarkerPartitionResult(
-                                partition_index=index, error_code=errors[number, topic.name, index]
-                            )
-                            for index in dict.fromkeys(topic.partition_indexes)
-                        ),
-                    )
-                    for topic in marker.topics
-                    if topic.partition_indexes
-                ),
-            )
-            for number, marker in enumerate(request.markers)
-            if any(topic.partition_indexes for topic in marker.topics)
-        )
-    )
+def _response(request: WriteTxnMarkersRequest, errors: dict[_Key, ErrorCode]) -> Steps[WriteTxnMarkersResponse]:
+    meter = WorkMeter()
+    markers: list[WritableTxnMarkerResult] = []
+    for number, marker in enumerate(request.markers):
+        topics: list[WritableTxnMarkerTopicResult] = []
+        for topic in marker.topics:
+            partitions: list[WritableTxnMarkerPartitionResult] = []
+            for index in dict.fromkeys(topic.partition_indexes):
+                if meter.add(_WORK_OF_ANSWERING):
+                    yield
+                error = errors[number, topic.name, index]
+                partitions.append(WritableTxnMarkerPartitionResult(partition_index=index, error_code=error))
+            if partitions:
+                topics.append(WritableTxnMarkerTopicResult(name=topic.name, partitions=tuple(partitions)))
+        if topics:
+            markers.append(WritableTxnMarkerResult(producer_id=marker.producer_id, topics=tuple(topics)))
+    return WriteTxnMarkersResponse(markers=tuple(markers))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kafkalite_wire.batch import batch_size, walk_raw_headers
 from kafkalite_wire.records import (
     HEADER_SIZE,
+    BatchBuilder,
     CorruptBatch,
     EndTxnMarker,
     InvalidRecord,
@@ -342,3 +343,16 @@ def test_walk_ends_before_an_impossible_length(length: int) -> None:
 def test_raw_headers_are_the_fields_of_batch_headers() -> None:
     data = b"more" + GOLDEN["none"] + GOLDEN["logappend"]
     assert list(walk_raw_headers(data, 4)) == [(at, tuple(header)) for at, header in walk_batches(data, 4)]
+
+
+@pytest.mark.parametrize("producer", [{}, {"producer_id": 7, "producer_epoch": 1, "base_sequence": 0}])
+def test_a_batch_that_is_built_piece_by_piece_has_the_same_bytes(producer: dict[str, int]) -> None:
+    contents = [(b"k", b"v"), (None, b""), (b"\0" * 100, None), *((b"%d" % n, b"x" * n) for n in range(200))]
+    builder = BatchBuilder()
+    for key, value in contents:
+        builder.add(key, value)
+    records = [Record(key=key, value=value, timestamp=5) for key, value in contents]
+    transactional = bool(producer)
+    assert builder.build(5, **producer, is_transactional=transactional) == build_batch(
+        records, **producer, is_transactional=transactional
+    )

@@ -204,37 +204,84 @@ def build_batch(
         attributes |= CONTROL
     if last_offset_delta is None:
         last_offset_delta = len(records) - 1 if offset_deltas is None else offset_deltas[-1]
-    batch = bytearray(
-        HEADER.pack(
-            base_offset,
-            HEADER_SIZE - LENGTH_PREFIX + len(payload),
-            partition_leader_epoch,
-            MAGIC,
-            0,
-            attributes,
-            last_offset_delta,
-            base_timestamp,
-            max_timestamp,
-            producer_id,
-            producer_epoch,
-            base_sequence,
-            len(records),
-        )
+    return _with_header(
+        payload,
+        base_offset,
+        HEADER_SIZE - LENGTH_PREFIX + len(payload),
+        partition_leader_epoch,
+        MAGIC,
+        0,
+        attributes,
+        last_offset_delta,
+        base_timestamp,
+        max_timestamp,
+        producer_id,
+        producer_epoch,
+        base_sequence,
+        len(records),
     )
+
+
+def _with_header(payload: bytes, *header: int) -> bytes:
+    batch = bytearray(HEADER.pack(*header))
     batch += payload
     _CRC.pack_into(batch, 17, crc32c(batch[21:]))
     return bytes(batch)
 
 
+class BatchBuilder:
+    """Builds an uncompressed batch from records without headers that come one by one and share one timestamp."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._count = 0
+
+    def add(self, key: bytes | None, value: bytes | None) -> None:
+        """Encode a record behind those that were added before."""
+        body = b"\0\0%b%b%b\0" % (encode_varint(self._count), _nullable(key), _nullable(value))
+        self._parts += (encode_varint(len(body)), body)
+        self._count += 1
+
+    def build(
+        self,
+        timestamp: int,
+        *,
+        producer_id: int = NO_PRODUCER_ID,
+        producer_epoch: int = -1,
+        base_sequence: int = -1,
+        is_transactional: bool = False,
+    ) -> bytes:
+        """Return the batch, which has at least one record; the timestamp is in milliseconds."""
+        payload = b"".join(self._parts)
+        return _with_header(
+            payload,
+            0,
+            HEADER_SIZE - LENGTH_PREFIX + len(payload),
+            -1,
+            MAGIC,
+            0,
+            TRANSACTIONAL if is_transactional else 0,
+            self._count - 1,
+            timestamp,
+            timestamp,
+            producer_id,
+            producer_epoch,
+            base_sequence,
+            self._count,
+        )
+
+
+def _nullable(content: bytes | None) -> bytes:
+    return b"\x01" if content is None else encode_varint(len(content)) + content
+
+
 def _record_body(record: Record, timestamp_delta: int, offset_delta: int) -> bytes:
     parts = [b"\x00", encode_varint(timestamp_delta), encode_varint(offset_delta)]
-    for field in (record.key, record.value):
-        parts += (b"\x01",) if field is None else (encode_varint(len(field)), field)
+    parts += (_nullable(record.key), _nullable(record.value))
     parts.append(encode_varint(len(record.headers)))
     for name, content in record.headers:
         encoded = name.encode()
-        parts += (encode_varint(len(encoded)), encoded)
-        parts += (b"\x01",) if content is None else (encode_varint(len(content)), content)
+        parts += (encode_varint(len(encoded)), encoded, _nullable(content))
     return b"".join(parts)
 
 

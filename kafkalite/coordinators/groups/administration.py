@@ -15,7 +15,7 @@ from kafkalite_wire.messages.describe_groups import DescribedGroup, DescribeGrou
 from kafkalite_wire.messages.list_groups import ListedGroup, ListGroupsRequest, ListGroupsResponse
 
 if TYPE_CHECKING:
-    from kafkalite.coordinators.groups.offsets import Offsets
+    from kafkalite.coordinators.groups.offsets import EncodedDeletion, Offsets
     from kafkalite.coordinators.groups.registry import Groups
     from kafkalite.coordinators.results import ResultBuilder
 
@@ -64,7 +64,11 @@ def describe_groups(request: DescribeGroupsRequest, api_version: int, groups: Gr
 
 
 def delete_groups(
-    request: DeleteGroupsRequest, groups: Groups, offsets: Offsets, result: ResultBuilder
+    request: DeleteGroupsRequest,
+    groups: Groups,
+    offsets: Offsets,
+    result: ResultBuilder,
+    encoded: EncodedDeletion | None = None,
 ) -> DeleteGroupsResponse:
     """Delete the groups that have no members (KIP-229)."""
     results: list[DeletableGroupResult] = []
@@ -77,7 +81,8 @@ def delete_groups(
         else:
             error = group.validate_delete()
             if not error:
-                offsets.delete_group(group, result)
+                is_encoded = encoded is not None and encoded.group_id == group_id
+                offsets.delete_group(group, result, encoded if is_encoded else None)
         results.append(DeletableGroupResult(group_id=group_id, error_code=error))
     return DeleteGroupsResponse(results=tuple(results))
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from kafkalite.coordinators.groups.classic.group import Group
     from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
+    from kafkalite.coordinators.groups.offsets import EncodedDeletion
     from kafkalite.coordinators.groups.records import LiveRecord, Skip
     from kafkalite.coordinators.replay import ReplayedRecord
     from kafkalite.coordinators.results import ResponseSink
@@ -243,11 +244,21 @@ class GroupCoordinator:
         request: DeleteGroupsRequest,
         client: Client,  # noqa: ARG002 - all requests have the same shape
         handle: ResponseSink,
+        *,
+        encoded: EncodedDeletion | None = None,
     ) -> CoordinatorResult:
-        """Delete groups without members, and their offsets (DeleteGroups)."""
+        """Delete groups without members, and their offsets (DeleteGroups); part of it may be encoded for one group."""
         result = self._timeless_builder()
-        result.reply(handle, delete_groups(request, self._groups, self._offsets, result))
+        result.reply(handle, delete_groups(request, self._groups, self._offsets, result, encoded))
         return result.build()
+
+    def has_many_offsets(self, group_id: str) -> bool:
+        """Return whether the deletion of a group takes long, unless it is encoded before."""
+        return self._offsets.has_many(group_id)
+
+    def encode_deletion(self, group_id: str, meter: WorkMeter) -> Steps[EncodedDeletion]:
+        """Encode what deletes a group's offsets, in steps."""
+        return self._offsets.encode_deletion(group_id, meter)
 
     # The log and the time
 

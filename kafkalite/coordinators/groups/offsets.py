@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from kafkalite.coordinators.groups.offset_table import NO_EXPIRY, CommittedOffset, OffsetTable, PendingOffsets
-from kafkalite.coordinators.groups.records import write_deleted_offset, write_offset
+from kafkalite.coordinators.groups.records import offset_key, write_deleted_offset, write_offset
 from kafkalite.coordinators.java_strings import utf16_length
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.offset_commit import (
@@ -24,19 +24,30 @@ from kafkalite_wire.messages.offset_delete import (
     OffsetDeleteResponseTopic,
 )
 from kafkalite_wire.messages.txn_offset_commit import TxnOffsetCommitResponseTopic
+from kafkalite_wire.records import BatchBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from kafkalite.coordinators.groups.registry import CoordinatedGroup, GroupConfig, Groups
     from kafkalite.coordinators.results import Client, ProducerIdAndEpoch, ResultBuilder
     from kafkalite.coordinators.topics import ClusterTopics
+    from kafkalite.requests.steps import Steps, WorkMeter
 
 CommitTopic = TypeVar("CommitTopic", OffsetCommitResponseTopic, TxnOffsetCommitResponseTopic)
 
+_OFFSETS_PER_STEP: Final = 100
 _GROUP_ID_NOT_FOUND_SINCE: Final = 9
 _BY_TOPIC_ID_SINCE: Final = 10
 _NO_RETENTION: Final = -1
+
+
+class EncodedDeletion(NamedTuple):
+    """The tombstones of a group's offsets, and of which partitions they are."""
+
+    group_id: str
+    partitions: Mapping[str, frozenset[int]]
+    tombstones: BatchBuilder
 
 
 class Offsets:
@@ -247,8 +258,35 @@ class Offsets:
             if name == topic:
                 self._delete(group_id, topic, partition, result, is_committed=False)
 
-    def delete_group(self, group: CoordinatedGroup, result: ResultBuilder) -> None:
-        """Delete a group that has no members, with its offsets."""
+    def has_many(self, group_id: str) -> bool:
+        """Return whether a group has more offsets than fit into a step."""
+        return sum(map(len, self._table.of(group_id).values())) > _OFFSETS_PER_STEP
+
+    def encode_deletion(self, group_id: str, meter: WorkMeter) -> Steps[EncodedDeletion]:
+        """Encode the tombstones of a group's offsets, in steps; the group may change meanwhile."""
+        partitions = {topic: frozenset(indexes) for topic, indexes in self._table.of(group_id).items()}
+        tombstones = BatchBuilder()
+        for topic, indexes in partitions.items():
+            for index in indexes:
+                if meter.add():
+                    yield
+                tombstones.add(offset_key(group_id, topic, index), None)
+        return EncodedDeletion(group_id, partitions, tombstones)
+
+    def delete_group(
+        self, group: CoordinatedGroup, result: ResultBuilder, encoded: EncodedDeletion | None = None
+    ) -> None:
+        """Delete a group that has no members, with its offsets, in one batch."""
+        if encoded is not None:
+            result.continue_batch(group.group_id, encoded.tombstones)
+            committed_since = {
+                (topic, index)
+                for topic, indexes in self._table.of(group.group_id).items()
+                for index in indexes.keys() - encoded.partitions.get(topic, frozenset())
+            }
+            self._table.discard(group.group_id)
+            for topic, partition in committed_since:
+                self._delete(group.group_id, topic, partition, result)
         for topic, partition in list(self._table.partitions_of(group.group_id)):
             self._delete(group.group_id, topic, partition, result)
         for topic, partition in self._pending.of_group(group.group_id):
@@ -324,12 +362,16 @@ def merge_commit(topics: Iterable[OffsetCommitResponseTopic]) -> OffsetCommitRes
 
 def merge_topics(topics: Iterable[CommitTopic]) -> tuple[CommitTopic, ...]:
     """Merge the topics of responses, so that each is there once."""
-    answered: dict[str | bytes, CommitTopic] = {}
+    parts: dict[str | bytes, list[CommitTopic]] = {}
     for topic in topics:
-        key = topic.name or topic.topic_id  # a topic that is known has both, any other what the request names
-        earlier = answered.get(key)
-        answered[key] = topic if earlier is None else replace(topic, partitions=earlier.partitions + topic.partitions)
-    return tuple(answered.values())
+        # A topic that is known has both, any other what the request names.
+        parts.setdefault(topic.name or topic.topic_id, []).append(topic)
+    return tuple(
+        first
+        if not others
+        else replace(first, partitions=tuple(p for part in (first, *others) for p in part.partitions))
+        for first, *others in parts.values()
+    )
 
 
 def _deleted(name: str, indexes: Iterable[int], error: ErrorCode) -> OffsetDeleteResponseTopic:

@@ -48,12 +48,12 @@ def write_offset(group_id: str, topic: str, partition: int, committed: Committed
         topic_id=committed.topic_id,
     )
     version = OFFSET_COMMIT_VALUE_VERSION if committed.expire_timestamp == NO_EXPIRY else _EXPIRING_VERSION
-    result.record(group_id, _offset_key(group_id, topic, partition), encode_value(value, version))
+    result.record(group_id, offset_key(group_id, topic, partition), encode_value(value, version))
 
 
 def write_deleted_offset(group_id: str, topic: str, partition: int, result: ResultBuilder) -> None:
     """Record the deletion of an offset."""
-    result.record(group_id, _offset_key(group_id, topic, partition), None)
+    result.record(group_id, offset_key(group_id, topic, partition), None)
 
 
 class LiveRecord(NamedTuple):
@@ -164,5 +164,6 @@ def committed_offset(value: OffsetCommitValue | LegacyOffsetCommitValue) -> Comm
     )
 
 
-def _offset_key(group_id: str, topic: str, partition: int) -> bytes:
+def offset_key(group_id: str, topic: str, partition: int) -> bytes:
+    """Return the key of the records about an offset."""
     return encode_key(OffsetCommitKey(group=group_id, topic=topic, partition=partition))

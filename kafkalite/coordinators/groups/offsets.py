@@ -263,7 +263,7 @@ class Offsets:
         return sum(map(len, self._table.of(group_id).values())) > _OFFSETS_PER_STEP
 
     def encode_deletion(self, group_id: str, meter: WorkMeter) -> Steps[EncodedDeletion]:
-        """Encode the tombstones of a group's offsets, in steps; the group may change meanwhile."""
+        """Encode the tombstones of a group's offsets, in steps; the group may change in between."""
         partitions = {topic: frozenset(indexes) for topic, indexes in self._table.of(group_id).items()}
         tombstones = BatchBuilder()
         for topic, indexes in partitions.items():

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:  # a health check imports this module, and must not load the codec
+    from collections.abc import Mapping
+
     from kafkalite_storage.configs.values import ConfigValue
 
 _LARGEST_PORT: Final = 65535
@@ -62,3 +64,18 @@ def address_for_clients(value: ConfigValue) -> str | None:
     if address.is_wildcard or address.port == 0:
         return "must be an address that clients can connect to"
     return None
+
+
+def numbers_of_addresses(text: str) -> Mapping[str, int]:
+    """Read ``ADDRESS:NUMBER,ADDRESS:NUMBER``, of IP addresses and localhost. Raises ValueError."""
+    from ipaddress import ip_address
+
+    numbers: dict[str, int] = {}
+    for item in filter(None, (item.strip() for item in text.split(","))):
+        address, _, number = item.rpartition(":")
+        try:
+            ip = "127.0.0.1" if address.strip() == "localhost" else str(ip_address(address.strip().strip("[]")))
+            numbers[ip] = int(number)
+        except ValueError:
+            raise ValueError(f"{item!r} is not of the form ADDRESS:NUMBER, with an IP address or localhost") from None
+    return numbers

@@ -22,6 +22,7 @@ from kafkalite.cluster.cluster import Cluster
 from kafkalite.errors import StartError
 from kafkalite.requests.crash_guard import CrashGuard
 from kafkalite.requests.interceptors import InterceptorChain
+from kafkalite.server.admission import Admission
 from kafkalite.server.client_quota_stage import ClientQuotaStage
 from kafkalite.server.connection_errors import ConnectionErrors
 from kafkalite.server.listener import Listener, open_socket
@@ -201,10 +202,15 @@ class Broker:
 
             interceptors.add(authorization_of(config, lambda: self.cluster))
         self._cluster, self._nodes = cluster, {node.id: node for node in nodes}
-        self._client_quotas = ClientQuotaStage(interceptors, self.endpoint)
+        self._client_quotas = self._enforce_quotas(interceptors)
+
+    def _enforce_quotas(self, interceptors: InterceptorChain) -> ClientQuotaStage:
+        return ClientQuotaStage(interceptors, [node.endpoint for node in self._nodes.values()])
 
     def _listen(self, node: Node, cluster: Cluster) -> None:
         config = node.config
+        admission = node.admission = Admission(self._deadlines, self._connection_errors)
+        admission.follow(node.endpoint)
         for address, security in zip(config.listen, config.security, strict=True):
             listener = Listener(
                 open_socket(address.host, address.port),
@@ -214,8 +220,9 @@ class Broker:
                 crash_guard=self.crash_guard,
                 errors=self._connection_errors,
                 most_bytes=config.socket_request_max_bytes,
-                most_connections=config.max_connections,
+                admission=admission,
                 max_idle=config.connections_max_idle,
+                name=security.name,
                 protection=self._protection(security),
             )
             node.listen((*node.listeners, listener))
@@ -388,7 +395,7 @@ class Broker:
         for node in self._nodes.values():
             node.use(self._cluster)
         self._client_quotas.remove()
-        self._client_quotas = ClientQuotaStage(self.pipeline.interceptors, self.endpoint)
+        self._client_quotas = self._enforce_quotas(self.pipeline.interceptors)
         self._register(self._cluster, self._nodes.values())
         # Those of clients are gone; waits of tests look at the new cluster.
         before.delayed_fetches.complete_all()
@@ -427,6 +434,9 @@ class Broker:
         return bool(await self._running.__aexit__(kind, error, traceback))
 
     def _close_listeners(self) -> None:
+        for node in self._nodes.values():
+            if node.admission is not None:
+                node.admission.close()
         for listener in self._listeners:
             listener.close()
 

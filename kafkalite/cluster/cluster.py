@@ -174,6 +174,8 @@ class Cluster:
             write_marker=self.write_marker,
             steps=self.steps,
         )
+        self.on_broker_configs_changed: list[Callable[[], None]] = []
+        """Called when configurations of brokers were changed at run time."""
         self.on_quotas_changed: list[Callable[[], None]] = []
         """Called when quotas of clients have changed."""
         self._failed_markers: set[tuple[str, int]] = set()

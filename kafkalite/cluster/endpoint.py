@@ -89,6 +89,8 @@ class BrokerEndpoint:
         stored = {name: value for name, value in changes.items() if name != ADVERTISED_OUTSIDE}
         if stored:
             yield from self.cluster.storage.alter_broker_configs_steps(broker, stored, now_ms=self.cluster.wall_ms())
+            for call in self.cluster.on_broker_configs_changed:
+                call()
         if ADVERTISED_OUTSIDE in changes:
             outside = changes[ADVERTISED_OUTSIDE]
             self.outside = HostPort.parse(outside) if outside else self.config.advertise_outside

@@ -86,7 +86,8 @@ class BrokerConfig:
     """Infinite where connections are never closed for being idle."""
     connection_failed_authentication_delay: float
     fetch_max_bytes: int
-    max_connections: int
+    connection_limits: Mapping[str, str]
+    """The limits of connections that were set, by property; see `kafkalite.config.connection_limits`."""
     max_incremental_fetch_session_cache_slots: int
     max_request_partition_size_limit: int
     sasl_server_max_receive_size: int

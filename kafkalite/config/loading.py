@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 from kafkalite.addresses import HostPort
 from kafkalite.config import initial_topics, without_effect
 from kafkalite.config.broker_config import BrokerConfig
+from kafkalite.config.connection_limits import OVERRIDES, PER_IP, check_limits, is_connection_limit
 from kafkalite.config.initial_topics import TOPICS_VARIABLE, InitialTopic
 from kafkalite.config.listeners import ListenerError, Listeners, resolve
 from kafkalite.config.property import ConfigError, Effect
@@ -207,7 +208,7 @@ def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic,
         delegation_token_expiry_time=values.seconds("delegation.token.expiry.time.ms"),
         delegation_token_expiry_check_interval=values.seconds("delegation.token.expiry.check.interval.ms"),
         fetch_max_bytes=values.integer("fetch.max.bytes"),
-        max_connections=values.integer("max.connections"),
+        connection_limits=_connection_limits(values, all_given),
         max_incremental_fetch_session_cache_slots=values.integer("max.incremental.fetch.session.cache.slots"),
         max_request_partition_size_limit=values.integer("max.request.partition.size.limit"),
         sasl_server_max_receive_size=values.integer("sasl.server.max.receive.size"),
@@ -368,11 +369,25 @@ def _log_defaults(values: _Values) -> Mapping[str, str]:
     return MappingProxyType(defaults)
 
 
+def _connection_limits(values: _Values, all_given: Mapping[str, Setting]) -> Mapping[str, str]:
+    limits = {name: setting for name, setting in all_given.items() if is_connection_limit(name)}
+    for name, setting in limits.items():
+        try:
+            check_limits({name: setting.text})
+        except InvalidConfig as error:
+            raise ConfigError(f"{setting.origin}: {error}") from None
+    if values.integer(PER_IP) == 0 and OVERRIDES not in limits:
+        raise values.problem(PER_IP, f"0 is allowed only with {OVERRIDES}")
+    return MappingProxyType({name: setting.text for name, setting in limits.items()})
+
+
 def _without_effect(given: Mapping[str, Setting], listeners: Listeners) -> list[str]:
     reasons = {
         name: PROPERTIES[name].doc if name in PROPERTIES else without_effect.foreign(name) or ""
         for name in given
-        if listener_property(name) is None and (name not in PROPERTIES or PROPERTIES[name].effect is Effect.NONE)
+        if listener_property(name) is None
+        and not is_connection_limit(name)
+        and (name not in PROPERTIES or PROPERTIES[name].effect is Effect.NONE)
     }
     warnings: list[str] = []
     if len(reasons) == 1:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from kafkalite.addresses import address_for_clients
+from kafkalite.addresses import address_for_clients, numbers_of_addresses
 from kafkalite.config import without_effect
 from kafkalite.config.property import Effect, Property
 from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS
@@ -35,6 +35,10 @@ _DYNAMIC: Final = frozenset((
     "log.cleaner.backoff.ms",
     "log.cleaner.dedupe.buffer.size",
     "log.cleaner.io.max.bytes.per.second",
+    "max.connection.creation.rate",
+    "max.connections",
+    "max.connections.per.ip",
+    "max.connections.per.ip.overrides",
 ))  # fmt: skip
 """Properties that act and may be changed at run time; of topics' defaults, those with the strongest names."""
 _Row = tuple[str, ConfigType, ConfigValue | None, Rule, str]
@@ -63,6 +67,14 @@ def _includes_broker(value: ConfigValue) -> str | None:
 
 def _is_authorizer(value: ConfigValue) -> str | None:
     return None if value in ("", AUTHORIZER) else f"only {AUTHORIZER} is supported"
+
+
+def _is_overrides(value: ConfigValue) -> str | None:
+    try:
+        numbers_of_addresses(str(value))
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 _HONOURED: Final = [
@@ -238,7 +250,13 @@ _HONOURED: Final = [
         ("fetch.max.bytes", INT, 55 * 1024 * 1024, Between(1024),
          "Maximum bytes of records in a fetch response, even if the consumer allows more."),
         ("max.connections", INT, _LARGEST_INT, Between(0),
-         "Maximum number of connections; further ones are closed at once."),
+         "Maximum number of connections; further ones are accepted when others end. Also of a listener."),
+        ("max.connections.per.ip", INT, _LARGEST_INT, Between(0),
+         "Maximum number of connections from an address; further ones are closed at once."),
+        ("max.connections.per.ip.overrides", STRING, "", _is_overrides,
+         "Other numbers for single addresses, as ADDRESS:NUMBER,ADDRESS:NUMBER."),
+        ("max.connection.creation.rate", INT, _LARGEST_INT, Between(0),
+         "Maximum number of new connections per second; further ones are accepted later. Also of a listener."),
         ("max.incremental.fetch.session.cache.slots", INT, 1000, Between(0),
          "Maximum number of fetch sessions; a consumer without one sends its partitions each time."),
         ("max.request.partition.size.limit", INT, 2000, Between(1),

@@ -118,7 +118,6 @@ _ROWS: Final = {
     """,  # noqa: E501
     "Quotas have no plug-ins.": """
         client.quota.callback.class class -
-        max.connection.creation.rate int 2147483647 0.. dynamic
     """,
     "Tiered storage is not supported.": """
         remote.fetch.max.wait.ms int 500 1.. dynamic
@@ -259,10 +258,6 @@ _ROWS: Final = {
         offsets.load.buffer.size int 5242880 1..
         socket.receive.buffer.bytes int 102400
         socket.send.buffer.bytes int 102400
-    """,
-    "Connections are counted together only.": """
-        max.connections.per.ip int 2147483647 0.. dynamic
-        max.connections.per.ip.overrides string empty dynamic
     """,
     "The network buffers, logs and requests have no such limits here.": """
         offsets.topic.compression.codec int 0

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from kafkalite.cluster.features import ELIGIBLE_LEADER_REPLICAS
+from kafkalite.config.connection_limits import check_limits
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES, check_changes
 from kafkalite.errors import RefusedError
 from kafkalite.handlers.broker_loggers import alter_loggers
@@ -139,6 +140,7 @@ def _alter_broker(broker: BrokerEndpoint, alteration: Alteration, validate_only:
     _check_min_in_sync(broker, alteration)
     try:
         check_changes(changes)
+        check_limits(changes)
         broker.cluster.storage.check_broker_configs(name, changes)
     except InvalidConfig as error:
         # What is a bad configuration of a topic is a bad request for a broker.

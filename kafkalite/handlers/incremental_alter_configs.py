@@ -1,10 +1,11 @@
 """IncrementalAlterConfigs: change single configurations (KIP-339).
 
-A topic's logs act on a change at once. Of a broker the defaults of topics can be changed, for this broker or, with an
-empty name, for all of them, and the levels of its loggers until it stops; what Kafka lets tools change and has no
-effect here is kept and described, as are the configurations of groups and client metrics subscriptions.
+A topic's logs act on a change at once. Of a broker the defaults of topics and the limits of connections can be
+changed, for this broker or, with an empty name, for all of them, and the levels of its loggers until it stops; what
+Kafka lets tools change and has no effect here is kept and described, as are the configurations of groups and client
+metrics subscriptions.
 
-Not done: listeners, `max.connections` and `producer.id.expiration.ms` need a restart.
+Not done: listeners and `producer.id.expiration.ms` need a restart.
 """
 
 from __future__ import annotations

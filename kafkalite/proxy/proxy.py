@@ -16,12 +16,14 @@ import trio
 from kafkalite.addresses import HostPort
 from kafkalite.background.timers import TimerQueue
 from kafkalite.clock import MACHINE_CLOCK
+from kafkalite.config.connection_limits import ConnectionLimits
 from kafkalite.errors import StartError
 from kafkalite.proxy.addresses import AddressMap
 from kafkalite.proxy.dispatch import Dispatch
 from kafkalite.proxy.relay import Relay
 from kafkalite.proxy.topic_names import TopicNames
 from kafkalite.requests.crash_guard import CrashGuard
+from kafkalite.server.admission import Admission
 from kafkalite.server.connection_errors import ConnectionErrors
 from kafkalite.server.listener import Listener, open_socket
 from kafkalite.server.step_runner import run_steps
@@ -84,6 +86,7 @@ class Proxy:
         """The brokers, and the ports that stand for them."""
         self._dispatch = Dispatch(self.addresses, self.crash_guard, self._topics.learn)
         self._errors = ConnectionErrors(self.timers)
+        self._admission = Admission(self.timers, self._errors, ConnectionLimits(most=_MOST_CONNECTIONS))
         self._listeners: list[Listener] = []
         self._ports = count(config.listen.port + 1)
         self._turn = count()
@@ -200,7 +203,7 @@ class Proxy:
             crash_guard=self.crash_guard,
             errors=self._errors,
             most_bytes=LARGEST_FRAME,
-            most_connections=_MOST_CONNECTIONS,
+            admission=self._admission,
             max_idle=_MAX_IDLE,
         )
         self._listeners.append(listener)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.quotas.entities import QuotaKey, limit_of
+from kafkalite.quotas.meters import Meters
 from kafkalite.quotas.rates import Rate, TokenBucket, Window
 
 if TYPE_CHECKING:
@@ -13,26 +14,17 @@ if TYPE_CHECKING:
     from kafkalite.quotas.entities import Limit, Quotas
     from kafkalite.quotas.rates import Meter
 
-_MOST_METERS: Final = 10_000
-"""Clients choose their client ids, so there may be any number; beyond this the one used longest ago is dropped."""
-_PRUNE_EVERY: Final = 500
 _WINDOW: Final = Window()
-
-_MeterKey = tuple[QuotaKey, tuple[str | None, str | None]]
 
 
 class ClientQuotas:
     """The quotas of clients, and a meter for each user or client id that has one and was active lately."""
 
-    def __init__(
-        self, quotas: Callable[[], Quotas], window: Window = _WINDOW, controller_window: Window = _WINDOW
-    ) -> None:
+    def __init__(self, quotas: Callable[[], Quotas], window: Window = _WINDOW) -> None:
         """``quotas`` returns the present quotas; it is called with each request."""
         self._quotas = quotas
         self._window = window
-        self._controller_window = controller_window
-        self._meters: dict[_MeterKey, Meter] = {}  # used last at the end
-        self._additions = 0
+        self._meters: Meters[tuple[QuotaKey, tuple[str | None, str | None]]] = Meters()
 
     def __len__(self) -> int:
         return len(self._meters)
@@ -68,17 +60,11 @@ class ClientQuotas:
         return self._window.sample_ms
 
     def _meter(self, key: QuotaKey, limit: Limit, now_ms: int) -> Meter:
-        name = (key, limit.shared_by)
-        meter = self._meters.pop(name, None)
-        if meter is None:
-            self._prune(now_ms)
-            meter = TokenBucket(self._controller_window) if key is QuotaKey.MUTATIONS else Rate(self._window)
-        self._meters[name] = meter
-        return meter
+        make = self._new_bucket if key is QuotaKey.MUTATIONS else self._new_rate
+        return self._meters.get((key, limit.shared_by), make, now_ms)
 
-    def _prune(self, now_ms: int) -> None:
-        self._additions += 1
-        if self._additions % _PRUNE_EVERY == 0:
-            self._meters = {name: meter for name, meter in self._meters.items() if not meter.is_idle(now_ms)}
-        if len(self._meters) >= _MOST_METERS:
-            del self._meters[next(iter(self._meters))]
+    def _new_rate(self) -> Rate:
+        return Rate(self._window)
+
+    def _new_bucket(self) -> TokenBucket:
+        return TokenBucket(self._window)

@@ -22,9 +22,10 @@ from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.frames import encode_response_steps
 from kafkalite_wire.headers import start_response
+from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from kafkalite.quotas.client_quotas import ClientQuotas
     from kafkalite.requests.context import RequestContext
@@ -57,24 +58,47 @@ class Sessions(Protocol):
         ...
 
 
+class Endpoint(Protocol):
+    """What is needed of a broker; it has other fetch sessions when it starts again."""
+
+    @property
+    def ports(self) -> Sequence[int]:
+        """Where it listens."""
+        ...
+
+    @property
+    def fetch_sessions(self) -> Sessions:
+        """The sessions of its clients."""
+        ...
+
+
+@value_class(kw_only=True)
+class LimitedBroker:
+    """What the clients of one broker use; the quotas themselves are those of the cluster."""
+
+    endpoint: Endpoint
+    quotas: ClientQuotas
+    mutations: ClientQuotas
+    """Of new and deleted partitions, which are counted for all brokers together, as by Kafka's controller."""
+
+
 class QuotaEnforcer(Interceptor):
     """Throttles clients that exceed their quotas."""
 
     stage = Stage.QUOTAS
 
     def __init__(
-        self, quotas: ClientQuotas, sessions: Sessions, *, now: Callable[[], float], busy: Callable[[], float]
+        self, brokers: Sequence[LimitedBroker], *, now: Callable[[], float], busy: Callable[[], float]
     ) -> None:
-        """``now`` returns the broker's time, ``busy`` the time that is used up by work, in seconds."""
-        self.quotas = quotas
-        self.sessions = sessions
+        """``now`` returns the brokers' time, ``busy`` the time that is used up by work, in seconds."""
         self.busy = busy
+        self._brokers = brokers
         self._now = now
 
     def wants(self, api: Api, version: int) -> bool:
         """Return whether a quota may apply to requests of an API."""
         del version
-        keys = self.quotas.keys()
+        keys = self._brokers[0].quotas.keys()
         return (
             (QuotaKey.REQUEST_TIME in keys and api.key not in _NEVER_TIMED)
             or (QuotaKey.PRODUCED in keys and api.key is ApiKey.PRODUCE)
@@ -91,6 +115,11 @@ class QuotaEnforcer(Interceptor):
         kind = _KINDS.get(ApiKey(context.api.key), _Throttled)
         kind(self, request, context, response).handle(forward)
 
+    def broker_of(self, context: RequestContext) -> LimitedBroker:
+        """Return the broker that a request is for."""
+        port = context.info.local[1]
+        return next((broker for broker in self._brokers if port in broker.endpoint.ports), self._brokers[0])
+
     def now_ms(self) -> int:
         """Return the broker's time in milliseconds."""
         return int(self._now() * 1000)
@@ -103,7 +132,8 @@ class _Throttled:
         self, enforcer: QuotaEnforcer, request: Any, context: RequestContext, response: ResponseHandle[Any]
     ) -> None:
         self.enforcer = enforcer
-        self.quotas = enforcer.quotas
+        self.broker = enforcer.broker_of(context)
+        self.quotas = self.broker.quotas
         self.request = request
         self.context = context
         self.response = response
@@ -173,7 +203,7 @@ class _Fetched(_Throttled):
         return replace(self._without_records(answer), throttle_time_ms=min(throttle_ms, _LARGEST_INT))
 
     def _without_records(self, answer: FetchResponse) -> FetchResponse:
-        sessions, session_id = self.enforcer.sessions, answer.session_id
+        sessions, session_id = self.broker.endpoint.fetch_sessions, answer.session_id
         if session_id and self.request.session_epoch == 0:
             sessions.close(session_id)  # as in Kafka, a throttled fetch opens none
             session_id = 0
@@ -204,13 +234,13 @@ class _Mutation(_Throttled):
         """Record that partitions are to be created or deleted. Raises RefusedError if they may not be."""
         now_ms = self.enforcer.now_ms()
         if self._refuses:
-            owed_ms = self.quotas.owed_ms(QuotaKey.MUTATIONS, self.user, self.client_id, now_ms)
+            owed_ms = self.broker.mutations.owed_ms(QuotaKey.MUTATIONS, self.user, self.client_id, now_ms)
             if owed_ms:
                 self._throttled_until_ms = now_ms + owed_ms
                 raise RefusedError(ErrorCode.THROTTLING_QUOTA_EXCEEDED, "")
-            self.use(QuotaKey.MUTATIONS, partitions)
-        else:
-            self._throttled_until_ms = now_ms + self.use(QuotaKey.MUTATIONS, partitions)
+        throttle_ms = self.broker.mutations.use(QuotaKey.MUTATIONS, self.user, self.client_id, partitions, now_ms)
+        if not self._refuses:
+            self._throttled_until_ms = now_ms + throttle_ms
 
     def answer(self, answer: Any) -> None:
         left_ms = self._throttled_until_ms - self.enforcer.now_ms()

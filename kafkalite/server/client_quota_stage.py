@@ -6,9 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
-    from kafkalite.cluster.cluster import Cluster
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.quotas.interceptor import QuotaEnforcer
     from kafkalite.requests.interceptors import InterceptorChain
@@ -17,18 +16,20 @@ if TYPE_CHECKING:
 class ClientQuotaStage:
     """Installs the interceptor with the first quota, and removes it with the last."""
 
-    def __init__(self, interceptors: InterceptorChain, endpoint: BrokerEndpoint) -> None:
+    def __init__(self, interceptors: InterceptorChain, endpoints: Sequence[BrokerEndpoint]) -> None:
+        """``endpoints`` are all brokers whose requests pass the interceptors."""
         self._interceptors = interceptors
-        self._endpoint = endpoint
+        self._endpoints = endpoints
+        self._cluster = endpoints[0].cluster
         self._enforcer: QuotaEnforcer | None = None
-        endpoint.cluster.on_quotas_changed.append(self._update)
+        self._cluster.on_quotas_changed.append(self._update)
         self._update()
 
     def _update(self) -> None:
-        if not self._endpoint.cluster.storage.cluster_image.client_quotas:
+        if not self._cluster.storage.cluster_image.client_quotas:
             self.remove()
         elif self._enforcer is None:
-            self._enforcer = _enforcer(self._endpoint)
+            self._enforcer = _enforcer(self._endpoints)
             self._interceptors.add(self._enforcer)
         else:
             self._interceptors.refresh()
@@ -40,34 +41,24 @@ class ClientQuotaStage:
             self._enforcer = None
 
 
-def _enforcer(endpoint: BrokerEndpoint) -> QuotaEnforcer:
+def _enforcer(endpoints: Sequence[BrokerEndpoint]) -> QuotaEnforcer:
     # A broker without quotas imports nothing of them.
     from kafkalite.quotas.client_quotas import ClientQuotas
-    from kafkalite.quotas.interceptor import QuotaEnforcer
+    from kafkalite.quotas.interceptor import LimitedBroker, QuotaEnforcer
     from kafkalite.quotas.rates import Window
 
-    config, storage = endpoint.config, endpoint.cluster.storage
-    quotas = ClientQuotas(
-        lambda: storage.cluster_image.client_quotas,
-        Window(config.quota_window_num, config.quota_window_size_seconds * 1000),
-        Window(config.controller_quota_window_num, config.controller_quota_window_size_seconds * 1000),
-    )
-    return QuotaEnforcer(
-        quotas, _SessionsOfAll(endpoint.cluster), now=endpoint.cluster.timers.now, busy=time.perf_counter
-    )
+    config, cluster = endpoints[0].config, endpoints[0].cluster
 
+    def quotas_with(samples: int, seconds: int) -> ClientQuotas:
+        return ClientQuotas(lambda: cluster.storage.cluster_image.client_quotas, Window(samples, seconds * 1000))
 
-class _SessionsOfAll:
-    """The fetch sessions of all brokers; no two have the same id, but by an unlikely chance."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-
-    def close(self, session_id: int) -> None:
-        for broker in self._cluster.brokers.values():
-            broker.fetch_sessions.close(session_id)
-
-    def withdraw(self, session_id: int, partitions: Iterable[tuple[str | bytes, int]]) -> None:
-        withdrawn = tuple(partitions)
-        for broker in self._cluster.brokers.values():
-            broker.fetch_sessions.withdraw(session_id, withdrawn)
+    mutations = quotas_with(config.controller_quota_window_num, config.controller_quota_window_size_seconds)
+    brokers = [
+        LimitedBroker(
+            endpoint=endpoint,
+            quotas=quotas_with(config.quota_window_num, config.quota_window_size_seconds),
+            mutations=mutations,
+        )
+        for endpoint in endpoints
+    ]
+    return QuotaEnforcer(brokers, now=cluster.timers.now, busy=time.perf_counter)

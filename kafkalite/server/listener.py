@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from kafkalite.background.timers import TimerQueue
     from kafkalite.requests.crash_guard import CrashGuard
     from kafkalite.requests.steps import StepQueue
+    from kafkalite.server.admission import Admission
     from kafkalite.server.connection_errors import ConnectionErrors
     from kafkalite.server.protection import ListenerProtection
     from kafkalite.server.transport import Transport
 
 log = getLogger("kafkalite.listener")
 
+_IPV4_IN_IPV6: Final = "::ffff:"
 _BACKLOG: Final = 512
 _SWEEP_EVERY: Final = 5.0
 _SHRINK_AFTER: Final = 5.0
@@ -75,13 +77,14 @@ class Listener:
         crash_guard: CrashGuard,
         errors: ConnectionErrors,
         most_bytes: int,
-        most_connections: int,
+        admission: Admission,
         max_idle: float,
+        name: str = "PLAINTEXT",
         protection: ListenerProtection | None = None,
     ) -> None:
         """``protection`` is None for a listener without TLS and SASL."""
+        self._name = name
         self._protection = protection
-        self._handshaking = 0
         self._listening = listening
         self._dispatch = dispatch
         self._timers = timers
@@ -89,9 +92,10 @@ class Listener:
         self._crash_guard = crash_guard
         self._errors = errors
         self._most_bytes = most_bytes
-        self._most_connections = most_connections
+        self._admission = admission
         self._max_idle = max_idle
         self._connections: set[Connection] = set()
+        admission.sources.append(lambda: self.connections)
         self._all_gone = trio.Event()
         self._is_available = True
         self._accepts = trio.Event()
@@ -122,15 +126,23 @@ class Listener:
             if not self._is_available:
                 connected.close()
                 continue
-            if len(self._connections) + self._handshaking >= self._most_connections:
-                # A Unix socket's address (in tests) is a string.
-                host = address[0] if isinstance(address, tuple) else "?"
-                self._errors.warn(host, f"refusing {host}: max.connections={self._most_connections} are connected")
-                connected.close()
+            # A Unix socket's address (in tests) is a string.
+            host = address[0].removeprefix(_IPV4_IN_IPV6) if isinstance(address, tuple) else "?"
+            if not await self._admission.admit(connected, self._name, host):
                 continue
-            nursery.start_soon(self._serve, connected, nursery)
+            if self._is_available and self._accepts.is_set():
+                nursery.start_soon(self._serve, connected, host, nursery)
+            else:  # it had to wait, and the broker has gone away
+                self._admission.release(self._name, host)
+                connected.close()
 
-    async def _serve(self, connected: socket.socket, nursery: trio.Nursery) -> None:
+    async def _serve(self, connected: socket.socket, host: str, nursery: trio.Nursery) -> None:
+        try:
+            await self._serve_admitted(connected, nursery)
+        finally:
+            self._admission.release(self._name, host)
+
+    async def _serve_admitted(self, connected: socket.socket, nursery: trio.Nursery) -> None:
         try:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
@@ -165,7 +177,6 @@ class Listener:
         if self._protection is None or self._protection.tls is None:
             return PlainTransport(connected)
         host = address_of(connected.getpeername)[0]
-        self._handshaking += 1
         try:
             return await self._protection.handshake(connected)
         except OSError as error:
@@ -173,8 +184,6 @@ class Listener:
 
             self._errors.warn(host, f"TLS handshake with {host} failed: {reason_of(error)}")
             return None
-        finally:
-            self._handshaking -= 1
 
     async def sweep(self) -> None:
         """Close connections that have been idle too long, and release the large buffers of quiet ones."""

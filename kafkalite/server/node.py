@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kafkalite.config import BrokerConfig
     from kafkalite.requests.crash_guard import CrashGuard
     from kafkalite.requests.interceptors import InterceptorChain
+    from kafkalite.server.admission import Admission
     from kafkalite.server.listener import Listener
 
 log = getLogger("kafkalite.broker")
@@ -46,6 +47,7 @@ class Node:
         self.config = config
         self.state = NodeState.UP
         self.listeners: tuple[Listener, ...] = ()
+        self.admission: Admission | None = None
         self.endpoint = BrokerEndpoint(cluster, config)
         self.handlers = _handlers(self.endpoint)
         self.pipeline = Pipeline(self.handlers, crash_guard, cluster.steps, interceptors)
@@ -70,6 +72,8 @@ class Node:
         self.endpoint.carry_over(before)
         self.handlers = _handlers(self.endpoint)
         self.pipeline.end = self.handlers
+        if self.admission is not None:
+            self.admission.follow(self.endpoint)
 
     async def serve(self, connections: trio.Nursery) -> None:
         """Accept clients until the broker is stopped or killed; each is served by a task of ``connections``."""
@@ -123,6 +127,8 @@ class Node:
 
     def _close(self) -> None:
         self._serving.cancel()
+        if self.admission is not None:
+            self.admission.close()
         for listener in self.listeners:
             listener.shut()
 

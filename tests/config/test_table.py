@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kafkalite.config import BrokerConfig, load
+from kafkalite.config.connection_limits import is_connection_limit
 from kafkalite.config.property import Effect
 from kafkalite.config.setting import variable
 from kafkalite.config.table import PROPERTIES
@@ -48,7 +49,6 @@ def test_every_property_of_kafka_is_known() -> None:
 CHANGED_AT_START_ONLY = {
     "listener.security.protocol.map",
     "listeners",
-    "max.connections",
     "producer.id.expiration.ms",
     "sasl.enabled.mechanisms",
     "sasl.jaas.config",
@@ -111,6 +111,7 @@ def test_every_honoured_property_reaches_a_field_of_the_configuration() -> None:
         "sasl.jaas.config": "security",
         "sasl.server.callback.handler.class": "security",
         "connections.max.reauth.ms": "security",
+        **{name: "connection_limits" for name in PROPERTIES if is_connection_limit(name)},
         **{name: "security" for name in PROPERTIES if name.startswith(("ssl.", "sasl.oauthbearer."))},
     }
     derived = {"advertise_by_port", "client_access", "token_issuer", "log_defaults", "topics", "given", "warnings"}

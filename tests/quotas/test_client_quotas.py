@@ -2,7 +2,7 @@
 
 import pytest
 
-from kafkalite.quotas import client_quotas
+from kafkalite.quotas import meters
 from kafkalite.quotas.client_quotas import ClientQuotas
 from kafkalite.quotas.entities import Entity, QuotaKey
 
@@ -34,14 +34,14 @@ def test_another_quota_applies_to_what_was_used_before() -> None:
 
 
 def test_clients_with_ever_new_client_ids_take_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_quotas, "_MOST_METERS", 100)
+    monkeypatch.setattr(meters, "MOST_METERS", 100)
     quotas = ClientQuotas(lambda: {ANY_CLIENT: {QuotaKey.PRODUCED: 10.0}})
     for number in range(1000):
         quotas.use(QuotaKey.PRODUCED, "alice", f"client {number}", 1000, 0)
         quotas.use(QuotaKey.PRODUCED, "alice", "the busy one", 1, 0)
     assert len(quotas) == 100
     assert quotas.use(QuotaKey.PRODUCED, "alice", "the busy one", 0, 0) == 90_000
-    for number in range(client_quotas._PRUNE_EVERY):
+    for number in range(meters.PRUNE_EVERY):
         quotas.use(QuotaKey.PRODUCED, "alice", f"later {number}", 1, 100_000)
     assert quotas.use(QuotaKey.PRODUCED, "alice", "the busy one", 0, 100_000) == 0
 

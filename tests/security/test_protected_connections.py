@@ -154,10 +154,13 @@ async def test_a_stuck_handshake_ends_after_ten_seconds_and_holds_up_nobody(
 
 async def test_a_stuck_handshake_counts_as_a_connection(properties: dict[str, str], authority: Authority) -> None:
     async with running({**properties, "max.connections": "3"}) as broker:
-        for _ in range(3):
-            await dial(broker, TLS)
-        refused = await dial(broker, TLS)
-        assert await rest_of(refused) == b""
+        stuck = [await dial(broker, TLS) for _ in range(3)]
+        await trio.testing.wait_all_tasks_blocked()
+        (node,) = broker._nodes.values()
+        assert node.admission is not None
+        assert not node.admission.quotas.has_slot(broker.config.security[TLS].name)
+        await trio.aclose_forcefully(stuck[0])
+        assert (await (await client_of(broker, TLS, authority)).call(METADATA, 9)).brokers
 
 
 async def test_a_broker_stops_during_handshakes(properties: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ import trio
 from kafkalite.background.timers import TimerQueue
 from kafkalite.requests.crash_guard import CrashGuard
 from kafkalite.requests.steps import StepQueue
+from kafkalite.server.admission import Admission
 from kafkalite.server.connection_errors import ConnectionErrors
 from kafkalite.server.listener import Listener, open_socket
 
@@ -36,19 +37,18 @@ def listening(*errors: int) -> FailingSocket:
     return made
 
 
-async def accept(
-    listening: socket.socket, talk: Callable[[trio.SocketStream], Any], *, most_connections: int = 10
-) -> None:
+async def accept(listening: socket.socket, talk: Callable[[trio.SocketStream], Any]) -> None:
     timers = TimerQueue()
+    errors = ConnectionErrors(timers)
     listener = Listener(
         listening,
         lambda connection, frame: connection.respond([b"answered"]),
         timers,
         StepQueue(CrashGuard()),
         crash_guard=CrashGuard(),
-        errors=ConnectionErrors(timers),
+        errors=errors,
         most_bytes=1000,
-        most_connections=most_connections,
+        admission=Admission(timers, errors),
         max_idle=60,
     )
     with listening, trio.fail_after(60):
@@ -81,11 +81,3 @@ async def test_an_error_of_the_accepted_connection_is_ignored(error: int) -> Non
 async def test_any_other_error_of_accept_ends_the_listener() -> None:
     with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="chosen by a test"), flatten_subgroups=True):
         await accept(listening(errno.EINVAL), is_answered)
-
-
-async def test_connections_above_the_limit_are_refused(caplog: pytest.LogCaptureFixture) -> None:
-    async def is_refused(stream: trio.SocketStream) -> None:
-        assert await stream.receive_some() == b""
-
-    await accept(listening(), is_refused, most_connections=0)
-    assert caplog.messages == ["refusing 127.0.0.1: max.connections=0 are connected"]

@@ -36,7 +36,7 @@ class DescribedPartitions:
 
     def of(self, topic: Topic, describe: Describe[Description], meter: WorkMeter) -> Steps[KeptArray[Description]]:
         """Return the descriptions of a topic's partitions, in steps."""
-        if self._online != self._endpoints.keys():
+        if self._endpoints.keys() ^ self._online:
             self._online = frozenset(self._endpoints)
         online = self._online
         of_topics = self._kept.setdefault(describe, {})

@@ -69,7 +69,7 @@ def offsets_after_a_restart(broker: BrokerEndpoint, group: str) -> list[int]:
     broker.cluster.groups.move_away(None)
     broker.cluster.groups.move_back(None)
     view = broker.cluster.groups.coordinator.group(group)
-    return [] if view is None else [partition for topic, partition in view.offsets]
+    return [] if view is None else [partition for _, partition in view.offsets]
 
 
 def test_it_takes_steps_and_one_batch(broker: BrokerEndpoint) -> None:

@@ -10,14 +10,14 @@ import pytest
 from kafkalite_wire.values import value_class
 
 
-def declare() -> type:
+def declare() -> Any:
     @value_class(kw_only=True)
     class Point:
         """Generated anew for each test, so that each calls a method first."""
 
         x: int
         y: int = 2
-        names: list[str] = dataclasses.field(default_factory=list)
+        names: list[str] = dataclasses.field(default_factory=list[str])
         shown: bool = dataclasses.field(default=True, repr=False, compare=False)
 
         def __hash__(self) -> int:
@@ -54,7 +54,8 @@ def test_values_are_equal_by_their_fields() -> None:
 
 
 def test_any_method_may_be_the_first() -> None:
-    made: Any = object.__new__(declare())
+    point = declare()
+    made: Any = point.__new__(point)
     made.x, made.y, made.names, made.shown = 1, 2, [], False
     assert repr(made).endswith("Point(x=1, y=2, names=[])")
     assert made == type(made)(x=1)

@@ -34,7 +34,7 @@ import trio
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from kafkalite.controls.local_broker import LocalBroker
+    from kafkalite.controls.local_broker import LocalBroker, LocalServer
     from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 
 S = TypeVar("S", contravariant=True)
@@ -108,9 +108,9 @@ class Transport(Protocol):
 
 
 class Subject:
-    """A set of controls over one thing. ``local`` is the broker that their bodies act on, if it is in this process."""
+    """A set of controls over one thing. ``local`` is what their bodies act on, if it is in this process."""
 
-    def __init__(self, transport: Transport | None, local: LocalBroker | None = None) -> None:
+    def __init__(self, transport: Transport | None, local: LocalServer | None = None) -> None:
         self._transport_or_none = transport
         self._local_or_none = local
 
@@ -121,6 +121,11 @@ class Subject:
 
     @property
     def _local(self) -> LocalBroker:
+        """The broker; a proxy has only controls that use :attr:`_local_server`."""
+        return cast("LocalBroker", self._local_server)
+
+    @property
+    def _local_server(self) -> LocalServer:
         assert self._local_or_none is not None, "a control's body runs only where the broker is"
         return self._local_or_none
 

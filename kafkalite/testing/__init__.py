@@ -1,5 +1,7 @@
 """Kafka for tests: ``run()`` starts a broker beside the test and yields its controls, ``connect()`` those of another.
 
+``run_proxy()`` starts a proxy in front of another.
+
 May import the controls and everything below; only the pytest plugin may import it. The broker runs on a thread of its
 own, with its own event loop. Everything here is a transport: it takes a call to where its control runs.
 """
@@ -19,6 +21,7 @@ from kafkalite.controls.faults.fault_log import Fired
 from kafkalite.controls.snapshots import Snapshot
 from kafkalite.controls.views import Committed, Group, Member, Record, Topic, TopicPartition
 from kafkalite.testing.connecting import connect
+from kafkalite.testing.proxy import ProxyHandle, run_proxy
 from kafkalite.testing.running import run
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "Member",
     "NotFound",
     "NotOnThisBroker",
+    "ProxyHandle",
     "Record",
     "Snapshot",
     "Topic",
@@ -42,4 +46,5 @@ __all__ = [
     "WaitTimeout",
     "connect",
     "run",
+    "run_proxy",
 ]

@@ -1,4 +1,4 @@
-"""A broker on a thread of its own, with its own event loop, and the transport of controls into that loop."""
+"""A broker or a proxy on a thread of its own, with its own event loop, and the transport of controls into that loop."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar, cast
 
 import trio
 
 from kafkalite.clock import MACHINE_CLOCK, SteerableClock
 from kafkalite.controls.controls import Controls
 from kafkalite.controls.definition import Call
-from kafkalite.controls.errors import BrokerFailed
+from kafkalite.controls.errors import BrokerFailed, NotOnThisBroker
 from kafkalite.controls.local_broker import LocalBroker
+from kafkalite.program import Server
 from kafkalite.testing.portal import BlockingPortal
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from kafkalite.broker import Broker
     from kafkalite.controls.definition import Arguments, Control, Subject
+    from kafkalite.requests.crash_guard import CrashGuard
     from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 
 T = TypeVar("T")
@@ -33,12 +37,28 @@ def running(broker: Broker, clock: SteerableClock) -> Generator[Controls]:
 
     Raises StartError, and at the end BrokerFailed if it stopped before or an exception in it was not handled.
     """
-    thread = _BrokerThread(broker, clock)
-    try:
+
+    def made(portal: BlockingPortal) -> tuple[LocalTransport, Controls]:
+        local = LocalBroker(broker, clock)
+        transport = LocalTransport(local, portal)
+        return transport, Controls(transport, local)
+
+    with running_server(broker, made) as (transport, controls):
         try:
-            yield thread.controls
+            yield controls
         finally:
-            thread.transport.end_forks()
+            transport.end_forks()
+
+
+@contextmanager
+def running_server(server: ServedBeside, make: Callable[[BlockingPortal], T]) -> Generator[T]:
+    """Run a broker or a proxy on a thread until the block ends; ``make`` is called in its loop, and its result yielded.
+
+    Raises StartError, and at the end BrokerFailed if it stopped before or an exception in it was not handled.
+    """
+    thread = _ServerThread(server, make)
+    try:
+        yield thread.made
     except BaseException as error:
         try:
             thread.stop()
@@ -49,14 +69,21 @@ def running(broker: Broker, clock: SteerableClock) -> Generator[Controls]:
     thread.stop()
 
 
-class LocalTransport:
-    """Runs controls in the event loop of a broker in this process. Safe to call from any other thread."""
+class ServedBeside(Server, Protocol):
+    """A broker or a proxy that tests run beside them."""
 
-    def __init__(self, local: LocalBroker, portal: BlockingPortal) -> None:
-        self.local = local
+    @property
+    def crash_guard(self) -> CrashGuard:
+        """Handles unexpected exceptions."""
+        ...
+
+
+class PortalTransport:
+    """Runs controls in the event loop of a server in this process. Safe to call from any other thread."""
+
+    def __init__(self, bootstrap: str, portal: BlockingPortal) -> None:
+        self.bootstrap = bootstrap
         self.portal = portal
-        self.bootstrap = local.broker.bootstrap
-        self._forks: set[ExitStack] = set()
 
     def call(self, subject: Subject, control: Control[..., T], arguments: Arguments) -> T:
         """Run a control between two turns of the loop, or as a task of it if it is a coroutine."""
@@ -73,6 +100,20 @@ class LocalTransport:
     def start(self, subject: Subject, control: Control[..., T], arguments: Arguments) -> Call[T]:
         """Start a control as a task of the loop."""
         return self.portal.start(lambda: control.run(subject, arguments))
+
+    def fork(self, snapshot_of: Callable[[], DirectorySnapshot]) -> AbstractContextManager[Controls]:
+        """Raise NotOnThisBroker."""
+        del snapshot_of
+        raise NotOnThisBroker(f"{self.bootstrap} has no snapshots")
+
+
+class LocalTransport(PortalTransport):
+    """Runs the controls of a broker, whose snapshots can be forked."""
+
+    def __init__(self, local: LocalBroker, portal: BlockingPortal) -> None:
+        super().__init__(local.broker.bootstrap, portal)
+        self.local = local
+        self._forks: set[ExitStack] = set()
 
     @contextmanager
     def fork(self, snapshot_of: Callable[[], DirectorySnapshot]) -> Generator[Controls]:
@@ -98,32 +139,32 @@ class LocalTransport:
             self._forks.pop().close()
 
 
-class _BrokerThread:
-    """A thread that runs a broker, from the moment that clients can connect. Raises StartError."""
+class _ServerThread(Generic[T]):
+    """A thread that runs a broker or a proxy, from the moment that clients can connect. Raises StartError."""
 
-    def __init__(self, broker: Broker, clock: SteerableClock) -> None:
-        self._broker = broker
-        self._clock = clock
-        self._broker.open()
+    def __init__(self, server: ServedBeside, make: Callable[[BlockingPortal], T]) -> None:
+        self._server = server
+        self._make = make
+        self._server.open()
         self._failures: list[BaseException] = []
-        started: Future[tuple[LocalTransport, Controls]] = Future()
+        started: Future[tuple[BlockingPortal, T]] = Future()
         # A daemon, so that a test that hangs does not keep the interpreter from exiting.
         self._thread = threading.Thread(target=self._run, args=(started,), name="kafkalite", daemon=True)
         self._thread.start()
-        self.transport, self.controls = started.result()
+        self._portal, self.made = started.result()
 
     def stop(self) -> None:
-        """Stop the broker and wait for it. Raises BrokerFailed if it, or a request in it, had failed before."""
+        """Stop the server and wait for it. Raises BrokerFailed if it, or a request in it, had failed before."""
         if self._thread.is_alive():
             with suppress(BrokerFailed):  # it ended by itself; the reason is raised below
-                self.transport.portal.call(self._broker.stop)
+                self._portal.call(self._server.stop)
         self._thread.join(_STOPPING)
         if self._thread.is_alive():
             raise BrokerFailed(f"the broker did not stop within {_STOPPING:.0f} s")
         if self._failures:
             raise BrokerFailed(f"the broker failed: {self._failures[0]!r}") from self._failures[0]
 
-    def _run(self, started: Future[tuple[LocalTransport, Controls]]) -> None:
+    def _run(self, started: Future[tuple[BlockingPortal, T]]) -> None:
         try:
             trio.run(self._serve, started)
         except BaseException as error:  # noqa: BLE001 - raised in the thread of the test
@@ -131,18 +172,15 @@ class _BrokerThread:
         if not started.done():
             started.set_exception(self._failures[0])
 
-    async def _serve(self, started: Future[tuple[LocalTransport, Controls]]) -> None:
+    async def _serve(self, started: Future[tuple[BlockingPortal, T]]) -> None:
         portal: BlockingPortal | None = None
         try:
             async with trio.open_nursery() as calls:
                 async with trio.open_nursery() as serving:
-                    await serving.start(self._broker.run)
+                    await serving.start(self._server.run)
                     portal = BlockingPortal(calls)
-                    local = LocalBroker(self._broker, self._clock)
-                    transport = LocalTransport(local, portal)
-                    controls = Controls(transport, local)
-                    self._broker.crash_guard.on_crash = self._failures.append
-                    started.set_result((transport, controls))
+                    self._server.crash_guard.on_crash = self._failures.append
+                    started.set_result((portal, self._make(portal)))
                 calls.cancel_scope.cancel()
         except BaseException as error:
             if portal is not None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kafkalite.controls.definition import Transport
     from kafkalite.controls.faults.injector import Injector
-    from kafkalite.controls.local_broker import LocalBroker
+    from kafkalite.controls.local_broker import LocalServer
 
 P = ParamSpec("P")
 
@@ -81,7 +81,7 @@ class Faults(Subject):
     its effect and the client does not know.
     """
 
-    def __init__(self, transport: Transport | None, local: LocalBroker | None = None) -> None:
+    def __init__(self, transport: Transport | None, local: LocalServer | None = None) -> None:
         super().__init__(transport, local)
         self._injector_or_none: Injector | None = None
         self.waiters: Waiters[None] = Waiters()
@@ -91,7 +91,7 @@ class Faults(Subject):
             # From the start, because a fetch session names its partitions only once.
             self._fetched = FetchedPartitions()
             local.interceptors.add(self._fetched)
-            local.broker.on_restored.append(self._restored)
+            local.on_restored.append(self._restored)
 
     # Controls
 
@@ -235,7 +235,7 @@ class Faults(Subject):
         if self._injector_or_none is None:
             from kafkalite.controls.faults.injector import injector_for
 
-            self._injector_or_none = injector_for(self._local.broker, fetched=self._fetched)
+            self._injector_or_none = injector_for(self._local_server.server, fetched=self._fetched)
             self._injector_or_none.log.listeners.append(lambda _: self.waiters.check())
         return self._injector_or_none
 

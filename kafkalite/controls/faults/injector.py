@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from kafkalite.controls.errors import NotFound
@@ -15,13 +15,11 @@ from kafkalite.controls.faults.rule import CallAt, Environment, FaultRule, Guard
 from kafkalite.requests.interceptors import Interceptor, Stage
 
 if TYPE_CHECKING:
-    from kafkalite.background.timers import TimerQueue
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.controls.faults.matching import TopicName
+    from kafkalite.controls.local_broker import FaultTarget
     from kafkalite.requests.context import RequestContext
-    from kafkalite.requests.crash_guard import CrashGuard
     from kafkalite.requests.interceptors import Forward, InterceptorChain
-    from kafkalite.requests.pipeline import Pipeline
     from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite_wire.apis import Api
 
@@ -122,30 +120,7 @@ class Injector(Interceptor):
         return name
 
 
-class Server(Protocol):
-    """What faults can be injected into: an open broker, or a proxy."""
-
-    @property
-    def pipeline(self) -> Pipeline:
-        """What its requests go through."""
-        ...
-
-    @property
-    def timers(self) -> TimerQueue:
-        """Its time-outs."""
-        ...
-
-    @property
-    def crash_guard(self) -> CrashGuard:
-        """Handles unexpected exceptions."""
-        ...
-
-    def topic_name(self, key: str | bytes, /) -> str | None:
-        """Return the name of a topic by its name or id, or None if it is not known."""
-        ...
-
-
-def injector_for(server: Server, *, fetched: FetchedPartitions | None = None) -> Injector:
+def injector_for(server: FaultTarget, *, fetched: FetchedPartitions | None = None) -> Injector:
     """Return an injector for a broker or a proxy."""
     return Injector(
         server.pipeline.interceptors,

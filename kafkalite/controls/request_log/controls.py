@@ -21,7 +21,7 @@ from kafkalite.controls.waiting import Waiters, within
 
 if TYPE_CHECKING:
     from kafkalite.controls.definition import Transport
-    from kafkalite.controls.local_broker import LocalBroker
+    from kafkalite.controls.local_broker import LocalServer
     from kafkalite.controls.request_log.log import LoggedCall, RequestLog
 
 _SHOWN: Final = 10
@@ -169,7 +169,7 @@ class Recording(Requests):
 class RequestLogControl(Subject, Requests):
     """The request log of a broker. It is off, and costs nothing, until it is switched on."""
 
-    def __init__(self, transport: Transport | None, local: LocalBroker | None = None) -> None:
+    def __init__(self, transport: Transport | None, local: LocalServer | None = None) -> None:
         Subject.__init__(self, transport, local)
         Requests.__init__(self)
         self.waiters: Waiters[Exchange] = Waiters()
@@ -189,9 +189,9 @@ class RequestLogControl(Subject, Requests):
             raise InvalidRequest("'calls' and 'size_bytes' must be at least 1")
         if self._log_is_on:
             raise Conflict("the request log is on already")
-        local = self._local
+        local = self._local_server
         log = request_log(
-            lambda: local.cluster,
+            lambda: local.surroundings,
             bounds=Bounds(calls=calls, size_bytes=size_bytes),
             on_change=lambda logged: self._changed(log, logged),
         )
@@ -302,7 +302,7 @@ class RequestLogControl(Subject, Requests):
     def switch_off(self) -> None:
         """Stop recording."""
         if self._log_is_on:
-            self._log.detach(self._local.interceptors)
+            self._log.detach(self._local_server.interceptors)
             self._log_is_on = False
 
     @property

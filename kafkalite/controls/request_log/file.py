@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from logging import getLogger
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from kafkalite.controls.request_log.json_lines import line_of
 from kafkalite.controls.request_log.log import Bounds, LoggedCall, RequestLog
@@ -14,27 +14,12 @@ from kafkalite.errors import StartError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kafkalite.controls.local_broker import Surroundings
     from kafkalite.requests.interceptors import InterceptorChain
 
 log = getLogger("kafkalite.requests")
 
 _JUST_THE_NEWEST: Final = Bounds(calls=1, size_bytes=0, records_bytes=64 << 10)
-
-
-class Surroundings(Protocol):
-    """What a request log needs to know besides the requests: a cluster knows it, or a proxy."""
-
-    def now(self) -> float:
-        """Return monotonic seconds."""
-        ...
-
-    def wall_ms(self) -> int:
-        """Return milliseconds since 1970."""
-        ...
-
-    def topic_names(self) -> Mapping[bytes, str]:
-        """Return the names of topics by their ids."""
-        ...
 
 
 def request_log(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kafkalite.controls.faults.fault import Fault
-    from kafkalite.controls.faults.injector import Server
+    from kafkalite.controls.local_broker import FaultTarget
 
 log = logging.getLogger("kafkalite.faults")
 
@@ -31,7 +31,7 @@ def read(path: Path) -> tuple[Fault, ...]:
 
 
 @contextmanager
-def injected(faults: Iterable[Fault], server: Server) -> Generator[None]:
+def injected(faults: Iterable[Fault], server: FaultTarget) -> Generator[None]:
     """Inject faults into a broker or proxy that ends with the block, and log each that fires."""
     made = injector_for(server)
     made.log.listeners.append(lambda fired: log.info("%s", fired))

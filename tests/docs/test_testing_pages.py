@@ -20,6 +20,7 @@ DOCS = Path(__file__).parents[2] / "docs"
     [
         ("pytest.md", 4),
         ("security.md", 2),
+        ("proxy.md", 1),
         ("controls/clock.md", 2),
         ("controls/groups.md", 5),
         ("controls/request-log.md", 5),

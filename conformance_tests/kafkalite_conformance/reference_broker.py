@@ -179,17 +179,20 @@ def start_kafka(
     jvm_flags: Sequence[str] | None = None,
     data_dir: Path | None = None,
     listeners: Mapping[str, str] | None = None,
+    system_properties: Mapping[str, str] | None = None,
 ) -> Generator[Kafka]:
     """Run one Kafka node until the block ends.
 
     `with start_kafka({...}) as kafka:` gives `kafka.bootstrap` and `kafka.pid`. `properties` override the defaults of
     `BASE_PROPERTIES`. `jvm_flags` defaults to what Kafka's own script passes; conformance passes
     `CONFORMANCE_JVM_FLAGS`, which also turns the class-data archive on. `listeners` are further listeners, their
-    security protocols by name; `kafka.addresses` says where they are. Without `data_dir` the data goes to a
-    temporary folder which is removed afterwards. RuntimeError if the node does not become ready.
+    security protocols by name; `kafka.addresses` says where they are. `system_properties` are Java's. Without
+    `data_dir` the data goes to a temporary folder which is removed afterwards. RuntimeError if the node does not become
+    ready.
     """
     flags = tuple(DEFAULT_JVM_FLAGS if jvm_flags is None else jvm_flags)
     archive = class_data_archive() if flags == CONFORMANCE_JVM_FLAGS else None
+    flags = (*flags, *(f"-D{name}={value}" for name, value in (system_properties or {}).items()))
     with tempfile.TemporaryDirectory(prefix="kafka-") as temporary:
         folder = data_dir or Path(temporary)
         kafka = start_until_ready(lambda: Kafka(properties or {}, flags, folder, archive=archive, listeners=listeners))

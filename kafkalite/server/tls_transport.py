@@ -41,7 +41,15 @@ class TlsTransport:
     def __init__(
         self, connected: socket.socket, context: ssl.SSLContext, *, server_hostname: str | None = None
     ) -> None:
-        """With ``server_hostname`` this is the client's side, and that the name to be certified."""
+        """With ``server_hostname`` this is the client's side, and that the name to be certified.
+
+        Raises OSError, and closes the socket, if the other side has gone already.
+        """
+        try:
+            connected.getpeername()  # wrap_socket would leave the socket of a client that has gone open
+        except OSError:
+            connected.close()
+            raise
         connected.setblocking(False)
         self.peer = address_of(connected.getpeername)
         self.local = address_of(connected.getsockname)

@@ -86,7 +86,7 @@ class KafkaliteContainer(DockerContainer):
     def with_security(self, protocol: str) -> Self:
         """Protect the broker by ``ssl``, ``sasl_plaintext`` or ``sasl_ssl``, and serve the controls.
 
-        :meth:`client_config` returns what clients need then. Not with ``ssl.client.auth=required``.
+        :meth:`client_config` returns what clients need then.
         """
         return self.with_controls().with_properties({SECURITY: protocol})
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator
@@ -123,6 +125,19 @@ async def test_plain_bytes_on_a_tls_listener_are_never_answered_in_plain(
         assert (await (await client_of(broker, TLS, authority)).call(METADATA, 9)).brokers
     assert "TLS handshake with 127.0.0.1 failed" in caplog.text
     assert "Traceback" not in caplog.text
+
+
+async def test_clients_that_have_gone_before_the_handshake_leave_no_socket_open(properties: dict[str, str]) -> None:
+    async with running(properties) as broker:
+        host, port = broker.addresses[TLS]
+        for number in range(20):
+            with socket.create_connection((host, port)) as gone:
+                gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing resets it
+                gone.sendall(b"x" * (number % 2))
+        last = await dial(broker, TLS)  # all others are accepted before it
+        await send_all(last, b"x")
+        await rest_of(last)
+    gc.collect()  # a socket that is left open is a ResourceWarning, which is an error
 
 
 @pytest.mark.parametrize("sent", [b"\0\0\0\x14" + bytes(20), b"GET / HTTP/1.1\r\n\r\n", bytes(50_000)])

@@ -19,6 +19,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafkalite.client.connection import open_connection
 from kafkalite.client.readiness import answers
 from kafkalite.config import HostPort, load
+from kafkalite.config.jaas import parse_jaas
 from kafkalite.security.client_access import ClientAccess
 from kafkalite.testing import Handle, run
 from kafkalite.tools.admin.java_settings import java_settings
@@ -160,6 +161,19 @@ def test_a_health_check_needs_no_credentials(security: str) -> None:
     with run(security=security) as broker:
         address = HostPort.parse(broker.bootstrap)
         assert answers((address.host, address.port), timeout=TIMEOUT)
+
+
+def test_a_health_check_needs_no_certificate() -> None:
+    with run({"ssl.client.auth": "required"}, security="ssl") as broker:
+        address = HostPort.parse(broker.bootstrap)
+        assert answers((address.host, address.port), timeout=TIMEOUT)
+
+
+def test_quotes_in_a_password_are_escaped_for_java() -> None:
+    access = ClientAccess(
+        bootstrap="a:1", security_protocol="SASL_SSL", sasl_mechanisms=("PLAIN",), username='a"b', password='c\\"\n;'
+    )
+    assert parse_jaas(access.settings("java")["sasl.jaas.config"]).options == {"username": 'a"b', "password": 'c\\"\n;'}
 
 
 def test_mechanisms_and_libraries_that_are_unknown_are_refused() -> None:

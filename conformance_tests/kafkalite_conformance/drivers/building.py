@@ -116,11 +116,13 @@ def kafkajs() -> Program:
 
 
 def _go_driver(name: str) -> Program:
+    return go_program(name, name, [SOURCES / "go-dialogue" / "dialogue.go", SOURCES / name / "main.go"])
+
+
+def go_program(name: str, driver: str, sources: Sequence[Path]) -> Program:
+    """Compile Go sources with the modules of a driver, such as `go-franz`; `name` is that of a folder in the cache."""
     _need("go", "Go")
-    sources = [
-        SOURCES / "go-dialogue" / "dialogue.go",
-        *(SOURCES / name / file for file in ("main.go", "go.mod", "go.sum")),
-    ]
+    sources = [*sources, SOURCES / driver / "go.mod", SOURCES / driver / "go.sum"]
     folder = _folder(name, sources, "")
     program = folder / "driver"
     with one_at_a_time(folder):

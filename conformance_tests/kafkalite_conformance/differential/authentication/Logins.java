@@ -1,14 +1,23 @@
 import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Properties;
+import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
 
 /** Connects with the settings of each file in a folder, and prints file name, a tab, and how it went. */
 public class Logins {
@@ -25,6 +34,26 @@ public class Logins {
         pool.shutdown();
     }
 
+    private static String exchange(Properties settings) throws Exception {
+        TopicPartition partition = new TopicPartition("t-" + UUID.randomUUID(), 0);
+        settings.put("max.block.ms", "20000");
+        StringSerializer writes = new StringSerializer();
+        try (KafkaProducer<String, String> producer = new KafkaProducer<>(settings, writes, writes)) {
+            producer.send(new ProducerRecord<>(partition.topic(), "value")).get();
+        }
+        settings.put("auto.offset.reset", "earliest");
+        StringDeserializer reads = new StringDeserializer();
+        try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(settings, reads, reads)) {
+            consumer.assign(List.of(partition));
+            for (int attempt = 0; attempt < 20; attempt++) {
+                for (ConsumerRecord<String, String> read : consumer.poll(Duration.ofSeconds(1))) {
+                    return read.value().equals("value") ? "works" : "another record is read";
+                }
+            }
+            return "nothing is read";
+        }
+    }
+
     private static String attempt(Path file) throws Exception {
         Properties settings = new Properties();
         try (Reader reader = Files.newBufferedReader(file)) {
@@ -32,7 +61,7 @@ public class Logins {
         }
         try (Admin admin = Admin.create(settings)) {
             admin.listTopics().names().get();
-            return "works";
+            return exchange(settings);
         } catch (ExecutionException failure) {
             StringBuilder text = new StringBuilder();
             for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {

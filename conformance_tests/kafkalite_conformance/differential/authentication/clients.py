@@ -1,12 +1,15 @@
 """Client libraries that connect, produce a record and read it: what each reports of a login."""
 
 import asyncio
+import json
 import logging
+import os
 import pickle
 import re
 import ssl
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +20,12 @@ from typing import Any, Final
 
 from kafkalite_conformance.differential.authentication.logins import LOGINS, Login
 from kafkalite_conformance.differential.authentication.secured_brokers import Certificates, Secured
+from kafkalite_conformance.drivers.building import Program, go_program, kafkajs
 from kafkalite_conformance.reference_broker import class_path, kafka_jars
 
 Attempt = Callable[[Login, Secured, Certificates], str]
 
+_JAVA: Final = ("java", "-XX:TieredStopAtLevel=1")
 _TIMEOUT: Final = 20.0
 _TO_FAIL: Final = 3.0
 _AT_A_TIME: Final = 6
@@ -57,7 +62,11 @@ def librdkafka(login: Login, broker: Secured, certificates: Certificates) -> str
         if login.certificate:
             file = str(login.file(certificates, login.certificate))
             settings |= {"ssl.certificate.location": file, "ssl.key.location": file}
-    if login.mechanism:
+    if login.mechanism == "OAUTHBEARER":
+        # It does not take a token that has expired by what the callback says.
+        token, expires = login.token(certificates), time.time() + 600
+        settings |= {"sasl.mechanism": login.mechanism, "oauth_cb": lambda _: (token, expires)}
+    elif login.mechanism:
         settings |= {
             "sasl.mechanism": login.mechanism,
             "sasl.username": login.user,
@@ -82,14 +91,21 @@ def librdkafka(login: Login, broker: Secured, certificates: Certificates) -> str
     return "works" if message is not None and message.value() == b"value" else "nothing is read"
 
 
-def _python_settings(login: Login, broker: Secured, certificates: Certificates) -> dict[str, Any]:
+def _python_settings(
+    login: Login, broker: Secured, certificates: Certificates, provider: Callable[[str], object]
+) -> dict[str, Any]:
     settings: dict[str, Any] = {"bootstrap_servers": _address(login, broker), "security_protocol": login.protocol}
     if "SSL" in login.protocol:
         context = ssl.create_default_context(cafile=str(login.file(certificates, login.authority)))
         if login.certificate:
             context.load_cert_chain(login.file(certificates, login.certificate))
         settings["ssl_context"] = context
-    if login.mechanism:
+    if login.mechanism == "OAUTHBEARER":
+        settings |= {
+            "sasl_mechanism": login.mechanism,
+            "sasl_oauth_token_provider": provider(login.token(certificates)),
+        }
+    elif login.mechanism:
         settings |= {
             "sasl_mechanism": login.mechanism,
             "sasl_plain_username": login.user,
@@ -102,7 +118,12 @@ def kafka_python(login: Login, broker: Secured, certificates: Certificates) -> s
     """Produce and consume with kafka-python; an error is its class and its sentence."""
     kafka: Any = import_module("kafka")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    settings = _python_settings(login, broker, certificates)
+    base: Any = import_module("kafka.net.sasl.oauth").AbstractTokenProvider
+
+    def provider(token: str) -> object:
+        return type("Provider", (base,), {"token": lambda _: token})()
+
+    settings = _python_settings(login, broker, certificates, provider)
     topic = _topic()
     try:
         producer = kafka.KafkaProducer(
@@ -124,7 +145,15 @@ def aiokafka(login: Login, broker: Secured, certificates: Certificates) -> str:
     """Produce and consume with aiokafka; an error is its class and its sentence."""
     library: Any = import_module("aiokafka")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    settings = _python_settings(login, broker, certificates)
+    base: Any = import_module("aiokafka.abc").AbstractTokenProvider
+
+    def provider(token: str) -> object:
+        async def of(_: object) -> str:
+            return token
+
+        return type("Provider", (base,), {"token": of})()
+
+    settings = _python_settings(login, broker, certificates, provider)
     topic = _topic()
 
     async def attempt() -> bytes | None:
@@ -150,15 +179,28 @@ def aiokafka(login: Login, broker: Secured, certificates: Certificates) -> str:
 
 
 def java(broker: Secured, certificates: Certificates) -> Mapping[str, str]:
-    """Try all logins with Kafka's own library, which lists topics. An error is its class and sentence."""
-    with TemporaryDirectory(prefix="client-") as folder:
+    """Try all logins with Kafka's own library. An error is its class and sentence."""
+    with TemporaryDirectory(prefix="client-") as folder, TemporaryDirectory(prefix="tokens-") as tokens:
         for number, login in enumerate(LOGINS):
             settings = _java_settings(login, certificates) | {"bootstrap.servers": _address(login, broker)}
+            if login.mechanism == "OAUTHBEARER":
+                # A file beside those that the program reads.
+                token_file = Path(tokens) / f"{number:03}"
+                token_file.write_text(login.token(certificates))
+                settings["sasl.oauthbearer.token.endpoint.url"] = token_file.as_uri()
             text = "".join(f"{name}={value}\n" for name, value in settings.items())
             (Path(folder) / f"{number:03}").write_text(text)
         source = Path(__file__).with_name("Logins.java")
         done = subprocess.run(
-            ["java", "-XX:TieredStopAtLevel=1", "-cp", class_path(kafka_jars()), str(source), folder],
+            [
+                "java",
+                "-XX:TieredStopAtLevel=1",
+                *_allowed(tokens),
+                "-cp",
+                class_path(kafka_jars()),
+                str(source),
+                folder,
+            ],
             capture_output=True,
             text=True,
             timeout=300,
@@ -167,6 +209,16 @@ def java(broker: Secured, certificates: Certificates) -> Mapping[str, str]:
     outcomes = [line.partition("\t")[2] for line in done.stdout.splitlines() if line[3:4] == "\t"]
     assert len(outcomes) == len(LOGINS), done.stdout + done.stderr
     return {login.name: _without_particulars(outcome) for login, outcome in zip(LOGINS, outcomes, strict=True)}
+
+
+def _allowed(folder: str) -> list[str]:
+    """Return the system properties without which a Java client reads no token from a file."""
+    files = [Path(folder) / f"{number:03}" for number in range(len(LOGINS))]
+    name = "org.apache.kafka.sasl.oauthbearer.allowed"
+    return [
+        f"-D{name}.urls={','.join(file.as_uri() for file in files)}",
+        f"-D{name}.files={','.join(map(str, files))}",
+    ]
 
 
 def _java_settings(login: Login, certificates: Certificates) -> dict[str, str]:
@@ -185,7 +237,14 @@ def _java_settings(login: Login, certificates: Certificates) -> dict[str, str]:
                 "ssl.keystore.type": "PEM",
                 "ssl.keystore.location": str(login.file(certificates, login.certificate)),
             }
-    if login.mechanism:
+    if login.mechanism == "OAUTHBEARER":
+        oauth = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLogin"
+        settings |= {
+            "sasl.mechanism": login.mechanism,
+            "sasl.jaas.config": f"{oauth}Module required;",
+            "sasl.login.callback.handler.class": f"{oauth}CallbackHandler",
+        }
+    elif login.mechanism:
         module = "plain.Plain" if login.mechanism == "PLAIN" else "scram.Scram"
         settings |= {
             "sasl.mechanism": login.mechanism,
@@ -197,6 +256,57 @@ def _java_settings(login: Login, certificates: Certificates) -> dict[str, str]:
 
 def _topic() -> str:
     return f"t-{uuid.uuid4().hex[:12]}"
+
+
+def _go(name: str) -> Program:
+    folder = Path(__file__).with_name("programs")
+    return go_program(f"logins-{name}", f"go-{name}", [folder / "logins.go", folder / f"{name}.go"])
+
+
+def _node() -> Program:
+    modules = Path(kafkajs().command[1]).with_name("node_modules")
+    program = Path(__file__).with_name("programs") / "kafkajs.js"
+    return Program(["node", str(program)], {"NODE_PATH": str(modules), "KAFKAJS_NO_PARTITIONER_WARNING": "1"})
+
+
+PROGRAMS: Final[Mapping[str, Callable[[], Program]]] = {
+    "franz-go": lambda: _go("franz"),
+    "sarama": lambda: _go("sarama"),
+    "kafkajs": _node,
+}
+"""The libraries of other languages by name, each with a program that goes through all logins."""
+
+
+def elsewhere(library: str, broker: Secured, certificates: Certificates) -> Mapping[str, str]:
+    """Try all logins with a library of another language, in one process."""
+    program = PROGRAMS[library]()
+    described = [
+        {
+            "Name": login.name,
+            "Address": _address(login, broker),
+            "Protocol": login.protocol,
+            "Mechanism": login.mechanism,
+            "User": login.user,
+            "Password": login.password,
+            "Token": login.token(certificates) if login.mechanism == "OAUTHBEARER" else "",
+            "Topic": _topic(),
+            "Authority": str(login.file(certificates, login.authority)),
+            "Certificate": str(login.file(certificates, login.certificate)) if login.certificate else "",
+        }
+        for login in LOGINS
+    ]
+    done = subprocess.run(
+        program.command,
+        input=json.dumps(described),
+        env={**os.environ, **program.environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    outcomes: dict[str, str] = json.loads(done.stdout)
+    return {name: _without_particulars(outcome) for name, outcome in outcomes.items()}
 
 
 CLIENTS: Final[Mapping[str, Attempt]] = {

@@ -1,5 +1,6 @@
 """Both brokers with the same protected listeners, certificates and users."""
 
+import json
 import ssl
 import tempfile
 from collections.abc import Generator, Mapping
@@ -50,7 +51,13 @@ SCRAM_USERS: Final[Mapping[str, str]] = {
     "comma,equals=": "co=m,ma",
 }
 
-_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
+ISSUER: Final = "https://issuer.example"
+AUDIENCE: Final = "kafka"
+TOKEN_SECRET: Final = "hush"
+"""`delegation.token.secret.key`."""
+
+_OAUTH: Final = "org.apache.kafka.common.security.oauthbearer."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +79,10 @@ class Certificates:
     elsewhere: Path
     client: Path
     stranger: Path
+    signing_key: Path
+    """The key of access tokens, a JSON Web Key."""
+    key_set: Path
+    """The JSON Web Key Set with which the brokers check access tokens."""
 
     def context(self, certificate: Path | None = None) -> ssl.SSLContext:
         """Return the TLS context of a client that trusts the brokers' authority."""
@@ -101,7 +112,17 @@ def secured_brokers() -> Generator[SecuredBrokers]:
         settings = _settings(certificates)
         kafkalite = Kafkalite(folder / "kafkalite", settings, listeners=LISTENERS)
         stack.callback(kafkalite.kill)
-        kafka = stack.enter_context(start_kafka(settings, jvm_flags=CONFORMANCE_JVM_FLAGS, listeners=LISTENERS))
+        kafka = stack.enter_context(
+            start_kafka(
+                settings,
+                jvm_flags=CONFORMANCE_JVM_FLAGS,
+                listeners=LISTENERS,
+                system_properties={
+                    "org.apache.kafka.sasl.oauthbearer.allowed.urls": certificates.key_set.as_uri(),
+                    "org.apache.kafka.sasl.oauthbearer.allowed.files": str(certificates.key_set),
+                },
+            )
+        )
         yield SecuredBrokers(
             kafka=Secured(name="kafka", addresses=kafka.addresses, log_file=kafka.log_file),
             kafkalite=Secured(name="kafkalite", addresses=kafkalite.addresses, log_file=kafkalite.log_file),
@@ -111,7 +132,11 @@ def secured_brokers() -> Generator[SecuredBrokers]:
 
 def _certificates(folder: Path) -> Certificates:
     import trustme
+    from joserfc.jwk import ECKey
 
+    key = ECKey.generate_key("P-256", {"kid": "one"})
+    (folder / "signing-key.json").write_text(json.dumps(key.as_dict(private=True)))
+    (folder / "keys.json").write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
     authority, stranger = trustme.CA(), trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "authority.pem"))
     stranger.cert_pem.write_to_path(str(folder / "stranger-authority.pem"))
@@ -121,6 +146,8 @@ def _certificates(folder: Path) -> Certificates:
         elsewhere=_written(authority.issue_cert("elsewhere.example"), folder / "elsewhere.pem"),
         broker=_written(authority.issue_cert("localhost", "127.0.0.1"), folder / "broker.pem"),
         client=_written(authority.issue_cert("client.example", common_name="client"), folder / "client.pem"),
+        signing_key=folder / "signing-key.json",
+        key_set=folder / "keys.json",
         stranger=_written(stranger.issue_cert("client.example", common_name="client"), folder / "stranger.pem"),
     )
 
@@ -140,6 +167,7 @@ def _settings(certificates: Certificates) -> Mapping[str, str]:
     users = " ".join(f'user_{name}="{_escaped(password)}"' for name, password in PLAIN_USERS.items())
     plain = f"org.apache.kafka.common.security.plain.PlainLoginModule required {users};"
     scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    modules = {"PLAIN": plain, "OAUTHBEARER": f"{_OAUTH}OAuthBearerLoginModule required;"}
     settings = {
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(certificates.broker),
@@ -148,16 +176,24 @@ def _settings(certificates: Certificates) -> Mapping[str, str]:
         "listener.name.ssl.ssl.client.auth": "required",
         "listener.name.elsewhere.ssl.keystore.location": str(certificates.elsewhere),
         "listener.name.mutual.ssl.client.auth": "requested",
-        "sasl.enabled.mechanisms": ",".join(_MECHANISMS),
+        "sasl.enabled.mechanisms": ",".join(MECHANISMS),
         "listener.name.short.sasl.enabled.mechanisms": "PLAIN",
         "listener.name.reauth.connections.max.reauth.ms": str(SESSION_MS),
+        "delegation.token.secret.key": TOKEN_SECRET,
         "sasl.server.max.receive.size": str(MOST_BYTES),
         "connection.failed.authentication.delay.ms": "50",
     }
     for listener in (SASL_PLAINTEXT, SASL_SSL, REAUTH, SHORT):
-        for mechanism in _MECHANISMS:
+        for mechanism in MECHANISMS:
             name = f"listener.name.{listener.lower()}.{mechanism.lower()}.sasl.jaas.config"
-            settings[name] = plain if mechanism == "PLAIN" else scram
+            settings[name] = modules.get(mechanism, scram)
+        own = f"listener.name.{listener.lower()}."
+        settings |= {
+            f"{own}oauthbearer.sasl.server.callback.handler.class": f"{_OAUTH}OAuthBearerValidatorCallbackHandler",
+            f"{own}sasl.oauthbearer.jwks.endpoint.url": certificates.key_set.as_uri(),
+            f"{own}sasl.oauthbearer.expected.issuer": ISSUER,
+            f"{own}sasl.oauthbearer.expected.audience": AUDIENCE,
+        }
     return settings
 
 

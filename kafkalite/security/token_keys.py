@@ -138,7 +138,7 @@ class TokenKeys:
 
         # Providers add parameters of their own, such as `nonce`.
         registry = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
-        parts = jws.extract_compact(token.encode(), registry=registry)
+        parts = jws.extract_compact(token.rstrip("=").encode(), registry=registry)
         key_id = parts.headers().get("kid")
         for key in self._candidates(key_id):
             if _is_proved(parts, key, registry):

@@ -32,9 +32,12 @@ _AT_A_TIME: Final = 6
 _TELLING: Final = ("_AUTHENTICATION", "_SSL", "_TRANSPORT", "_ALL_BROKERS_DOWN")
 """Codes of librdkafka, the one that says most of the cause first."""
 _PARTICULARS: Final = re.compile(
-    r"\(after \d+ms in state .*?\)|[\w.]+:\d+|'localhost', \d+|\d+ ?ms|0x[0-9a-f]+|[0-9A-F]{8,}:"
+    r"\S*:SSL routines:.*?SSL alert number \d+"
+    r"|\(after \d+ms in state .*?\)|[\w.]+:\d+|'localhost', \d+|\d+ ?ms|0x[0-9a-f]+|[0-9A-F]{8,}:"
     # OpenSSL says more exactly than Java why it refuses a certificate.
-    r"|(?<=Received fatal alert: )\w+"
+    r"|(?<=Received fatal alert: )\w+|(?<=remote error: tls: )[\w ]+"
+    # It also sends the authority's own certificate.
+    r"|self-signed certificate in certificate chain|unable to verify the first certificate"
 )
 
 

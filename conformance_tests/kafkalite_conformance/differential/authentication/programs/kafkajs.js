@@ -7,7 +7,7 @@ function settings(login) {
   const made = {
     brokers: [login.Address],
     logLevel: logLevel.NOTHING,
-    retry: { retries: 1, initialRetryTime: 50 },
+    retry: { retries: 8, initialRetryTime: 100, maxRetryTime: 1000 },
     connectionTimeout: 3000,
   };
   if (login.Protocol.includes("SSL")) {
@@ -34,7 +34,7 @@ async function attempt(login) {
     await consumer.connect();
     await consumer.subscribe({ topic: login.Topic, fromBeginning: true });
     return await new Promise((resolve, reject) => {
-      setTimeout(() => reject(new Error("nothing is read")), 20000).unref();
+      setTimeout(() => reject(new Error("nothing is read")), 60000).unref();
       const eachMessage = async ({ message }) => resolve(message.value.toString() === "value" ? "works" : "another");
       consumer.run({ eachMessage }).catch(reject);
     });

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 const toFail = 3 * time.Second
 
 type login struct {

@@ -84,8 +84,8 @@ func (f fixed) Token() (*sarama.AccessToken, error) { return &sarama.AccessToken
 func settings(l login) (*sarama.Config, error) {
 	config := sarama.NewConfig()
 	config.Net.DialTimeout, config.Net.ReadTimeout = toFail, patience
-	config.Metadata.Retry.Max = 1
-	config.Metadata.Retry.Backoff = 50 * time.Millisecond
+	config.Metadata.Retry.Max = 20
+	config.Metadata.Retry.Backoff = 100 * time.Millisecond
 	config.Producer.Return.Successes = true
 	if l.usesTLS() {
 		made, err := l.tls()

@@ -5,7 +5,16 @@ from typing import Final
 
 from kafkalite_conformance.differential.authentication.visits.entering import VISITS
 
-_MODULES: Final = ("first_requests", "handshakes", "passwords", "scram", "sessions", "tls")
+_MODULES: Final = (
+    "access_tokens",
+    "delegation_tokens",
+    "first_requests",
+    "handshakes",
+    "passwords",
+    "scram",
+    "sessions",
+    "tls",
+)
 
 for _name in _MODULES:
     import_module(f"{__name__}.{_name}")

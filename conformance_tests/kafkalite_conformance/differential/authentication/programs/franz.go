@@ -69,7 +69,7 @@ func attempt(l login) error {
 
 // first connects: what a client says of that is lost where it tries again.
 func first(client *kgo.Client) error {
-	context, cancel := context.WithTimeout(context.Background(), toFail)
+	context, cancel := context.WithTimeout(context.Background(), patience/4)
 	defer cancel()
 	return client.Ping(context)
 }

@@ -27,7 +27,7 @@ func mechanism(l login) sasl.Mechanism {
 func attempt(l login) error {
 	options := []kgo.Opt{
 		kgo.SeedBrokers(l.Address), kgo.AllowAutoTopicCreation(), kgo.ConsumeTopics(l.Topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.RequestRetries(3), kgo.UnknownTopicRetries(20), kgo.RecordDeliveryTimeout(patience),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.RequestRetries(3), kgo.UnknownTopicRetries(200), kgo.RecordDeliveryTimeout(patience),
 		kgo.MetadataMinAge(50 * time.Millisecond),
 	}
 	if l.usesTLS() {

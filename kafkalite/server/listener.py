@@ -98,6 +98,9 @@ class Listener:
         admission.sources.append(lambda: self.connections)
         self._all_gone = trio.Event()
         self._is_available = True
+        self._is_shut = False
+        self._refuses = False
+        """Whether connections that were accepted at the last moment are closed."""
         self._accepts = trio.Event()
         self._accepts.set()
         host, port = listening.getsockname()[:2]
@@ -114,6 +117,8 @@ class Listener:
             await trio.lowlevel.wait_readable(self._listening)
             if not self._accepts.is_set():
                 await self._accepts.wait()
+            if self._is_shut:
+                await trio.sleep_forever()  # it is cancelled already
             try:
                 connected, address = cast("tuple[socket.socket, tuple[str, int] | str]", self._listening.accept())
             except OSError as error:
@@ -165,6 +170,8 @@ class Listener:
         if self._protection is not None:
             self._protection.protect(connection, transport, self._dispatch)
         self._connections.add(connection)
+        if self._refuses:
+            connection.close()
         try:
             await connection.serve()
         finally:
@@ -207,10 +214,12 @@ class Listener:
 
     def suspend(self) -> None:
         """Leave new connections in the backlog until :meth:`resume`."""
+        self._refuses = True
         self._accepts = trio.Event()
 
     def resume(self) -> None:
         """Accept the connections that wait, and new ones."""
+        self._refuses = False
         self._accepts.set()
 
     async def cut_off(self) -> None:
@@ -242,10 +251,12 @@ class Listener:
     def shut(self) -> None:
         """Stop listening, so that clients are refused, but keep the port for :meth:`reopen`. Raises StartError."""
         self.close()
+        self._is_shut = self._refuses = True
         self._listening = open_socket(*self.address, listens=False)
 
     def reopen(self) -> None:
         """Listen again after :meth:`shut`."""
+        self._is_shut = self._refuses = False
         self._listening.listen(_BACKLOG)
 
     async def finish(self) -> None:

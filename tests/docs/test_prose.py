@@ -13,7 +13,17 @@ PAGES: Final = (
     *(f"docs/{name}.md" for name in ("benchmarks", "benchmarks-storage", "benchmarks-stand-ins", "command-line")),
     *(
         f"docs/{name}.md"
-        for name in ("checker", "conformance", "containers", "demo", "differences", "log-tools", "recipes", "security")
+        for name in (
+            "checker",
+            "conformance",
+            "containers",
+            "demo",
+            "differences",
+            "log-tools",
+            "recipes",
+            "security",
+            "several-brokers",
+        )
     ),
     "README.md",
     "CHANGELOG.md",

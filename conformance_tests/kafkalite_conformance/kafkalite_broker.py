@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +19,15 @@ class Kafkalite:
     """A running kafkalite."""
 
     def __init__(
-        self, data_dir: Path, settings: Mapping[str, str], *, listeners: Mapping[str, str] | None = None
+        self,
+        data_dir: Path,
+        settings: Mapping[str, str],
+        *,
+        listeners: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         """`listeners` are listeners besides the one of `bootstrap`: their security protocols by name."""
+        self._options = options
         self._data_dir = data_dir
         protocols = listeners or {}
         named = ",".join(f"{name}:{protocol}" for name, protocol in protocols.items())
@@ -72,6 +78,7 @@ class Kafkalite:
             listen,
             "--data",
             str(self._data_dir / "data"),
+            *self._options,
         ]
         for name, address in self._others.items():
             command += ["--listen", f"{name}://{address}"]

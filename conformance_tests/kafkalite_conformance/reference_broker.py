@@ -4,13 +4,15 @@ Its jars come from Maven Central once and stay in the cache folder, keyed by ver
 container engine, the official image serves instead (`kafka_image`).
 """
 
+import base64
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -75,8 +77,12 @@ class Kafka:
         *,
         archive: Path | None = None,
         listeners: Mapping[str, str] | None = None,
+        node_id: int = 1,
+        quorum: str | None = None,
     ) -> None:
+        """`quorum` is that of another node, whose controller this broker has; without it the node is its own."""
         port, controller_port = free_port(), free_port()
+        self.quorum: Final = quorum or f"1@127.0.0.1:{controller_port}"
         self.bootstrap: Final = f"127.0.0.1:{port}"
         protocols = listeners or {}
         self.addresses: Final[Mapping[str, str]] = {
@@ -91,8 +97,10 @@ class Kafka:
         self._jvm_flags = (*jvm_flags, *([f"-XX:SharedArchiveFile={archive}", "-Xshare:auto"] if archive else []))
         settings = {
             **BASE_PROPERTIES,
-            "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-            "listeners": f"{opened},CONTROLLER://127.0.0.1:{controller_port}",
+            "node.id": str(node_id),
+            "process.roles": "broker,controller" if quorum is None else "broker",
+            "controller.quorum.voters": self.quorum,
+            "listeners": opened if quorum else f"{opened},CONTROLLER://127.0.0.1:{controller_port}",
             "listener.security.protocol.map": ",".join(protocol_map),
             "advertised.listeners": opened,
             "log.dirs": str(data_dir / "logs"),
@@ -104,6 +112,7 @@ class Kafka:
         (data_dir / "log4j2.properties").write_text(LOG4J_CONFIGURATION)
         if not (data_dir / "logs" / "meta.properties").exists():
             self._format(data_dir / "logs")
+            _set_node_id(data_dir / "logs" / "meta.properties", node_id)
         self._process = self._spawn()
 
     @property
@@ -200,6 +209,41 @@ def start_kafka(
             yield kafka
         finally:
             kafka.kill()
+
+
+@contextmanager
+def start_kafka_cluster(
+    brokers: int, properties: Mapping[str, str] | None = None, *, racks: Sequence[str] = ()
+) -> Generator[list[Kafka]]:
+    """Run several Kafka brokers until the block ends; the first one is the controller, too.
+
+    `properties` are those of all brokers; `racks` is empty or one for each. RuntimeError if one does not become ready.
+    """
+    archive = class_data_archive()
+    with tempfile.TemporaryDirectory(prefix="kafka-cluster-") as temporary, ExitStack() as stack:
+        nodes: list[Kafka] = []
+        for number in range(brokers):
+            settings = {**(properties or {}), **({"broker.rack": racks[number]} if racks else {})}
+            node = Kafka(
+                settings,
+                CONFORMANCE_JVM_FLAGS,
+                Path(temporary, str(number)),
+                archive=archive,
+                node_id=number + 1,
+                quorum=nodes[0].quorum if nodes else None,
+            )
+            stack.callback(node.kill)
+            nodes.append(node)
+        for node in nodes:
+            node.wait_until_ready()
+        yield nodes
+
+
+def _set_node_id(meta: Path, node_id: int) -> None:
+    """Make the folder, a copy of a formatted one, that of another node."""
+    lines = [each for each in meta.read_text().splitlines() if not each.startswith(("node.id=", "directory.id="))]
+    directory_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    meta.write_text("\n".join([*lines, f"node.id={node_id}", f"directory.id={directory_id}", ""]))
 
 
 def start_until_ready(start: Callable[[], Kafka]) -> Kafka:

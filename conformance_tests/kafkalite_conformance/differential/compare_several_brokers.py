@@ -1,0 +1,306 @@
+"""Three brokers of Kafka, and three of kafkalite in one process, are asked and stopped alike, and answer alike.
+
+Not in the suite, because three JVMs take a minute or two. Name the file to run it.
+"""
+
+import socket
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from kafkalite_conformance.broker import free_port
+from kafkalite_conformance.kafkalite_broker import Kafkalite
+from kafkalite_conformance.reference_broker import start_kafka_cluster
+from kafkalite_wire.client import ClientConnection
+from kafkalite_wire.messages import (
+    alter_partition_reassignments as reassigning,
+)
+from kafkalite_wire.messages import create_partitions as growing
+from kafkalite_wire.messages import create_topics as creating
+from kafkalite_wire.messages import describe_topic_partitions as describing
+from kafkalite_wire.messages import elect_leaders as electing
+from kafkalite_wire.messages import fetch as fetching
+from kafkalite_wire.messages import metadata as listing
+from kafkalite_wire.messages import produce as producing
+from kafkalite_wire.messages.describe_cluster import DescribeClusterRequest
+from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
+from kafkalite_wire.messages.heartbeat import HeartbeatRequest
+from kafkalite_wire.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
+from kafkalite_wire.records import Record, build_batch
+
+_PROPERTIES: Final = {
+    "offsets.topic.replication.factor": "3",
+    "offsets.topic.num.partitions": "3",
+    "auto.leader.rebalance.enable": "false",
+    "replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector",
+    "replica.lag.time.max.ms": "2000",
+}
+_RACKS: Final = ("a", "b", "c")
+_SETTLING: Final = 20.0
+
+
+@dataclass
+class Cluster:
+    """Three brokers and how one of them is stopped and started."""
+
+    addresses: dict[int, str]
+    stop: Callable[[int], object]
+    start: Callable[[int], object]
+
+    def ask(self, broker: int, request: object, version: int) -> Any:
+        """Ask one broker."""
+        host, _, port = self.addresses[broker].partition(":")
+        client = ClientConnection("compared")
+        with socket.create_connection((host, int(port)), timeout=30) as connected, connected.makefile("rb") as reader:
+            connected.sendall(client.send(request, version))
+            return client.receive_frame(reader.read(int.from_bytes(reader.read(4)))).message
+
+
+@contextmanager
+def _kafka() -> Generator[Cluster]:
+    with start_kafka_cluster(3, _PROPERTIES, racks=_RACKS) as nodes:
+        yield Cluster(
+            {number: node.bootstrap for number, node in enumerate(nodes, 1)},
+            lambda broker: nodes[broker - 1].stop(),
+            lambda broker: nodes[broker - 1].start_again(),
+        )
+
+
+@contextmanager
+def _kafkalite() -> Generator[Cluster]:
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {**_PROPERTIES, "kafkalite.brokers": "3", "broker.rack": ",".join(_RACKS)}
+        broker = Kafkalite(Path(folder), settings, options=("--controls", f"127.0.0.1:{port}"))
+
+        def control(number: int, what: str) -> None:
+            url = f"http://127.0.0.1:{port}/brokers/{number}/{what}"
+            headers = {"Content-Type": "application/json", "Host": "localhost"}
+            request = urllib.request.Request(url, b"{}", headers, method="POST")
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                answer.read()
+
+        host, _, first = broker.bootstrap.partition(":")
+        try:
+            yield Cluster(
+                {number + 1: f"{host}:{int(first) + number}" for number in range(3)},
+                lambda number: control(number, "stop"),
+                lambda number: control(number, "start"),
+            )
+        finally:
+            broker.stop()
+
+
+# What is asked
+
+
+def _created(cluster: Cluster, name: str, **others: Any) -> object:
+    topic = creating.CreatableTopic(
+        name=name,
+        **{"num_partitions": -1, "replication_factor": -1, "assignments": (), "configs": (), **others},
+    )
+    request = creating.CreateTopicsRequest(topics=(topic,), timeout_ms=30_000)
+    (result,) = cluster.ask(1, request, 7).topics
+    return result.error_code, result.num_partitions, result.replication_factor
+
+
+def _assignments(*replicas: tuple[int, ...], first: int = 0) -> tuple[creating.CreatableReplicaAssignment, ...]:
+    return tuple(
+        creating.CreatableReplicaAssignment(partition_index=index, broker_ids=each)
+        for index, each in enumerate(replicas, first)
+    )
+
+
+def _described(cluster: Cluster, broker: int = 1) -> object:
+    names = tuple(describing.TopicRequest(name=name) for name in ("alone", "safe", "spread"))
+    request = describing.DescribeTopicPartitionsRequest(topics=names, response_partition_limit=100, cursor=None)
+    return [
+        (
+            topic.name,
+            [
+                (
+                    each.error_code, each.leader_id, each.leader_epoch, each.replica_nodes, sorted(each.isr_nodes),
+                    sorted(each.eligible_leader_replicas or ()), sorted(each.offline_replicas),
+                )
+                for each in topic.partitions
+            ],
+        )
+        for topic in cluster.ask(broker, request, 0).topics
+    ]  # fmt: skip
+
+
+def _listed(cluster: Cluster) -> object:
+    topics = tuple(listing.MetadataRequestTopic(name=name) for name in ("alone", "spread"))
+    answer = cluster.ask(1, listing.MetadataRequest(topics=topics, allow_auto_topic_creation=False), 12)
+    return (
+        sorted((each.node_id, each.rack) for each in answer.brokers),
+        [
+            [(p.error_code, p.leader_id, sorted(p.isr_nodes), sorted(p.offline_replicas)) for p in topic.partitions]
+            for topic in sorted(answer.topics, key=lambda topic: str(topic.name))
+        ],
+    )
+
+
+def _brokers(cluster: Cluster) -> object:
+    answer = cluster.ask(
+        1, DescribeClusterRequest(include_cluster_authorized_operations=False, include_fenced_brokers=True), 2
+    )
+    return sorted((each.broker_id, each.rack, each.is_fenced) for each in answer.brokers)
+
+
+def _produced(cluster: Cluster, broker: int, topic: str, partition: int) -> object:
+    batch = memoryview(bytearray(build_batch([Record(value=b"v", timestamp=1)])))
+    data = producing.TopicProduceData(
+        name=topic, partition_data=(producing.PartitionProduceData(index=partition, records=batch),)
+    )
+    request = producing.ProduceRequest(acks=-1, timeout_ms=5000, topic_data=(data,))
+    answer = cluster.ask(broker, request, 12)
+    (row,) = answer.responses[0].partition_responses
+    return row.error_code, row.current_leader.leader_id, [each.node_id for each in answer.node_endpoints]
+
+
+def _fetched(cluster: Cluster, broker: int, topic: str, partition: int, rack: str = "") -> object:
+    wanted = fetching.FetchPartition(partition=partition, fetch_offset=0, partition_max_bytes=1000)
+    request = fetching.FetchRequest(
+        max_wait_ms=0, min_bytes=1, rack_id=rack, topics=(fetching.FetchTopic(topic=topic, partitions=(wanted,)),)
+    )
+    (row,) = cluster.ask(broker, request, 12).responses[0].partitions
+    return row.error_code, row.preferred_read_replica, len(row.records) > 0
+
+
+def _elected(cluster: Cluster, election: int, *partitions: int, topic: str = "spread") -> object:
+    asked = (electing.TopicPartitions(topic=topic, partitions=partitions),)
+    request = electing.ElectLeadersRequest(election_type=election, topic_partitions=asked, timeout_ms=30_000)
+    answer = cluster.ask(1, request, 2)
+    return [
+        (each.partition_id, each.error_code)
+        for topic_result in answer.replica_election_results
+        for each in topic_result.partition_result
+    ]
+
+
+def _reassigned(cluster: Cluster, replicas: tuple[int, ...] | None, *, topic: str = "alone") -> object:
+    partition = reassigning.ReassignablePartition(partition_index=0, replicas=replicas)
+    request = reassigning.AlterPartitionReassignmentsRequest(
+        topics=(reassigning.ReassignableTopic(name=topic, partitions=(partition,)),), timeout_ms=30_000
+    )
+    (result,) = cluster.ask(1, request, 0).responses[0].partitions
+    return result.error_code, result.error_message
+
+
+def _reassignments(cluster: Cluster) -> object:
+    return cluster.ask(1, ListPartitionReassignmentsRequest(timeout_ms=30_000, topics=None), 0).topics
+
+
+def _grown(cluster: Cluster, count: int, *replicas: tuple[int, ...]) -> object:
+    assignments = tuple(growing.CreatePartitionsAssignment(broker_ids=each) for each in replicas) or None
+    topic = growing.CreatePartitionsTopic(name="spread", count=count, assignments=assignments)
+    request = growing.CreatePartitionsRequest(topics=(topic,), timeout_ms=30_000, validate_only=False)
+    (result,) = cluster.ask(1, request, 3).results
+    return result.error_code
+
+
+def _coordinated(cluster: Cluster) -> object:
+    """Each group has one coordinator, and the others refuse it."""
+    keys = tuple(f"group-{number}" for number in range(12))
+    found = cluster.ask(1, FindCoordinatorRequest(key_type=0, coordinator_keys=keys), 4).coordinators
+    refusals = set[tuple[bool, int]]()
+    for each in found:
+        for broker in cluster.addresses:
+            beat = HeartbeatRequest(group_id=each.key, generation_id=1, member_id="m")
+            refusals.add((each.node_id == broker, int(cluster.ask(broker, beat, 4).error_code)))
+    return {each.node_id for each in found}, sorted(refusals)
+
+
+def _until_same(question: Callable[[Cluster], object], clusters: tuple[Cluster, Cluster]) -> None:
+    """Ask both until they answer alike: what brokers do after a stop or a start takes them different times."""
+    until = time.monotonic() + _SETTLING
+    while True:
+        kafka, kafkalite = (question(cluster) for cluster in clusters)
+        if kafka == kafkalite:
+            return
+        if time.monotonic() > until:
+            assert kafkalite == kafka, "the first is kafkalite's"
+        time.sleep(0.5)
+
+
+def _step(clusters: tuple[Cluster, Cluster], name: str, question: Callable[[Cluster], object]) -> str | None:
+    try:
+        _until_same(question, clusters)
+    except (AssertionError, OSError, TypeError) as difference:
+        return f"{name}: {difference!r}"
+    return None
+
+
+@pytest.fixture(scope="module")
+def clusters() -> Generator[tuple[Cluster, Cluster]]:
+    """Start both."""
+    with _kafka() as kafka, _kafkalite() as kafkalite:
+        yield kafka, kafkalite
+
+
+_STEPS: Final[list[tuple[str, Callable[[Cluster], object]]]] = [
+    ("create spread", lambda c: _created(c, "spread", assignments=_assignments((1, 2, 3), (2, 3, 1), (3, 1, 2)))),
+    ("create alone", lambda c: _created(c, "alone", assignments=_assignments((2,)))),
+    ("create safe", lambda c: _created(
+        c, "safe", assignments=_assignments((1, 2, 3)),
+        configs=(creating.CreatableTopicConfig(name="min.insync.replicas", value="2"),))),
+    ("too many replicas", lambda c: _created(c, "x", num_partitions=1, replication_factor=4)),
+    ("no replicas", lambda c: _created(c, "x", num_partitions=1, replication_factor=0)),
+    ("unknown broker", lambda c: _created(c, "x", assignments=_assignments((1, 9)))),
+    ("a broker twice", lambda c: _created(c, "x", assignments=_assignments((1, 1)))),
+    ("an empty list", lambda c: _created(c, "x", assignments=_assignments(()))),
+    ("a gap", lambda c: _created(c, "x", assignments=_assignments((1,), first=1))),
+    ("inconsistent", lambda c: _created(c, "x", assignments=_assignments((1, 2), (1,)))),
+    ("assignment and factor", lambda c: _created(c, "x", replication_factor=1, assignments=_assignments((1,)))),
+    ("described", _described), ("listed", _listed), ("brokers", _brokers), ("coordinated", _coordinated),
+    ("grown", lambda c: _grown(c, 4, (2, 1, 3))), ("grown too few", lambda c: _grown(c, 6, (2, 1, 3))),
+    ("grown wrongly", lambda c: _grown(c, 5, (2, 1))), ("grown unknown", lambda c: _grown(c, 5, (2, 1, 7))),
+    ("written to the leader", lambda c: _produced(c, 1, "spread", 0)),
+    ("written to a follower", lambda c: _produced(c, 2, "spread", 0)),
+    ("read from a follower", lambda c: _fetched(c, 2, "spread", 0)),
+    ("read from no replica", lambda c: _fetched(c, 1, "alone", 0)),
+    ("read for a rack", lambda c: _fetched(c, 1, "spread", 0, "c")),
+    ("read for the leader's rack", lambda c: _fetched(c, 1, "spread", 0, "a")),
+    ("read for an unknown rack", lambda c: _fetched(c, 1, "spread", 0, "z")),
+    ("no election", lambda c: _elected(c, 0, 0, 7)), ("no unclean election", lambda c: _elected(c, 1, 0)),
+    ("reassign unknown", lambda c: _reassigned(c, (9,))), ("reassign twice", lambda c: _reassigned(c, (1, 1))),
+    ("reassign nothing", lambda c: _reassigned(c, ())),
+    ("reassign no topic", lambda c: _reassigned(c, (1,), topic="x")),
+    ("cancel", lambda c: _reassigned(c, None)), ("reassignments", _reassignments),
+    ("stop 2", lambda c: c.stop(2) and None), ("described without 2", _described), ("listed without 2", _listed),
+    ("brokers without 2", _brokers),
+    ("create on 2", lambda c: _created(c, "x", assignments=_assignments((2,)))),
+    ("create with 2", lambda c: _created(c, "late", num_partitions=1, replication_factor=3)),
+    ("elect 2", lambda c: _elected(c, 0, 1)), ("elect the dead", lambda c: _elected(c, 1, 0, topic="alone")),
+    ("written with two", lambda c: _produced(c, 1, "safe", 0)),
+    ("stop 3", lambda c: c.stop(3) and None), ("described without 3", _described),
+    ("written with one", lambda c: _produced(c, 1, "safe", 0)),
+    ("start 3", lambda c: c.start(3) and None), ("described with 3", _described),
+    ("start 2", lambda c: c.start(2) and None), ("described with 2", _described), ("listed with 2", _listed),
+    ("elect preferred", lambda c: _elected(c, 0, 0, 1, 2)), ("described elected", _described),
+    ("coordinated again", _coordinated),
+    ("reassign", lambda c: _reassigned(c, (3, 1))), ("described reassigned", _described),
+]  # fmt: skip
+_ONCE: Final = ("create", "stop", "start", "elect", "reassign", "grown")
+"""Steps that change something, which are not repeated."""
+
+
+def test_three_brokers_are_as_three_of_kafka(clusters: tuple[Cluster, Cluster]) -> None:
+    """Every answer of every step is the same, once both have settled."""
+    differences: list[str] = []
+    for name, question in _STEPS:
+        if name.split()[0] in _ONCE:
+            kafka, kafkalite = (question(cluster) for cluster in clusters)
+            if kafka != kafkalite:
+                differences.append(f"{name}: kafkalite {kafkalite}, Kafka {kafka}")
+        elif (difference := _step(clusters, name, question)) is not None:
+            differences.append(difference)
+    assert not differences, "\n".join(differences)

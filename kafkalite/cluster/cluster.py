@@ -115,6 +115,8 @@ class Cluster:
         are ``down`` lead nothing. Raises StartError.
         """
         self.config = config
+        self.has_several_brokers: Final = config.brokers > 1
+        """Whether there is more than one broker, whether up or not."""
         self.endpoints: dict[int, Endpoint] = {}
         """The brokers that are up, by id."""
         self.brokers: dict[int, Endpoint] = {}
@@ -223,11 +225,6 @@ class Cluster:
     def coordinator_of(self, topic: str, partition: int) -> int:
         """Return the broker that coordinates what belongs to a partition of an internal topic, -1 if none is up."""
         return self.storage.topics[topic].assignment[partition].leader
-
-    @property
-    def has_several_brokers(self) -> bool:
-        """Whether there is more than one broker, whether up or not."""
-        return self.config.brokers > 1
 
     @property
     def controller_id(self) -> int:

@@ -114,7 +114,7 @@ def _missing(context: RequestContext, name: str, error: ErrorCode) -> DescribeTo
 def _described(online: Collection[int], index: int, partition: Partition) -> DescribeTopicPartitionsResponsePartition:
     is_online = partition.leader in online
     return DescribeTopicPartitionsResponsePartition(
-        error_code=ErrorCode.NONE if is_online else ErrorCode.LEADER_NOT_AVAILABLE,
+        error_code=ErrorCode.NONE,  # also without a leader, unlike in Metadata
         partition_index=index,
         leader_id=partition.leader if is_online else _NO_LEADER,
         leader_epoch=partition.leader_epoch,

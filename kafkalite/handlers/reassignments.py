@@ -45,7 +45,7 @@ def alter_partition_reassignments(
             try:
                 _reassign(broker, topic.name, partition, may_change_factor=request.allow_replication_factor_change)
             except (RefusedError, StorageError) as error:
-                code, reason = error.code, str(error)
+                code, reason = error.code, str(error) or None
             partitions.append(
                 ReassignablePartitionResponse(
                     partition_index=partition.partition_index, error_code=code, error_message=reason
@@ -67,7 +67,7 @@ def _reassign(broker: BrokerEndpoint, name: str, wanted: ReassignablePartition, 
     if not 0 <= index < topic.partitions:
         raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"Unable to find partition {name}:{index}.")
     if replicas is None:
-        raise RefusedError(ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, "No partition reassignment is in progress.")
+        raise RefusedError(ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, "")
     check_replicas(broker, replicas)
     partition = topic.assignment[index]
     if not may_change_factor and len(replicas) != len(partition.replicas):

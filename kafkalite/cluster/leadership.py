@@ -73,16 +73,18 @@ class Leadership:
     def fence(self, broker: int) -> None:
         """Elect other leaders for what a broker leads. Raises StorageError."""
         self.up.discard(broker)
-        self._change(self._unsettled(), [self._registration(broker, _FENCED)])
+        self._change(self._unsettled(), self._registration(broker, _FENCED))
 
     def unfence(self, broker: int) -> None:
         """Bring a broker back: it is in sync, and leads what has no leader. Raises StorageError."""
         self.up.add(broker)
-        self._change(self._unsettled(), [self._registration(broker, _UNFENCED)])
+        self._change(self._unsettled(), self._registration(broker, _UNFENCED))
 
-    def _registration(self, broker: int, fenced: int) -> MetadataRecord:
-        epoch = self._storage.cluster_image.registered_brokers.get(broker, -1)
-        return BrokerRegistrationChangeRecord(broker_id=broker, broker_epoch=epoch, fenced=fenced)
+    def _registration(self, broker: int, fenced: int) -> Sequence[MetadataRecord]:
+        epoch = self._storage.cluster_image.registered_brokers.get(broker)
+        if epoch is None:
+            return ()  # a single broker is not registered, and Kafka refuses such a change of an unknown one
+        return (BrokerRegistrationChangeRecord(broker_id=broker, broker_epoch=epoch, fenced=fenced),)
 
     # Leaders
 
@@ -101,12 +103,20 @@ class Leadership:
         )
 
     def _unsettled(self) -> Iterable[PartitionChangeRecord]:
-        return (
-            change
-            for topic in tuple(self._storage.topics.values())
-            for index in range(topic.partitions)
-            if (change := self._settled(topic, index)) is not None
-        )
+        whole = set[int]()  # most partitions of a topic are one object
+        for topic in tuple(self._storage.topics.values()):
+            for index, partition in enumerate(topic.assignment):
+                if id(partition) in whole:
+                    continue
+                if self._is_whole(partition):
+                    whole.add(id(partition))
+                elif (change := self._settled(topic, index)) is not None:
+                    yield change
+
+    def _is_whole(self, partition: Partition) -> bool:
+        """Return whether a partition has a leader, and all of its replicas are in sync."""
+        is_up = self.up.issuperset(partition.replicas)
+        return is_up and partition.leader in partition.isr and len(partition.isr) == len(partition.replicas)
 
     def _settled(
         self, topic: Topic, index: int, *, replicas: tuple[int, ...] | None = None, prefer_first: bool = False

@@ -159,7 +159,7 @@ class _Run:
         admin: Any = importlib.import_module("confluent_kafka.admin")
         client = admin.AdminClient(self._scene.settings())
         topics = sorted({partition.topic for partition in self._scene.partitions})
-        made = client.create_topics([admin.NewTopic(topic, self._plan.partitions, 1) for topic in topics])
+        made = client.create_topics([admin.NewTopic(topic, self._plan.partitions, -1) for topic in topics])
         for created in made.values():
             created.result(timeout=60)
 

@@ -4,17 +4,19 @@ import socket
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from kafkalite_conformance.checker.history import Partition
 from kafkalite_wire.client import ClientConnection
 from kafkalite_wire.errors import WireError
 from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic, PartitionData
+from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic
 from kafkalite_wire.payloads import read_payload
 from kafkalite_wire.records import BatchHeader, check_batches, iter_records
 
 _FETCH_VERSION: Final = 12
 """The last that names topics; any broker since Kafka 2.7 has it."""
+_METADATA_VERSION: Final = 9
 _LARGEST_FETCH: Final = 1 << 20
 
 
@@ -34,23 +36,17 @@ class RawLog:
         """Read a partition from its start to its high watermark, or for as long as patience lasts."""
         log = cls()
         deadline = time.monotonic() + patience
-        host, _, port = bootstrap.rpartition(":")
         while not log.is_complete and time.monotonic() < deadline:
-            with suppress(OSError, WireError), closing(socket.create_connection((host, int(port)), 10)) as connection:
+            with (
+                suppress(OSError, WireError, LookupError),
+                closing(socket.create_connection(_leader(bootstrap, partition), 10)) as connection,
+            ):
                 log._read_on(connection, partition, deadline)
         return log
 
     def _read_on(self, connection: socket.socket, partition: Partition, deadline: float) -> None:
-        client = ClientConnection("checker")
         while not self.is_complete and time.monotonic() < deadline:
-            connection.sendall(client.send(self._request(partition), _FETCH_VERSION))
-            responses = client.receive(connection.recv(1 << 16))
-            while not responses:
-                data = connection.recv(1 << 16)
-                if not data:
-                    raise ConnectionResetError("the broker closed the connection")
-                responses = client.receive(data)
-            for topic in responses[0].message.responses:
+            for topic in _ask(connection, self._request(partition), _FETCH_VERSION).responses:
                 for each in topic.partitions:
                     self._add(each)
 
@@ -64,7 +60,7 @@ class RawLog:
 
     def _add(self, fetched: PartitionData) -> None:
         if fetched.error_code != 0:
-            return
+            raise LookupError("the partition has another leader")
         data = read_payload(fetched.records or b"")
         for position, header in check_batches(data):
             if not header.is_control:
@@ -77,3 +73,25 @@ class RawLog:
 
 def _producer(header: BatchHeader) -> str:
     return f"{header.producer_id}.{header.producer_epoch}" if header.producer_id >= 0 else ""
+
+
+def _leader(bootstrap: str, partition: Partition) -> tuple[str, int]:
+    """Return the address of a partition's leader. Raises LookupError, OSError and WireError."""
+    host, _, port = bootstrap.rpartition(":")
+    with closing(socket.create_connection((host, int(port)), 10)) as connection:
+        request = MetadataRequest(topics=(MetadataRequestTopic(name=partition.topic),))
+        found = _ask(connection, request, _METADATA_VERSION)
+    addresses = {broker.node_id: (broker.host, broker.port) for broker in found.brokers}
+    leaders = {each.partition_index: each.leader_id for topic in found.topics for each in topic.partitions}
+    return addresses[leaders[partition.number]]
+
+
+def _ask(connection: socket.socket, request: object, version: int) -> Any:
+    client = ClientConnection("checker")
+    connection.sendall(client.send(request, version))
+    while True:
+        data = connection.recv(1 << 16)
+        if not data:
+            raise ConnectionResetError("the broker closed the connection")
+        if responses := client.receive(data):
+            return responses[0].message

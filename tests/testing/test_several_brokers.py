@@ -108,6 +108,22 @@ def test_an_idempotent_producer_and_a_group_ride_through(cluster: Handle) -> Non
     assert sorted(map(int, read)) == list(range(70))
 
 
+def test_a_transaction_is_committed_by_another_coordinator(cluster: Handle) -> None:
+    cluster.topics.create("orders", 3)
+    producer = Producer({"bootstrap.servers": cluster.bootstrap, "transactional.id": "till"})
+    producer.init_transactions(30)
+    for number, broker in enumerate((1, 2, 3)):
+        producer.begin_transaction()
+        for partition in range(3):
+            producer.produce("orders", str(number).encode(), partition=partition)
+        producer.flush(30)
+        cluster.brokers[broker].stop()
+        producer.commit_transaction(30)
+        cluster.brokers[broker].start()
+    assert cluster.transactions["till"].state == "CompleteCommit"
+    assert sorted(record.value or b"" for record in cluster.records("orders")) == sorted([b"0", b"1", b"2"] * 3)
+
+
 def test_writes_to_all_replicas_need_enough_of_them(cluster: Handle) -> None:
     cluster.topics.create("safe", 1, {"min.insync.replicas": 2})
     producer = Producer({"bootstrap.servers": cluster.bootstrap, "message.timeout.ms": 1500, "retry.backoff.ms": 50})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -35,6 +36,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get("KAFKALITE_TEST_CONTROLS"),
         help="URL of that broker's controls, if it is a kafkalite that serves them: http://127.0.0.1:9093. "
         "Also the environment variable KAFKALITE_TEST_CONTROLS.",
+    )
+    group.addoption(
+        "--kafka-controls-token-file",
+        metavar="FILE",
+        help="File with the token that those controls ask for. Also, as text, the environment variable "
+        "KAFKALITE_CONTROLS_TOKEN.",
+    )
+    group.addoption(
+        "--kafka-controls-ca",
+        metavar="FILE",
+        help="PEM file with the authority of their certificate, if the URL begins with https.",
     )
     group.addoption(
         "--kafka-container",
@@ -97,21 +109,28 @@ def kafka_bootstrap(kafkalite: Handle) -> str:
 
 
 @pytest.fixture(scope="session")
-def kafkalite_containers() -> Generator[Callable[[str, Mapping[str, Value]], tuple[str, str]]]:
-    """Yield a function that starts a container a scope and properties, and returns its address and controls' URL."""
+def kafkalite_containers() -> Generator[Callable[[str, Mapping[str, Value]], tuple[str, str, str]]]:
+    """Yield a function that starts a container a scope and properties.
+
+    It returns its address, and the URL and the token of its controls.
+    """
     try:
         from kafkalite.testing.container import KafkaliteContainer
     except ModuleNotFoundError as error:
         raise pytest.UsageError(f"--kafka-container: {error}; run pip install 'kafkalite[testcontainers]'") from None
 
-    running: dict[tuple[str, str], tuple[str, str]] = {}
+    running: dict[tuple[str, str], tuple[str, str, str]] = {}
     with ExitStack() as stack:
 
-        def start(scope: str, properties: Mapping[str, Value]) -> tuple[str, str]:
+        def start(scope: str, properties: Mapping[str, Value]) -> tuple[str, str, str]:
             key = (scope, repr(sorted(properties.items())))
             if key not in running:
                 container = stack.enter_context(KafkaliteContainer().with_controls().with_properties(properties))
-                running[key] = (container.get_bootstrap_server(), container.get_controls_url())
+                running[key] = (
+                    container.get_bootstrap_server(),
+                    container.get_controls_url(),
+                    container.get_controls_token(),
+                )
             return running[key]
 
         yield start
@@ -121,8 +140,8 @@ def _broker(request: pytest.FixtureRequest, properties: Mapping[str, Value]) -> 
     from kafkalite.testing import connect, run
 
     if request.config.getoption("kafka_container"):
-        bootstrap, controls = request.getfixturevalue("kafkalite_containers")(request.scope, properties)
-        with connect(bootstrap, controls=controls) as handle:
+        bootstrap, controls, token = request.getfixturevalue("kafkalite_containers")(request.scope, properties)
+        with connect(bootstrap, controls=controls, token=token) as handle:
             if request.scope == "function":
                 yield from _scratch(handle)
             else:
@@ -130,8 +149,23 @@ def _broker(request: pytest.FixtureRequest, properties: Mapping[str, Value]) -> 
         return
     bootstrap = request.config.getoption("kafka_bootstrap")
     controls = request.config.getoption("kafka_controls")
-    with run(properties) if bootstrap is None else connect(bootstrap, controls=controls) as handle:
+    if bootstrap is None:
+        with run(properties) as handle:
+            yield handle
+        return
+    token, ca = _controls_token(request.config), request.config.getoption("kafka_controls_ca")
+    with connect(bootstrap, controls=controls, token=token, ca=ca) as handle:
         yield handle
+
+
+def _controls_token(config: pytest.Config) -> str | None:
+    file = config.getoption("kafka_controls_token_file")
+    if file is None:
+        return os.environ.get("KAFKALITE_CONTROLS_TOKEN")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise pytest.UsageError(f"--kafka-controls-token-file: cannot read {file}: {error.strerror}") from None
 
 
 def _scratch(handle: Handle) -> Generator[Handle]:

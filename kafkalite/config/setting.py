@@ -16,6 +16,8 @@ from kafkalite_wire.values import value_class
 
 CONTROLS_VARIABLE: Final = "KAFKALITE_CONTROLS"
 """The environment variable that says where the controls over HTTP listen."""
+CONTROLS_TOKEN_VARIABLE: Final = "KAFKALITE_CONTROLS_TOKEN"  # noqa: S105  # the name of a variable
+"""The environment variable with the token that the controls ask for."""
 ENVIRONMENT_PREFIX: Final = "KAFKALITE_SET_"
 _KAFKA_PREFIX: Final = re.compile("KAFKA_(CFG_)?")
 """The prefix of variables that the images of Apache Kafka, Confluent and (with CFG) Bitnami read."""

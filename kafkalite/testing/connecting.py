@@ -11,6 +11,7 @@ from kafkalite.testing.external import ExternalTransport
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from kafkalite.controls.definition import Arguments, Call, Control, Subject, Transport
     from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
@@ -19,12 +20,16 @@ T = TypeVar("T")
 
 
 @contextmanager
-def connect(bootstrap: str, *, controls: str | None = None) -> Generator[Controls]:
+def connect(
+    bootstrap: str, *, controls: str | None = None, token: str | None = None, ca: str | Path | None = None
+) -> Generator[Controls]:
     """Yield the controls of a broker that is running already; topics that are created here are deleted at the end.
 
     ``bootstrap`` is ``HOST:PORT``. ``controls`` is the URL of a kafkalite's controls (``kafkalite serve --controls``),
-    with which all controls work as in the test's process; they are reset at the end. Without it the broker may be any
-    Kafka, and has only what Kafka's protocol has. Raises OSError if the broker does not accept connections.
+    with which all controls work as in the test's process; they are reset at the end. ``token`` is what they ask for,
+    and ``ca`` a PEM file with the authority of their certificate, if the URL begins with ``https``. Without
+    ``controls`` the broker may be any Kafka, and has only what Kafka's protocol has. Raises OSError if the broker does
+    not accept connections.
     """
     created: dict[str, None] = {}
     if controls is None:
@@ -33,7 +38,7 @@ def connect(bootstrap: str, *, controls: str | None = None) -> Generator[Control
     else:
         from kafkalite.controls.http.client import HttpTransport
 
-        handle = Controls(_RecordingTransport(HttpTransport(bootstrap, controls), created))
+        handle = Controls(_RecordingTransport(HttpTransport(bootstrap, controls, token=token, ca=ca), created))
         handle.info()
         close = handle.reset
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +18,7 @@ from kafkalite.client.advertising import advertise_outside
 from kafkalite.client.readiness import answers
 from kafkalite.config.initial_topics import TOPICS_VARIABLE
 from kafkalite.config.security import SECURITY
-from kafkalite.config.setting import CONTROLS_VARIABLE, variable
+from kafkalite.config.setting import CONTROLS_TOKEN_VARIABLE, CONTROLS_VARIABLE, variable
 from kafkalite.config.table import BROKERS
 from kafkalite.controls.controls import Controls
 from kafkalite.controls.defaults import DEFAULTS, Value, text_of
@@ -57,6 +58,7 @@ class KafkaliteContainer(DockerContainer):
         self._is_secured = False
         self._brokers = 1
         self._has_controls = False
+        self._controls_token = secrets.token_urlsafe(32)
         self.with_exposed_ports(_PORT).with_properties(DEFAULTS)
 
     def with_topics(self, topics: Mapping[str, int]) -> Self:
@@ -75,7 +77,7 @@ class KafkaliteContainer(DockerContainer):
         return self
 
     def with_controls(self) -> Self:
-        """Serve the controls, at :meth:`get_controls_url`."""
+        """Serve the controls, at :meth:`get_controls_url`, to those with :meth:`get_controls_token`."""
         self._has_controls = True
         return self
 
@@ -100,6 +102,7 @@ class KafkaliteContainer(DockerContainer):
         if self._has_controls:
             port = self._controls_port
             self.with_env(CONTROLS_VARIABLE, f"0.0.0.0:{port}").with_exposed_ports(port)
+            self.with_env(CONTROLS_TOKEN_VARIABLE, self._controls_token)
         super().start()
         try:
             self._await_broker()
@@ -145,7 +148,7 @@ class KafkaliteContainer(DockerContainer):
         return replace(self._controls().client_access(), bootstrap=self.get_bootstrap_server())
 
     def _controls(self) -> Controls:
-        return Controls(HttpTransport(self.get_bootstrap_server(), self.get_controls_url()))
+        return Controls(HttpTransport(self.get_bootstrap_server(), self.get_controls_url(), token=self._controls_token))
 
     def client_config(self, library: str, *, mechanism: str | None = None) -> dict[str, Any]:
         """Return the settings with which a client library on this machine connects: see ``Handle.client_config``."""
@@ -157,6 +160,10 @@ class KafkaliteContainer(DockerContainer):
     def get_controls_url(self) -> str:
         """Return the URL of the controls, for `connect(…, controls=…)` and any HTTP client."""
         return f"http://{self._address(self._controls_port)}"
+
+    def get_controls_token(self) -> str:
+        """Return the token of the controls, for `connect(…, token=…)` and ``Authorization: Bearer`` of a client."""
+        return self._controls_token
 
     def _address(self, port: int = _PORT) -> HostPort:
         return HostPort(self.get_container_host_ip(), int(self.get_exposed_port(port)))

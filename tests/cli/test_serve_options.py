@@ -1,6 +1,7 @@
 """What `kafkalite serve` makes of its options, with a broker that only records how it was called."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -176,6 +177,26 @@ def test_controls_need_an_address(broker: RecordingBroker) -> None:
     result = serve("--controls", "9093")
     assert result.exit_code == 2
     assert "'9093' is not of the form HOST:PORT" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--controls", "0.0.0.0:0"], "other machines can reach this address, so set --controls-token-file"),
+        (["--controls", "127.0.0.1:0", "--controls-token-file", "/no/such"], "cannot read /no/such"),
+        (["--controls", "127.0.0.1:0", "--controls-token-file", os.devnull], "is empty"),
+        (["--controls", "127.0.0.1:0", "--controls-tls"], "--controls-tls needs a listener with TLS"),
+        (["--controls-tls"], "need --controls"),
+        (["--controls-token-file", os.devnull], "need --controls"),
+    ],
+)
+def test_controls_that_are_not_protected_as_they_should_be(
+    broker: RecordingBroker, options: list[str], message: str
+) -> None:
+    result = serve("--in-memory", *options)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+    assert broker.configs == []
 
 
 def test_controls_need_an_extra(broker: RecordingBroker, monkeypatch: pytest.MonkeyPatch) -> None:

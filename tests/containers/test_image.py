@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -100,11 +100,14 @@ def test_topics_and_properties_come_from_the_environment_and_from_a_folder(run: 
 
 def test_the_controls_are_reached_from_this_machine_and_from_another_container(network: str, run: Run) -> None:
     options = ("--network", network, "--network-alias", "kafka", "--publish", "127.0.0.1::9093")
-    broker = run(*options, "--env", "KAFKALITE_CONTROLS=0.0.0.0:9093", "--env", "KAFKALITE_TOPICS=orders")
+    controls = ("--env", "KAFKALITE_CONTROLS=0.0.0.0:9093", "--env", "KAFKALITE_CONTROLS_TOKEN=a-token")
+    broker = run(*options, *controls, "--env", "KAFKALITE_TOPICS=orders")
     published = broker.engine("port", broker.name, "9093/tcp").strip()
-    with urlopen(f"http://{published}/topics", timeout=WITHIN) as answer:
+    request = Request(f"http://{published}/topics", headers={"Authorization": "Bearer a-token"})
+    with urlopen(request, timeout=WITHIN) as answer:
         assert [topic["name"] for topic in json.load(answer)["topics"]] == ["orders"]
-    ask = "import urllib.request as r; print(r.urlopen('http://kafka:9093/topics').read().decode())"
+    there = "r.Request('http://kafka:9093/topics', headers={'Authorization': 'Bearer a-token'})"
+    ask = f"import urllib.request as r; print(r.urlopen({there}).read().decode())"
     asked = ("run", "--rm", "--network", network, "--entrypoint", "python3", IMAGE, "-c", ask)
     assert '"name": "orders"' in broker.engine(*asked)
 

@@ -14,13 +14,14 @@ from kafkalite import Broker
 from kafkalite.clock import SteerableClock
 from kafkalite.config import load
 from kafkalite.controls.defaults import DEFAULTS, text_of
-from kafkalite.controls.http.server import serve
+from kafkalite.controls.http.access import ControlsAccess
+from kafkalite.controls.http.server import OPEN, serve
 from kafkalite.server.listener import open_socket
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 
 
 @contextmanager
-def broker_elsewhere(brokers: int = 1) -> Iterator[tuple[str, str]]:
+def broker_elsewhere(brokers: int = 1, access: ControlsAccess = OPEN) -> Iterator[tuple[str, str]]:
     """Run a broker and its controls on a thread; gives its address and their URL."""
     ready: Future[tuple[str, str]] = Future()
     stopped = trio.Event()
@@ -33,9 +34,11 @@ def broker_elsewhere(brokers: int = 1) -> Iterator[tuple[str, str]]:
         broker = Broker(config, clock=clock, file_system=MemoryFileSystem())
         with open_socket("127.0.0.1", 0) as listening:
             async with broker, trio.open_nursery() as nursery:
-                await nursery.start(partial(serve, broker, clock=clock, listening=listening, host="127.0.0.1"))
+                await nursery.start(
+                    partial(serve, broker, clock=clock, listening=listening, host="127.0.0.1", access=access)
+                )
                 token.append(trio.lowlevel.current_trio_token())
-                ready.set_result((broker.bootstrap, f"http://127.0.0.1:{listening.getsockname()[1]}"))
+                ready.set_result((broker.bootstrap, f"{access.scheme}://127.0.0.1:{listening.getsockname()[1]}"))
                 await stopped.wait()
                 nursery.cancel_scope.cancel()
 

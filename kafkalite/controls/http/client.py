@@ -8,7 +8,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,6 +18,8 @@ from kafkalite.controls.serialization import decode, encode_arguments
 from kafkalite.controls.waiting import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kafkalite.controls.definition import Arguments, Call, Control, Subject
 
 T = TypeVar("T")
@@ -26,6 +28,7 @@ _LONGEST_CALL: Final = 120.0
 """Seconds, beside the time-out of a wait."""
 _ERRORS: Final[Mapping[int, type[Exception]]] = {
     HTTPStatus.BAD_REQUEST: InvalidRequest,
+    HTTPStatus.UNAUTHORIZED: InvalidRequest,
     HTTPStatus.NOT_FOUND: NotFound,
     HTTPStatus.CONFLICT: Conflict,
     HTTPStatus.GATEWAY_TIMEOUT: WaitTimeout,
@@ -39,19 +42,32 @@ _HEADERS: Final = {
 
 
 class HttpTransport:
-    """The controls at a URL such as ``http://127.0.0.1:9093``. Safe to call from any thread.
+    """The controls at a URL such as ``http://127.0.0.1:9093``, or ``https://``. Safe to call from any thread.
+
+    ``token`` is what they ask for, and ``ca`` a file with the certificate authorities of theirs, as PEM.
 
     Methods raise OSError if the server does not accept connections, the errors of the controls where it answers with
     their status, and BrokerFailed for all other answers.
     """
 
-    def __init__(self, bootstrap: str, url: str) -> None:
+    def __init__(self, bootstrap: str, url: str, *, token: str | None = None, ca: str | Path | None = None) -> None:
         """Remember where the controls are. Raises ValueError for another kind of URL."""
         parts = urlsplit(url)
-        if parts.scheme != "http" or parts.hostname is None or parts.port is None or parts.path.strip("/"):
+        if (
+            parts.scheme not in ("http", "https")
+            or parts.hostname is None
+            or parts.port is None
+            or parts.path.strip("/")
+        ):
             raise InvalidRequest(f"controls are at a URL such as http://127.0.0.1:9093, not at {url!r}")
         self.bootstrap = bootstrap
-        self._url = f"http://{parts.netloc}"
+        self._url = f"{parts.scheme}://{parts.netloc}"
+        self._headers = _HEADERS if token is None else {**_HEADERS, "Authorization": f"Bearer {token}"}
+        self._tls = None
+        if parts.scheme == "https":
+            import ssl
+
+            self._tls = ssl.create_default_context(cafile=ca)
         self._host, self._port = parts.hostname, parts.port
 
     def call(self, subject: Subject, control: Control[..., T], arguments: Arguments) -> T:
@@ -80,13 +96,16 @@ class HttpTransport:
 
     def _connect(self, arguments: Arguments) -> HTTPConnection:
         timeout = _LONGEST_CALL + arguments.get("timeout", DEFAULT_TIMEOUT)
-        connection = HTTPConnection(self._host, self._port, timeout=timeout)
+        if self._tls is None:
+            connection = HTTPConnection(self._host, self._port, timeout=timeout)
+        else:
+            connection = HTTPSConnection(self._host, self._port, timeout=timeout, context=self._tls)
         connection.connect()
         return connection
 
     def _exchange(self, connection: HTTPConnection, control: Control[..., T], path: str, body: str | None) -> T:
         try:
-            connection.request(control.method, path, body, _HEADERS)
+            connection.request(control.method, path, body, self._headers)
             response = connection.getresponse()
             given: dict[str, Any] = json.loads(response.read())
         except (HTTPException, ValueError) as error:

@@ -37,6 +37,7 @@ class Request:
     target: str
     host: str
     content_type: str
+    authorization: str = field(default="", repr=False)
     body: bytes
 
 
@@ -69,7 +70,7 @@ class Connection:
     ``respond`` is cancelled when the client closes the connection before it has its response.
     """
 
-    def __init__(self, stream: trio.abc.HalfCloseableStream, respond: Callable[[Request], Awaitable[Response]]) -> None:
+    def __init__(self, stream: trio.abc.Stream, respond: Callable[[Request], Awaitable[Response]]) -> None:
         self._stream = stream
         self._respond = respond
         self._http = h11.Connection(h11.SERVER)
@@ -82,7 +83,12 @@ class Connection:
                 while await self._serve_one():
                     self._http.start_next_cycle()
                 await self._drain()
-            except (trio.BrokenResourceError, trio.TooSlowError, h11.LocalProtocolError) as error:
+            except (
+                trio.BrokenResourceError,
+                trio.ClosedResourceError,
+                trio.TooSlowError,
+                h11.LocalProtocolError,
+            ) as error:
                 log.debug("a connection ended early: %s", error)
 
     async def _serve_one(self) -> bool:
@@ -147,6 +153,7 @@ class Connection:
             target=head.target.decode("ascii"),
             host=headers.get(b"host", ""),
             content_type=headers.get(b"content-type", ""),
+            authorization=headers.get(b"authorization", ""),
             body=bytes(body),
         )
 
@@ -177,6 +184,7 @@ class Connection:
     async def _drain(self) -> None:
         """Half-close and drain, so that unread input does not reset the response away."""
         with trio.move_on_after(_LAST_BYTES):
-            await self._stream.send_eof()
+            if isinstance(self._stream, trio.abc.HalfCloseableStream):
+                await self._stream.send_eof()
             while await self._stream.receive_some(_CHUNK):
                 pass

@@ -21,7 +21,8 @@ from kafkalite.addresses import HostPort
 from kafkalite.clock import SteerableClock
 from kafkalite.controls.controls import ROUTES, Controls, subject_of
 from kafkalite.controls.errors import BrokerFailed, Conflict, InvalidRequest, NotFound, WaitTimeout
-from kafkalite.controls.http.connection import Connection, HttpError, Request, Response
+from kafkalite.controls.http.access import ControlsAccess
+from kafkalite.controls.http.connection import MAX_TRANSFER, Connection, HttpError, Request, Response
 from kafkalite.controls.local_broker import LocalBroker
 from kafkalite.controls.serialization import decode_arguments, encode, parse_object
 from kafkalite.server.listener import open_socket
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 log = getLogger("kafkalite.controls")
 
+OPEN: Final = ControlsAccess()
+"""For everyone who can connect."""
 MAX_CONNECTIONS: Final = 64
 _LONGEST_WAIT: Final = 600.0
 STATUSES: Final[Mapping[type[Exception], HTTPStatus]] = {
@@ -57,6 +60,7 @@ def run(
     file_system: FileSystem | None = None,
     faults: Sequence[Fault] = (),
     attachments: Sequence[program.Attachment] = (),
+    access: ControlsAccess = OPEN,
 ) -> None:
     """Run a broker and its controls as a program. Raises StartError when one of them cannot listen."""
     clock = SteerableClock()
@@ -69,7 +73,7 @@ def run(
             clock=clock,
             file_system=file_system,
             attachments=attachments,
-            beside=partial(serve, clock=clock, listening=listening, host=controls.host, faults=faults),
+            beside=partial(serve, clock=clock, listening=listening, host=controls.host, faults=faults, access=access),
         )
     finally:
         listening.close()
@@ -82,6 +86,7 @@ async def serve(
     listening: socket.socket,
     host: str,
     faults: Sequence[Fault] = (),
+    access: ControlsAccess = OPEN,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the controls of an open broker, which goes by ``clock``, on a listening socket, until cancelled.
@@ -92,7 +97,7 @@ async def serve(
     controls.faults.listen(lambda fired: log.info("%s", fired))
     for fault in faults:
         controls.faults.inject_now(fault)
-    server = Server(controls, host)
+    server = Server(controls, host, access)
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
     async with trio.open_nursery() as nursery:
         await nursery.start(trio.serve_listeners, server.serve, [listener])
@@ -102,7 +107,8 @@ async def serve(
 class Server:
     """Serves the controls of one broker; ``host`` is the host under which clients ask for it."""
 
-    def __init__(self, controls: Controls, host: str) -> None:
+    def __init__(self, controls: Controls, host: str, access: ControlsAccess = OPEN) -> None:
+        self._access = access
         self._controls = controls
         self._host = host
         self._connections = 0
@@ -115,13 +121,29 @@ class Server:
             return
         self._connections += 1
         try:
-            await Connection(stream, self.respond).serve()
+            await Connection(await self._secured(stream), self.respond).serve()
+        except (trio.BrokenResourceError, trio.TooSlowError) as error:
+            log.debug("a handshake failed: %s", error)
         finally:
             self._connections -= 1
+
+    async def _secured(self, stream: trio.SocketStream) -> trio.abc.Stream:
+        """Return the stream, after the handshake where the controls have TLS."""
+        if self._access.tls is None:
+            return stream
+        secured = trio.SSLStream(stream, self._access.tls, server_side=True, https_compatible=True)
+        try:
+            with trio.fail_after(MAX_TRANSFER):
+                await secured.do_handshake()
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return secured
 
     async def respond(self, request: Request) -> Response:
         """Return the response to a request. Raises HttpError."""
         check_host(request.host, self._host)
+        self._access.check(request.authorization)
         check_content_type(request.method, request.content_type)
         control, texts = find_route(request.method, request.target)
         result = None

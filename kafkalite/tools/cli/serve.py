@@ -16,7 +16,7 @@ import click
 
 from kafkalite import __version__
 from kafkalite.config import BrokerConfig, ConfigError, HostPort, load
-from kafkalite.config.setting import CONTROLS_VARIABLE
+from kafkalite.config.setting import CONTROLS_TOKEN_VARIABLE, CONTROLS_VARIABLE
 from kafkalite.errors import StartError
 from kafkalite.tools.cli.logs import log_to_stderr
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from kafkalite.broker import Broker
     from kafkalite.controls.faults.fault import Fault
+    from kafkalite.controls.http.access import ControlsAccess
     from kafkalite.program import Attachment
     from kafkalite.security.client_access import ClientAccess
     from kafkalite_storage.files.filesystem import FileSystem
@@ -57,8 +58,22 @@ log = logging.getLogger("kafkalite.serve")
     "--controls",
     metavar="HOST:PORT",
     envvar=CONTROLS_VARIABLE,
-    help="Serve the controls for tests over HTTP at this address, to everyone who can reach it. "
-    "Properties then have the defaults of a broker for tests.",
+    help="Serve the controls for tests over HTTP at this address. An address that other machines can reach needs a "
+    "token. Properties then have the defaults of a broker for tests.",
+)
+@click.option(
+    "--controls-token-file",
+    metavar="FILE",
+    envvar="KAFKALITE_CONTROLS_TOKEN_FILE",
+    type=click.Path(path_type=Path),
+    help="File with a token that each request to the controls must bring, as Authorization: Bearer TOKEN. "
+    f"Also, as text, the environment variable {CONTROLS_TOKEN_VARIABLE}.",
+)
+@click.option(
+    "--controls-tls",
+    is_flag=True,
+    envvar="KAFKALITE_CONTROLS_TLS",
+    help="Serve the controls over HTTPS, with the certificate of the first listener that has TLS.",
 )
 @click.option(
     "--config",
@@ -118,6 +133,8 @@ def serve(
     data: str | None,
     in_memory: bool,
     controls: str | None,
+    controls_token_file: Path | None,
+    controls_tls: bool,
     file: Path | None,
     topics: tuple[str, ...],
     settings: tuple[str, ...],
@@ -158,6 +175,7 @@ def serve(
         )
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
+    access = _controls_access(config, controls_at, controls_token_file, tls=controls_tls)
     injected: tuple[Fault, ...] = ()
     if faults is not None:
         from kafkalite.tools.cli.faults import read
@@ -171,17 +189,17 @@ def serve(
         log.warning("%s", warning)
     if injected:
         log.warning("requests will fail on purpose: %d fault(s) from %s", len(injected), faults)
-    if controls_at is not None and not controls_at.is_loopback:
-        log.warning("the controls listen on %s: everyone who can reach it can control the broker", controls_at)
+    if controls_at is not None and not controls_at.is_loopback and not controls_tls:
+        log.warning("the token of the controls on %s can be read on its way; --controls-tls encrypts it", controls_at)
 
     def announce(addresses: tuple[tuple[str, int], ...], controls: HostPort | None = None) -> None:
-        _announce(config, addresses, "memory" if in_memory else _shown(config.data_dir), controls)
+        _announce(config, addresses, "memory" if in_memory else _shown(config.data_dir), controls, access)
         if config.client_access is not None:
             _announce_access(config.client_access, addresses)
 
     file_system = _memory() if in_memory else None
     try:
-        if controls_at is None:
+        if controls_at is None or access is None:
             from kafkalite import program
 
             if injected:
@@ -197,9 +215,45 @@ def serve(
                 file_system=file_system,
                 faults=injected,
                 attachments=attachments,
+                access=access,
             )
     except StartError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _controls_access(
+    config: BrokerConfig, controls: HostPort | None, token_file: Path | None, *, tls: bool
+) -> ControlsAccess | None:
+    """Return how the controls are protected, None if there are none. Raises UsageError."""
+    if controls is None:
+        if token_file is not None or tls:
+            raise click.UsageError("--controls-token-file and --controls-tls need --controls.")
+        return None
+    from kafkalite.controls.http.access import ControlsAccess
+
+    token = os.environ.get(CONTROLS_TOKEN_VARIABLE) or None
+    if token_file is not None:
+        try:
+            token = token_file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise click.UsageError(f"--controls-token-file: cannot read {token_file}: {error}") from None
+        if not token:
+            raise click.UsageError(f"--controls-token-file: {token_file} is empty.")
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise click.UsageError("The token of the controls must be one line of printable ASCII characters.")
+    if token is None and not controls.is_loopback:
+        raise click.UsageError(
+            f"--controls {controls}: other machines can reach this address, so set --controls-token-file, or the "
+            f"environment variable {CONTROLS_TOKEN_VARIABLE}."
+        )
+    settings = next((each.tls for each in config.security if each.tls is not None), None) if tls else None
+    if settings is None:
+        if tls:
+            raise click.UsageError("--controls-tls needs a listener with TLS, such as that of --security ssl.")
+        return ControlsAccess(token=token)
+    from kafkalite.security.tls import TlsContext
+
+    return ControlsAccess(token=token, tls=TlsContext(replace(settings, client_auth="none")).current())
 
 
 def _logging_requests(path: Path, broker: Broker) -> AbstractContextManager[object]:
@@ -232,14 +286,18 @@ def _memory() -> FileSystem:
 
 
 def _announce(
-    config: BrokerConfig, addresses: tuple[tuple[str, int], ...], data: str, controls: HostPort | None
+    config: BrokerConfig,
+    addresses: tuple[tuple[str, int], ...],
+    data: str,
+    controls: HostPort | None,
+    access: ControlsAccess | None,
 ) -> None:
     listening = tuple(HostPort(host, port) for host, port in addresses)
     reachable = ",".join(map(str, _bootstrap(config, listening)))
     try:
         click.echo(f"kafkalite {__version__} is listening on {', '.join(map(str, listening))}, data in {data}")
-        if controls is not None:
-            click.echo(f"Controls are at http://{_reachable(controls)}")
+        if controls is not None and access is not None:
+            click.echo(f"Controls are at {access.scheme}://{_reachable(controls)}")
         click.echo(f"Connect clients with bootstrap.servers={reachable}; stop with Ctrl-C.")
     except OSError:
         # The reader of the output has closed it; the broker keeps running for its clients.

@@ -1,4 +1,4 @@
-"""Who may use the controls over HTTP: whoever has the token, if there is one."""
+"""Protects the controls over HTTP: a token that requests must bring, and TLS."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.errors import RefusedError
+from kafkalite.security.access_control import Operation, ResourceType
 from kafkalite.security.delegation_tokens import new_token_id, token_hmac
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
@@ -51,6 +52,9 @@ def create_delegation_token(
     if request.owner_principal_name:
         owner = f"{request.owner_principal_type or ''}:{request.owner_principal_name}"
     try:
+        _check_client(context)
+        if owner != requester and not _allows(context, Operation.CREATE_TOKENS, ResourceType.USER, owner):
+            raise RefusedError(ErrorCode.DELEGATION_TOKEN_AUTHORIZATION_FAILED, "the token would be of another owner")
         secret = _secret(broker, context)
         if any(renewer.principal_type != _USER for renewer in request.renewers):
             raise RefusedError(ErrorCode.INVALID_PRINCIPAL_TYPE, "renewers have to be users")
@@ -144,7 +148,7 @@ def expire_delegation_token(
 def describe_delegation_token(
     broker: BrokerEndpoint, request: DescribeDelegationTokenRequest, context: RequestContext
 ) -> DescribeDelegationTokenResponse:
-    """Return the tokens of some owners, or all."""
+    """Return the tokens that the client may see, those of some principals or all."""
     try:
         secret = _secret(broker, context)
     except RefusedError as refusal:
@@ -154,9 +158,28 @@ def describe_delegation_token(
         owners = {f"{owner.principal_type}:{owner.principal_name}" for owner in request.owners}
     return DescribeDelegationTokenResponse(
         tokens=tuple(
-            _described(token, secret) for token in _tokens(broker).values() if owners is None or token.owner in owners
+            _described(token, secret)
+            for token in _tokens(broker).values()
+            if (owners is None or not owners.isdisjoint(_holders(token))) and _may_see(token, context)
         )
     )
+
+
+def _holders(token: DelegationTokenRecord) -> tuple[str, ...]:
+    return (token.owner, token.requester, *token.renewers)
+
+
+def _may_see(token: DelegationTokenRecord, context: RequestContext) -> bool:
+    return (
+        context.access is None
+        or context.info.principal in _holders(token)
+        or _allows(context, Operation.DESCRIBE, ResourceType.DELEGATION_TOKEN, token.token_id)
+        or _allows(context, Operation.DESCRIBE_TOKENS, ResourceType.USER, token.owner)
+    )
+
+
+def _allows(context: RequestContext, operation: Operation, kind: ResourceType, name: str) -> bool:
+    return context.access is None or context.access.allows(operation, kind, name)
 
 
 def _described(token: DelegationTokenRecord, secret: str) -> DescribedDelegationToken:
@@ -182,12 +205,17 @@ def _tokens(broker: BrokerEndpoint) -> Mapping[str, DelegationTokenRecord]:
     return broker.cluster.storage.cluster_image.delegation_tokens
 
 
-def _secret(broker: BrokerEndpoint, context: RequestContext) -> str:
-    """Return the secret of tokens. Raises RefusedError if the client may not use tokens, or there is no secret."""
+def _check_client(context: RequestContext) -> None:
+    """Raise RefusedError if the client may not use tokens."""
     authenticator = context.info.authenticator
     is_authenticated = authenticator is not None or context.info.principal != _ANONYMOUS
     if not is_authenticated or (authenticator is not None and authenticator.has_token):
         raise RefusedError(_NOT_ALLOWED, "the client has not proved who it is, or has done so by a token")
+
+
+def _secret(broker: BrokerEndpoint, context: RequestContext) -> str:
+    """Return the secret of tokens. Raises RefusedError if the client may not use tokens, or there is no secret."""
+    _check_client(context)
     secret = broker.config.delegation_token_secret_key
     if secret is None:
         raise RefusedError(ErrorCode.DELEGATION_TOKEN_AUTH_DISABLED, "delegation.token.secret.key is not set")

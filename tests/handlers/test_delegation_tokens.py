@@ -15,6 +15,7 @@ from kafkalite.cluster.endpoint import BrokerEndpoint
 from kafkalite.config import load
 from kafkalite.handlers import delegation_tokens as handlers
 from kafkalite.requests.context import ConnectionInfo, RequestContext
+from kafkalite.security.authorizer import Authorizer, AuthorizerSettings
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_wire.apis import APIS, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
@@ -56,9 +57,12 @@ class Users:
     broker: BrokerEndpoint
     clock: Clock
 
+    authorizer: Authorizer | None = None
+
     def context(self, user: str) -> RequestContext:
         info = ConnectionInfo(principal=f"User:{user}")
-        return RequestContext(api=APIS[ApiKey.CREATE_DELEGATION_TOKEN], api_version=3, info=info)
+        access = None if self.authorizer is None else self.authorizer.access_of(info.principal, "127.0.0.1")
+        return RequestContext(api=APIS[ApiKey.CREATE_DELEGATION_TOKEN], api_version=3, info=info, access=access)
 
     def create(
         self, user: str, lifetime: int = -1, renewers: tuple[str, ...] = (), owner: str | None = None
@@ -181,6 +185,26 @@ def test_a_token_may_have_another_owner(users: Users) -> None:
     described = users.describe("dora", "ben", "zed").tokens
     assert [(each.token_id, each.hmac) for each in described] == [(token.token_id, token.hmac)]
     assert [(renewer.principal_type, renewer.principal_name) for renewer in described[0].renewers] == [("User", "carl")]
+
+
+def test_tokens_are_found_by_owner_requester_and_renewer(users: Users) -> None:
+    token = users.create("anna", owner="User:ben", renewers=("User:carl",))
+    users.create("dora")
+    for name in ("anna", "ben", "carl"):
+        assert [each.token_id for each in users.describe("dora", name).tokens] == [token.token_id]
+
+
+def test_an_authorizer_decides_on_the_tokens_of_others(users: Users) -> None:
+    super_users = AuthorizerSettings(super_users=frozenset(("User:root",)))
+    users.authorizer = Authorizer(super_users, lambda: users.broker.cluster.storage.cluster_image)
+    assert users.create("anna", renewers=("User:ben",), owner="User:anna").error_code == 0
+    for user, seen in (("anna", 1), ("ben", 1), ("carl", 0), ("root", 1)):
+        assert len(users.describe(user).tokens) == seen
+    for user in ("anna", "carl"):
+        refused = users.create(user, owner="User:zed", renewers=("Group:x",))
+        assert refused.error_code == ErrorCode.DELEGATION_TOKEN_AUTHORIZATION_FAILED
+        assert (refused.principal_name, refused.issue_timestamp_ms) == ("zed", -1)
+    assert users.create("root", owner="User:zed").error_code == 0
 
 
 def test_renewers_are_users(users: Users) -> None:

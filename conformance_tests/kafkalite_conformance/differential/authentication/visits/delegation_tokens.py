@@ -126,7 +126,7 @@ def not_allowed(visit: Visit) -> None:
 def used(visit: Visit) -> None:
     """Renewed, expired and described, by owners and others; and logins."""
     alice, bob = _entered(visit, "alice", ALICE), _entered(visit, "bob", BOB)
-    token = _ask(visit, alice, _create(renewers=("User:bob",), owner=("User", "owner")), 3, "create")
+    token = _ask(visit, alice, _create(renewers=("User:bob", "User:carol"), owner=("User", "owner")), 3, "create")
     mine = _ask(visit, alice, _create(), 3, "create mine")
     short = _ask(visit, alice, _create(1), 3, "create short")
     _settle(visit, alice, short)
@@ -136,9 +136,11 @@ def used(visit: Visit) -> None:
         for proof in (mine.hmac, b"", b"x"):
             _ask(visit, line, RenewDelegationTokenRequest(hmac=proof, renew_period_ms=1 << 30), 1, f"{name} renews")
     owners = tuple(DescribeDelegationTokenOwner(principal_type="User", principal_name=name) for name in ("owner", "x"))
+    renewers = (DescribeDelegationTokenOwner(principal_type="User", principal_name="carol"),)
     for version in (1, 2, 3):
         _ask(visit, bob, DescribeDelegationTokenRequest(owners=owners), version, "described")
     _ask(visit, bob, DescribeDelegationTokenRequest(owners=()), 3, "none")
+    _ask(visit, bob, DescribeDelegationTokenRequest(owners=renewers), 3, "by renewer")
     for name, line in (("bob", bob), ("alice", alice)):
         for period in (_DAY, -1):
             request = ExpireDelegationTokenRequest(hmac=short.hmac, expiry_time_period_ms=period)

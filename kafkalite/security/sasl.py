@@ -189,9 +189,12 @@ class ScramServer:
         if first["authorization_id"] is not None and _user(first["authorization_id"]) != name:
             raise AuthenticationFailed(_OTHER_AUTHORIZATION_ID)
         token_owner: TokenOwner | None = None
+        known: ScramCredential | None
         if _TOKEN_AUTHENTICATION.search(first["extensions"]):
             token_owner = self._find_token(name, self._mechanism)
-            known = None if token_owner is None else token_owner.credential
+            if token_owner is None:
+                raise self._failure()  # ids are too long for trying
+            known = token_owner.credential
         else:
             known = self._find(name, self._mechanism)
         # With an unknown user it goes on as with a known one, whose password is then wrong.

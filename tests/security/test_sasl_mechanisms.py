@@ -170,6 +170,8 @@ def test_first_messages_that_kafka_accepts(token: bytes) -> None:
         b"n,,n=anna,r=a b",
         b"n,,n=anna,r=abc,",
         b"n,,n=anna,r=abc,1=2",
+        b"n,,n=anna,r=abc,tokenauth=true",
+        b"n,,n=anna,r=abc,x=y,tokenauth=TRUE",
         b"n,,n=anna,r=abc\n",
         b"y,,n=anna,r=abc",
         b"p=tls-unique,,n=anna,r=abc",

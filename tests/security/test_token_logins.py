@@ -46,7 +46,9 @@ async def log_in(
 ) -> SaslAuthenticateResponse:
     assert (await client.call(SaslHandshakeRequest(mechanism=f"SCRAM-SHA-{bits}"), 1)).error_code == 0
     bare = f"n={name},r=abc{extension}".encode()
-    first = await client.call(SaslAuthenticateRequest(auth_bytes=b"n,," + bare), 2)
+    first: SaslAuthenticateResponse = await client.call(SaslAuthenticateRequest(auth_bytes=b"n,," + bare), 2)
+    if first.error_code:
+        return first
     final = final_message(f"sha{bits}", password, bare, bytes(first.auth_bytes))
     answer: SaslAuthenticateResponse = await client.call(SaslAuthenticateRequest(auth_bytes=final), 2)
     return answer

@@ -14,11 +14,13 @@ from kafkalite_conformance.checker.report import report
 from kafkalite_conformance.checker.workload.frames import Meddler
 from kafkalite_conformance.checker.workload.nemesis import FAULTS
 from kafkalite_conformance.checker.workload.run import Plan, run_workload
+from kafkalite_conformance.proxied_broker import ProxiedStarter
 from kafkalite_conformance.starters import starter_named
 
 
 @click.command()
 @click.option("--broker", metavar="kafka|kafkalite|HOST:PORT", help="Start a broker, or use the one that runs there.")
+@click.option("--proxy", is_flag=True, help="Have everything reach that broker through `kafkalite proxy`.")
 @click.option("--seconds", default=30.0, show_default=True, help="How long the processes run.")
 @click.option("--seed", default=0, show_default=True, help="Decides the faults and what the processes do.")
 @click.option("--faults", default=",".join(FAULTS), show_default=True, help="The faults to make; empty for none.")
@@ -29,6 +31,7 @@ from kafkalite_conformance.starters import starter_named
 @click.option("--history", metavar="FILE", type=click.Path(path_type=Path), help="Keep the history here.")
 @click.option("--analyse", metavar="FILE", type=click.Path(path_type=Path, exists=True), help="Search a kept history.")
 def main(
+    proxy: bool,
     broker: str | None,
     seconds: float,
     seed: int,
@@ -53,23 +56,24 @@ def main(
                 raise click.UsageError(f"the faults are {', '.join(FAULTS)}")
             analyse = history or folder / "history.jsonl"
             plan = Plan(seconds=seconds, seed=seed, faults=chosen, transactions=transactions)
-            _run(broker, analyse, plan, folder, BROKEN[broken].make() if broken else None)
+            _run(broker, analyse, plan, folder, BROKEN[broken].make() if broken else None, is_proxied=proxy)
         with analyse.open() as lines:
             findings = search(read_history(lines))
     print(report(findings))
     sys.exit(1 if findings.anomalies else 0)
 
 
-def _run(name: str, history: Path, plan: Plan, folder: Path, meddler: Meddler | None) -> None:
+def _run(name: str, history: Path, plan: Plan, folder: Path, meddler: Meddler | None, *, is_proxied: bool) -> None:
     with history.open("w") as file:
         if ":" in name:
             run_workload(name, file, plan, meddler=meddler)
             return
-        broker = starter_named(name).start(folder / "broker")
+        starter = starter_named(name)
+        broker = (ProxiedStarter(starter) if is_proxied else starter).start(folder / "broker")
         try:
             run_workload(broker.bootstrap, file, plan, broker=broker, meddler=meddler)
         finally:
-            broker.kill()
+            broker.close()
 
 
 if __name__ == "__main__":

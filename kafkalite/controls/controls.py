@@ -119,8 +119,9 @@ class Controls(Subject):
         """Return an access token for OAUTHBEARER that the broker accepts until it expires, by the broker's clock.
 
         ``subject`` is the user, by default the one of :meth:`client_access`; ``scope`` is a list of names. A negative
-        ``lifetime_s`` makes a token that has expired, and another ``audience`` or ``issuer`` one that is refused.
-        Raises ValueError where the broker takes the tokens of another issuer.
+        ``lifetime_s`` makes a token that has expired, if it is more than the clock skew that is allowed (30 s); with
+        another ``audience`` or ``issuer`` it is refused. Raises ValueError where the broker takes the tokens of another
+        issuer.
         """
         broker = self._local.broker
         made_by = broker.config.token_issuer

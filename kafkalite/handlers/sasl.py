@@ -40,7 +40,7 @@ def sasl_handshake(
         _refuse(broker, context, refusal, str(error))
         return None
     except AuthenticationFailed as error:
-        _refuse(broker, context, None, str(error))
+        _refuse(broker, context, None, error.reason)
         return None
     return SaslHandshakeResponse(mechanisms=authenticator.mechanisms)
 
@@ -62,7 +62,7 @@ def sasl_authenticate(
         refusal = SaslAuthenticateResponse(
             error_code=ErrorCode.SASL_AUTHENTICATION_FAILED, error_message=str(error), auth_bytes=b""
         )
-        _refuse(broker, context, refusal, str(error))
+        _refuse(broker, context, refusal, error.reason)
         return None
     return SaslAuthenticateResponse(error_message="", auth_bytes=token, session_lifetime_ms=round(lifetime * 1000))
 

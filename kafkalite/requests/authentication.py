@@ -112,7 +112,7 @@ class AuthenticationGate(Generic[C]):
             token, _ = self._authenticator.evaluate(bytes(frame))
         except AuthenticationFailed as error:
             response: ResponseHandle[Any] = ResponseHandle(APIS[ApiKey.SASL_AUTHENTICATE], 0, 0, connection)
-            self._end(connection, response, None, str(error))
+            self._end(connection, response, None, error.reason)
             return
         connection.respond([_LENGTH.pack(len(token)), token])
 

@@ -55,21 +55,23 @@ class BearerServer:
 
     def __init__(self, verify: VerifyToken) -> None:
         self._verify = verify
-        self._challenge: str | None = None
+        self._refused: InvalidToken | None = None
         self.user: str | None = None
         self.lifetime: float | None = None
 
     def evaluate(self, token: bytes) -> bytes:
         """Take the client's message with a token, or its answer to a challenge. Raises AuthenticationFailed."""
-        if token == _ACKNOWLEDGED and self._challenge is not None:
-            raise AuthenticationFailed(self._challenge)
-        self._challenge = None
+        if token == _ACKNOWLEDGED and self._refused is not None:
+            raise AuthenticationFailed(
+                self._refused.challenge(), reason=f"a token of {OAUTHBEARER} is refused: {self._refused}"
+            )
+        self._refused = None
         authorization_id, bearer = _read(token)
         try:
             accepted = self._verify(bearer)
         except InvalidToken as problem:
-            self._challenge = problem.challenge()
-            return self._challenge.encode()
+            self._refused = problem
+            return problem.challenge().encode()
         if authorization_id not in ("", accepted.user):
             raise AuthenticationFailed(
                 f"Authentication failed: Client requested an authorization id ({authorization_id}) that is different "

@@ -50,7 +50,11 @@ _TOKEN_AUTHENTICATION: Final = re.compile(rb",tokenauth=(?i:true)(?:,|\Z)")
 
 
 class AuthenticationFailed(Exception):  # noqa: N818  # the name reads as the state it reports
-    """The client is not who it claims to be; the message may be sent to it."""
+    """The client is not who it claims to be; the message may be sent to it, ``reason`` is for the log."""
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason: Final = reason or message
 
 
 def invalid_credentials(mechanism: str) -> AuthenticationFailed:

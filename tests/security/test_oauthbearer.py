@@ -76,6 +76,7 @@ def test_a_challenge_comes_before_the_failure() -> None:
     with pytest.raises(AuthenticationFailed) as failure:
         server.evaluate(b"\x01")
     assert str(failure.value) == CHALLENGE.decode()
+    assert failure.value.reason == "a token of OAUTHBEARER is refused: bad"
 
 
 def test_after_a_challenge_another_token_may_be_sent() -> None:

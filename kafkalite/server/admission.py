@@ -93,7 +93,8 @@ class Admission:
             if not quotas.has_slot(listener):
                 self._errors.warn(host, f"max.connections are connected to {listener}: new clients have to wait")
                 while not quotas.has_slot(listener):
-                    self._changed = trio.Event()
+                    if self._changed.is_set():  # another listener may wait for it
+                        self._changed = trio.Event()
                     await self._changed.wait()
         except trio.Cancelled:
             connected.close()

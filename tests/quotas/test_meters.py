@@ -21,7 +21,7 @@ def runs() -> Iterator[tuple[str, list[list[str]]]]:
 @pytest.mark.parametrize(("name", "rows"), tuple(runs()), ids=lambda value: value if isinstance(value, str) else "")
 def test_throttle_times_are_kafkas(name: str, rows: list[list[str]]) -> None:
     meter: Meter = METERS[name.split()[0]](Window())
-    throttled = []
+    throttled: list[int] = []
     for _, _, bound, now_ms, value, _ in rows:
         meter.record(float(value), float(bound), int(now_ms))
         throttled.append(meter.throttle_ms(float(bound), int(now_ms)))

@@ -32,7 +32,7 @@ class Limited:
 
     broker: Broker
     clock: SteerableClock
-    streams: list[trio.SocketStream] = field(default_factory=list)
+    streams: list[trio.SocketStream] = field(default_factory=list[trio.SocketStream])
 
     async def connect(self, client_id: str = "test") -> ProtocolClient:
         self.streams.append(await trio.open_tcp_stream(*self.broker.addresses[0]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -39,8 +39,8 @@ class Limited:
         assert node.admission is not None
         return node.admission
 
-    async def connect(self) -> ProtocolClient:
-        stream = await trio.open_tcp_stream(*self.broker.addresses[0])
+    async def connect(self, listener: int = 0) -> ProtocolClient:
+        stream = await trio.open_tcp_stream(*self.broker.addresses[listener])
         self.streams.append(stream)
         return ProtocolClient(stream)
 
@@ -61,9 +61,9 @@ class Limited:
 
 
 @asynccontextmanager
-async def running(properties: Mapping[str, str]) -> AsyncIterator[Limited]:
+async def running(properties: Mapping[str, str]) -> AsyncGenerator[Limited]:
     clock = SteerableClock()
-    config = load(listen=["127.0.0.1:0"], data="/data", properties=properties)
+    config = load(data="/data", properties={"listeners": "127.0.0.1:0", **properties})
     async with Broker(config, clock=clock, file_system=MemoryFileSystem()) as broker:
         clock.freeze()
         limited = Limited(broker, clock)
@@ -96,6 +96,32 @@ async def test_connections_above_the_limit_wait_until_others_end() -> None:
         await third.receive_frame()
         assert await limited.configure(third, max_connections="3") == 0
         await (await limited.connect()).call(PING, 4)
+
+
+async def test_clients_of_two_listeners_wait_for_the_same_place() -> None:
+    listeners = {
+        "listeners": "A://127.0.0.1:0,B://127.0.0.1:0",
+        "listener.security.protocol.map": "A:PLAINTEXT,B:PLAINTEXT",
+        "max.connections": "1",
+    }
+    async with running(listeners) as limited:
+        client = await limited.connect()
+        await client.call(PING, 4)
+        waiting = [await limited.connect(listener) for listener in (0, 1)]
+        for each in waiting:
+            assert await waits(each)
+        served: list[ProtocolClient] = []
+
+        async def be_served_and_leave(client: ProtocolClient) -> None:
+            await client.receive_frame()
+            served.append(client)
+            await trio.aclose_forcefully(client.stream)
+
+        async with trio.open_nursery() as nursery:
+            for each in waiting:
+                nursery.start_soon(be_served_and_leave, each)
+            await trio.aclose_forcefully(client.stream)
+        assert len(served) == 2
 
 
 async def test_a_raised_limit_admits_those_that_wait() -> None:

@@ -6,6 +6,7 @@ Not in the suite, because it takes a minute of waiting. Name the file to run it.
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
@@ -35,9 +36,9 @@ async def _configure(admin: Connection, configs: Mapping[str, str | None], name:
     )
     resource = AlterConfigsResource(resource_type=_BROKER, resource_name=name, configs=changes)
     await admin.send(IncrementalAlterConfigsRequest(resources=(resource,), validate_only=False), 1)
-    answer = await admin.receive()
+    answer: Any = await admin.receive()
     await trio.sleep(_SETTLE)
-    result = answer.responses[0]  # type: ignore[attr-defined]
+    result = answer.responses[0]
     return result.error_code, result.error_message
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import pytest
 import trio
@@ -53,13 +54,13 @@ class Visit:
         self.connection = connection
         self.seen: list[Seen] = []
 
-    async def ask(self, request: object, version: int) -> object:
+    async def ask(self, request: object, version: int) -> Any:
         """Send a request, and return its response."""
         await self.connection.send(request, version)
         with trio.fail_after(30):
             return await self.connection.receive()
 
-    async def note(self, what: str, request: object, version: int, detail: Callable[[object], object]) -> None:
+    async def note(self, what: str, request: object, version: int, detail: Callable[[Any], object]) -> None:
         """Send a request, and then another one, whose response shows how long the connection was muted."""
         answer = await self.ask(request, version)
         begin = time.monotonic()
@@ -72,8 +73,8 @@ class Visit:
         """Produce 500 bytes on a connection of its own, without waiting for its throttle time to pass."""
         connection = await Connection.open(self.bootstrap, self.client_id)
         await connection.send(produce(topic, batch(bytes(500), timestamp=_NOW), acks=1), version)
-        answer = await connection.receive()
-        self.seen.append(Seen(what, None, answer.throttle_time_ms, 0))  # type: ignore[attr-defined]
+        answer: Any = await connection.receive()
+        self.seen.append(Seen(what, None, answer.throttle_time_ms, 0))
         await connection.close()
 
     async def topic(self, name: str, partitions: int = 1) -> str:
@@ -111,15 +112,15 @@ def _fetch(topic: str, *, session_id: int = 0, epoch: int = -1, max_bytes: int =
     )
 
 
-def _produced(answer: object) -> object:
-    return [p.error_code for topic in answer.responses for p in topic.partition_responses]  # type: ignore[attr-defined]
+def _produced(answer: Any) -> object:
+    return [p.error_code for topic in answer.responses for p in topic.partition_responses]
 
 
-def _fetched(answer: object) -> object:
-    partitions = [p for topic in answer.responses for p in topic.partitions]  # type: ignore[attr-defined]
+def _fetched(answer: Any) -> object:
+    partitions = [p for topic in answer.responses for p in topic.partitions]
     return [
-        answer.error_code,  # type: ignore[attr-defined]
-        answer.session_id != 0,  # type: ignore[attr-defined]
+        answer.error_code,
+        answer.session_id != 0,
         [(p.error_code, len(p.records or b"")) for p in partitions],
     ]
 
@@ -165,23 +166,23 @@ async def _sessions(visit: Visit) -> None:
     topic = await visit.topic(f"{visit.client_id}-topic")
     await visit.ask(produce(topic, batch(bytes(1000), timestamp=_NOW), acks=1), 9)
     opened = await visit.ask(_fetch(topic, epoch=0), 12)
-    session_id = opened.session_id  # type: ignore[attr-defined]
+    session_id = opened.session_id
     await alter(visit.bootstrap, {"client-id": visit.client_id}, {"consumer_byte_rate": 200})
     for epoch in range(1, 6):
         request = FetchRequest(max_wait_ms=0, min_bytes=1, session_id=session_id, session_epoch=epoch, topics=())
         await visit.note(f"in a session, epoch {epoch}", request, 12, _fetched)
 
 
-def _topics(answer: object) -> object:
-    return [(t.error_code, t.error_message) for t in answer.topics]  # type: ignore[attr-defined]
+def _topics(answer: Any) -> object:
+    return [(t.error_code, t.error_message) for t in answer.topics]
 
 
-def _results(answer: object) -> object:
-    return [(t.error_code, t.error_message) for t in answer.results]  # type: ignore[attr-defined]
+def _results(answer: Any) -> object:
+    return [(t.error_code, t.error_message) for t in answer.results]
 
 
-def _responses(answer: object) -> object:
-    return [(t.error_code, t.error_message) for t in answer.responses]  # type: ignore[attr-defined]
+def _responses(answer: Any) -> object:
+    return [(t.error_code, t.error_message) for t in answer.responses]
 
 
 async def _mutations(visit: Visit) -> None:
@@ -205,11 +206,11 @@ async def _mutations(visit: Visit) -> None:
     await visit.note("a topic deleted, older", gone, 4, _responses)
 
 
-def _topics_of_metadata(answer: object) -> object:
-    return [(topic.error_code, len(topic.partitions)) for topic in answer.topics]  # type: ignore[attr-defined]
+def _topics_of_metadata(answer: Any) -> object:
+    return [(topic.error_code, len(topic.partitions)) for topic in answer.topics]
 
 
-def _nothing(answer: object) -> object:
+def _nothing(answer: Any) -> object:
     del answer
     return None
 

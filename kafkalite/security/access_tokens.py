@@ -10,9 +10,9 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from kafkalite.security.oauthbearer import AccessToken, InvalidToken
 
@@ -82,16 +82,22 @@ def _check_origin(claims: Mapping[str, Any], rules: ClaimRules) -> None:
     issuer = claims.get("iss")
     if rules.issuer is not None and issuer != rules.issuer:
         raise InvalidToken("iss is another issuer")
-    audience = claims.get("aud")
-    audiences = audience if isinstance(audience, list) else [audience]
-    if rules.audience and not any(each in rules.audience for each in audiences if isinstance(each, str)):
+    if rules.audience and not any(each in rules.audience for each in _several(claims.get("aud"))):
         raise InvalidToken("aud is another audience")
+
+
+def _several(value: object) -> Sequence[object]:
+    """Return the elements of a claim that is a list, or the claim itself."""
+    return cast("list[object]", value) if isinstance(value, list) else [value]
 
 
 def _check_scope(scope: object) -> None:
     """Refuse a scope that Kafka cannot read; which one it is does not matter."""
-    scopes = scope if isinstance(scope, list) else [scope] if isinstance(scope, str) else []
-    if not all(isinstance(each, str) and each.strip() for each in scopes) or len(set(scopes)) != len(scopes):
+    scopes = _several(scope)
+    if not isinstance(scope, str | list):
+        return  # no scope, or one that Kafka ignores
+    names = {each for each in scopes if isinstance(each, str) and each.strip()}
+    if len(names) != len(scopes):
         raise InvalidToken("the scope is not a list of names")
 
 
@@ -138,11 +144,12 @@ class UnsecuredTokens:
         return AccessToken(user=user, lifetime=max(expires - now, 0.0))
 
     def _check_scope(self, scope: object) -> None:
-        scopes = [scope] if isinstance(scope, str) else [] if scope is None else scope
-        if not isinstance(scopes, list) or not all(isinstance(each, str) for each in scopes):
+        scopes = () if scope is None else _several(scope)
+        names = [each.strip() for each in scopes if isinstance(each, str)]
+        if len(names) != len(scopes):
             raise InvalidToken("the scope is not a list of names")
         required = self._rules.required_scope
-        if not {each.strip() for each in scopes}.issuperset(required):
+        if not set(names).issuperset(required):
             raise InvalidToken("a scope is missing", missing_scope=f"[{', '.join(required)}]")
 
 
@@ -162,4 +169,4 @@ def _object(data: bytes, what: str) -> Mapping[str, Any]:
         raise InvalidToken(f"the {what} are not JSON") from None
     if not isinstance(found, dict):
         raise InvalidToken(f"the {what} are no JSON object")
-    return found
+    return cast("dict[str, Any]", found)

@@ -94,11 +94,11 @@ def _confluent(access: ClientAccess, mechanism: str) -> ClientSettings:
     if mechanism != OAUTHBEARER:
         return _librdkafka(access, mechanism)
     token, expires = access.token, _expiry(access.token)
-    return {
-        **_librdkafka(access, ""),
-        "sasl.mechanism": mechanism,
-        "oauth_cb": lambda _: (token, expires),
-    }
+
+    def answer(_: str) -> tuple[str | None, float]:
+        return token, expires
+
+    return {**_librdkafka(access, ""), "sasl.mechanism": mechanism, "oauth_cb": answer}
 
 
 def _librdkafka(access: ClientAccess, mechanism: str) -> ClientSettings:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from kafkalite.security.oauthbearer import InvalidToken
 
@@ -105,14 +105,15 @@ def parse_key_set(text: bytes | str) -> Sequence[Key]:
     from joserfc.jwk import import_key
 
     try:
-        described = json.loads(text)["keys"]
+        described: Any = json.loads(text)["keys"]
     except (ValueError, RecursionError, KeyError, TypeError):
         raise ValueError("not a JSON Web Key Set") from None
     keys: list[Key] = []
-    for each in described if isinstance(described, list) else ():
-        if isinstance(each, dict) and each.get("use", "sig") == "sig":
+    for each in cast("list[object]", described) if isinstance(described, list) else ():
+        key: dict[str, Any] = cast("dict[str, Any]", each) if isinstance(each, dict) else {"use": None}
+        if key.get("use", "sig") == "sig":
             with suppress(JoseError, ValueError, TypeError):
-                keys.append(import_key(each))
+                keys.append(import_key(key))
     if not keys:
         raise ValueError("a JSON Web Key Set without a key for signatures")
     return tuple(keys)

@@ -11,7 +11,11 @@ _OF_KAFKA_PYTHON: Final = ("kafka.net.sasl.oauth", "kafka.sasl.oauth", "kafka.oa
 
 def for_kafka_python(token: str) -> object:
     """Return a provider for kafka-python, whose method returns the token. Raises ModuleNotFoundError without it."""
-    return _provider(_module(_OF_KAFKA_PYTHON), lambda _: token)
+
+    def token_of(_: object) -> str:
+        return token
+
+    return _provider(_module(_OF_KAFKA_PYTHON), token_of)
 
 
 def for_aiokafka(token: str) -> object:

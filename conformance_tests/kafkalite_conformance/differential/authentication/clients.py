@@ -67,8 +67,12 @@ def librdkafka(login: Login, broker: Secured, certificates: Certificates) -> str
             settings |= {"ssl.certificate.location": file, "ssl.key.location": file}
     if login.mechanism == "OAUTHBEARER":
         # It does not take a token that has expired by what the callback says.
-        token, expires = login.token(certificates), time.time() + 600
-        settings |= {"sasl.mechanism": login.mechanism, "oauth_cb": lambda _: (token, expires)}
+        answer = (login.token(certificates), time.time() + 600)
+
+        def answered(_: str) -> tuple[str, float]:
+            return answer
+
+        settings |= {"sasl.mechanism": login.mechanism, "oauth_cb": answered}
     elif login.mechanism:
         settings |= {
             "sasl.mechanism": login.mechanism,
@@ -124,7 +128,10 @@ def kafka_python(login: Login, broker: Secured, certificates: Certificates) -> s
     base: Any = import_module("kafka.net.sasl.oauth").AbstractTokenProvider
 
     def provider(token: str) -> object:
-        return type("Provider", (base,), {"token": lambda _: token})()
+        def of(_: object) -> str:
+            return token
+
+        return type("Provider", (base,), {"token": of})()
 
     settings = _python_settings(login, broker, certificates, provider)
     topic = _topic()

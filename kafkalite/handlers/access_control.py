@@ -16,7 +16,9 @@ from kafkalite.security.access_control import (
     EntryFilter,
     Operation,
     PatternType,
+    Permission,
     ResourceType,
+    is_known,
     is_range,
 )
 from kafkalite_storage.errors import StorageError
@@ -51,9 +53,7 @@ if TYPE_CHECKING:
     from kafkalite_wire.messages.metadata_records import MetadataRecord
 
 _NO_AUTHORIZER: Final = "No Authorizer is configured."
-_USERS_SINCE: Final = 3
 _MOST_DELETED: Final = 10_000
-_OF_TOKENS: Final = (Operation.CREATE_TOKENS, Operation.DESCRIBE_TOKENS)
 
 
 def _check_kinds(kinds: Iterable[int]) -> None:
@@ -82,7 +82,7 @@ def describe_acls(
             )
             resources.setdefault(resource, []).append(described)
     return DescribeAclsResponse(
-        error_message=None,
+        error_message="",
         resources=tuple(
             DescribeAclsResource(resource_type=kind, resource_name=name, pattern_type=pattern, acls=tuple(entries))
             for (kind, name, pattern), entries in resources.items()
@@ -132,7 +132,7 @@ def create_acls(broker: BrokerEndpoint, request: CreateAclsRequest, context: Req
         results=tuple(
             AclCreationResult(
                 error_code=ErrorCode.NONE if error is None else error.code,
-                error_message=None if error is None else str(error),
+                error_message="" if error is None else str(error),
             )
             for error in errors
         )
@@ -146,14 +146,16 @@ def _checked(creation: AclCreation) -> AccessControlEntry:
         raise _invalid(f"The only valid name for the CLUSTER resource is {CLUSTER_NAME}")
     if not name:
         raise _invalid("Invalid empty resource name")
-    if kind == ANY:
-        raise _invalid("Invalid resourceType ANY")
-    if creation.resource_pattern_type not in (PatternType.LITERAL, PatternType.PREFIXED):
-        raise _invalid("Invalid patternType " + {ANY: "ANY"}.get(creation.resource_pattern_type, "MATCH"))
-    if creation.operation == ANY:
-        raise _invalid("Invalid operation ANY")
-    if creation.permission_type == ANY:
-        raise _invalid("Invalid permissionType ANY")
+    for what, code, codes in (
+        ("resourceType", kind, ResourceType),
+        ("patternType", creation.resource_pattern_type, PatternType),
+        ("operation", creation.operation, Operation),
+        ("permissionType", creation.permission_type, Permission),
+    ):
+        if not is_known(code, codes):
+            raise _invalid(f"Invalid {what} UNKNOWN")
+        if code == ANY or (codes is PatternType and code == PatternType.MATCH):
+            raise _invalid(f"Invalid {what} {'ANY' if code == ANY else 'MATCH'}")
     if ":" not in creation.principal:
         raise _invalid(
             f"Could not parse principal from `{creation.principal}` "
@@ -200,27 +202,32 @@ def delete_acls(broker: BrokerEndpoint, request: DeleteAclsRequest, context: Req
         return DeleteAclsResponse(filter_results=(refused,) * len(request.filters))
     entries = broker.cluster.storage.cluster_image.access_control_entries
     deleted: dict[bytes, None] = {}
-    found: list[list[AccessControlEntry]] = []
+    results: list[DeleteAclsFilterResult] = []
     for wanted in filters:
+        unknown = _unknown(wanted)
+        if unknown is not None:
+            results.append(
+                DeleteAclsFilterResult(error_code=ErrorCode.INVALID_REQUEST, error_message=unknown, matching_acls=())
+            )
+            continue
         matching = {entry_id: entry for entry_id, entry in entries.items() if wanted.matches(entry)}
         deleted.update(dict.fromkeys(matching))
-        found.append(list(matching.values()))
-    error: StorageError | RefusedError | None = None
+        told = (DeleteAclsMatchingAcl(error_message=None, **_fields(entry)) for entry in matching.values())
+        results.append(DeleteAclsFilterResult(error_message=None, matching_acls=tuple(told)))
     try:
         if len(deleted) > _MOST_DELETED:
             raise _invalid(f"Cannot remove more than {_MOST_DELETED} acls in a single delete operation.")
         broker.cluster.change_metadata([RemoveAccessControlEntryRecord(id=entry_id) for entry_id in deleted])
-    except (RefusedError, StorageError) as refusal:
-        error = refusal
-    return DeleteAclsResponse(
-        filter_results=tuple(
-            DeleteAclsFilterResult(
-                error_code=ErrorCode.NONE if error is None else error.code,
-                error_message=None if error is None else str(error),
-                matching_acls=()
-                if error
-                else tuple(DeleteAclsMatchingAcl(error_message=None, **_fields(each)) for each in matching),
-            )
-            for matching in found
-        )
-    )
+    except (RefusedError, StorageError) as error:
+        refused = DeleteAclsFilterResult(error_code=error.code, error_message=str(error), matching_acls=())
+        results = [refused] * len(filters)
+    return DeleteAclsResponse(filter_results=tuple(results))
+
+
+def _unknown(wanted: EntryFilter) -> str | None:
+    """Return why no entry can match a filter, if it has codes that mean nothing."""
+    if not (is_known(wanted.resource_type, ResourceType) and is_known(wanted.pattern_type, PatternType)):
+        return "Unknown patternFilter."
+    if not (is_known(wanted.operation, Operation) and is_known(wanted.permission_type, Permission)):
+        return "Unknown entryFilter."
+    return None

@@ -454,6 +454,27 @@ def _sync_group(asked: Asked) -> Refusal | None:
 _read_group: Final = _group(Operation.READ)
 
 
+def _offset_delete(asked: Asked) -> Refusal | None:
+    refusal = _delete_group(asked)
+    if refusal is not None:
+        return refusal
+    refusal = _read_topics(asked)
+    if refusal is None:
+        return None
+    answer_topics = refusal.answer
+
+    def answer(response: Any | None) -> Any:
+        # Whether there is such a group is found out first, also where no topic is left.
+        return response if response is not None and response.error_code else answer_topics(response)
+
+    left = replace(asked.request, topics=()) if refusal.left is None else refusal.left
+    return Refusal(left=left, answer=answer)
+
+
+_delete_group: Final = _group(Operation.DELETE)
+_read_topics: Final = _topics(Operation.READ)
+
+
 def _without_directories(request: Any, response: Any) -> Any:
     del request
     return replace(response, error_code=ErrorCode.CLUSTER_AUTHORIZATION_FAILED, results=())
@@ -552,7 +573,7 @@ _RULES: Final[Mapping[int, Rule]] = MappingProxyType({
     ApiKey.ELECT_LEADERS: _cluster(Operation.ALTER),
     ApiKey.ALTER_PARTITION_REASSIGNMENTS: _cluster(Operation.ALTER, _with_error_code),
     ApiKey.LIST_PARTITION_REASSIGNMENTS: _cluster(Operation.DESCRIBE, _with_topics),
-    ApiKey.OFFSET_DELETE: _all(_group(Operation.DELETE), _topics(Operation.READ)),
+    ApiKey.OFFSET_DELETE: _offset_delete,
     ApiKey.DESCRIBE_CLIENT_QUOTAS: _cluster(Operation.DESCRIBE_CONFIGS),
     ApiKey.ALTER_CLIENT_QUOTAS: _cluster(Operation.ALTER_CONFIGS),
     ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS: _cluster(Operation.DESCRIBE, _with_users),

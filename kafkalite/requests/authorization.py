@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kafkalite.security.authorizer import Authorizer
     from kafkalite_wire.apis import Api
 
-_ALLOWED_TO_ALL: Final = (ApiKey.API_VERSIONS, ApiKey.SASL_HANDSHAKE, ApiKey.SASL_AUTHENTICATE)
+ALLOWED_TO_ALL: Final = (ApiKey.API_VERSIONS, ApiKey.SASL_HANDSHAKE, ApiKey.SASL_AUTHENTICATE)
 
 
 class Authorization(Interceptor):
@@ -41,7 +41,7 @@ class Authorization(Interceptor):
     def wants(self, api: Api, version: int) -> bool:
         """Return whether an API needs any permission."""
         del version
-        return api.key not in _ALLOWED_TO_ALL
+        return api.key not in ALLOWED_TO_ALL
 
     def concerns(self, request: Any, context: RequestContext) -> bool:
         """Return whether any of a request is refused; let its handler know what the client may do."""

@@ -1,4 +1,4 @@
-"""Access control entries as Kafka's AclBinding: their codes, filters over them, and which requests they concern."""
+"""Access control entries as Kafka's AclBinding: their codes, and filters over them."""
 
 from __future__ import annotations
 
@@ -98,6 +98,11 @@ SUPPORTED_OPERATIONS: Final = {
     ),
 }
 """The operations that responses report for a resource (KIP-430)."""
+
+
+def is_known(code: int, kind: type[IntEnum]) -> bool:
+    """Return whether a code means anything to Kafka, if only in a filter."""
+    return code == ANY or code in set(kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,10 +37,15 @@ FILES: Final = {
     "many-deletions.json": MANY_DELETIONS,
 }
 
+AUTHORIZER_SETTINGS: Final = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users": "User:ANONYMOUS",
+}
 GROUP_SETTINGS: Final = {name: value for name, value in KAFKA_SETTINGS.items() if name.startswith("group.")}
 
 GROUPS: Final = "consumer.group.ConsumerGroupCommand"
 CONFIGS: Final = "ConfigCommand"
+ACLS: Final = "AclCommand"
 TOPIC_R: Final = ("--entity-type", "topics", "--entity-name", "r")
 IN_TIME: Final = ("--timeout-ms", "20000")
 
@@ -79,13 +84,27 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
         "reassign.ReassignPartitionsCommand", "--cancel", "--reassignment-json-file", "here.json",
     ),
     "directories": ("LogDirsCommand", "--describe", "--topic-list", "t"),
-    "access control entries": ("AclCommand", "--list"),
-    "an access control entry": (
-        "AclCommand", "--add", "--allow-principal", "User:a", "--operation", "Read", "--topic", "t",
+    "no access control entries": (ACLS, "--list"),
+    "an access control entry": (ACLS, "--add", "--allow-principal", "User:a", "--operation", "Read", "--topic", "t"),
+    "a denial": (
+        ACLS, "--add", "--deny-principal", "User:a", "--deny-host", "10.0.0.9", "--operation", "All",
+        "--group", "g", "--resource-pattern-type", "prefixed",
     ),
-    "no access control entry": (
-        "AclCommand", "--remove", "--force", "--allow-principal", "User:a", "--operation", "Read", "--topic", "t",
+    "entries of a producer": (
+        ACLS, "--add", "--allow-principal", "User:p", "--producer", "--topic", "t", "--transactional-id", "x",
     ),
+    "an entry without a colon": (ACLS, "--add", "--allow-principal", "a", "--operation", "Read", "--topic", "t"),
+    "access control entries": (ACLS, "--list"),
+    "entries of a topic": (ACLS, "--list", "--topic", "t", "--resource-pattern-type", "match"),
+    "entries of a user": (ACLS, "--list", "--principal", "User:a"),
+    "an entry is removed": (
+        ACLS, "--remove", "--force", "--allow-principal", "User:a", "--operation", "Read", "--topic", "t",
+    ),
+    "entries of a producer are removed": (
+        ACLS, "--remove", "--force", "--allow-principal", "User:p", "--producer", "--topic", "t",
+        "--transactional-id", "x",
+    ),
+    "entries that are left": (ACLS, "--list"),
     "client metrics": (
         "ClientMetricsCommand", "--alter", "--name", "m", "--metrics", "a.", "--interval", "1000",
     ),
@@ -253,9 +272,9 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Printed
     for name, content in FILES.items():
         (folder / name).write_text(json.dumps(content))
     kafka_libs()
-    with start_kafka(KAFKA_SETTINGS, jvm_flags=CONFORMANCE_JVM_FLAGS) as kafka:
+    with start_kafka({**KAFKA_SETTINGS, **AUTHORIZER_SETTINGS}, jvm_flags=CONFORMANCE_JVM_FLAGS) as kafka:
         with_kafka = _run_all(folder, kafka.bootstrap)
-    kafkalite = Kafkalite(folder / "kafkalite", GROUP_SETTINGS)
+    kafkalite = Kafkalite(folder / "kafkalite", {**GROUP_SETTINGS, **AUTHORIZER_SETTINGS})
     try:
         return with_kafka, _run_all(folder, kafkalite.bootstrap)
     finally:
@@ -299,7 +318,8 @@ def _plain(command: str, text: str) -> list[str]:
     if command in MEASURED:
         text = NUMBER.sub("N", text)
     lines = (" ".join(line.split()) for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith(("WARNING", "at "))]
+    told = [line for line in lines if line and not line.startswith(("WARNING", "at "))]
+    return sorted(told) if COMMANDS.get(command, (None,))[0] == ACLS else told  # the entries are a set
 
 
 @pytest.mark.parametrize("command", [*ALONE, *COMMANDS])

@@ -275,3 +275,41 @@ def test_a_response_may_be_computed_in_steps() -> None:
     assert connection.sent == []
     process.steps.run_step()
     assert connection.sent == [27]
+
+
+class Screening(Interceptor):
+    """Concerned with members of one name only."""
+
+    stage = Stage.AUTHORIZATION
+    screens = True
+
+    def __init__(self, member_id: str) -> None:
+        self.member_id = member_id
+        self.frames: list[bytes] = []
+
+    def concerns(self, request: Any, context: RequestContext) -> bool:
+        return bool(request.member_id == self.member_id)
+
+    def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
+        self.frames.append(bytes(context.frame))
+        response.send(answer(31))
+
+
+def test_a_request_that_concerns_no_screening_interceptor_goes_straight_to_the_end() -> None:
+    process, end, connection = pipeline()
+    screening = Screening("refused")
+    process.interceptors.add(screening)
+    for member_id in ("fine", "refused", "fine"):
+        process(connection, frame(heartbeat(member_id)))
+    assert connection.sent == [0, 31, 0]
+    assert (len(end.handled), len(screening.frames)) == (2, 1)
+
+
+def test_beside_an_interceptor_that_may_hold_a_request_all_see_it() -> None:
+    events: list[str] = []
+    process, end, connection = pipeline()
+    process.interceptors.add(Recording("log", Stage.OBSERVERS, events))
+    process.interceptors.add(screening := Screening("refused"))
+    process(connection, frame(heartbeat("fine")))
+    assert events == ["log asked", "log saw fine"]
+    assert (len(screening.frames), end.handled) == (1, []), "it is asked to intercept without being asked before"

@@ -105,6 +105,9 @@ _UNORDERED: Final[Mapping[str, tuple[str, ...]]] = {
     "ApiVersionsResponse.finalized_features": ("name",),
     "DescribeUserScramCredentialsResult.credential_infos": ("mechanism",),
     "UpdateFeaturesResponse.results": ("feature",),
+    "DescribeAclsResponse.resources": ("resource_type", "resource_name", "pattern_type"),
+    "DescribeAclsResource.acls": ("principal", "operation", "permission_type"),
+    "DeleteAclsFilterResult.matching_acls": ("resource_type", "resource_name", "principal", "operation"),
 }
 
 

@@ -28,7 +28,7 @@ _SHA_256, _SHA_512 = 1, 2
 
 @conversation
 async def access_control_entries(talk: Talk) -> None:
-    """Of a broker without an authorizer."""
+    """Of a broker with or without an authorizer."""
     voice = await talk.voice()
     for version in (1, 2, 3):
         for resource_type in (0, _ANY, _TOPIC, 99):

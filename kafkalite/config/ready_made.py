@@ -17,6 +17,7 @@ from kafkalite.security.client_access import ClientAccess
 from kafkalite.security.protocol import SecurityProtocol
 
 if TYPE_CHECKING:
+    from kafkalite.security.principal_mapping import PrincipalMapping
     from kafkalite.security.ready_made import Certificates
     from kafkalite.security.token_issuer import TokenIssuer
 
@@ -96,7 +97,7 @@ def client_access(security: ListenerSecurity, users: Mapping[str, str], made: Ma
     if USERS in made.settings and security.sasl is not None:
         principal = f"User:{user}"
     elif made.certificates is not None and wants_certificate:
-        principal = f"User:{_principal_of(made.certificates.client)}"
+        principal = _principal_of(made.certificates.client, security.principals)
     return ClientAccess(
         bootstrap="",
         security_protocol=security.protocol.value,
@@ -110,10 +111,15 @@ def client_access(security: ListenerSecurity, users: Mapping[str, str], made: Ma
     )
 
 
-def _principal_of(pem: str) -> str:
+def _principal_of(pem: str, mapping: PrincipalMapping | None) -> str | None:
     import ssl
 
+    from kafkalite.security.principal_mapping import NoMatchingRule
     from kafkalite.security.principals import principal_of
 
     certificate = pem[pem.index("-----BEGIN CERTIFICATE") :].partition("-----END CERTIFICATE-----")
-    return principal_of(ssl.PEM_cert_to_DER_cert("".join(certificate[:2])))
+    subject = principal_of(ssl.PEM_cert_to_DER_cert("".join(certificate[:2])))
+    try:
+        return f"User:{subject if mapping is None else mapping.user(subject)}"
+    except NoMatchingRule:
+        return None

@@ -90,20 +90,31 @@ class Controls(Subject):
         return Info(kafkalite=__version__, bootstrap=self._local.broker.bootstrap, routes=routes)
 
     @get("/client-access")
-    def client_access(self) -> ClientAccess:
-        """Return what a client needs to connect: the security protocol, certificates, and a user with the password."""
-        broker = self._local.broker
-        return replace(broker.config.client_access or ClientAccess(bootstrap=""), bootstrap=broker.bootstrap)
+    def client_access(self, user: str | None = None) -> ClientAccess:
+        """Return what a client needs to connect: the security protocol, certificates, and a user with the password.
 
-    def client_config(self, library: str, *, mechanism: str | None = None) -> dict[str, Any]:
+        ``user`` is one of the broker's configuration, by default the first. Raises ValueError for an unknown user.
+        """
+        broker = self._local.broker
+        access = replace(broker.config.client_access or ClientAccess(bootstrap=""), bootstrap=broker.bootstrap)
+        if user is None:
+            return access
+        sasl = broker.config.security[0].sasl
+        passwords = {} if sasl is None else {**sasl.plain_users, **sasl.scram_users}
+        if user not in passwords:
+            raise ValueError(f"there is no user {user!r} in the broker's configuration")
+        return replace(access, username=user, password=passwords[user])
+
+    def client_config(self, library: str, *, mechanism: str | None = None, user: str | None = None) -> dict[str, Any]:
         """Return the settings with which a client library connects, under its own names.
 
         ``library`` is ``confluent``, ``java``, ``kafka-python``, ``aiokafka``, ``sarama``, ``franz-go`` or ``kafkajs``;
-        ``mechanism`` is a SASL mechanism, by default the first that the broker has enabled. Raises ValueError.
+        ``mechanism`` is a SASL mechanism, by default the first that the broker has enabled, and ``user`` one of
+        ``kafkalite.sasl.users``, by default the first or the one that was made. Raises ValueError.
         """
-        access = self.client_access()
+        access = self.client_access(user)
         if access.uses_tokens(mechanism):
-            access = replace(access, token=self.token())
+            access = replace(access, token=self.token(user))
         return access.settings(library, mechanism)
 
     @post("/tokens", result="token")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from kafkalite.requests.access_rules import Asked, rule_of
+from kafkalite.requests.access_rules import Asked, rule_of, worded
 from kafkalite.requests.interceptors import Interceptor, Stage
 from kafkalite.requests.parts.table import parts_of
 from kafkalite_wire.apis import ApiKey
@@ -55,10 +55,15 @@ class Authorization(Interceptor):
         elif refusal.closes is not None:
             response.fail(refusal.closes)
         elif refusal.left is None:
-            response.send(refusal.answer(None))
+            self._send(refusal, context, response, None)
         else:
-            answered = response.redirected(lambda answer: response.send(refusal.answer(answer)))
+            answered = response.redirected(lambda answer: self._send(refusal, context, response, answer))
             forward(request=refusal.left, response=answered)
+
+    def _send(
+        self, refusal: Refusal, context: RequestContext, response: ResponseHandle[Any], handled: Any | None
+    ) -> None:
+        response.send(worded(context.api.key, context.api_version, refusal.answer(handled)))
 
     def _refusal(self, request: Any, context: RequestContext) -> Refusal | None:
         info = context.info

@@ -141,20 +141,20 @@ class KafkaliteContainer(DockerContainer):
         """Return the brokers' addresses for clients on this machine."""
         return ",".join(str(self._address(port)) for port in self._ports)
 
-    def client_access(self) -> ClientAccess:
-        """Return what clients on this machine need to connect."""
+    def client_access(self, user: str | None = None) -> ClientAccess:
+        """Return what clients on this machine need to connect: see ``Handle.client_access``."""
         if not self._is_secured:
             return ClientAccess(bootstrap=self.get_bootstrap_server())
-        return replace(self._controls().client_access(), bootstrap=self.get_bootstrap_server())
+        return replace(self._controls().client_access(user), bootstrap=self.get_bootstrap_server())
 
     def _controls(self) -> Controls:
         return Controls(HttpTransport(self.get_bootstrap_server(), self.get_controls_url(), token=self._controls_token))
 
-    def client_config(self, library: str, *, mechanism: str | None = None) -> dict[str, Any]:
+    def client_config(self, library: str, *, mechanism: str | None = None, user: str | None = None) -> dict[str, Any]:
         """Return the settings with which a client library on this machine connects: see ``Handle.client_config``."""
-        access = self.client_access()
+        access = self.client_access(user)
         if access.uses_tokens(mechanism):
-            access = replace(access, token=self._controls().token())
+            access = replace(access, token=self._controls().token(user))
         return access.settings(library, mechanism)
 
     def get_controls_url(self) -> str:

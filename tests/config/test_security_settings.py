@@ -8,6 +8,8 @@ import pytest
 import trustme
 
 from kafkalite.config import BrokerConfig, ConfigError, load
+from kafkalite.config.table import AUTHORIZER
+from kafkalite.security.authorizer import AuthorizerSettings
 from kafkalite.security.protocol import SecurityProtocol
 
 PLAIN_MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
@@ -194,3 +196,41 @@ def test_secrets_are_not_shown_by_the_configuration(pem: Path) -> None:
     assert SECRET not in shown
     assert "PRIVATE KEY" not in shown
     assert SECRET not in repr(config)
+
+
+def test_there_is_no_authorizer_unless_it_is_named() -> None:
+    assert loaded("super.users=User:anna").authorizer is None
+
+
+def test_super_users_are_those_of_the_property_and_the_user_that_is_made() -> None:
+    authorizer = f"authorizer.class.name={AUTHORIZER}"
+    config = loaded(authorizer, "super.users= User:anna ;User:CN=ben,O=x;", "allow.everyone.if.no.acl.found=true")
+    assert config.authorizer == AuthorizerSettings(
+        super_users=frozenset(("User:anna", "User:CN=ben,O=x")), allow_everyone_if_no_acl_found=True
+    )
+    made = loaded(authorizer, "kafkalite.security=sasl_plaintext", "kafkalite.sasl.users=anna:secret")
+    assert made.authorizer == AuthorizerSettings(super_users=frozenset(("User:kafkalite",)))
+    assert made.security[0].sasl is not None
+    assert list(made.security[0].sasl.plain_users) == ["kafkalite", "anna"]
+    assert made.client_access is not None
+    assert made.client_access.username == "kafkalite"
+
+
+def test_the_certificate_that_is_made_is_of_a_super_user_as_the_rules_name_it() -> None:
+    secured = (f"authorizer.class.name={AUTHORIZER}", "kafkalite.security=ssl", "ssl.client.auth=required")
+    (user,) = made_super_users(*secured)
+    assert user.startswith("User:CN=kafkalite,")
+    assert made_super_users(*secured, "ssl.principal.mapping.rules=RULE:^CN=([a-z]*),.*$/$1/U") == ["User:KAFKALITE"]
+    assert made_super_users(*secured, "ssl.principal.mapping.rules=RULE:^O=none$/none/") == []
+
+
+def made_super_users(*settings: str) -> list[str]:
+    authorizer = loaded(*settings).authorizer
+    assert authorizer is not None
+    return sorted(authorizer.super_users)
+
+
+def test_a_super_user_without_a_type_is_refused() -> None:
+    assert problem(f"authorizer.class.name={AUTHORIZER}", "super.users=anna") == (
+        "--set: super.users: 'anna' is not of the form User:NAME"
+    )

@@ -170,12 +170,17 @@ def _topics(operation: Operation) -> Rule:
 
 def _denied_topics(asked: Asked, operation: Operation) -> set[str | bytes]:
     parts = cast("Nested", asked.parts)
-    fields, by_id = parts.asked, asked.version >= parts.by_id_since
-    keys = (
-        topic.topic_id if by_id else getattr(topic, fields.name)
-        for topic in getattr(asked.request, fields.topics) or ()
-    )
-    return {key for key in keys if not asked.may_topic(operation, key)}
+    fields, allows, denied = parts.asked, asked.access.allows, set[str | bytes]()
+    if asked.version >= parts.by_id_since:
+        for topic in getattr(asked.request, fields.topics) or ():
+            if not asked.may_topic(operation, topic.topic_id):
+                denied.add(topic.topic_id)
+        return denied
+    for topic in getattr(asked.request, fields.topics) or ():
+        name = getattr(topic, fields.name)
+        if not allows(operation, ResourceType.TOPIC, name):
+            denied.add(name)
+    return denied
 
 
 def _each(operation: Operation, kind: ResourceType, error: ErrorCode) -> Rule:

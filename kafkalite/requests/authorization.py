@@ -18,9 +18,10 @@ from kafkalite.requests.parts.table import parts_of
 from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:
-    from kafkalite.requests.access_rules import KnownTopics, Refusal
+    from kafkalite.requests.access_rules import KnownTopics, Refusal, Rule
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.interceptors import Forward
+    from kafkalite.requests.parts.message_parts import MessageParts
     from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite.security.authorizer import Authorizer
     from kafkalite_wire.apis import Api
@@ -37,6 +38,7 @@ class Authorization(Interceptor):
     def __init__(self, authorizer: Authorizer, topics: KnownTopics) -> None:
         self._authorizer = authorizer
         self._topics = topics
+        self._rules: dict[int, tuple[Rule, MessageParts]] = {}
 
     def wants(self, api: Api, version: int) -> bool:
         """Return whether an API needs any permission."""
@@ -70,5 +72,10 @@ class Authorization(Interceptor):
         context.access = access = self._authorizer.access_of(info.principal, info.host)
         if access.is_super:
             return None
-        key, version = context.api.key, context.api_version
-        return rule_of(key)(Asked(request, version, access, parts_of(key, version), self._topics))
+        version = context.api_version
+        known = self._rules.get(context.api.key << 8 | version)
+        if known is None:
+            key = context.api.key
+            known = self._rules[key << 8 | version] = rule_of(key), parts_of(key, version)
+        rule, parts = known
+        return rule(Asked(request, version, access, parts, self._topics))

@@ -17,6 +17,7 @@ from kafkalite.requests.parts.message_parts import Part, element_of
 from kafkalite.security.access_control import CLUSTER_NAME, Operation, ResourceType
 from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.requests.parts.layouts import Nested
@@ -27,6 +28,7 @@ _OF_A_GROUP, _OF_A_TRANSACTION = 0, 1
 _SEVERAL_AT_ONCE: Final = 4
 """The first version of FindCoordinator and AddPartitionsToTxn that is about several."""
 _SEVERAL_GROUPS: Final = 8
+_OFFSETS_BY_TOPIC_ID: Final = 10
 _CONFIGS_ARE_TOLD: Final = 5
 _PROTOCOL_IS_NAMED: Final = 5
 _METADATA_TOPIC: Final = "__cluster_metadata"
@@ -231,8 +233,9 @@ def _metadata(asked: Asked) -> Refusal | None:
     request, access = asked.request, asked.access
     errors: dict[Part, ErrorCode] = {}
     may_create = not (request.allow_auto_topic_creation and asked.topics.auto_create)
-    for part in asked.parts.parts(request, asked.version):
-        name = asked.topics.name_of(part.topic) if part.topic is not None else None
+    for part, topic in zip(asked.parts.parts(request, asked.version), request.topics or (), strict=True):
+        # An id counts before a name, also where it is of another topic.
+        name = asked.topics.name_of(topic.name if topic.topic_id == ZERO_UUID else topic.topic_id)
         if name is None:
             continue
         if not asked.may(Operation.DESCRIBE, ResourceType.TOPIC, name):
@@ -252,12 +255,14 @@ def _offset_fetch(asked: Asked) -> Refusal | None:
         group for group in request.groups if asked.may(Operation.DESCRIBE, ResourceType.GROUP, group.group_id)
     )
     rest = replace(request, groups=allowed)
-    errors = {
-        part: ErrorCode.TOPIC_AUTHORIZATION_FAILED
-        for part in asked.parts.parts(rest, asked.version)
-        if not asked.may_topic(Operation.DESCRIBE, part.topic)
-    }
-    refusal = _parts(replace(asked, request=rest), errors)
+    by_id = asked.version >= _OFFSETS_BY_TOPIC_ID
+    topics = {topic.topic_id if by_id else topic.name for group in allowed for topic in group.topics or ()}
+    denied = {topic for topic in topics if not asked.may_topic(Operation.DESCRIBE, topic)}
+    refusal = None
+    if denied:
+        parts = asked.parts.parts(rest, asked.version)
+        errors = {part: ErrorCode.TOPIC_AUTHORIZATION_FAILED for part in parts if part.topic in denied}
+        refusal = _parts(replace(asked, request=rest), errors)
     if len(allowed) == len(request.groups):
         return refusal
     made = element_of(asked.parts.api.response_type, "groups")
@@ -387,11 +392,15 @@ def _create_partitions(asked: Asked) -> Refusal | None:
 def _delete_topics(asked: Asked) -> Refusal | None:
     if asked.access.allows_cluster(Operation.DELETE, logged=False):
         return None
-    parts = Counter(asked.parts.parts(asked.request, asked.version))
+    request = asked.request
+    parts = asked.parts.parts(request, asked.version)
+    named = request.topic_names or [(topic.name, topic.topic_id) for topic in request.topics]
+    counts = Counter(named)
     errors: dict[Part, ErrorCode] = {}
     names: dict[bytes, str] = {}
-    for part, count in parts.items():
-        name = None if part.topic is None or count > 1 else asked.topics.name_of(part.topic)
+    for part, way in zip(parts, named, strict=True):
+        # What stands twice in the same way is refused for that.
+        name = None if part.topic is None or counts[way] > 1 else asked.topics.name_of(part.topic)
         # A topic that may be described, but does not exist, is unknown.
         if name is None or (
             (is_visible := asked.may(Operation.DESCRIBE, ResourceType.TOPIC, name))

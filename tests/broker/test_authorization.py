@@ -16,16 +16,18 @@ from kafkalite_wire.apis import APIS
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_acls import AclCreation, CreateAclsRequest, CreateAclsResponse
 from kafkalite_wire.messages.delete_acls import DeleteAclsFilter, DeleteAclsRequest, DeleteAclsResponse
+from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
 from kafkalite_wire.messages.describe_acls import DescribeAclsRequest, DescribeAclsResponse
 from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchResponse, FetchTopic
-from kafkalite_wire.messages.metadata import MetadataRequest
+from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
+from kafkalite_wire.schema import ZERO_UUID
 from tests.broker.conftest import Connect
 from tests.support.protocol_client import ProtocolClient, create_topic
 
 _TOPIC, _GROUP, _CLUSTER = 2, 3, 4
 _LITERAL, _PREFIXED = 3, 4
-_ANY, _ALL, _READ, _WRITE, _ALTER = 1, 2, 3, 4, 7
+_ANY, _ALL, _READ, _WRITE, _DELETE, _ALTER = 1, 2, 3, 4, 6, 7
 _DENY, _ALLOW = 2, 3
 
 
@@ -178,6 +180,20 @@ async def test_a_record_that_may_not_be_written_and_needs_no_response_closes_the
     other = await connect()
     await other.send(ProduceRequest(acks=0, timeout_ms=1000, topic_data=(data,)), 3)
     assert await other.is_closed()
+
+
+async def test_an_id_beside_a_name_does_not_get_around_an_entry(client: ProtocolClient, broker: Broker) -> None:
+    await create_topic(client, "t")
+    await create_topic(client, "u")
+    described: MetadataResponse = await client.call(MetadataRequest(topics=(MetadataRequestTopic(name="t"),)), 12)
+    topic_id = described.topics[0].topic_id
+    await create(client, entry(_ALL), entry(_DELETE, "kafka-cluster", kind=_CLUSTER))
+    both = MetadataRequestTopic(name="u", topic_id=topic_id)
+    asked: MetadataResponse = await client.call(MetadataRequest(topics=(both,)), 12)
+    assert [topic.error_code for topic in asked.topics] == [ErrorCode.TOPIC_AUTHORIZATION_FAILED]
+    named = (DeleteTopicState(name="t", topic_id=ZERO_UUID), DeleteTopicState(name="t", topic_id=topic_id))
+    await client.call(DeleteTopicsRequest(topics=named, timeout_ms=1000), 6)
+    assert "t" in broker.cluster.storage.topics
 
 
 async def test_the_one_who_may_not_alter_the_cluster_may_not_create_entries(client: ProtocolClient) -> None:

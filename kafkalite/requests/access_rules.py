@@ -501,7 +501,8 @@ def _with_error_code(request: Any, response: Any) -> Any:
 
 def _with_topics(request: Any, response: Any) -> Any:
     """List the partitions that were asked for, without replicas."""
-    topic_type = element_of(type(response), "topics")
+    declared: type[Any] = type(response)
+    topic_type = element_of(declared, "topics")
     partition_type = element_of(topic_type, "partitions")
     return replace(
         response,
@@ -520,7 +521,8 @@ def _with_topics(request: Any, response: Any) -> Any:
 
 def _with_users(request: Any, response: Any) -> Any:
     """Add a result for each user that was asked for, without its name."""
-    made = element_of(type(response), "results")
+    declared: type[Any] = type(response)
+    made = element_of(declared, "results")
     refused = made(
         user="",
         error_code=ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
@@ -645,7 +647,8 @@ def worded(key: int, version: int, response: Any) -> Any:
 
 def _worded(message: Any, sentence: str | None) -> Any:
     if isinstance(message, tuple):
-        return tuple(_worded(each, sentence) for each in message)
+        items: tuple[Any, ...] = message
+        return tuple(_worded(each, sentence) for each in items)
     if not is_dataclass(message) or isinstance(message, type):
         return message
     changes = {each.name: _worded(getattr(message, each.name), sentence) for each in fields(message)}

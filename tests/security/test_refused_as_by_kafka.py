@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
@@ -37,15 +37,17 @@ def values(message: Any, path: str = "") -> Iterator[tuple[str, object]]:
             if each.name not in _LEFT_OUT:
                 yield from values(getattr(message, each.name), f"{path}.{each.name}")
     elif isinstance(message, tuple):
-        for number, item in enumerate(sorted(message, key=repr)):
+        items: tuple[Any, ...] = message
+        for number, item in enumerate(sorted(items, key=repr)):
             yield from values(item, f"{path}[{number}]")
     else:
-        yield path, bytes(message) if isinstance(message, memoryview) else message
+        yield path, bytes(cast("memoryview[int]", message)) if isinstance(message, memoryview) else message
 
 
 def has_topic_id(message: Any) -> bool:
     if isinstance(message, tuple):
-        return any(map(has_topic_id, message))
+        items: tuple[Any, ...] = message
+        return any(map(has_topic_id, items))
     if not is_dataclass(message) or isinstance(message, type):
         return False
     return any(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Final
+from typing import Final, cast
 
 import trio
 
@@ -157,7 +157,9 @@ class _UsersTalk(Talk):
         for field in fields(answer):
             value = getattr(answer, field.name)
             if isinstance(value, tuple):
-                changes[field.name] = tuple(sorted(map(self._canonical, value), key=self._identity))
+                changes[field.name] = tuple(
+                    sorted(map(self._canonical, cast("tuple[object, ...]", value)), key=self._identity)
+                )
         return replace(answer, **changes)
 
     def _identity(self, item: object) -> str:

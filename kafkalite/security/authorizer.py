@@ -166,7 +166,7 @@ def _concerns(entry: AccessControlEntry, principal: str, host: str) -> bool:
 class Access:
     """What one client, a principal at an address, may do."""
 
-    __slots__ = ("_authorizer", "_decisions", "_operations", "host", "is_super", "principal")
+    __slots__ = ("_authorizer", "_decisions", "_logged", "_operations", "host", "is_super", "principal")
 
     def __init__(self, authorizer: Authorizer, principal: str, host: str) -> None:
         self._authorizer = authorizer
@@ -175,6 +175,7 @@ class Access:
         self.is_super = principal in authorizer.settings.super_users
         """Whether the client may do everything."""
         self._decisions: dict[tuple[int, str], bool] = {}
+        self._logged: set[tuple[int, str]] = set()
         self._operations: dict[tuple[ResourceType, str], int] = {}
 
     def allows(self, operation: Operation, kind: ResourceType, name: str, *, logged: bool = True) -> bool:
@@ -186,11 +187,13 @@ class Access:
         decided = self._decisions.get(key)
         if decided is None:
             decided = self._authorizer.decide(self.principal, self.host, operation, kind, name)
-            if not decided and logged:
-                self._authorizer.log_denial(self, operation, kind, name)
             if len(self._decisions) >= _MOST_DECISIONS:
                 self._decisions.clear()
+                self._logged.clear()
             self._decisions[key] = decided
+        if not decided and logged and key not in self._logged:
+            self._logged.add(key)
+            self._authorizer.log_denial(self, operation, kind, name)
         return decided
 
     def allows_cluster(self, operation: Operation, *, logged: bool = True) -> bool:

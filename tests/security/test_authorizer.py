@@ -172,6 +172,7 @@ def test_a_denial_is_logged_once_and_in_bounds(caplog: pytest.LogCaptureFixture)
     for _ in range(2):
         access.allows(READ, TOPIC, "t")
         access.allows(READ, TOPIC, "quiet", logged=False)
+    access.allows(READ, TOPIC, "t", logged=False)
     assert caplog.messages == [
         "Principal = User:anna is Denied operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:t"
     ]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-
-from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:  # a health check imports this module, and must not load the codec
     from collections.abc import Mapping
@@ -15,7 +14,7 @@ _LARGEST_PORT: Final = 65535
 _LOOPBACK: Final = ("localhost", "::1")
 
 
-@value_class
+@dataclass(frozen=True, slots=True)
 class HostPort:
     """A host and a TCP port; an empty host is every interface, port 0 is one that the system picks."""
 

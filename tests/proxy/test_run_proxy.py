@@ -49,3 +49,19 @@ def test_the_cluster_need_not_run() -> None:
 def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="HOST:PORT"), run_proxy("kafka"):
         pass
+
+
+def test_clients_follow_the_leaders_of_a_cluster() -> None:
+    with run(brokers=3, topics={"orders": 6}) as cluster, run_proxy(cluster.bootstrap) as proxy:
+        producer = Producer({"bootstrap.servers": proxy.bootstrap, "enable.idempotence": True, "linger.ms": 0})
+        for stopped in (1, 2, 3):
+            for number in range(60):
+                producer.produce("orders", f"{stopped}-{number}", partition=number % 6)
+            producer.poll(0)
+            cluster.brokers[stopped].stop()
+            for number in range(60, 120):
+                producer.produce("orders", f"{stopped}-{number}", partition=number % 6)
+            assert producer.flush(TIMEOUT) == 0
+            cluster.brokers[stopped].start()
+        values = [record.text for record in cluster.records("orders")]
+        assert sorted(values) == sorted(f"{stopped}-{number}" for stopped in (1, 2, 3) for number in range(120))

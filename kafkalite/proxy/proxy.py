@@ -60,7 +60,7 @@ class ProxyConfig:
     """Where clients begin; each broker has a port of its own, by default the next free ones."""
     advertise: str | None = None
     """The host that clients are sent to; None for the one that each has dialled."""
-    ports: Mapping[int, int] = field(default_factory=dict)
+    ports: Mapping[int, int] = field(default_factory=lambda: dict[int, int]())
     """Ports of brokers that are to stay the same, by broker id."""
     tls: ssl.SSLContext | None = None
     """How to connect to the cluster, if it has TLS."""

@@ -102,10 +102,14 @@ def _kafkalite() -> Generator[Cluster]:
 
 
 def _created(cluster: Cluster, name: str, **others: Any) -> object:
-    topic = creating.CreatableTopic(
-        name=name,
-        **{"num_partitions": -1, "replication_factor": -1, "assignments": (), "configs": (), **others},
-    )
+    fields: dict[str, Any] = {
+        "num_partitions": -1,
+        "replication_factor": -1,
+        "assignments": (),
+        "configs": (),
+        **others,
+    }
+    topic = creating.CreatableTopic(name=name, **fields)
     request = creating.CreateTopicsRequest(topics=(topic,), timeout_ms=30_000)
     (result,) = cluster.ask(1, request, 7).topics
     return result.error_code, result.num_partitions, result.replication_factor

@@ -501,7 +501,7 @@ def _with_error_code(request: Any, response: Any) -> Any:
 
 def _with_topics(request: Any, response: Any) -> Any:
     """List the partitions that were asked for, without replicas."""
-    declared = cast("type[Any]", type(response))
+    declared: type[object] = type(response)
     topic_type = element_of(declared, "topics")
     partition_type = element_of(topic_type, "partitions")
     return replace(
@@ -521,7 +521,7 @@ def _with_topics(request: Any, response: Any) -> Any:
 
 def _with_users(request: Any, response: Any) -> Any:
     """Add a result for each user that was asked for, without its name."""
-    declared = cast("type[Any]", type(response))
+    declared: type[object] = type(response)
     made = element_of(declared, "results")
     refused = made(
         user="",
@@ -647,7 +647,7 @@ def worded(key: int, version: int, response: Any) -> Any:
 
 def _worded(message: Any, sentence: str | None) -> Any:
     if isinstance(message, tuple):
-        return tuple(_worded(each, sentence) for each in cast("tuple[Any, ...]", message))
+        return tuple(_worded(each, sentence) for each in cast("tuple[object, ...]", message))
     if not is_dataclass(message) or isinstance(message, type):
         return message
     changes = {each.name: _worded(getattr(message, each.name), sentence) for each in fields(message)}

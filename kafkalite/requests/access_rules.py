@@ -501,7 +501,7 @@ def _with_error_code(request: Any, response: Any) -> Any:
 
 def _with_topics(request: Any, response: Any) -> Any:
     """List the partitions that were asked for, without replicas."""
-    declared: type[object] = type(response)
+    declared: type[Any] = response.__class__
     topic_type = element_of(declared, "topics")
     partition_type = element_of(topic_type, "partitions")
     return replace(
@@ -521,7 +521,7 @@ def _with_topics(request: Any, response: Any) -> Any:
 
 def _with_users(request: Any, response: Any) -> Any:
     """Add a result for each user that was asked for, without its name."""
-    declared: type[object] = type(response)
+    declared: type[Any] = response.__class__
     made = element_of(declared, "results")
     refused = made(
         user="",

@@ -22,7 +22,7 @@ from tests.support.blocking_client import BlockingClient
 from tests.support.broker_process import KillableBroker
 from tests.support.requests import LATEST
 
-ROUNDS = int(os.environ.get("KAFKALITE_KILL_ROUNDS", "16"))
+ROUNDS = int(os.environ.get("KAFKALITE_KILL_ROUNDS", "10"))
 SEED = int(os.environ.get("KAFKALITE_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 
 TOPIC, GROUP, PARTITIONS = "load", "g", 4

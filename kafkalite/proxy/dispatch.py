@@ -131,8 +131,6 @@ class Dispatch:
         changed = self._rewritten(api, version, message, connection)
         if changed is message:
             return None
-        if api.key is ApiKey.API_VERSIONS and version > api.max_version:
-            version = 0
         header = read_response_header(frame, api, version)
         return encode_response(api, version, correlation_id, changed, lossless=True, tagged_fields=header.tagged_fields)
 

@@ -127,14 +127,20 @@ class Relay:
             _, on_response = self._awaited.popleft()
             on_response(frame)
             await self._client.drained()
-            self._close_if_finished()
+            if self._is_finishing and self._has_answered:
+                self._client.close()
 
     def finish(self) -> None:
         """Start no further request of the client, and close its connection when it has all responses."""
         self._is_finishing = True
         self._client.pause()
-        self._close_if_finished()
+        if self._has_answered:
+            self._nursery.start_soon(self._close_when_drained)
 
-    def _close_if_finished(self) -> None:
-        if self._is_finishing and not self._awaited and not self._unsent:
-            self._client.close()
+    @property
+    def _has_answered(self) -> bool:
+        return not self._awaited and not self._unsent
+
+    async def _close_when_drained(self) -> None:
+        await self._client.drained()
+        self._client.close()

@@ -20,7 +20,7 @@ from kafkalite.requests.interceptors import Interceptor, Stage
 from kafkalite_wire.apis import DECLARED_APIS, ApiKey
 from kafkalite_wire.frames import encode_response
 from kafkalite_wire.headers import read_request_header
-from kafkalite_wire.messages.api_versions import ApiVersion, ApiVersionsResponse
+from kafkalite_wire.messages.api_versions import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse, MetadataResponseBroker
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData
@@ -188,6 +188,23 @@ async def test_an_unknown_version_of_api_versions_is_the_clusters_to_answer() ->
         _, response = await client.receive(ApiVersionsResponse, 0)
         assert response.error_code == 35
         assert [(each.min_version, each.max_version) for each in response.api_keys] == [(0, 5)]
+
+
+@pytest.mark.parametrize("is_intercepted", [False, True])
+async def test_an_older_cluster_refuses_a_version_in_version_0(is_intercepted: bool) -> None:
+    refusal = ApiVersionsResponse(error_code=35, api_keys=(ApiVersion(api_key=18, min_version=0, max_version=3),))
+
+    async def serve(cluster: ClusterSide) -> None:
+        await cluster.answer(await cluster.receive(), refusal)
+        await trio.sleep_forever()
+
+    async with proxied(serve) as (proxy, client):
+        if is_intercepted:
+            proxy.pipeline.interceptors.add(_Everything())
+        await client.send(ApiVersionsRequest(), 4)
+        _, response = await client.receive(ApiVersionsResponse, 0)
+        assert response.error_code == 35
+        assert [(each.min_version, each.max_version) for each in response.api_keys] == [(0, 3)]
 
 
 async def test_a_cluster_that_cannot_be_reached_is_named(caplog: pytest.LogCaptureFixture) -> None:

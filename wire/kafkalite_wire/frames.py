@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LARGEST_FRAME: Final = 100 << 20
 """The default of Kafka's `socket.request.max.bytes`."""
 
+_API_VERSIONS: Final = ApiKey.API_VERSIONS
 _LENGTH: Final = struct.Struct(">i")
 _UNSUPPORTED_VERSION: Final = ErrorCode.UNSUPPORTED_VERSION.to_bytes(2)
 
@@ -67,7 +68,12 @@ def encode_response(
     lossless: bool = False,
     tagged_fields: TaggedFields = (),
 ) -> list[Payload]:
-    """Encode a response as a whole frame, length first, in parts to be sent one after the other."""
+    """Encode a response as a whole frame, length first, in parts to be sent one after the other.
+
+    The refusal of an ApiVersions request's version is encoded in version 0 (KIP-511).
+    """
+    if api.key is _API_VERSIONS:
+        version = _version_of_response(version, message)
     head = start_response(api, version, correlation_id, tagged_fields)
     parts = encode_parts(message, version, head, lossless=lossless)
     _LENGTH.pack_into(head, 0, sum(map(len, parts)) - _LENGTH.size)
@@ -75,16 +81,17 @@ def encode_response(
 
 
 def encode_response_steps(api: Api, version: int, correlation_id: int, message: object) -> Steps[list[Payload]]:
-    """Do what :func:`encode_response` does, in steps (see :mod:`kafkalite_wire.codec`).
-
-    The refusal of an ApiVersions request's version is encoded in version 0 (KIP-511).
-    """
-    if api.key is ApiKey.API_VERSIONS and getattr(message, "error_code", 0) == ErrorCode.UNSUPPORTED_VERSION:
-        version = 0
+    """Do what :func:`encode_response` does, in steps (see :mod:`kafkalite_wire.codec`)."""
+    if api.key is _API_VERSIONS:
+        version = _version_of_response(version, message)
     head = start_response(api, version, correlation_id)
     parts = yield from encode_steps(message, version, head)
     _LENGTH.pack_into(head, 0, sum(map(len, parts)) - _LENGTH.size)
     return parts
+
+
+def _version_of_response(version: int, message: object) -> int:
+    return 0 if getattr(message, "error_code", 0) == ErrorCode.UNSUPPORTED_VERSION else version
 
 
 def decode_response(api: Api, version: int, frame: bytes | memoryview, *, lossless: bool = False) -> tuple[int, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from kafkalite.errors import RequestError
+from kafkalite.errors import RequestError, StartError
 from kafkalite.proxy.incoming_frames import IncomingFrames
 from kafkalite.server.outbox import Outbox
 from kafkalite_wire.errors import WireError
@@ -106,7 +106,7 @@ class Relay:
                 self._client.resume()
             try:
                 await self._pass_on_responses(transport)
-            except (RequestError, WireError) as error:
+            except RequestError as error:
                 self._client.fail(str(error))
             except OSError as error:
                 self._lost(error)
@@ -125,7 +125,12 @@ class Relay:
             if not self._awaited or self._awaited[0][0] != correlation_id:
                 raise RequestError(f"the cluster answers request {correlation_id}, which is not the next one")
             _, on_response = self._awaited.popleft()
-            on_response(frame)
+            try:
+                on_response(frame)
+            except (WireError, StartError) as error:
+                raise RequestError(str(error)) from None
+            except Exception as error:  # noqa: BLE001  # a crash ends the connection, not the proxy
+                raise RequestError(self._client.crash_guard.note("a response of the cluster", error)) from None
             await self._client.drained()
             if self._is_finishing and self._has_answered:
                 self._client.close()

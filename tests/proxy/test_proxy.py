@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,6 +28,7 @@ from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest
 from tests.support.protocol_client import ProtocolClient
 
 HEARTBEAT = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
+HEARTBEAT_OK = HeartbeatResponse(error_code=0)
 METADATA = MetadataRequest(topics=())
 PATIENCE = 20
 
@@ -164,6 +166,26 @@ async def test_each_broker_has_a_port_and_is_followed_when_it_moves() -> None:
             assert len(ports) == 1
             assert ports != {before.port}
             assert proxy.addresses.nodes[0].upstream == after
+
+
+async def test_a_broker_without_a_free_port_costs_only_the_connection_that_asked(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    brokers = (MetadataResponseBroker(node_id=7, host="kafka", port=9092),)
+
+    async def serve(cluster: ClusterSide) -> None:
+        while True:
+            request = await cluster.receive()
+            is_metadata = read_request_header(memoryview(request)).api.key is ApiKey.METADATA
+            await cluster.answer(request, MetadataResponse(brokers=brokers, topics=()) if is_metadata else HEARTBEAT_OK)
+
+    async with listening(serve) as address, listening(serve) as taken:
+        config = replace(_config(address), ports={7: taken.port})
+        async with Proxy(config) as proxy, connected(proxy) as client, connected(proxy) as other:
+            await client.send(METADATA, 12)
+            assert await client.is_closed()
+            assert (await other.call(HEARTBEAT, 4)).error_code == 0
+    assert f"cannot listen on 127.0.0.1:{taken.port}" in caplog.text
 
 
 async def test_a_version_that_is_not_known_closes_the_connection(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,7 +6,6 @@ The cluster may be replaced by another one while the listeners stay (:meth:`Brok
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from importlib import import_module
 from logging import getLogger
@@ -23,6 +22,7 @@ from kafkalite.errors import StartError
 from kafkalite.requests.crash_guard import CrashGuard
 from kafkalite.requests.interceptors import InterceptorChain
 from kafkalite.server.admission import Admission
+from kafkalite.server.block import ServerBlock
 from kafkalite.server.client_quota_stage import ClientQuotaStage
 from kafkalite.server.connection_errors import ConnectionErrors
 from kafkalite.server.listener import Listener, open_socket
@@ -35,9 +35,6 @@ from kafkalite_storage.snapshots.taking import fork_directory
 from kafkalite_wire.apis import APIS
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from kafkalite.clock import Clock
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.config import BrokerConfig
@@ -59,7 +56,7 @@ _IMPORTED_LATE: Final = (
 )
 
 
-class Broker:
+class Broker(ServerBlock):
     """A broker inside a trio program.
 
     As a block::
@@ -247,7 +244,7 @@ class Broker:
         Raises StartError as :meth:`open` does. Cancellation closes the logs as cleanly as a stop does, but answers
         nothing that is still in flight.
         """
-        if self._cluster is None:
+        if not self._is_open:
             self.open()
         try:
             async with trio.open_nursery() as background, trio.open_nursery() as connections:
@@ -416,22 +413,9 @@ class Broker:
         )
         return Broker(config, clock=clock, file_system=snapshot.filesystem, handover=handover)
 
-    async def __aenter__(self) -> Self:
-        """Start the broker, and return when clients can connect. Raises StartError."""
-        if self._cluster is None:
-            self.open()
-        async with AsyncExitStack() as stack:
-            nursery = await stack.enter_async_context(trio.open_nursery())
-            await nursery.start(self.run)
-            self._running = stack.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        """Stop: with an exception at once, otherwise when what is in flight has been answered."""
-        self.stop()
-        return bool(await self._running.__aexit__(kind, error, traceback))
+    @property
+    def _is_open(self) -> bool:
+        return self._cluster is not None
 
     def _close_listeners(self) -> None:
         for node in self._nodes.values():

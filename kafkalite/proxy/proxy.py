@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -24,6 +23,7 @@ from kafkalite.proxy.relay import Relay
 from kafkalite.proxy.topic_names import TopicNames
 from kafkalite.requests.crash_guard import CrashGuard
 from kafkalite.server.admission import Admission
+from kafkalite.server.block import ServerBlock
 from kafkalite.server.connection_errors import ConnectionErrors
 from kafkalite.server.listener import Listener, open_socket
 from kafkalite.server.step_runner import run_steps
@@ -32,8 +32,6 @@ from kafkalite_wire.frames import LARGEST_FRAME
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from types import TracebackType
-    from typing import Self
 
     from kafkalite.clock import Clock
     from kafkalite.requests.pipeline import Pipeline
@@ -66,7 +64,7 @@ class ProxyConfig:
     """How to connect to the cluster, if it has TLS."""
 
 
-class Proxy:
+class Proxy(ServerBlock):
     """A proxy inside a trio program.
 
     As a block, or as a task, like a Broker::
@@ -134,7 +132,7 @@ class Proxy:
 
         The cluster need not be reachable: each client connection connects to it. Raises StartError.
         """
-        if not self._listeners:
+        if not self._is_open:
             self.open()
         try:
             async with trio.open_nursery() as background, trio.open_nursery() as self._connections:
@@ -160,20 +158,9 @@ class Proxy:
             self._close_listeners()
             self._errors.flush()
 
-    async def __aenter__(self) -> Self:
-        """Start the proxy, and return when clients can connect. Raises StartError."""
-        async with AsyncExitStack() as stack:
-            nursery = await stack.enter_async_context(trio.open_nursery())
-            await nursery.start(self.run)
-            self._running = stack.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        """Stop: with an exception at once, otherwise when what is in flight has been answered."""
-        self.stop()
-        return bool(await self._running.__aexit__(kind, error, traceback))
+    @property
+    def _is_open(self) -> bool:
+        return bool(self._listeners)
 
     # Listening
 

@@ -16,6 +16,7 @@ from trio.testing import wait_all_tasks_blocked
 from kafkalite.addresses import HostPort
 from kafkalite.controls.faults.fault import Fault
 from kafkalite.controls.faults.injector import injector_for
+from kafkalite.errors import StartError
 from kafkalite.proxy.proxy import Proxy, ProxyConfig
 from kafkalite.requests.interceptors import Interceptor, Stage
 from kafkalite_wire.apis import DECLARED_APIS, ApiKey
@@ -236,6 +237,13 @@ async def test_a_cluster_that_cannot_be_reached_is_named(caplog: pytest.LogCaptu
         await client.send(HEARTBEAT, 4)
         assert await client.is_closed()
     assert f"cannot connect to the cluster: {address}" in caplog.text
+
+
+async def test_a_port_in_use_is_no_exception_group() -> None:
+    async with listening(answer_heartbeats) as taken:
+        with pytest.raises(StartError, match="cannot listen"):
+            async with Proxy(ProxyConfig(upstream=(taken,), listen=taken)):
+                pass
 
 
 async def test_the_next_bootstrap_broker_is_tried() -> None:

@@ -68,7 +68,7 @@ class Asked:
         return self.access.allows(operation, kind, name)
 
     def may_topic(self, operation: Operation, key: str | bytes | None) -> bool:
-        """Return whether the client may do something with a topic; with an unknown id, so that its error is told."""
+        """Return whether the client may do something with a topic; an unknown id passes, and gets its error later."""
         name = None if key is None else self.topics.name_of(key)
         return name is None or self.access.allows(operation, ResourceType.TOPIC, name)
 

@@ -14,7 +14,7 @@ from kafkalite import __version__
 from kafkalite.config import BrokerConfig, HostPort
 from kafkalite.errors import StartError
 from kafkalite.tools.cli.commands import kafkalite
-from kafkalite.tools.cli.logs import OneLine
+from kafkalite.tools.cli.serving import OneLine
 from kafkalite_storage.files.filesystem import FileSystem
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 

@@ -13,7 +13,7 @@ from kafkalite_wire.values import value_class
 def declare() -> Any:
     @value_class(kw_only=True)
     class Point:
-        """Generated anew for each test, so that each calls a method first."""
+        """Made again for each test, so that each is the first to call a method."""
 
         x: int
         y: int = 2

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import ssl
-import sys
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +13,7 @@ import click
 from kafkalite import __version__
 from kafkalite.addresses import HostPort
 from kafkalite.errors import StartError
-from kafkalite.tools.cli.logs import log_to_stderr
+from kafkalite.tools.cli.serving import announce, log_to_stderr, logging_requests, observing_options, reachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,20 +61,7 @@ log = logging.getLogger("kafkalite.proxy")
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="PEM file of the authorities that may certify the cluster; implies --upstream-tls.  [default: the system's]",
 )
-@click.option(
-    "--faults",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="TOML file of faults to inject; each fault that fires is logged.",
-)
-@click.option(
-    "--request-log",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Append each request and its response to a file, as JSON lines. The file grows without bound.  [default: off]",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
-@click.option("-v", "--verbose", is_flag=True, help="Log debugging details as well.")
+@observing_options
 def proxy(
     *,
     upstream: str,
@@ -110,7 +94,7 @@ def proxy(
     )
     attachments: list[Callable[[Proxy], AbstractContextManager[object]]] = []
     if request_log is not None:
-        attachments.append(partial(_logging_requests, request_log))
+        attachments.append(lambda server: logging_requests(request_log, lambda: server, server.pipeline))
     if faults is not None:
         from kafkalite.tools.cli.faults import injected, read
 
@@ -147,18 +131,9 @@ def _tls(authorities: Path | None) -> ssl.SSLContext:
     return context
 
 
-def _logging_requests(path: Path, server: Proxy) -> AbstractContextManager[object]:
-    from kafkalite.controls.request_log.file import RequestLogFile
-
-    return closing(RequestLogFile(path, lambda: server, server.pipeline.interceptors))
-
-
 def _announce(upstream: tuple[HostPort, ...], addresses: tuple[tuple[str, int], ...]) -> None:
     listening = HostPort(*addresses[0])
-    reachable = HostPort("127.0.0.1", listening.port) if listening.is_wildcard else listening
-    try:
-        click.echo(f"kafkalite {__version__} proxy is listening on {listening}, for {', '.join(map(str, upstream))}")
-        click.echo(f"Connect clients with bootstrap.servers={reachable}; stop with Ctrl-C.")
-    except OSError:
-        # The reader of the output has closed it; the proxy keeps running for its clients.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    announce(
+        f"kafkalite {__version__} proxy is listening on {listening}, for {', '.join(map(str, upstream))}",
+        bootstrap=str(reachable(listening)),
+    )

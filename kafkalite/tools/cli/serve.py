@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from kafkalite import __version__
 from kafkalite.config import BrokerConfig, ConfigError, HostPort, load
 from kafkalite.config.setting import CONTROLS_TOKEN_VARIABLE, CONTROLS_VARIABLE
 from kafkalite.errors import StartError
-from kafkalite.tools.cli.logs import log_to_stderr
+from kafkalite.tools.cli.serving import announce, log_to_stderr, logging_requests, observing_options, reachable
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -111,20 +110,7 @@ log = logging.getLogger("kafkalite.serve")
     help="Brokers of the cluster, all in this process and with one copy of the data; the ports follow each other.  "
     "[default: 1]",
 )
-@click.option(
-    "--faults",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="TOML file of faults to inject; each fault that fires is logged.",
-)
-@click.option(
-    "--request-log",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Append each request and its response to a file, as JSON lines. The file grows without bound.  [default: off]",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
-@click.option("-v", "--verbose", is_flag=True, help="Log debugging details as well.")
+@observing_options
 def serve(
     *,
     listen: tuple[str, ...],
@@ -183,7 +169,7 @@ def serve(
         injected = read(faults)
     attachments: list[Attachment] = []
     if request_log is not None:
-        attachments.append(partial(_logging_requests, request_log))
+        attachments.append(lambda broker: logging_requests(request_log, lambda: broker.cluster, broker.pipeline))
     log_to_stderr(quiet=quiet, verbose=verbose)
     for warning in config.warnings:
         log.warning("%s", warning)
@@ -192,7 +178,7 @@ def serve(
     if controls_at is not None and not controls_at.is_loopback and not controls_tls:
         log.warning("the token of the controls on %s can be read on its way; --controls-tls encrypts it", controls_at)
 
-    def announce(addresses: tuple[tuple[str, int], ...], controls: HostPort | None = None) -> None:
+    def on_ready(addresses: tuple[tuple[str, int], ...], controls: HostPort | None = None) -> None:
         _announce(config, addresses, "memory" if in_memory else _shown(config.data_dir), controls, access)
         if config.client_access is not None:
             _announce_access(config.client_access, addresses)
@@ -204,14 +190,14 @@ def serve(
 
             if injected:
                 attachments.append(partial(_injecting, injected))
-            program.run(config, on_ready=announce, file_system=file_system, attachments=attachments)
+            program.run(config, on_ready=on_ready, file_system=file_system, attachments=attachments)
         else:
             from kafkalite.controls.http import server
 
             server.run(
                 config,
                 controls_at,
-                on_ready=announce,
+                on_ready=on_ready,
                 file_system=file_system,
                 faults=injected,
                 attachments=attachments,
@@ -256,12 +242,6 @@ def _controls_access(
     return ControlsAccess(token=token, tls=TlsContext(replace(settings, client_auth="none")).current())
 
 
-def _logging_requests(path: Path, broker: Broker) -> AbstractContextManager[object]:
-    from kafkalite.controls.request_log.file import RequestLogFile
-
-    return closing(RequestLogFile(path, lambda: broker.cluster, broker.pipeline.interceptors))
-
-
 def _injecting(faults: tuple[Fault, ...], broker: Broker) -> AbstractContextManager[object]:
     from kafkalite.tools.cli.faults import injected
 
@@ -293,15 +273,10 @@ def _announce(
     access: ControlsAccess | None,
 ) -> None:
     listening = tuple(HostPort(host, port) for host, port in addresses)
-    reachable = ",".join(map(str, _bootstrap(config, listening)))
-    try:
-        click.echo(f"kafkalite {__version__} is listening on {', '.join(map(str, listening))}, data in {data}")
-        if controls is not None and access is not None:
-            click.echo(f"Controls are at {access.scheme}://{_reachable(controls)}")
-        click.echo(f"Connect clients with bootstrap.servers={reachable}; stop with Ctrl-C.")
-    except OSError:
-        # The reader of the output has closed it; the broker keeps running for its clients.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    lines = [f"kafkalite {__version__} is listening on {', '.join(map(str, listening))}, data in {data}"]
+    if controls is not None and access is not None:
+        lines.append(f"Controls are at {access.scheme}://{reachable(controls)}")
+    announce(*lines, bootstrap=",".join(map(str, _bootstrap(config, listening))))
 
 
 def _bootstrap(config: BrokerConfig, listening: tuple[HostPort, ...]) -> list[HostPort]:
@@ -309,14 +284,14 @@ def _bootstrap(config: BrokerConfig, listening: tuple[HostPort, ...]) -> list[Ho
     of_each = len(listening) // config.brokers
     brokers = [config.of_broker(number) for number in range(config.brokers)]
     return [
-        broker.advertise or broker.advertise_outside or _reachable(listening[number * of_each])
+        broker.advertise or broker.advertise_outside or reachable(listening[number * of_each])
         for number, broker in enumerate(brokers)
     ]
 
 
 def _announce_access(access: ClientAccess, addresses: tuple[tuple[str, int], ...]) -> None:
     """Print how clients connect: they could not know what was made for this run."""
-    bootstrap = ",".join(str(_reachable(HostPort(host, port))) for host, port in addresses)
+    bootstrap = ",".join(str(reachable(HostPort(host, port))) for host, port in addresses)
     access = replace(access, bootstrap=bootstrap)
     lines = [f"Clients need security.protocol={access.security_protocol}"]
     if access.sasl_mechanisms:
@@ -330,7 +305,3 @@ def _announce_access(access: ClientAccess, addresses: tuple[tuple[str, int], ...
 
 def _shown(directory: Path) -> str:
     return str(directory) if directory.is_absolute() else f"./{directory}"
-
-
-def _reachable(address: HostPort) -> HostPort:
-    return HostPort("127.0.0.1", address.port) if address.is_wildcard else address

@@ -6,7 +6,7 @@ import gc
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import trio
 
@@ -44,13 +44,14 @@ class Server(Protocol):
 
 
 ServerType = TypeVar("ServerType", bound=Server)
+BesideType = TypeVar("BesideType", bound=Server, contravariant=True)
 
 
-class Beside(Protocol):
-    """A task beside the broker of a program, from before the first client is served until the broker has ended."""
+class Beside(Protocol[BesideType]):
+    """A task beside the server of a program, from before the first client is served until the server has ended."""
 
-    async def __call__(self, broker: Broker, *, task_status: trio.TaskStatus[None]) -> None:
-        """Run until cancelled; the broker is open, and serves its first client after ``task_status.started()``."""
+    async def __call__(self, server: BesideType, /, *, task_status: trio.TaskStatus[None]) -> None:
+        """Run until cancelled; the server is open, and serves its first client after ``task_status.started()``."""
         ...
 
 
@@ -61,7 +62,7 @@ def run(
     clock: Clock = MACHINE_CLOCK,
     file_system: FileSystem | None = None,
     attachments: Sequence[Attachment] = (),
-    beside: Beside | None = None,
+    beside: Beside[Broker] | None = None,
 ) -> None:
     """Run a broker as a program until SIGINT or SIGTERM. Raises StartError when it cannot start.
 
@@ -76,7 +77,7 @@ def run_server(
     server: ServerType,
     on_ready: Callable[[tuple[tuple[str, int], ...]], None],
     attachments: Sequence[Callable[[ServerType], AbstractContextManager[object]]] = (),
-    beside: Any | None = None,
+    beside: Beside[ServerType] | None = None,
 ) -> None:
     """Run a broker or a proxy as a program, as :func:`run` does. Raises StartError when it cannot start."""
     _allow_many_files()
@@ -111,7 +112,7 @@ async def _run(
     server: ServerType,
     on_ready: Callable[[tuple[tuple[str, int], ...]], None],
     attachments: Sequence[Callable[[ServerType], AbstractContextManager[object]]],
-    beside: Any | None,
+    beside: Beside[ServerType] | None,
 ) -> None:
     server.open()
     tune_garbage_collection()

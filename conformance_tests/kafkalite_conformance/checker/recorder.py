@@ -24,6 +24,11 @@ class Recorder:
         self._lock = threading.Lock()
         self._operations = itertools.count(1)
         self._started = time.monotonic()
+        self._kinds: set[str] = set()
+
+    def has(self, kind: str) -> bool:
+        """Return whether an operation of this kind has been recorded."""
+        return kind in self._kinds
 
     def invoke(self, process: str, kind: str, **fields: Sendable) -> int:
         """Record that an operation begins; return its number."""
@@ -41,6 +46,7 @@ class Recorder:
 
     def _write(self, process: str, kind_of_event: str, kind: str, fields: Mapping[str, Sendable]) -> None:
         with self._lock:
+            self._kinds.add(kind)
             # Inside the lock: the order of lines is the order of times.
             elapsed = round(time.monotonic() - self._started, 6)
             event = {"time": elapsed, "process": process, "type": kind_of_event, "f": kind, **fields}

@@ -26,7 +26,7 @@ from kafkalite_conformance.drivers.events import Sendable
 
 _STOP_TIMEOUT: Final = 60.0
 _CALM_SECONDS: Final = 3.0
-"""How long the processes run on after the last fault."""
+"""How long the processes run on after the last fault, and longer until records have been read."""
 
 _LONGEST_EXTENSION: Final = 60.0
 _MakeProducer: TypeAlias = Callable[[Scene, str, str], TransactionProducer]
@@ -127,13 +127,11 @@ class _Run:
         # Ends early only if a process fails.
         until_calm = max(self._plan.seconds - _CALM_SECONDS, 0)
         wait([*processes.values(), faults], timeout=until_calm, return_when="FIRST_EXCEPTION")
-        deadline = time.monotonic() + _LONGEST_EXTENSION
-        while not self._plan.is_enough() and time.monotonic() < deadline:
-            if wait(processes.values(), timeout=0.2, return_when="FIRST_COMPLETED").done:
-                break
+        _prolong(processes.values(), until=self._plan.is_enough)
         nemesis.stopping.set()
         faults.result(timeout=2 * _STOP_TIMEOUT)
         wait(processes.values(), timeout=_CALM_SECONDS, return_when="FIRST_EXCEPTION")
+        _prolong(processes.values(), until=lambda: self._scene.recorder.has("poll"))
         self._scene.stopping.set()
         _join(self._scene, processes)
         end_transactions(self._scene, self._transactional_ids)
@@ -162,6 +160,14 @@ class _Run:
         made = client.create_topics([admin.NewTopic(topic, self._plan.partitions, -1) for topic in topics])
         for created in made.values():
             created.result(timeout=60)
+
+
+def _prolong(processes: "Collection[Future[None]]", *, until: Callable[[], bool]) -> None:
+    """Let the processes run on until a condition holds, a minute at most; end early if one of them ends."""
+    deadline = time.monotonic() + _LONGEST_EXTENSION
+    while not until() and time.monotonic() < deadline:
+        if wait(processes, timeout=0.2, return_when="FIRST_COMPLETED").done:
+            break
 
 
 def _join(scene: Scene, processes: "Mapping[str, Future[None]]") -> None:

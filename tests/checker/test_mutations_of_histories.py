@@ -272,7 +272,7 @@ def test_the_recorded_history_has_no_anomaly_and_holds_every_kind_of_operation()
     assert int(aborted.split()[0]) > 5
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(1))
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_each_mutation_is_found(name: str, seed: int) -> None:
     spoiled = events()

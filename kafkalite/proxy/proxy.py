@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from logging import getLogger
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -18,6 +18,7 @@ from kafkalite.clock import MACHINE_CLOCK
 from kafkalite.config.connection_limits import ConnectionLimits
 from kafkalite.errors import StartError
 from kafkalite.proxy.addresses import AddressMap
+from kafkalite.proxy.cluster_connections import ClusterConnections
 from kafkalite.proxy.dispatch import Dispatch
 from kafkalite.proxy.relay import Relay
 from kafkalite.proxy.topic_names import TopicNames
@@ -27,7 +28,6 @@ from kafkalite.server.block import ServerBlock
 from kafkalite.server.connection_errors import ConnectionErrors
 from kafkalite.server.listener import Listener, open_socket
 from kafkalite.server.step_runner import run_steps
-from kafkalite.server.transport import PlainTransport, Transport
 from kafkalite_wire.frames import LARGEST_FRAME
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from kafkalite.clock import Clock
     from kafkalite.requests.pipeline import Pipeline
     from kafkalite.server.connection import Connection
+    from kafkalite.server.transport import Transport
 
 log = getLogger("kafkalite.proxy")
 
 DEFAULT_LISTEN: Final = HostPort("127.0.0.1", 19092)
 
-_CONNECTING: Final = 10.0
 _SHUTDOWN_DEADLINE: Final = 5.0
 _MOST_CONNECTIONS: Final = 10_000
 _MOST_PORTS_TRIED: Final = 100
@@ -82,12 +82,12 @@ class Proxy(ServerBlock):
         self._topics = TopicNames()
         self.addresses = AddressMap(self._listen_for, advertise=config.advertise)
         """The brokers, and the ports that stand for them."""
+        self._cluster = ClusterConnections(config.upstream, self.addresses.upstream_of, config.tls)
         self._dispatch = Dispatch(self.addresses, self.crash_guard, self._topics.learn)
         self._errors = ConnectionErrors(self.timers)
         self._admission = Admission(self.timers, self._errors, ConnectionLimits(most=_MOST_CONNECTIONS))
         self._listeners: list[Listener] = []
         self._ports = count(config.listen.port + 1)
-        self._turn = count()
         self._stop = trio.Event()
         self._accepting: trio.Nursery | None = None
 
@@ -123,7 +123,7 @@ class Proxy(ServerBlock):
 
     def open(self) -> None:
         """Listen; :meth:`run` does so if it is not done yet. Raises StartError."""
-        self._add_listener(self.config.listen, self._connect_to_any)
+        self._add_listener(self.config.listen, self._cluster.to_any)
 
     async def run(
         self, *, task_status: trio.TaskStatus[tuple[tuple[str, int], ...]] = trio.TASK_STATUS_IGNORED
@@ -166,7 +166,7 @@ class Proxy(ServerBlock):
 
     def _listen_for(self, node_id: int) -> int:
         """Listen for a broker that the cluster has named for the first time. Return the port."""
-        connect = partial(self._connect_to_node, node_id)
+        connect = partial(self._cluster.to_node, node_id)
         host = self.config.listen.host
         pinned = self.config.ports.get(node_id)
         if pinned is not None or self.config.listen.port == 0:
@@ -207,55 +207,7 @@ class Proxy(ServerBlock):
         for listener in self._listeners:
             listener.close()
 
-    # Connecting to the cluster
-
     def _relay(self, connect: Callable[[], Awaitable[Transport]], client: Connection) -> Relay:
         relay = Relay(client, connect, self._connections, largest=LARGEST_FRAME)
         self._connections.start_soon(relay.run)
         return relay
-
-    async def _connect_to_node(self, node_id: int) -> Transport:
-        return await self._connect(self.addresses.upstream_of(node_id))
-
-    async def _connect_to_any(self) -> Transport:
-        """Connect to the first of the bootstrap brokers that accepts, beginning with another one each time."""
-        upstream = self.config.upstream
-        first = next(self._turn)
-        problem: OSError | None = None
-        for number in range(len(upstream)):
-            try:
-                return await self._connect(upstream[(first + number) % len(upstream)])
-            except OSError as error:
-                problem = error
-        assert problem is not None
-        raise problem
-
-    async def _connect(self, address: HostPort) -> Transport:
-        try:
-            with trio.fail_after(_CONNECTING):
-                stream = await trio.open_tcp_stream(address.host, address.port)
-                connected = _detached(stream)
-                if self.config.tls is None:
-                    return PlainTransport(connected)
-                from kafkalite.server.tls_transport import TlsTransport
-
-                secured = TlsTransport(connected, self.config.tls, server_hostname=address.host)
-                try:
-                    await secured.handshake()
-                except BaseException:
-                    secured.abort()
-                    raise
-                return secured
-        except trio.TooSlowError:
-            raise OSError(f"{address} has not accepted within {_CONNECTING:.0f} s") from None
-        except OSError as error:
-            raise OSError(f"{address}: {error.strerror or error}") from None
-
-
-def _detached(stream: trio.SocketStream) -> Any:
-    """Return the socket of a stream, which no longer belongs to trio."""
-    import socket
-
-    connected = socket.socket(fileno=stream.socket.detach())
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connected

@@ -79,10 +79,13 @@ class Kafka:
         listeners: Mapping[str, str] | None = None,
         node_id: int = 1,
         quorum: str | None = None,
+        controller_port: int | None = None,
     ) -> None:
-        """`quorum` is that of another node, whose controller this broker has; without it the node is its own."""
-        port, controller_port = free_port(), free_port()
-        self.quorum: Final = quorum or f"1@127.0.0.1:{controller_port}"
+        """`quorum` names the controllers; without it the node is its own. One of several has a `controller_port`."""
+        port = free_port()
+        if quorum is None:
+            controller_port = free_port()
+            quorum = f"{node_id}@127.0.0.1:{controller_port}"
         self.bootstrap: Final = f"127.0.0.1:{port}"
         protocols = listeners or {}
         self.addresses: Final[Mapping[str, str]] = {
@@ -98,9 +101,9 @@ class Kafka:
         settings = {
             **BASE_PROPERTIES,
             "node.id": str(node_id),
-            "process.roles": "broker,controller" if quorum is None else "broker",
-            "controller.quorum.voters": self.quorum,
-            "listeners": opened if quorum else f"{opened},CONTROLLER://127.0.0.1:{controller_port}",
+            "process.roles": "broker,controller" if controller_port else "broker",
+            "controller.quorum.voters": quorum,
+            "listeners": f"{opened},CONTROLLER://127.0.0.1:{controller_port}" if controller_port else opened,
             "listener.security.protocol.map": ",".join(protocol_map),
             "advertised.listeners": opened,
             "log.dirs": str(data_dir / "logs"),
@@ -213,13 +216,15 @@ def start_kafka(
 
 @contextmanager
 def start_kafka_cluster(
-    brokers: int, properties: Mapping[str, str] | None = None, *, racks: Sequence[str] = ()
+    brokers: int, properties: Mapping[str, str] | None = None, *, racks: Sequence[str] = (), voters: int = 1
 ) -> Generator[list[Kafka]]:
-    """Run several Kafka brokers until the block ends; the first one is the controller, too.
+    """Run several Kafka brokers until the block ends; the first `voters` of them are controllers, too.
 
     `properties` are those of all brokers; `racks` is empty or one for each. RuntimeError if one does not become ready.
     """
     archive = class_data_archive()
+    controller_ports = [free_port() for _ in range(voters)]
+    quorum = ",".join(f"{number}@127.0.0.1:{port}" for number, port in enumerate(controller_ports, 1))
     with tempfile.TemporaryDirectory(prefix="kafka-cluster-") as temporary, ExitStack() as stack:
         nodes: list[Kafka] = []
         for number in range(brokers):
@@ -230,7 +235,8 @@ def start_kafka_cluster(
                 Path(temporary, str(number)),
                 archive=archive,
                 node_id=number + 1,
-                quorum=nodes[0].quorum if nodes else None,
+                quorum=quorum,
+                controller_port=controller_ports[number] if number < voters else None,
             )
             stack.callback(node.kill)
             nodes.append(node)

@@ -13,13 +13,17 @@ from kafkalite_conformance.checker.reading import read_history
 from kafkalite_conformance.checker.report import report
 from kafkalite_conformance.checker.workload.frames import Meddler
 from kafkalite_conformance.checker.workload.nemesis import FAULTS
-from kafkalite_conformance.checker.workload.run import Plan, run_workload
+from kafkalite_conformance.checker.workload.run import Plan, run_on_cluster, run_workload
+from kafkalite_conformance.clusters import running_cluster
 from kafkalite_conformance.proxied_broker import ProxiedStarter
 from kafkalite_conformance.starters import starter_named
 
 
 @click.command()
 @click.option("--broker", metavar="kafka|kafkalite|HOST:PORT", help="Start a broker, or use the one that runs there.")
+@click.option(
+    "--brokers", type=click.IntRange(1), default=1, show_default=True, help="How many to start, as a cluster."
+)
 @click.option("--proxy", is_flag=True, help="Have everything reach that broker through `kafkalite proxy`.")
 @click.option("--seconds", default=30.0, show_default=True, help="How long the processes run.")
 @click.option("--seed", default=0, show_default=True, help="Decides the faults and what the processes do.")
@@ -33,6 +37,7 @@ from kafkalite_conformance.starters import starter_named
 def main(
     proxy: bool,
     broker: str | None,
+    brokers: int,
     seconds: float,
     seed: int,
     faults: str,
@@ -44,7 +49,7 @@ def main(
     """Run producers, consumers and copy processes under faults, and search the history for broken promises.
 
     Exit with 1 if there is an anomaly. Faults of the process itself (kill, restart, pause) need a broker that was
-    started here.
+    started here, and those of one broker of several (stop-one, kill-one, kill-most) a cluster.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="checker-", ignore_cleanup_errors=True)))
@@ -56,7 +61,13 @@ def main(
                 raise click.UsageError(f"the faults are {', '.join(FAULTS)}")
             analyse = history or folder / "history.jsonl"
             plan = Plan(seconds=seconds, seed=seed, faults=chosen, transactions=transactions)
-            _run(broker, analyse, plan, folder, BROKEN[broken].make() if broken else None, is_proxied=proxy)
+            if brokers > 1:
+                if proxy or broken or ":" in broker:
+                    raise click.UsageError("several brokers are started here, and clients connect to them directly")
+                with running_cluster(broker, brokers=brokers, voters=brokers) as cluster, analyse.open("w") as file:
+                    run_on_cluster(cluster, file, plan)
+            else:
+                _run(broker, analyse, plan, folder, BROKEN[broken].make() if broken else None, is_proxied=proxy)
         with analyse.open() as lines:
             findings = search(read_history(lines))
     print(report(findings))

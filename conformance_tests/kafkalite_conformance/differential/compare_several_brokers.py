@@ -4,20 +4,13 @@ Not in the suite, because three JVMs take a minute or two. Name the file to run 
 """
 
 import socket
-import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from kafkalite_conformance.broker import free_port
-from kafkalite_conformance.kafkalite_broker import Kafkalite
-from kafkalite_conformance.reference_broker import start_kafka_cluster
+from kafkalite_conformance.clusters import Cluster, running_cluster
 from kafkalite_wire.client import ClientConnection
 from kafkalite_wire.messages import (
     alter_partition_reassignments as reassigning,
@@ -46,62 +39,25 @@ _RACKS: Final = ("a", "b", "c")
 _SETTLING: Final = 20.0
 
 
-@dataclass
-class Cluster:
-    """Three brokers and how one of them is stopped and started."""
+class Asked:
+    """A cluster that is asked."""
 
-    addresses: dict[int, str]
-    stop: Callable[[int], object]
-    start: Callable[[int], object]
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster: Final = cluster
 
     def ask(self, broker: int, request: object, version: int) -> Any:
         """Ask one broker."""
-        host, _, port = self.addresses[broker].partition(":")
+        host, _, port = self.cluster.addresses[broker].partition(":")
         client = ClientConnection("compared")
         with socket.create_connection((host, int(port)), timeout=30) as connected, connected.makefile("rb") as reader:
             connected.sendall(client.send(request, version))
             return client.receive_frame(reader.read(int.from_bytes(reader.read(4)))).message
 
 
-@contextmanager
-def _kafka() -> Generator[Cluster]:
-    with start_kafka_cluster(3, _PROPERTIES, racks=_RACKS) as nodes:
-        yield Cluster(
-            {number: node.bootstrap for number, node in enumerate(nodes, 1)},
-            lambda broker: nodes[broker - 1].stop(),
-            lambda broker: nodes[broker - 1].start_again(),
-        )
-
-
-@contextmanager
-def _kafkalite() -> Generator[Cluster]:
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = {**_PROPERTIES, "kafkalite.brokers": "3", "broker.rack": ",".join(_RACKS)}
-        broker = Kafkalite(Path(folder), settings, options=("--controls", f"127.0.0.1:{port}"))
-
-        def control(number: int, what: str) -> None:
-            url = f"http://127.0.0.1:{port}/brokers/{number}/{what}"
-            headers = {"Content-Type": "application/json", "Host": "localhost"}
-            request = urllib.request.Request(url, b"{}", headers, method="POST")
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                answer.read()
-
-        host, _, first = broker.bootstrap.partition(":")
-        try:
-            yield Cluster(
-                {number + 1: f"{host}:{int(first) + number}" for number in range(3)},
-                lambda number: control(number, "stop"),
-                lambda number: control(number, "start"),
-            )
-        finally:
-            broker.stop()
-
-
 # What is asked
 
 
-def _created(cluster: Cluster, name: str, **others: Any) -> object:
+def _created(cluster: Asked, name: str, **others: Any) -> object:
     fields: dict[str, Any] = {
         "num_partitions": -1,
         "replication_factor": -1,
@@ -122,7 +78,7 @@ def _assignments(*replicas: tuple[int, ...], first: int = 0) -> tuple[creating.C
     )
 
 
-def _described(cluster: Cluster, broker: int = 1) -> object:
+def _described(cluster: Asked, broker: int = 1) -> object:
     names = tuple(describing.TopicRequest(name=name) for name in ("alone", "safe", "spread"))
     request = describing.DescribeTopicPartitionsRequest(topics=names, response_partition_limit=100, cursor=None)
     return [
@@ -140,7 +96,7 @@ def _described(cluster: Cluster, broker: int = 1) -> object:
     ]  # fmt: skip
 
 
-def _listed(cluster: Cluster) -> object:
+def _listed(cluster: Asked) -> object:
     topics = tuple(listing.MetadataRequestTopic(name=name) for name in ("alone", "spread"))
     answer = cluster.ask(1, listing.MetadataRequest(topics=topics, allow_auto_topic_creation=False), 12)
     return (
@@ -152,14 +108,14 @@ def _listed(cluster: Cluster) -> object:
     )
 
 
-def _brokers(cluster: Cluster) -> object:
+def _brokers(cluster: Asked) -> object:
     answer = cluster.ask(
         1, DescribeClusterRequest(include_cluster_authorized_operations=False, include_fenced_brokers=True), 2
     )
     return sorted((each.broker_id, each.rack, each.is_fenced) for each in answer.brokers)
 
 
-def _produced(cluster: Cluster, broker: int, topic: str, partition: int) -> object:
+def _produced(cluster: Asked, broker: int, topic: str, partition: int) -> object:
     batch = memoryview(bytearray(build_batch([Record(value=b"v", timestamp=1)])))
     data = producing.TopicProduceData(
         name=topic, partition_data=(producing.PartitionProduceData(index=partition, records=batch),)
@@ -170,7 +126,7 @@ def _produced(cluster: Cluster, broker: int, topic: str, partition: int) -> obje
     return row.error_code, row.current_leader.leader_id, [each.node_id for each in answer.node_endpoints]
 
 
-def _fetched(cluster: Cluster, broker: int, topic: str, partition: int, rack: str = "") -> object:
+def _fetched(cluster: Asked, broker: int, topic: str, partition: int, rack: str = "") -> object:
     wanted = fetching.FetchPartition(partition=partition, fetch_offset=0, partition_max_bytes=1000)
     request = fetching.FetchRequest(
         max_wait_ms=0, min_bytes=1, rack_id=rack, topics=(fetching.FetchTopic(topic=topic, partitions=(wanted,)),)
@@ -179,7 +135,7 @@ def _fetched(cluster: Cluster, broker: int, topic: str, partition: int, rack: st
     return row.error_code, row.preferred_read_replica, len(row.records) > 0
 
 
-def _elected(cluster: Cluster, election: int, *partitions: int, topic: str = "spread") -> object:
+def _elected(cluster: Asked, election: int, *partitions: int, topic: str = "spread") -> object:
     asked = (electing.TopicPartitions(topic=topic, partitions=partitions),)
     request = electing.ElectLeadersRequest(election_type=election, topic_partitions=asked, timeout_ms=30_000)
     answer = cluster.ask(1, request, 2)
@@ -190,7 +146,7 @@ def _elected(cluster: Cluster, election: int, *partitions: int, topic: str = "sp
     ]
 
 
-def _reassigned(cluster: Cluster, replicas: tuple[int, ...] | None, *, topic: str = "alone") -> object:
+def _reassigned(cluster: Asked, replicas: tuple[int, ...] | None, *, topic: str = "alone") -> object:
     partition = reassigning.ReassignablePartition(partition_index=0, replicas=replicas)
     request = reassigning.AlterPartitionReassignmentsRequest(
         topics=(reassigning.ReassignableTopic(name=topic, partitions=(partition,)),), timeout_ms=30_000
@@ -199,11 +155,11 @@ def _reassigned(cluster: Cluster, replicas: tuple[int, ...] | None, *, topic: st
     return result.error_code, result.error_message
 
 
-def _reassignments(cluster: Cluster) -> object:
+def _reassignments(cluster: Asked) -> object:
     return cluster.ask(1, ListPartitionReassignmentsRequest(timeout_ms=30_000, topics=None), 0).topics
 
 
-def _grown(cluster: Cluster, count: int, *replicas: tuple[int, ...]) -> object:
+def _grown(cluster: Asked, count: int, *replicas: tuple[int, ...]) -> object:
     assignments = tuple(growing.CreatePartitionsAssignment(broker_ids=each) for each in replicas) or None
     topic = growing.CreatePartitionsTopic(name="spread", count=count, assignments=assignments)
     request = growing.CreatePartitionsRequest(topics=(topic,), timeout_ms=30_000, validate_only=False)
@@ -211,19 +167,19 @@ def _grown(cluster: Cluster, count: int, *replicas: tuple[int, ...]) -> object:
     return result.error_code
 
 
-def _coordinated(cluster: Cluster) -> object:
+def _coordinated(cluster: Asked) -> object:
     """Each group has one coordinator, and the others refuse it."""
     keys = tuple(f"group-{number}" for number in range(12))
     found = cluster.ask(1, FindCoordinatorRequest(key_type=0, coordinator_keys=keys), 4).coordinators
     refusals = set[tuple[bool, int]]()
     for each in found:
-        for broker in cluster.addresses:
+        for broker in cluster.cluster.addresses:
             beat = HeartbeatRequest(group_id=each.key, generation_id=1, member_id="m")
             refusals.add((each.node_id == broker, int(cluster.ask(broker, beat, 4).error_code)))
     return {each.node_id for each in found}, sorted(refusals)
 
 
-def _until_same(question: Callable[[Cluster], object], clusters: tuple[Cluster, Cluster]) -> None:
+def _until_same(question: Callable[[Asked], object], clusters: tuple[Asked, Asked]) -> None:
     """Ask both until they answer alike: what brokers do after a stop or a start takes them different times."""
     until = time.monotonic() + _SETTLING
     while True:
@@ -235,7 +191,7 @@ def _until_same(question: Callable[[Cluster], object], clusters: tuple[Cluster, 
         time.sleep(0.5)
 
 
-def _step(clusters: tuple[Cluster, Cluster], name: str, question: Callable[[Cluster], object]) -> str | None:
+def _step(clusters: tuple[Asked, Asked], name: str, question: Callable[[Asked], object]) -> str | None:
     try:
         _until_same(question, clusters)
     except (AssertionError, OSError, TypeError) as difference:
@@ -244,13 +200,16 @@ def _step(clusters: tuple[Cluster, Cluster], name: str, question: Callable[[Clus
 
 
 @pytest.fixture(scope="module")
-def clusters() -> Generator[tuple[Cluster, Cluster]]:
+def clusters() -> Generator[tuple[Asked, Asked]]:
     """Start both."""
-    with _kafka() as kafka, _kafkalite() as kafkalite:
-        yield kafka, kafkalite
+    with (
+        running_cluster("kafka", _PROPERTIES, racks=_RACKS) as kafka,
+        running_cluster("kafkalite", _PROPERTIES, racks=_RACKS) as kafkalite,
+    ):
+        yield Asked(kafka), Asked(kafkalite)
 
 
-_STEPS: Final[list[tuple[str, Callable[[Cluster], object]]]] = [
+_STEPS: Final[list[tuple[str, Callable[[Asked], object]]]] = [
     ("create spread", lambda c: _created(c, "spread", assignments=_assignments((1, 2, 3), (2, 3, 1), (3, 1, 2)))),
     ("create alone", lambda c: _created(c, "alone", assignments=_assignments((2,)))),
     ("create safe", lambda c: _created(
@@ -279,16 +238,16 @@ _STEPS: Final[list[tuple[str, Callable[[Cluster], object]]]] = [
     ("reassign nothing", lambda c: _reassigned(c, ())),
     ("reassign no topic", lambda c: _reassigned(c, (1,), topic="x")),
     ("cancel", lambda c: _reassigned(c, None)), ("reassignments", _reassignments),
-    ("stop 2", lambda c: c.stop(2) and None), ("described without 2", _described), ("listed without 2", _listed),
-    ("brokers without 2", _brokers),
+    ("stop 2", lambda c: c.cluster.stop(2)), ("described without 2", _described),
+    ("listed without 2", _listed), ("brokers without 2", _brokers),
     ("create on 2", lambda c: _created(c, "x", assignments=_assignments((2,)))),
     ("create with 2", lambda c: _created(c, "late", num_partitions=1, replication_factor=3)),
     ("elect 2", lambda c: _elected(c, 0, 1)), ("elect the dead", lambda c: _elected(c, 1, 0, topic="alone")),
     ("written with two", lambda c: _produced(c, 1, "safe", 0)),
-    ("stop 3", lambda c: c.stop(3) and None), ("described without 3", _described),
+    ("stop 3", lambda c: c.cluster.stop(3)), ("described without 3", _described),
     ("written with one", lambda c: _produced(c, 1, "safe", 0)),
-    ("start 3", lambda c: c.start(3) and None), ("described with 3", _described),
-    ("start 2", lambda c: c.start(2) and None), ("described with 2", _described), ("listed with 2", _listed),
+    ("start 3", lambda c: c.cluster.start(3)), ("described with 3", _described),
+    ("start 2", lambda c: c.cluster.start(2)), ("described with 2", _described), ("listed with 2", _listed),
     ("elect preferred", lambda c: _elected(c, 0, 0, 1, 2)), ("described elected", _described),
     ("coordinated again", _coordinated),
     ("reassign", lambda c: _reassigned(c, (3, 1))), ("described reassigned", _described),
@@ -297,7 +256,7 @@ _ONCE: Final = ("create", "stop", "start", "elect", "reassign", "grown")
 """Steps that change something, which are not repeated."""
 
 
-def test_three_brokers_are_as_three_of_kafka(clusters: tuple[Cluster, Cluster]) -> None:
+def test_three_brokers_are_as_three_of_kafka(clusters: tuple[Asked, Asked]) -> None:
     """Every answer of every step is the same, once both have settled."""
     differences: list[str] = []
     for name, question in _STEPS:

@@ -1,4 +1,4 @@
-"""Makes faults: kills, restarts and pauses the broker, cuts connections and fences producers."""
+"""Makes faults: kills, restarts and pauses the broker, or brokers of a cluster, cuts connections, fences producers."""
 
 import os
 import signal
@@ -13,9 +13,9 @@ from kafkalite_conformance.checker.history import Outcome
 from kafkalite_conformance.checker.workload.processes import Scene
 from kafkalite_conformance.checker.workload.producers import TRANSACTION_TIMEOUT_MS
 from kafkalite_conformance.checker.workload.proxy import Proxy
+from kafkalite_conformance.clusters import Cluster
 
-FAULTS: Final = ("kill", "restart", "pause", "cut", "fence")
-NEEDS_THE_PROCESS: Final = frozenset({"kill", "restart", "pause"})
+FAULTS: Final = ("kill", "restart", "pause", "cut", "fence", "stop-one", "kill-one", "kill-most")
 _SHORTEST_CALM: Final = 1.5
 _LONGEST_CALM: Final = 5.0
 
@@ -24,18 +24,30 @@ class Nemesis:
     """Makes the faults in random order, each about as often as the others, with a little calm in between."""
 
     def __init__(
-        self, scene: Scene, proxy: Proxy, broker: Broker | None, transactional_ids: list[str], faults: Collection[str]
+        self,
+        scene: Scene,
+        transactional_ids: list[str],
+        faults: Collection[str],
+        *,
+        proxy: Proxy | None,
+        broker: Broker | None,
+        cluster: Cluster | None,
     ) -> None:
         self._scene = scene
         self._proxy = proxy
         self._broker = broker
+        self._cluster = cluster
         self._transactional_ids = transactional_ids
         self._random = scene.random("nemesis")
-        available: dict[str, Callable[[], None]] = {"cut": self._cut}
+        available: dict[str, Callable[[], None]] = {}
+        if proxy is not None:
+            available["cut"] = self._cut
         if transactional_ids:
             available["fence"] = self._fence
         if broker is not None:
             available |= {"kill": self._kill, "restart": self._restart, "pause": self._pause}
+        if cluster is not None:
+            available |= {"stop-one": self._stop_one, "kill-one": self._kill_one, "kill-most": self._kill_most}
         self._faults = {name: fault for name, fault in available.items() if name in faults}
         self.stopping = threading.Event()
 
@@ -78,7 +90,37 @@ class Nemesis:
         finally:
             os.kill(pid, signal.SIGCONT)
 
+    def _stop_one(self) -> None:
+        assert self._cluster is not None
+        (broker,) = self._some_brokers(1)
+        self._cluster.stop(broker)
+        self._wait(0, 5)
+        self._cluster.start(broker)
+
+    def _kill_one(self) -> None:
+        self._kill_brokers(1)
+
+    def _kill_most(self) -> None:
+        """Kill so many that too few replicas are in sync."""
+        assert self._cluster is not None
+        self._kill_brokers(len(self._cluster.addresses) - 1)
+
+    def _kill_brokers(self, count: int) -> None:
+        assert self._cluster is not None
+        brokers = self._some_brokers(count)
+        for broker in brokers:
+            self._cluster.kill(broker)
+            self._wait(0, 2)
+        self._wait(0, 4)
+        for broker in brokers:
+            self._cluster.start(broker)
+
+    def _some_brokers(self, count: int) -> list[int]:
+        assert self._cluster is not None
+        return self._random.sample(sorted(self._cluster.addresses), count)
+
     def _cut(self) -> None:
+        assert self._proxy is not None
         for _ in range(self._random.randint(1, 4)):
             self._proxy.cut()
             self._wait(0, 0.3)

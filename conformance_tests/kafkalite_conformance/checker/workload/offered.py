@@ -31,7 +31,7 @@ def offered_transactions(bootstrap: str) -> int:
 
     Version 2 is used for a single broker only, because its producer here looks for no leaders.
     """
-    host, _, port = bootstrap.rpartition(":")
+    host, _, port = bootstrap.partition(",")[0].rpartition(":")
     client = ClientConnection("checker")
     with closing(socket.create_connection((host, int(port)), timeout=30)) as connection:
         request = ApiVersionsRequest(client_software_name="checker", client_software_version="1")

@@ -77,7 +77,7 @@ def _producer(header: BatchHeader) -> str:
 
 def _leader(bootstrap: str, partition: Partition) -> tuple[str, int]:
     """Return the address of a partition's leader. Raises LookupError, OSError and WireError."""
-    host, _, port = bootstrap.rpartition(":")
+    host, _, port = bootstrap.partition(",")[0].rpartition(":")
     with closing(socket.create_connection((host, int(port)), 10)) as connection:
         request = MetadataRequest(topics=(MetadataRequestTopic(name=partition.topic),))
         found = _ask(connection, request, _METADATA_VERSION)

@@ -22,6 +22,7 @@ from kafkalite_conformance.checker.workload.proxy import Proxy
 from kafkalite_conformance.checker.workload.transactions import Copier, TransactionProducer, Transactor
 from kafkalite_conformance.checker.workload.version_one import VersionOneProducer
 from kafkalite_conformance.checker.workload.version_two import VersionTwoProducer
+from kafkalite_conformance.clusters import Cluster, bootstrap_of
 from kafkalite_conformance.drivers.events import Sendable
 
 _STOP_TIMEOUT: Final = 60.0
@@ -54,21 +55,39 @@ class Plan:
 def run_workload(
     bootstrap: str, file: IO[str], plan: Plan, *, broker: Broker | None = None, meddler: Meddler | None = None
 ) -> None:
-    """Run the workload and write its history; `broker` is needed for faults of the process.
+    """Run the workload on one broker and write its history; `broker` is needed for faults of the process.
 
     Processes that need transactions are left out if the broker does not offer them. Raises what a process raised.
     """
-    version = offered_transactions(bootstrap) if plan.transactions is None else plan.transactions
     with Proxy(bootstrap, meddler) as proxy:
-        name = secrets.token_hex(3)
-        scene = Scene(
-            bootstrap=proxy.bootstrap,
-            recorder=Recorder(file),
-            source=tuple(Partition(f"source-{name}", number) for number in range(plan.partitions)),
-            target=tuple(Partition(f"target-{name}", number) for number in range(plan.partitions)),
-            seed=plan.seed,
-        )
-        _Run(scene, plan, name, version).run(proxy, broker)
+        _run(proxy.bootstrap, file, plan, _Targets(proxy=proxy, broker=broker))
+
+
+def run_on_cluster(cluster: Cluster, file: IO[str], plan: Plan) -> None:
+    """Run the workload on several brokers and write its history; clients connect to them directly."""
+    _run(bootstrap_of(cluster), file, plan, _Targets(broker=cluster.process, cluster=cluster))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Targets:
+    """What faults are made of."""
+
+    proxy: Proxy | None = None
+    broker: Broker | None = None
+    cluster: Cluster | None = None
+
+
+def _run(bootstrap: str, file: IO[str], plan: Plan, targets: _Targets) -> None:
+    version = offered_transactions(bootstrap) if plan.transactions is None else plan.transactions
+    name = secrets.token_hex(3)
+    scene = Scene(
+        bootstrap=bootstrap,
+        recorder=Recorder(file),
+        source=tuple(Partition(f"source-{name}", number) for number in range(plan.partitions)),
+        target=tuple(Partition(f"target-{name}", number) for number in range(plan.partitions)),
+        seed=plan.seed,
+    )
+    _Run(scene, plan, name, version).run(targets)
 
 
 class _Run:
@@ -117,11 +136,18 @@ class _Run:
         self._transactional_ids.append(f"{process}-{self._name}")
         return self._transactional_ids[-1]
 
-    def run(self, proxy: Proxy, broker: Broker | None) -> None:
+    def run(self, targets: _Targets) -> None:
         """Run all processes and the nemesis, let the broker come to rest, and read what is there."""
         self._create_topics()
         self._record_plan()
-        nemesis = Nemesis(self._scene, proxy, broker, self._transactional_ids, self._plan.faults)
+        nemesis = Nemesis(
+            self._scene,
+            self._transactional_ids,
+            self._plan.faults,
+            proxy=targets.proxy,
+            broker=targets.broker,
+            cluster=targets.cluster,
+        )
         processes = {name: spawn(name, run) for name, run in self._processes.items()}
         faults = spawn("nemesis", nemesis.run)
         # Ends early only if a process fails.

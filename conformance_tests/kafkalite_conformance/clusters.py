@@ -22,9 +22,10 @@ CLUSTER_SETTINGS: Final[Mapping[str, str]] = {
     "share.coordinator.state.topic.min.isr": "2",
     "offsets.topic.num.partitions": "6",
     "transaction.state.log.num.partitions": "6",
-    "broker.session.timeout.ms": "3000",
+    "broker.session.timeout.ms": "6000",
 }
 """Of a cluster that works on, and loses nothing, while one broker of three is down."""
+_LONGEST_START: Final = 300.0
 
 
 class Cluster(Protocol):
@@ -48,8 +49,8 @@ class Cluster(Protocol):
         """End a broker as a crash would."""
         ...
 
-    def start(self, broker: int) -> None:
-        """Start a broker on the same data and the same port, and wait until it is ready."""
+    def start(self, *brokers: int) -> None:
+        """Start brokers on the same data and the same ports, and wait until they are ready."""
         ...
 
 
@@ -75,9 +76,12 @@ class KafkaCluster:
         """End it with SIGKILL."""
         self._nodes[broker].kill()
 
-    def start(self, broker: int) -> None:
-        """Start it, and wait until it answers."""
-        self._nodes[broker].start_again()
+    def start(self, *brokers: int) -> None:
+        """Start them at once, because one of them may need the other as a controller; wait until they answer."""
+        for broker in brokers:
+            self._nodes[broker].spawn_again()
+        for broker in brokers:
+            self._nodes[broker].wait_until_ready(_LONGEST_START)
 
 
 class KafkaliteCluster:
@@ -97,9 +101,10 @@ class KafkaliteCluster:
         """Cut it off."""
         self._control(broker, "kill")
 
-    def start(self, broker: int) -> None:
-        """Start it."""
-        self._control(broker, "start")
+    def start(self, *brokers: int) -> None:
+        """Start them."""
+        for broker in brokers:
+            self._control(broker, "start")
 
     def _control(self, broker: int, what: str) -> None:
         headers = {"Content-Type": "application/json", "Host": "localhost"}

@@ -66,6 +66,10 @@ BASE_PROPERTIES: Final[Mapping[str, str]] = {
 }
 
 
+_PATIENT: Final = {"initial.broker.registration.timeout.ms": "300000"}
+"""A broker of a cluster waits for a controller longer than a minute, because all of them may be starting."""
+
+
 class Kafka:
     """A running Apache Kafka node."""
 
@@ -142,8 +146,12 @@ class Kafka:
 
     def start_again(self) -> None:
         """Start on the same data and ports, and wait until it is ready."""
-        self._process = self._spawn()
+        self.spawn_again()
         self.wait_until_ready()
+
+    def spawn_again(self) -> None:
+        """Start on the same data and ports; :meth:`wait_until_ready` waits."""
+        self._process = self._spawn()
 
     def wait_until_ready(self, timeout: float = 120) -> None:
         """Wait until Metadata is answered with a broker; kill the node and raise RuntimeError if it is not in time."""
@@ -228,7 +236,7 @@ def start_kafka_cluster(
     with tempfile.TemporaryDirectory(prefix="kafka-cluster-") as temporary, ExitStack() as stack:
         nodes: list[Kafka] = []
         for number in range(brokers):
-            settings = {**(properties or {}), **({"broker.rack": racks[number]} if racks else {})}
+            settings = {**_PATIENT, **(properties or {}), **({"broker.rack": racks[number]} if racks else {})}
             node = Kafka(
                 settings,
                 CONFORMANCE_JVM_FLAGS,

@@ -175,6 +175,9 @@ class Cluster:
             new_producer_id=self.new_producer_id,
             write_marker=self.write_marker,
             steps=self.steps,
+            accepts_writes=(
+                partial(self.leadership.accepts_writes, TRANSACTION_TOPIC) if self.has_several_brokers else None
+            ),
         )
         self.on_broker_configs_changed: list[Callable[[], None]] = []
         """Called when configurations of brokers were changed at run time."""
@@ -315,6 +318,9 @@ class Cluster:
                 return
             if self.storage.topics[topic].assignment[index].leader < 0:
                 done(ErrorCode.LEADER_NOT_AVAILABLE)
+                return
+            if not self.leadership.accepts_writes(topic, index):
+                done(ErrorCode.NOT_ENOUGH_REPLICAS)
                 return
             if marker.must_raise_epoch:
                 log_of_partition.producers.check_raised_epoch(marker.producer_id, marker.producer_epoch)

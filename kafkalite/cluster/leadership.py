@@ -186,6 +186,14 @@ class Leadership:
         """Return a replication factor of the configuration, at most one replica for each broker."""
         return min(wanted, len(self.all))
 
+    def accepts_writes(self, name: str, index: int) -> bool:
+        """Return whether enough replicas of a partition are in sync for a write to all of them."""
+        topic = self._storage.topics.get(name)
+        if topic is None:
+            return True  # it is created when it is written to
+        partition = topic.assignment[index]
+        return len(partition.isr) == len(partition.replicas) or not self.has_too_few_in_sync(topic, partition)
+
     def has_too_few_in_sync(self, topic: Topic, partition: Partition) -> bool:
         """Return whether a write to all replicas in sync is refused, because they are too few."""
         least = min(self._min_in_sync(topic), len(partition.replicas), len(self.all))

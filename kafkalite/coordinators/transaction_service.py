@@ -70,7 +70,10 @@ class TransactionCoordinatorService:
         new_producer_id: Callable[[], int],
         write_marker: WriteMarker,
         steps: StepQueue,
+        accepts_writes: Callable[[int], bool] | None = None,
     ) -> None:
+        """``accepts_writes`` says of a partition of the topic whether enough of its replicas are in sync."""
+        self._accepts_writes = accepts_writes
         self._storage = storage
         self._config = config
         self._timers = timers
@@ -160,6 +163,9 @@ class TransactionCoordinatorService:
     ) -> PartitionsAdded:
         """Add partitions to a transaction, as the first write to them does with transaction version 2 (KIP-890)."""
         added = PartitionsAdded()
+        if self._accepts_writes is not None and not self._accepts_writes(self.partition_of(transactional_id)):
+            added.send(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+            return added
         result = self.coordinator.add_partitions(
             transactional_id,
             producer_id,

@@ -4,6 +4,9 @@ The coordinator of a group is the leader of its partition of ``__consumer_offset
 leader of its partition of ``__transaction_state``. What is asked of another broker is answered NOT_COORDINATOR, and
 what lists groups or transactions lists a broker's own. The state of all of them is shared: this is all that makes the
 brokers different coordinators.
+
+A coordinator whose partition has too few replicas in sync answers COORDINATOR_NOT_AVAILABLE to what it would have to
+write. Kafka finds that out when it appends, and takes its change back; here such requests are refused before.
 """
 
 from __future__ import annotations
@@ -36,6 +39,12 @@ _OF_ONE_GROUP: Final = frozenset((
 _NOT_COORDINATED: Final = frozenset((ApiKey.FIND_COORDINATOR, ApiKey.ADD_OFFSETS_TO_TXN))
 """Requests that name groups and are not for their coordinator."""
 
+_WRITE: Final = frozenset((
+    ApiKey.OFFSET_COMMIT, ApiKey.TXN_OFFSET_COMMIT, ApiKey.OFFSET_DELETE, ApiKey.DELETE_GROUPS,
+    ApiKey.INIT_PRODUCER_ID, ApiKey.END_TXN,
+))  # fmt: skip
+"""Requests that a coordinator answers with a write; what adds to a transaction is refused where it is added."""
+
 
 def checked(api: Api, handler: Handler) -> Handler:
     """Return a handler that serves only what its broker coordinates, where the API is about that."""
@@ -58,21 +67,47 @@ def checked(api: Api, handler: Handler) -> Handler:
             return handler
 
 
-def _coordinates(broker: BrokerEndpoint, topic: str, key: str | None) -> bool:
-    """Return whether a broker coordinates a group or a transactional id; one without a name is refused elsewhere."""
-    if not key:
-        return True
+def _partition_of(broker: BrokerEndpoint, topic: str, key: str) -> int:
     cluster = broker.cluster
-    if topic not in cluster.storage.topics:
-        return False
-    coordinators = cluster.groups if topic == OFFSETS_TOPIC else cluster.transactions
-    return cluster.coordinator_of(topic, coordinators.partition_of(key)) == broker.id
+    return (cluster.groups if topic == OFFSETS_TOPIC else cluster.transactions).partition_of(key)
+
+
+def _coordinates(broker: BrokerEndpoint, topic: str, key: str) -> bool:
+    """Return whether a broker coordinates a group or a transactional id."""
+    cluster = broker.cluster
+    return (
+        topic in cluster.storage.topics
+        and cluster.coordinator_of(topic, _partition_of(broker, topic, key)) == broker.id
+    )
+
+
+def _refusal(
+    broker: BrokerEndpoint, topic: str, key: str | None, request: object, context: RequestContext
+) -> ErrorCode:
+    """Return why a broker does not serve a request about a group or a transactional id, or NONE."""
+    if not key:
+        return ErrorCode.NONE  # the handler refuses it
+    if not _coordinates(broker, topic, key):
+        return ErrorCode.NOT_COORDINATOR
+    accepts_writes = broker.cluster.leadership.accepts_writes(topic, _partition_of(broker, topic, key))
+    if not accepts_writes and _writes(broker, request, context):
+        return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    return ErrorCode.NONE
+
+
+def _writes(broker: BrokerEndpoint, request: Any, context: RequestContext) -> bool:
+    match context.api.key:
+        case ApiKey.SYNC_GROUP:
+            return bool(request.assignments)  # the leader's
+        case ApiKey.JOIN_GROUP:
+            return broker.cluster.groups.coordinator.group(request.group_id) is None
+        case key:
+            return key in _WRITE
 
 
 def _of_group(handler: Handler, broker: BrokerEndpoint, request: Any, context: RequestContext) -> object | None:
-    if _coordinates(broker, OFFSETS_TOPIC, request.group_id):
-        return handler(broker, request, context)
-    return _refused(request, context)
+    error = _refusal(broker, OFFSETS_TOPIC, request.group_id, request, context)
+    return _refused(request, context, error) if error else handler(broker, request, context)
 
 
 def _of_transaction(
@@ -82,9 +117,11 @@ def _of_transaction(
     request: Any,
     context: RequestContext,
 ) -> object | None:
-    if all(_coordinates(broker, TRANSACTION_TOPIC, each) for each in ids(request, context.api_version)):
-        return handler(broker, request, context)
-    return _refused(request, context)
+    for each in ids(request, context.api_version):
+        error = _refusal(broker, TRANSACTION_TOPIC, each, request, context)
+        if error:
+            return _refused(request, context, error)
+    return handler(broker, request, context)
 
 
 def _added_to(request: Any, version: int) -> Iterable[str]:
@@ -93,9 +130,9 @@ def _added_to(request: Any, version: int) -> Iterable[str]:
     return (transaction.transactional_id for transaction in request.transactions)
 
 
-def _refused(request: Any, context: RequestContext) -> object:
+def _refused(request: Any, context: RequestContext, error: ErrorCode) -> object:
     parts = parts_of(context.api.key, context.api_version)
-    response: object = parts.error_response(request, context.api_version, ErrorCode.NOT_COORDINATOR)
+    response: object = parts.error_response(request, context.api_version, error)
     return response
 
 
@@ -110,36 +147,44 @@ def _of_several(
     version = context.api_version
     parts = parts_of(context.api.key, version)
     keys = {key_of(part) for part in parts.parts(request, version)}
-    elsewhere = {key for key in keys if not _coordinates(broker, topic, key)}
-    if not elsewhere:
+    refusals = {key: error for key in keys if (error := _refusal(broker, topic, key, request, context))}
+    if not refusals:
         return handler(broker, request, context)
-    if elsewhere == keys:
-        return _refused(request, context)
-    return _partly(handler, parts, lambda part: key_of(part) in elsewhere, broker, request, context)
+    errors = set(refusals.values())
+    if len(refusals) == len(keys) and len(errors) == 1:
+        return _refused(request, context, errors.pop())
+    return _partly(handler, parts, lambda part: refusals.get(key_of(part), ErrorCode.NONE), broker, request, context)
 
 
 def _partly(
     handler: Handler,
     parts: MessageParts,
-    is_elsewhere: Callable[[Part], bool],
+    refusal: Callable[[Part], ErrorCode],
     broker: BrokerEndpoint,
     request: Any,
     context: RequestContext,
 ) -> Steps[None]:
     """Handle a part of the request, and put errors for the rest into its response."""
     version, response = context.api_version, context.defer()
-    here = response.redirected(
-        lambda answer: response.send(
-            parts.with_errors(request, version, answer, is_elsewhere, ErrorCode.NOT_COORDINATOR)
-        )
-    )
+
+    def complete(answer: Any) -> None:
+        for error in (ErrorCode.NOT_COORDINATOR, ErrorCode.COORDINATOR_NOT_AVAILABLE):
+            answer = parts.with_errors(request, version, answer, partial(_has, refusal, error), error)
+        response.send(answer)
+
+    here = response.redirected(complete)
     context.response, context.is_deferred = here, False
-    answer = handler(broker, parts.without(request, version, is_elsewhere), context)
+    wanted = parts.without(request, version, lambda part: bool(refusal(part)))
+    answer = None if wanted is None else handler(broker, wanted, context)
     if isinstance(answer, GeneratorType):
         answer = yield from cast("Steps[object]", answer)
     if not context.is_deferred:
         here.send(answer)
     context.is_deferred = True
+
+
+def _has(refusal: Callable[[Part], ErrorCode], error: ErrorCode, part: Part) -> bool:
+    return refusal(part) is error
 
 
 def _list_groups(handler: Handler, broker: BrokerEndpoint, request: Any, context: RequestContext) -> Steps[object]:

@@ -10,10 +10,14 @@ import trio
 
 from kafkalite.broker import Broker
 from kafkalite.config import load
+from kafkalite.coordinators.results import TransactionMarker
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.add_partitions_to_txn import AddPartitionsToTxnRequest, AddPartitionsToTxnTopic
+from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
 from kafkalite_wire.messages.describe_transactions import DescribeTransactionsRequest
+from kafkalite_wire.messages.end_txn import EndTxnRequest
 from kafkalite_wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic
 from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
 from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest
@@ -24,6 +28,7 @@ from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequestPartition,
     OffsetCommitRequestTopic,
 )
+from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 from kafkalite_wire.records import Record, build_batch
 from tests.support.protocol_client import ProtocolClient
@@ -66,6 +71,15 @@ def commit(group: str) -> OffsetCommitRequest:
     return OffsetCommitRequest(group_id=group, member_id="", topics=(topic,))
 
 
+def added_to(transactional_id: str, producer_id: int, producer_epoch: int) -> AddPartitionsToTxnRequest:
+    return AddPartitionsToTxnRequest(
+        v3_and_below_transactional_id=transactional_id,
+        v3_and_below_producer_id=producer_id,
+        v3_and_below_producer_epoch=producer_epoch,
+        v3_and_below_topics=(AddPartitionsToTxnTopic(name="t", partitions=(0,)),),
+    )
+
+
 async def test_a_group_has_one_coordinator(clients: Clients) -> None:
     found = await coordinators(clients[1], 0, GROUPS)
     assert set(found.values()) == {1, 2, 3}
@@ -101,6 +115,52 @@ async def test_a_transactional_id_has_one_coordinator(clients: Clients) -> None:
         described = await client.call(DescribeTransactionsRequest(transactional_ids=ids), 0)
         states = {each.transactional_id: each.error_code for each in described.transaction_states}
         assert states == {each: 0 if each in own else ErrorCode.NOT_COORDINATOR for each in ids}
+
+
+async def test_a_coordinator_with_too_few_replicas_in_sync_writes_nothing(brokers: Broker, clients: Clients) -> None:
+    cluster, client = brokers.cluster, clients[1]
+    for topic in ("__consumer_offsets", "__transaction_state"):
+        cluster.ensure_internal_topic(topic)
+        cluster.storage.alter_configs(topic, {"min.insync.replicas": "2"}, now_ms=0)
+    group = next(each for each, node in (await coordinators(client, 0, GROUPS)).items() if node == 1)
+    name = next(each for each, node in (await coordinators(client, 1, GROUPS)).items() if node == 1)
+    starting = InitProducerIdRequest(transactional_id=name, transaction_timeout_ms=60_000)
+    started = await client.call(starting, 4)
+    producer = started.producer_id, started.producer_epoch
+    adding = added_to(name, *producer)
+    ending = EndTxnRequest(transactional_id=name, producer_id=producer[0], producer_epoch=producer[1], committed=True)
+    deleting = DeleteGroupsRequest(groups_names=(group,))
+
+    async def codes() -> list[int]:
+        topic = (await client.call(adding, 3)).results_by_topic_v3_and_below[0]
+        return [
+            topic.results_by_partition[0].partition_error_code,
+            (await client.call(ending, 3)).error_code,
+            (await client.call(starting, 4)).error_code,
+            (await client.call(commit(group), 8)).topics[0].partitions[0].error_code,
+            (await client.call(deleting, 2)).results[0].error_code,
+        ]
+
+    assert (await client.call(commit(group), 8)).topics[0].partitions[0].error_code == 0
+    await brokers.stop_broker(2)
+    await brokers.stop_broker(3)
+    assert await codes() == [ErrorCode.COORDINATOR_NOT_AVAILABLE] * 5
+    fetched = await client.call(OffsetFetchRequest(group_id=group, topics=None), 7)
+    assert fetched.topics[0].partitions[0].committed_offset == 1
+    await brokers.start_broker(2)
+    assert await codes() == [0] * 5
+
+
+async def test_a_marker_waits_for_enough_replicas_in_sync(brokers: Broker) -> None:
+    cluster = brokers.cluster
+    cluster.storage.alter_configs("t", {"min.insync.replicas": "2"}, now_ms=0)
+    marker = TransactionMarker(producer_id=1, producer_epoch=0, commit=True, coordinator_epoch=0)
+    errors: list[ErrorCode] = []
+    await brokers.stop_broker(2)
+    cluster.write_marker("t", 0, marker, errors.append)
+    await brokers.start_broker(2)
+    cluster.write_marker("t", 0, marker, errors.append)
+    assert errors == [ErrorCode.NOT_ENOUGH_REPLICAS, ErrorCode.NONE]
 
 
 async def test_groups_move_with_the_leader_of_their_partition(brokers: Broker, clients: Clients) -> None:

@@ -20,17 +20,29 @@ from kafkalite_wire.messages import create_topics as creating
 from kafkalite_wire.messages import describe_topic_partitions as describing
 from kafkalite_wire.messages import elect_leaders as electing
 from kafkalite_wire.messages import fetch as fetching
+from kafkalite_wire.messages import incremental_alter_configs as altering
 from kafkalite_wire.messages import metadata as listing
 from kafkalite_wire.messages import produce as producing
+from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
 from kafkalite_wire.messages.describe_cluster import DescribeClusterRequest
 from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest
+from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest
+from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
 from kafkalite_wire.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
+from kafkalite_wire.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+)
 from kafkalite_wire.records import Record, build_batch
 
 _PROPERTIES: Final = {
     "offsets.topic.replication.factor": "3",
     "offsets.topic.num.partitions": "3",
+    "transaction.state.log.replication.factor": "3",
+    "transaction.state.log.num.partitions": "3",
+    "transaction.state.log.min.isr": "2",
     "auto.leader.rebalance.enable": "false",
     "replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector",
     "replica.lag.time.max.ms": "2000",
@@ -179,6 +191,45 @@ def _coordinated(cluster: Asked) -> object:
     return {each.node_id for each in found}, sorted(refusals)
 
 
+def _offsets_need_two(cluster: Asked) -> object:
+    """Set min.insync.replicas of the groups' topic."""
+    change = altering.AlterableConfig(name="min.insync.replicas", config_operation=0, value="2")
+    resource = altering.AlterConfigsResource(resource_type=2, resource_name="__consumer_offsets", configs=(change,))
+    request = altering.IncrementalAlterConfigsRequest(resources=(resource,), validate_only=False)
+    return [each.error_code for each in cluster.ask(1, request, 1).responses]
+
+
+def _coordinator(cluster: Asked, kind: int, key: str) -> int:
+    request = FindCoordinatorRequest(key_type=kind, coordinator_keys=(key,))
+    found: int = cluster.ask(1, request, 4).coordinators[0].node_id
+    return max(found, 1)
+
+
+def _committed(cluster: Asked, group: str, broker: int = 1) -> object:
+    partition = OffsetCommitRequestPartition(partition_index=0, committed_offset=1, committed_metadata="")
+    topics = (OffsetCommitRequestTopic(name="spread", partitions=(partition,)),)
+    answer = cluster.ask(broker, OffsetCommitRequest(group_id=group, member_id="", topics=topics), 8)
+    return answer.topics[0].partitions[0].error_code
+
+
+def _joined(cluster: Asked, group: str, version: int) -> object:
+    protocol = JoinGroupRequestProtocol(name="range", metadata=b"")
+    request = JoinGroupRequest(
+        group_id=group, session_timeout_ms=6000, rebalance_timeout_ms=6000, member_id="", protocol_type="consumer",
+        protocols=(protocol,),
+    )  # fmt: skip
+    return cluster.ask(1, request, version).error_code
+
+
+def _deleted(cluster: Asked, *groups: str) -> object:
+    return [each.error_code for each in cluster.ask(1, DeleteGroupsRequest(groups_names=groups), 2).results]
+
+
+def _initialized(cluster: Asked, transactional_id: str, broker: int = 1) -> object:
+    request = InitProducerIdRequest(transactional_id=transactional_id, transaction_timeout_ms=60_000)
+    return cluster.ask(broker, request, 4).error_code
+
+
 def _until_same(question: Callable[[Asked], object], clusters: tuple[Asked, Asked]) -> None:
     """Ask both until they answer alike: what brokers do after a stop or a start takes them different times."""
     until = time.monotonic() + _SETTLING
@@ -224,6 +275,8 @@ _STEPS: Final[list[tuple[str, Callable[[Asked], object]]]] = [
     ("inconsistent", lambda c: _created(c, "x", assignments=_assignments((1, 2), (1,)))),
     ("assignment and factor", lambda c: _created(c, "x", replication_factor=1, assignments=_assignments((1,)))),
     ("described", _described), ("listed", _listed), ("brokers", _brokers), ("coordinated", _coordinated),
+    ("committed", lambda c: _committed(c, "g", _coordinator(c, 0, "g"))),
+    ("initialized", lambda c: _initialized(c, "id", _coordinator(c, 1, "id"))),
     ("grown", lambda c: _grown(c, 4, (2, 1, 3))), ("grown too few", lambda c: _grown(c, 6, (2, 1, 3))),
     ("grown wrongly", lambda c: _grown(c, 5, (2, 1))), ("grown unknown", lambda c: _grown(c, 5, (2, 1, 7))),
     ("written to the leader", lambda c: _produced(c, 1, "spread", 0)),
@@ -246,13 +299,19 @@ _STEPS: Final[list[tuple[str, Callable[[Asked], object]]]] = [
     ("written with two", lambda c: _produced(c, 1, "safe", 0)),
     ("stop 3", lambda c: c.cluster.stop(3)), ("described without 3", _described),
     ("written with one", lambda c: _produced(c, 1, "safe", 0)),
+    ("alter the offsets' topic", _offsets_need_two),
+    ("committed with one", lambda c: _committed(c, "g")), ("deleted with one", lambda c: _deleted(c, "g")),
+    ("joined with one", lambda c: _joined(c, "f", 3)), ("joined without an id", lambda c: _joined(c, "h", 5)),
+    ("initialized with one", lambda c: _initialized(c, "id")),
     ("start 3", lambda c: c.cluster.start(3)), ("described with 3", _described),
-    ("start 2", lambda c: c.cluster.start(2)), ("described with 2", _described), ("listed with 2", _listed),
+    ("start 2", lambda c: c.cluster.start(2)),
+    ("initialized again", lambda c: _initialized(c, "id")), ("described with 2", _described),
+    ("listed with 2", _listed),
     ("elect preferred", lambda c: _elected(c, 0, 0, 1, 2)), ("described elected", _described),
     ("coordinated again", _coordinated),
     ("reassign", lambda c: _reassigned(c, (3, 1))), ("described reassigned", _described),
 ]  # fmt: skip
-_ONCE: Final = ("create", "stop", "start", "elect", "reassign", "grown")
+_ONCE: Final = ("alter", "create", "stop", "start", "elect", "reassign", "grown")
 """Steps that change something, which are not repeated."""
 
 

@@ -112,8 +112,7 @@ class Nemesis:
             self._cluster.kill(broker)
             self._wait(0, 2)
         self._wait(0, 4)
-        for broker in brokers:
-            self._cluster.start(broker)
+        self._cluster.start(*brokers)
 
     def _some_brokers(self, count: int) -> list[int]:
         assert self._cluster is not None

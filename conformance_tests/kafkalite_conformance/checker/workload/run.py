@@ -26,6 +26,7 @@ from kafkalite_conformance.clusters import Cluster, bootstrap_of
 from kafkalite_conformance.drivers.events import Sendable
 
 _STOP_TIMEOUT: Final = 60.0
+_LONGEST_FAULT: Final = 360.0
 _CALM_SECONDS: Final = 3.0
 """How long the processes run on after the last fault, and longer until records have been read."""
 
@@ -155,7 +156,7 @@ class _Run:
         wait([*processes.values(), faults], timeout=until_calm, return_when="FIRST_EXCEPTION")
         _prolong(processes.values(), until=self._plan.is_enough)
         nemesis.stopping.set()
-        faults.result(timeout=2 * _STOP_TIMEOUT)
+        faults.result(timeout=_LONGEST_FAULT)
         wait(processes.values(), timeout=_CALM_SECONDS, return_when="FIRST_EXCEPTION")
         _prolong(processes.values(), until=lambda: self._scene.recorder.has("poll"))
         self._scene.stopping.set()

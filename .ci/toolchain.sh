@@ -7,6 +7,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/retry.sh"
 
 GO_VERSION=1.26.0     # what go.mod of the Go drivers requires
 NODE_MAJOR=18
+# Maven's runs are short: compiling to machine code in full takes longer than it saves.
+export MAVEN_OPTS="${MAVEN_OPTS:--XX:TieredStopAtLevel=1 -XX:+UseSerialGC}"
 
 _older() { [[ "$1" != "$2" && "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" == "$1" ]]; }
 

@@ -95,7 +95,7 @@ def test_this_machine_and_another_container_use_the_broker_at_once(
 def test_client_scenarios_hold_from_this_machine(networked: Running) -> None:
     folder = Path(kafkalite_conformance.__file__).parent
     done = subprocess.run(
-        [sys.executable, *SUITE, networked.advertise(), "-n", "0", "--clients", "librdkafka,kafka-python"]
+        [sys.executable, *SUITE, networked.advertise(), "-n", "0", "--clients", "librdkafka", "-k", "not java"]
         + [str(folder / name) for name in SCENARIOS],
         capture_output=True,
         text=True,

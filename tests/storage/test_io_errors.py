@@ -151,9 +151,18 @@ def operations(configs: dict[str, str]) -> int:
     return partition.fs.attempts
 
 
-@pytest.mark.parametrize("lasts", [1, 2, 7], ids=["once", "twice", "for a while"])
-@pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
-@pytest.mark.parametrize("flush", ["never", "always"])
+# Each pair of a duration, an error and a way to flush; all twelve combinations take twice the time.
+@pytest.mark.parametrize(
+    ("lasts", "error", "flush"),
+    [
+        pytest.param(1, errno.EIO, "never", id="once-EIO-never"),
+        pytest.param(1, errno.ENOSPC, "always", id="once-ENOSPC-always"),
+        pytest.param(2, errno.ENOSPC, "never", id="twice-ENOSPC-never"),
+        pytest.param(2, errno.EIO, "always", id="twice-EIO-always"),
+        pytest.param(7, errno.EIO, "never", id="for a while-EIO-never"),
+        pytest.param(7, errno.ENOSPC, "always", id="for a while-ENOSPC-always"),
+    ],
+)
 def test_whatever_fails_is_told_leaves_nothing_and_heals(lasts: int, error: int, flush: str) -> None:
     configs = {"flush.messages": "1"} if flush == "always" else {}
     chance = Random(lasts)

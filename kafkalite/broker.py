@@ -232,9 +232,18 @@ class Broker(ServerBlock):
     def _protection(self, security: ListenerSecurity) -> ListenerProtection | None:
         if security.tls is None and security.sasl is None:
             return None
+        from kafkalite.cluster.stored_users import StoredUsers
         from kafkalite.server.protected_listeners import protection_of
 
-        return protection_of(security, self.config, self._deadlines, lambda: self.cluster)
+        users = StoredUsers(lambda: self.cluster, self.config.delegation_token_secret_key)
+        return protection_of(
+            security,
+            self.config,
+            self._deadlines,
+            lambda: self.cluster.wall_ms(),
+            find_stored=users.credential,
+            find_token=users.token,
+        )
 
     async def run(
         self, *, task_status: trio.TaskStatus[tuple[tuple[str, int], ...]] = trio.TASK_STATUS_IGNORED

@@ -95,7 +95,7 @@ def load(
         *initial_topics.from_list(environment.get(TOPICS_VARIABLE, ""), f"environment variable {TOPICS_VARIABLE}"),
         *(topic for each in topics for topic in initial_topics.from_list(each, "--topics")),
     ])  # fmt: skip
-    return _broker_config(given, described)
+    return broker_config(given, described)
 
 
 class _Values:
@@ -144,7 +144,13 @@ def _parsed(setting: Setting) -> ConfigValue:
         raise ConfigError(f"{setting.origin}: {setting.name}: {error}") from None
 
 
-def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic, ...]) -> BrokerConfig:
+def broker_config(
+    all_given: Mapping[str, Setting], topics: tuple[InitialTopic, ...] = (), *, certified: tuple[str, ...] = ()
+) -> BrokerConfig:
+    """Return the configuration that settings make. ``certified`` are more host names for a certificate that is made.
+
+    Raises ConfigError.
+    """
     values = _Values.of(all_given)
     listeners, outside = _listeners(values), _advertise_outside(values)
     made: Made | None = None
@@ -152,7 +158,7 @@ def _broker_config(all_given: Mapping[str, Setting], topics: tuple[InitialTopic,
         # Imported here, because most brokers need none of it.
         from kafkalite.config.ready_made import made_for
 
-        made = made_for(listeners, outside, all_given)
+        made = made_for(listeners, outside, all_given, certified)
         all_given = {**all_given, **made.settings}
         values = _Values.of(all_given)
     security, access = _security(values, all_given, listeners, made)

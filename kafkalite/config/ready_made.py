@@ -35,8 +35,13 @@ class Made:
     issuer: TokenIssuer | None = None
 
 
-def made_for(listeners: Listeners, outside: HostPort | None, given: Mapping[str, Setting]) -> Made:
-    """Make what the protocol of ``kafkalite.security`` needs, where it is not set. Raises ConfigError."""
+def made_for(
+    listeners: Listeners, outside: HostPort | None, given: Mapping[str, Setting], certified: tuple[str, ...] = ()
+) -> Made:
+    """Make what the protocol of ``kafkalite.security`` needs, where it is not set; ``certified`` are more host names.
+
+    Raises ConfigError.
+    """
     if SECURITY not in given:
         return Made()
     # Imported here, because most brokers need none of it.
@@ -49,7 +54,7 @@ def made_for(listeners: Listeners, outside: HostPort | None, given: Mapping[str,
     certificates = None
     if protocol.uses_tls and not _is_set(given, *_CERTIFICATES):
         advertised = (listeners.advertise, outside, *listeners.advertise_by_port.values())
-        hosts = [address.host for address in (*listeners.listen, *advertised) if address is not None]
+        hosts = [address.host for address in (*listeners.listen, *advertised) if address is not None] + list(certified)
         try:
             certificates = make_certificates(hosts)
         except MissingPackageError as error:

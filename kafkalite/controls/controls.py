@@ -26,7 +26,7 @@ from kafkalite.controls.topics import Topics, not_created
 from kafkalite.controls.transactions import Transactions
 from kafkalite.controls.views import Group, Header, Record, TopicPartition
 from kafkalite.controls.waiting import DEFAULT_TIMEOUT, within
-from kafkalite.security.client_access import ClientAccess
+from kafkalite.security.client_access import ClientAccess, access_of
 from kafkalite.security.ready_made import USER
 from kafkalite.security.token_issuer import DEFAULT_LIFETIME
 from kafkalite_storage.errors import StorageError
@@ -96,14 +96,7 @@ class Controls(Subject):
         ``user`` is one of the broker's configuration, by default the first. Raises ValueError for an unknown user.
         """
         broker = self._local.broker
-        access = replace(broker.config.client_access or ClientAccess(bootstrap=""), bootstrap=broker.bootstrap)
-        if user is None:
-            return access
-        sasl = broker.config.security[0].sasl
-        passwords = {} if sasl is None else {**sasl.plain_users, **sasl.scram_users}
-        if user not in passwords:
-            raise ValueError(f"there is no user {user!r} in the broker's configuration")
-        return replace(access, username=user, password=passwords[user])
+        return access_of(broker.config.client_access, broker.config.security[0].sasl, broker.bootstrap, user)
 
     def client_config(self, library: str, *, mechanism: str | None = None, user: str | None = None) -> dict[str, Any]:
         """Return the settings with which a client library connects, under its own names.

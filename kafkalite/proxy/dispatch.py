@@ -95,6 +95,8 @@ class Dispatch:
         prefix = read_request_prefix(frame)
         api = DECLARED_APIS.get(prefix.api_key)
         lowest, highest = served_versions(prefix.api_key) or (0, -1)
+        if prefix.api_key == ApiKey.SASL_HANDSHAKE and connection.info.authenticator is not None:
+            lowest = 0  # the proxy itself takes the tokens that follow
         if not lowest <= prefix.api_version <= highest:
             # The cluster answers an ApiVersions request of any version (KIP-511).
             if api is None or api.key is not ApiKey.API_VERSIONS:

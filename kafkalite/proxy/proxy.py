@@ -15,7 +15,7 @@ import trio
 from kafkalite.addresses import HostPort
 from kafkalite.background.timers import TimerQueue
 from kafkalite.clock import MACHINE_CLOCK
-from kafkalite.config.connection_limits import ConnectionLimits
+from kafkalite.config.proxy_listener import ProxyListener
 from kafkalite.errors import StartError
 from kafkalite.proxy.addresses import AddressMap
 from kafkalite.proxy.cluster_connections import ClusterConnections
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from kafkalite.clock import Clock
     from kafkalite.requests.pipeline import Pipeline
     from kafkalite.server.connection import Connection
+    from kafkalite.server.protection import ListenerProtection
     from kafkalite.server.transport import Transport
 
 log = getLogger("kafkalite.proxy")
@@ -43,9 +44,7 @@ log = getLogger("kafkalite.proxy")
 DEFAULT_LISTEN: Final = HostPort("127.0.0.1", 19092)
 
 _SHUTDOWN_DEADLINE: Final = 5.0
-_MOST_CONNECTIONS: Final = 10_000
 _MOST_PORTS_TRIED: Final = 100
-_MAX_IDLE: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +61,8 @@ class ProxyConfig:
     """Ports of brokers that are to stay the same, by broker id."""
     tls: ssl.SSLContext | None = None
     """How to connect to the cluster, if it has TLS."""
+    listener: ProxyListener = field(default_factory=ProxyListener)
+    """What protects the listeners; see :func:`kafkalite.config.proxy_listener.proxy_listener`."""
 
 
 class Proxy(ServerBlock):
@@ -85,7 +86,8 @@ class Proxy(ServerBlock):
         self._cluster = ClusterConnections(config.upstream, self.addresses.upstream_of, config.tls)
         self._dispatch = Dispatch(self.addresses, self.crash_guard, self._topics.learn)
         self._errors = ConnectionErrors(self.timers)
-        self._admission = Admission(self.timers, self._errors, ConnectionLimits(most=_MOST_CONNECTIONS))
+        self._admission = Admission(self.timers, self._errors, config.listener.connection_limits)
+        self._protection = self._protect()
         self._listeners: list[Listener] = []
         self._ports = count(config.listen.port + 1)
         self._stop = trio.Event()
@@ -138,6 +140,7 @@ class Proxy(ServerBlock):
             async with trio.open_nursery() as background, trio.open_nursery() as self._connections:
                 background.start_soon(self.timers.run)
                 background.start_soon(run_steps, self.pipeline.steps)
+                await self._listeners[0].prepare(background)
                 async with trio.open_nursery() as self._accepting:
                     for listener in self._listeners:
                         self._start(listener)
@@ -164,6 +167,22 @@ class Proxy(ServerBlock):
 
     # Listening
 
+    def _protect(self) -> ListenerProtection | None:
+        """Return the protection of all listeners; None where they have neither TLS nor SASL."""
+        listener = self.config.listener
+        security = listener.security
+        if security.tls is None and security.sasl is None:
+            return None
+        # Imported here, because most proxies need none of it.
+        from kafkalite.server.protected_listeners import protection_of
+
+        if security.sasl is not None:
+            from kafkalite.proxy.logins import Logins
+
+            delay = listener.connection_failed_authentication_delay
+            self.pipeline.interceptors.add(Logins(self.timers, delay))
+        return protection_of(security, listener, self.timers, self.wall_ms)
+
     def _listen_for(self, node_id: int) -> int:
         """Listen for a broker that the cluster has named for the first time. Return the port."""
         connect = partial(self._cluster.to_node, node_id)
@@ -189,9 +208,11 @@ class Proxy(ServerBlock):
             self.pipeline.steps,
             crash_guard=self.crash_guard,
             errors=self._errors,
-            most_bytes=LARGEST_FRAME,
+            most_bytes=self.config.listener.socket_request_max_bytes,
             admission=self._admission,
-            max_idle=_MAX_IDLE,
+            max_idle=self.config.listener.connections_max_idle,
+            name=self.config.listener.security.name,
+            protection=self._protection,
         )
         self._listeners.append(listener)
         if self._accepting is not None:

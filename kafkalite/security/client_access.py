@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kafkalite.security.protocol import SecurityProtocol
 from kafkalite.security.sasl import OAUTHBEARER, PLAIN
@@ -84,6 +84,36 @@ class ClientAccess:
         """Return the settings of Java clients in the format of a properties file."""
         lines = (f"{name}={_escaped(value)}" for name, value in self.settings("java", mechanism).items())
         return "".join(f"{line}\n" for line in lines)
+
+
+class Passwords(Protocol):
+    """The users of a listener with SASL."""
+
+    @property
+    def plain_users(self) -> Mapping[str, str]:
+        """Passwords by user name, for PLAIN."""
+        ...
+
+    @property
+    def scram_users(self) -> Mapping[str, str]:
+        """Passwords by user name, for SCRAM."""
+        ...
+
+
+def access_of(
+    known: ClientAccess | None, passwords: Passwords | None, bootstrap: str, user: str | None
+) -> ClientAccess:
+    """Return what a client needs at an address as one of the users. Raises ValueError for an unknown user.
+
+    ``known`` is what the configuration says about clients, None without security.
+    """
+    access = replace(known or ClientAccess(bootstrap=""), bootstrap=bootstrap)
+    if user is None:
+        return access
+    by_name = {} if passwords is None else {**passwords.plain_users, **passwords.scram_users}
+    if user not in by_name:
+        raise ValueError(f"there is no user {user!r} in the configuration")
+    return replace(access, username=user, password=by_name[user])
 
 
 def _escaped(value: str) -> str:

@@ -103,6 +103,12 @@ FindToken = Callable[[str, ScramMechanism], TokenOwner | None]
 """Returns what is known of a delegation token by its id, or None for an unknown one."""
 
 
+def no_credential(user: str, mechanism: ScramMechanism) -> ScramCredential | None:
+    """Find no user."""
+    del user, mechanism
+    return None
+
+
 def no_token(token_id: str, mechanism: ScramMechanism) -> TokenOwner | None:
     """Find no delegation token."""
     del token_id, mechanism

@@ -5,42 +5,63 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kafkalite.background.refusals import refuse
 from kafkalite.security.authenticator import SaslSettings
-from kafkalite.security.sasl import ScramMechanism, TokenOwner, scram_credential
+from kafkalite.security.sasl import ScramMechanism, no_credential, no_token, scram_credential
 from kafkalite.security.tls import TlsContext
 from kafkalite.server.connection import FrameLimit
 from kafkalite.server.protection import ListenerProtection
 
 if TYPE_CHECKING:
     from kafkalite.background.timers import TimerQueue
-    from kafkalite.cluster.cluster import Cluster
-    from kafkalite.config import BrokerConfig
     from kafkalite.config.oauthbearer import TokenConfig
     from kafkalite.config.security import ListenerSecurity
     from kafkalite.security.oauthbearer import VerifyToken
+    from kafkalite.security.sasl import FindCredential, FindToken
     from kafkalite.security.token_keys import KeySource
     from kafkalite.server.key_fetcher import KeyFetcher
     from kafkalite_storage.metadata.cluster_image import ScramCredential
 
 
+class Limits(Protocol):
+    """What is needed of the configuration of a broker or a proxy."""
+
+    @property
+    def sasl_server_max_receive_size(self) -> int:
+        """The largest frame of a client that has not authenticated."""
+        ...
+
+    @property
+    def connection_failed_authentication_delay(self) -> float:
+        """The seconds after which a failed authentication is answered."""
+        ...
+
+
 def protection_of(
-    security: ListenerSecurity, config: BrokerConfig, timers: TimerQueue, cluster: Callable[[], Cluster]
+    security: ListenerSecurity,
+    limits: Limits,
+    timers: TimerQueue,
+    wall_ms: Callable[[], int],
+    *,
+    find_stored: FindCredential = no_credential,
+    find_token: FindToken = no_token,
 ) -> ListenerProtection:
-    """Make the protection of a listener that has TLS or SASL. ``cluster`` returns the broker's present cluster."""
+    """Make the protection of a listener that has TLS or SASL.
+
+    ``find_stored`` finds the users of SCRAM that are not in the configuration, ``find_token`` delegation tokens.
+    """
     sasl = fetcher = None
     if security.sasl is not None:
-        users = ScramUsers(security.sasl.scram_users, cluster)
         verify = None
         if security.sasl.tokens is not None:
-            verify, fetcher = _tokens(security.sasl.tokens, lambda: cluster().wall_ms() / 1000)
+            verify, fetcher = _tokens(security.sasl.tokens, lambda: wall_ms() / 1000)
         sasl = SaslSettings(
             mechanisms=security.sasl.mechanisms,
             passwords=security.sasl.plain_users,
-            find_credential=users.find,
-            find_token=partial(_find_token, config.delegation_token_secret_key, cluster),
+            find_credential=ScramUsers(security.sasl.scram_users, find_stored).find,
+            find_token=find_token,
             verify_token=verify,
             session_lifetimes=security.sasl.session_lifetimes,
             now=timers.now,
@@ -50,9 +71,9 @@ def protection_of(
         tls=None if security.tls is None else TlsContext(security.tls),
         sasl=sasl,
         principals=security.principals,
-        limit_before=FrameLimit(config.sasl_server_max_receive_size, "sasl.server.max.receive.size"),
+        limit_before=FrameLimit(limits.sasl_server_max_receive_size, "sasl.server.max.receive.size"),
         key_fetcher=fetcher,
-        refuse=partial(refuse, timers, config.connection_failed_authentication_delay),
+        refuse=partial(refuse, timers, limits.connection_failed_authentication_delay),
     )
 
 
@@ -79,34 +100,18 @@ def _tokens(config: TokenConfig, now: Callable[[], float]) -> tuple[VerifyToken,
     return SignedTokens(TokenKeys(source), config.rules, now).verify, fetcher
 
 
-def _find_token(
-    secret: str | None, cluster: Callable[[], Cluster], token_id: str, mechanism: ScramMechanism
-) -> TokenOwner | None:
-    found = cluster().storage.cluster_image.delegation_tokens.get(token_id)
-    if found is None or secret is None:
-        return None
-    from kafkalite.security.delegation_tokens import token_credential
-
-    expires = min(found.expiration_timestamp, found.max_timestamp)
-    return TokenOwner(
-        user=found.owner.partition(":")[2],
-        lifetime=max(expires - cluster().wall_ms(), 0) / 1000,
-        credential=token_credential(secret, token_id, mechanism),
-    )
-
-
 class ScramUsers:
-    """The users of SCRAM: those of the data directory (AlterUserScramCredentials), then those of the configuration."""
+    """The users of SCRAM: those that are stored (AlterUserScramCredentials), then those of the configuration."""
 
-    def __init__(self, passwords: Mapping[str, str], cluster: Callable[[], Cluster]) -> None:
+    def __init__(self, passwords: Mapping[str, str], find_stored: FindCredential) -> None:
         self._passwords = passwords
-        self._cluster = cluster
+        self._find_stored = find_stored
         # Deriving keys takes a millisecond or two, and none of it should be done again at each connection.
         self._derived = cache(self._derive)
 
     def find(self, user: str, mechanism: ScramMechanism) -> ScramCredential | None:
         """Return what is known of a user for a mechanism, or None."""
-        stored = self._cluster().storage.cluster_image.scram_credentials.get((user, mechanism))
+        stored = self._find_stored(user, mechanism)
         if stored is not None:
             return stored
         return self._derived(user, mechanism) if user in self._passwords else None

@@ -13,13 +13,21 @@ import click
 from kafkalite import __version__
 from kafkalite.addresses import HostPort
 from kafkalite.errors import StartError
-from kafkalite.tools.cli.serving import announce, log_to_stderr, logging_requests, observing_options, reachable
+from kafkalite.tools.cli.proxy_security import listener_of, security_options
+from kafkalite.tools.cli.serving import (
+    announce,
+    announce_access,
+    log_to_stderr,
+    logging_requests,
+    observing_options,
+    reachable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from kafkalite.proxy.proxy import Proxy
+    from kafkalite.proxy.proxy import Proxy, ProxyConfig
 
 log = logging.getLogger("kafkalite.proxy")
 
@@ -61,6 +69,7 @@ log = logging.getLogger("kafkalite.proxy")
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="PEM file of the authorities that may certify the cluster; implies --upstream-tls.  [default: the system's]",
 )
+@security_options
 @observing_options
 def proxy(
     *,
@@ -70,6 +79,8 @@ def proxy(
     pinned: tuple[str, ...],
     upstream_tls: bool,
     upstream_ca: Path | None,
+    security: str | None,
+    listener_settings: tuple[str, ...],
     faults: Path | None,
     request_log: Path | None,
     quiet: bool,
@@ -85,12 +96,14 @@ def proxy(
     from kafkalite.program import run_server
     from kafkalite.proxy.proxy import Proxy, ProxyConfig
 
+    at = _address(listen, "--listen")
     config = ProxyConfig(
         upstream=tuple(_address(each, "--upstream") for each in upstream.split(",")),
-        listen=_address(listen, "--listen"),
+        listen=at,
         advertise=advertise,
         ports=dict(_pinned(each) for each in pinned),
         tls=_tls(upstream_ca) if upstream_tls or upstream_ca is not None else None,
+        listener=listener_of(security, listener_settings, at, advertise),
     )
     attachments: list[Callable[[Proxy], AbstractContextManager[object]]] = []
     if request_log is not None:
@@ -103,7 +116,7 @@ def proxy(
     if faults is not None:
         log.warning("requests will fail on purpose: faults from %s", faults)
     try:
-        run_server(Proxy(config), partial(_announce, config.upstream), attachments)
+        run_server(Proxy(config), partial(_announce, config), attachments)
     except StartError as error:
         raise click.ClickException(str(error)) from None
 
@@ -131,9 +144,11 @@ def _tls(authorities: Path | None) -> ssl.SSLContext:
     return context
 
 
-def _announce(upstream: tuple[HostPort, ...], addresses: tuple[tuple[str, int], ...]) -> None:
+def _announce(config: ProxyConfig, addresses: tuple[tuple[str, int], ...]) -> None:
     listening = HostPort(*addresses[0])
     announce(
-        f"kafkalite {__version__} proxy is listening on {listening}, for {', '.join(map(str, upstream))}",
+        f"kafkalite {__version__} proxy is listening on {listening}, for {', '.join(map(str, config.upstream))}",
         bootstrap=str(reachable(listening)),
     )
+    if config.listener.client_access is not None:
+        announce_access(config.listener.client_access, addresses)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,14 @@ from kafkalite import __version__
 from kafkalite.config import BrokerConfig, ConfigError, HostPort, load
 from kafkalite.config.setting import CONTROLS_TOKEN_VARIABLE, CONTROLS_VARIABLE
 from kafkalite.errors import StartError
-from kafkalite.tools.cli.serving import announce, log_to_stderr, logging_requests, observing_options, reachable
+from kafkalite.tools.cli.serving import (
+    announce,
+    announce_access,
+    log_to_stderr,
+    logging_requests,
+    observing_options,
+    reachable,
+)
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -26,7 +32,6 @@ if TYPE_CHECKING:
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.controls.http.access import ControlsAccess
     from kafkalite.program import Attachment
-    from kafkalite.security.client_access import ClientAccess
     from kafkalite_storage.files.filesystem import FileSystem
 
 log = logging.getLogger("kafkalite.serve")
@@ -181,7 +186,7 @@ def serve(
     def on_ready(addresses: tuple[tuple[str, int], ...], controls: HostPort | None = None) -> None:
         _announce(config, addresses, "memory" if in_memory else _shown(config.data_dir), controls, access)
         if config.client_access is not None:
-            _announce_access(config.client_access, addresses)
+            announce_access(config.client_access, addresses)
 
     file_system = _memory() if in_memory else None
     try:
@@ -287,20 +292,6 @@ def _bootstrap(config: BrokerConfig, listening: tuple[HostPort, ...]) -> list[Ho
         broker.advertise or broker.advertise_outside or reachable(listening[number * of_each])
         for number, broker in enumerate(brokers)
     ]
-
-
-def _announce_access(access: ClientAccess, addresses: tuple[tuple[str, int], ...]) -> None:
-    """Print how clients connect: they could not know what was made for this run."""
-    bootstrap = ",".join(str(reachable(HostPort(host, port))) for host, port in addresses)
-    access = replace(access, bootstrap=bootstrap)
-    lines = [f"Clients need security.protocol={access.security_protocol}"]
-    if access.sasl_mechanisms:
-        lines.append(f"with sasl.mechanism={' or '.join(access.sasl_mechanisms)}")
-    shown = access.is_ready_made and not access.uses_tokens()  # which a setting does not hold
-    with suppress(OSError):
-        click.echo(" ".join(lines) + ("; their settings:" if shown else "."))
-        if shown:
-            click.echo(access.java_properties().rstrip())
 
 
 def _shown(directory: Path) -> str:

@@ -7,7 +7,8 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from kafkalite.controls.local_broker import Surroundings
     from kafkalite.requests.pipeline import Pipeline
+    from kafkalite.security.client_access import ClientAccess
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -72,6 +74,20 @@ def announce(*lines: str, bootstrap: str) -> None:
     except OSError:
         # The reader of the output has closed it; the server keeps running for its clients.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def announce_access(access: ClientAccess, addresses: tuple[tuple[str, int], ...]) -> None:
+    """Print how clients connect: they could not know what was made for this run."""
+    bootstrap = ",".join(str(reachable(HostPort(host, port))) for host, port in addresses)
+    access = replace(access, bootstrap=bootstrap)
+    lines = [f"Clients need security.protocol={access.security_protocol}"]
+    if access.sasl_mechanisms:
+        lines.append(f"with sasl.mechanism={' or '.join(access.sasl_mechanisms)}")
+    shown = access.is_ready_made and not access.uses_tokens()  # which a setting does not hold
+    with suppress(OSError):
+        click.echo(" ".join(lines) + ("; their settings:" if shown else "."))
+        if shown:
+            click.echo(access.java_properties().rstrip())
 
 
 class OneLine(logging.Formatter):

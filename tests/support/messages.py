@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from kafkalite_wire.apis import DECLARED_APIS
 from kafkalite_wire.schema import FieldType, declaration_of, fields_of
 
-_DATA_MODULES = ("coordinator_records", "transaction_records", "consumer_protocol", "metadata_records")
+_DATA_MODULES = (
+    "coordinator_records",
+    "consumer_group_records",
+    "transaction_records",
+    "consumer_protocol",
+    "metadata_records",
+)
 
 
 def declared_messages() -> dict[str, type[Any]]:

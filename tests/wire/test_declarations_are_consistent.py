@@ -67,7 +67,13 @@ def test_every_module_is_reached_from_the_table_or_holds_data() -> None:
     data = {module for module in MODULES if declaration_of(top_level_messages(module)[0]).api_key not in DECLARED_APIS}
     named = {
         f"kafkalite_wire.messages.{m}"
-        for m in ("coordinator_records", "transaction_records", "consumer_protocol", "metadata_records")
+        for m in (
+            "coordinator_records",
+            "consumer_group_records",
+            "transaction_records",
+            "consumer_protocol",
+            "metadata_records",
+        )
     }
     assert set(MODULES) == of_apis | named
     assert data <= named

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 _SAYS_NOTHING: Final = re.compile(r"\s*(#.*)?\n?")
@@ -46,6 +46,34 @@ class Place:
     def __str__(self) -> str:
         line = line_of(self.file.source, self.steps)
         return str(self.file.path) if line is None else f"{self.file.path}:{line}"
+
+
+def mistake(file: TomlFile, what: str, *steps: str | int) -> TomlError:
+    """Return the error that says what is wrong at the place that ``steps`` lead to, or in the file as a whole."""
+    return TomlError(f"{file.place(*steps) if steps else file.path}: {what}")
+
+
+def check_keys(file: TomlFile, known: Iterable[str], hint: str) -> None:
+    """Raise TomlError for a key at the top of a file that is none of those that are known; ``hint`` says what is."""
+    for key in file.values:
+        if key not in known:
+            raise mistake(file, f"{key}: no such key; {hint}", key)
+
+
+def tables_of(file: TomlFile, name: str, what: str) -> list[dict[str, object]]:
+    """Return the tables ``[[name]]`` of a file, each of which is ``what``. Raises TomlError where they are others."""
+    tables = file.values.get(name, [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in cast("list[object]", tables)):
+        raise mistake(file, f"{name}: each {what} is a table [[{name}]], with two brackets", name)
+    return cast("list[dict[str, object]]", tables)
+
+
+def table_of(file: TomlFile, name: str) -> dict[str, object]:
+    """Return the table ``[name]`` of a file, empty if there is none. Raises TomlError where it is another value."""
+    table = file.values.get(name, {})
+    if not isinstance(table, dict):
+        raise mistake(file, f"{name}: must be a table [{name}]", name)
+    return cast("dict[str, object]", table)
 
 
 def read(path: Path) -> TomlFile:

@@ -68,6 +68,8 @@ class Dispatch:
         self._learn = learn
         self._relays: WeakKeyDictionary[Connection, Relay] = WeakKeyDictionary()
         self.pipeline = Pipeline(UpstreamEnd(self._relays.get, self._rewritten), crash_guard)
+        self.hides: Callable[[int], bool] = _hides_nothing
+        """Returns whether an API that is not declared, by its key, is not passed on."""
 
     def through(self, start: Callable[[Any], Relay]) -> Callable[[Any, memoryview], None]:
         """Return what a listener calls with each frame; ``start`` makes the relay of a connection."""
@@ -102,7 +104,10 @@ class Dispatch:
             if api is None or api.key is not ApiKey.API_VERSIONS:
                 name = f"API key {prefix.api_key}" if api is None else api.name
                 raise UnsupportedVersionError(f"{name} is not passed on", version=prefix.api_version)
-        elif api is not None and self.pipeline.interceptors.wanting(api, prefix.api_version)[0]:
+        elif api is None:
+            if self.hides(prefix.api_key):
+                raise RequestError(f"API key {prefix.api_key} is hidden by an interceptor")
+        elif self.pipeline.interceptors.wanting(api, prefix.api_version)[0]:
             self.pipeline(connection, frame)
             return
         self._pass_on(connection, frame, relay, prefix, api)
@@ -144,6 +149,11 @@ class Dispatch:
             return message
         dialled = connection.info.local[0]
         return rewrite(message, lambda node_id, host, port: self._addresses.local(node_id, host, port, dialled))
+
+
+def _hides_nothing(api_key: int) -> bool:
+    del api_key
+    return False
 
 
 def _acks(frame: memoryview) -> int:

@@ -98,6 +98,10 @@ class Proxy(ServerBlock):
         """What requests go through that an interceptor wants."""
         return self._dispatch.pipeline
 
+    def hide(self, hides: Callable[[int], bool]) -> None:
+        """Pass on no request of an API without declared messages for whose key ``hides`` returns True."""
+        self._dispatch.hides = hides
+
     @property
     def bootstrap(self) -> str:
         """The address in the form of clients' ``bootstrap.servers``."""

@@ -659,3 +659,8 @@ def _worded(message: Any, sentence: str | None) -> Any:
 def rule_of(key: int) -> Rule:
     """Return the rule of an API; KeyError for one without, so that no request passes by mistake."""
     return _RULES[key]
+
+
+def has_rule(key: int) -> bool:
+    """Return whether there is a rule for an API."""
+    return key in _RULES

@@ -23,6 +23,8 @@ class Stage(IntEnum):
     AUTHENTICATION = 4
     AUTHORIZATION = 5
     QUOTAS = 6
+    MESSAGES = 7
+    """What a file configures (:mod:`kafkalite.interceptors`): last to see a request, first to see a response."""
 
 
 class Forward(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import ssl
 
     from kafkalite.controls.controls import Controls
+    from kafkalite.interceptors import MessageInterceptor
     from kafkalite.proxy.proxy import Proxy
     from kafkalite.requests.interceptors import InterceptorChain
     from kafkalite.security.client_access import ClientAccess
@@ -83,6 +84,7 @@ def run_proxy(
     advertise: str | None = None,
     security: str | None = None,
     tls: ssl.SSLContext | None = None,
+    interceptors: Iterable[MessageInterceptor] = (),
 ) -> Generator[ProxyHandle]:
     """Run a proxy in front of a Kafka cluster on a thread of its own, and yield its controls.
 
@@ -90,7 +92,7 @@ def run_proxy(
     the host that clients are sent to, by default the one that they have dialled. With ``tls`` the proxy connects to the
     cluster so. ``properties`` are broker properties under Kafka's names that act at a proxy's listeners, and
     ``security`` is ``ssl``, ``sasl_plaintext`` or ``sasl_ssl``: :meth:`ProxyHandle.client_config` returns what clients
-    need then, and their logins are checked by the proxy.
+    need then, and their logins are checked by the proxy. Requests pass the ``interceptors`` in their order.
 
     Raises ConfigError for a property, ValueError for an address that is none, StartError if the proxy cannot listen,
     and at the end BrokerFailed if an exception in it was not handled.
@@ -106,6 +108,10 @@ def run_proxy(
         listener=_listener(properties or {}, security, address, advertise),
     )
     proxy = Proxy(config)
+    if interceptors:
+        from kafkalite.proxy.intercepting import installed_in
+
+        installed_in(proxy, interceptors)
     with running_server(proxy, lambda portal: ProxyHandle(proxy, portal)) as handle:
         yield handle
 

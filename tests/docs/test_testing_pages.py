@@ -21,6 +21,7 @@ DOCS = Path(__file__).parents[2] / "docs"
         ("pytest.md", 4),
         ("security.md", 3),
         ("proxy.md", 1),
+        ("interceptors.md", 1),
         ("controls/clock.md", 2),
         ("controls/groups.md", 5),
         ("controls/request-log.md", 5),

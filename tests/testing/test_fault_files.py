@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kafkalite.controls.faults.fault import Fault
-from kafkalite.controls.faults.file import FaultFileError, read_faults
+from kafkalite.controls.faults.file import TomlError, read_faults
 
 
 def read(folder: Path, source: str) -> list[Fault]:
@@ -111,12 +111,12 @@ def test_a_file_says_what_a_test_says(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_file_line_and_key(tmp_path: Path, source: str, message: str) -> None:
-    with pytest.raises(FaultFileError, match=re.escape(f"{tmp_path / 'faults.toml'}:{message}")):
+    with pytest.raises(TomlError, match=re.escape(f"{tmp_path / 'faults.toml'}:{message}")):
         read(tmp_path, source)
 
 
 def test_a_file_that_is_no_toml_or_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(FaultFileError, match=r"cannot read .*faults\.toml: .*line 2"):
+    with pytest.raises(TomlError, match=r"cannot read .*faults\.toml: .*line 2"):
         read(tmp_path, "[[fault]]\napi = \n")
-    with pytest.raises(FaultFileError, match=r"cannot read .*none\.toml: No such file"):
+    with pytest.raises(TomlError, match=r"cannot read .*none\.toml: No such file"):
         read_faults(tmp_path / "none.toml")

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from kafkalite.config import toml_file
+from kafkalite.config.toml_file import TomlError, check_keys, mistake, read, tables_of
 from kafkalite.controls.faults.fault import FaultError, fault_from
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kafkalite.config.toml_file import TomlFile
     from kafkalite.controls.faults.fault import Fault
 
-_TABLES: Final = "fault"
-
-
-class FaultFileError(Exception):
-    """A file that cannot be used; the message names the file, the line and the key, and says what is allowed."""
+FAULTS: Final = "fault"
+"""The name of the tables."""
 
 
 def read_faults(path: Path) -> list[Fault]:
-    """Read a file. Raises FaultFileError."""
-    try:
-        file = toml_file.read(path)
-    except toml_file.TomlError as error:
-        raise FaultFileError(str(error)) from None
+    """Read a file of faults only. Raises TomlError."""
+    file = read(path)
+    check_keys(file, [FAULTS], f"faults are tables [[{FAULTS}]]")
+    if FAULTS not in file.values:
+        raise mistake(file, f"there is no table [[{FAULTS}]] in it")
+    return faults_of(file)
 
-    def problem(what: str, *steps: str | int) -> FaultFileError:
-        return FaultFileError(f"{file.place(*steps) if steps else path}: {what}")
 
-    for key in file.values:
-        if key != _TABLES:
-            raise problem(f"{key}: no such key; faults are tables [[{_TABLES}]]", key)
-    tables = file.values.get(_TABLES)
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in cast("list[object]", tables)):
-        if tables is None:
-            raise problem(f"there is no table [[{_TABLES}]] in it")
-        raise problem(f"{_TABLES}: each fault is a table [[{_TABLES}]], with two brackets", _TABLES)
+def faults_of(file: TomlFile) -> list[Fault]:
+    """Return the faults of a file. Raises TomlError."""
     faults: list[Fault] = []
-    for number, table in enumerate(cast("list[dict[str, object]]", tables)):
+    for number, table in enumerate(tables_of(file, FAULTS, "fault")):
         try:
             faults.append(fault_from(table))
         except FaultError as error:
-            raise problem(str(error), _TABLES, number, *([error.key] if error.key in table else [])) from None
+            raise mistake(file, str(error), FAULTS, number, *([error.key] if error.key in table else [])) from None
     return faults
+
+
+__all__ = ["FAULTS", "TomlError", "faults_of", "read_faults"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kafkalite.controls.faults.file import FaultFileError, read_faults
+from kafkalite.controls.faults.file import TomlError, read_faults
 from kafkalite.controls.faults.injector import injector_for
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def read(path: Path) -> tuple[Fault, ...]:
     """Read faults. A mistake in the file is one of the usage."""
     try:
         return tuple(read_faults(path))
-    except FaultFileError as error:
+    except TomlError as error:
         raise click.UsageError(str(error)) from None
 
 

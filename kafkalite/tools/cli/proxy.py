@@ -28,23 +28,35 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from kafkalite.proxy.proxy import Proxy, ProxyConfig
+    from kafkalite.proxy_file.in_force import FileInForce
 
 log = logging.getLogger("kafkalite.proxy")
 
 
 @click.command()
 @click.option(
+    "--config",
+    "config_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="TOML file with the options below, interceptors and faults; read again on SIGHUP. Options come before it.",
+)
+@click.option(
+    "--check",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Check such a file, say what is in it, and exit.",
+)
+@click.option(
     "--upstream",
-    required=True,
     metavar="HOST:PORT,...",
     help="Brokers of the cluster to begin with, as in clients' bootstrap.servers.",
 )
 @click.option(
     "--listen",
     metavar="HOST:PORT",
-    default="127.0.0.1:19092",
-    show_default=True,
-    help="Address where clients begin. Each broker of the cluster gets one of the next ports; with port 0 a free one.",
+    help="Address where clients begin. Each broker of the cluster gets one of the next ports; with port 0 a free one.  "
+    "[default: 127.0.0.1:19092]",
 )
 @click.option(
     "--advertise",
@@ -73,8 +85,10 @@ log = logging.getLogger("kafkalite.proxy")
 @observing_options
 def proxy(
     *,
-    upstream: str,
-    listen: str,
+    config_file: Path | None,
+    check: Path | None,
+    upstream: str | None,
+    listen: str | None,
     advertise: str | None,
     pinned: tuple[str, ...],
     upstream_tls: bool,
@@ -94,14 +108,26 @@ def proxy(
     The exit code is 0 after a clean stop, 1 if the proxy cannot start, 2 for a mistake in the options.
     """
     from kafkalite.program import run_server
-    from kafkalite.proxy.proxy import Proxy, ProxyConfig
+    from kafkalite.proxy.proxy import DEFAULT_LISTEN, Proxy, ProxyConfig
+    from kafkalite.proxy_file.reading import ProxyTable
 
-    at = _address(listen, "--listen")
+    if check is not None:
+        click.echo(f"{check}: {_read(check)}")
+        return
+    in_force = None if config_file is None else _read(config_file)
+    table = ProxyTable() if in_force is None else in_force.file.proxy
+    if upstream is None and not table.upstream:
+        raise click.UsageError("Missing option '--upstream'.")
+    listen = listen or table.listen
+    at = DEFAULT_LISTEN if listen is None else _address(listen, "--listen")
+    advertise = advertise or table.advertise
     config = ProxyConfig(
-        upstream=tuple(_address(each, "--upstream") for each in upstream.split(",")),
+        upstream=table.upstream_addresses
+        if upstream is None
+        else tuple(_address(each, "--upstream") for each in upstream.split(",")),
         listen=at,
         advertise=advertise,
-        ports=dict(_pinned(each) for each in pinned),
+        ports={**table.ports, **dict(_pinned(each) for each in pinned)},
         tls=_tls(upstream_ca) if upstream_tls or upstream_ca is not None else None,
         listener=listener_of(security, listener_settings, at, advertise),
     )
@@ -112,13 +138,30 @@ def proxy(
         from kafkalite.tools.cli.faults import injected, read
 
         attachments.append(partial(injected, read(faults)))
+    if in_force is not None:
+        attachments.append(in_force.attached)
     log_to_stderr(quiet=quiet, verbose=verbose)
     if faults is not None:
         log.warning("requests will fail on purpose: faults from %s", faults)
     try:
-        run_server(Proxy(config), partial(_announce, config), attachments)
+        run_server(
+            Proxy(config),
+            partial(_announce, config),
+            attachments,
+            None if in_force is None else in_force.reload_on_hangup,
+        )
     except StartError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _read(path: Path) -> FileInForce:
+    from kafkalite.config.toml_file import TomlError
+    from kafkalite.proxy_file.in_force import FileInForce
+
+    try:
+        return FileInForce(path)
+    except TomlError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _address(text: str, option: str) -> HostPort:

@@ -1,0 +1,64 @@
+"""The interceptors that come with kafkalite, by the name that a file calls them, and those of a user's own files."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Final, cast
+
+from kafkalite.config.options import OptionError
+from kafkalite.interceptors.interface import MessageInterceptor
+
+KINDS: Final = {
+    "deny-apis": ("denied_apis", "DeniedApis"),
+    "read-only": ("read_only", "ReadOnly"),
+}
+"""By name, the module and class; imported when used."""
+
+_OWN: Final = ".py:"
+
+
+class OwnFiles:
+    """The classes of users' own files; a file that has not changed is not executed again."""
+
+    def __init__(self) -> None:
+        self._modules: dict[Path, tuple[bytes, ModuleType]] = {}
+
+    def class_of(self, path: Path, name: str) -> type[MessageInterceptor]:
+        """Return a class of a file. Raises OptionError."""
+        found = getattr(self._module(path), name, None)
+        if not (isinstance(found, type) and issubclass(found, MessageInterceptor)):
+            raise OptionError("type", f"{path} has no subclass {name} of kafkalite.interceptors.MessageInterceptor")
+        return found
+
+    def _module(self, path: Path) -> ModuleType:
+        try:
+            source = path.read_bytes()
+        except OSError as error:
+            raise OptionError("type", f"cannot read {path}: {error.strerror}") from None
+        known = self._modules.get(path)
+        if known is not None and known[0] == source:
+            return known[1]
+        module = ModuleType(path.stem)
+        module.__file__ = str(path)
+        try:
+            exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102  (the user's own)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with it, the file cannot be used
+            raise OptionError("type", f"{path} cannot be imported: {type(error).__name__}: {error}") from None
+        self._modules[path] = (source, module)
+        return module
+
+
+def interceptor_class(kind: str, folder: Path, files: OwnFiles) -> type[MessageInterceptor]:
+    """Return the class of a type: the name of one that comes with kafkalite, or ``FILE.py:CLASS``.
+
+    A file is found from ``folder``. Raises OptionError.
+    """
+    if _OWN in kind:
+        path, _, name = kind.rpartition(":")
+        return files.class_of(folder / path, name)
+    if kind not in KINDS:
+        raise OptionError("type", f"there is no interceptor {kind!r}; types: {', '.join(KINDS)}, or FILE.py:CLASS")
+    module, name = KINDS[kind]
+    return cast("type[MessageInterceptor]", getattr(import_module(f"kafkalite.interceptors.{module}"), name))

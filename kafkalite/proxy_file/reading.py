@@ -1,0 +1,118 @@
+"""Read the file of a proxy: TOML with ``[proxy]``, ``[[interceptor]]`` and ``[[fault]]``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from kafkalite.addresses import HostPort
+from kafkalite.config.options import OptionError, made_from
+from kafkalite.config.toml_file import check_keys, mistake, read, table_of, tables_of
+from kafkalite.controls.faults.file import FAULTS, faults_of
+from kafkalite.interceptors.kinds import OwnFiles, interceptor_class
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kafkalite.config.toml_file import TomlFile
+    from kafkalite.controls.faults.fault import Fault
+    from kafkalite.interceptors.interface import MessageInterceptor
+
+_PROXY: Final = "proxy"
+_INTERCEPTORS: Final = "interceptor"
+_LARGEST_PORT: Final = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyTable:
+    """The table ``[proxy]``: what options of the command say as well."""
+
+    upstream: tuple[str, ...] = ()
+    """Brokers of the cluster to begin with, as HOST:PORT."""
+    listen: str | None = None
+    """Where clients begin, as HOST:PORT."""
+    advertise: str | None = None
+    """The host that clients are sent to."""
+    broker_ports: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Ports that stand for brokers, by their ids."""
+
+    def __post_init__(self) -> None:
+        for key, addresses in (("upstream", self.upstream), ("listen", () if self.listen is None else (self.listen,))):
+            for address in addresses:
+                try:
+                    HostPort.parse(address)
+                except ValueError as error:
+                    raise OptionError(key, str(error)) from None
+        for id_, port in self.broker_ports.items():
+            if not (id_.isascii() and id_.isdecimal() and 0 < port <= _LARGEST_PORT):
+                raise OptionError("broker_ports", f"must map ids of brokers to ports, and has {id_} = {port}")
+
+    @property
+    def upstream_addresses(self) -> tuple[HostPort, ...]:
+        """The brokers to begin with."""
+        return tuple(map(HostPort.parse, self.upstream))
+
+    @property
+    def ports(self) -> dict[int, int]:
+        """Ports by the ids of brokers."""
+        return {int(id_): port for id_, port in self.broker_ports.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredInterceptor:
+    """One table ``[[interceptor]]``: its class and options, and what was made of them."""
+
+    type: type[MessageInterceptor]
+    options: Mapping[str, Any]
+    made: MessageInterceptor = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyFile:
+    """What a file says."""
+
+    proxy: ProxyTable
+    interceptors: tuple[ConfiguredInterceptor, ...]
+    faults: tuple[Fault, ...]
+    place: TomlFile = field(compare=False, repr=False)
+
+
+def read_proxy_file(path: Path, own_files: OwnFiles | None = None) -> ProxyFile:
+    """Read a file, and make its interceptors. Raises TomlError, which names line and key.
+
+    ``own_files`` are users' own interceptors that have been read before.
+    """
+    file = read(path)
+    tables = (_PROXY, _INTERCEPTORS, FAULTS)
+    check_keys(file, tables, "tables are [proxy], [[interceptor]] and [[fault]]")
+    return ProxyFile(
+        proxy=_made(file, ProxyTable, table_of(file, _PROXY), _PROXY),
+        interceptors=tuple(_interceptors(file, OwnFiles() if own_files is None else own_files)),
+        faults=tuple(faults_of(file)),
+        place=file,
+    )
+
+
+def _interceptors(file: TomlFile, own_files: OwnFiles) -> list[ConfiguredInterceptor]:
+    found: list[ConfiguredInterceptor] = []
+    for number, table in enumerate(tables_of(file, _INTERCEPTORS, "interceptor")):
+        steps = (_INTERCEPTORS, number)
+        kind = table.get("type")
+        if not isinstance(kind, str):
+            problem = "the key type is missing" if kind is None else f"type: must be a string, and is {kind!r}"
+            raise mistake(file, problem, *steps, *(["type"] if "type" in table else []))
+        try:
+            declared = interceptor_class(kind, file.path.parent, own_files)
+        except OptionError as error:
+            raise mistake(file, str(error), *steps, error.key) from None
+        options = {key: value for key, value in table.items() if key != "type"}
+        found.append(ConfiguredInterceptor(declared, options, _made(file, declared, options, *steps)))
+    return found
+
+
+def _made(file: TomlFile, declared: type[Any], table: Mapping[str, object], *steps: str | int) -> Any:
+    try:
+        return made_from(declared, table)
+    except OptionError as error:
+        raise mistake(file, str(error), *steps, *([error.key] if error.key in table else [])) from None

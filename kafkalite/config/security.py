@@ -106,27 +106,30 @@ def parse_users(text: str) -> Mapping[str, str]:
     return MappingProxyType(users)
 
 
+def store_of(properties: ListenerProperties, name: str, text_property: str) -> Store | None:
+    """Return the certificates of ``ssl.keystore`` or ``ssl.truststore``, None if none are set. Raises ConfigError."""
+    from kafkalite.security.tls import Store
+
+    text, location = properties.text(text_property), properties.text(f"{name}.location")
+    if text is not None:
+        return Store(property=text_property, text=text)
+    if location is None:
+        return None
+    kind = str(properties.value(f"{name}.type")).upper()
+    if kind not in ("PEM", "PKCS12"):
+        raise properties.problem(f"{name}.type", f"{kind} is not supported: convert it to PKCS12 or PEM")
+    return Store(
+        property=f"{name}.location",
+        path=Path(location).expanduser(),
+        is_pkcs12=kind == "PKCS12",
+        password=properties.text(f"{name}.password"),
+    )
+
+
 def _tls(properties: ListenerProperties) -> TlsSettings:
     from kafkalite.security.tls import Store, TlsContext, TlsError, TlsSettings
 
-    def store(name: str, text_property: str) -> Store | None:
-        location_property, type_property = f"{name}.location", f"{name}.type"
-        text, location = properties.text(text_property), properties.text(location_property)
-        if text is not None:
-            return Store(property=text_property, text=text)
-        if location is None:
-            return None
-        kind = str(properties.value(type_property)).upper()
-        if kind not in ("PEM", "PKCS12"):
-            raise properties.problem(type_property, f"{kind} is not supported: convert it to PKCS12 or PEM")
-        return Store(
-            property=location_property,
-            path=Path(location).expanduser(),
-            is_pkcs12=kind == "PKCS12",
-            password=properties.text(f"{name}.password"),
-        )
-
-    certificate = store("ssl.keystore", "ssl.keystore.certificate.chain")
+    certificate = store_of(properties, "ssl.keystore", "ssl.keystore.certificate.chain")
     if certificate is None:
         raise properties.problem("ssl.keystore.location", "a listener with TLS needs a certificate")
     key = properties.text("ssl.keystore.key")
@@ -134,7 +137,7 @@ def _tls(properties: ListenerProperties) -> TlsSettings:
         certificate=certificate,
         key=None if key is None else Store(property="ssl.keystore.key", text=key),
         key_password=properties.text("ssl.key.password"),
-        trusted=store("ssl.truststore", "ssl.truststore.certificates"),
+        trusted=store_of(properties, "ssl.truststore", "ssl.truststore.certificates"),
         client_auth=cast("ClientAuth", properties.value("ssl.client.auth")),
         protocols=properties.texts("ssl.enabled.protocols"),
         cipher_suites=properties.texts("ssl.cipher.suites"),

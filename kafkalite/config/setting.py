@@ -117,6 +117,11 @@ def from_file(file: TomlFile | PropertiesFile) -> Iterator[Setting]:
         yield _known(Setting(name, text_of(value, name, origin), origin))
 
 
+def properties_of(path: Path) -> Iterator[Setting]:
+    """Read any properties of a file in Kafka's format; raises ConfigError."""
+    return (Setting(line.key, line.value, f"{path}:{line.number}") for line in _read_properties(path).lines)
+
+
 def _read(path: Path) -> TomlFile | PropertiesFile:
     """Read a file in the format of its suffix; without one of the two, as TOML if it is TOML, or else as properties."""
     if path.suffix == ".properties":

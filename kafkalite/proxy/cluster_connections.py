@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
@@ -18,11 +18,19 @@ if TYPE_CHECKING:
 _CONNECTING: Final = 10.0
 
 
+class TlsSource(Protocol):
+    """Where the TLS context of the next connection comes from."""
+
+    def current(self) -> ssl.SSLContext:
+        """Return the context."""
+        ...
+
+
 class ClusterConnections:
     """Makes connections to a broker of the cluster, or to any of the first ones."""
 
     def __init__(
-        self, bootstrap: tuple[HostPort, ...], upstream_of: Callable[[int], HostPort], tls: ssl.SSLContext | None
+        self, bootstrap: tuple[HostPort, ...], upstream_of: Callable[[int], HostPort], tls: TlsSource | None
     ) -> None:
         """``upstream_of`` returns where a broker is, by its id."""
         self._bootstrap = bootstrap
@@ -56,7 +64,7 @@ class ClusterConnections:
                 connected = _detached(await trio.open_tcp_stream(address.host, address.port))
                 if self._tls is None:
                     return PlainTransport(connected)
-                return await _secured(connected, self._tls, address.host)
+                return await _secured(connected, self._tls.current(), address.host)
         except trio.TooSlowError:
             raise OSError(f"{address} has not accepted within {_CONNECTING:.0f} s") from None
         except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +17,7 @@ from kafkalite.clock import MACHINE_CLOCK
 from kafkalite.config.proxy_listener import ProxyListener
 from kafkalite.errors import StartError
 from kafkalite.proxy.addresses import AddressMap
-from kafkalite.proxy.cluster_connections import ClusterConnections
+from kafkalite.proxy.cluster_connections import ClusterConnections, TlsSource
 from kafkalite.proxy.dispatch import Dispatch
 from kafkalite.proxy.relay import Relay
 from kafkalite.proxy.topic_names import TopicNames
@@ -34,7 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from kafkalite.clock import Clock
+    from kafkalite.proxy.relay import LogIn
     from kafkalite.requests.pipeline import Pipeline
+    from kafkalite.security.cluster_credentials import Credentials
     from kafkalite.server.connection import Connection
     from kafkalite.server.protection import ListenerProtection
     from kafkalite.server.transport import Transport
@@ -59,8 +60,10 @@ class ProxyConfig:
     """The host that clients are sent to; None for the one that each has dialled."""
     ports: Mapping[int, int] = field(default_factory=lambda: dict[int, int]())
     """Ports of brokers that are to stay the same, by broker id."""
-    tls: ssl.SSLContext | None = None
+    tls: TlsSource | None = None
     """How to connect to the cluster, if it has TLS."""
+    login: Credentials | None = None
+    """Who the proxy is to the cluster; None where it passes on the clients' logins, or needs none."""
     listener: ProxyListener = field(default_factory=ProxyListener)
     """What protects the listeners; see :func:`kafkalite.config.proxy_listener.proxy_listener`."""
 
@@ -88,6 +91,7 @@ class Proxy(ServerBlock):
         self._errors = ConnectionErrors(self.timers)
         self._admission = Admission(self.timers, self._errors, config.listener.connection_limits)
         self._protection = self._protect()
+        self._log_in = _login_of(config.login)
         self._listeners: list[Listener] = []
         self._ports = count(config.listen.port + 1)
         self._stop = trio.Event()
@@ -175,16 +179,15 @@ class Proxy(ServerBlock):
         """Return the protection of all listeners; None where they have neither TLS nor SASL."""
         listener = self.config.listener
         security = listener.security
-        if security.tls is None and security.sasl is None:
-            return None
-        # Imported here, because most proxies need none of it.
-        from kafkalite.server.protected_listeners import protection_of
-
-        if security.sasl is not None:
+        if security.sasl is not None or self.config.login is not None:
+            # Imported here, because most proxies need none of it.
             from kafkalite.proxy.logins import Logins
 
-            delay = listener.connection_failed_authentication_delay
-            self.pipeline.interceptors.add(Logins(self.timers, delay))
+            self.pipeline.interceptors.add(Logins(self.timers, listener.connection_failed_authentication_delay))
+        if security.tls is None and security.sasl is None:
+            return None
+        from kafkalite.server.protected_listeners import protection_of
+
         return protection_of(security, listener, self.timers, self.wall_ms)
 
     def _listen_for(self, node_id: int) -> int:
@@ -233,6 +236,15 @@ class Proxy(ServerBlock):
             listener.close()
 
     def _relay(self, connect: Callable[[], Awaitable[Transport]], client: Connection) -> Relay:
-        relay = Relay(client, connect, self._connections, largest=LARGEST_FRAME)
+        relay = Relay(client, connect, self._connections, largest=LARGEST_FRAME, log_in=self._log_in)
         self._connections.start_soon(relay.run)
         return relay
+
+
+def _login_of(credentials: Credentials | None) -> LogIn | None:
+    if credentials is None:
+        return None
+    # Imported here, because most proxies need none of it.
+    from kafkalite.proxy.cluster_login import log_in
+
+    return partial(log_in, credentials)

@@ -1,4 +1,4 @@
-"""TLS contexts of listeners, from Kafka's ``ssl.*`` properties.
+"""TLS contexts of listeners and of connections to a cluster, from Kafka's ``ssl.*`` properties.
 
 Certificates and keys are PEM, in files or as the values of properties, or PKCS#12 files. JKS, Java's older format, is
 not read. A file that changes while the broker runs is read again for the next connection.
@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -101,13 +103,28 @@ class TlsSettings:
     """Of TLS 1.2, by OpenSSL's names; empty for OpenSSL's choice."""
 
 
-class TlsContext:
-    """The context of a listener; it follows changes of its files."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientTlsSettings:
+    """The TLS of connections to a cluster."""
 
-    def __init__(self, settings: TlsSettings) -> None:
-        """Read certificates and keys. Raises TlsError."""
-        self._settings = settings
-        self._context = _context(settings)
+    trusted: Store | None
+    """Authorities whose certificates are accepted; None for those of the system."""
+    certificate: Store | None
+    """The client's certificate and its chain, and the key too if ``key`` is None; None where it shows none."""
+    key: Store | None
+    key_password: str | None = field(repr=False)
+    checks_host_names: bool
+    protocols: tuple[str, ...]
+    cipher_suites: tuple[str, ...]
+
+
+class _FollowingContext:
+    """A context that follows changes of the files that it is made of."""
+
+    def __init__(self, make: Callable[[], ssl.SSLContext], *stores: Store | None) -> None:
+        self._make = make
+        self._stores = tuple(store for store in stores if store is not None)
+        self._context = make()
         self._version = self._files()
 
     def current(self) -> ssl.SSLContext:
@@ -116,43 +133,78 @@ class TlsContext:
         if version != self._version:
             self._version = version
             with suppress(TlsError):
-                self._context = _context(self._settings)
+                self._context = self._make()
         return self._context
 
     def _files(self) -> tuple[object, ...]:
-        settings = self._settings
-        stores = (settings.certificate, settings.key, settings.trusted)
-        return tuple(store.version() for store in stores if store is not None)
+        return tuple(store.version() for store in self._stores)
+
+
+class TlsContext(_FollowingContext):
+    """The context of a listener; it follows changes of its files."""
+
+    def __init__(self, settings: TlsSettings) -> None:
+        """Read certificates and keys. Raises TlsError."""
+        super().__init__(partial(_context, settings), settings.certificate, settings.key, settings.trusted)
+
+
+class ClientTlsContext(_FollowingContext):
+    """The context of connections to a cluster; it follows changes of its files."""
+
+    def __init__(self, settings: ClientTlsSettings) -> None:
+        """Read certificates and keys. Raises TlsError."""
+        super().__init__(partial(_client_context, settings), settings.certificate, settings.key, settings.trusted)
 
 
 def _context(settings: TlsSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    versions = [_VERSIONS[name] for name in settings.protocols]
-    context.minimum_version, context.maximum_version = min(versions), max(versions)
+    _limit(context, settings)
     context.verify_mode = _CLIENT_AUTH[settings.client_auth]
-    if settings.cipher_suites:
-        try:
-            context.set_ciphers(":".join(settings.cipher_suites))
-        except ssl.SSLError:
-            raise TlsError("ssl.cipher.suites", "OpenSSL knows none of these names") from None
-    _load_certificate(context, settings)
+    _load_certificate(context, settings.certificate, settings)
     if settings.trusted is not None:
-        trusted = settings.trusted.read()
-        try:
-            context.load_verify_locations(cadata=trusted)
-        except (ssl.SSLError, ValueError) as error:
-            raise TlsError(settings.trusted.property, f"no usable certificates: {_reason(error)}") from None
+        _trust(context, settings.trusted)
     elif settings.client_auth != "none":
         context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
     return context
 
 
-def _load_certificate(context: ssl.SSLContext, settings: TlsSettings) -> None:
-    pem = settings.certificate.read() + ("" if settings.key is None else "\n" + settings.key.read())
+def _client_context(settings: ClientTlsSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _limit(context, settings)
+    context.check_hostname = settings.checks_host_names
+    if settings.certificate is not None:
+        _load_certificate(context, settings.certificate, settings)
+    if settings.trusted is None:
+        context.load_default_certs()
+    else:
+        _trust(context, settings.trusted)
+    return context
+
+
+def _limit(context: ssl.SSLContext, settings: TlsSettings | ClientTlsSettings) -> None:
+    versions = [_VERSIONS[name] for name in settings.protocols]
+    context.minimum_version, context.maximum_version = min(versions), max(versions)
+    if settings.cipher_suites:
+        try:
+            context.set_ciphers(":".join(settings.cipher_suites))
+        except ssl.SSLError:
+            raise TlsError("ssl.cipher.suites", "OpenSSL knows none of these names") from None
+
+
+def _trust(context: ssl.SSLContext, trusted: Store) -> None:
+    authorities = trusted.read()
+    try:
+        context.load_verify_locations(cadata=authorities)
+    except (ssl.SSLError, ValueError) as error:
+        raise TlsError(trusted.property, f"no usable certificates: {_reason(error)}") from None
+
+
+def _load_certificate(context: ssl.SSLContext, certificate: Store, settings: TlsSettings | ClientTlsSettings) -> None:
+    pem = certificate.read() + ("" if settings.key is None else "\n" + settings.key.read())
     try:
         load_certificate(context, pem, settings.key_password or "")
     except (ssl.SSLError, ValueError) as error:
-        raise TlsError(settings.certificate.property, f"no usable certificate and key: {_reason(error)}") from None
+        raise TlsError(certificate.property, f"no usable certificate and key: {_reason(error)}") from None
 
 
 def _reason(error: ssl.SSLError | ValueError) -> str:

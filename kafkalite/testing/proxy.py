@@ -12,6 +12,7 @@ from kafkalite.addresses import HostPort
 from kafkalite.config.proxy_listener import ProxyListener, proxy_listener
 from kafkalite.config.security import SECURITY
 from kafkalite.config.setting import Setting
+from kafkalite.config.upstream import upstream_of
 from kafkalite.controls.defaults import Value, text_of
 from kafkalite.controls.faults.controls import Faults
 from kafkalite.controls.request_log.controls import RequestLogControl
@@ -85,6 +86,7 @@ def run_proxy(
     security: str | None = None,
     tls: ssl.SSLContext | None = None,
     interceptors: Iterable[MessageInterceptor] = (),
+    upstream_properties: Mapping[str, Value] | None = None,
 ) -> Generator[ProxyHandle]:
     """Run a proxy in front of a Kafka cluster on a thread of its own, and yield its controls.
 
@@ -93,6 +95,8 @@ def run_proxy(
     cluster so. ``properties`` are broker properties under Kafka's names that act at a proxy's listeners, and
     ``security`` is ``ssl``, ``sasl_plaintext`` or ``sasl_ssl``: :meth:`ProxyHandle.client_config` returns what clients
     need then, and their logins are checked by the proxy. Requests pass the ``interceptors`` in their order.
+    ``upstream_properties`` are properties of Kafka's clients for its connections to the cluster; with
+    ``sasl.mechanism`` it logs in itself.
 
     Raises ConfigError for a property, ValueError for an address that is none, StartError if the proxy cannot listen,
     and at the end BrokerFailed if an exception in it was not handled.
@@ -100,11 +104,13 @@ def run_proxy(
     from kafkalite.proxy.proxy import Proxy, ProxyConfig
 
     address = HostPort.parse(listen)
+    cluster = upstream_of(_settings(upstream_properties or {}, "upstream_properties"), environment=os.environ)
     config = ProxyConfig(
         upstream=tuple(HostPort.parse(each) for each in upstream.split(",")),
         listen=address,
         advertise=advertise,
-        tls=tls,
+        tls=cluster.tls if tls is None else _Fixed(tls),
+        login=cluster.login,
         listener=_listener(properties or {}, security, address, advertise),
     )
     proxy = Proxy(config)
@@ -119,12 +125,24 @@ def run_proxy(
 def _listener(
     properties: Mapping[str, Value], security: str | None, listen: HostPort, advertise: str | None
 ) -> ProxyListener:
-    given = {name: Setting(name, text_of(value), "properties") for name, value in properties.items()}
+    given = _settings(properties, "properties")
     if security is not None:
         given[SECURITY] = Setting(SECURITY, security, "security")
     if not given:
         return ProxyListener()
     return proxy_listener(given, listen, hosts=() if advertise is None else (advertise,), environment=os.environ)
+
+
+def _settings(properties: Mapping[str, Value], origin: str) -> dict[str, Setting]:
+    return {name: Setting(name, text_of(value), origin) for name, value in properties.items()}
+
+
+class _Fixed:
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+
+    def current(self) -> ssl.SSLContext:
+        return self._context
 
 
 class _LocalProxy:

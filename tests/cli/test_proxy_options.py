@@ -31,7 +31,7 @@ def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
     empty.write_text("nothing")
     result = CliRunner().invoke(proxy, ["--upstream", "kafka:9092", "--upstream-ca", str(empty)])
     assert result.exit_code == 2
-    assert "holds no PEM certificates" in result.output
+    assert "no usable certificates" in result.output
 
 
 def test_a_port_in_use_is_named() -> None:

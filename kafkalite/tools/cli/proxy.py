@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ import click
 from kafkalite import __version__
 from kafkalite.addresses import HostPort
 from kafkalite.errors import StartError
-from kafkalite.tools.cli.proxy_security import listener_of, security_options
+from kafkalite.tools.cli.proxy_security import cluster_of, listener_of, security_options
 from kafkalite.tools.cli.serving import (
     announce,
     announce_access,
@@ -70,17 +69,6 @@ log = logging.getLogger("kafkalite.proxy")
     metavar="ID=PORT",
     help="Port that stands for a broker, by its id, so that it is the same after each start. May be repeated.",
 )
-@click.option(
-    "--upstream-tls",
-    is_flag=True,
-    help="Connect to the cluster with TLS; its certificates and host names are verified.",
-)
-@click.option(
-    "--upstream-ca",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="PEM file of the authorities that may certify the cluster; implies --upstream-tls.  [default: the system's]",
-)
 @security_options
 @observing_options
 def proxy(
@@ -93,6 +81,7 @@ def proxy(
     pinned: tuple[str, ...],
     upstream_tls: bool,
     upstream_ca: Path | None,
+    upstream_config: Path | None,
     security: str | None,
     listener_settings: tuple[str, ...],
     faults: Path | None,
@@ -121,6 +110,7 @@ def proxy(
     listen = listen or table.listen
     at = DEFAULT_LISTEN if listen is None else _address(listen, "--listen")
     advertise = advertise or table.advertise
+    cluster = cluster_of(upstream_config, upstream_ca, tls=upstream_tls)
     config = ProxyConfig(
         upstream=table.upstream_addresses
         if upstream is None
@@ -128,7 +118,8 @@ def proxy(
         listen=at,
         advertise=advertise,
         ports={**table.ports, **dict(_pinned(each) for each in pinned)},
-        tls=_tls(upstream_ca) if upstream_tls or upstream_ca is not None else None,
+        tls=cluster.tls,
+        login=cluster.login,
         listener=listener_of(security, listener_settings, at, advertise),
     )
     attachments: list[Callable[[Proxy], AbstractContextManager[object]]] = []
@@ -176,15 +167,6 @@ def _pinned(text: str) -> tuple[int, int]:
     if not (equals and id_.isdecimal() and port.isdecimal() and 0 < int(port) < 1 << 16):
         raise click.BadParameter(f"{text!r} is not of the form ID=PORT", param_hint="--broker-port")
     return int(id_), int(port)
-
-
-def _tls(authorities: Path | None) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=authorities)
-    except ssl.SSLError:
-        raise click.BadParameter(f"{authorities} holds no PEM certificates", param_hint="--upstream-ca") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _announce(config: ProxyConfig, addresses: tuple[tuple[str, int], ...]) -> None:

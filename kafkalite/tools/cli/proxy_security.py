@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -15,6 +16,7 @@ from kafkalite.config.setting import Setting
 if TYPE_CHECKING:
     from kafkalite.addresses import HostPort
     from kafkalite.config.proxy_listener import ProxyListener
+    from kafkalite.config.upstream import Upstream
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -33,6 +35,25 @@ _OPTIONS = (
         metavar="NAME=VALUE",
         help="Set a broker property of Kafka for the listeners, such as ssl.keystore.location or "
         "max.connections.per.ip. May be repeated.",
+    ),
+    click.option(
+        "--upstream-tls",
+        is_flag=True,
+        help="Connect to the cluster with TLS; its certificates and host names are verified.",
+    ),
+    click.option(
+        "--upstream-ca",
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="PEM file of the authorities that may certify the cluster; implies --upstream-tls.  "
+        "[default: the system's]",
+    ),
+    click.option(
+        "--upstream-config",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Properties file of Kafka's client settings for connections to the cluster: security.protocol, ssl.*, "
+        "sasl.*. With sasl.mechanism the proxy logs in to the cluster itself.",
     ),
 )
 
@@ -57,6 +78,25 @@ def listener_of(
         return ProxyListener()
     try:
         return proxy_listener(given, listen, hosts=() if advertise is None else (advertise,), environment=os.environ)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def cluster_of(file: Path | None, authorities: Path | None, *, tls: bool) -> Upstream:
+    """Return what protects the connections to the cluster. Raises UsageError."""
+    from kafkalite.config.setting import properties_of
+    from kafkalite.config.upstream import upstream_of
+
+    given: dict[str, Setting] = {}
+    try:
+        if file is not None:
+            given.update((setting.name, setting) for setting in properties_of(file))
+        if tls or authorities is not None:
+            given.setdefault("security.protocol", Setting("security.protocol", "SSL", "--upstream-tls"))
+        if authorities is not None:
+            for name, text in (("type", "PEM"), ("location", str(authorities))):
+                given[f"ssl.truststore.{name}"] = Setting(f"ssl.truststore.{name}", text, "--upstream-ca")
+        return upstream_of(given, environment=os.environ)
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
 

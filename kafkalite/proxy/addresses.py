@@ -24,11 +24,12 @@ class Node:
 class AddressMap:
     """The brokers that the cluster has named so far; each has a port of the proxy from then on.
 
-    ``open_listener`` listens for a broker that was named for the first time and returns the port; it raises StartError.
+    ``open_port`` listens for a broker that was named for the first time and returns the port; it raises StartError.
     """
 
-    def __init__(self, open_listener: Callable[[int], int], *, advertise: str | None = None) -> None:
-        self._open_listener = open_listener
+    def __init__(self, open_port: Callable[[int], int], *, advertise: Callable[[int], str] | str | None = None) -> None:
+        """``advertise`` is the host that clients are sent to, or returns it for each broker."""
+        self._open_port = open_port
         self._advertise = advertise
         self._nodes: dict[int, Node] = {}
 
@@ -52,9 +53,13 @@ class AddressMap:
         upstream = HostPort(host, port)
         node = self._nodes.get(node_id)
         if node is None:
-            node = self._nodes[node_id] = Node(node_id, upstream, self._open_listener(node_id))
+            node = self._nodes[node_id] = Node(node_id, upstream, self._open_port(node_id))
             log.info("broker %d at %s is served at port %d", node_id, upstream, node.port)
         elif node.upstream != upstream:
             log.info("broker %d has moved from %s to %s", node_id, node.upstream, upstream)
             node.upstream = upstream
-        return self._advertise or dialled, node.port
+        advertise = self._advertise
+        return (advertise(node_id) if callable(advertise) else advertise or dialled), node.port
+
+    def __contains__(self, node_id: object) -> bool:
+        return node_id in self._nodes

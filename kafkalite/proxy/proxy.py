@@ -20,6 +20,7 @@ from kafkalite.proxy.addresses import AddressMap
 from kafkalite.proxy.cluster_connections import ClusterConnections, TlsSource
 from kafkalite.proxy.dispatch import Dispatch
 from kafkalite.proxy.relay import Relay
+from kafkalite.proxy.shared_port import ServerNames, SharedPort
 from kafkalite.proxy.topic_names import TopicNames
 from kafkalite.requests.crash_guard import CrashGuard
 from kafkalite.server.admission import Admission
@@ -38,13 +39,13 @@ if TYPE_CHECKING:
     from kafkalite.security.cluster_credentials import Credentials
     from kafkalite.server.connection import Connection
     from kafkalite.server.protection import ListenerProtection
+    from kafkalite.server.proxy_protocol import Origins
     from kafkalite.server.transport import Transport
 
 log = getLogger("kafkalite.proxy")
 
 DEFAULT_LISTEN: Final = HostPort("127.0.0.1", 19092)
 
-_SHUTDOWN_DEADLINE: Final = 5.0
 _MOST_PORTS_TRIED: Final = 100
 
 
@@ -58,6 +59,14 @@ class ProxyConfig:
     """Where clients begin; each broker has a port of its own, by default the next free ones."""
     advertise: str | None = None
     """The host that clients are sent to; None for the one that each has dialled."""
+    names: ServerNames | None = None
+    """The names by which clients of one shared port say which broker they want; None for a port for each broker."""
+    origins: Origins = "off"
+    """Whether clients' connections begin with a header of the PROXY protocol."""
+    authentication_limit: float = 30.0
+    """Seconds within which a client has to log in, where the listeners have SASL."""
+    drain: float = 5.0
+    """Seconds that a stop waits for responses in flight."""
     ports: Mapping[int, int] = field(default_factory=lambda: dict[int, int]())
     """Ports of brokers that are to stay the same, by broker id."""
     tls: TlsSource | None = None
@@ -84,10 +93,19 @@ class Proxy(ServerBlock):
         self.timers = TimerQueue(clock, self.crash_guard)
         self._clock = clock
         self._topics = TopicNames()
-        self.addresses = AddressMap(self._listen_for, advertise=config.advertise)
+        names = config.names
+        self.addresses = AddressMap(
+            self._listen_for if names is None else self._share_port,
+            advertise=config.advertise if names is None else names.host_of,
+        )
         """The brokers, and the ports that stand for them."""
         self._cluster = ClusterConnections(config.upstream, self.addresses.upstream_of, config.tls)
         self._dispatch = Dispatch(self.addresses, self.crash_guard, self._topics.learn)
+        self._shared = (
+            None
+            if names is None
+            else SharedPort(names, self._cluster, self.addresses.__contains__, self._dispatch.finish)
+        )
         self._errors = ConnectionErrors(self.timers)
         self._admission = Admission(self.timers, self._errors, config.listener.connection_limits)
         self._protection = self._protect()
@@ -109,7 +127,9 @@ class Proxy(ServerBlock):
     @property
     def bootstrap(self) -> str:
         """The address in the form of clients' ``bootstrap.servers``."""
-        return str(HostPort(*self._listeners[0].address))
+        address = HostPort(*self._listeners[0].address)
+        names = self.config.names
+        return str(address if names is None else HostPort(names.bootstrap, names.port or address.port))
 
     def now(self) -> float:
         """Return monotonic seconds."""
@@ -133,6 +153,8 @@ class Proxy(ServerBlock):
 
     def open(self) -> None:
         """Listen; :meth:`run` does so if it is not done yet. Raises StartError."""
+        if self._shared is not None and self.config.listener.security.tls is None:
+            raise StartError("brokers can share a port only where the listener has TLS")
         self._add_listener(self.config.listen, self._cluster.to_any)
 
     async def run(
@@ -160,7 +182,7 @@ class Proxy(ServerBlock):
                 for listener in self._listeners:
                     for connection in listener.connections:
                         self._dispatch.finish(connection)
-                with trio.move_on_after(_SHUTDOWN_DEADLINE):
+                with trio.move_on_after(self.config.drain):
                     for listener in self._listeners:
                         await listener.gone()
                 self._connections.cancel_scope.cancel()
@@ -207,6 +229,11 @@ class Proxy(ServerBlock):
                 log.debug("no listener for broker %d: %s", node_id, error)
         raise StartError(f"no port is free for broker {node_id} of the {_MOST_PORTS_TRIED} behind {self.config.listen}")
 
+    def _share_port(self, node_id: int) -> int:
+        assert self._shared is not None
+        self._shared.learned(node_id)
+        return self._shared.names.port or self._listeners[0].address[1]
+
     def _add_listener(self, address: HostPort, connect: Callable[[], Awaitable[Transport]]) -> int:
         listener = Listener(
             open_socket(address.host, address.port),
@@ -220,6 +247,8 @@ class Proxy(ServerBlock):
             max_idle=self.config.listener.connections_max_idle,
             name=self.config.listener.security.name,
             protection=self._protection,
+            origins=self.config.origins,
+            authentication_limit=self.config.authentication_limit,
         )
         self._listeners.append(listener)
         if self._accepting is not None:
@@ -236,6 +265,8 @@ class Proxy(ServerBlock):
             listener.close()
 
     def _relay(self, connect: Callable[[], Awaitable[Transport]], client: Connection) -> Relay:
+        if self._shared is not None:
+            connect = self._shared.connect_for(client)
         relay = Relay(client, connect, self._connections, largest=LARGEST_FRAME, log_in=self._log_in)
         self._connections.start_soon(relay.run)
         return relay

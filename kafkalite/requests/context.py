@@ -32,6 +32,8 @@ class ConnectionInfo:
     """Who the client is: its SASL user, or the subject of its certificate."""
     authenticator: Authenticator | None = None
     """The authentication of the connection; None where the listener has no SASL."""
+    server_name: str = ""
+    """The name that the client asked for in its TLS handshake (SNI)."""
     software: str = ""
     """Name and version that the client states in ApiVersions (KIP-511)."""
 

@@ -130,6 +130,11 @@ class Authenticator:
         return self._state is _State.AUTHENTICATED
 
     @property
+    def has_authenticated(self) -> bool:
+        """Whether the client has proved who it is at least once."""
+        return self._user is not None
+
+    @property
     def has_token(self) -> bool:
         """Whether the client has proved who it is by a delegation token."""
         return self._has_token

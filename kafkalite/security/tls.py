@@ -156,8 +156,23 @@ class ClientTlsContext(_FollowingContext):
         super().__init__(partial(_client_context, settings), settings.certificate, settings.key, settings.trusted)
 
 
+class NamedSocket(ssl.SSLSocket):
+    """The socket of a listener's connection, which knows the server name that its client asked for."""
+
+    asked_name: str = ""
+    """In lower case; empty where the client named none."""
+
+
+def _note_name(asked: ssl.SSLSocket | ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+    del context
+    if isinstance(asked, NamedSocket):
+        asked.asked_name = (name or "").lower()
+
+
 def _context(settings: TlsSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslsocket_class = NamedSocket
+    context.sni_callback = _note_name
     _limit(context, settings)
     context.verify_mode = _CLIENT_AUTH[settings.client_auth]
     _load_certificate(context, settings.certificate, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import socket
 from collections.abc import Callable
 from logging import getLogger
@@ -15,12 +16,13 @@ from kafkalite.server.connection import Connection
 from kafkalite.server.transport import PlainTransport, address_of
 
 if TYPE_CHECKING:
-    from kafkalite.background.timers import TimerQueue
+    from kafkalite.background.timers import Timer, TimerQueue
     from kafkalite.requests.crash_guard import CrashGuard
     from kafkalite.requests.steps import StepQueue
     from kafkalite.server.admission import Admission
     from kafkalite.server.connection_errors import ConnectionErrors
     from kafkalite.server.protection import ListenerProtection
+    from kafkalite.server.proxy_protocol import Origin, Origins
     from kafkalite.server.transport import Transport
 
 log = getLogger("kafkalite.listener")
@@ -29,6 +31,9 @@ _IPV4_IN_IPV6: Final = "::ffff:"
 _BACKLOG: Final = 512
 _SWEEP_EVERY: Final = 5.0
 _SHRINK_AFTER: Final = 5.0
+_ORIGIN_LIMIT: Final = 10.0
+_MOST_WITHOUT_ORIGIN: Final = 1000
+"""Connections whose header of the PROXY protocol has not arrived yet; further ones are closed at once."""
 _LAST_REQUESTS: Final = 0.02
 _OUT_OF: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 """The process or the machine is out of what a connection needs; this passes."""
@@ -81,8 +86,17 @@ class Listener:
         max_idle: float,
         name: str = "PLAINTEXT",
         protection: ListenerProtection | None = None,
+        origins: Origins = "off",
+        authentication_limit: float = math.inf,
     ) -> None:
-        """``protection`` is None for a listener without TLS and SASL."""
+        """``protection`` is None for a listener without TLS and SASL.
+
+        ``origins`` says whether connections begin with a header of the PROXY protocol. A connection whose client has
+        not logged in within ``authentication_limit`` seconds is closed.
+        """
+        self._origins = origins
+        self._authentication_limit = authentication_limit
+        self._without_origin = 0
         self._name = name
         self._protection = protection
         self._listening = listening
@@ -133,6 +147,9 @@ class Listener:
                 continue
             # A Unix socket's address (in tests) is a string.
             host = address[0].removeprefix(_IPV4_IN_IPV6) if isinstance(address, tuple) else "?"
+            if self._origins != "off":
+                nursery.start_soon(self._serve_behind_balancer, connected, host, nursery)
+                continue
             if not await self._admission.admit(connected, self._name, host):
                 continue
             if self._is_available and self._accepts.is_set():
@@ -141,13 +158,42 @@ class Listener:
                 self._admission.release(self._name, host)
                 connected.close()
 
-    async def _serve(self, connected: socket.socket, host: str, nursery: trio.Nursery) -> None:
+    async def _serve_behind_balancer(self, connected: socket.socket, host: str, nursery: trio.Nursery) -> None:
+        """Read where a connection comes from, and serve it if that client may have another one."""
+        # Imported here, because most listeners need none of it.
+        from kafkalite.server.proxy_protocol import ProxyProtocolError, read_origin
+
+        connected.setblocking(False)
+        if self._without_origin >= _MOST_WITHOUT_ORIGIN:
+            connected.close()
+            return
+        self._without_origin += 1
         try:
-            await self._serve_admitted(connected, nursery)
+            with trio.fail_after(_ORIGIN_LIMIT):
+                origin = await read_origin(connected, required=self._origins == "required")
+        except (OSError, ProxyProtocolError, trio.TooSlowError) as error:
+            self._errors.warn(host, f"closing {host}: {str(error) or 'no header of the PROXY protocol in time'}")
+            connected.close()
+            return
+        except trio.Cancelled:
+            connected.close()
+            raise
+        finally:
+            self._without_origin -= 1
+        host = host if origin is None else origin.client[0]
+        if not await self._admission.admit(connected, self._name, host):
+            return
+        await self._serve(connected, host, nursery, origin)
+
+    async def _serve(
+        self, connected: socket.socket, host: str, nursery: trio.Nursery, origin: Origin | None = None
+    ) -> None:
+        try:
+            await self._serve_admitted(connected, nursery, origin)
         finally:
             self._admission.release(self._name, host)
 
-    async def _serve_admitted(self, connected: socket.socket, nursery: trio.Nursery) -> None:
+    async def _serve_admitted(self, connected: socket.socket, nursery: trio.Nursery, origin: Origin | None) -> None:
         try:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
@@ -156,6 +202,8 @@ class Listener:
         transport = await self._transport(connected)
         if transport is None:
             return
+        if origin is not None:
+            transport.peer, transport.local = origin.client, origin.dialled
         connection = Connection(
             transport,
             self._dispatch,
@@ -169,6 +217,7 @@ class Listener:
         )
         if self._protection is not None:
             self._protection.protect(connection, transport, self._dispatch)
+        deadline = self._limit_authentication(connection)
         self._connections.add(connection)
         if self._refuses:
             connection.close()
@@ -176,8 +225,21 @@ class Listener:
             await connection.serve()
         finally:
             self._connections.discard(connection)
+            if deadline is not None:
+                deadline.cancel()
             if not self._connections:
                 self._all_gone.set()
+
+    def _limit_authentication(self, connection: Connection) -> Timer | None:
+        authenticator = connection.info.authenticator
+        if authenticator is None or self._authentication_limit == math.inf:
+            return None
+
+        def check() -> None:
+            if not authenticator.has_authenticated:
+                connection.fail(f"it has not logged in within {self._authentication_limit:.0f} s")
+
+        return self._timers.call_at(self._timers.now() + self._authentication_limit, check)
 
     async def _transport(self, connected: socket.socket) -> Transport | None:
         """Return the transport, after its TLS handshake where there is one, or None where that failed."""

@@ -74,6 +74,7 @@ class ListenerProtection:
         connection.info.listener = self.name
         if isinstance(transport, TlsTransport):
             connection.info.principal = f"User:{transport.principal}"
+            connection.info.server_name = transport.server_name
         if self.sasl is None:
             return
 

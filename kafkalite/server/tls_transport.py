@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from kafkalite.security.principals import ANONYMOUS, principal_of
+from kafkalite.security.tls import NamedSocket
 from kafkalite.server.transport import address_of
 from kafkalite_wire.schema import Buffer
 
@@ -55,6 +56,8 @@ class TlsTransport:
         self.local = address_of(connected.getsockname)
         self.principal = ANONYMOUS
         """The name of the client by its certificate, once the handshake is made."""
+        self.server_name = ""
+        """The name that the client asked for (SNI), once the handshake is made."""
         self._socket = context.wrap_socket(
             connected,
             server_side=server_hostname is None,
@@ -76,6 +79,8 @@ class TlsTransport:
                 raise
             else:
                 break
+        if isinstance(self._socket, NamedSocket):
+            self.server_name = self._socket.asked_name
         try:
             self.principal = principal_of(self._socket.getpeercert(binary_form=True))
         except ValueError:

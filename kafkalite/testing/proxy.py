@@ -87,6 +87,7 @@ def run_proxy(
     tls: ssl.SSLContext | None = None,
     interceptors: Iterable[MessageInterceptor] = (),
     upstream_properties: Mapping[str, Value] | None = None,
+    broker_host: str | None = None,
 ) -> Generator[ProxyHandle]:
     """Run a proxy in front of a Kafka cluster on a thread of its own, and yield its controls.
 
@@ -96,14 +97,18 @@ def run_proxy(
     ``security`` is ``ssl``, ``sasl_plaintext`` or ``sasl_ssl``: :meth:`ProxyHandle.client_config` returns what clients
     need then, and their logins are checked by the proxy. Requests pass the ``interceptors`` in their order.
     ``upstream_properties`` are properties of Kafka's clients for its connections to the cluster; with
-    ``sasl.mechanism`` it logs in itself.
+    ``sasl.mechanism`` it logs in itself. With ``broker_host``, such as ``broker-{id}.proxy.test``, all brokers share
+    one port by server name (SNI).
 
     Raises ConfigError for a property, ValueError for an address that is none, StartError if the proxy cannot listen,
     and at the end BrokerFailed if an exception in it was not handled.
     """
     from kafkalite.proxy.proxy import Proxy, ProxyConfig
+    from kafkalite.proxy.shared_port import ServerNames
 
     address = HostPort.parse(listen)
+    names = None if broker_host is None else ServerNames.parse(broker_host)
+    hosts = (() if advertise is None else (advertise,)) if names is None else names.certified
     cluster = upstream_of(_settings(upstream_properties or {}, "upstream_properties"), environment=os.environ)
     config = ProxyConfig(
         upstream=tuple(HostPort.parse(each) for each in upstream.split(",")),
@@ -111,7 +116,8 @@ def run_proxy(
         advertise=advertise,
         tls=cluster.tls if tls is None else _Fixed(tls),
         login=cluster.login,
-        listener=_listener(properties or {}, security, address, advertise),
+        names=names,
+        listener=_listener(properties or {}, security, address, hosts),
     )
     proxy = Proxy(config)
     if interceptors:
@@ -123,14 +129,14 @@ def run_proxy(
 
 
 def _listener(
-    properties: Mapping[str, Value], security: str | None, listen: HostPort, advertise: str | None
+    properties: Mapping[str, Value], security: str | None, listen: HostPort, hosts: tuple[str, ...]
 ) -> ProxyListener:
     given = _settings(properties, "properties")
     if security is not None:
         given[SECURITY] = Setting(SECURITY, security, "security")
     if not given:
         return ProxyListener()
-    return proxy_listener(given, listen, hosts=() if advertise is None else (advertise,), environment=os.environ)
+    return proxy_listener(given, listen, hosts=hosts, environment=os.environ)
 
 
 def _settings(properties: Mapping[str, Value], origin: str) -> dict[str, Setting]:

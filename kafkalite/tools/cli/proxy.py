@@ -12,7 +12,7 @@ import click
 from kafkalite import __version__
 from kafkalite.addresses import HostPort
 from kafkalite.errors import StartError
-from kafkalite.tools.cli.proxy_security import cluster_of, listener_of, security_options
+from kafkalite.tools.cli.proxy_security import cluster_of, listener_of, names_of, security_options
 from kafkalite.tools.cli.serving import (
     announce,
     announce_access,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from kafkalite.proxy.proxy import Proxy, ProxyConfig
     from kafkalite.proxy_file.in_force import FileInForce
+    from kafkalite.server.proxy_protocol import Origins
 
 log = logging.getLogger("kafkalite.proxy")
 
@@ -84,6 +85,10 @@ def proxy(
     upstream_config: Path | None,
     security: str | None,
     listener_settings: tuple[str, ...],
+    broker_host: str | None,
+    origins: Origins,
+    authentication_limit: float,
+    drain: float,
     faults: Path | None,
     request_log: Path | None,
     quiet: bool,
@@ -110,6 +115,8 @@ def proxy(
     listen = listen or table.listen
     at = DEFAULT_LISTEN if listen is None else _address(listen, "--listen")
     advertise = advertise or table.advertise
+    names = names_of(broker_host)
+    hosts = (() if advertise is None else (advertise,)) if names is None else names.certified
     cluster = cluster_of(upstream_config, upstream_ca, tls=upstream_tls)
     config = ProxyConfig(
         upstream=table.upstream_addresses
@@ -120,7 +127,11 @@ def proxy(
         ports={**table.ports, **dict(_pinned(each) for each in pinned)},
         tls=cluster.tls,
         login=cluster.login,
-        listener=listener_of(security, listener_settings, at, advertise),
+        names=names,
+        origins=origins,
+        authentication_limit=authentication_limit,
+        drain=drain,
+        listener=listener_of(security, listener_settings, at, hosts),
     )
     attachments: list[Callable[[Proxy], AbstractContextManager[object]]] = []
     if request_log is not None:
@@ -171,9 +182,11 @@ def _pinned(text: str) -> tuple[int, int]:
 
 def _announce(config: ProxyConfig, addresses: tuple[tuple[str, int], ...]) -> None:
     listening = HostPort(*addresses[0])
+    names = config.names
+    bootstrap = reachable(listening) if names is None else HostPort(names.bootstrap, names.port or listening.port)
     announce(
         f"kafkalite {__version__} proxy is listening on {listening}, for {', '.join(map(str, config.upstream))}",
-        bootstrap=str(reachable(listening)),
+        bootstrap=str(bootstrap),
     )
     if config.listener.client_access is not None:
-        announce_access(config.listener.client_access, addresses)
+        announce_access(config.listener.client_access, ((bootstrap.host, bootstrap.port),))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kafkalite.addresses import HostPort
     from kafkalite.config.proxy_listener import ProxyListener
     from kafkalite.config.upstream import Upstream
+    from kafkalite.proxy.shared_port import ServerNames
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -58,17 +59,53 @@ _OPTIONS = (
 )
 
 
+_OPERATING = (
+    click.option(
+        "--broker-host",
+        metavar="PATTERN",
+        help="Share one port among all brokers, by server name (SNI), as broker-{id}.DOMAIN[:PORT]; clients begin at "
+        "bootstrap.DOMAIN. The listener needs TLS, with a certificate for *.DOMAIN.",
+    ),
+    click.option(
+        "--proxy-protocol",
+        "origins",
+        type=click.Choice(["off", "allowed", "required"]),
+        default="off",
+        show_default=True,
+        help="Whether connections begin with a header of the PROXY protocol (1 or 2), with the client's address.",
+    ),
+    click.option(
+        "--authentication-seconds",
+        "authentication_limit",
+        type=click.FloatRange(min=0, min_open=True),
+        default=30.0,
+        show_default=True,
+        metavar="S",
+        help="Close a connection whose client has not logged in within so many seconds, where the listeners have SASL.",
+    ),
+    click.option(
+        "--drain-seconds",
+        "drain",
+        type=click.FloatRange(min=0),
+        default=5.0,
+        show_default=True,
+        metavar="S",
+        help="At a stop, wait so many seconds for the responses to requests in flight.",
+    ),
+)
+
+
 def security_options(command: Command) -> Command:
     """Add the options."""
-    for option in reversed(_OPTIONS):
+    for option in reversed((*_OPTIONS, *_OPERATING)):
         command = option(command)
     return command
 
 
 def listener_of(
-    security: str | None, settings: Iterable[str], listen: HostPort, advertise: str | None
+    security: str | None, settings: Iterable[str], listen: HostPort, hosts: tuple[str, ...]
 ) -> ProxyListener:
-    """Return what protects the listeners. Raises UsageError."""
+    """Return what protects the listeners; a certificate that is made covers ``hosts``. Raises UsageError."""
     from kafkalite.config.proxy_listener import ProxyListener, proxy_listener
 
     given = {setting.name: setting for setting in _read(settings, "--listener-set")}
@@ -77,9 +114,21 @@ def listener_of(
     if not given:
         return ProxyListener()
     try:
-        return proxy_listener(given, listen, hosts=() if advertise is None else (advertise,), environment=os.environ)
+        return proxy_listener(given, listen, hosts=hosts, environment=os.environ)
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
+
+
+def names_of(pattern: str | None) -> ServerNames | None:
+    """Return the names of brokers that share a port. Raises BadParameter."""
+    if pattern is None:
+        return None
+    from kafkalite.proxy.shared_port import ServerNames
+
+    try:
+        return ServerNames.parse(pattern)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--broker-host") from None
 
 
 def cluster_of(file: Path | None, authorities: Path | None, *, tls: bool) -> Upstream:

@@ -206,7 +206,9 @@ class Broker(ServerBlock):
 
     def _listen(self, node: Node, cluster: Cluster) -> None:
         config = node.config
-        admission = node.admission = Admission(self._deadlines, self._connection_errors)
+        admission = node.admission = Admission(
+            self._deadlines, self._connection_errors, failed_logins=config.failed_logins_per_minute
+        )
         admission.follow(node.endpoint)
         for address, security in zip(config.listen, config.security, strict=True):
             listener = Listener(

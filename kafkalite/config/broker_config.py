@@ -85,6 +85,8 @@ class BrokerConfig:
     connections_max_idle: float
     """Infinite where connections are never closed for being idle."""
     connection_failed_authentication_delay: float
+    failed_logins_per_minute: int
+    """Of one address."""
     fetch_max_bytes: int
     connection_limits: Mapping[str, str]
     """The limits of connections that were set, by property; see `kafkalite.config.connection_limits`."""

@@ -208,7 +208,8 @@ def broker_config(
         transaction_state_log_min_isr=values.integer("transaction.state.log.min.isr"),
         transaction_state_log_replication_factor=values.integer("transaction.state.log.replication.factor"),
         connections_max_idle=math.inf if idle < 0 else idle,
-        connection_failed_authentication_delay=values.seconds("connection.failed.authentication.delay.ms"),
+        connection_failed_authentication_delay=_authentication_delay(values, idle),
+        failed_logins_per_minute=values.integer("kafkalite.failed.authentications.per.ip.per.minute"),
         delegation_token_secret_key=None if secret is None else str(secret),
         delegation_token_max_lifetime=values.seconds("delegation.token.max.lifetime.ms"),
         delegation_token_expiry_time=values.seconds("delegation.token.expiry.time.ms"),
@@ -342,6 +343,14 @@ def _selects_by_rack(values: _Values) -> bool:
     if kind not in ("RackAwareReplicaSelector", "LeaderSelector"):
         raise values.problem("replica.selector.class", f"{name} is not RackAwareReplicaSelector")
     return kind == "RackAwareReplicaSelector"
+
+
+def _authentication_delay(values: _Values, idle: float) -> float:
+    name = "connection.failed.authentication.delay.ms"
+    delay = values.seconds(name)
+    if 0 <= idle <= delay:
+        raise values.problem(name, "must be less than connections.max.idle.ms, or clients are closed without an answer")
+    return delay
 
 
 def _check_ports(values: _Values, listen: tuple[HostPort, ...], brokers: int) -> None:

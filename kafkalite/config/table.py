@@ -173,6 +173,8 @@ _HONOURED: Final = [
          "Maximum size of a request before the client has authenticated."),
         ("connection.failed.authentication.delay.ms", INT, 100, Between(0),
          "How long a failed authentication waits for its response."),
+        ("kafkalite.failed.authentications.per.ip.per.minute", INT, 600, Between(1),
+         "Logins of one address that may fail in a minute; above it, its connections are held up and closed."),
         ("connections.max.reauth.ms", LONG, 0, any_value,
          "Time after which a client must authenticate again (KIP-368); 0: never."),
     )),

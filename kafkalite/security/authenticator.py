@@ -106,10 +106,13 @@ _BEFORE: Final[Mapping[_State, frozenset[int]]] = {
 class Authenticator:
     """The authentication of one connection."""
 
-    def __init__(self, settings: SaslSettings, on_authenticated: Callable[[str], None]) -> None:
-        """``on_authenticated`` is called with the user whenever an authentication succeeds."""
+    def __init__(
+        self, settings: SaslSettings, on_authenticated: Callable[[str], None], on_failed: Callable[[], None]
+    ) -> None:
+        """``on_authenticated`` is called with the user whenever an authentication succeeds, ``on_failed`` otherwise."""
         self._settings = settings
         self._on_authenticated = on_authenticated
+        self._on_failed = on_failed
         self._state = _State.NEW
         self._server: SaslServer | None = None
         self._takes_raw_tokens = False
@@ -225,6 +228,7 @@ class Authenticator:
                 )
         except AuthenticationFailed:
             self._state = _State.FAILED
+            self._on_failed()
             raise
         if user is None:
             return answer, 0.0

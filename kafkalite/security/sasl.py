@@ -25,6 +25,7 @@ LEAST_ITERATIONS: Final = 4096
 _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 18
 _SECRET: Final = secrets.token_bytes(32)
+_NO_PASSWORD: Final = secrets.token_hex()
 _MOST_PLAIN_TOKENS: Final = 4
 """Kafka does not count further."""
 _OTHER_AUTHORIZATION_ID: Final = (
@@ -152,8 +153,8 @@ class PlainServer:
         if not password:
             raise AuthenticationFailed("Authentication failed: password not specified")
         expected = self._passwords.get(user)
-        # An unknown user's password is compared, too, so that both failures take the same time.
-        compared = secrets.token_hex() if expected is None else expected
+        # For an unknown user a password is compared, too, so that both failures take the same time.
+        compared = _NO_PASSWORD if expected is None else expected
         if not hmac.compare_digest(_digest(compared), _digest(password)) or expected is None:
             raise AuthenticationFailed("Authentication failed: Invalid username or password")
         if authorization_id not in ("", user):
@@ -265,16 +266,21 @@ def _no_credential(user: str, mechanism: ScramMechanism) -> ScramCredential:
     """Return a credential that fits no password; its salt is the same each time, as that of a known user is."""
     size = hashlib.new(mechanism.hash_name).digest_size
     return ScramCredential(
-        salt=hmac.digest(_SECRET, f"{mechanism.sasl_name} {user}".encode(), "sha256")[:_SALT_BYTES],
+        salt=salt_of(user, mechanism),
         stored_key=secrets.token_bytes(size),
         server_key=secrets.token_bytes(size),
         iterations=LEAST_ITERATIONS,
     )
 
 
-def scram_credential(password: str, mechanism: ScramMechanism) -> ScramCredential:
-    """Derive what a broker stores of a password, with a new salt."""
-    salt = secrets.token_bytes(_SALT_BYTES)
+def salt_of(user: str, mechanism: ScramMechanism) -> bytes:
+    """Return a salt that is the same for a name as long as this process runs, whether or not there is such a user."""
+    return hmac.digest(_SECRET, f"{mechanism.sasl_name} {user}".encode(), "sha256")[:_SALT_BYTES]
+
+
+def scram_credential(password: str, mechanism: ScramMechanism, salt: bytes | None = None) -> ScramCredential:
+    """Derive what a broker stores of a password, with a new salt if none is passed."""
+    salt = secrets.token_bytes(_SALT_BYTES) if salt is None else salt
     salted = hashlib.pbkdf2_hmac(mechanism.hash_name, password.encode(), salt, LEAST_ITERATIONS)
     return credential_of(salted, mechanism, salt=salt, iterations=LEAST_ITERATIONS)
 

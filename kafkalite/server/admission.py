@@ -8,6 +8,7 @@ import trio
 
 from kafkalite.config.connection_limits import present_limits
 from kafkalite.quotas.connections import ConnectionQuotas
+from kafkalite.quotas.failed_logins import FailedLogins
 
 if TYPE_CHECKING:
     import socket
@@ -22,13 +23,25 @@ if TYPE_CHECKING:
 
 _MOST_HELD_UP: Final = 1000
 """Connections that wait to be closed, because their address makes too many; further ones are closed at once."""
+_LONGEST_HELD_UP: Final = 1.0
+"""Seconds that a connection is held up for failed logins; the client may try again afterwards."""
 
 
 class Admission:
     """What the listeners of a broker ask before they serve a connection."""
 
-    def __init__(self, timers: TimerQueue, errors: ConnectionErrors, limits: ConnectionLimits | None = None) -> None:
-        """Without ``limits``, admit everything until :meth:`follow`."""
+    def __init__(
+        self,
+        timers: TimerQueue,
+        errors: ConnectionErrors,
+        limits: ConnectionLimits | None = None,
+        *,
+        failed_logins: int | None = None,
+    ) -> None:
+        """Without ``limits``, admit everything until :meth:`follow`.
+
+        ``failed_logins`` is how many logins of an address may fail in a minute; None for no limit.
+        """
         self.quotas = ConnectionQuotas(self._window, self._address_rate)
         self.sources: list[Callable[[], Iterable[Connection]]] = []
         """Functions that return the connections of each listener."""
@@ -37,6 +50,7 @@ class Admission:
         self._changed = trio.Event()
         self._held_up: dict[socket.socket, Timer] = {}
         self._endpoint: BrokerEndpoint | None = None
+        self._failed_logins = None if failed_logins is None else FailedLogins(failed_logins)
         if limits is not None:
             self.quotas.limits = limits
 
@@ -80,10 +94,11 @@ class Admission:
 
         return connection_rate_of(quotas, address)
 
-    async def admit(self, connected: socket.socket, listener: str, host: str) -> bool:
+    async def admit(self, connected: socket.socket, listener: str, host: str, *, has_logins: bool = False) -> bool:
         """Wait until a connection may be served; return False if it may not, and is closed or will be.
 
-        A connection that is admitted counts until :meth:`release`. Cancellation closes it.
+        A connection that is admitted counts until :meth:`release`. Cancellation closes it. On a listener with logins,
+        an address whose logins failed too often is not admitted.
         """
         quotas = self.quotas
         try:
@@ -103,12 +118,25 @@ class Admission:
         if throttle_ms:
             self._close_later(connected, throttle_ms / 1000)
             return False
+        if has_logins and self._failed_logins is not None:
+            seconds = self._failed_logins.wait(host, self._timers.now())
+            if seconds:
+                self._errors.warn(
+                    host, f"refusing {host}: more than {self._failed_logins.per_minute} logins a minute failed"
+                )
+                self._close_later(connected, min(seconds, _LONGEST_HELD_UP))
+                return False
         if not quotas.has_room(host):
             self._errors.warn(host, f"refusing {host}: {quotas.most_of(host)} connections of it are open")
             connected.close()
             return False
         quotas.opened(listener, host)
         return True
+
+    def login_failed(self, host: str) -> None:
+        """Count a login that failed."""
+        if self._failed_logins is not None:
+            self._failed_logins.record(host, self._timers.now())
 
     def release(self, listener: str, host: str) -> None:
         """Count a connection no more."""

@@ -6,6 +6,7 @@ import errno
 import math
 import socket
 from collections.abc import Callable
+from functools import partial
 from logging import getLogger
 from typing import TYPE_CHECKING, Final, cast
 
@@ -99,6 +100,7 @@ class Listener:
         self._without_origin = 0
         self._name = name
         self._protection = protection
+        self._has_logins = protection is not None and protection.sasl is not None
         self._listening = listening
         self._dispatch = dispatch
         self._timers = timers
@@ -122,7 +124,11 @@ class Listener:
 
     async def prepare(self, background: trio.Nursery) -> None:
         """Start what the listener's protection needs all the time."""
-        if self._protection is not None and self._protection.key_fetcher is not None:
+        if self._protection is None:
+            return
+        if self._protection.derive_users is not None:
+            background.start_soon(self._protection.derive_users)
+        if self._protection.key_fetcher is not None:
             await background.start(self._protection.key_fetcher.run)
 
     async def accept(self, nursery: trio.Nursery) -> None:
@@ -150,7 +156,7 @@ class Listener:
             if self._origins != "off":
                 nursery.start_soon(self._serve_behind_balancer, connected, host, nursery)
                 continue
-            if not await self._admission.admit(connected, self._name, host):
+            if not await self._admission.admit(connected, self._name, host, has_logins=self._has_logins):
                 continue
             if self._is_available and self._accepts.is_set():
                 nursery.start_soon(self._serve, connected, host, nursery)
@@ -181,7 +187,7 @@ class Listener:
         finally:
             self._without_origin -= 1
         host = host if origin is None else origin.client[0]
-        if not await self._admission.admit(connected, self._name, host):
+        if not await self._admission.admit(connected, self._name, host, has_logins=self._has_logins):
             return
         await self._serve(connected, host, nursery, origin)
 
@@ -189,11 +195,13 @@ class Listener:
         self, connected: socket.socket, host: str, nursery: trio.Nursery, origin: Origin | None = None
     ) -> None:
         try:
-            await self._serve_admitted(connected, nursery, origin)
+            await self._serve_admitted(connected, host, nursery, origin)
         finally:
             self._admission.release(self._name, host)
 
-    async def _serve_admitted(self, connected: socket.socket, nursery: trio.Nursery, origin: Origin | None) -> None:
+    async def _serve_admitted(
+        self, connected: socket.socket, host: str, nursery: trio.Nursery, origin: Origin | None
+    ) -> None:
         try:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
@@ -216,7 +224,9 @@ class Listener:
             started_at=trio.current_time(),
         )
         if self._protection is not None:
-            self._protection.protect(connection, transport, self._dispatch)
+            self._protection.protect(
+                connection, transport, self._dispatch, on_failed=partial(self._admission.login_failed, host)
+            )
         deadline = self._limit_authentication(connection)
         self._connections.add(connection)
         if self._refuses:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import trio
+
 from kafkalite.background.refusals import refuse
 from kafkalite.security.authenticator import SaslSettings
-from kafkalite.security.sasl import ScramMechanism, no_credential, no_token, scram_credential
+from kafkalite.security.sasl import ScramMechanism, no_credential, no_token, salt_of, scram_credential
 from kafkalite.security.tls import TlsContext
 from kafkalite.server.connection import FrameLimit
 from kafkalite.server.protection import ListenerProtection
@@ -52,15 +54,16 @@ def protection_of(
 
     ``find_stored`` finds the users of SCRAM that are not in the configuration, ``find_token`` delegation tokens.
     """
-    sasl = fetcher = None
+    sasl = fetcher = users = None
     if security.sasl is not None:
+        users = ScramUsers(security.sasl.scram_users, security.sasl.mechanisms, find_stored)
         verify = None
         if security.sasl.tokens is not None:
             verify, fetcher = _tokens(security.sasl.tokens, lambda: wall_ms() / 1000)
         sasl = SaslSettings(
             mechanisms=security.sasl.mechanisms,
             passwords=security.sasl.plain_users,
-            find_credential=ScramUsers(security.sasl.scram_users, find_stored).find,
+            find_credential=users.find,
             find_token=find_token,
             verify_token=verify,
             session_lifetimes=security.sasl.session_lifetimes,
@@ -73,6 +76,7 @@ def protection_of(
         principals=security.principals,
         limit_before=FrameLimit(limits.sasl_server_max_receive_size, "sasl.server.max.receive.size"),
         key_fetcher=fetcher,
+        derive_users=None if users is None else users.derive,
         refuse=partial(refuse, timers, limits.connection_failed_authentication_delay),
     )
 
@@ -103,11 +107,19 @@ def _tokens(config: TokenConfig, now: Callable[[], float]) -> tuple[VerifyToken,
 class ScramUsers:
     """The users of SCRAM: those that are stored (AlterUserScramCredentials), then those of the configuration."""
 
-    def __init__(self, passwords: Mapping[str, str], find_stored: FindCredential) -> None:
+    def __init__(self, passwords: Mapping[str, str], mechanisms: Sequence[str], find_stored: FindCredential) -> None:
         self._passwords = passwords
+        self._mechanisms = [mechanism for mechanism in ScramMechanism if mechanism.sasl_name in mechanisms]
         self._find_stored = find_stored
         # Deriving keys takes a millisecond or two, and none of it should be done again at each connection.
         self._derived = cache(self._derive)
+
+    async def derive(self) -> None:
+        """Derive the keys of all users; otherwise the first login of a user would take longer than one of no user."""
+        for user in self._passwords:
+            for mechanism in self._mechanisms:
+                self._derived(user, mechanism)
+                await trio.lowlevel.checkpoint()
 
     def find(self, user: str, mechanism: ScramMechanism) -> ScramCredential | None:
         """Return what is known of a user for a mechanism, or None."""
@@ -117,4 +129,4 @@ class ScramUsers:
         return self._derived(user, mechanism) if user in self._passwords else None
 
     def _derive(self, user: str, mechanism: ScramMechanism) -> ScramCredential:
-        return scram_credential(self._passwords[user], mechanism)
+        return scram_credential(self._passwords[user], mechanism, salt_of(user, mechanism))

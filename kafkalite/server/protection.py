@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -43,6 +43,8 @@ class ListenerProtection:
     """How certificates become users; None where the subject of a certificate is the user."""
     key_fetcher: KeyFetcher | None = None
     """Keeps the keys of OAUTHBEARER up to date, where they are fetched."""
+    derive_users: Callable[[], Awaitable[None]] | None = None
+    """Derives the keys of the users of SCRAM, in the background."""
 
     async def handshake(self, connected: socket.socket) -> TlsTransport:
         """Make the TLS handshake within ten seconds. Raises OSError, and closes the socket then."""
@@ -69,8 +71,13 @@ class ListenerProtection:
         connection: Connection,
         transport: Transport,
         dispatch: Callable[[Connection, memoryview], None],
+        *,
+        on_failed: Callable[[], None],
     ) -> None:
-        """Note who the client is, and let it authenticate before its requests reach ``dispatch``."""
+        """Note who the client is, and let it authenticate before its requests reach ``dispatch``.
+
+        ``on_failed`` is called when it fails to prove who it is.
+        """
         connection.info.listener = self.name
         if isinstance(transport, TlsTransport):
             connection.info.principal = f"User:{transport.principal}"
@@ -84,7 +91,7 @@ class ListenerProtection:
             if not authenticator.has_lifetime:
                 connection.guard(dispatch)  # the rest of its requests need no gate
 
-        authenticator = Authenticator(self.sasl, authenticated)
+        authenticator = Authenticator(self.sasl, authenticated, on_failed)
         connection.info.authenticator = authenticator
         connection.limit_frames(self.limit_before)
         gate: AuthenticationGate[Connection] = AuthenticationGate(

@@ -30,6 +30,7 @@ class Client:
     lifetime: float = 0.0
     now: float = 1000.0
     users: list[str] = field(default_factory=list)
+    failures: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         settings = SaslSettings(
@@ -39,7 +40,7 @@ class Client:
             session_lifetimes={"PLAIN": self.lifetime} if self.lifetime else {},
             now=lambda: self.now,
         )
-        self.authenticator = Authenticator(settings, self.users.append)
+        self.authenticator = Authenticator(settings, self.users.append, lambda: self.failures.append(self.now))
 
     def shakes_hands(self, mechanism: str = "PLAIN", version: int = 1) -> Verdict:
         verdict = self.authenticator.verdict(ApiKey.SASL_HANDSHAKE)
@@ -118,6 +119,7 @@ def test_after_a_failure_frames_are_dropped(token: bytes) -> None:
     with pytest.raises(IllegalSaslState):
         client.authenticator.begin("PLAIN", 1)
     assert client.users == []
+    assert len(client.failures) == 1
 
 
 @pytest.mark.parametrize("mechanism", ["", "plain", "GSSAPI", "SCRAM-SHA-1"])

@@ -14,7 +14,7 @@ from kafkalite.security.sasl import OAUTHBEARER, PLAIN
 if TYPE_CHECKING:
     import ssl
 
-_BY_ITSELF: Final = "takes no token as a setting: give it the token of Controls.token() in code, or in a file"
+_BY_ITSELF: Final = "takes no token as a setting: let it fetch one with kafkalite.testing.token_endpoint()"
 ClientSettings = dict[str, Any]
 
 _JAVA_PACKAGE: Final = "org.apache.kafka.common.security"
@@ -147,6 +147,41 @@ def _librdkafka(access: ClientAccess, mechanism: str) -> ClientSettings:
         settings["sasl.username"] = access.username
         settings["sasl.password"] = access.password
     return settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSource:
+    """An endpoint from which a client fetches its tokens, and what it has to show there."""
+
+    url: str
+    client_id: str
+    secret: str = field(repr=False)
+
+
+def with_token_source(access: ClientAccess, library: str, source: TokenSource) -> ClientSettings:
+    """Return the settings with which a client library fetches its tokens itself. Raises ValueError."""
+    if OAUTHBEARER not in access.sasl_mechanisms:
+        raise ValueError(f"{OAUTHBEARER} is not enabled")
+    if library in ("confluent", "librdkafka"):
+        return {
+            **_librdkafka(access, ""),
+            "sasl.mechanism": OAUTHBEARER,
+            "sasl.oauthbearer.method": "oidc",
+            "sasl.oauthbearer.client.id": source.client_id,
+            "sasl.oauthbearer.client.secret": source.secret,
+            "sasl.oauthbearer.token.endpoint.url": source.url,
+        }
+    if library == "java":
+        login = f"{_JAVA_PACKAGE}.oauthbearer.OAuthBearerLogin"
+        options = f"clientId={_quoted(source.client_id)} clientSecret={_quoted(source.secret)}"
+        return {
+            **_java(access, ""),
+            "sasl.mechanism": OAUTHBEARER,
+            "sasl.login.callback.handler.class": f"{login}CallbackHandler",
+            "sasl.oauthbearer.token.endpoint.url": source.url,
+            "sasl.jaas.config": f"{login}Module required {options};",
+        }
+    raise ValueError(f"{library} takes a token: client_config({library!r}, mechanism={OAUTHBEARER!r})")
 
 
 def _expiry(token: str | None) -> float:

@@ -23,6 +23,7 @@ from kafkalite.controls.views import Committed, Group, Member, Record, Topic, To
 from kafkalite.testing.connecting import connect
 from kafkalite.testing.proxy import ProxyHandle, run_proxy
 from kafkalite.testing.running import run
+from kafkalite.testing.token_endpoint import TokenEndpoint, token_endpoint
 
 __all__ = [
     "AsyncHandle",
@@ -41,10 +42,12 @@ __all__ = [
     "ProxyHandle",
     "Record",
     "Snapshot",
+    "TokenEndpoint",
     "Topic",
     "TopicPartition",
     "WaitTimeout",
     "connect",
     "run",
     "run_proxy",
+    "token_endpoint",
 ]

@@ -107,6 +107,7 @@ def test_every_honoured_property_reaches_a_field_of_the_configuration() -> None:
         "super.users": "authorizer",
         "allow.everyone.if.no.acl.found": "authorizer",
         "kafkalite.sasl.users": "security",
+        "kafkalite.failed.authentications.per.ip.per.minute": "failed_logins_per_minute",
         "sasl.enabled.mechanisms": "security",
         "sasl.jaas.config": "security",
         "sasl.server.callback.handler.class": "security",

@@ -15,6 +15,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -63,11 +64,17 @@ public class Logins {
             admin.listTopics().names().get();
             return exchange(settings);
         } catch (ExecutionException failure) {
-            StringBuilder text = new StringBuilder();
-            for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
-                text.append(cause.getClass().getSimpleName()).append(": ").append(cause.getMessage()).append("; ");
-            }
-            return text.toString().replace('\n', ' ');
+            return causes(failure.getCause());
+        } catch (KafkaException failure) { // a client that gets no access token does not even start
+            return causes(failure);
         }
+    }
+
+    private static String causes(Throwable failure) {
+        StringBuilder text = new StringBuilder();
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            text.append(cause.getClass().getSimpleName()).append(": ").append(cause.getMessage()).append("; ");
+        }
+        return text.toString().replace('\n', ' ');
     }
 }

@@ -45,7 +45,8 @@ def _address(login: Login, broker: Secured) -> str:
     return f"localhost:{broker.addresses[login.listener].rpartition(':')[2]}"
 
 
-def _without_particulars(text: str) -> str:
+def without_particulars(text: str) -> str:
+    """Return an error without what differs from one attempt to the next."""
     return _PARTICULARS.sub("...", text)
 
 
@@ -89,7 +90,7 @@ def librdkafka(login: Login, broker: Secured, certificates: Certificates) -> str
         # It tries several times, and meets other errors as well when the broker closes the connection first.
         found = {error.name() for error in errors}
         telling = next((name for name in _TELLING if name in found), str(failures[0].name()))
-        sentences = {_without_particulars(error.str()) for error in errors if error.name() == "_AUTHENTICATION"}
+        sentences = {without_particulars(error.str()) for error in errors if error.name() == "_AUTHENTICATION"}
         return f"{telling} {sorted(sentences)}"
     consumer = Consumer({**settings, "group.id": topic, "auto.offset.reset": "earliest"})
     consumer.subscribe([topic])
@@ -147,7 +148,7 @@ def kafka_python(login: Login, broker: Secured, certificates: Certificates) -> s
         read = next(iter(consumer)).value
         consumer.close()
     except Exception as error:  # noqa: BLE001  # any failure of a client is a result
-        return _without_particulars(f"{type(error).__name__}: {error}")
+        return without_particulars(f"{type(error).__name__}: {error}")
     return "works" if read == b"value" else "nothing is read"
 
 
@@ -184,7 +185,7 @@ def aiokafka(login: Login, broker: Secured, certificates: Certificates) -> str:
     try:
         read = asyncio.run(asyncio.wait_for(attempt(), _TIMEOUT))
     except Exception as error:  # noqa: BLE001  # any failure of a client is a result
-        return _without_particulars(f"{type(error).__name__}: {error}")
+        return without_particulars(f"{type(error).__name__}: {error}")
     return "works" if read == b"value" else "nothing is read"
 
 
@@ -218,7 +219,7 @@ def java(broker: Secured, certificates: Certificates) -> Mapping[str, str]:
         )
     outcomes = [line.partition("\t")[2] for line in done.stdout.splitlines() if line[3:4] == "\t"]
     assert len(outcomes) == len(LOGINS), done.stdout + done.stderr
-    return {login.name: _without_particulars(outcome) for login, outcome in zip(LOGINS, outcomes, strict=True)}
+    return {login.name: without_particulars(outcome) for login, outcome in zip(LOGINS, outcomes, strict=True)}
 
 
 def _allowed(folder: str) -> list[str]:
@@ -316,7 +317,7 @@ def elsewhere(library: str, broker: Secured, certificates: Certificates) -> Mapp
     )
     assert done.returncode == 0, done.stdout + done.stderr
     outcomes: dict[str, str] = json.loads(done.stdout)
-    return {name: _without_particulars(outcome) for name, outcome in outcomes.items()}
+    return {name: without_particulars(outcome) for name, outcome in outcomes.items()}
 
 
 CLIENTS: Final[Mapping[str, Attempt]] = {

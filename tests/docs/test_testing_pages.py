@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[2] / "docs"
     ("page", "tests"),
     [
         ("pytest.md", 4),
-        ("security.md", 3),
+        ("security.md", 4),
         ("proxy.md", 1),
         ("interceptors.md", 1),
         ("controls/clock.md", 2),

@@ -31,7 +31,7 @@ from kafkalite.config.setting import (
     from_file,
     from_program,
 )
-from kafkalite.config.table import ADVERTISED_OUTSIDE, BROKERS, PROPERTIES
+from kafkalite.config.table import ADVERTISED_OUTSIDE, BROKERS, FAILED_LOGINS, PROPERTIES
 from kafkalite.config.toml_file import TomlFile
 from kafkalite.security.protocol import SecurityProtocol
 from kafkalite_storage.configs.topic_config import broker_defaults
@@ -209,7 +209,7 @@ def broker_config(
         transaction_state_log_replication_factor=values.integer("transaction.state.log.replication.factor"),
         connections_max_idle=math.inf if idle < 0 else idle,
         connection_failed_authentication_delay=_authentication_delay(values, idle),
-        failed_logins_per_minute=values.integer("kafkalite.failed.authentications.per.ip.per.minute"),
+        failed_logins_per_minute=values.integer(FAILED_LOGINS),
         delegation_token_secret_key=None if secret is None else str(secret),
         delegation_token_max_lifetime=values.seconds("delegation.token.max.lifetime.ms"),
         delegation_token_expiry_time=values.seconds("delegation.token.expiry.time.ms"),

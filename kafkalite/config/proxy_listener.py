@@ -14,7 +14,7 @@ from kafkalite.config.property import ConfigError
 from kafkalite.config.providers import resolved
 from kafkalite.config.security import SECURITY, USERS, ListenerSecurity
 from kafkalite.config.setting import Setting
-from kafkalite.config.table import PROPERTIES
+from kafkalite.config.table import FAILED_LOGINS, PROPERTIES
 from kafkalite_wire.frames import LARGEST_FRAME
 from kafkalite_wire.values import value_class
 
@@ -31,6 +31,7 @@ _OTHERS: Final = frozenset((
     USERS,
     _MAX_REQUEST,
     "allow.everyone.if.no.acl.found",
+    FAILED_LOGINS,
     "connection.failed.authentication.delay.ms",
     "connections.max.idle.ms",
     "connections.max.reauth.ms",
@@ -56,6 +57,7 @@ class ProxyListener:
     connection_limits: ConnectionLimits = field(default_factory=lambda: ConnectionLimits(most=_MOST_CONNECTIONS))
     connections_max_idle: float = 600.0
     connection_failed_authentication_delay: float = 0.1
+    failed_logins_per_minute: int = 600
     sasl_server_max_receive_size: int = 512 * 1024
     socket_request_max_bytes: int = LARGEST_FRAME
     quota_window: tuple[int, int] = (11, 1)
@@ -101,6 +103,7 @@ def proxy_listener(
         connection_limits=present_limits((security.name,), limits),
         connections_max_idle=config.connections_max_idle,
         connection_failed_authentication_delay=config.connection_failed_authentication_delay,
+        failed_logins_per_minute=config.failed_logins_per_minute,
         sasl_server_max_receive_size=config.sasl_server_max_receive_size,
         socket_request_max_bytes=config.socket_request_max_bytes if _MAX_REQUEST in given else LARGEST_FRAME,
         quota_window=(config.quota_window_num, config.quota_window_size_seconds),

@@ -15,6 +15,7 @@ from kafkalite_storage.errors import InvalidConfig
 DEFAULT_DATA_DIR: Final = "./kafkalite-data"
 AUTHORIZER: Final = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 ADVERTISED_OUTSIDE: Final = "kafkalite.advertised.outside"
+FAILED_LOGINS: Final = "kafkalite.failed.authentications.per.ip.per.minute"
 BROKERS: Final = "kafkalite.brokers"
 
 BOOLEAN, CLASS, STRING, INT, SHORT, LONG, DOUBLE, LIST, PASSWORD = (
@@ -173,7 +174,7 @@ _HONOURED: Final = [
          "Maximum size of a request before the client has authenticated."),
         ("connection.failed.authentication.delay.ms", INT, 100, Between(0),
          "How long a failed authentication waits for its response."),
-        ("kafkalite.failed.authentications.per.ip.per.minute", INT, 600, Between(1),
+        (FAILED_LOGINS, INT, 600, Between(1),
          "Logins of one address that may fail in a minute; above it, its connections are held up and closed."),
         ("connections.max.reauth.ms", LONG, 0, any_value,
          "Time after which a client must authenticate again (KIP-368); 0: never."),

@@ -107,7 +107,12 @@ class Proxy(ServerBlock):
             else SharedPort(names, self._cluster, self.addresses.__contains__, self._dispatch.finish)
         )
         self._errors = ConnectionErrors(self.timers)
-        self._admission = Admission(self.timers, self._errors, config.listener.connection_limits)
+        self._admission = Admission(
+            self.timers,
+            self._errors,
+            config.listener.connection_limits,
+            failed_logins=config.listener.failed_logins_per_minute,
+        )
         self._protection = self._protect()
         self._log_in = _login_of(config.login)
         self._listeners: list[Listener] = []

@@ -6,7 +6,7 @@ import base64
 import hmac
 import json
 import secrets
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from threading import Thread
@@ -71,8 +71,10 @@ def token_endpoint(broker: Controls, *, lifetime_s: float = DEFAULT_LIFETIME) ->
     """
     from http.server import ThreadingHTTPServer
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(lambda: endpoint)) as server:
+    served: list[TokenEndpoint] = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(served)) as server:
         endpoint = TokenEndpoint(broker, f"http://127.0.0.1:{server.server_address[1]}{_PATH}", lifetime_s)
+        served.append(endpoint)
         serving = Thread(target=server.serve_forever, args=(0.05,), name="token endpoint", daemon=True)
         serving.start()
         try:
@@ -82,7 +84,7 @@ def token_endpoint(broker: Controls, *, lifetime_s: float = DEFAULT_LIFETIME) ->
             serving.join()
 
 
-def _handler(endpoint: Any) -> type[BaseHTTPRequestHandler]:
+def _handler(served: Sequence[TokenEndpoint]) -> type[BaseHTTPRequestHandler]:
     from http.server import BaseHTTPRequestHandler
 
     class Handler(BaseHTTPRequestHandler):
@@ -94,7 +96,8 @@ def _handler(endpoint: Any) -> type[BaseHTTPRequestHandler]:
                 self.send_error(HTTPStatus.NOT_FOUND if self.path != _PATH else HTTPStatus.BAD_REQUEST)
                 return
             form = self.rfile.read(int(length)).decode("latin-1")
-            status, answer = endpoint().answer(self.headers.get("Authorization", ""), form)
+            (endpoint,) = served
+            status, answer = endpoint.answer(self.headers.get("Authorization", ""), form)
             body = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

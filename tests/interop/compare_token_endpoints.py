@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError, Producer
 
 from kafkalite.security.client_access import ClientAccess
 from kafkalite.testing import Handle, TokenEndpoint, token_endpoint
+from kafkalite_conformance.differential import authentication
 from kafkalite_conformance.differential.authentication.clients import without_particulars
 from kafkalite_conformance.differential.authentication.logins import Login
 from kafkalite_conformance.differential.authentication.secured_brokers import (
@@ -92,7 +93,7 @@ def _java(settings: dict[str, Any], endpoint: TokenEndpoint, folder: Path) -> st
     folder.mkdir()
     lines = (f"{name}={_escaped(str(value))}\n" for name, value in texts.items())
     (folder / "000").write_text("".join(lines))
-    source = Path(__file__).with_name("Logins.java")
+    source = Path(authentication.__file__).with_name("Logins.java")
     allowed = f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={endpoint.url}"
     done = subprocess.run(
         ["java", "-XX:TieredStopAtLevel=1", allowed, "-cp", class_path(kafka_jars()), str(source), str(folder)],

@@ -16,15 +16,19 @@ from benchmarks.brokers import BASELINE, KINDS, Kind, baseline_kind
 from benchmarks.ground import FULL, QUICK, standing_ground
 from benchmarks.machine import this_machine, touch_memory
 from benchmarks.processes import RunFailedError, output_of
-from benchmarks.report import BEGIN, markdown, write_into
+from benchmarks.report import markdown, marks, write_into
 from benchmarks.results import Found, Results
-from benchmarks.rows import ROWS, Row, Sample
+from benchmarks.row import Row, Sample
+from benchmarks.rows import ROWS, SECTIONS
 from kafkalite_conformance.reference_broker import KAFKA_TOOLS_VERSION
 
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Small counts, one run each: shows that everything works.")
 @click.option("--only", multiple=True, type=click.Choice(list(ROWS)), help="Measure this row; may be repeated.")
+@click.option(
+    "--section", type=click.Choice(SECTIONS), default="broker", show_default=True, help="Part of the table to measure."
+)
 @click.option("--brokers", default=",".join(KINDS), show_default=True, help="Brokers to measure, with commas between.")
 @click.option(
     "--baseline",
@@ -39,6 +43,7 @@ def main(
     *,
     quick: bool,
     only: tuple[str, ...],
+    section: str,
     brokers: str,
     baseline: Path | None,
     runs: int | None,
@@ -55,8 +60,8 @@ def main(
         raise click.UsageError(f"No such broker: {', '.join(unknown)}. There are {', '.join(KINDS)}.")
     if page is not None and only:
         raise click.UsageError("--write wants the whole table, and --only measures a part of it.")
-    if page is not None and BEGIN not in page.read_text():
-        raise click.UsageError(f"{page} has no line {BEGIN}.")
+    if page is not None and marks(section)[0] not in page.read_text():
+        raise click.UsageError(f"{page} has no line {marks(section)[0]}.")
     signal.signal(signal.SIGTERM, _interrupt)
     # An installed package has cached bytecode; so must a checkout, even if the environment turns it off.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -67,7 +72,7 @@ def main(
         results = Results(machine=this_machine(Path(folder)), quick=quick)
         kinds = _present([KINDS[name] for name in KINDS if name in names], results)
         try:
-            for row in [ROWS[name] for name in ROWS if not only or name in only]:
+            for row in [row for row in ROWS.values() if (row.name in only if only else row.section == section)]:
                 results.found += _measured(row, kinds, Path(folder), quick=quick, runs=runs)
                 if json_file is not None:
                     results.write(json_file)
@@ -76,7 +81,7 @@ def main(
             raise
     print(markdown(results))
     if page is not None:
-        write_into(page, markdown(results))
+        write_into(page, markdown(results), section)
     if results.failures:
         sys.exit(1)
 
@@ -102,11 +107,14 @@ def _present(kinds: Sequence[Kind], results: Results) -> list[Kind]:
 def _measured(row: Row, kinds: Sequence[Kind], folder: Path, *, quick: bool, runs: int | None) -> list[Found]:
     """Measure a row on all brokers in turn: A B C, C B A, and so on, so that drift of the machine affects all alike."""
     count = runs or (1 if quick else row.runs)
+    kinds = [kind for kind in kinds if row.brokers is None or kind.name in row.brokers]
+    setup = row.setup()
     samples: dict[str, list[Sample]] = {kind.name: [] for kind in kinds}
     failures: dict[str, str] = {}
     with ExitStack() as stack:
         grounds = {
-            kind.name: stack.enter_context(standing_ground(kind, folder, QUICK if quick else FULL)) for kind in kinds
+            kind.name: stack.enter_context(standing_ground(kind, folder, QUICK if quick else FULL, setup))
+            for kind in kinds
         }
         for run in range(-row.warm_ups, count):
             for kind in kinds if run % 2 == 0 else reversed(kinds):

@@ -3,14 +3,14 @@
 import re
 import shutil
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
 from benchmarks import programs
-from benchmarks.processes import output_of
+from benchmarks.processes import RunFailedError, output_of
 from kafkalite_conformance.broker import free_port
 from kafkalite_conformance.reference_broker import DEFAULT_JVM_FLAGS, KAFKA_VERSION, Kafka, kafka_jars
 from kafkalite_conformance.server_process import ServerProcess
@@ -22,12 +22,34 @@ KAFKA_PROPERTIES: Final = {"group.initial.rebalance.delay.ms": "3000"}
 """Kafka's own default, which the conformance suite's properties change."""
 
 
+PLAINTEXT: Final = "PLAINTEXT"
+"""The name of the listener that every broker has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a row needs of a broker besides its defaults."""
+
+    properties: Mapping[str, str] = field(default_factory=dict[str, str])
+    listeners: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Further listeners: security protocols by name."""
+    brokers: int = 1
+
+
+PLAIN: Final = Setup()
+
+
 class Server(Protocol):
     """A broker process that was started, ready or not."""
 
     @property
     def bootstrap(self) -> str:
         """Its address, `HOST:PORT`."""
+        ...
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """The address of each listener, by name."""
         ...
 
     @property
@@ -44,23 +66,38 @@ class Server(Protocol):
         ...
 
 
+class Spawn(Protocol):
+    """Starts a broker over a data folder, and does not wait until it is ready."""
+
+    def __call__(self, data_dir: Path, setup: Setup = PLAIN) -> Server:
+        """Start it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of broker. `spawn` starts one over a data folder and does not wait until it is ready."""
+    """A kind of broker."""
 
     name: str
     title: str
     prepare: Callable[[], object]
-    spawn: Callable[[Path], Server]
+    spawn: Spawn
     version: Callable[[], str]
 
 
 class PlainServer:
     """A broker that one command starts."""
 
-    def __init__(self, command: Sequence[str], bootstrap: str, log_file: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        bootstrap: str,
+        log_file: Path,
+        addresses: Mapping[str, str] | None = None,
+    ) -> None:
         log_file.parent.mkdir(parents=True, exist_ok=True)
         self._bootstrap = bootstrap
+        self._addresses = addresses or {PLAINTEXT: bootstrap}
         with log_file.open("ab") as log:
             self._process = ServerProcess(command, stdout=log, stderr=log)
 
@@ -68,6 +105,11 @@ class PlainServer:
     def bootstrap(self) -> str:
         """Its address."""
         return self._bootstrap
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """The addresses of its listeners."""
+        return self._addresses
 
     @property
     def pid(self) -> int:
@@ -83,11 +125,29 @@ class PlainServer:
         return self._process.terminate(timeout=20)
 
 
-def spawn_kafkalite(data_dir: Path, *, python: Sequence[str] = (sys.executable,)) -> Server:
+def spawn_kafkalite(data_dir: Path, setup: Setup = PLAIN, *, python: Sequence[str] = (sys.executable,)) -> Server:
     """Start kafkalite as a user would; `python` may hold a profiler's words after the interpreter."""
-    bootstrap = f"127.0.0.1:{free_port()}"
-    serve = ["-m", "kafkalite", "serve", "--listen", bootstrap, "--data", str(data_dir / "data")]
-    return PlainServer([*python, *serve], bootstrap, data_dir / "kafkalite.log")
+    protocols = {PLAINTEXT: PLAINTEXT, **setup.listeners}
+    addresses = {name: f"127.0.0.1:{free_port()}" for name in protocols}
+    serve = ["-m", "kafkalite", "serve", "--data", str(data_dir / "data")]
+    if setup is PLAIN:
+        serve += ["--listen", addresses[PLAINTEXT]]
+    else:
+        settings = {
+            "listeners": ",".join(f"{name}://{address}" for name, address in addresses.items()),
+            "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
+            **setup.properties,
+        }
+        serve += [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+        serve += ["--brokers", str(setup.brokers)]
+    return PlainServer([*python, *serve], addresses[PLAINTEXT], data_dir / "kafkalite.log", addresses)
+
+
+def spawn_proxy(upstream: str, folder: Path) -> Server:
+    """Start `kafkalite proxy` in front of a broker."""
+    address = f"127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "kafkalite", "proxy", "--upstream", upstream, "--listen", address]
+    return PlainServer(command, address, folder / "proxy.log")
 
 
 def baseline_kind(checkout: Path) -> Kind:
@@ -103,11 +163,15 @@ def baseline_kind(checkout: Path) -> Kind:
     )
 
 
-def _spawn_kafka(data_dir: Path) -> Server:
-    return Kafka(KAFKA_PROPERTIES, DEFAULT_JVM_FLAGS, data_dir)
+def _spawn_kafka(data_dir: Path, setup: Setup = PLAIN) -> Server:
+    if setup.brokers != 1:
+        raise RunFailedError("several brokers of Kafka are not measured")
+    return Kafka({**KAFKA_PROPERTIES, **setup.properties}, DEFAULT_JVM_FLAGS, data_dir, listeners=setup.listeners)
 
 
-def _spawn_kfake(data_dir: Path) -> Server:
+def _spawn_kfake(data_dir: Path, setup: Setup = PLAIN) -> Server:
+    if setup is not PLAIN:
+        raise RunFailedError("it is measured as it is only")
     port = free_port()
     command = [str(programs.kfake()), "-port", str(port), "-data", str(data_dir / "data")]
     return PlainServer(command, f"127.0.0.1:{port}", data_dir / "kfake.log")

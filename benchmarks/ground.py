@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from benchmarks import programs
-from benchmarks.brokers import Kind, Server
+from benchmarks.brokers import PLAIN, Kind, Server, Setup, spawn_proxy
 from benchmarks.processes import RunFailedError, cpu_seconds, is_running, run_client
 from kafkalite_conformance.broker import serves_metadata
 from kafkalite_wire.apis import APIS, ApiKey
@@ -92,8 +92,9 @@ class Load:
 class Ground:
     """One kind of broker during one row; leave it through `standing_ground`, which ends the broker."""
 
-    def __init__(self, kind: Kind, folder: Path, scale: Scale) -> None:
+    def __init__(self, kind: Kind, folder: Path, scale: Scale, setup: Setup = PLAIN) -> None:
         self.kind: Final = kind
+        self.setup = setup
         self.scale: Final = scale
         self.run = 0
         """The number of the run, from 0; the uncounted one has it too."""
@@ -104,6 +105,35 @@ class Ground:
         self._numbers = itertools.count()
         self._server: Server | None = None
         self._filled: str | None = None
+        self._others: dict[str, Ground] = {}
+        self._proxy: Server | None = None
+
+    def beside(self, name: str, setup: Setup) -> "Ground":
+        """Return another broker of the kind, with a setup of its own; it ends with this one."""
+        if name not in self._others:
+            self._others[name] = Ground(self.kind, self._folder / name, self.scale, setup)
+        return self._others[name]
+
+    def once(self, prepare: Callable[[str], None]) -> None:
+        """Prepare the broker, at its address, unless that has been done."""
+        if self._filled is None:
+            prepare(self.server.bootstrap)
+            self._filled = prepare.__name__
+
+    @property
+    def folder(self) -> Path:
+        """A folder for what a row needs besides the broker's data."""
+        folder = self._folder / f"{self.kind.name}-files"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
+    def proxy(self) -> Server:
+        """A proxy in front of the broker, started if it is not."""
+        if self._proxy is None:
+            self._proxy = proxy = spawn_proxy(self.server.bootstrap, self.data_dir)
+            self._wait_for(proxy)
+        return self._proxy
 
     @property
     def server(self) -> Server:
@@ -118,21 +148,34 @@ class Ground:
 
         Returns the seconds from its spawn to the first Metadata reply that names a broker.
         """
-        self.end()
+        self._end_own()
         self.data_dir = data_dir = self._folder / f"{self.kind.name}-{next(self._numbers)}"
         start = time.perf_counter()
-        self._server = server = self.kind.spawn(data_dir)
+        self._server = self.kind.spawn(data_dir, self.setup)
+        self._wait_for(self._server)
+        return time.perf_counter() - start
+
+    def _wait_for(self, server: Server) -> None:
+        start = time.perf_counter()
         while not serves_metadata(server.bootstrap):
             if time.perf_counter() - start > _START_LIMIT_S:
                 raise RunFailedError(f"no Metadata reply within {_START_LIMIT_S} s")
             if not is_running(server.pid):
-                raise RunFailedError(f"the broker ended while starting: {_last_words(data_dir)}")
+                raise RunFailedError(f"it ended while starting: {_last_words(self.data_dir)}")
             time.sleep(0.002)
-        return time.perf_counter() - start
 
     def end(self) -> None:
-        """Kill the broker and remove its data."""
+        """Kill the broker and those beside it, and remove their data."""
+        for other in self._others.values():
+            other.end()
+        self._others.clear()
+        self._end_own()
+
+    def _end_own(self) -> None:
         self._filled = None
+        if self._proxy is not None:
+            self._proxy.kill()
+            self._proxy = None
         if self._server is not None:
             self._server.kill()
             self._server = None
@@ -205,13 +248,40 @@ class Ground:
             raise RunFailedError(f"{count} topics: {problem}") from problem
         self._filled = names[0]
 
-    def rdkafka(self, what: str, topic: str, *arguments: str | int) -> Load:
-        """Run the librdkafka load client."""
-        command = [str(programs.rdkafka_load()), what, self.server.bootstrap, topic, *map(str, arguments)]
-        before = cpu_seconds(self.server.pid)
-        printed = json.loads(self.client(command))
-        spent = cpu_seconds(self.server.pid) - before
-        return Load(seconds=printed["seconds"], messages=printed.get("messages", 0), broker_cpu_s=spent)
+    def rdkafka(
+        self,
+        what: str,
+        topic: str,
+        *arguments: str | int,
+        bootstrap: str | None = None,
+        settings: Mapping[str, str] | None = None,
+        of: Server | None = None,
+    ) -> Load:
+        """Run the librdkafka load client; `of` is the server whose processor time counts, by default the broker."""
+        counted = of or self.server
+        before = cpu_seconds(counted.pid)
+        printed = self._load(what, topic, *arguments, bootstrap=bootstrap, settings=settings)
+        spent = cpu_seconds(counted.pid) - before
+        return Load(seconds=printed["seconds"], messages=int(printed.get("messages", 0)), broker_cpu_s=spent)
+
+    def paced(self, topic: str, *arguments: int, bootstrap: str | None = None) -> dict[str, float]:
+        """Produce and consume at a fixed rate with librdkafka; return quantiles of both latencies in ms."""
+        return self._load("rate", topic, *arguments, bootstrap=bootstrap)
+
+    def _load(
+        self,
+        what: str,
+        topic: str,
+        *arguments: str | int,
+        bootstrap: str | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> dict[str, float]:
+        command = [str(programs.rdkafka_load()), what, bootstrap or self.server.bootstrap, topic, *map(str, arguments)]
+        if settings:
+            lines = "\n".join(f"{name}={value}" for name, value in settings.items())
+            command = ["env", f"LOAD_SETTINGS={lines}", *command]
+        printed: dict[str, float] = json.loads(self.client(command))
+        return printed
 
     def transact(self, topic: str, transactions: int, messages: int, size: int) -> dict[str, float]:
         """Commit transactions of so many messages each, one after the other; return seconds, messages and quantiles."""
@@ -236,9 +306,9 @@ class Ground:
 
 
 @contextmanager
-def standing_ground(kind: Kind, folder: Path, scale: Scale) -> Generator[Ground]:
+def standing_ground(kind: Kind, folder: Path, scale: Scale, setup: Setup = PLAIN) -> Generator[Ground]:
     """Yield the setting of one row, and clean up: processes, files, and pages to be written back."""
-    ground = Ground(kind, folder, scale)
+    ground = Ground(kind, folder, scale, setup)
     try:
         yield ground
     finally:

@@ -32,7 +32,7 @@ def main(*, row: str, full: bool, sort: str, lines: int, output: Path | None) ->
         profile = (output or Path(folder) / "profile").resolve()
         python = (sys.executable, "-m", "cProfile", "-o", str(profile))
         kind = replace(KINDS["kafkalite"], spawn=partial(spawn_kafkalite, python=python))
-        with standing_ground(kind, Path(folder), FULL if full else QUICK) as ground:
+        with standing_ground(kind, Path(folder), FULL if full else QUICK, ROWS[row].setup()) as ground:
             print(ROWS[row].measure(ground))
             ground.server.stop()  # the profile is written at a clean end only
         pstats.Stats(str(profile)).sort_stats(sort).print_stats(lines)

@@ -6,10 +6,8 @@ from typing import Final
 
 from benchmarks.brokers import KINDS
 from benchmarks.results import Results
-from benchmarks.rows import Measure, Row
+from benchmarks.row import Measure, Row
 
-BEGIN: Final = "<!-- measured: begin -->"
-END: Final = "<!-- measured: end -->"
 _REFERENCE: Final = "kafka"
 _OURS: Final = "kafkalite"
 
@@ -21,14 +19,21 @@ def markdown(results: Results) -> str:
     )
 
 
-def write_into(page: Path, generated: str) -> None:
+def marks(section: str = "broker") -> tuple[str, str]:
+    """Return the lines of a page between which the table of a section stands."""
+    name = "measured" if section == "broker" else f"measured {section}"
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+
+
+def write_into(page: Path, generated: str, section: str = "broker") -> None:
     """Replace what stands between the marks of a page. ValueError if it has no marks."""
     text = page.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    first, last = marks(section)
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"{page} has no line `{BEGIN}` followed by `{END}`")
-    page.write_text(f"{before}{BEGIN}\n\n{generated}\n\n{END}{after}")
+        raise ValueError(f"{page} has no line `{first}` followed by `{last}`")
+    page.write_text(f"{before}{first}\n\n{generated}\n\n{last}{after}")
 
 
 def _circumstances(results: Results) -> str:
@@ -63,8 +68,9 @@ def _cells(results: Results, shown: Sequence[str], row: Row, measure: Measure) -
         if name != _REFERENCE and _REFERENCE in shown:
             cells.append(_ratio(value / reference) if measure.has_ratio and value is not None and reference else "")
     ours = results.median(row.name, _OURS, measure.key)
-    cells.append("" if measure.must is None else measure.shown(measure.must))
-    cells.append("" if measure.must is None or ours is None else ("yes" if measure.meets(ours) else "**no**"))
+    target = measure.target(reference)
+    cells.append("" if target is None else measure.shown(target))
+    cells.append("" if target is None or ours is None else ("yes" if measure.meets(ours, target) else "**no**"))
     return cells
 
 
@@ -75,9 +81,10 @@ def _falls_short(results: Results) -> str:
     for row in results.rows:
         for measure in row.measures:
             ours = results.median(row.name, _OURS, measure.key)
-            if ours is None or measure.must is None or measure.meets(ours):
+            target = measure.target(results.median(row.name, _REFERENCE, measure.key))
+            if ours is None or target is None or measure.meets(ours, target):
                 continue
-            bound = f"{measure.shown(measure.must)} or {'more' if measure.more_is_better else 'less'}"
+            bound = f"{measure.shown(target)} or {'more' if measure.more_is_better else 'less'}"
             beside = _beside(results, row, measure)
             lines.append(f"- {_name(row, measure)}: {measure.shown(ours)} {measure.unit}, must be {bound}{beside}.")
     return "\n".join(["**Falls short of its targets:**", "", *lines]) if lines else "Nothing falls short of its target."

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.machine import Machine
-from benchmarks.rows import ROWS, Row, Sample
+from benchmarks.row import Row, Sample
+from benchmarks.rows import ROWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,76 +1,21 @@
 """The rows of the table: what is measured, in which unit, and what kafkalite must reach."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from benchmarks import programs
-from benchmarks.ground import Ground, Load
+from benchmarks.ground import Ground
 from benchmarks.processes import RunFailedError, cpu_seconds, peak_megabytes, settled_megabytes
+from benchmarks.proxy_rows import PROXY_ROWS
+from benchmarks.row import LARGE, SMALL, Measure, Row, Sample, cpu, quantiles, rate, throughput
+from benchmarks.security_rows import SECURITY_ROWS
 
-SMALL: Final = 100
-LARGE: Final = 1024
 FLOW_PER_SECOND: Final = 500
 TRANSACTION_OF_MANY: Final = 100
 MESSAGES_OF_LARGE_TRANSACTION: Final = 1000
 METADATA_REQUESTS: Final = 100
 JOIN_SPREAD_MS: Final = 3000
 """librdkafka's heartbeat.interval.ms: a member learns of a rebalance with its next heartbeat."""
-
-Sample: TypeAlias = dict[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
-    """One number of a row. `must` is kafkalite's target, or None where there is none.
-
-    A difference, which may be zero or less, has no ratio to Kafka's.
-    """
-
-    key: str
-    label: str
-    unit: str
-    digits: int
-    must: float | None = None
-    more_is_better: bool = False
-    has_ratio: bool = True
-
-    def shown(self, value: float) -> str:
-        """Return a value as the table prints it."""
-        return f"{value:,.{self.digits}f}"
-
-    def meets(self, value: float) -> bool:
-        """Return whether a value, as printed, meets the target."""
-        printed = round(value, self.digits)
-        return self.must is None or (printed >= self.must if self.more_is_better else printed <= self.must)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row: `measure` makes one run. Each broker first makes `warm_ups` runs that are not counted."""
-
-    name: str
-    title: str
-    measures: tuple[Measure, ...]
-    measure: Callable[[Ground], Sample]
-    runs: int = 5
-    warm_ups: int = 1
-
-
-def _rate(must: float | None) -> Measure:
-    return Measure(key="rate", label="rate", unit="k/s", digits=0, must=must, more_is_better=True)
-
-
-def _cpu(must: float | None) -> Measure:
-    return Measure(key="cpu", label="broker CPU", unit="s per million", digits=2, must=must)
-
-
-def _quantiles(p50: float, p99: float | None) -> tuple[Measure, ...]:
-    return (
-        Measure(key="p50_ms", label="p50", unit="ms", digits=2, must=p50),
-        Measure(key="p99_ms", label="p99", unit="ms", digits=2, must=p99),
-    )
 
 
 def _start(ground: Ground) -> Sample:
@@ -111,21 +56,17 @@ def _transactions_of_many(ground: Ground) -> Sample:
     return {"rate": made["messages"] / made["seconds"] / 1e3}
 
 
-def _throughput(load: Load) -> Sample:
-    return {"rate": load.thousands_per_second, "cpu": load.cpu_per_million}
-
-
 def _produce_small(ground: Ground) -> Sample:
-    return _throughput(ground.rdkafka("produce", ground.new_topic(1), ground.scale.small_messages, SMALL))
+    return throughput(ground.rdkafka("produce", ground.new_topic(1), ground.scale.small_messages, SMALL))
 
 
 def _produce_large(ground: Ground) -> Sample:
-    return _throughput(ground.rdkafka("produce", ground.new_topic(6), ground.scale.large_messages, LARGE))
+    return throughput(ground.rdkafka("produce", ground.new_topic(6), ground.scale.large_messages, LARGE))
 
 
 def _consume(ground: Ground) -> Sample:
     messages = ground.scale.consumed_messages
-    return _throughput(ground.rdkafka("consume", ground.filled_topic(messages, SMALL), 1, messages))
+    return throughput(ground.rdkafka("consume", ground.filled_topic(messages, SMALL), 1, messages))
 
 
 def _isolation(ground: Ground) -> Sample:
@@ -190,13 +131,13 @@ ROWS: Final[dict[str, Row]] = {
         Row(
             name="ack",
             title="acknowledged produce, one at a time",
-            measures=_quantiles(0.16, 0.5),
+            measures=quantiles(0.16, 0.5),
             measure=_acknowledged,
         ),
         Row(
             name="flow",
             title=f"produce to consume, {FLOW_PER_SECOND}/s",
-            measures=_quantiles(0.33, 1.0),
+            measures=quantiles(0.33, 1.0),
             measure=_flow,
             runs=3,
             # At 500 requests a second a JVM takes long to compile what it runs.
@@ -205,20 +146,20 @@ ROWS: Final[dict[str, Row]] = {
         Row(
             name="produce-small",
             title="librdkafka produce 100 B, 1 partition",
-            measures=(_rate(850), _cpu(0.25)),
+            measures=(rate(850), cpu(0.25)),
             measure=_produce_small,
         ),
         Row(
             name="produce-large",
             title="librdkafka produce 1 KiB, 6 partitions",
-            measures=(_rate(430), _cpu(1.1)),
+            measures=(rate(430), cpu(1.1)),
             measure=_produce_large,
             runs=3,
         ),
         Row(
             name="consume",
             title="librdkafka consume 100 B, 1 partition",
-            measures=(_rate(2200), _cpu(0.2)),
+            measures=(rate(2200), cpu(0.2)),
             measure=_consume,
         ),
         Row(
@@ -234,7 +175,7 @@ ROWS: Final[dict[str, Row]] = {
         Row(
             name="transactions",
             title=f"librdkafka, transactions of {TRANSACTION_OF_MANY} records of 100 B",
-            measures=(_rate(None),),
+            measures=(rate(None),),
             measure=_transactions_of_many,
             runs=3,
         ),
@@ -259,14 +200,14 @@ ROWS: Final[dict[str, Row]] = {
         Row(
             name="metadata",
             title="Metadata of 1,000 topics of 10 partitions",
-            measures=_quantiles(15.0, None),
+            measures=quantiles(15.0, None),
             measure=_metadata,
             runs=3,
         ),
         Row(
             name="java",
             title="Java ProducerPerformance 100 B, 1 partition",
-            measures=(_rate(300), _cpu(1.5)),
+            measures=(rate(300), cpu(1.5)),
             measure=_java,
             runs=3,
         ),
@@ -280,5 +221,8 @@ ROWS: Final[dict[str, Row]] = {
             measure=_join,
             warm_ups=0,
         ),
+        *SECURITY_ROWS,
+        *PROXY_ROWS,
     )
 }
+SECTIONS: Final = tuple(dict.fromkeys(row.section for row in ROWS.values()))

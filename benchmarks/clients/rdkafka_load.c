@@ -4,11 +4,16 @@
  *   rdkafka_load consume BOOTSTRAP TOPIC PARTITIONS MESSAGES [ISOLATION_LEVEL]
  *   rdkafka_load transact BOOTSTRAP TOPIC TRANSACTIONS MESSAGES BYTES
  *   rdkafka_load join    BOOTSTRAP TOPIC GROUP DELAY_MS HEARTBEAT_MS
+ *   rdkafka_load rate    BOOTSTRAP TOPIC PARTITIONS RATE MESSAGES BYTES
+ *
+ * The environment variable LOAD_SETTINGS holds further settings of all clients, NAME=VALUE a line.
  *
  * The clock of produce starts after a first message was acknowledged and stops when the last one is. The clock of
  * consume starts at the first message that arrives. `transact` commits so many transactions of so many messages each,
  * one after the other, and prints the median and the 99th percentile of their times, after a tenth as many that do not
- * count. `join` wants a topic of four partitions; see join(). */
+ * count. `join` wants a topic of four partitions; see join(). `rate` produces RATE messages a second, and consumes them:
+ * it prints the quantiles of the times from the call to the acknowledgement and to the arrival at the consumer, after a
+ * fifth of the messages that does not count. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdarg.h>
@@ -48,8 +53,24 @@ static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
 		die("%s=%s: %s", name, value, error);
 }
 
+static void set_all(rd_kafka_conf_t *conf, const char *lines)
+{
+	char *copy = strdup(lines), *rest = copy;
+	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+		char *equals = strchr(line, '=');
+		if (equals == NULL)
+			continue;
+		*equals = '\0';
+		set(conf, line, equals + 1);
+	}
+	free(copy);
+}
+
 static rd_kafka_t *client(int type, rd_kafka_conf_t *conf)
 {
+	const char *settings = getenv("LOAD_SETTINGS");
+	if (settings != NULL)
+		set_all(conf, settings);
 	char error[512];
 	rd_kafka_t *made = rd_kafka_new(type, conf, error, sizeof error);
 	if (made == NULL)
@@ -300,6 +321,146 @@ static int join(const char *bootstrap, const char *topic, const char *group, lon
 	return 0;
 }
 
+/* ---- rate ---- */
+
+enum { COPIED = 2, TICK_NS = 1000000, QUIET_LIMIT_S = 20 };
+
+typedef struct {
+	double *times;
+	long count, of;
+} latencies;
+
+static latencies acknowledged, arrived;
+static long not_counted;
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void record(latencies *into, const rd_kafka_message_t *message)
+{
+	int64_t stamp[2]; /* the moment of the call, and the number of the message */
+	memcpy(stamp, message->payload, sizeof stamp);
+	if (stamp[1] >= not_counted && into->count < into->of)
+		into->times[into->count++] = (double)(now_ns() - stamp[0]) / 1e6;
+}
+
+static void on_paced_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque)
+{
+	on_delivery(producer, message, opaque);
+	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+		record(&acknowledged, message);
+}
+
+static void *poll_deliveries(void *producer)
+{
+	while (!leaving)
+		rd_kafka_poll(producer, 100);
+	return NULL;
+}
+
+typedef struct {
+	rd_kafka_t *consumer;
+	long messages;
+} paced_consumer;
+
+static void *consume_paced(void *opaque)
+{
+	paced_consumer *me = opaque;
+	rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(me->consumer);
+	static rd_kafka_message_t *batch[FULL_BATCH];
+	int64_t last = now_ns();
+	for (long consumed = 0; consumed < me->messages;) {
+		ssize_t count = rd_kafka_consume_batch_queue(queue, 1, batch, FULL_BATCH);
+		for (ssize_t i = 0; i < count; i++) {
+			if (batch[i]->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+				die("consume: %s", rd_kafka_err2str(batch[i]->err));
+			record(&arrived, batch[i]);
+			rd_kafka_message_destroy(batch[i]);
+		}
+		consumed += count > 0 ? count : 0;
+		if (count > 0)
+			last = now_ns();
+		else if (now_ns() - last > (int64_t)QUIET_LIMIT_S * 1000000000)
+			die("%ld of %ld messages have arrived", consumed, me->messages);
+	}
+	return NULL;
+}
+
+static double quantile(latencies *of, double share)
+{
+	return of->times[(long)((double)(of->count - 1) * share)];
+}
+
+static int rate(const char *bootstrap, const char *topic_name, int partitions, long per_second, long messages,
+		size_t bytes)
+{
+	if (bytes < 2 * sizeof(int64_t))
+		die("a message takes at least %zu bytes", 2 * sizeof(int64_t));
+	not_counted = messages / 5;
+	acknowledged = arrived = (latencies){.of = messages};
+	acknowledged.times = calloc((size_t)messages, sizeof(double));
+	arrived.times = calloc((size_t)messages, sizeof(double));
+
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	set(conf, "bootstrap.servers", bootstrap);
+	set(conf, "group.id", "benchmark-without-commits");
+	set(conf, "enable.auto.commit", "false");
+	set(conf, "fetch.queue.backoff.ms", "5");
+	paced_consumer consumer = {client(RD_KAFKA_CONSUMER, conf), messages};
+	rd_kafka_poll_set_consumer(consumer.consumer);
+	rd_kafka_topic_partition_list_t *assigned = rd_kafka_topic_partition_list_new(partitions);
+	for (int partition = 0; partition < partitions; partition++)
+		rd_kafka_topic_partition_list_add(assigned, topic_name, partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
+	rd_kafka_assign(consumer.consumer, assigned);
+	rd_kafka_topic_partition_list_destroy(assigned);
+
+	conf = rd_kafka_conf_new();
+	set(conf, "bootstrap.servers", bootstrap);
+	set(conf, "queue.buffering.max.messages", "1000000");
+	set(conf, "linger.ms", "1");
+	rd_kafka_conf_set_dr_msg_cb(conf, on_paced_delivery);
+	rd_kafka_t *producer = client(RD_KAFKA_PRODUCER, conf);
+	rd_kafka_topic_t *topic = rd_kafka_topic_new(producer, topic_name, NULL);
+	pthread_t consuming, polling;
+	pthread_create(&consuming, NULL, consume_paced, &consumer);
+	pthread_create(&polling, NULL, poll_deliveries, producer);
+
+	char *payload = calloc(bytes, 1);
+	int64_t start = now_ns();
+	for (long sent = 0; sent < messages;) {
+		int64_t due = (now_ns() - start) / TICK_NS * TICK_NS;
+		long target = (long)((double)due / 1e9 * (double)per_second);
+		for (; sent < target && sent < messages; sent++) {
+			int64_t stamp[2] = {now_ns(), sent};
+			memcpy(payload, stamp, sizeof stamp);
+			if (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, COPIED, payload, bytes, NULL, 0, NULL) != 0)
+				die("produce: %s", rd_kafka_err2str(rd_kafka_last_error()));
+		}
+		int64_t next = start + due + TICK_NS;
+		struct timespec until = {next / 1000000000, next % 1000000000};
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+	}
+	double seconds = (double)(now_ns() - start) / 1e9;
+	rd_kafka_flush(producer, LIMIT_S * 1000);
+	pthread_join(consuming, NULL);
+	leaving = true;
+	pthread_join(polling, NULL);
+	if (failed > 0)
+		die("%ld deliveries failed", failed);
+	qsort(acknowledged.times, (size_t)acknowledged.count, sizeof(double), ascending);
+	qsort(arrived.times, (size_t)arrived.count, sizeof(double), ascending);
+	printf("{\"seconds\": %.6f, \"messages\": %ld, \"ack_p50_ms\": %.4f, \"ack_p99_ms\": %.4f, "
+	       "\"flow_p50_ms\": %.4f, \"flow_p99_ms\": %.4f}\n",
+	       seconds, messages, quantile(&acknowledged, 0.5), quantile(&acknowledged, 0.99), quantile(&arrived, 0.5),
+	       quantile(&arrived, 0.99));
+	fflush(stdout);
+	_exit(0);
+}
+
 int main(int count, char **words)
 {
 	alarm(LIMIT_S);
@@ -311,6 +472,8 @@ int main(int count, char **words)
 		return consume(words[2], words[3], atoi(words[4]), atol(words[5]), count == 7 ? words[6] : "read_committed");
 	if (count == 7 && strcmp(words[1], "join") == 0)
 		return join(words[2], words[3], words[4], atol(words[5]), words[6]);
+	if (count == 8 && strcmp(words[1], "rate") == 0)
+		return rate(words[2], words[3], atoi(words[4]), atol(words[5]), atol(words[6]), (size_t)atol(words[7]));
 	if (count == 2 && strcmp(words[1], "version") == 0)
 		return puts(rd_kafka_version_str()) < 0;
 	die("usage: see the first lines of rdkafka_load.c");

@@ -10,7 +10,7 @@ import click
 from benchmarks import programs
 from benchmarks.machine import this_machine
 from benchmarks.processes import RunFailedError
-from benchmarks.report import BEGIN, write_into
+from benchmarks.report import marks, write_into
 from benchmarks.stand_ins.running import Run, run_once
 from benchmarks.stand_ins.stand_in import STAND_INS, StandIn
 from benchmarks.stand_ins.table import markdown
@@ -26,8 +26,8 @@ def main(*, on: str, runs: int, scratch: Path | None, page: Path | None) -> None
     names = [name.strip() for name in on.split(",")]
     if unknown := sorted(set(names) - set(STAND_INS)):
         raise click.UsageError(f"No such stand-in: {', '.join(unknown)}. There are {', '.join(STAND_INS)}.")
-    if page is not None and BEGIN not in page.read_text():
-        raise click.UsageError(f"{page} has no line {BEGIN}.")
+    if page is not None and marks()[0] not in page.read_text():
+        raise click.UsageError(f"{page} has no line {marks()[0]}.")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from benchmarks import programs
 from benchmarks.brokers import KINDS, Kind
 from benchmarks.machine import this_machine
 from benchmarks.processes import RunFailedError
-from benchmarks.report import BEGIN, write_into
+from benchmarks.report import marks, write_into
 from benchmarks.storage.appending import append
 from benchmarks.storage.bench import Bench, settle
 from benchmarks.storage.committing import commit
@@ -53,8 +53,8 @@ def main(
         raise click.UsageError(f"No such broker: {', '.join(unknown)}. There are {', '.join(_BROKERS)}.")
     if page is not None and only:
         raise click.UsageError("--write wants the whole table, and --only measures a part of it.")
-    if page is not None and BEGIN not in page.read_text():
-        raise click.UsageError(f"{page} has no line {BEGIN}.")
+    if page is not None and marks()[0] not in page.read_text():
+        raise click.UsageError(f"{page} has no line {marks()[0]}.")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,9 @@ _MOST_PER_SEND: Final = 128 * 1024
 """A larger piece would be encrypted while others wait."""
 
 
+_MOST_PER_RECEIVE: Final = 256 * 1024
+"""The same for what is received."""
+
 _NOT_TLS: Final = frozenset((
     "HTTP_REQUEST",
     "HTTPS_PROXY_REQUEST",
@@ -97,11 +100,23 @@ class TlsTransport:
                 socket.socket.send(self._socket, _ALERT)
 
     def receive_into(self, buffer: memoryview, /) -> int:
-        """Receive and decrypt."""
+        """Receive and decrypt what has arrived, up to 256 KiB."""
+        # OpenSSL returns one record at a time. librdkafka puts little more than a message into one, and a turn of the
+        # event loop for each would cost more than the decryption.
+        received, most = 0, min(len(buffer), _MOST_PER_RECEIVE)
         try:
-            return self._socket.recv_into(buffer)
+            while received < most:
+                size = self._socket.recv_into(buffer[received:most])
+                if not size:
+                    break
+                received += size
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise BlockingIOError from None
+            if not received:
+                raise BlockingIOError from None
+        except OSError:
+            if not received:  # otherwise the next call raises it
+                raise
+        return received
 
     def has_ended(self) -> bool:
         """Look for the end of the stream without receiving anything."""

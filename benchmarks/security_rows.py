@@ -1,9 +1,11 @@
 """Rows about TLS, authorization and several brokers."""
 
+import resource
 import socket
 import ssl
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +21,7 @@ from confluent_kafka.admin import (
 from benchmarks.brokers import PlainServer, Setup
 from benchmarks.certificates import certificates
 from benchmarks.ground import Ground
-from benchmarks.processes import RunFailedError
+from benchmarks.processes import RunFailedError, settled_megabytes
 from benchmarks.row import LARGE, Measure, Row, Sample, cpu, rate, throughput
 from kafkalite_conformance.broker import free_port
 
@@ -28,6 +30,7 @@ _LOGIN: Final = "SASL_PLAINTEXT"
 _USER: Final = "bench"
 _ENTRIES: Final = 1000
 _HANDSHAKES: Final = 200
+_IDLE: Final = 2000
 _BOTH: Final = frozenset({"kafka", "kafkalite"})
 _AUTHORIZER: Final = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 _PLAIN_MODULE: Final = "org.apache.kafka.common.security.plain.PlainLoginModule"
@@ -128,6 +131,26 @@ def _wait_for(address: str) -> None:
         else:
             return
     raise RunFailedError("the loop around OpenSSL does not listen")
+
+
+def _idle_connections(ground: Ground) -> Sample:
+    """Produce beside idle connections, each of which has made its handshake."""
+    count = max(100, _IDLE * ground.scale.acknowledged // 20_000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2 * count + 1000)), hard))
+    ground.start_afresh()
+    pid = ground.server.pid
+    alone = _produce_over_tls(ground)["rate"]
+    before = settled_megabytes(pid)
+    context = ssl.create_default_context(cafile=str(_authority(ground)))
+    host, _, port = ground.server.addresses[_TLS].rpartition(":")
+    with ExitStack() as stack:
+        for _ in range(count):
+            connection = stack.enter_context(socket.create_connection((host, int(port)), timeout=30))
+            stack.enter_context(context.wrap_socket(connection, server_hostname="localhost"))
+        each = (settled_megabytes(pid) - before) / count
+        beside = _produce_over_tls(ground)["rate"]
+    return {"kilobytes": each * 1e3, "ratio": beside / alone}
 
 
 def _authorized(ground: Ground) -> Sample:
@@ -246,6 +269,20 @@ SECURITY_ROWS: Final = (
         ),
         measure=_handshakes,
         runs=3,
+        section="security",
+        brokers=_BOTH,
+        setup=_with_tls,
+    ),
+    Row(
+        name="tls-idle",
+        title=f"{_IDLE:,} idle connections with TLS",
+        measures=(
+            Measure(key="kilobytes", label="memory for each", unit="KB", digits=0),
+            Measure(key="ratio", label="produce beside them ÷ alone", unit="", digits=2, more_is_better=True),
+        ),
+        measure=_idle_connections,
+        runs=2,
+        warm_ups=0,
         section="security",
         brokers=_BOTH,
         setup=_with_tls,

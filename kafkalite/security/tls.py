@@ -174,6 +174,8 @@ def _context(settings: TlsSettings) -> ssl.SSLContext:
     context.sslsocket_class = NamedSocket
     context.sni_callback = _note_name
     _limit(context, settings)
+    # As in Kafka. A client could otherwise make the broker compute a handshake again and again.
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.verify_mode = _CLIENT_AUTH[settings.client_auth]
     _load_certificate(context, settings.certificate, settings)
     if settings.trusted is not None:

@@ -255,6 +255,57 @@ async def test_a_certificate_that_is_replaced_is_shown_to_the_next_client(
             assert (await client.call(METADATA, 9)).brokers
 
 
+@pytest.mark.parametrize("name", ["localhost", "elsewhere.example", "x" * 63 + ".example", None])
+async def test_a_client_may_ask_for_any_server_name(
+    properties: dict[str, str], authority: Authority, name: str | None
+) -> None:
+    context = ssl.create_default_context(cafile=str(authority.file))
+    context.check_hostname = False
+    async with running(properties) as broker:
+        stream: Any = trio.SSLStream(await dial(broker, TLS), context, server_hostname=name, https_compatible=True)
+        await stream.do_handshake()
+        assert (await ProtocolClient(stream).call(METADATA, 9)).brokers
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x17\x03\x03\xff\xff" + bytes(70_000),  # longer than a record may be
+        b"\x17\x03\x03\x00\x20" + bytes(32),  # not encrypted with the key
+        b"\x63\x03\x03\x00\x01x",  # of an unknown type
+        b"\x16\x03\x03\x00\x04\x00\x00\x00\x00",  # a handshake that is not encrypted
+        b"GET / HTTP/1.1\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("listener", [TLS, SASL_TLS])
+async def test_a_hostile_record_after_the_handshake_ends_its_connection_only(
+    properties: dict[str, str], authority: Authority, listener: int, sent: bytes
+) -> None:
+    async with running(properties) as broker:
+        other = await client_of(broker, TLS, authority)
+        hostile = await client_of(broker, listener, authority)
+        encrypted: Any = hostile.stream
+        await send_all(encrypted.transport_stream, sent)
+        assert (await rest_of(encrypted.transport_stream))[:1] in (b"", b"\x15", b"\x17")  # an alert, if anything
+        assert (await other.call(METADATA, 9)).brokers
+
+
+async def test_half_a_request_and_silence_end_when_the_connection_has_been_idle(
+    properties: dict[str, str], authority: Authority, mock_clock: MockClock
+) -> None:
+    async with running({**properties, "connections.max.idle.ms": "20000"}) as broker:
+        silent = await client_of(broker, TLS, authority)
+        await silent.stream.send_all(struct.pack(">i", 1000) + bytes(500))
+        other = await client_of(broker, TLS, authority)
+        assert (await other.call(METADATA, 9)).brokers
+        mock_clock.jump(15)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (await other.call(METADATA, 9)).brokers
+        mock_clock.jump(11)
+        assert await silent.is_closed()
+        assert (await other.call(METADATA, 9)).brokers
+
+
 async def test_a_certificate_is_asked_for_where_it_is_required(
     properties: dict[str, str], authority: Authority
 ) -> None:

@@ -46,6 +46,11 @@ def test_versions_are_those_that_are_enabled(authority: Authority, broker_pem: P
     assert shown_certificate(TlsContext(settings(broker_pem)).current(), authority)[1] == "TLSv1.3"
 
 
+def test_no_handshake_is_made_again(broker_pem: Path) -> None:
+    context = TlsContext(settings(broker_pem)).current()
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+
+
 def test_a_file_that_changes_is_read_for_the_next_connection(authority: Authority, broker_pem: Path) -> None:
     context = TlsContext(settings(broker_pem))
     first, _ = shown_certificate(context.current(), authority)

@@ -33,7 +33,7 @@ _HANDSHAKES: Final = 200
 _IDLE: Final = 2000
 _BOTH: Final = frozenset({"kafka", "kafkalite"})
 _AUTHORIZER: Final = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
-_PLAIN_MODULE: Final = "org.apache.kafka.common.security.plain.PlainLoginModule"
+_MODULE: Final = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
 
 def _with_tls() -> Setup:
@@ -53,7 +53,7 @@ def _with_logins() -> Setup:
         listeners={_LOGIN: "SASL_PLAINTEXT"},
         properties={
             "sasl.enabled.mechanisms": "PLAIN",
-            f"listener.name.{_LOGIN.lower()}.plain.sasl.jaas.config": f'{_PLAIN_MODULE} required user_{_USER}="{_USER}";',
+            f"listener.name.{_LOGIN.lower()}.plain.sasl.jaas.config": f'{_MODULE} required user_{_USER}="{_USER}";',
         },
     )
 
@@ -157,11 +157,9 @@ def _authorized(ground: Ground) -> Sample:
     """Produce as the same user to a broker without an authorizer, and to one with 1,000 entries, in turn."""
     secured = ground.beside("authorized", _with_authorizer())
     secured.once(_create_entries)
-    rates: list[float] = []
-    for each in (ground, secured) if ground.run % 2 == 0 else (secured, ground):
-        rates.append(_produce_as_user(each))
-    without, with_entries = rates if ground.run % 2 == 0 else reversed(rates)
-    return {"without": without, "with": with_entries, "cost": (1 - with_entries / without) * 100}
+    pairs = (("without", ground), ("with", secured))
+    rates = {name: _produce_as_user(each) for name, each in (pairs if ground.run % 2 == 0 else reversed(pairs))}
+    return {**rates, "cost": (1 - rates["with"] / rates["without"]) * 100}
 
 
 def _produce_as_user(ground: Ground) -> float:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.interceptors.interface import MessageInterceptor, Refuse, Respond
-from kafkalite.requests.access_rules import Asked, has_rule, rule_of, worded
+from kafkalite.requests.access_rules import Asked, has_rule, rule_of
 from kafkalite.requests.authorization import ALLOWED_TO_ALL
 from kafkalite.requests.parts.table import parts_of
+from kafkalite.requests.refusal_sentences import worded
 from kafkalite.security.access_control import Operation
 from kafkalite.security.authorizer import Access
 from kafkalite_wire.apis import ApiKey

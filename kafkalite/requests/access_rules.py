@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -607,53 +607,6 @@ _RULES: Final[Mapping[int, Rule]] = MappingProxyType({
         Operation.DESCRIBE, ResourceType.TOPIC, ErrorCode.TOPIC_AUTHORIZATION_FAILED
     ),
 })  # fmt: skip
-
-
-_SENTENCES: Final[Mapping[int, str]] = {
-    ErrorCode.TOPIC_AUTHORIZATION_FAILED: "Topic authorization failed.",
-    ErrorCode.GROUP_AUTHORIZATION_FAILED: "Group authorization failed.",
-    ErrorCode.CLUSTER_AUTHORIZATION_FAILED: "Cluster authorization failed.",
-    ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "Transactional Id authorization failed.",
-}
-_WITH_SENTENCES: Final = frozenset((
-    ApiKey.FIND_COORDINATOR,
-    ApiKey.CREATE_TOPICS,
-    ApiKey.DELETE_TOPICS,
-    ApiKey.DESCRIBE_ACLS,
-    ApiKey.CREATE_ACLS,
-    ApiKey.DELETE_ACLS,
-    ApiKey.DESCRIBE_CONFIGS,
-    ApiKey.ALTER_CONFIGS,
-    ApiKey.INCREMENTAL_ALTER_CONFIGS,
-    ApiKey.ELECT_LEADERS,
-    ApiKey.ALTER_PARTITION_REASSIGNMENTS,
-    ApiKey.LIST_PARTITION_REASSIGNMENTS,
-    ApiKey.ALTER_CLIENT_QUOTAS,
-    ApiKey.ALTER_USER_SCRAM_CREDENTIALS,
-    ApiKey.DESCRIBE_QUORUM,
-    ApiKey.UPDATE_FEATURES,
-    ApiKey.UNREGISTER_BROKER,
-    ApiKey.DESCRIBE_PRODUCERS,
-))  # fmt: skip
-"""The APIs in which Kafka adds a sentence to the error of a refusal."""
-
-
-def worded(key: int, version: int, response: Any) -> Any:
-    """Add Kafka's sentences to the refusals in a response."""
-    if key not in _WITH_SENTENCES or (key == ApiKey.FIND_COORDINATOR and version >= _SEVERAL_AT_ONCE):
-        return response
-    return _worded(response, "Authorization failed." if key == ApiKey.CREATE_TOPICS else None)
-
-
-def _worded(message: Any, sentence: str | None) -> Any:
-    if isinstance(message, tuple):
-        return tuple(_worded(each, sentence) for each in cast("tuple[object, ...]", message))
-    if not is_dataclass(message) or isinstance(message, type):
-        return message
-    changes = {each.name: _worded(getattr(message, each.name), sentence) for each in fields(message)}
-    if changes.get("error_code") in _SENTENCES and "error_message" in changes and not changes["error_message"]:
-        changes["error_message"] = sentence or _SENTENCES[changes["error_code"]]
-    return replace(message, **changes)
 
 
 def rule_of(key: int) -> Rule:

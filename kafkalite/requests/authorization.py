@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from kafkalite.requests.access_rules import Asked, rule_of, worded
+from kafkalite.requests.access_rules import Asked, rule_of
 from kafkalite.requests.interceptors import Interceptor, Stage
 from kafkalite.requests.parts.table import parts_of
+from kafkalite.requests.refusal_sentences import worded
 from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
-from kafkalite_wire.apis import APIS, Api, ApiKey
+from kafkalite_wire.apis import DECLARED_APIS, Api, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 
 
@@ -14,20 +14,20 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "")
 
 
-_APIS: Final = {_plain(api.name): api for api in APIS.values()}
+_APIS: Final = {_plain(api.name): api for api in DECLARED_APIS.values()}
 
 
 def find_api(name: str | ApiKey) -> Api:
     """Return an API by its name, in any case, or its key. Raises ValueError, which suggests names."""
     if not isinstance(name, str):
-        return APIS[ApiKey(name)]
+        return DECLARED_APIS[ApiKey(name)]
     found = _APIS.get(_plain(name))
     if found is None:
         close = get_close_matches(_plain(name), _APIS, n=1)
         hint = (
             f"did you mean {_APIS[close[0]].name}?"
             if close
-            else f"APIs: {', '.join(api.name for api in APIS.values())}"
+            else f"APIs: {', '.join(api.name for api in DECLARED_APIS.values())}"
         )
         raise ValueError(f"there is no API {name!r}; {hint}")
     return found

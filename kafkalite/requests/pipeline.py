@@ -57,7 +57,7 @@ from kafkalite.errors import RequestError
 from kafkalite.requests.context import MalformedFrame, RequestContext
 from kafkalite.requests.interceptors import InterceptorChain
 from kafkalite.requests.steps import StepQueue
-from kafkalite_wire.apis import APIS, Api, ApiKey
+from kafkalite_wire.apis import DECLARED_APIS, Api, ApiKey
 from kafkalite_wire.errors import UnsupportedVersionError, WireError
 from kafkalite_wire.frames import encode_response
 from kafkalite_wire.headers import RequestHeader, read_request_header
@@ -115,12 +115,18 @@ class Pipeline:
         crash_guard: CrashGuard,
         steps: StepQueue | None = None,
         interceptors: InterceptorChain | None = None,
+        *,
+        only_served: bool = True,
     ) -> None:
-        """``interceptors`` may be those of other pipelines, too."""
+        """``interceptors`` may be those of other pipelines, too.
+
+        ``only_served`` is false where the end takes all declared APIs, also those without a handler here.
+        """
         self.end = end
         """May be replaced while no client is connected; requests that are held then are not forwarded any more."""
         self.interceptors = InterceptorChain() if interceptors is None else interceptors
         self.steps = StepQueue(crash_guard) if steps is None else steps
+        self._only_served = only_served
         self._crash_guard = crash_guard
 
     def __call__(self, connection: Connection, frame: memoryview) -> None:
@@ -134,7 +140,7 @@ class Pipeline:
         try:
             header = read_request_header(frame)
             api, version = header.api, header.api_version
-            if not (api.served and api.min_version <= version <= api.max_version):
+            if not api.min_version <= version <= api.max_version or not (api.served or not self._only_served):
                 self._unsupported(connection, header)
                 return
             if self.interceptors:
@@ -272,7 +278,7 @@ class Pipeline:
     ) -> None:
         api_key = _readable(_INT16, frame, 0)
         shown = MalformedFrame(
-            api=APIS.get(api_key),
+            api=DECLARED_APIS.get(api_key),
             api_key=api_key,
             api_version=_readable(_INT16, frame, 2),
             correlation_id=_readable(_INT32, frame, 4),
@@ -286,7 +292,7 @@ class Pipeline:
         )
 
     def _unsupported(self, connection: Connection, header: RequestHeader) -> None:
-        if not header.api.served:
+        if self._only_served and not header.api.served:
             raise UnsupportedVersionError(f"{header.api.name} is not served", version=header.api_version)
         if header.api.key is not ApiKey.API_VERSIONS:
             raise UnsupportedVersionError(

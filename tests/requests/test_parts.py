@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kafkalite.requests.parts.layouts import Whole
 from kafkalite.requests.parts.message_parts import Part
 from kafkalite.requests.parts.table import part_names, parts_of
-from kafkalite_wire.apis import APIS, Api, ApiKey
+from kafkalite_wire.apis import DECLARED_APIS, Api, ApiKey
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import ZERO_UUID, FieldType, declaration_of, fields_of, implied_default
@@ -21,7 +21,7 @@ REFUSED = 117
 HANDLED = 118
 """An error that a handler has told, so that it can be recognised."""
 
-EVERY_API = pytest.mark.parametrize("api", APIS.values(), ids=lambda api: api.name)
+EVERY_API = pytest.mark.parametrize("api", DECLARED_APIS.values(), ids=lambda api: api.name)
 
 
 def drawn(data: st.DataObject, api: Api) -> tuple[Any, int]:
@@ -38,7 +38,7 @@ def told(api: Api, version: int, response: Any, error: int) -> int:
 
 
 @EVERY_API
-def test_the_parts_of_each_api_that_is_served_are_known(api: Api) -> None:
+def test_the_parts_of_each_declared_api_are_known(api: Api) -> None:
     for version in range(api.min_version, api.max_version + 1):
         assert parts_of(api.key, version).api is api
 
@@ -47,7 +47,7 @@ def test_the_parts_of_each_api_that_is_served_are_known(api: Api) -> None:
     ("api", "version"),
     [
         pytest.param(api, version, id=f"{api.name}-{version}")
-        for api in APIS.values()
+        for api in DECLARED_APIS.values()
         for version in range(api.min_version, api.max_version + 1)
         if version in declaration_of(api.request_type).versions
     ],

@@ -65,13 +65,36 @@ KAFKA_4_4_0 = {
     69: ("ConsumerGroupDescribe", 0, 1),
     74: ("ListConfigResources", 0, 1),
     75: ("DescribeTopicPartitions", 0, 0),
+    76: ("ShareGroupHeartbeat", 1, 1),
+    77: ("ShareGroupDescribe", 1, 1),
+    78: ("ShareFetch", 1, 2),
+    79: ("ShareAcknowledge", 1, 2),
+    80: ("AddRaftVoter", 0, 1),
+    81: ("RemoveRaftVoter", 0, 0),
+    83: ("InitializeShareGroupState", 0, 0),
+    84: ("ReadShareGroupState", 0, 0),
+    85: ("WriteShareGroupState", 0, 1),
+    86: ("DeleteShareGroupState", 0, 0),
+    87: ("ReadShareGroupStateSummary", 0, 1),
+    88: ("StreamsGroupHeartbeat", 0, 1),
+    89: ("StreamsGroupDescribe", 0, 1),
+    90: ("DescribeShareGroupOffsets", 0, 1),
+    91: ("AlterShareGroupOffsets", 0, 0),
+    92: ("DeleteShareGroupOffsets", 0, 0),
+    93: ("StreamsGroupTopologyDescriptionUpdate", 0, 0),
+    94: ("UnregisterController", 0, 0),
 }
 
 EACH_API = pytest.mark.parametrize("api", DECLARED_APIS.values(), ids=lambda api: api.name)
 
 
+WITH_A_RECEIVER_OF_CLIENT_METRICS = {71: ("GetTelemetrySubscriptions", 0, 0), 72: ("PushTelemetry", 0, 0)}
+"""What a broker offers that has a plugin for them (KIP-714)."""
+
+
 def test_table_holds_what_kafka_answers() -> None:
-    assert {key: (api.name, api.min_version, api.max_version) for key, api in DECLARED_APIS.items()} == KAFKA_4_4_0
+    declared = {key: (api.name, api.min_version, api.max_version) for key, api in DECLARED_APIS.items()}
+    assert declared == KAFKA_4_4_0 | WITH_A_RECEIVER_OF_CLIENT_METRICS
 
 
 def test_every_key_has_its_row() -> None:

@@ -17,6 +17,7 @@ from kafkalite_wire.messages.metadata import (
     MetadataResponseTopic,
 )
 from kafkalite_wire.messages.produce import ProduceRequest
+from kafkalite_wire.messages.streams_group_describe import DescribedGroup, StreamsGroupDescribeResponse
 from kafkalite_wire.schema import Buffer, KeptArray, Payload
 from tests.support.wire_check import check, run_steps
 
@@ -34,6 +35,12 @@ def fetched(*records: Buffer | Payload | None) -> FetchResponse:
 class PieceOfFile:
     def __len__(self) -> int:
         return 5
+
+
+def test_an_array_may_hold_structs_of_which_the_largest_part_is_null() -> None:
+    group = DescribedGroup(group_id="", group_state="", group_epoch=0, assignment_epoch=0, topology=None, members=())
+    response = StreamsGroupDescribeResponse(groups=(group, group))
+    assert decode(StreamsGroupDescribeResponse, 1, encode(response, 1), exact=True) == response
 
 
 def test_decoded_records_are_a_view_of_the_frame() -> None:

@@ -78,8 +78,28 @@ class ApiKey(IntEnum):
     LIST_TRANSACTIONS = 66
     CONSUMER_GROUP_HEARTBEAT = 68
     CONSUMER_GROUP_DESCRIBE = 69
+    GET_TELEMETRY_SUBSCRIPTIONS = 71
+    PUSH_TELEMETRY = 72
     LIST_CONFIG_RESOURCES = 74
     DESCRIBE_TOPIC_PARTITIONS = 75
+    SHARE_GROUP_HEARTBEAT = 76
+    SHARE_GROUP_DESCRIBE = 77
+    SHARE_FETCH = 78
+    SHARE_ACKNOWLEDGE = 79
+    ADD_RAFT_VOTER = 80
+    REMOVE_RAFT_VOTER = 81
+    INITIALIZE_SHARE_GROUP_STATE = 83
+    READ_SHARE_GROUP_STATE = 84
+    WRITE_SHARE_GROUP_STATE = 85
+    DELETE_SHARE_GROUP_STATE = 86
+    READ_SHARE_GROUP_STATE_SUMMARY = 87
+    STREAMS_GROUP_HEARTBEAT = 88
+    STREAMS_GROUP_DESCRIBE = 89
+    DESCRIBE_SHARE_GROUP_OFFSETS = 90
+    ALTER_SHARE_GROUP_OFFSETS = 91
+    DELETE_SHARE_GROUP_OFFSETS = 92
+    STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE = 93
+    UNREGISTER_CONTROLLER = 94
 
 
 NEVER: Final = 1 << 15
@@ -210,8 +230,86 @@ DECLARED_APIS: Final[dict[int, Api]] = {
             ApiKey.CONSUMER_GROUP_HEARTBEAT, "ConsumerGroupHeartbeat", 0, 1, 0, "consumer_group_heartbeat", served=False
         ),
         Api(ApiKey.CONSUMER_GROUP_DESCRIBE, "ConsumerGroupDescribe", 0, 1, 0, "consumer_group_describe", served=False),
+        Api(
+            ApiKey.GET_TELEMETRY_SUBSCRIPTIONS,
+            "GetTelemetrySubscriptions",
+            0,
+            0,
+            0,
+            "get_telemetry_subscriptions",
+            served=False,
+        ),
+        Api(ApiKey.PUSH_TELEMETRY, "PushTelemetry", 0, 0, 0, "push_telemetry", served=False),
         Api(ApiKey.LIST_CONFIG_RESOURCES, "ListConfigResources", 0, 1, 0, "list_config_resources"),
         Api(ApiKey.DESCRIBE_TOPIC_PARTITIONS, "DescribeTopicPartitions", 0, 0, 0, "describe_topic_partitions"),
+        Api(ApiKey.SHARE_GROUP_HEARTBEAT, "ShareGroupHeartbeat", 1, 1, 0, "share_group_heartbeat", served=False),
+        Api(ApiKey.SHARE_GROUP_DESCRIBE, "ShareGroupDescribe", 1, 1, 0, "share_group_describe", served=False),
+        Api(ApiKey.SHARE_FETCH, "ShareFetch", 1, 2, 0, "share_fetch", served=False),
+        Api(ApiKey.SHARE_ACKNOWLEDGE, "ShareAcknowledge", 1, 2, 0, "share_acknowledge", served=False),
+        Api(ApiKey.ADD_RAFT_VOTER, "AddRaftVoter", 0, 1, 0, "add_raft_voter", served=False),
+        Api(ApiKey.REMOVE_RAFT_VOTER, "RemoveRaftVoter", 0, 0, 0, "remove_raft_voter", served=False),
+        Api(
+            ApiKey.INITIALIZE_SHARE_GROUP_STATE,
+            "InitializeShareGroupState",
+            0,
+            0,
+            0,
+            "initialize_share_group_state",
+            served=False,
+        ),
+        Api(ApiKey.READ_SHARE_GROUP_STATE, "ReadShareGroupState", 0, 0, 0, "read_share_group_state", served=False),
+        Api(ApiKey.WRITE_SHARE_GROUP_STATE, "WriteShareGroupState", 0, 1, 0, "write_share_group_state", served=False),
+        Api(
+            ApiKey.DELETE_SHARE_GROUP_STATE, "DeleteShareGroupState", 0, 0, 0, "delete_share_group_state", served=False
+        ),
+        Api(
+            ApiKey.READ_SHARE_GROUP_STATE_SUMMARY,
+            "ReadShareGroupStateSummary",
+            0,
+            1,
+            0,
+            "read_share_group_state_summary",
+            served=False,
+        ),
+        Api(ApiKey.STREAMS_GROUP_HEARTBEAT, "StreamsGroupHeartbeat", 0, 1, 0, "streams_group_heartbeat", served=False),
+        Api(ApiKey.STREAMS_GROUP_DESCRIBE, "StreamsGroupDescribe", 0, 1, 0, "streams_group_describe", served=False),
+        Api(
+            ApiKey.DESCRIBE_SHARE_GROUP_OFFSETS,
+            "DescribeShareGroupOffsets",
+            0,
+            1,
+            0,
+            "describe_share_group_offsets",
+            served=False,
+        ),
+        Api(
+            ApiKey.ALTER_SHARE_GROUP_OFFSETS,
+            "AlterShareGroupOffsets",
+            0,
+            0,
+            0,
+            "alter_share_group_offsets",
+            served=False,
+        ),
+        Api(
+            ApiKey.DELETE_SHARE_GROUP_OFFSETS,
+            "DeleteShareGroupOffsets",
+            0,
+            0,
+            0,
+            "delete_share_group_offsets",
+            served=False,
+        ),
+        Api(
+            ApiKey.STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE,
+            "StreamsGroupTopologyDescriptionUpdate",
+            0,
+            0,
+            0,
+            "streams_group_topology_description_update",
+            served=False,
+        ),
+        Api(ApiKey.UNREGISTER_CONTROLLER, "UnregisterController", 0, 0, 0, "unregister_controller", served=False),
     )
 }
 """Every API whose messages are declared."""

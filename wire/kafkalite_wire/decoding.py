@@ -129,11 +129,16 @@ class DecoderSource(Source):
         if of.size:
             return of.size
         if of.struct is not None:
-            least = sum(self._smallest(f.type) for f in self.plain(of.struct))
+            least = sum(self._smallest_of(each) for each in self.plain(of.struct))
             return max(1, least + self.flexible)
         if self.flexible:
             return 1
         return 2 if of.name == "string" else 4
+
+    def _smallest_of(self, field: Field) -> int:
+        # A struct that may be null begins with a byte, and need not go on.
+        is_nullable = field.type.struct is not None and self.version in field.nullable
+        return 1 if is_nullable else self._smallest(field.type)
 
     def _tagged_fields(self, declared: type[Any], values: dict[str, str]) -> str:
         """Write the reading of tagged fields; return the variable of the unknown ones, empty unless lossless."""

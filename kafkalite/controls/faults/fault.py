@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, cast
 from kafkalite.controls.errors import InvalidRequest
 from kafkalite.controls.names import find_api, find_error, near
 from kafkalite.requests.parts.table import part_names
-from kafkalite_wire.apis import APIS, Api, ApiKey
+from kafkalite_wire.apis import DECLARED_APIS, Api, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.schema import Versions
 
@@ -195,7 +195,7 @@ class Fault:
             if value is not None:
                 object.__setattr__(self, each.name, each.metadata["check"](each.name, value))
         if self.corrupt and not self.api:
-            object.__setattr__(self, "api", (APIS[ApiKey.FETCH].name,))
+            object.__setattr__(self, "api", (DECLARED_APIS[ApiKey.FETCH].name,))
         if self.on is None:
             object.__setattr__(self, "on", "reply" if self.drop or self.corrupt else "request")
         self._check_actions()
@@ -277,7 +277,7 @@ class Fault:
             if versions is not None and (versions.high < api.min_version or api.max_version < versions.low):
                 raise FaultError("version", f"{api.name} has the versions {api.min_version} to {api.max_version}")
         for key, name in (("group", "group"), ("topic", "topic"), ("partition", "partition"), ("member", "group")):
-            able = [api.name for api in APIS.values() if name in part_names(api.key)]
+            able = [api.name for api in DECLARED_APIS.values() if name in part_names(api.key)]
             unable = [api.name for api in apis if api.name not in able]
             if getattr(self, key) is not None and unable:
                 raise FaultError(key, f"a request of {unable[0]} has no {key}; those that have: {', '.join(able)}")

@@ -18,7 +18,7 @@ _TOPIC_LIST: Final = "topic_names"
 _TOPICS: Final = frozenset(("topic", "name", "topic_name"))
 _PARTITIONS: Final = frozenset(("partition", "partition_index", "index"))
 _PARTITION_LISTS: Final = frozenset(("partitions", "partition_indexes"))
-_ERRORS: Final = frozenset(("error_code", "partition_error_code", "topic_config_error_code"))
+_ERRORS: Final = frozenset(("error_code", "acknowledge_error_code", "partition_error_code", "topic_config_error_code"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

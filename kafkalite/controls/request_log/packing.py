@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from kafkalite.controls.request_log.exchange import Exchange, Outcome
 from kafkalite.controls.request_log.keeping import Kept
-from kafkalite_wire.apis import APIS, ApiKey
+from kafkalite_wire.apis import DECLARED_APIS, ApiKey
 
 _BYTES: Final = ("kept_request", "kept_response")
 _PLAIN: Final = tuple(
@@ -56,7 +56,7 @@ def _exchange(given: Mapping[str, Any], topic_names: Mapping[bytes, str]) -> Exc
     return Exchange(
         **{name: given[name] for name in _PLAIN},
         outcome=Outcome(given["outcome"]),
-        declared=APIS[ApiKey(given["api_key"])] if given["is_declared"] else None,
+        declared=DECLARED_APIS[ApiKey(given["api_key"])] if given["is_declared"] else None,
         kept_request=_unpacked(given["kept_request"]),
         kept_response=None if given["kept_response"] is None else _unpacked(given["kept_response"]),
         topic_names=topic_names,

@@ -27,7 +27,7 @@ from kafkalite.requests.parts.special_cases import (
     OffsetFetchOfGroups,
     TransactionMarkers,
 )
-from kafkalite_wire.apis import APIS, ApiKey
+from kafkalite_wire.apis import DECLARED_APIS, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.api_versions import ApiVersion
 from kafkalite_wire.schema import ZERO_UUID
@@ -67,10 +67,19 @@ _NO_TRANSACTION: Final[Mapping[str, Any]] = {
     "topics": (),
 }
 
+_NO_MEMBER: Final[Mapping[str, Any]] = {"member_epoch": 0, "heartbeat_interval_ms": 0}
+_NO_DESCRIPTION: Final[Mapping[str, Any]] = {
+    "group_state": "",
+    "group_epoch": 0,
+    "assignment_epoch": 0,
+    "assignor_name": "",
+    "members": (),
+}
+
 _OWN_VERSIONS: Final = ApiVersion(
     api_key=ApiKey.API_VERSIONS,
-    min_version=APIS[ApiKey.API_VERSIONS].min_version,
-    max_version=APIS[ApiKey.API_VERSIONS].max_version,
+    min_version=DECLARED_APIS[ApiKey.API_VERSIONS].min_version,
+    max_version=DECLARED_APIS[ApiKey.API_VERSIONS].max_version,
 )
 
 # What Kafka finds out before it looks at the log, the group or the session.
@@ -83,6 +92,13 @@ _OF_SESSION: Final = frozenset((
     ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
     ErrorCode.INVALID_FETCH_SESSION_EPOCH,
     ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR,
+))  # fmt: skip
+_OF_SHARE_SESSION: Final = frozenset((
+    ErrorCode.GROUP_AUTHORIZATION_FAILED,
+    ErrorCode.INVALID_REQUEST,
+    ErrorCode.SHARE_SESSION_NOT_FOUND,
+    ErrorCode.INVALID_SHARE_SESSION_EPOCH,
+    ErrorCode.SHARE_SESSION_LIMIT_REACHED,
 ))  # fmt: skip
 _OF_FETCHED_GROUP: Final = AllBut(*_NO_TOPIC, ErrorCode.UNSTABLE_OFFSET_COMMIT)
 
@@ -135,7 +151,7 @@ def _topic_identity(part: Part) -> Mapping[str, Any]:
 
 def _groups(key: ApiKey, asked: str, told: str, **others: Any) -> Listed:
     return Listed(
-        api=APIS[key],
+        api=DECLARED_APIS[key],
         names=_GROUP,
         asked=asked,
         told=told,
@@ -148,7 +164,7 @@ def _groups(key: ApiKey, asked: str, told: str, **others: Any) -> Listed:
 
 def _topics(key: ApiKey, told: str) -> Listed:
     return Listed(
-        api=APIS[key],
+        api=DECLARED_APIS[key],
         names=_TOPIC,
         asked="topics",
         told=told,
@@ -161,7 +177,7 @@ def _topics(key: ApiKey, told: str) -> Listed:
 
 def _resources(key: ApiKey, told: str, **others: Any) -> Listed:
     return Listed(
-        api=APIS[key],
+        api=DECLARED_APIS[key],
         names=_TOPIC,
         asked="resources",
         told=told,
@@ -175,7 +191,7 @@ def _resources(key: ApiKey, told: str, **others: Any) -> Listed:
 
 def _deleted_topics(asked: str) -> Listed:
     return Listed(
-        api=APIS[ApiKey.DELETE_TOPICS],
+        api=DECLARED_APIS[ApiKey.DELETE_TOPICS],
         names=_TOPIC,
         asked=asked,
         told="responses",
@@ -189,7 +205,7 @@ def _partitions(
     key: ApiKey, *, asked: Fields | None = None, told: Fields | None = None, is_of_group: bool = False, **others: Any
 ) -> Nested:
     return Nested(
-        api=APIS[key],
+        api=DECLARED_APIS[key],
         names=_GROUP_AND_PARTITION if is_of_group else _PARTITION,
         asked=asked or Fields(),
         told=told or Fields(),
@@ -199,7 +215,18 @@ def _partitions(
 
 
 def _whole(key: ApiKey, **others: Any) -> Whole:
-    return Whole(api=APIS[key], **others)
+    return Whole(api=DECLARED_APIS[key], **others)
+
+
+def _share_state(key: ApiKey, blank: Mapping[str, Any] = MappingProxyType({})) -> Nested:
+    return _partitions(
+        key,
+        asked=Fields(index="partition"),
+        told=Fields(topics="results", index="partition"),
+        is_of_group=True,
+        by_id_since=0,
+        blank=blank,
+    )
 
 
 _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]] = (
@@ -211,7 +238,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         blank={"base_offset": -1},
     ),
     Fetch(
-        api=APIS[ApiKey.FETCH],
+        api=DECLARED_APIS[ApiKey.FETCH],
         names=_PARTITION,
         asked=Fields(name="topic", index="partition"),
         told=Fields(topics="responses", name="topic"),
@@ -222,7 +249,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
     ),
     _partitions(ApiKey.LIST_OFFSETS),
     Metadata(
-        api=APIS[ApiKey.METADATA],
+        api=DECLARED_APIS[ApiKey.METADATA],
         names=_PARTITION,
         asked="topics",
         told="topics",
@@ -243,7 +270,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         ),
         _SEVERAL_GROUPS,
         OffsetFetchOfGroups(
-            api=APIS[ApiKey.OFFSET_FETCH],
+            api=DECLARED_APIS[ApiKey.OFFSET_FETCH],
             names=_GROUP_AND_PARTITION,
             by_id_since=_COMMITS_BY_TOPIC_ID,
             whole_errors=_OF_FETCHED_GROUP,
@@ -259,7 +286,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         ),
         _SEVERAL_COORDINATORS,
         Listed(
-            api=APIS[ApiKey.FIND_COORDINATOR],
+            api=DECLARED_APIS[ApiKey.FIND_COORDINATOR],
             names=_GROUP,
             asked="coordinator_keys",
             told="coordinators",
@@ -269,9 +296,9 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
             blank={**_NO_BROKER, "error_message": ""},
         ),
     ),
-    JoinGroup(api=APIS[ApiKey.JOIN_GROUP], part=_group, names=_GROUP),
+    JoinGroup(api=DECLARED_APIS[ApiKey.JOIN_GROUP], part=_group, names=_GROUP),
     _whole(ApiKey.HEARTBEAT, part=_group, names=_GROUP),
-    LeaveGroup(api=APIS[ApiKey.LEAVE_GROUP], part=_group, names=_GROUP),
+    LeaveGroup(api=DECLARED_APIS[ApiKey.LEAVE_GROUP], part=_group, names=_GROUP),
     _whole(ApiKey.SYNC_GROUP, part=_group, names=_GROUP),
     _groups(
         ApiKey.DESCRIBE_GROUPS,
@@ -311,7 +338,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
     ),
     _whole(ApiKey.ADD_OFFSETS_TO_TXN, part=_group, names=_GROUP),
     _whole(ApiKey.END_TXN),
-    TransactionMarkers(api=APIS[ApiKey.WRITE_TXN_MARKERS], names=_PARTITION),
+    TransactionMarkers(api=DECLARED_APIS[ApiKey.WRITE_TXN_MARKERS], names=_PARTITION),
     _partitions(ApiKey.TXN_OFFSET_COMMIT, is_of_group=True, by_id_since=_TRANSACTIONAL_COMMITS_BY_TOPIC_ID),
     _resources(
         ApiKey.DESCRIBE_CONFIGS,
@@ -319,7 +346,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         blank_by_error={ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: {"error_message": ""}},
     ),
     _resources(ApiKey.ALTER_CONFIGS, "responses"),
-    LogDirs(api=APIS[ApiKey.DESCRIBE_LOG_DIRS]),
+    LogDirs(api=DECLARED_APIS[ApiKey.DESCRIBE_LOG_DIRS]),
     _topics(ApiKey.CREATE_PARTITIONS, "results"),
     _groups(ApiKey.DELETE_GROUPS, "groups_names", "results"),
     _resources(ApiKey.INCREMENTAL_ALTER_CONFIGS, "responses"),
@@ -335,7 +362,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         blank={"error_message": None, "active_producers": ()},
     ),
     Listed(
-        api=APIS[ApiKey.DESCRIBE_TRANSACTIONS],
+        api=DECLARED_APIS[ApiKey.DESCRIBE_TRANSACTIONS],
         asked="transactional_ids",
         told="transaction_states",
         part=lambda _, transactional_id: Part(other=transactional_id),
@@ -345,25 +372,25 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
     ),
     _whole(ApiKey.LIST_TRANSACTIONS, blank={"unknown_state_filters": (), "transaction_states": ()}),
     _whole(ApiKey.DESCRIBE_ACLS, blank={"error_message": None, "resources": ()}),
-    InOrder(api=APIS[ApiKey.CREATE_ACLS], asked="creations", told="results", blank=_NO_MESSAGE),
+    InOrder(api=DECLARED_APIS[ApiKey.CREATE_ACLS], asked="creations", told="results", blank=_NO_MESSAGE),
     InOrder(
-        api=APIS[ApiKey.DELETE_ACLS],
+        api=DECLARED_APIS[ApiKey.DELETE_ACLS],
         asked="filters",
         told="filter_results",
         blank={"error_message": None, "matching_acls": ()},
     ),
     ReplicaLogDirs(
-        api=APIS[ApiKey.ALTER_REPLICA_LOG_DIRS],
+        api=DECLARED_APIS[ApiKey.ALTER_REPLICA_LOG_DIRS],
         names=_PARTITION,
         asked=Fields(topics="dirs"),
         told=Fields(topics="results", name="topic_name"),
     ),
-    TokenCreation(api=APIS[ApiKey.CREATE_DELEGATION_TOKEN], blank=_NO_TOKEN),
+    TokenCreation(api=DECLARED_APIS[ApiKey.CREATE_DELEGATION_TOKEN], blank=_NO_TOKEN),
     _whole(ApiKey.RENEW_DELEGATION_TOKEN, blank={"expiry_timestamp_ms": -1}),
     _whole(ApiKey.EXPIRE_DELEGATION_TOKEN, blank={"expiry_timestamp_ms": -1}),
     _whole(ApiKey.DESCRIBE_DELEGATION_TOKEN, blank={"tokens": ()}),
     Elections(
-        api=APIS[ApiKey.ELECT_LEADERS],
+        api=DECLARED_APIS[ApiKey.ELECT_LEADERS],
         names=_PARTITION,
         asked=Fields(topics="topic_partitions", name="topic", index=""),
         told=Fields(
@@ -372,7 +399,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         blank=_NO_MESSAGE,
     ),
     Reassignments(
-        api=APIS[ApiKey.ALTER_PARTITION_REASSIGNMENTS],
+        api=DECLARED_APIS[ApiKey.ALTER_PARTITION_REASSIGNMENTS],
         names=_PARTITION,
         asked=Fields(),
         told=Fields(topics="responses"),
@@ -381,9 +408,9 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
     ),
     _whole(ApiKey.LIST_PARTITION_REASSIGNMENTS, blank={"error_message": None, "topics": ()}),
     _whole(ApiKey.DESCRIBE_CLIENT_QUOTAS, blank={"error_message": None, "entries": None}),
-    QuotaChanges(api=APIS[ApiKey.ALTER_CLIENT_QUOTAS]),
+    QuotaChanges(api=DECLARED_APIS[ApiKey.ALTER_CLIENT_QUOTAS]),
     Listed(
-        api=APIS[ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS],
+        api=DECLARED_APIS[ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS],
         asked="users",
         told="results",
         part=lambda _, user: Part(other=user.name),
@@ -393,7 +420,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         blank={"error_message": None, "credential_infos": ()},
         whole_blank=_NO_MESSAGE,
     ),
-    ScramCredentials(api=APIS[ApiKey.ALTER_USER_SCRAM_CREDENTIALS]),
+    ScramCredentials(api=DECLARED_APIS[ApiKey.ALTER_USER_SCRAM_CREDENTIALS]),
     _partitions(
         ApiKey.DESCRIBE_QUORUM,
         asked=Fields(name="topic_name"),
@@ -405,7 +432,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
     _whole(ApiKey.UNREGISTER_BROKER, blank=_NO_MESSAGE),
     _whole(ApiKey.LIST_CONFIG_RESOURCES, blank={"config_resources": ()}),
     TopicPages(
-        api=APIS[ApiKey.DESCRIBE_TOPIC_PARTITIONS],
+        api=DECLARED_APIS[ApiKey.DESCRIBE_TOPIC_PARTITIONS],
         names=_TOPIC,
         asked="topics",
         told="topics",
@@ -415,6 +442,80 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
         blank={"topic_id": ZERO_UUID, "partitions": ()},
         blank_by_error=dict.fromkeys(_NO_SUCH_TOPIC, _EVERY_OPERATION),
     ),
+    _whole(ApiKey.CONSUMER_GROUP_HEARTBEAT, part=_group, names=_GROUP, blank=_NO_MEMBER),
+    _groups(ApiKey.CONSUMER_GROUP_DESCRIBE, "group_ids", "groups", blank=_NO_DESCRIPTION),
+    _whole(
+        ApiKey.GET_TELEMETRY_SUBSCRIPTIONS,
+        blank={
+            "client_instance_id": ZERO_UUID,
+            "subscription_id": 0,
+            "accepted_compression_types": (),
+            "push_interval_ms": 0,
+            "telemetry_max_bytes": 0,
+            "delta_temporality": False,
+            "requested_metrics": (),
+        },
+    ),
+    _whole(ApiKey.PUSH_TELEMETRY),
+    _whole(ApiKey.SHARE_GROUP_HEARTBEAT, part=_group, names=_GROUP, blank=_NO_MEMBER),
+    _groups(ApiKey.SHARE_GROUP_DESCRIBE, "group_ids", "groups", blank=_NO_DESCRIPTION),
+    _partitions(
+        ApiKey.SHARE_FETCH,
+        told=Fields(topics="responses"),
+        is_of_group=True,
+        by_id_since=0,
+        whole_errors=_OF_SHARE_SESSION,
+        blank={"records": b"", "acquired_records": ()},
+        whole_blank={"acquisition_lock_timeout_ms": 0, "node_endpoints": ()},
+    ),
+    _partitions(
+        ApiKey.SHARE_ACKNOWLEDGE,
+        told=Fields(topics="responses"),
+        is_of_group=True,
+        by_id_since=0,
+        whole_errors=_OF_SHARE_SESSION,
+        whole_blank={"node_endpoints": ()},
+    ),
+    _whole(ApiKey.ADD_RAFT_VOTER, blank=_NO_MESSAGE),
+    _whole(ApiKey.REMOVE_RAFT_VOTER, blank=_NO_MESSAGE),
+    _share_state(ApiKey.INITIALIZE_SHARE_GROUP_STATE),
+    _share_state(ApiKey.READ_SHARE_GROUP_STATE, {"state_epoch": 0, "start_offset": 0, "state_batches": ()}),
+    _share_state(ApiKey.WRITE_SHARE_GROUP_STATE),
+    _share_state(ApiKey.DELETE_SHARE_GROUP_STATE),
+    _share_state(ApiKey.READ_SHARE_GROUP_STATE_SUMMARY, {"state_epoch": 0, "leader_epoch": 0, "start_offset": 0}),
+    _whole(
+        ApiKey.STREAMS_GROUP_HEARTBEAT,
+        part=_group,
+        names=_GROUP,
+        blank={
+            "member_id": "",
+            "member_epoch": 0,
+            "heartbeat_interval_ms": 0,
+            "task_offset_interval_ms": 0,
+            "status": None,
+            "endpoint_information_epoch": 0,
+        },
+    ),
+    _groups(
+        ApiKey.STREAMS_GROUP_DESCRIBE,
+        "group_ids",
+        "groups",
+        blank={"group_state": "", "group_epoch": 0, "assignment_epoch": 0, "members": ()},
+    ),
+    Listed(
+        api=DECLARED_APIS[ApiKey.DESCRIBE_SHARE_GROUP_OFFSETS],
+        names=_GROUP,
+        asked="groups",
+        told="groups",
+        part=lambda _, group: Part(group=group.group_id),
+        ways=lambda _, group: (Part(group=group.group_id),),
+        identity=lambda part: {"group_id": part.group},
+        blank={"topics": ()},
+    ),
+    _whole(ApiKey.ALTER_SHARE_GROUP_OFFSETS, part=_group, names=_GROUP, blank={"responses": ()}),
+    _whole(ApiKey.DELETE_SHARE_GROUP_OFFSETS, part=_group, names=_GROUP, blank={"responses": ()}),
+    _whole(ApiKey.STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE, part=_group, names=_GROUP),
+    _whole(ApiKey.UNREGISTER_CONTROLLER, blank=_NO_MESSAGE),
 )
 
 _BY_KEY: Final[Mapping[ApiKey, tuple[MessageParts, int, MessageParts]]] = MappingProxyType({

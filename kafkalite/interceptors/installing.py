@@ -63,10 +63,6 @@ class InstalledInterceptors:
         for each in self._installed:
             chain.add(each)
 
-    def hides(self, api_key: int) -> bool:
-        """Return whether any of them hides an API."""
-        return any(each.interceptor.hides(api_key) for each in self._installed)
-
 
 def wants(interceptor: MessageInterceptor, api: Api, version: int) -> bool:
     """Return whether an interceptor has to see an API, also for what it hides."""

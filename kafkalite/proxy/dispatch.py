@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from kafkalite.errors import RequestError
 from kafkalite.proxy.rewriting import rewriter_of, served_versions
+from kafkalite.proxy.topic_names import TopicNames, metadata_request, metadata_response
 from kafkalite.proxy.upstream_end import UpstreamEnd
 from kafkalite.requests.pipeline import Pipeline
 from kafkalite_wire.apis import DECLARED_APIS, Api, ApiKey
@@ -66,10 +67,10 @@ class Dispatch:
     def __init__(self, addresses: AddressMap, crash_guard: CrashGuard, learn: Callable[[Any], None]) -> None:
         self._addresses = addresses
         self._learn = learn
+        self.topics = TopicNames()
+        """The names that interceptors are to know before they see a request."""
         self._relays: WeakKeyDictionary[Connection, Relay] = WeakKeyDictionary()
-        self.pipeline = Pipeline(UpstreamEnd(self._relays.get, self._rewritten), crash_guard)
-        self.hides: Callable[[int], bool] = _hides_nothing
-        """Returns whether an API that is not declared, by its key, is not passed on."""
+        self.pipeline = Pipeline(UpstreamEnd(self._relays.get, self._rewritten), crash_guard, only_served=False)
 
     def through(self, start: Callable[[Any], Relay]) -> Callable[[Any, memoryview], None]:
         """Return what a listener calls with each frame; ``start`` makes the relay of a connection."""
@@ -104,13 +105,29 @@ class Dispatch:
             if api is None or api.key is not ApiKey.API_VERSIONS:
                 name = f"API key {prefix.api_key}" if api is None else api.name
                 raise UnsupportedVersionError(f"{name} is not passed on", version=prefix.api_version)
-        elif api is None:
-            if self.hides(prefix.api_key):
-                raise RequestError(f"API key {prefix.api_key} is hidden by an interceptor")
-        elif self.pipeline.interceptors.wanting(api, prefix.api_version)[0]:
-            self.pipeline(connection, frame)
+        elif api is not None and self.pipeline.interceptors.wanting(api, prefix.api_version)[0]:
+            self._through_pipeline(connection, frame, relay, api, prefix.api_version)
             return
         self._pass_on(connection, frame, relay, prefix, api)
+
+    def _through_pipeline(
+        self, connection: Connection, frame: memoryview, relay: Relay, api: Api, version: int
+    ) -> None:
+        unknown = self.topics.unknown_in(api, version, frame)
+        if not unknown:
+            self.pipeline(connection, frame)
+            return
+        connection.pause()  # keeps the frame, and the order of requests
+
+        def on_response(received: bytearray) -> None:
+            try:
+                self._learn(metadata_response(received))
+                self.pipeline(connection, frame)
+            finally:
+                connection.resume()
+
+        asked, correlation_id = metadata_request(unknown)
+        relay.send([asked], correlation_id, on_response)
 
     def _pass_on(
         self, connection: Connection, frame: memoryview, relay: Relay, prefix: RequestPrefix, api: Api | None
@@ -149,11 +166,6 @@ class Dispatch:
             return message
         dialled = connection.info.local[0]
         return rewrite(message, lambda node_id, host, port: self._addresses.local(node_id, host, port, dialled))
-
-
-def _hides_nothing(api_key: int) -> bool:
-    del api_key
-    return False
 
 
 def _acks(frame: memoryview) -> int:

@@ -16,5 +16,4 @@ def installed_in(proxy: Proxy, interceptors: Iterable[MessageInterceptor] = ()) 
     """Install interceptors in a proxy, and return what replaces them."""
     installed = InstalledInterceptors(proxy)
     installed.replace(interceptors)
-    proxy.hide(installed.hides)
     return installed

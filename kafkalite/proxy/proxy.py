@@ -119,15 +119,12 @@ class Proxy(ServerBlock):
         self._ports = count(config.listen.port + 1)
         self._stop = trio.Event()
         self._accepting: trio.Nursery | None = None
+        self._dispatch.topics = self._topics
 
     @property
     def pipeline(self) -> Pipeline:
         """What requests go through that an interceptor wants."""
         return self._dispatch.pipeline
-
-    def hide(self, hides: Callable[[int], bool]) -> None:
-        """Pass on no request of an API without declared messages for whose key ``hides`` returns True."""
-        self._dispatch.hides = hides
 
     @property
     def bootstrap(self) -> str:

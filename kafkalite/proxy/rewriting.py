@@ -17,21 +17,6 @@ Local = Callable[[int, str, int], tuple[str, int]]
 
 Rewrite = Callable[[Any, Local], Any]
 
-WITHOUT_ADDRESSES: Final = {
-    68: (0, 1),  # ConsumerGroupHeartbeat
-    69: (0, 1),  # ConsumerGroupDescribe
-    71: (0, 0),  # GetTelemetrySubscriptions
-    72: (0, 0),  # PushTelemetry
-    76: (1, 1),  # ShareGroupHeartbeat
-    77: (1, 1),  # ShareGroupDescribe
-    88: (0, 0),  # StreamsGroupHeartbeat
-    89: (0, 0),  # StreamsGroupDescribe
-    90: (0, 0),  # DescribeShareGroupOffsets
-    91: (0, 0),  # AlterShareGroupOffsets
-    92: (0, 0),  # DeleteShareGroupOffsets
-}
-"""Versions of APIs that are not declared, by key, whose messages name no broker: they are passed on."""
-
 _FIRST_HANDSHAKE_WITH_HEADERS: Final = 1
 
 
@@ -39,7 +24,7 @@ def served_versions(api_key: int) -> tuple[int, int] | None:
     """Return the lowest and highest version of an API that the proxy passes on, or None."""
     api = DECLARED_APIS.get(api_key)
     if api is None:
-        return WITHOUT_ADDRESSES.get(api_key)
+        return None
     # After a SaslHandshake of version 0 the client sends tokens that are no requests (KIP-152).
     lowest = _FIRST_HANDSHAKE_WITH_HEADERS if api_key == ApiKey.SASL_HANDSHAKE else api.min_version
     return lowest, api.max_version
@@ -97,6 +82,8 @@ REWRITTEN: Final[dict[int, tuple[int, Rewrite]]] = {
     ApiKey.FIND_COORDINATOR: (0, _find_coordinator),
     ApiKey.PRODUCE: (10, _node_endpoints),
     ApiKey.FETCH: (16, _node_endpoints),
+    ApiKey.SHARE_FETCH: (1, _node_endpoints),
+    ApiKey.SHARE_ACKNOWLEDGE: (1, _node_endpoints),
 }
 """By API: the first version with addresses, and how to rewrite it."""
 

@@ -26,6 +26,7 @@ from kafkalite_wire.messages.api_versions import ApiVersion, ApiVersionsRequest,
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataResponse, MetadataResponseBroker
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData
+from kafkalite_wire.messages.share_group_heartbeat import ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse
 from tests.support.protocol_client import ProtocolClient
 
 HEARTBEAT = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
@@ -391,6 +392,20 @@ async def test_faults_act_on_what_is_passed_through() -> None:
         injector.add(Fault(api="Heartbeat", error="NOT_COORDINATOR", times=1))
         errors = [(await client.call(HEARTBEAT, 4)).error_code for _ in range(2)]
     assert errors == [16, 0]
+
+
+async def test_faults_act_on_apis_that_a_broker_of_kafkalite_does_not_serve() -> None:
+    request = ShareGroupHeartbeatRequest(group_id="g", member_id="m", member_epoch=0)
+    answer = ShareGroupHeartbeatResponse(member_epoch=1, heartbeat_interval_ms=5)
+
+    async def serve(cluster: ClusterSide) -> None:
+        while True:
+            await cluster.answer(await cluster.receive(), answer)
+
+    async with proxied(serve) as (proxy, client):
+        injector_for(proxy).add(Fault(api="ShareGroupHeartbeat", error="COORDINATOR_NOT_AVAILABLE", times=1))
+        refused, passed = await client.call(request, 1), await client.call(request, 1)
+    assert (refused.error_code, passed) == (15, answer)
 
 
 async def test_a_held_request_keeps_its_place_before_one_that_is_passed_on() -> None:

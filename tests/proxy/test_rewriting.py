@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kafkalite.proxy.rewriting import REWRITTEN, WITHOUT_ADDRESSES, rewriter_of, served_versions
+from kafkalite.proxy.rewriting import REWRITTEN, rewriter_of, served_versions
 from kafkalite_wire.apis import DECLARED_APIS, ApiKey
 from kafkalite_wire.messages.api_versions import ApiVersion, ApiVersionsResponse
 from kafkalite_wire.messages.describe_cluster import DescribeClusterBroker, DescribeClusterResponse
@@ -13,6 +13,8 @@ from kafkalite_wire.messages.fetch import NodeEndpoint as FetchEndpoint
 from kafkalite_wire.messages.find_coordinator import Coordinator, FindCoordinatorResponse
 from kafkalite_wire.messages.metadata import MetadataResponse, MetadataResponseBroker
 from kafkalite_wire.messages.produce import NodeEndpoint, ProduceResponse
+from kafkalite_wire.messages.share_acknowledge import ShareAcknowledgeResponse
+from kafkalite_wire.messages.share_fetch import ShareFetchResponse
 from kafkalite_wire.schema import fields_of
 
 
@@ -56,16 +58,25 @@ def test_a_coordinator_in_the_fields_of_older_versions_is_rewritten() -> None:
     assert rewrite(missing, local) == missing
 
 
-@pytest.mark.parametrize("api", [ApiKey.PRODUCE, ApiKey.FETCH])
-def test_a_response_that_names_no_broker_is_passed_on_as_it_is(api: ApiKey) -> None:
-    response = ProduceResponse(responses=()) if api is ApiKey.PRODUCE else FetchResponse(responses=())
+@pytest.mark.parametrize(
+    ("api", "response"),
+    [
+        (ApiKey.PRODUCE, ProduceResponse(responses=())),
+        (ApiKey.FETCH, FetchResponse(responses=())),
+        (ApiKey.SHARE_FETCH, ShareFetchResponse(acquisition_lock_timeout_ms=1, responses=(), node_endpoints=())),
+        (ApiKey.SHARE_ACKNOWLEDGE, ShareAcknowledgeResponse(responses=(), node_endpoints=())),
+    ],
+)
+def test_a_response_that_names_no_broker_is_passed_on_as_it_is(api: ApiKey, response: object) -> None:
     assert rewritten(api, response) is response
 
 
 def test_every_response_with_a_host_and_port_is_rewritten() -> None:
     with_addresses = {key for key, api in DECLARED_APIS.items() if {"host", "port"} <= _field_names(api.response_type)}
-    # DescribeQuorum names the listeners of controllers, which clients of brokers do not connect to.
-    assert with_addresses - {ApiKey.DESCRIBE_QUORUM} == REWRITTEN.keys() - {ApiKey.API_VERSIONS}
+    # DescribeQuorum names the listeners of controllers, which clients of brokers do not connect to. In a streams group
+    # the instances of the application have addresses.
+    not_of_brokers = {ApiKey.DESCRIBE_QUORUM, ApiKey.STREAMS_GROUP_HEARTBEAT, ApiKey.STREAMS_GROUP_DESCRIBE}
+    assert with_addresses - not_of_brokers == REWRITTEN.keys() - {ApiKey.API_VERSIONS}
 
 
 def _field_names(declared: type[Any]) -> set[str]:
@@ -99,8 +110,3 @@ def test_versions_of_produce_that_the_cluster_refuses_stay_listed() -> None:
 def test_tokens_without_headers_are_not_offered() -> None:
     assert offered((ApiKey.SASL_HANDSHAKE, 0, 1)) == {ApiKey.SASL_HANDSHAKE: (1, 1)}
     assert served_versions(ApiKey.SASL_HANDSHAKE) == (1, 1)
-
-
-def test_apis_that_name_no_broker_are_passed_on_without_being_declared() -> None:
-    for key in WITHOUT_ADDRESSES.keys() - DECLARED_APIS.keys():
-        assert offered((key, 0, 99))[key] == WITHOUT_ADDRESSES[key]

@@ -10,6 +10,7 @@ from kafkalite import __version__
 COMMANDS: Final = {
     "serve": ("kafkalite.tools.cli.serve", "Run a broker."),
     "proxy": ("kafkalite.tools.cli.proxy", "Run a proxy in front of a Kafka cluster."),
+    "mirror": ("kafkalite.tools.cli.mirror", "Copy topics and the offsets of groups to another cluster."),
     "ready": ("kafkalite.tools.cli.one_broker", "Wait until a broker answers."),
     "advertise": ("kafkalite.tools.cli.one_broker", "Set the published address of a broker in a container."),
     "topics": ("kafkalite.tools.cli.topics", "List, describe, create, alter and delete topics."),

@@ -11,8 +11,9 @@ from typing import Any, Final
 import pytest
 
 from kafkalite_conformance.broker import Broker, BrokerStarter
+from kafkalite_conformance.clusters import CLUSTER_SETTINGS, running_cluster
 from kafkalite_conformance.drivers.catalogue import CLIENTS
-from kafkalite_conformance.proxied_broker import ProxiedBroker, ProxiedStarter
+from kafkalite_conformance.proxied_broker import ProxiedBroker, ProxiedStarter, proxied_cluster
 from kafkalite_conformance.raw import RawConnection
 from kafkalite_conformance.raw_group import RawMember
 from kafkalite_conformance.scenario import DriverPool, Scenario, is_available
@@ -31,6 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.addoption("--bootstrap", metavar="HOST:PORT", help="judge the broker that runs at this address")
     options.addoption("--broker", choices=("kafkalite", "kafka"), help="start a broker of this kind and judge it")
     options.addoption("--proxy", action="store_true", help="have clients reach that broker through `kafkalite proxy`")
+    options.addoption(
+        "--brokers",
+        type=int,
+        metavar="NUMBER",
+        help="start a cluster of so many brokers; with --proxy and --clients only",
+    )
     options.addoption("--clients", metavar="NAMES", help=f"only these clients, with commas: {','.join(CLIENTS)}")
     options.addoption("--write-support-table", metavar="FILE", help="write the client and scenario table as Markdown")
 
@@ -47,12 +54,24 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if bootstrap is None and kind is not None:
         folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True))
-        broker = _starter(config, kind).start(Path(folder) / "broker")
-        closing.callback(broker.close)
-        bootstrap = broker.bootstrap
-        advertised = broker.advertised if isinstance(broker, ProxiedBroker) else bootstrap
+        bootstrap, advertised = _start(config, kind, Path(folder), closing)
     if bootstrap is not None and advertised is not None:
         config.stash[_BOOTSTRAP], config.stash[_ADVERTISED] = bootstrap, advertised
+
+
+def _start(config: pytest.Config, kind: str, folder: Path, closing: ExitStack) -> tuple[str, str]:
+    """Start what is judged; return where clients begin, and the address that they are sent to."""
+    brokers: int | None = config.getoption("--brokers")
+    if brokers is None:
+        broker = _starter(config, kind).start(folder / "broker")
+        closing.callback(broker.close)
+        return broker.bootstrap, broker.advertised if isinstance(broker, ProxiedBroker) else broker.bootstrap
+    settings = {**CLUSTER_SETTINGS, "min.insync.replicas": "1"}  # scenarios expect Kafka's default
+    cluster = closing.enter_context(running_cluster(kind, settings, brokers=brokers))
+    if not config.getoption("--proxy"):
+        return cluster.addresses[1], cluster.addresses[1]
+    proxied = closing.enter_context(proxied_cluster(cluster, folder))
+    return proxied.addresses[1], proxied.advertised
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -107,8 +126,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         output["not_offered"] = [item.user_properties for item in left_out]
     if config.getoption("--broker") == "kafka" and not config.getoption("-m"):
         left_out += [item for item in items if item not in left_out and item.get_closest_marker("once")]
+    if config.getoption("--brokers"):
+        left_out += [item for item in items if item not in left_out and not _is_for_several(item)]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+def _is_for_several(item: pytest.Item) -> bool:
+    """Whether clients play it, which find the broker that they need, on the session's brokers."""
+    names: list[str] = getattr(item, "fixturenames", [])
+    return "client" in names and "own_broker" not in names
 
 
 def _needed_apis(item: pytest.Item) -> set[int]:

@@ -47,6 +47,11 @@ class Kafkalite:
         return self._process.pid
 
     @property
+    def exit_status(self) -> int | None:
+        """How it ended, or None while it runs."""
+        return self._process.exit_status
+
+    @property
     def log_file(self) -> Path:
         """What it printed to standard error."""
         return self._data_dir / "kafkalite.log"

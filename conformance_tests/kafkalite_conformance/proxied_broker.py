@@ -1,16 +1,54 @@
-"""A broker that clients reach through `kafkalite proxy`."""
+"""Brokers that clients reach through `kafkalite proxy`."""
 
 import re
 import subprocess
 import sys
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from kafkalite_conformance.broker import Broker, BrokerStarter, free_port, wait_until_ready
+from kafkalite_conformance.clusters import Cluster, bootstrap_of
 from kafkalite_conformance.server_process import ServerProcess
 
 _READY_LINE: Final = re.compile(rb"proxy is listening on (127\.0\.0\.1:\d+)")
+
+
+class ProxyProcess:
+    """A running `kafkalite proxy`."""
+
+    def __init__(self, upstream: str, folder: Path) -> None:
+        """Start it and wait until it listens; `upstream` are brokers with commas, which need not run yet."""
+        self.advertised = f"127.0.0.1:{free_port()}"
+        """The address that stands for broker 1."""
+        command = (
+            sys.executable, "-m", "kafkalite", "proxy",
+            "--upstream", upstream,
+            "--listen", f"127.0.0.1:{free_port()}",
+            "--broker-port", f"1={self.advertised.rpartition(':')[2]}",
+        )  # fmt: skip
+        with (folder / "proxy.log").open("ab") as log:
+            self._process = ServerProcess(command, stdout=subprocess.PIPE, stderr=log)
+        ready = None
+        for line in self._process.stdout:
+            ready = _READY_LINE.search(line)
+            if ready is not None:
+                break
+        if ready is None:
+            self._process.kill()
+            raise RuntimeError(f"the proxy ended before it was ready\n{(folder / 'proxy.log').read_text()}")
+        threading.Thread(target=lambda: self._process.stdout.read(), daemon=True).start()
+        self.bootstrap = ready.group(1).decode()
+
+    def wait_until_ready(self) -> None:
+        """Wait until clients reach the cluster."""
+        wait_until_ready(self.bootstrap, timeout=60, alive=self._process)
+
+    def kill(self) -> None:
+        """End it."""
+        self._process.kill()
 
 
 class ProxiedBroker:
@@ -19,27 +57,10 @@ class ProxiedBroker:
     def __init__(self, broker: Broker, folder: Path) -> None:
         """Start a proxy in front of a broker that is ready."""
         self._broker = broker
-        self.advertised = f"127.0.0.1:{free_port()}"
-        """The address that stands for the broker."""
-        command = (
-            sys.executable, "-m", "kafkalite", "proxy",
-            "--upstream", broker.bootstrap,
-            "--listen", f"127.0.0.1:{free_port()}",
-            "--broker-port", f"1={self.advertised.rpartition(':')[2]}",
-        )  # fmt: skip
-        with (folder / "proxy.log").open("ab") as log:
-            self._proxy = ServerProcess(command, stdout=subprocess.PIPE, stderr=log)
-        ready = None
-        for line in self._proxy.stdout:
-            ready = _READY_LINE.search(line)
-            if ready is not None:
-                break
-        if ready is None:
-            self._proxy.kill()
-            raise RuntimeError(f"the proxy ended before it was ready\n{(folder / 'proxy.log').read_text()}")
-        threading.Thread(target=lambda: self._proxy.stdout.read(), daemon=True).start()
-        self.bootstrap = ready.group(1).decode()
-        wait_until_ready(self.bootstrap, timeout=60, alive=self._proxy)
+        self._proxy = ProxyProcess(broker.bootstrap, folder)
+        self._proxy.wait_until_ready()
+        self.bootstrap = self._proxy.bootstrap
+        self.advertised = self._proxy.advertised
 
     @property
     def pid(self) -> int:
@@ -57,7 +78,7 @@ class ProxiedBroker:
     def start_again(self) -> None:
         """Start the broker again, and wait until clients reach it through the proxy."""
         self._broker.start_again()
-        wait_until_ready(self.bootstrap, timeout=60, alive=self._proxy)
+        self._proxy.wait_until_ready()
 
     def close(self) -> None:
         """End both."""
@@ -75,3 +96,36 @@ class ProxiedStarter:
     def start(self, data_dir: Path) -> Broker:
         """Start a broker and a proxy in front of it, and wait until both are ready."""
         return ProxiedBroker(self._starter.start(data_dir), data_dir)
+
+
+class ProxiedCluster:
+    """A cluster, and a proxy in front of it. Stops and kills are those of its brokers; the proxy stays."""
+
+    def __init__(self, cluster: Cluster, proxy: ProxyProcess) -> None:
+        self._cluster = cluster
+        self.process = cluster.process
+        self.advertised = proxy.advertised
+        self.addresses = dict.fromkeys(cluster.addresses, proxy.bootstrap)
+
+    def stop(self, broker: int) -> None:
+        """Stop a broker as an operator would."""
+        self._cluster.stop(broker)
+
+    def kill(self, broker: int) -> None:
+        """End a broker as a crash would."""
+        self._cluster.kill(broker)
+
+    def start(self, *brokers: int) -> None:
+        """Start brokers, and wait until they are ready."""
+        self._cluster.start(*brokers)
+
+
+@contextmanager
+def proxied_cluster(cluster: Cluster, folder: Path) -> Generator[ProxiedCluster]:
+    """Run a proxy in front of a cluster until the block ends."""
+    proxy = ProxyProcess(bootstrap_of(cluster), folder)
+    try:
+        proxy.wait_until_ready()
+        yield ProxiedCluster(cluster, proxy)
+    finally:
+        proxy.kill()

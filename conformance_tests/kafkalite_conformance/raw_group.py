@@ -166,4 +166,10 @@ class RawMember:
         """Return whether the group's coordinator is available and has loaded."""
         response = self.connection.ask(API_FIND_COORDINATOR, 1, string(self.group) + int8(0))
         response.int32()
-        return response.int16() not in _COORDINATOR_IS_COMING and self.heartbeat(1, "x") not in _COORDINATOR_IS_COMING
+        if response.int16() in _COORDINATOR_IS_COMING:
+            return False
+        response.string()
+        response.int32()
+        with RawConnection(f"{response.string()}:{response.int32()}") as coordinator:
+            member = RawMember(coordinator, self.group)
+            return member.heartbeat(1, "x") not in _COORDINATOR_IS_COMING

@@ -90,6 +90,7 @@ class Kafka:
         if quorum is None:
             controller_port = free_port()
             quorum = f"{node_id}@127.0.0.1:{controller_port}"
+        self.quorum: Final = quorum
         self.bootstrap: Final = f"127.0.0.1:{port}"
         protocols = listeners or {}
         self.addresses: Final[Mapping[str, str]] = {

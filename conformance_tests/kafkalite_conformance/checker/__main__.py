@@ -14,8 +14,8 @@ from kafkalite_conformance.checker.report import report
 from kafkalite_conformance.checker.workload.frames import Meddler
 from kafkalite_conformance.checker.workload.nemesis import FAULTS
 from kafkalite_conformance.checker.workload.run import Plan, run_on_cluster, run_workload
-from kafkalite_conformance.clusters import running_cluster
-from kafkalite_conformance.proxied_broker import ProxiedStarter
+from kafkalite_conformance.clusters import Cluster, running_cluster
+from kafkalite_conformance.proxied_broker import ProxiedStarter, proxied_cluster
 from kafkalite_conformance.starters import starter_named
 
 
@@ -62,9 +62,12 @@ def main(
             analyse = history or folder / "history.jsonl"
             plan = Plan(seconds=seconds, seed=seed, faults=chosen, transactions=transactions)
             if brokers > 1:
-                if proxy or broken or ":" in broker:
-                    raise click.UsageError("several brokers are started here, and clients connect to them directly")
-                with running_cluster(broker, brokers=brokers, voters=brokers) as cluster, analyse.open("w") as file:
+                if broken or ":" in broker:
+                    raise click.UsageError("several brokers are started here, and frames between them stay as they are")
+                cluster: Cluster = stack.enter_context(running_cluster(broker, brokers=brokers, voters=brokers))
+                if proxy:
+                    cluster = stack.enter_context(proxied_cluster(cluster, folder))
+                with analyse.open("w") as file:
                     run_on_cluster(cluster, file, plan)
             else:
                 _run(broker, analyse, plan, folder, BROKEN[broken].make() if broken else None, is_proxied=proxy)

@@ -16,6 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from kafkalite.controls.defaults import Value
     from kafkalite.testing import Handle
+    from kafkalite.testing.proxy import ProxyHandle
 
 _PACKAGES: Final = frozenset({"kafkalite", "kafkalite_wire", "kafkalite_storage"})
 
@@ -53,6 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Run the tests on kafkalite in a container, with testcontainers. The environment variable KAFKALITE_IMAGE "
         "names its image.",
+    )
+    parser.addini(
+        "kafkalite_proxy_upstream", "Brokers that the fixture kafkalite_proxy stands in front of.", default=""
     )
 
 
@@ -100,6 +104,31 @@ def kafkalite_scratch(kafkalite_server: Handle) -> Generator[Handle]:
     With --kafka-bootstrap and without --kafka-controls it raises NotOnThisBroker.
     """
     yield from _scratch(kafkalite_server)
+
+
+@pytest.fixture(scope="session")
+def kafkalite_proxy_upstream(request: pytest.FixtureRequest) -> str | None:
+    """Return the brokers behind the test's proxy, ``HOST:PORT`` with commas; None for the broker of ``kafkalite``.
+
+    They are those of the setting ``kafkalite_proxy_upstream``. Override the fixture where they are known only later, as
+    those of a container.
+    """
+    upstream: str = request.config.getini("kafkalite_proxy_upstream")
+    return upstream or None
+
+
+@pytest.fixture
+def kafkalite_proxy(request: pytest.FixtureRequest, kafkalite_proxy_upstream: str | None) -> Generator[ProxyHandle]:
+    """Yield a proxy of the test's own in front of a Kafka cluster, with faults and a request log.
+
+    Without ``kafkalite_proxy_upstream`` the cluster is the broker of the fixture ``kafkalite``.
+    """
+    from kafkalite.testing import run_proxy
+
+    if kafkalite_proxy_upstream is None:
+        kafkalite_proxy_upstream = request.getfixturevalue("kafkalite").bootstrap
+    with run_proxy(kafkalite_proxy_upstream) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -44,6 +44,25 @@ def test_a_container_has_its_topics_properties_and_init_folder(docker_host: dict
     assert python("-c", lines, settings=docker_host, cwd=tmp_path).endswith("done\n")
 
 
+def test_a_proxy_in_a_container_stands_before_another_container(docker_host: dict[str, str], tmp_path: Path) -> None:
+    program = """
+        from confluent_kafka import Producer
+        from kafkalite.testing.container import KafkaliteContainer
+        from kafkalite.testing.proxy_container import KafkaliteProxyContainer
+        from testcontainers.core.network import Network
+
+        with Network() as network:
+            kafka = KafkaliteContainer().with_network(network).with_network_aliases("kafka")
+            with kafka, KafkaliteProxyContainer("kafka:9092").with_network(network) as proxy:
+                producer = Producer({"bootstrap.servers": proxy.get_bootstrap_server()})
+                producer.produce("orders", b"one")
+                assert producer.flush(60) == 0
+                print("done")
+    """
+    lines = "\n".join(line[8:] for line in program.splitlines())
+    assert python("-c", lines, settings=docker_host, cwd=tmp_path).endswith("done\n")
+
+
 def test_a_container_can_be_secured(docker_host: dict[str, str], tmp_path: Path) -> None:
     program = """
         from confluent_kafka import Producer

@@ -59,6 +59,28 @@ def test_a_brokers_modules_are_not_rewritten_but_a_tests_are(pytester: pytest.Py
     result(pytester).assert_outcomes(passed=1)
 
 
+def test_a_proxy_stands_before_the_tests_broker_or_one_that_the_project_names(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        from confluent_kafka import Producer
+
+        def test_a_fault(kafkalite, kafkalite_proxy):
+            producer = Producer({"bootstrap.servers": kafkalite_proxy.bootstrap})
+            with kafkalite_proxy.faults.error("Produce", "NOT_LEADER_OR_FOLLOWER", times=1) as fault:
+                producer.produce("orders", b"one")
+                assert producer.flush(30) == 0
+            assert len(fault.fired) == 1
+            assert kafkalite.records("orders")[0].text == "one"
+    """)
+    pytester.mkdir("elsewhere").joinpath("test_it.py").write_text(
+        "def test_upstream(kafkalite_proxy, kafkalite_proxy_upstream):\n"
+        "    assert kafkalite_proxy_upstream == 'kafka:9092'\n"
+    )
+    result(pytester, "test_a_proxy_stands_before_the_tests_broker_or_one_that_the_project_names.py").assert_outcomes(
+        passed=1
+    )
+    result(pytester, "-o", "kafkalite_proxy_upstream=kafka:9092", "elsewhere").assert_outcomes(passed=1)
+
+
 def test_twenty_tests_each_have_a_clean_broker(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TWENTY_TESTS)
     result(pytester).assert_outcomes(passed=20)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +13,7 @@ from kafkalite import __version__
 from kafkalite.controls.brokers import Brokers
 from kafkalite.controls.clock import ClockControl
 from kafkalite.controls.conditions import HasCommitted, Positioned, Stable, missing_records
-from kafkalite.controls.definition import Control, Subject, get, post, taking
+from kafkalite.controls.definition import Routes, Subject, get, post, taking
 from kafkalite.controls.errors import InvalidRequest
 from kafkalite.controls.faults.controls import Faults, InjectedFault
 from kafkalite.controls.groups import CoordinatorControl, Groups
@@ -339,34 +339,18 @@ def _raise_failed(failed: Mapping[tuple[str, int], StorageError]) -> None:
         raise error
 
 
-_SUBJECTS: Final[dict[type[Subject], str]] = {
-    Controls: "",
-    Brokers: "brokers",
-    Topics: "topics",
-    Groups: "groups",
-    ClockControl: "clock",
-    CoordinatorControl: "coordinator",
-    Faults: "faults",
-    RequestLogControl: "requests",
-    Snapshots: "snapshots",
-    Transactions: "transactions",
-}
-"""The attribute of `Controls` that each subject is, in the order of the documentation."""
-
-
-def _routes() -> Iterator[Control[..., Any]]:
-    for subject in _SUBJECTS:
-        for control in vars(subject).values():
-            if isinstance(control, Control) and control.path:
-                yield control
-
-
-ROUTES: Final[tuple[Control[..., Any], ...]] = tuple(_routes())
-"""All controls that have a route."""
-
-
-def subject_of(controls: Controls, control: Control[..., Any]) -> Subject:
-    """Return the subject that a control acts on."""
-    name = _SUBJECTS[control.subject]
-    subject: Subject = getattr(controls, name) if name else controls
-    return subject
+ROUTES: Final = Routes(
+    {
+        Controls: "",
+        Brokers: "brokers",
+        Topics: "topics",
+        Groups: "groups",
+        ClockControl: "clock",
+        CoordinatorControl: "coordinator",
+        Faults: "faults",
+        RequestLogControl: "requests",
+        Snapshots: "snapshots",
+        Transactions: "transactions",
+    }
+)
+"""The controls of a broker that have a route."""

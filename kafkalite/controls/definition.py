@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -68,6 +68,31 @@ class Call(Generic[T]):
         except BaseException:
             self.cancel()
             raise
+
+
+class Routes:
+    """The controls that have a route, of a root and of the subjects that are its attributes.
+
+    ``subjects`` maps each class to its attribute of the root, in the order of the documentation; the root's own is "".
+    """
+
+    def __init__(self, subjects: Mapping[type[Subject], str]) -> None:
+        self._subjects = subjects
+        self._controls = tuple(
+            control
+            for subject in subjects
+            for control in vars(subject).values()
+            if isinstance(control, Control) and control.path
+        )
+
+    def __iter__(self) -> Iterator[Control[..., Any]]:
+        return iter(self._controls)
+
+    def subject_of(self, root: Subject, control: Control[..., Any]) -> Subject:
+        """Return the subject that a control acts on."""
+        name = self._subjects[control.subject]
+        subject: Subject = getattr(root, name) if name else root
+        return subject
 
 
 def in_a_thread(function: Callable[[], T], cancel: Callable[[], None]) -> Call[T]:

@@ -14,6 +14,7 @@ from kafkalite.server.transport import PlainTransport, Transport
 
 if TYPE_CHECKING:
     from kafkalite.addresses import HostPort
+    from kafkalite.proxy.contacts import Contacts
 
 _CONNECTING: Final = 10.0
 
@@ -30,9 +31,14 @@ class ClusterConnections:
     """Makes connections to a broker of the cluster, or to any of the first ones."""
 
     def __init__(
-        self, bootstrap: tuple[HostPort, ...], upstream_of: Callable[[int], HostPort], tls: TlsSource | None
+        self,
+        bootstrap: tuple[HostPort, ...],
+        upstream_of: Callable[[int], HostPort],
+        tls: TlsSource | None,
+        contacts: Contacts,
     ) -> None:
-        """``upstream_of`` returns where a broker is, by its id."""
+        """``upstream_of`` returns where a broker is, by its id; ``contacts`` note which ones accept."""
+        self._contacts = contacts
         self._bootstrap = bootstrap
         self._upstream_of = upstream_of
         self._tls = tls
@@ -60,6 +66,15 @@ class ClusterConnections:
 
     async def _connect(self, address: HostPort) -> Transport:
         try:
+            transport = await self._connected(address)
+        except OSError as error:
+            self._contacts.failed(address, str(error))
+            raise
+        self._contacts.accepted(address)
+        return transport
+
+    async def _connected(self, address: HostPort) -> Transport:
+        try:
             with trio.fail_after(_CONNECTING):
                 connected = _detached(await trio.open_tcp_stream(address.host, address.port))
                 if self._tls is None:
@@ -68,7 +83,16 @@ class ClusterConnections:
         except trio.TooSlowError:
             raise OSError(f"{address} has not accepted within {_CONNECTING:.0f} s") from None
         except OSError as error:
-            raise OSError(f"{address}: {error.strerror or error}") from None
+            raise OSError(f"{address}: {_reason(error)}") from None
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a connection failed; trio keeps the reason of each address of a name as the cause."""
+    cause = error.__cause__
+    if isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    found = error if cause is None else cause
+    return getattr(found, "strerror", None) or str(found)
 
 
 def _detached(stream: trio.SocketStream) -> socket.socket:

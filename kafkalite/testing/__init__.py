@@ -21,7 +21,7 @@ from kafkalite.controls.faults.fault_log import Fired
 from kafkalite.controls.snapshots import Snapshot
 from kafkalite.controls.views import Committed, Group, Member, Record, Topic, TopicPartition
 from kafkalite.testing.connecting import connect
-from kafkalite.testing.proxy import ProxyHandle, run_proxy
+from kafkalite.testing.proxy import ProxyHandle, connect_to_proxy, run_proxy
 from kafkalite.testing.running import run
 from kafkalite.testing.token_endpoint import TokenEndpoint, token_endpoint
 
@@ -47,6 +47,7 @@ __all__ = [
     "TopicPartition",
     "WaitTimeout",
     "connect",
+    "connect_to_proxy",
     "run",
     "run_proxy",
     "token_endpoint",

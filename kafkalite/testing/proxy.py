@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kafkalite.addresses import HostPort
 from kafkalite.config.proxy_listener import ProxyListener, proxy_listener
@@ -14,66 +13,26 @@ from kafkalite.config.security import SECURITY
 from kafkalite.config.setting import Setting
 from kafkalite.config.upstream import upstream_of
 from kafkalite.controls.defaults import Value, text_of
-from kafkalite.controls.faults.controls import Faults
-from kafkalite.controls.request_log.controls import RequestLogControl
-from kafkalite.security.client_access import access_of
-from kafkalite.security.ready_made import USER
-from kafkalite.security.token_issuer import DEFAULT_LIFETIME
+from kafkalite.controls.proxy import LocalProxy, ProxyControls
 from kafkalite.testing.connecting import connect
 from kafkalite.testing.in_process import PortalTransport, running_server
 
 if TYPE_CHECKING:
     import ssl
+    from pathlib import Path
 
     from kafkalite.controls.controls import Controls
     from kafkalite.interceptors import MessageInterceptor
-    from kafkalite.proxy.proxy import Proxy
-    from kafkalite.requests.interceptors import InterceptorChain
-    from kafkalite.security.client_access import ClientAccess
-    from kafkalite.testing.portal import BlockingPortal
 
 
-class ProxyHandle:
+class ProxyHandle(ProxyControls):
     """A proxy as a test sees it."""
-
-    def __init__(self, proxy: Proxy, portal: BlockingPortal) -> None:
-        transport, local = PortalTransport(proxy.bootstrap, portal), _LocalProxy(proxy)
-        self.bootstrap = proxy.bootstrap
-        """Where clients connect, as ``bootstrap.servers`` wants it."""
-        self.faults = Faults(transport, local)
-        """Faults that the proxy injects."""
-        self.requests = RequestLogControl(transport, local)
-        """The requests that go through the proxy."""
-        self._proxy = proxy
-
-    def client_access(self, user: str | None = None) -> ClientAccess:
-        """Return what a client of the proxy needs to connect, as :meth:`Controls.client_access` does of a broker."""
-        listener = self._proxy.config.listener
-        return access_of(listener.client_access, listener.security.sasl, self.bootstrap, user)
-
-    def client_config(self, library: str, *, mechanism: str | None = None, user: str | None = None) -> dict[str, Any]:
-        """Return the settings with which a client library connects, as :meth:`Controls.client_config` does."""
-        access = self.client_access(user)
-        if access.uses_tokens(mechanism):
-            access = replace(access, token=self.token(user))
-        return access.settings(library, mechanism)
-
-    def token(self, subject: str | None = None, *, lifetime_s: float = DEFAULT_LIFETIME) -> str:
-        """Return an access token for OAUTHBEARER that the proxy accepts. Raises ValueError where it makes none."""
-        issuer = self._proxy.config.listener.token_issuer
-        if issuer is None:
-            raise ValueError("the proxy makes no tokens: run it with security, and no URL of keys")
-        user = subject or self.client_access().username or USER
-        return issuer.issue(user, lifetime=lifetime_s, now=self._proxy.wall_ms() / 1000)
 
     @contextmanager
     def cluster(self) -> Generator[Controls]:
         """Yield the controls of the cluster, through the proxy: topics, records and groups (:func:`connect`)."""
         with connect(self.bootstrap) as controls:
             yield controls
-
-    def __repr__(self) -> str:
-        return f"<proxy at {self.bootstrap}>"
 
 
 @contextmanager
@@ -124,7 +83,9 @@ def run_proxy(
         from kafkalite.proxy.intercepting import installed_in
 
         installed_in(proxy, interceptors)
-    with running_server(proxy, lambda portal: ProxyHandle(proxy, portal)) as handle:
+    with running_server(
+        proxy, lambda portal: ProxyHandle(PortalTransport(proxy.bootstrap, portal), LocalProxy(proxy))
+    ) as handle:
         yield handle
 
 
@@ -151,11 +112,21 @@ class _Fixed:
         return self._context
 
 
-class _LocalProxy:
-    """What the bodies of the controls act on."""
+@contextmanager
+def connect_to_proxy(
+    bootstrap: str, controls: str, *, token: str | None = None, ca: str | Path | None = None
+) -> Generator[ProxyHandle]:
+    """Yield the controls of a proxy that is running already; its faults are removed at the end.
 
-    def __init__(self, proxy: Proxy) -> None:
-        self.server = proxy
-        self.surroundings = proxy
-        self.interceptors: InterceptorChain = proxy.pipeline.interceptors
-        self.on_restored: list[Callable[[], None]] = []
+    ``bootstrap`` is where clients connect to it, and ``controls`` the URL of ``kafkalite proxy --controls``. ``token``
+    is what the controls ask for, and ``ca`` a PEM file with the authority of their certificate. Raises OSError if the
+    proxy does not accept connections.
+    """
+    from kafkalite.controls.http.client import HttpTransport
+
+    handle = ProxyHandle(HttpTransport(bootstrap, controls, token=token, ca=ca))
+    handle.info()
+    try:
+        yield handle
+    finally:
+        handle.reset()

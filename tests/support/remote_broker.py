@@ -15,7 +15,8 @@ from kafkalite.clock import SteerableClock
 from kafkalite.config import load
 from kafkalite.controls.defaults import DEFAULTS, text_of
 from kafkalite.controls.http.access import ControlsAccess
-from kafkalite.controls.http.server import OPEN, serve
+from kafkalite.controls.http.broker import serve
+from kafkalite.controls.http.server import OPEN
 from kafkalite.server.listener import open_socket
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 

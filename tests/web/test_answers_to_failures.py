@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kafkalite.controls.controls import Controls
+from kafkalite.controls.controls import ROUTES, Controls
 from kafkalite.controls.http.connection import Request
 from kafkalite.controls.http.server import Server
 from kafkalite.testing import Conflict, InvalidRequest, NotFound
@@ -30,7 +30,7 @@ async def ask(error: Exception) -> tuple[int, str]:
     local: Any = FailingBroker(error)
     controls.groups._local_or_none = local
     request = Request(method="GET", target="/groups", host="localhost", content_type="", body=b"")
-    response = await Server(controls, "localhost").respond(request)
+    response = await Server(controls, ROUTES, "localhost").respond(request)
     assert response.content_type == "application/json"
     return response.status, response.body.decode()
 

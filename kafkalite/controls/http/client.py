@@ -33,6 +33,8 @@ _ERRORS: Final[Mapping[int, type[Exception]]] = {
     HTTPStatus.CONFLICT: Conflict,
     HTTPStatus.GATEWAY_TIMEOUT: WaitTimeout,
 }
+_RESULTS: Final = (HTTPStatus.SERVICE_UNAVAILABLE,)
+"""Statuses that a result may have, such as that of a proxy that is not healthy."""
 _HEADERS: Final = {
     "Content-Type": "application/json",
     # Whatever name the URL has: the server wants to know that it is not the domain of a web page.
@@ -112,7 +114,7 @@ class HttpTransport:
             raise BrokerFailed(f"the controls at {self._url} do not answer as kafkalite's do: {error!r}") from None
         finally:
             connection.close()
-        if response.status != HTTPStatus.OK:
+        if response.status != HTTPStatus.OK and (response.status not in _RESULTS or "error" in given):
             kind = _ERRORS.get(response.status, BrokerFailed)
             raise kind(given.get("error", f"the controls at {self._url} answered {response.status}"))
         hint = control.hints["return"]

@@ -38,6 +38,7 @@ class Request:
     host: str
     content_type: str
     authorization: str = field(default="", repr=False)
+    user_agent: str = ""
     body: bytes
 
 
@@ -154,6 +155,7 @@ class Connection:
             host=headers.get(b"host", ""),
             content_type=headers.get(b"content-type", ""),
             authorization=headers.get(b"authorization", ""),
+            user_agent=headers.get(b"user-agent", ""),
             body=bytes(body),
         )
 
@@ -169,14 +171,14 @@ class Connection:
 
     async def _send(self, response: Response) -> None:
         body = response.body
-        headers = [
-            ("Content-Type", response.content_type), ("Content-Length", str(len(body))), *response.headers.items()
-        ]  # fmt: skip
+        headers = list(response.headers.items())
+        if response.status is not HTTPStatus.NO_CONTENT:
+            headers += [("Content-Type", response.content_type), ("Content-Length", str(len(body)))]
         if self._http.their_state is not h11.DONE:
             headers.append(("Connection", "close"))
         head = h11.Response(status_code=response.status.value, headers=headers, reason=response.status.phrase.encode())
         with trio.fail_after(MAX_TRANSFER):
-            await self._write(head, *(() if self._is_head else (h11.Data(data=body),)), h11.EndOfMessage())
+            await self._write(head, *(() if self._is_head or not body else (h11.Data(data=body),)), h11.EndOfMessage())
 
     async def _write(self, *events: h11.Event) -> None:
         await self._stream.send_all(b"".join(self._http.send(event) or b"" for event in events))

@@ -1,13 +1,12 @@
-"""`kafkalite serve --controls`: a broker on a clock that can be steered, and its controls over HTTP beside it.
+"""The controls of a broker or a proxy over HTTP.
 
-Everything runs in the broker's loop: a request is a call of a control, and a wait is a task that ends with its client.
+Everything runs in its loop: a request is a call of a control, and a wait is a task that ends with its client.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from ipaddress import ip_address
 from logging import getLogger
@@ -16,24 +15,16 @@ from urllib.parse import parse_qsl, unquote
 
 import trio
 
-from kafkalite import program
-from kafkalite.addresses import HostPort
-from kafkalite.clock import SteerableClock
-from kafkalite.controls.controls import ROUTES, Controls, subject_of
 from kafkalite.controls.errors import BrokerFailed, Conflict, InvalidRequest, NotFound, WaitTimeout
 from kafkalite.controls.http.access import ControlsAccess
 from kafkalite.controls.http.connection import MAX_TRANSFER, Connection, HttpError, Request, Response
-from kafkalite.controls.local_broker import LocalBroker
 from kafkalite.controls.serialization import decode_arguments, encode, parse_object
-from kafkalite.server.listener import open_socket
 from kafkalite_storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from kafkalite.broker import Broker
-    from kafkalite.config import BrokerConfig
-    from kafkalite.controls.definition import Control
-    from kafkalite.controls.faults.fault import Fault
-    from kafkalite_storage.files.filesystem import FileSystem
+    import ssl
+
+    from kafkalite.controls.definition import Control, Routes, Subject
 
 log = getLogger("kafkalite.controls")
 
@@ -52,65 +43,22 @@ STATUSES: Final[Mapping[type[Exception], HTTPStatus]] = {
 """The status of each error; the first class that an error is of counts."""
 
 
-def run(
-    config: BrokerConfig,
-    controls: HostPort,
-    *,
-    on_ready: Callable[[tuple[tuple[str, int], ...], HostPort], None],
-    file_system: FileSystem | None = None,
-    faults: Sequence[Fault] = (),
-    attachments: Sequence[program.Attachment] = (),
-    access: ControlsAccess = OPEN,
+async def serve_on(
+    listening: socket.socket, server: HttpServer, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Run a broker and its controls as a program. Raises StartError when one of them cannot listen."""
-    clock = SteerableClock()
-    listening = open_socket(controls.host, controls.port)
-    try:
-        address = HostPort(*listening.getsockname()[:2])
-        program.run(
-            config,
-            on_ready=lambda addresses: on_ready(addresses, address),
-            clock=clock,
-            file_system=file_system,
-            attachments=attachments,
-            beside=partial(serve, clock=clock, listening=listening, host=controls.host, faults=faults, access=access),
-        )
-    finally:
-        listening.close()
-
-
-async def serve(
-    broker: Broker,
-    *,
-    clock: SteerableClock,
-    listening: socket.socket,
-    host: str,
-    faults: Sequence[Fault] = (),
-    access: ControlsAccess = OPEN,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Serve the controls of an open broker, which goes by ``clock``, on a listening socket, until cancelled.
-
-    ``host`` is the host that the socket was told to listen on; ``faults`` are injected before the first connection.
-    """
-    controls = Controls(None, LocalBroker(broker, clock))
-    controls.faults.listen(lambda fired: log.info("%s", fired))
-    for fault in faults:
-        controls.faults.inject_now(fault)
-    server = Server(controls, host, access)
+    """Serve the connections of a listening socket until cancelled; started when it does."""
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
     async with trio.open_nursery() as nursery:
         await nursery.start(trio.serve_listeners, server.serve, [listener])
         task_status.started()
 
 
-class Server:
-    """Serves the controls of one broker; ``host`` is the host under which clients ask for it."""
+class HttpServer:
+    """Serves connections, with a bound on their number. ``respond`` is cancelled when its client leaves."""
 
-    def __init__(self, controls: Controls, host: str, access: ControlsAccess = OPEN) -> None:
-        self._access = access
-        self._controls = controls
-        self._host = host
+    def __init__(self, respond: Callable[[Request], Awaitable[Response]], tls: ssl.SSLContext | None = None) -> None:
+        self._respond = respond
+        self._tls = tls
         self._connections = 0
 
     async def serve(self, stream: trio.SocketStream) -> None:
@@ -121,17 +69,17 @@ class Server:
             return
         self._connections += 1
         try:
-            await Connection(await self._secured(stream), self.respond).serve()
+            await Connection(await self._secured(stream), self._respond).serve()
         except (trio.BrokenResourceError, trio.TooSlowError) as error:
             log.debug("a handshake failed: %s", error)
         finally:
             self._connections -= 1
 
     async def _secured(self, stream: trio.SocketStream) -> trio.abc.Stream:
-        """Return the stream, after the handshake where the controls have TLS."""
-        if self._access.tls is None:
+        """Return the stream, after the handshake where there is TLS."""
+        if self._tls is None:
             return stream
-        secured = trio.SSLStream(stream, self._access.tls, server_side=True, https_compatible=True)
+        secured = trio.SSLStream(stream, self._tls, server_side=True, https_compatible=True)
         try:
             with trio.fail_after(MAX_TRANSFER):
                 await secured.do_handshake()
@@ -140,20 +88,32 @@ class Server:
             raise
         return secured
 
+
+class Server(HttpServer):
+    """Serves controls that have routes; ``host`` is the host under which clients ask for them."""
+
+    def __init__(self, controls: Subject, routes: Routes, host: str, access: ControlsAccess = OPEN) -> None:
+        super().__init__(self.respond, access.tls)
+        self._access = access
+        self._controls = controls
+        self._routes = routes
+        self._host = host
+
     async def respond(self, request: Request) -> Response:
         """Return the response to a request. Raises HttpError."""
         check_host(request.host, self._host)
         self._access.check(request.authorization)
         check_content_type(request.method, request.content_type)
-        control, texts = find_route(request.method, request.target)
-        result = None
+        control, texts = find_route(self._routes, request.method, request.target)
         try:
             arguments = decode_arguments(control.signature, control.hints, parse_object(request.body), texts)
             _check_timeout(arguments)
             # A client that closes the connection ends its wait, but leaves nothing else half done.
             with trio.CancelScope(shield="timeout" not in control.signature.parameters):
-                result = encode(await control.run(subject_of(self._controls, control), arguments))
-            return Response.json({control.result: result} if control.result else {} if result is None else result)
+                result = await control.run(self._routes.subject_of(self._controls, control), arguments)
+            shown = encode(result)
+            body = {control.result: shown} if control.result else {} if shown is None else shown
+            return Response.json(body, getattr(result, "http_status", HTTPStatus.OK))
         except tuple(STATUSES) as error:
             status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
             return Response.json({"error": str(error)}, status)
@@ -164,12 +124,12 @@ class Server:
             )
 
 
-def find_route(method: str, target: str) -> tuple[Control[..., Any], dict[str, str]]:
+def find_route(routes: Routes, method: str, target: str) -> tuple[Control[..., Any], dict[str, str]]:
     """Return the control of a route, and the parameters in the path and the query. Raises HttpError."""
     path, _, query = target.partition("?")
     segments = [unquote(segment, errors="replace") for segment in path.split("/")]
     allowed: list[str] = []
-    for control in ROUTES:
+    for control in routes:
         names = _match(control.path.split("/"), segments)
         if names is None:
             continue

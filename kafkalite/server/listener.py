@@ -113,6 +113,8 @@ class Listener:
         self._connections: set[Connection] = set()
         admission.sources.append(lambda: self.connections)
         self._all_gone = trio.Event()
+        self.relay: Callable[[socket.socket, trio.Nursery], socket.socket] | None = None
+        """Puts something between a client and the server: returns the socket to serve in place of the client's."""
         self._is_available = True
         self._is_shut = False
         self._refuses = False
@@ -207,6 +209,8 @@ class Listener:
         except OSError:
             connected.close()  # the client has disconnected already
             return
+        if self.relay is not None:
+            connected = self.relay(connected, nursery)
         transport = await self._transport(connected)
         if transport is None:
             return

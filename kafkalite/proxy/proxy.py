@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -18,6 +19,7 @@ from kafkalite.config.proxy_listener import ProxyListener
 from kafkalite.errors import StartError
 from kafkalite.proxy.addresses import AddressMap
 from kafkalite.proxy.cluster_connections import ClusterConnections, TlsSource
+from kafkalite.proxy.contacts import Contacts
 from kafkalite.proxy.dispatch import Dispatch
 from kafkalite.proxy.relay import Relay
 from kafkalite.proxy.shared_port import ServerNames, SharedPort
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from kafkalite.clock import Clock
+    from kafkalite.proxy.measured_relay import Measurements
     from kafkalite.proxy.relay import LogIn
     from kafkalite.requests.pipeline import Pipeline
     from kafkalite.security.cluster_credentials import Credentials
@@ -46,6 +49,7 @@ log = getLogger("kafkalite.proxy")
 
 DEFAULT_LISTEN: Final = HostPort("127.0.0.1", 19092)
 
+_LOOKING: Final = 3.0
 _MOST_PORTS_TRIED: Final = 100
 
 
@@ -86,7 +90,9 @@ class Proxy(ServerBlock):
             ...  # clients connect to proxy.bootstrap
     """
 
-    def __init__(self, config: ProxyConfig, *, clock: Clock = MACHINE_CLOCK) -> None:
+    def __init__(
+        self, config: ProxyConfig, *, clock: Clock = MACHINE_CLOCK, measurements: Measurements | None = None
+    ) -> None:
         self.config = config
         self.crash_guard = CrashGuard()
         """Handles unexpected exceptions."""
@@ -99,7 +105,9 @@ class Proxy(ServerBlock):
             advertise=config.advertise if names is None else names.host_of,
         )
         """The brokers, and the ports that stand for them."""
-        self._cluster = ClusterConnections(config.upstream, self.addresses.upstream_of, config.tls)
+        self.contacts = Contacts(clock.wall_ms)
+        """Which brokers accept connections."""
+        self._cluster = ClusterConnections(config.upstream, self.addresses.upstream_of, config.tls, self.contacts)
         self._dispatch = Dispatch(self.addresses, self.crash_guard, self._topics.learn)
         self._shared = (
             None
@@ -116,7 +124,14 @@ class Proxy(ServerBlock):
         self._protection = self._protect()
         self._log_in = _login_of(config.login)
         self._listeners: list[Listener] = []
+        self._opened: list[tuple[int | None, Listener]] = []
+        self._on_listener: list[Callable[[int | None, Listener], None]] = []
         self._ports = count(config.listen.port + 1)
+        self._make_relay: Callable[..., Relay] = Relay
+        if measurements is not None:
+            from kafkalite.proxy.measured_relay import MeasuredRelay
+
+            self._make_relay = partial(MeasuredRelay, measurements=measurements)
         self._stop = trio.Event()
         self._accepting: trio.Nursery | None = None
         self._dispatch.topics = self._topics
@@ -148,6 +163,24 @@ class Proxy(ServerBlock):
     def topic_names(self) -> dict[bytes, str]:
         """Return the names of the topics that clients have asked for, by their ids."""
         return self._topics.by_id()
+
+    @property
+    def connection_count(self) -> int:
+        """The number of connections of clients."""
+        return sum(len(listener.connections) for listener in self._listeners)
+
+    async def reaches_cluster(self) -> bool:
+        """Connect to the cluster and return whether one of the brokers to begin with accepts, within 3 s."""
+        with trio.move_on_after(_LOOKING), suppress(OSError):
+            (await self._cluster.to_any()).close()
+            return True
+        return False
+
+    def on_listener(self, call: Callable[[int | None, Listener], None]) -> None:
+        """Call ``call`` with each listener, also those to come, and the broker's id; None for where clients begin."""
+        for node_id, listener in self._opened:
+            call(node_id, listener)
+        self._on_listener.append(call)
 
     def stop(self) -> None:
         """Begin to stop: accept no clients, and close each connection when its responses have left."""
@@ -220,13 +253,13 @@ class Proxy(ServerBlock):
         host = self.config.listen.host
         pinned = self.config.ports.get(node_id)
         if pinned is not None or self.config.listen.port == 0:
-            return self._add_listener(HostPort(host, pinned or 0), connect)
+            return self._add_listener(HostPort(host, pinned or 0), connect, node_id)
         for _ in range(_MOST_PORTS_TRIED):
             port = next(self._ports)
             if port in self.config.ports.values():
                 continue
             try:
-                return self._add_listener(HostPort(host, port), connect)
+                return self._add_listener(HostPort(host, port), connect, node_id)
             except StartError as error:
                 log.debug("no listener for broker %d: %s", node_id, error)
         raise StartError(f"no port is free for broker {node_id} of the {_MOST_PORTS_TRIED} behind {self.config.listen}")
@@ -236,7 +269,9 @@ class Proxy(ServerBlock):
         self._shared.learned(node_id)
         return self._shared.names.port or self._listeners[0].address[1]
 
-    def _add_listener(self, address: HostPort, connect: Callable[[], Awaitable[Transport]]) -> int:
+    def _add_listener(
+        self, address: HostPort, connect: Callable[[], Awaitable[Transport]], node_id: int | None = None
+    ) -> int:
         listener = Listener(
             open_socket(address.host, address.port),
             self._dispatch.through(partial(self._relay, connect)),
@@ -253,6 +288,9 @@ class Proxy(ServerBlock):
             authentication_limit=self.config.authentication_limit,
         )
         self._listeners.append(listener)
+        self._opened.append((node_id, listener))
+        for call in self._on_listener:
+            call(node_id, listener)
         if self._accepting is not None:
             self._start(listener)
         return listener.address[1]
@@ -269,7 +307,7 @@ class Proxy(ServerBlock):
     def _relay(self, connect: Callable[[], Awaitable[Transport]], client: Connection) -> Relay:
         if self._shared is not None:
             connect = self._shared.connect_for(client)
-        relay = Relay(client, connect, self._connections, largest=LARGEST_FRAME, log_in=self._log_in)
+        relay = self._make_relay(client, connect, self._connections, largest=LARGEST_FRAME, log_in=self._log_in)
         self._connections.start_soon(relay.run)
         return relay
 

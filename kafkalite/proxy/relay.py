@@ -71,6 +71,9 @@ class Relay:
         self._awaited: deque[tuple[int, OnResponse]] = deque()
         self._scope = trio.CancelScope()
         self._is_finishing = False
+        self._client_has_room: Callable[[], Awaitable[None]] = client.drained
+        self.end = "client"
+        """Why the connection has ended, in a few words; "client" where its client's side did."""
         client.pause()
         client.on_end = self._scope.cancel
 
@@ -116,6 +119,7 @@ class Relay:
             self._client.resume()
 
     def _lost(self, error: OSError) -> None:
+        self.end = "cluster lost"
         log.debug("the broker of %s is gone: %s", self._client, error)
         self._client.close()
 
@@ -125,6 +129,7 @@ class Relay:
             try:
                 self._transport = transport = await self._connect()
             except OSError as error:
+                self.end = "cluster unreachable"
                 self._client.fail(f"cannot connect to the cluster: {error}")
                 return
             try:
@@ -146,10 +151,13 @@ class Relay:
             frames = IncomingFrames(transport, largest=self._largest)
             while (frame := await frames.next()) is not None:
                 self._received(frame)
-                await self._client.drained()
+                await self._client_has_room()
                 if self._is_finishing and self._has_answered:
                     self._client.close()
+            if not self._is_finishing:
+                self.end = "closed by the cluster"
         except RequestError as error:
+            self.end = "protocol error of the cluster"
             self._client.fail(str(error))
         except OSError as error:
             self._lost(error)
@@ -174,6 +182,7 @@ class Relay:
             try:
                 pause = await log_in(self._call)
             except (AuthenticationFailed, WireError) as error:
+                self.end = "login refused by the cluster"
                 self._client.fail(f"the cluster refuses the proxy's login: {error}")
                 self._scope.cancel()
                 return
@@ -206,6 +215,7 @@ class Relay:
     def finish(self) -> None:
         """Start no further request of the client, and close its connection when it has all responses."""
         self._is_finishing = True
+        self.end = "drained"
         self._client.pause()
         if self._has_answered:
             self._nursery.start_soon(self._close_when_drained)

@@ -16,6 +16,7 @@ from kafkalite.tools.doctor.observations import (
     Examination,
     Fault,
     Greeting,
+    ProxyHealth,
     Reach,
     Tls,
 )
@@ -189,3 +190,27 @@ def test_faults_with_one_reason_are_one_problem() -> None:
 def test_a_cluster_without_brokers_is_a_problem() -> None:
     seen = Examination(reach=at("h", Contact.CONNECTED), greeting=BROKER, cluster=Cluster(cluster_id="one", brokers=()))
     assert only(diagnose(seen)).code == "no-brokers"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "code", "severity"),
+    [
+        (ProxyHealth(url="u", problem="HTTP Error 404"), "proxy-health-unknown", Severity.WARNING),
+        (ProxyHealth(url="u", unreachable=(("kafka:9092", "refused"),)), "proxy-without-cluster", Severity.PROBLEM),
+        (
+            ProxyHealth(url="u", healthy=True, unreachable=(("kafka-2:9092", "refused"),)),
+            "proxy-without-broker",
+            Severity.WARNING,
+        ),
+    ],
+)
+def test_what_a_proxy_says_of_itself(proxy: ProxyHealth, code: str, severity: Severity) -> None:
+    finding = only(diagnose(replace(cluster(at("kafka.test", Contact.CONNECTED)), proxy=proxy)))
+    assert (finding.code, finding.severity) == (code, severity)
+    assert proxy.problem in finding.what
+    assert all(address in finding.what for address, _ in proxy.unreachable)
+
+
+def test_a_healthy_proxy_is_no_finding() -> None:
+    proxy = ProxyHealth(url="u", healthy=True, ports=(19093,))
+    assert diagnose(replace(cluster(at("kafka.test", Contact.CONNECTED)), proxy=proxy)).findings == ()

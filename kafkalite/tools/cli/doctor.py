@@ -39,8 +39,22 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also produce, consume and commit, in a topic and a group that are deleted afterwards.",
 )
+@click.option(
+    "--proxy-health",
+    metavar="URL",
+    help="The address is a kafkalite proxy's: also ask for its health, at the URL of its --metrics or --controls.",
+)
 @as_json_option
-def doctor(*, address: str | None, bootstrap: str, protocol: str, timeout: float, probe: bool, as_json: bool) -> None:
+def doctor(
+    *,
+    address: str | None,
+    bootstrap: str,
+    protocol: str,
+    timeout: float,
+    probe: bool,
+    proxy_health: str | None,
+    as_json: bool,
+) -> None:
     """Find out why clients cannot use a broker, any broker, and what to change.
 
     HOST:PORT is the same as --bootstrap HOST:PORT. Connects as clients do: resolves the name, gets the brokers of the
@@ -60,6 +74,13 @@ def doctor(*, address: str | None, bootstrap: str, protocol: str, timeout: float
     except ValueError as problem:
         raise click.UsageError(str(problem)) from None
     seen = examine(asked, timeout=timeout, probe=probe)
+    if proxy_health is not None:
+        from dataclasses import replace
+
+        from kafkalite.tools.doctor.proxy_health import ask_health
+
+        # A proxy looks for its cluster for a few seconds before it answers.
+        seen = replace(seen, proxy=ask_health(proxy_health, timeout=timeout + 5))
     diagnosis = diagnose(seen, protocol=Protocol(protocol.upper()))
     if as_json:
         print_json(_as_json(seen, diagnosis))
@@ -81,6 +102,9 @@ def _print(seen: Examination, diagnosis: Diagnosis) -> None:
         for broker in seen.cluster.brokers:
             state = "reached" if broker.reach.connected else "not reached"
             click.echo(f"  broker {broker.node_id} at {broker.reach.address}: {state}")
+    if seen.proxy is not None and not seen.proxy.problem:
+        ports = ", ".join(map(str, seen.proxy.ports)) or "none yet"
+        click.echo(f"  a kafkalite proxy; ports for brokers: {ports}")
     for finding in diagnosis.findings:
         _print_finding(finding)
     click.echo()

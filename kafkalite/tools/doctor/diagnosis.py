@@ -9,7 +9,16 @@ from typing import Final
 
 from kafkalite.addresses import HostPort
 from kafkalite.tools.doctor.client_messages import MESSAGES, Symptom
-from kafkalite.tools.doctor.observations import Advertised, Answer, Contact, Examination, Fault, Greeting, Reach
+from kafkalite.tools.doctor.observations import (
+    Advertised,
+    Answer,
+    Contact,
+    Examination,
+    Fault,
+    Greeting,
+    ProxyHealth,
+    Reach,
+)
 
 
 class Protocol(Enum):
@@ -80,6 +89,8 @@ def diagnose(seen: Examination, *, protocol: Protocol = Protocol.PLAINTEXT) -> D
         for broker in seen.cluster.brokers:
             findings += _of_advertised(broker, seen)
     findings += _of_faults(seen.faults)
+    if seen.proxy is not None:
+        findings += _of_proxy(seen.proxy)
     login_expected = protocol.sasl and seen.greeting is not None and seen.greeting.sasl_mechanisms is not None
     return Diagnosis(findings=tuple(findings), usable=seen.cluster is not None or login_expected)
 
@@ -260,11 +271,11 @@ def _closed(reach: Reach) -> Finding:
         severity=Severity.PROBLEM,
         code="closed",
         what=f"{reach.address} takes connections and closes them at the first request, with and without TLS. Behind it"
-        " may be a forwarded port without a listener, a proxy that wants its own protocol, a broker that has reached"
-        " its limit of connections, or one older than 0.10, which answers no ApiVersions.",
-        change="Look into the broker's log, which names the reason; check the port forwarding; with a broker so old,"
-        " only clients that can be told its version work (librdkafka: broker.version.fallback and"
-        " api.version.request=false).",
+        " may be a forwarded port without a listener, a proxy that wants its own protocol or cannot reach its cluster,"
+        " a broker that has reached its limit of connections, or one older than 0.10, which answers no ApiVersions.",
+        change="Look into the broker's log, which names the reason; check the port forwarding; of a kafkalite proxy,"
+        " ask for its health (--proxy-health URL); with a broker so old, only clients that can be told its version work"
+        " (librdkafka: broker.version.fallback and api.version.request=false).",
         clients_say=MESSAGES[Symptom.CLOSED],
     )
 
@@ -283,6 +294,40 @@ def _of_faults(faults: tuple[Fault, ...]) -> list[Finding]:
             Finding(severity=Severity.PROBLEM, code=code, what=f"{what} ({listed}): {reason}.", change=change)
         )
     return findings
+
+
+def _of_proxy(proxy: ProxyHealth) -> list[Finding]:
+    if proxy.problem:
+        return [
+            Finding(
+                severity=Severity.WARNING,
+                code="proxy-health-unknown",
+                what=f"The proxy does not state its health at {proxy.url}: {proxy.problem}.",
+                change="Correct the URL: it is the one of kafkalite proxy --metrics, or of --controls with its token.",
+            )
+        ]
+    lost = ", ".join(f"{address} ({reason})" for address, reason in proxy.unreachable)
+    if not proxy.healthy:
+        return [
+            Finding(
+                severity=Severity.PROBLEM,
+                code="proxy-without-cluster",
+                what=f"The proxy cannot connect to the cluster: {lost or 'no broker accepts in time'}. It accepts"
+                " clients, and closes their connections.",
+                change="Start the cluster, or correct --upstream and --upstream-config of kafkalite proxy.",
+                clients_say=MESSAGES[Symptom.CLOSED],
+            )
+        ]
+    if lost:
+        return [
+            Finding(
+                severity=Severity.WARNING,
+                code="proxy-without-broker",
+                what=f"The proxy cannot connect to some brokers of the cluster: {lost}. Clients lose their leaders.",
+                change="Start these brokers, or make their advertised addresses known where the proxy runs.",
+            )
+        ]
+    return []
 
 
 def _no_metadata(reach: Reach) -> Finding:

@@ -104,6 +104,20 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyHealth:
+    """What a kafkalite proxy says of itself at ``GET /health``."""
+
+    url: str
+    problem: str = ""
+    """Why it says nothing, empty if it does."""
+    healthy: bool = False
+    unreachable: tuple[tuple[str, str], ...] = ()
+    """Address and reason of each broker of the cluster to which the proxy cannot connect."""
+    ports: tuple[int, ...] = ()
+    """The ports that stand for brokers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
     """Everything that was seen; later parts are None where the earlier ones failed."""
 
@@ -112,3 +126,5 @@ class Examination:
     cluster: Cluster | None = None
     faults: tuple[Fault, ...] = ()
     """Requests that were not served, where clients get as far as to send them."""
+    proxy: ProxyHealth | None = None
+    """None unless the address is a proxy's, whose health was asked for."""

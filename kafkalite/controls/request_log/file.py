@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kafkalite.controls.local_broker import Surroundings
+    from kafkalite.controls.request_log.exchange import Exchange
     from kafkalite.requests.interceptors import InterceptorChain
 
 log = getLogger("kafkalite.requests")
@@ -48,14 +49,22 @@ class RequestLogFile:
     StartError if it cannot be opened.
     """
 
-    def __init__(self, path: Path, surroundings: Callable[[], Surroundings], interceptors: InterceptorChain) -> None:
+    def __init__(
+        self,
+        path: Path,
+        surroundings: Callable[[], Surroundings],
+        interceptors: InterceptorChain,
+        *,
+        bounds: Bounds = _JUST_THE_NEWEST,
+    ) -> None:
+        """``bounds`` say how much of a message is written."""
         try:
             # Write a line at a time, so that a reader of the file sees complete lines.
             self._file = path.open("a", buffering=1, encoding="utf-8")
         except OSError as error:
             raise StartError(f"cannot write the request log {path}: {error.strerror}") from None
         self._path = path
-        self._log = request_log(surroundings, bounds=_JUST_THE_NEWEST, on_change=self._changed)
+        self._log = request_log(surroundings, bounds=bounds, on_change=self._changed)
         self._interceptors = interceptors
         self._log.attach(interceptors)
 
@@ -65,11 +74,15 @@ class RequestLogFile:
         with suppress(OSError):  # whatever could not be written has been told already
             self._file.close()
 
+    def line_of(self, exchange: Exchange) -> str:
+        """Return the line of an exchange."""
+        return line_of(exchange)
+
     def _changed(self, logged: LoggedCall) -> None:
         if logged.end is None or self._file.closed:
             return
         try:
-            self._file.write(line_of(self._log.exchange(logged)))
+            self._file.write(self.line_of(self._log.exchange(logged)))
         except OSError as error:
             log.error("%s: no requests are logged any more: %s", self._path, error.strerror)
             self.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -76,6 +76,11 @@ def as_json(exchange: Exchange, *, records: bool = False) -> dict[str, object]:
         "request": None if exchange.request is None else _struct(exchange.request, version, records),
         "response": None if exchange.response is None else _struct(exchange.response, version, records),
     }
+
+
+def as_shown(message: object, version: int) -> dict[str, object]:
+    """Return the JSON object of a message, without its records' contents and without secrets."""
+    return _struct(message, version, records=False)
 
 
 def _struct(struct: object, version: int, records: bool) -> dict[str, object]:
@@ -154,6 +159,22 @@ def _holds_a_secret(struct: object) -> bool:
         isinstance(name, str) and _SECRET.search(name)
         for name in (getattr(struct, field, None) for field in _CONFIG_NAMES)
     )
+
+
+def shows_a_secret(struct: object) -> bool:
+    """Return whether a message holds a value of a configuration that is not shown."""
+    if _holds_a_secret(struct) and getattr(struct, "value", None) is not None:
+        return True
+    return any(map(shows_a_secret, _structs_in(struct)))
+
+
+def _structs_in(struct: object) -> Iterator[object]:
+    for field in fields_of(type(struct)):
+        value = getattr(struct, field.name)
+        if field.type.struct is not None and value is not None:
+            yield value
+        elif field.type.element is not None and field.type.element.struct is not None:
+            yield from value or ()
 
 
 def _time(milliseconds: int) -> str:

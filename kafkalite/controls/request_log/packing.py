@@ -33,17 +33,18 @@ class PackedExchanges:
         return {
             "begun": self.begun,
             "topic_names": {topic_id.hex(): name for topic_id, name in names.items()},
-            "requests": [_packed_exchange(exchange) for exchange in self.requests],
+            "requests": [packed_exchange(exchange) for exchange in self.requests],
         }
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> PackedExchanges:
         """Return the exchanges of a JSON object."""
         topic_names = {bytes.fromhex(topic_id): name for topic_id, name in given["topic_names"].items()}
-        return cls(given["begun"], [_exchange(each, topic_names) for each in given["requests"]])
+        return cls(given["begun"], [exchange_of(each, topic_names) for each in given["requests"]])
 
 
-def _packed_exchange(exchange: Exchange) -> dict[str, object]:
+def packed_exchange(exchange: Exchange) -> dict[str, object]:
+    """Return the JSON object of an exchange, without the names of topics."""
     return {
         **{name: getattr(exchange, name) for name in _PLAIN},
         "outcome": exchange.outcome.value,
@@ -52,7 +53,8 @@ def _packed_exchange(exchange: Exchange) -> dict[str, object]:
     }
 
 
-def _exchange(given: Mapping[str, Any], topic_names: Mapping[bytes, str]) -> Exchange:
+def exchange_of(given: Mapping[str, Any], topic_names: Mapping[bytes, str]) -> Exchange:
+    """Return the exchange of a JSON object. Raises LookupError, TypeError and ValueError."""
     return Exchange(
         **{name: given[name] for name in _PLAIN},
         outcome=Outcome(given["outcome"]),

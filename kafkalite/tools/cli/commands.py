@@ -11,6 +11,8 @@ COMMANDS: Final = {
     "serve": ("kafkalite.tools.cli.serve", "Run a broker."),
     "proxy": ("kafkalite.tools.cli.proxy", "Run a proxy in front of a Kafka cluster."),
     "mirror": ("kafkalite.tools.cli.mirror", "Copy topics and the offsets of groups to another cluster."),
+    "trace": ("kafkalite.tools.cli.trace", "Show the requests that a broker or a proxy gets."),
+    "replay": ("kafkalite.tools.cli.replay", "Send recorded requests again and compare the responses."),
     "ready": ("kafkalite.tools.cli.one_broker", "Wait until a broker answers."),
     "advertise": ("kafkalite.tools.cli.one_broker", "Set the published address of a broker in a container."),
     "topics": ("kafkalite.tools.cli.topics", "List, describe, create, alter and delete topics."),

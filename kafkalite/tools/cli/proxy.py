@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ import click
 
 from kafkalite import __version__
 from kafkalite.addresses import HostPort
+from kafkalite.config.setting import CONTROLS_VARIABLE
 from kafkalite.errors import StartError
+from kafkalite.tools.cli.controls_options import controls_token, controls_token_option, require_h11
 from kafkalite.tools.cli.proxy_security import cluster_of, listener_of, names_of, security_options
 from kafkalite.tools.cli.serving import (
     announce,
@@ -20,12 +23,20 @@ from kafkalite.tools.cli.serving import (
     logging_requests,
     observing_options,
     reachable,
+    recording,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Sequence
     from contextlib import AbstractContextManager
 
+    from trio import TaskStatus
+
+    from kafkalite.controls.faults.fault import Fault
+    from kafkalite.controls.http.metrics import MetricsEndpoint, ProxyMetrics
+    from kafkalite.controls.http.proxy import ControlsEndpoint
+    from kafkalite.controls.http.toxiproxy import ToxiproxyEndpoint
+    from kafkalite.program import Beside
     from kafkalite.proxy.proxy import Proxy, ProxyConfig
     from kafkalite.proxy_file.in_force import FileInForce
     from kafkalite.server.proxy_protocol import Origins
@@ -71,6 +82,25 @@ log = logging.getLogger("kafkalite.proxy")
     help="Port that stands for a broker, by its id, so that it is the same after each start. May be repeated.",
 )
 @security_options
+@click.option(
+    "--controls",
+    metavar="HOST:PORT",
+    envvar=CONTROLS_VARIABLE,
+    help="Serve the controls over HTTP at this address: faults, requests, health. An address that other machines can "
+    "reach needs a token.",
+)
+@controls_token_option
+@click.option(
+    "--toxiproxy",
+    metavar="HOST:PORT",
+    help="Serve Toxiproxy's HTTP API at this address: latency, bandwidth, resets and more on the connections of "
+    "clients. It has no tokens: every client that reaches the address can use it.",
+)
+@click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    help="Serve metrics for Prometheus at this address: GET /metrics, and GET /health. Read-only, without a token.",
+)
 @observing_options
 def proxy(
     *,
@@ -89,8 +119,13 @@ def proxy(
     origins: Origins,
     authentication_limit: float,
     drain: float,
+    controls: str | None,
+    controls_token_file: Path | None,
+    toxiproxy: str | None,
+    metrics: str | None,
     faults: Path | None,
     request_log: Path | None,
+    record: Path | None,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -136,22 +171,47 @@ def proxy(
     attachments: list[Callable[[Proxy], AbstractContextManager[object]]] = []
     if request_log is not None:
         attachments.append(lambda server: logging_requests(request_log, lambda: server, server.pipeline))
+    if record is not None:
+        attachments.append(lambda server: recording(record, lambda: server, server.pipeline))
+    injected: tuple[Fault, ...] = ()
     if faults is not None:
-        from kafkalite.tools.cli.faults import injected, read
+        from kafkalite.tools.cli.faults import injected as injecting
+        from kafkalite.tools.cli.faults import read
 
-        attachments.append(partial(injected, read(faults)))
+        injected = read(faults)
+        if controls is None:
+            attachments.append(partial(injecting, injected))
     if in_force is not None:
         attachments.append(in_force.attached)
+    if controls_token_file is not None and controls is None:
+        raise click.UsageError("--controls-token-file needs --controls.")
+    controls_at = None if controls is None else _address(controls, "--controls")
+    token = None if controls_at is None else controls_token(controls_at, controls_token_file)
+    toxiproxy_at = None if toxiproxy is None else _address(toxiproxy, "--toxiproxy")
+    metrics_at = None if metrics is None else _address(metrics, "--metrics")
     log_to_stderr(quiet=quiet, verbose=verbose)
     if faults is not None:
         log.warning("requests will fail on purpose: faults from %s", faults)
+    if toxiproxy_at is not None and not toxiproxy_at.is_loopback:
+        log.warning("other machines can use Toxiproxy's API on %s: it has no token", toxiproxy_at)
     try:
-        run_server(
-            Proxy(config),
-            partial(_announce, config),
-            attachments,
-            None if in_force is None else in_force.reload_on_hangup,
-        )
+        with (
+            _controls(controls_at, token, injected, in_force) as controls_endpoint,
+            _toxiproxy(toxiproxy_at) as toxics_endpoint,
+            _measured(metrics_at) as (measurements, metrics_endpoint),
+        ):
+            served = {
+                "Controls are": controls_endpoint,
+                "Toxiproxy's API is": toxics_endpoint,
+                "Metrics are": metrics_endpoint,
+            }
+            endpoints = {what: endpoint for what, endpoint in served.items() if endpoint is not None}
+            lines = [f"{what} at {endpoint.url}" for what, endpoint in endpoints.items()]
+            tasks: list[Beside[Proxy]] = [endpoint.serve for endpoint in endpoints.values()]
+            if in_force is not None:
+                tasks.append(in_force.reload_on_hangup)
+            beside = partial(_beside, tasks) if tasks else None
+            run_server(Proxy(config, measurements=measurements), partial(_announce, config, lines), attachments, beside)
     except StartError as error:
         raise click.ClickException(str(error)) from None
 
@@ -180,13 +240,63 @@ def _pinned(text: str) -> tuple[int, int]:
     return int(id_), int(port)
 
 
-def _announce(config: ProxyConfig, addresses: tuple[tuple[str, int], ...]) -> None:
+def _controls(
+    address: HostPort | None, token: str | None, faults: tuple[Fault, ...], in_force: FileInForce | None
+) -> AbstractContextManager[ControlsEndpoint | None]:
+    """Listen for clients of the controls, if there is an address for them."""
+    if address is None:
+        return nullcontext()
+    require_h11()
+    from kafkalite.controls.http.access import ControlsAccess
+    from kafkalite.controls.http.proxy import listening_at
+
+    reload = None if in_force is None else in_force.reload
+    return listening_at(address, ControlsAccess(token=token), faults=faults, reload=reload)
+
+
+def _toxiproxy(address: HostPort | None) -> AbstractContextManager[ToxiproxyEndpoint | None]:
+    """Listen for clients of Toxiproxy's API, if there is an address for them."""
+    if address is None:
+        return nullcontext()
+    require_h11("--toxiproxy")
+    from kafkalite.controls.http.toxiproxy import listening_at
+
+    return listening_at(address)
+
+
+@contextmanager
+def _measured(address: HostPort | None) -> Generator[tuple[ProxyMetrics | None, MetricsEndpoint | None]]:
+    """Yield what measures, and where it is served, if there is an address for it."""
+    if address is None:
+        yield None, None
+        return
+    try:
+        from kafkalite.controls.http.metrics import ProxyMetrics, listening_at
+    except ImportError as error:
+        raise click.ClickException(
+            f"--metrics needs {error.name}, which is missing: run pip install 'kafkalite[metrics]'"
+        ) from None
+    measurements = ProxyMetrics()
+    with listening_at(address, measurements) as endpoint:
+        yield measurements, endpoint
+
+
+async def _beside(serve: Sequence[Beside[Proxy]], proxy: Proxy, *, task_status: TaskStatus[None]) -> None:
+    """Run what is served beside a proxy."""
+    import trio
+
+    async with trio.open_nursery() as nursery:
+        for each in serve:
+            await nursery.start(each, proxy)
+        task_status.started()
+
+
+def _announce(config: ProxyConfig, more: Sequence[str], addresses: tuple[tuple[str, int], ...]) -> None:
     listening = HostPort(*addresses[0])
     names = config.names
     bootstrap = reachable(listening) if names is None else HostPort(names.bootstrap, names.port or listening.port)
-    announce(
-        f"kafkalite {__version__} proxy is listening on {listening}, for {', '.join(map(str, config.upstream))}",
-        bootstrap=str(bootstrap),
-    )
+    upstream = ", ".join(map(str, config.upstream))
+    line = f"kafkalite {__version__} proxy is listening on {listening}, for {upstream}"
+    announce(line, *more, bootstrap=str(bootstrap))
     if config.listener.client_access is not None:
         announce_access(config.listener.client_access, ((bootstrap.host, bootstrap.port),))

@@ -14,8 +14,9 @@ import click
 
 from kafkalite import __version__
 from kafkalite.config import BrokerConfig, ConfigError, HostPort, load
-from kafkalite.config.setting import CONTROLS_TOKEN_VARIABLE, CONTROLS_VARIABLE
+from kafkalite.config.setting import CONTROLS_VARIABLE
 from kafkalite.errors import StartError
+from kafkalite.tools.cli.controls_options import controls_token, controls_token_option, require_h11
 from kafkalite.tools.cli.serving import (
     announce,
     announce_access,
@@ -23,6 +24,7 @@ from kafkalite.tools.cli.serving import (
     logging_requests,
     observing_options,
     reachable,
+    recording,
 )
 
 if TYPE_CHECKING:
@@ -65,14 +67,7 @@ log = logging.getLogger("kafkalite.serve")
     help="Serve the controls for tests over HTTP at this address. An address that other machines can reach needs a "
     "token. Properties then have the defaults of a broker for tests.",
 )
-@click.option(
-    "--controls-token-file",
-    metavar="FILE",
-    envvar="KAFKALITE_CONTROLS_TOKEN_FILE",
-    type=click.Path(path_type=Path),
-    help="File with a token that each request to the controls must bring, as Authorization: Bearer TOKEN. "
-    f"Also, as text, the environment variable {CONTROLS_TOKEN_VARIABLE}.",
-)
+@controls_token_option
 @click.option(
     "--controls-tls",
     is_flag=True,
@@ -133,6 +128,7 @@ def serve(
     brokers: int | None,
     faults: Path | None,
     request_log: Path | None,
+    record: Path | None,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -175,6 +171,8 @@ def serve(
     attachments: list[Attachment] = []
     if request_log is not None:
         attachments.append(lambda broker: logging_requests(request_log, lambda: broker.cluster, broker.pipeline))
+    if record is not None:
+        attachments.append(lambda broker: recording(record, lambda: broker.cluster, broker.pipeline))
     log_to_stderr(quiet=quiet, verbose=verbose)
     for warning in config.warnings:
         log.warning("%s", warning)
@@ -197,9 +195,9 @@ def serve(
                 attachments.append(partial(_injecting, injected))
             program.run(config, on_ready=on_ready, file_system=file_system, attachments=attachments)
         else:
-            from kafkalite.controls.http import server
+            from kafkalite.controls.http import broker
 
-            server.run(
+            broker.run(
                 config,
                 controls_at,
                 on_ready=on_ready,
@@ -222,21 +220,7 @@ def _controls_access(
         return None
     from kafkalite.controls.http.access import ControlsAccess
 
-    token = os.environ.get(CONTROLS_TOKEN_VARIABLE) or None
-    if token_file is not None:
-        try:
-            token = token_file.read_text(encoding="utf-8").strip()
-        except (OSError, ValueError) as error:
-            raise click.UsageError(f"--controls-token-file: cannot read {token_file}: {error}") from None
-        if not token:
-            raise click.UsageError(f"--controls-token-file: {token_file} is empty.")
-    if token is not None and not (token.isascii() and token.isprintable()):
-        raise click.UsageError("The token of the controls must be one line of printable ASCII characters.")
-    if token is None and not controls.is_loopback:
-        raise click.UsageError(
-            f"--controls {controls}: other machines can reach this address, so set --controls-token-file, or the "
-            f"environment variable {CONTROLS_TOKEN_VARIABLE}."
-        )
+    token = controls_token(controls, token_file)
     settings = next((each.tls for each in config.security if each.tls is not None), None) if tls else None
     if settings is None:
         if tls:
@@ -254,11 +238,7 @@ def _injecting(faults: tuple[Fault, ...], broker: Broker) -> AbstractContextMana
 
 
 def _for_tests() -> Mapping[str, str]:
-    from importlib.util import find_spec
-
-    if find_spec("h11") is None:
-        raise click.ClickException("--controls needs h11, which is missing: run pip install 'kafkalite[controls]'")
-
+    require_h11()
     from kafkalite.controls.defaults import DEFAULTS, text_of
 
     return {name: text_of(value) for name, value in DEFAULTS.items()}

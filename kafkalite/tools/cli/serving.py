@@ -39,6 +39,13 @@ _OBSERVING = (
         help="Append each request and its response to a file, as JSON lines. The file grows without bound.  "
         "[default: off]",
     ),
+    click.option(
+        "--record",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Append each request and its response to a recording, as the bytes that travelled, for trace and replay. "
+        "Passwords and tokens are left out, records are not.  [default: off]",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only."),
     click.option("-v", "--verbose", is_flag=True, help="Log debugging details as well."),
 )
@@ -58,6 +65,15 @@ def logging_requests(
     from kafkalite.controls.request_log.file import RequestLogFile
 
     return closing(RequestLogFile(path, surroundings, pipeline.interceptors))
+
+
+def recording(
+    path: Path, surroundings: Callable[[], Surroundings], pipeline: Pipeline
+) -> AbstractContextManager[object]:
+    """Record the requests of a pipeline in a file until the block ends. Raises StartError."""
+    from kafkalite.controls.request_log.recording import RecordingFile
+
+    return closing(RecordingFile(path, surroundings, pipeline.interceptors))
 
 
 def reachable(address: HostPort) -> HostPort:

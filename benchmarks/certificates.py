@@ -8,9 +8,11 @@ makes handshakes with all clients, one after the other, and does nothing else.
 import socket
 import ssl
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import trustme
 from cryptography.hazmat.primitives.serialization import (
@@ -23,11 +25,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificates:
-    """An authority, and a certificate for loopback with its key; all are PEM."""
+    """PEM files of an authority, and of a certificate for loopback with its key."""
 
-    authority: str
-    chain: str
-    key: str
+    folder: tempfile.TemporaryDirectory[str]
+    """Where they are; it ends with this object."""
+    authority: Path
+    broker: Path
 
 
 @cache
@@ -37,11 +40,12 @@ def certificates() -> Certificates:
     issued = authority.issue_cert("localhost", "127.0.0.1")
     # Kafka reads keys in PKCS#8 only.
     key = load_pem_private_key(issued.private_key_pem.bytes(), None)
-    return Certificates(
-        authority=authority.cert_pem.bytes().decode(),
-        chain="".join(pem.bytes().decode() for pem in issued.cert_chain_pems),
-        key=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
-    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    folder = tempfile.TemporaryDirectory(prefix="kafkalite-bench-certificates-")
+    broker, trusted = Path(folder.name, "broker.pem"), Path(folder.name, "authority.pem")
+    broker.write_bytes(pem + b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    authority.cert_pem.write_to_path(str(trusted))
+    return Certificates(folder=folder, authority=trusted, broker=broker)
 
 
 def _serve(host: str, port: int, file: str) -> None:

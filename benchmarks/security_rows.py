@@ -6,7 +6,6 @@ import ssl
 import sys
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Final
 
 from confluent_kafka.admin import (
@@ -37,14 +36,9 @@ _MODULE: Final = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
 
 def _with_tls() -> Setup:
-    made = certificates()
     return Setup(
         listeners={_TLS: "SSL"},
-        properties={
-            "ssl.keystore.type": "PEM",
-            "ssl.keystore.certificate.chain": made.chain,
-            "ssl.keystore.key": made.key,
-        },
+        properties={"ssl.keystore.type": "PEM", "ssl.keystore.location": str(certificates().broker)},
     )
 
 
@@ -64,40 +58,34 @@ def _with_authorizer() -> Setup:
     return Setup(listeners=setup.listeners, properties={**setup.properties, **own})
 
 
-def _authority(ground: Ground) -> Path:
-    file = ground.folder / "authority.pem"
-    file.write_text(certificates().authority)
-    return file
+def _over_tls() -> dict[str, str]:
+    return {"security.protocol": "ssl", "ssl.ca.location": str(certificates().authority)}
 
 
-def _over_tls(ground: Ground) -> dict[str, str]:
-    return {"security.protocol": "ssl", "ssl.ca.location": str(_authority(ground))}
+def _context() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(certificates().authority))
 
 
 def _produce_over_tls(ground: Ground) -> Sample:
     address = ground.server.addresses[_TLS]
     messages = ground.scale.large_messages // 2
     topic = ground.new_topic(6)
-    return throughput(ground.rdkafka("produce", topic, messages, LARGE, bootstrap=address, settings=_over_tls(ground)))
+    return throughput(ground.rdkafka("produce", topic, messages, LARGE, bootstrap=address, settings=_over_tls()))
 
 
 def _consume_over_tls(ground: Ground) -> Sample:
     address = ground.server.addresses[_TLS]
     messages = ground.scale.large_messages // 2
     topic = ground.filled_topic(messages, LARGE)
-    return throughput(ground.rdkafka("consume", topic, 1, messages, bootstrap=address, settings=_over_tls(ground)))
+    return throughput(ground.rdkafka("consume", topic, 1, messages, bootstrap=address, settings=_over_tls()))
 
 
 def _handshakes(ground: Ground) -> Sample:
     """Make handshakes with the broker and with a loop around OpenSSL, in turn."""
-    made = certificates()
-    file = ground.folder / "server.pem"
-    file.write_text(made.key + made.chain)
-    file.chmod(0o600)
     reference = f"127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "benchmarks.certificates", *reference.split(":"), str(file)]
+    command = [sys.executable, "-m", "benchmarks.certificates", *reference.split(":"), str(certificates().broker)]
     server = PlainServer(command, reference, ground.folder / "openssl.log")
-    context = ssl.create_default_context(cafile=str(_authority(ground)))
+    context = _context()
     try:
         _wait_for(reference)
         times: dict[str, list[float]] = {ground.server.addresses[_TLS]: [], reference: []}
@@ -142,7 +130,7 @@ def _idle_connections(ground: Ground) -> Sample:
     pid = ground.server.pid
     alone = _produce_over_tls(ground)["rate"]
     before = settled_megabytes(pid)
-    context = ssl.create_default_context(cafile=str(_authority(ground)))
+    context = _context()
     host, _, port = ground.server.addresses[_TLS].rpartition(":")
     with ExitStack() as stack:
         for _ in range(count):

@@ -38,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NUMBER",
         help="start a cluster of so many brokers; with --proxy and --clients only",
     )
+    options.addoption("--proxy-config", metavar="FILE", help="with --proxy: its configuration, such as interceptors")
     options.addoption("--clients", metavar="NAMES", help=f"only these clients, with commas: {','.join(CLIENTS)}")
     options.addoption("--write-support-table", metavar="FILE", help="write the client and scenario table as Markdown")
 
@@ -194,7 +195,10 @@ def starter(request: pytest.FixtureRequest) -> BrokerStarter:
 
 def _starter(config: pytest.Config, kind: str) -> BrokerStarter:
     starter = starter_named(kind)
-    return ProxiedStarter(starter) if config.getoption("--proxy") else starter
+    if not config.getoption("--proxy"):
+        return starter
+    file = config.getoption("--proxy-config")
+    return ProxiedStarter(starter, None if file is None else Path(file).absolute())
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,11 @@ _READY_LINE: Final = re.compile(rb"proxy is listening on (127\.0\.0\.1:\d+)")
 class ProxyProcess:
     """A running `kafkalite proxy`."""
 
-    def __init__(self, upstream: str, folder: Path) -> None:
-        """Start it and wait until it listens; `upstream` are brokers with commas, which need not run yet."""
+    def __init__(self, upstream: str, folder: Path, config: Path | None = None) -> None:
+        """Start it, perhaps with a configuration file, and wait until it listens.
+
+        `upstream` are brokers with commas, which need not run yet.
+        """
         self.advertised = f"127.0.0.1:{free_port()}"
         """The address that stands for broker 1."""
         command = (
@@ -28,6 +31,7 @@ class ProxyProcess:
             "--upstream", upstream,
             "--listen", f"127.0.0.1:{free_port()}",
             "--broker-port", f"1={self.advertised.rpartition(':')[2]}",
+            *(() if config is None else ("--config", str(config))),
         )  # fmt: skip
         with (folder / "proxy.log").open("ab") as log:
             self._process = ServerProcess(command, stdout=subprocess.PIPE, stderr=log)
@@ -54,10 +58,10 @@ class ProxyProcess:
 class ProxiedBroker:
     """A broker, and a proxy in front of it. Stops and kills are the broker's; the proxy stays."""
 
-    def __init__(self, broker: Broker, folder: Path) -> None:
-        """Start a proxy in front of a broker that is ready."""
+    def __init__(self, broker: Broker, folder: Path, config: Path | None = None) -> None:
+        """Start a proxy in front of a broker that is ready, perhaps with a configuration file."""
         self._broker = broker
-        self._proxy = ProxyProcess(broker.bootstrap, folder)
+        self._proxy = ProxyProcess(broker.bootstrap, folder, config)
         self._proxy.wait_until_ready()
         self.bootstrap = self._proxy.bootstrap
         self.advertised = self._proxy.advertised
@@ -89,13 +93,14 @@ class ProxiedBroker:
 class ProxiedStarter:
     """Starts brokers of another starter behind proxies."""
 
-    def __init__(self, starter: BrokerStarter) -> None:
+    def __init__(self, starter: BrokerStarter, config: Path | None = None) -> None:
         self._starter = starter
+        self._config = config
         self.name = f"{starter.name} behind the proxy"
 
     def start(self, data_dir: Path) -> Broker:
         """Start a broker and a proxy in front of it, and wait until both are ready."""
-        return ProxiedBroker(self._starter.start(data_dir), data_dir)
+        return ProxiedBroker(self._starter.start(data_dir), data_dir, self._config)
 
 
 class ProxiedCluster:

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
+from pathlib import Path
+from sys import modules
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+
+_HERE = Path()
 
 _WORDS: dict[object, str] = {
     str: "a string",
@@ -30,8 +34,11 @@ class OptionError(ValueError):
         self.key = key
 
 
-def made_from(declared: type[T], given: Mapping[str, object]) -> T:
-    """Make an object of a dataclass from keys and values of a file. Raises OptionError."""
+def made_from(declared: type[T], given: Mapping[str, object], folder: Path = _HERE) -> T:
+    """Make an object of a dataclass from keys and values of a file. Raises OptionError.
+
+    A path is found from ``folder``.
+    """
     if not is_dataclass(declared):
         if given:
             raise OptionError(next(iter(given)), f"no such key; {declared.__name__} has no options")
@@ -46,9 +53,16 @@ def made_from(declared: type[T], given: Mapping[str, object]) -> T:
     for each in options:
         if each.name not in given and each.default is MISSING and each.default_factory is MISSING:
             raise OptionError("", f"the key {each.name} is missing")
-    types = get_type_hints(declared)
+    types = _types_of(declared, names)
     values = {key: value_of(key, value, types[key]) for key, value in given.items()}
+    values = {key: folder / value if isinstance(value, Path) else value for key, value in values.items()}
     return cast("type[T]", declared)(**values)
+
+
+def _types_of(declared: type[Any], names: list[str]) -> dict[str, Any]:
+    # Other annotations than those of options may be for type checkers only.
+    stated = {each.name: each.type for each in fields(declared) if each.name in names}
+    return get_type_hints(type("", (), {"__annotations__": stated}), vars(modules[declared.__module__]))
 
 
 def value_of(key: str, value: object, wanted: Any) -> Any:
@@ -68,6 +82,8 @@ def value_of(key: str, value: object, wanted: Any) -> Any:
         if not isinstance(value, dict):
             raise OptionError(key, f"must be a table, and is {value!r}")
         return {name: value_of(key, each, arguments[1]) for name, each in cast("dict[str, object]", value).items()}
+    if wanted is Path:
+        return Path(value_of(key, value, str))
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):

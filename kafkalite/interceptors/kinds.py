@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -11,8 +12,13 @@ from kafkalite.config.options import OptionError
 from kafkalite.interceptors.interface import MessageInterceptor
 
 KINDS: Final = {
+    "check-records": ("checked_records", "CheckedRecords"),
     "deny-apis": ("denied_apis", "DeniedApis"),
+    "rate-limit": ("rate_limits", "RateLimit"),
     "read-only": ("read_only", "ReadOnly"),
+    "rename-topics": ("renamed_topics", "RenamedTopics"),
+    "stamp-headers": ("stamped_headers", "StampedHeaders"),
+    "tenant": ("tenant", "Tenant"),
 }
 """By name, the module and class; imported when used."""
 
@@ -40,8 +46,9 @@ class OwnFiles:
         known = self._modules.get(path)
         if known is not None and known[0] == source:
             return known[1]
-        module = ModuleType(path.stem)
+        module = ModuleType(f"kafkalite interceptors of {path}")
         module.__file__ = str(path)
+        sys.modules[module.__name__] = module  # dataclasses look up there what annotations mean
         try:
             exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102  (the user's own)
         except Exception as error:  # noqa: BLE001  # whatever is wrong with it, the file cannot be used

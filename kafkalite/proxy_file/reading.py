@@ -113,6 +113,6 @@ def _interceptors(file: TomlFile, own_files: OwnFiles) -> list[ConfiguredInterce
 
 def _made(file: TomlFile, declared: type[Any], table: Mapping[str, object], *steps: str | int) -> Any:
     try:
-        return made_from(declared, table)
+        return made_from(declared, table, file.path.parent)
     except OptionError as error:
         raise mistake(file, str(error), *steps, *([error.key] if error.key in table else [])) from None

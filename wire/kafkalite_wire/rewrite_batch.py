@@ -1,4 +1,4 @@
-"""Rewrite a batch for compaction: with fewer records, with a delete horizon, or without records.
+"""Rewrite a batch: with fewer records, a delete horizon, or none, for compaction; with further headers, for a proxy.
 
 Base offset, last offset, sequence, producer and leader epoch do not change, so that the remaining records keep their
 offsets and sequence numbers (KIP-98). The delete horizon is stored as the base timestamp (KIP-534).
@@ -16,11 +16,12 @@ from kafkalite_wire.batch import (
     LENGTH_PREFIX,
     NO_TIMESTAMP,
     BatchHeader,
+    InvalidRecord,
     crc32c,
 )
 from kafkalite_wire.compression import compress
-from kafkalite_wire.record_scan import Span
-from kafkalite_wire.varint import encode_varint
+from kafkalite_wire.record_scan import Span, read_span
+from kafkalite_wire.varint import decode_varint, encode_varint
 
 _CRC: Final = Struct(">I")
 
@@ -70,6 +71,32 @@ def without_records(header: BatchHeader) -> bytes:
         ),
         b"",
     )
+
+
+def with_added_headers(header: BatchHeader, data: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Build the batch with further headers in each of its records, given decompressed; nothing else changes.
+
+    Raises InvalidRecord for records that are malformed.
+    """
+    added = b"".join([encode_varint(len(name)) + name + encode_varint(len(value)) + value for name, value in headers])
+    parts: list[bytes] = []
+    position = 0
+    for _ in range(header.records_count):
+        start, end, *_, value_at, size = read_span(data, position)
+        try:
+            _, body = decode_varint(data, start)
+            count, others = decode_varint(data, value_at + max(0, size))
+        except (IndexError, ValueError) as error:
+            raise InvalidRecord(f"the record at byte {start} of the batch's records is malformed: {error}") from error
+        record = b"".join((
+            data[body : value_at + max(0, size)], encode_varint(count + len(headers)), data[others:end], added
+        ))  # fmt: skip
+        parts += (encode_varint(len(record)), record)
+        position = end
+    payload = b"".join(parts)
+    if header.compression:
+        payload = compress(header.compression, payload)
+    return _finished(header._replace(batch_length=HEADER_SIZE - LENGTH_PREFIX + len(payload)), payload)
 
 
 def _finished(header: BatchHeader, payload: bytes) -> bytes:

@@ -532,3 +532,8 @@ def parts_of(key: ApiKey, version: int) -> MessageParts:
 def part_names(key: ApiKey) -> frozenset[str]:
     """Return which of ``group``, ``topic`` and ``partition`` tell the parts of an API's messages apart."""
     return _BY_KEY[key][2].names
+
+
+def has_parts(key: int) -> bool:
+    """Return whether there is a row for an API."""
+    return key in _BY_KEY

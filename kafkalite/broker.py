@@ -223,6 +223,7 @@ class Broker(ServerBlock):
                 max_idle=config.connections_max_idle,
                 name=security.name,
                 protection=self._protection(security),
+                broker=node.id,
             )
             node.listen((*node.listeners, listener))
 

@@ -326,6 +326,46 @@ _SPECIAL: Final[dict[tuple[str, str], _Step]] = {
 """By struct and field; any struct where none is named."""
 
 
+def has_names(declared: type[Any], kind: NameKind) -> bool:
+    """Return whether a message may hold a name of a kind in a field of its own."""
+    return any(
+        kind_of(declared, field) is kind or (of.struct is not None and has_names(of.struct, kind))
+        for field in fields_of(declared)
+        for of in (field.type.element or field.type,)
+    )
+
+
+def names_in(message: Any, kind: NameKind) -> set[str]:
+    """Return the names of a kind in a message."""
+    found = _Collecting(kind)
+    renamed(message, found)
+    return found.names
+
+
+class _Collecting:
+    """Renames nothing, and keeps what it has seen."""
+
+    def __init__(self, kind: NameKind) -> None:
+        self._kind = kind
+        self.names: set[str] = set()
+
+    def name(self, kind: NameKind, name: str) -> str:
+        if kind is self._kind:
+            self.names.add(name)
+        return name
+
+    def pattern(self, kind: NameKind | None, name: str, pattern_type: int) -> tuple[str, int]:
+        del kind
+        return name, pattern_type
+
+    def expression(self, kind: NameKind, expression: str) -> str:
+        del kind
+        return expression
+
+    def text(self, text: str) -> str:
+        return text
+
+
 def topic_ids(message: Any) -> Iterator[bytes]:
     """Yield the ids of topics in a message."""
     for name, is_array, is_id in _ways_to_topic_ids(type(message)):

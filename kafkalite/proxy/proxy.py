@@ -286,6 +286,7 @@ class Proxy(ServerBlock):
             protection=self._protection,
             origins=self.config.origins,
             authentication_limit=self.config.authentication_limit,
+            broker=node_id,
         )
         self._listeners.append(listener)
         self._opened.append((node_id, listener))

@@ -97,6 +97,7 @@ class SharedPort:
         if not self._is_known(node_id):
             self._elsewhere[node_id].add(client)
             return self._cluster.to_any
+        client.info.broker = node_id
         return partial(self._cluster.to_node, node_id)
 
     def learned(self, node_id: int) -> None:

@@ -28,6 +28,8 @@ class ConnectionInfo:
     local: tuple[str, int] = ("?", 0)
     """The address and port that the client dialled."""
     listener: str = "PLAINTEXT"
+    broker: int | None = None
+    """The id of the broker that the client dialled; None at a proxy's port that stands for no broker."""
     principal: str = "User:ANONYMOUS"
     """Who the client is: its SASL user, or the subject of its certificate."""
     authenticator: Authenticator | None = None

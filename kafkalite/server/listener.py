@@ -87,10 +87,11 @@ class Listener:
         max_idle: float,
         name: str = "PLAINTEXT",
         protection: ListenerProtection | None = None,
+        broker: int | None = None,
         origins: Origins = "off",
         authentication_limit: float = math.inf,
     ) -> None:
-        """``protection`` is None for a listener without TLS and SASL.
+        """``protection`` is None for a listener without TLS and SASL; ``broker`` is what clients know it as.
 
         ``origins`` says whether connections begin with a header of the PROXY protocol. A connection whose client has
         not logged in within ``authentication_limit`` seconds is closed.
@@ -99,6 +100,7 @@ class Listener:
         self._authentication_limit = authentication_limit
         self._without_origin = 0
         self._name = name
+        self._broker = broker
         self._protection = protection
         self._has_logins = protection is not None and protection.sasl is not None
         self._listening = listening
@@ -227,6 +229,7 @@ class Listener:
             nursery=nursery,
             started_at=trio.current_time(),
         )
+        connection.info.broker = self._broker
         if self._protection is not None:
             self._protection.protect(
                 connection, transport, self._dispatch, on_failed=partial(self._admission.login_failed, host)

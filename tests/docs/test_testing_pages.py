@@ -26,7 +26,7 @@ DOCS = Path(__file__).parents[2] / "docs"
         ("controls/groups.md", 5),
         ("controls/request-log.md", 5),
         ("controls/snapshots.md", 5),
-        ("controls/faults.md", 5),
+        ("controls/faults.md", 6),
         ("controls/http.md", 1),
     ],
 )

@@ -10,9 +10,12 @@ import pytest
 from kafkalite.controls.faults.fault import fault_from
 from kafkalite.controls.faults.fault_log import FaultLog
 from kafkalite.controls.faults.matching import Matcher, Trigger
-from kafkalite.requests.context import RequestContext
+from kafkalite.requests.context import ConnectionInfo, RequestContext
 from kafkalite.requests.parts.message_parts import Part
 from kafkalite_wire.apis import APIS
+from kafkalite_wire.messages.describe_configs import DescribeConfigsRequest, DescribeConfigsResource
+from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
+from kafkalite_wire.messages.init_producer_id import InitProducerIdRequest
 from kafkalite_wire.messages.join_group import JoinGroupRequest
 from kafkalite_wire.messages.leave_group import LeaveGroupRequest, MemberIdentity
 from kafkalite_wire.messages.metadata import MetadataRequest
@@ -25,7 +28,8 @@ TOPIC_ID = bytes(range(16))
 
 def context_of(request: object, version: int, client_id: str = "shop") -> RequestContext:
     api = APIS[declaration_of(type(request)).api_key]
-    return RequestContext(api=api, api_version=version, client_id=client_id, correlation_id=1)
+    info = ConnectionInfo(broker=3)
+    return RequestContext(api=api, api_version=version, client_id=client_id, correlation_id=1, info=info)
 
 
 def topic_name(topic: str | bytes) -> str | None:
@@ -41,6 +45,13 @@ JOIN = JoinGroupRequest(
 )
 LEAVE = LeaveGroupRequest(group_id="g", members=(MemberIdentity(member_id="m"), MemberIdentity(member_id="n")))
 OFFSETS = OffsetFetchRequest(groups=(OffsetFetchRequestGroup(group_id="g", member_id="m", topics=None),))
+
+CONFIGS = DescribeConfigsRequest(
+    resources=tuple(
+        DescribeConfigsResource(resource_type=kind, resource_name=name, configuration_keys=None)
+        for kind, name in ((2, "orders"), (4, "1"))
+    )
+)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +79,28 @@ OFFSETS = OffsetFetchRequest(groups=(OffsetFetchRequestGroup(group_id="g", membe
         ({"member": "n"}, LEAVE, 5, True),
         ({"member": "m"}, OFFSETS, 9, True),
         ({"member": "shop"}, MetadataRequest(topics=()), 9, False),
+        (
+            {"transactional_id": "pay-*"},
+            InitProducerIdRequest(transactional_id="pay-1", transaction_timeout_ms=1),
+            5,
+            True,
+        ),
+        (
+            {"transactional_id": "pay-*"},
+            InitProducerIdRequest(transactional_id="bill", transaction_timeout_ms=1),
+            5,
+            False,
+        ),
+        ({"transactional_id": "pay"}, FindCoordinatorRequest(key_type=1, coordinator_keys=("pay",)), 6, True),
+        ({"transactional_id": "pay"}, FindCoordinatorRequest(key_type=0, coordinator_keys=("pay",)), 6, False),
+        ({"transactional_id": "*"}, HEARTBEAT, 4, False),
+        ({"resource": "topic:orders"}, CONFIGS, 4, True),
+        ({"resource": "broker:*"}, CONFIGS, 4, True),
+        ({"resource": "broker:2"}, CONFIGS, 4, False),
+        ({"resource": "group:*"}, CONFIGS, 4, False),
+        ({"resource": "topic:*"}, HEARTBEAT, 4, False),
+        ({"broker": 3}, HEARTBEAT, 4, True),
+        ({"broker": 1}, HEARTBEAT, 4, False),
     ],
 )
 def test_a_fault_matches_api_version_client_and_member(

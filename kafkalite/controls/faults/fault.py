@@ -12,7 +12,9 @@ from math import inf
 from typing import Any, Final, Literal, cast
 
 from kafkalite.controls.errors import InvalidRequest
+from kafkalite.controls.faults.resources import TYPES, names_resources
 from kafkalite.controls.names import find_api, find_error, near
+from kafkalite.interceptors.named_fields import NameKind, has_names
 from kafkalite.requests.parts.table import part_names
 from kafkalite_wire.apis import DECLARED_APIS, Api, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
@@ -72,6 +74,14 @@ def _throttle(key: str, value: object) -> float:
     if seconds > _LONGEST_THROTTLE:
         raise FaultError(key, f"must be at most {_LONGEST_THROTTLE} s, the limit of throttle_time_ms, and is {value!r}")
     return seconds
+
+
+def _resource(key: str, value: object) -> str:
+    text = _text(key, value)
+    kind, colon, name = text.partition(":")
+    if not (colon and name and kind in TYPES):
+        raise FaultError(key, f"must be TYPE:NAME with a type of {', '.join(TYPES)}, and is {value!r}")
+    return text
 
 
 def _probability(key: str, value: object) -> float:
@@ -160,6 +170,11 @@ class Fault:
     """A member of a group, by member id, instance id or client id."""
     topic: str | None = _checked(_text)
     partition: int | None = _checked(_integer(0))
+    transactional_id: str | None = _checked(_text)
+    broker: int | None = _checked(_integer(0))
+    """The id of the broker that the client dialled."""
+    resource: str | None = _checked(_resource)
+    """A resource of configurations or ACLs, such as "broker:1" or "topic:orders-*"."""
     since: float | None = _checked(_seconds)
     """Seconds on the broker's clock after the fault was added."""
     until: float | None = _checked(_seconds)
@@ -276,11 +291,20 @@ class Fault:
         for api in apis:
             if versions is not None and (versions.high < api.min_version or api.max_version < versions.low):
                 raise FaultError("version", f"{api.name} has the versions {api.min_version} to {api.max_version}")
+        for key, is_able in (("transactional_id", _has_transactional_id), ("resource", names_resources)):
+            unable = [api.name for api in apis if not is_able(api)]
+            if getattr(self, key) is not None and unable:
+                able = [api.name for api in APIS.values() if is_able(api)]
+                raise FaultError(key, f"a request of {unable[0]} has no {key}; those that have: {', '.join(able)}")
         for key, name in (("group", "group"), ("topic", "topic"), ("partition", "partition"), ("member", "group")):
             able = [api.name for api in DECLARED_APIS.values() if name in part_names(api.key)]
             unable = [api.name for api in apis if api.name not in able]
             if getattr(self, key) is not None and unable:
                 raise FaultError(key, f"a request of {unable[0]} has no {key}; those that have: {', '.join(able)}")
+
+
+def _has_transactional_id(api: Api) -> bool:
+    return api.key is ApiKey.FIND_COORDINATOR or has_names(api.request_type, NameKind.TRANSACTIONAL_ID)
 
 
 def fault_from(given: Mapping[str, object]) -> Fault:

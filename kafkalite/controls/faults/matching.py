@@ -7,6 +7,8 @@ from collections.abc import Callable
 from fnmatch import translate
 from typing import TYPE_CHECKING, Any
 
+from kafkalite.controls.faults.resources import resources_in
+from kafkalite.interceptors.named_fields import NameKind, names_in
 from kafkalite.requests.parts.table import part_names
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ class Matcher:
         self._group = _pattern(fault.group)
         self._member = _pattern(fault.member)
         self._topic = _pattern(fault.topic)
+        self._transactional_id = _pattern(fault.transactional_id)
+        self._resource = _pattern(fault.resource)
+        self._broker = fault.broker
         self.looks_at_parts = bool(self._group or self._topic or self._partition is not None)
 
     def wants(self, api: Api, version: int) -> bool:
@@ -38,12 +43,20 @@ class Matcher:
         return (not self._keys or api.key in self._keys) and (self._version is None or version in self._version)
 
     def matches(self, request: Any, context: RequestContext) -> bool:
-        """Return whether API, version, client and member match; parts are matched by :meth:`chooses`."""
+        """Return whether all but the parts of a request match; those are matched by :meth:`chooses`."""
         if not self.wants(context.api, context.api_version):
             return False
         if self._client_id is not None and not self._client_id(context.client_id):
             return False
-        return self._member is None or any(map(self._member, _names_of_member(request, context)))
+        if self._broker is not None and context.info.broker != self._broker:
+            return False
+        if self._member is not None and not any(map(self._member, _names_of_member(request, context))):
+            return False
+        if self._resource is not None and not any(map(self._resource, resources_in(request, context.api))):
+            return False
+        return self._transactional_id is None or any(
+            map(self._transactional_id, names_in(request, NameKind.TRANSACTIONAL_ID))
+        )
 
     def chooses(self, part: Part) -> bool:
         """Return whether the group, topic and partition of a part match."""

@@ -54,7 +54,15 @@ class Renaming(Protocol):
         ...
 
 
-_TOPIC_FIELDS: Final = frozenset(("topic", "topic_name", "topic_names", "subscribed_topic_names"))
+_TOPIC_FIELDS: Final = frozenset((
+    "topic",
+    "topic_name",
+    "topic_names",
+    "subscribed_topic_names",
+    "source_topics",
+    "sink_topic",
+    "repartition_sink_topics",
+))  # fmt: skip
 _GROUP_FIELDS: Final = frozenset(("group_id", "group_ids", "groups", "groups_names"))
 _TRANSACTIONAL_ID_FIELDS: Final = frozenset((
     "transactional_id", "transactional_ids", "v3_and_below_transactional_id",
@@ -72,6 +80,7 @@ _HAVE_OTHER_NAMES: Final = frozenset((
     "ScramCredentialDeletion",
     "ScramCredentialUpsertion",
     "Listener",
+    "TopologyDescriptionNode",
 ))  # fmt: skip
 """Structs whose field ``name`` is not a topic's."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from logging import getLogger
@@ -20,11 +20,12 @@ from kafkalite.proxy_file.reading import read_proxy_file
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kafkalite.config.setting import Setting
     from kafkalite.controls.faults.injector import Injector
     from kafkalite.controls.faults.rule import FaultRule
     from kafkalite.interceptors.installing import InstalledInterceptors
     from kafkalite.proxy.proxy import Proxy
-    from kafkalite.proxy_file.reading import ConfiguredInterceptor, ProxyFile
+    from kafkalite.proxy_file.reading import ConfiguredInterceptor, ProxyFile, ProxyTable
 
 log = getLogger("kafkalite.proxy")
 
@@ -65,7 +66,7 @@ class FileInForce:
         """
         file = read_proxy_file(self.path, self._own_files)
         for table in _FIXED:
-            if getattr(file, table) != getattr(self.file, table):
+            if _values(getattr(file, table)) != _values(getattr(self.file, table)):
                 raise mistake(file.place, f"[{table}] is read at the start only: restart the proxy", table)
         self._apply(file)
 
@@ -118,3 +119,8 @@ class FileInForce:
 
     def __str__(self) -> str:
         return f"{len(self.file.interceptors)} interceptors, {len(self.file.faults)} faults"
+
+
+def _values(table: ProxyTable | Mapping[str, Setting]) -> object:
+    """Return what a table says, wherever it stands in the file."""
+    return {name: setting.text for name, setting in table.items()} if isinstance(table, Mapping) else table

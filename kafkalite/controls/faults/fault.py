@@ -294,7 +294,7 @@ class Fault:
         for key, is_able in (("transactional_id", _has_transactional_id), ("resource", names_resources)):
             unable = [api.name for api in apis if not is_able(api)]
             if getattr(self, key) is not None and unable:
-                able = [api.name for api in APIS.values() if is_able(api)]
+                able = [api.name for api in DECLARED_APIS.values() if is_able(api)]
                 raise FaultError(key, f"a request of {unable[0]} has no {key}; those that have: {', '.join(able)}")
         for key, name in (("group", "group"), ("topic", "topic"), ("partition", "partition"), ("member", "group")):
             able = [api.name for api in DECLARED_APIS.values() if name in part_names(api.key)]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -12,18 +15,66 @@ from kafkalite.config.setting import CONTROLS_TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from kafkalite.addresses import HostPort
+    from kafkalite.config.security import ListenerSecurity
+    from kafkalite.controls.http.access import ControlsAccess
 
-controls_token_option: Final = click.option(
-    "--controls-token-file",
-    metavar="FILE",
-    envvar="KAFKALITE_CONTROLS_TOKEN_FILE",
-    type=click.Path(path_type=Path),
-    help="File with a token that each request to the controls must bring, as Authorization: Bearer TOKEN. "
-    f"Also, as text, the environment variable {CONTROLS_TOKEN_VARIABLE}.",
+Command = TypeVar("Command", bound=Callable[..., object])
+
+log = logging.getLogger("kafkalite.controls")
+
+_PROTECTION: Final = (
+    click.option(
+        "--controls-token-file",
+        metavar="FILE",
+        envvar="KAFKALITE_CONTROLS_TOKEN_FILE",
+        type=click.Path(path_type=Path),
+        help="File with a token that each request to the controls must bring, as Authorization: Bearer TOKEN. "
+        f"Also, as text, the environment variable {CONTROLS_TOKEN_VARIABLE}.",
+    ),
+    click.option(
+        "--controls-tls",
+        is_flag=True,
+        envvar="KAFKALITE_CONTROLS_TLS",
+        help="Serve the controls over HTTPS, with the certificate of the first listener that has TLS.",
+    ),
 )
 
 
-def controls_token(controls: HostPort, token_file: Path | None) -> str | None:
+def controls_protection_options(command: Command) -> Command:
+    """Add the options that protect the controls."""
+    for option in reversed(_PROTECTION):
+        command = option(command)
+    return command
+
+
+def controls_access(
+    controls: HostPort | None, token_file: Path | None, *, tls: bool, listeners: Iterable[ListenerSecurity]
+) -> ControlsAccess | None:
+    """Return how the controls are protected, None if there are none. Raises UsageError."""
+    if controls is None:
+        if token_file is not None or tls:
+            raise click.UsageError("--controls-token-file and --controls-tls need --controls.")
+        return None
+    from kafkalite.controls.http.access import ControlsAccess
+
+    token = _token(controls, token_file)
+    settings = next((each.tls for each in listeners if each.tls is not None), None) if tls else None
+    if settings is None:
+        if tls:
+            raise click.UsageError("--controls-tls needs a listener with TLS, such as that of --security ssl.")
+        return ControlsAccess(token=token)
+    from kafkalite.security.tls import TlsContext
+
+    return ControlsAccess(token=token, tls=TlsContext(replace(settings, client_auth="none")).current())
+
+
+def warn_of_readable_token(controls: HostPort | None, *, tls: bool) -> None:
+    """Log a warning where a token travels through a network as it is."""
+    if controls is not None and not controls.is_loopback and not tls:
+        log.warning("the token of the controls on %s can be read on its way; --controls-tls encrypts it", controls)
+
+
+def _token(controls: HostPort, token_file: Path | None) -> str | None:
     """Return the token that requests to the controls must bring. Raises UsageError."""
     token = os.environ.get(CONTROLS_TOKEN_VARIABLE) or None
     if token_file is not None:

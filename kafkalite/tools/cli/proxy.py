@@ -14,7 +14,12 @@ from kafkalite import __version__
 from kafkalite.addresses import HostPort
 from kafkalite.config.setting import CONTROLS_VARIABLE
 from kafkalite.errors import StartError
-from kafkalite.tools.cli.controls_options import controls_token, controls_token_option, require_h11
+from kafkalite.tools.cli.controls_options import (
+    controls_access,
+    controls_protection_options,
+    require_h11,
+    warn_of_readable_token,
+)
 from kafkalite.tools.cli.proxy_security import cluster_of, listener_of, names_of, security_options
 from kafkalite.tools.cli.serving import (
     announce,
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     from trio import TaskStatus
 
     from kafkalite.controls.faults.fault import Fault
+    from kafkalite.controls.http.access import ControlsAccess
     from kafkalite.controls.http.metrics import MetricsEndpoint, ProxyMetrics
     from kafkalite.controls.http.proxy import ControlsEndpoint
     from kafkalite.controls.http.toxiproxy import ToxiproxyEndpoint
@@ -89,7 +95,7 @@ log = logging.getLogger("kafkalite.proxy")
     help="Serve the controls over HTTP at this address: faults, requests, health. An address that other machines can "
     "reach needs a token.",
 )
-@controls_token_option
+@controls_protection_options
 @click.option(
     "--toxiproxy",
     metavar="HOST:PORT",
@@ -121,6 +127,7 @@ def proxy(
     drain: float,
     controls: str | None,
     controls_token_file: Path | None,
+    controls_tls: bool,
     toxiproxy: str | None,
     metrics: str | None,
     faults: Path | None,
@@ -183,20 +190,21 @@ def proxy(
             attachments.append(partial(injecting, injected))
     if in_force is not None:
         attachments.append(in_force.attached)
-    if controls_token_file is not None and controls is None:
-        raise click.UsageError("--controls-token-file needs --controls.")
     controls_at = None if controls is None else _address(controls, "--controls")
-    token = None if controls_at is None else controls_token(controls_at, controls_token_file)
+    if controls_at is not None:
+        require_h11()
+    access = controls_access(controls_at, controls_token_file, tls=controls_tls, listeners=(config.listener.security,))
     toxiproxy_at = None if toxiproxy is None else _address(toxiproxy, "--toxiproxy")
     metrics_at = None if metrics is None else _address(metrics, "--metrics")
     log_to_stderr(quiet=quiet, verbose=verbose)
     if faults is not None:
         log.warning("requests will fail on purpose: faults from %s", faults)
+    warn_of_readable_token(controls_at, tls=controls_tls)
     if toxiproxy_at is not None and not toxiproxy_at.is_loopback:
         log.warning("other machines can use Toxiproxy's API on %s: it has no token", toxiproxy_at)
     try:
         with (
-            _controls(controls_at, token, injected, in_force) as controls_endpoint,
+            _controls(controls_at, access, injected, in_force) as controls_endpoint,
             _toxiproxy(toxiproxy_at) as toxics_endpoint,
             _measured(metrics_at) as (measurements, metrics_endpoint),
         ):
@@ -241,17 +249,15 @@ def _pinned(text: str) -> tuple[int, int]:
 
 
 def _controls(
-    address: HostPort | None, token: str | None, faults: tuple[Fault, ...], in_force: FileInForce | None
+    address: HostPort | None, access: ControlsAccess | None, faults: tuple[Fault, ...], in_force: FileInForce | None
 ) -> AbstractContextManager[ControlsEndpoint | None]:
     """Listen for clients of the controls, if there is an address for them."""
-    if address is None:
+    if address is None or access is None:
         return nullcontext()
-    require_h11()
-    from kafkalite.controls.http.access import ControlsAccess
     from kafkalite.controls.http.proxy import listening_at
 
     reload = None if in_force is None else in_force.reload
-    return listening_at(address, ControlsAccess(token=token), faults=faults, reload=reload)
+    return listening_at(address, access, faults=faults, reload=reload)
 
 
 def _toxiproxy(address: HostPort | None) -> AbstractContextManager[ToxiproxyEndpoint | None]:

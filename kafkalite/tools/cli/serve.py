@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,12 @@ from kafkalite import __version__
 from kafkalite.config import BrokerConfig, ConfigError, HostPort, load
 from kafkalite.config.setting import CONTROLS_VARIABLE
 from kafkalite.errors import StartError
-from kafkalite.tools.cli.controls_options import controls_token, controls_token_option, require_h11
+from kafkalite.tools.cli.controls_options import (
+    controls_access,
+    controls_protection_options,
+    require_h11,
+    warn_of_readable_token,
+)
 from kafkalite.tools.cli.serving import (
     announce,
     announce_access,
@@ -67,13 +71,7 @@ log = logging.getLogger("kafkalite.serve")
     help="Serve the controls for tests over HTTP at this address. An address that other machines can reach needs a "
     "token. Properties then have the defaults of a broker for tests.",
 )
-@controls_token_option
-@click.option(
-    "--controls-tls",
-    is_flag=True,
-    envvar="KAFKALITE_CONTROLS_TLS",
-    help="Serve the controls over HTTPS, with the certificate of the first listener that has TLS.",
-)
+@controls_protection_options
 @click.option(
     "--config",
     "file",
@@ -162,7 +160,7 @@ def serve(
         )
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
-    access = _controls_access(config, controls_at, controls_token_file, tls=controls_tls)
+    access = controls_access(controls_at, controls_token_file, tls=controls_tls, listeners=config.security)
     injected: tuple[Fault, ...] = ()
     if faults is not None:
         from kafkalite.tools.cli.faults import read
@@ -178,8 +176,7 @@ def serve(
         log.warning("%s", warning)
     if injected:
         log.warning("requests will fail on purpose: %d fault(s) from %s", len(injected), faults)
-    if controls_at is not None and not controls_at.is_loopback and not controls_tls:
-        log.warning("the token of the controls on %s can be read on its way; --controls-tls encrypts it", controls_at)
+    warn_of_readable_token(controls_at, tls=controls_tls)
 
     def on_ready(addresses: tuple[tuple[str, int], ...], controls: HostPort | None = None) -> None:
         _announce(config, addresses, "memory" if in_memory else _shown(config.data_dir), controls, access)
@@ -208,27 +205,6 @@ def serve(
             )
     except StartError as error:
         raise click.ClickException(str(error)) from None
-
-
-def _controls_access(
-    config: BrokerConfig, controls: HostPort | None, token_file: Path | None, *, tls: bool
-) -> ControlsAccess | None:
-    """Return how the controls are protected, None if there are none. Raises UsageError."""
-    if controls is None:
-        if token_file is not None or tls:
-            raise click.UsageError("--controls-token-file and --controls-tls need --controls.")
-        return None
-    from kafkalite.controls.http.access import ControlsAccess
-
-    token = controls_token(controls, token_file)
-    settings = next((each.tls for each in config.security if each.tls is not None), None) if tls else None
-    if settings is None:
-        if tls:
-            raise click.UsageError("--controls-tls needs a listener with TLS, such as that of --security ssl.")
-        return ControlsAccess(token=token)
-    from kafkalite.security.tls import TlsContext
-
-    return ControlsAccess(token=token, tls=TlsContext(replace(settings, client_auth="none")).current())
 
 
 def _injecting(faults: tuple[Fault, ...], broker: Broker) -> AbstractContextManager[object]:

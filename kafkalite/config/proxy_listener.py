@@ -12,7 +12,7 @@ from kafkalite.config.connection_limits import MOST, ConnectionLimits, is_connec
 from kafkalite.config.loading import broker_config
 from kafkalite.config.property import ConfigError
 from kafkalite.config.providers import resolved
-from kafkalite.config.security import SECURITY, USERS, ListenerSecurity
+from kafkalite.config.security import SECURITY, USERS, ListenerSecurity, listener_property
 from kafkalite.config.setting import Setting
 from kafkalite.config.table import FAILED_LOGINS, PROPERTIES
 from kafkalite_wire.frames import LARGEST_FRAME
@@ -67,8 +67,10 @@ class ProxyListener:
 
 
 def is_listener_property(name: str) -> bool:
-    """Return whether a broker property acts at a proxy."""
-    return is_connection_limit(name) or (name in PROPERTIES and (name.startswith(_PREFIXES) or name in _OTHERS))
+    """Return whether a broker property acts at a proxy; the name of its listeners is that of their protocol."""
+    if is_connection_limit(name) or listener_property(name) is not None:
+        return True
+    return name in PROPERTIES and (name.startswith(_PREFIXES) or name in _OTHERS)
 
 
 def proxy_listener(

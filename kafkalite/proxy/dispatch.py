@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from kafkalite.errors import RequestError
+from kafkalite.proxy.passed_on import PassedOn
 from kafkalite.proxy.rewriting import rewriter_of, served_versions
 from kafkalite.proxy.topic_names import TopicNames, metadata_request, metadata_response
 from kafkalite.proxy.upstream_end import UpstreamEnd
@@ -36,28 +37,6 @@ _INT16: Final = struct.Struct(">h")
 _FIRST_FLEXIBLE_PRODUCE: Final = 9
 
 
-class PassedOn:
-    """The place of a passed-on request in the order of its connection's responses."""
-
-    __slots__ = ("_connection", "mute_seconds", "parts")
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.mute_seconds = 0.0
-        self.parts: list[Payload] | None = None
-
-    def send(self, parts: list[Payload]) -> None:
-        """Send the response when all earlier ones have left."""
-        self.parts = parts
-        self._connection.flush_responses()
-
-    def next_request_arrived(self) -> None:
-        """Do nothing: the cluster sees the next request itself."""
-
-    def disconnected(self) -> None:
-        """Do nothing: the relay ends with its client."""
-
-
 class Dispatch:
     """Takes the frames of all connections to their brokers.
 
@@ -71,6 +50,8 @@ class Dispatch:
         """The names that interceptors are to know before they see a request."""
         self._relays: WeakKeyDictionary[Connection, Relay] = WeakKeyDictionary()
         self.pipeline = Pipeline(UpstreamEnd(self._relays.get, self._rewritten), crash_guard, only_served=False)
+        self.passes_logins = True
+        """Whether the cluster checks the clients' logins."""
 
     def through(self, start: Callable[[Any], Relay]) -> Callable[[Any, memoryview], None]:
         """Return what a listener calls with each frame; ``start`` makes the relay of a connection."""
@@ -98,8 +79,8 @@ class Dispatch:
         prefix = read_request_prefix(frame)
         api = DECLARED_APIS.get(prefix.api_key)
         lowest, highest = served_versions(prefix.api_key) or (0, -1)
-        if prefix.api_key == ApiKey.SASL_HANDSHAKE and connection.info.authenticator is not None:
-            lowest = 0  # the proxy itself takes the tokens that follow
+        if prefix.api_key == ApiKey.SASL_HANDSHAKE and prefix.api_version == 0 and self.passes_logins:
+            self._expect_tokens(connection, frame, relay)
         if not lowest <= prefix.api_version <= highest:
             # The cluster answers an ApiVersions request of any version (KIP-511).
             if api is None or api.key is not ApiKey.API_VERSIONS:
@@ -128,6 +109,12 @@ class Dispatch:
 
         asked, correlation_id = metadata_request(unknown)
         relay.send([asked], correlation_id, on_response)
+
+    def _expect_tokens(self, connection: Any, frame: memoryview, relay: Relay) -> None:
+        # Imported here, because only old clients need it.
+        from kafkalite.proxy.raw_tokens import RawTokens
+
+        connection.guard(RawTokens(frame, relay, self.through(lambda _: relay)))
 
     def _pass_on(
         self, connection: Connection, frame: memoryview, relay: Relay, prefix: RequestPrefix, api: Api | None

@@ -240,6 +240,7 @@ class Proxy(ServerBlock):
             # Imported here, because most proxies need none of it.
             from kafkalite.proxy.logins import Logins
 
+            self._dispatch.passes_logins = False
             self.pipeline.interceptors.add(Logins(self.timers, listener.connection_failed_authentication_delay))
         if security.tls is None and security.sasl is None:
             return None

@@ -39,7 +39,7 @@ _CLIENT_ID: Final = "kafkalite-proxy"
 OnResponse = Callable[[bytearray], None]
 """Called with a response frame, its length first."""
 
-Held = tuple[Sequence["Buffer"], int, OnResponse | None]
+Held = tuple[Sequence["Buffer"], int | None, OnResponse | None]
 """A request that waits for the connection, or for the proxy's login."""
 
 Connect = Callable[[], Awaitable["Transport"]]
@@ -68,7 +68,7 @@ class Relay:
         self._log_in = log_in
         self._held: list[Held] | None = []  # None while the broker takes requests of the client
         self._own_ids = count(_FIRST_OWN_ID)
-        self._awaited: deque[tuple[int, OnResponse]] = deque()
+        self._awaited: deque[tuple[int | None, OnResponse]] = deque()
         self._scope = trio.CancelScope()
         self._is_finishing = False
         self._client_has_room: Callable[[], Awaitable[None]] = client.drained
@@ -77,8 +77,10 @@ class Relay:
         client.pause()
         client.on_end = self._scope.cancel
 
-    def send(self, parts: Sequence[Buffer], correlation_id: int, on_response: OnResponse | None) -> None:
+    def send(self, parts: Sequence[Buffer], correlation_id: int | None, on_response: OnResponse | None) -> None:
         """Send a request, its length first; ``on_response`` is None where the broker does not answer.
+
+        ``correlation_id`` is None where the response has none.
 
         The parts must not change before the client is read again.
         """
@@ -87,7 +89,7 @@ class Relay:
         else:
             self._held.append((parts, correlation_id, on_response))
 
-    def _send(self, parts: Sequence[Buffer], correlation_id: int, on_response: OnResponse | None) -> None:
+    def _send(self, parts: Sequence[Buffer], correlation_id: int | None, on_response: OnResponse | None) -> None:
         assert self._outbox is not None
         if on_response is not None:
             self._awaited.append((correlation_id, on_response))
@@ -164,7 +166,7 @@ class Relay:
 
     def _received(self, frame: bytearray) -> None:
         correlation_id = int.from_bytes(frame[_CORRELATION_ID], signed=True)
-        if not self._awaited or self._awaited[0][0] != correlation_id:
+        if not self._awaited or self._awaited[0][0] not in (correlation_id, None):
             raise RequestError(f"the cluster answers request {correlation_id}, which is not the next one")
         _, on_response = self._awaited.popleft()
         try:

@@ -17,17 +17,13 @@ Local = Callable[[int, str, int], tuple[str, int]]
 
 Rewrite = Callable[[Any, Local], Any]
 
-_FIRST_HANDSHAKE_WITH_HEADERS: Final = 1
-
 
 def served_versions(api_key: int) -> tuple[int, int] | None:
     """Return the lowest and highest version of an API that the proxy passes on, or None."""
     api = DECLARED_APIS.get(api_key)
     if api is None:
         return None
-    # After a SaslHandshake of version 0 the client sends tokens that are no requests (KIP-152).
-    lowest = _FIRST_HANDSHAKE_WITH_HEADERS if api_key == ApiKey.SASL_HANDSHAKE else api.min_version
-    return lowest, api.max_version
+    return api.min_version, api.max_version
 
 
 def _api_versions(response: Any, local: Local) -> Any:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = getLogger("kafkalite.proxy")
 
-_FIXED: Final = ("proxy",)
+_FIXED: Final = ("proxy", "listener", "upstream")
 """The tables that a proxy reads at its start only."""
 
 

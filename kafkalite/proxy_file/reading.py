@@ -1,14 +1,21 @@
-"""Read the file of a proxy: TOML with ``[proxy]``, ``[[interceptor]]`` and ``[[fault]]``."""
+"""Read the file of a proxy, a TOML file.
+
+Its tables are ``[proxy]``, ``[listener]`` with broker properties of Kafka, ``[upstream]`` with properties of its
+clients, ``[[interceptor]]`` and ``[[fault]]``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.addresses import HostPort
 from kafkalite.config.options import OptionError, made_from
+from kafkalite.config.proxy_listener import is_listener_property
+from kafkalite.config.setting import Setting, flatten, text_of
 from kafkalite.config.toml_file import check_keys, mistake, read, table_of, tables_of
+from kafkalite.config.upstream import UPSTREAM_PROPERTIES
 from kafkalite.controls.faults.file import FAULTS, faults_of
 from kafkalite.interceptors.kinds import OwnFiles, interceptor_class
 
@@ -20,6 +27,8 @@ if TYPE_CHECKING:
     from kafkalite.interceptors.interface import MessageInterceptor
 
 _PROXY: Final = "proxy"
+_LISTENER: Final = "listener"
+_UPSTREAM: Final = "upstream"
 _INTERCEPTORS: Final = "interceptor"
 _LARGEST_PORT: Final = 65535
 
@@ -76,6 +85,10 @@ class ProxyFile:
     interceptors: tuple[ConfiguredInterceptor, ...]
     faults: tuple[Fault, ...]
     place: TomlFile = field(compare=False, repr=False)
+    listener: Mapping[str, Setting] = field(default_factory=dict[str, "Setting"], repr=False)
+    """Broker properties that protect and limit the listeners."""
+    upstream: Mapping[str, Setting] = field(default_factory=dict[str, "Setting"], repr=False)
+    """Client properties of the connections to the cluster."""
 
 
 def read_proxy_file(path: Path, own_files: OwnFiles | None = None) -> ProxyFile:
@@ -84,14 +97,27 @@ def read_proxy_file(path: Path, own_files: OwnFiles | None = None) -> ProxyFile:
     ``own_files`` are users' own interceptors that have been read before.
     """
     file = read(path)
-    tables = (_PROXY, _INTERCEPTORS, FAULTS)
-    check_keys(file, tables, "tables are [proxy], [[interceptor]] and [[fault]]")
+    tables = (_PROXY, _LISTENER, _UPSTREAM, _INTERCEPTORS, FAULTS)
+    check_keys(file, tables, "tables are [proxy], [listener], [upstream], [[interceptor]] and [[fault]]")
     return ProxyFile(
         proxy=_made(file, ProxyTable, table_of(file, _PROXY), _PROXY),
         interceptors=tuple(_interceptors(file, OwnFiles() if own_files is None else own_files)),
         faults=tuple(faults_of(file)),
         place=file,
+        listener=_settings(file, _LISTENER, is_listener_property),
+        upstream=_settings(file, _UPSTREAM, UPSTREAM_PROPERTIES.__contains__),
     )
+
+
+def _settings(file: TomlFile, table: str, is_known: Callable[[str], bool]) -> dict[str, Setting]:
+    """Return the properties of a table, whose names are keys with dots, in quotes or not."""
+    found: dict[str, Setting] = {}
+    for keys, value in flatten(table_of(file, table)):
+        name, origin = ".".join(keys), file.place(table, *keys)
+        if not is_known(name):
+            raise mistake(file, f"{name} has no effect in [{table}]", table, *keys)
+        found[name] = Setting(name, text_of(value, name, origin), origin)
+    return found
 
 
 def _interceptors(file: TomlFile, own_files: OwnFiles) -> list[ConfiguredInterceptor]:

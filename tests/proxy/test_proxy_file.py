@@ -50,7 +50,9 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[proxi]", "1: proxi: no such key; tables are [proxy], [[interceptor]] and [[fault]]"),
+        ("[proxi]", "1: proxi: no such key; tables are [proxy], [listener], [upstream], [[interceptor]] and [[fault]]"),
+        ("[listener]\nnum.partitions = 3", "2: num.partitions has no effect in [listener]"),
+        ('[upstream]\n"acks" = "all"', "2: acks has no effect in [upstream]"),
         ("[proxy]\nupstrem = []", "2: upstrem: no such key; did you mean upstream?"),
         ('[proxy]\nupstream = "kafka:9092"', "2: upstream: must be a list, and is 'kafka:9092'"),
         ('[proxy]\nupstream = ["kafka"]', "2: upstream: 'kafka' is not of the form HOST:PORT"),

@@ -148,10 +148,12 @@ def proxy(
     from kafkalite.proxy_file.reading import ProxyTable
 
     if check is not None:
-        click.echo(f"{check}: {_read(check)}")
+        click.echo(f"{check}: {_checked(check)}")
         return
     in_force = None if config_file is None else _read(config_file)
     table = ProxyTable() if in_force is None else in_force.file.proxy
+    of_listener = {} if in_force is None else in_force.file.listener
+    of_upstream = {} if in_force is None else in_force.file.upstream
     if upstream is None and not table.upstream:
         raise click.UsageError("Missing option '--upstream'.")
     listen = listen or table.listen
@@ -159,7 +161,7 @@ def proxy(
     advertise = advertise or table.advertise
     names = names_of(broker_host)
     hosts = (() if advertise is None else (advertise,)) if names is None else names.certified
-    cluster = cluster_of(upstream_config, upstream_ca, tls=upstream_tls)
+    cluster = cluster_of(upstream_config, upstream_ca, tls=upstream_tls, of_file=of_upstream)
     config = ProxyConfig(
         upstream=table.upstream_addresses
         if upstream is None
@@ -173,7 +175,7 @@ def proxy(
         origins=origins,
         authentication_limit=authentication_limit,
         drain=drain,
-        listener=listener_of(security, listener_settings, at, hosts),
+        listener=listener_of(security, listener_settings, at, hosts, of_listener),
     )
     attachments: list[Callable[[Proxy], AbstractContextManager[object]]] = []
     if request_log is not None:
@@ -232,6 +234,16 @@ def _read(path: Path) -> FileInForce:
         return FileInForce(path)
     except TomlError as error:
         raise click.UsageError(str(error)) from None
+
+
+def _checked(path: Path) -> FileInForce:
+    """Return a file whose mistakes in the security of both sides would be told as well."""
+    from kafkalite.proxy.proxy import DEFAULT_LISTEN
+
+    read = _read(path)
+    cluster_of(None, None, tls=False, of_file=read.file.upstream)
+    listener_of(None, (), DEFAULT_LISTEN, (), read.file.listener)
+    return read
 
 
 def _address(text: str, option: str) -> HostPort:

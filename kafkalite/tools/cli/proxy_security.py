@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -103,12 +103,16 @@ def security_options(command: Command) -> Command:
 
 
 def listener_of(
-    security: str | None, settings: Iterable[str], listen: HostPort, hosts: tuple[str, ...]
+    security: str | None,
+    settings: Iterable[str],
+    listen: HostPort,
+    hosts: tuple[str, ...],
+    of_file: Mapping[str, Setting],
 ) -> ProxyListener:
     """Return what protects the listeners; a certificate that is made covers ``hosts``. Raises UsageError."""
     from kafkalite.config.proxy_listener import ProxyListener, proxy_listener
 
-    given = {setting.name: setting for setting in _read(settings, "--listener-set")}
+    given = dict(of_file) | {setting.name: setting for setting in _read(settings, "--listener-set")}
     if security is not None:
         given[SECURITY] = Setting(SECURITY, security, "--security")
     if not given:
@@ -131,12 +135,12 @@ def names_of(pattern: str | None) -> ServerNames | None:
         raise click.BadParameter(str(error), param_hint="--broker-host") from None
 
 
-def cluster_of(file: Path | None, authorities: Path | None, *, tls: bool) -> Upstream:
+def cluster_of(file: Path | None, authorities: Path | None, *, tls: bool, of_file: Mapping[str, Setting]) -> Upstream:
     """Return what protects the connections to the cluster. Raises UsageError."""
     from kafkalite.config.setting import properties_of
     from kafkalite.config.upstream import upstream_of
 
-    given: dict[str, Setting] = {}
+    given = dict(of_file)
     try:
         if file is not None:
             given.update((setting.name, setting) for setting in properties_of(file))

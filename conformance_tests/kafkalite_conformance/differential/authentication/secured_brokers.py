@@ -109,7 +109,7 @@ def secured_brokers() -> Generator[SecuredBrokers]:
             stack.enter_context(tempfile.TemporaryDirectory(prefix="authentication-", ignore_cleanup_errors=True))
         )
         certificates = _certificates(folder)
-        settings = _settings(certificates)
+        settings = listener_settings(certificates)
         kafkalite = Kafkalite(folder / "kafkalite", settings, listeners=LISTENERS)
         stack.callback(kafkalite.kill)
         kafka = stack.enter_context(
@@ -163,7 +163,8 @@ def _written(certificate: "trustme.LeafCert", path: Path) -> Path:
     return path
 
 
-def _settings(certificates: Certificates) -> Mapping[str, str]:
+def listener_settings(certificates: Certificates) -> Mapping[str, str]:
+    """Return the broker properties of all listeners."""
     users = " ".join(f'user_{name}="{_escaped(password)}"' for name, password in PLAIN_USERS.items())
     plain = f"org.apache.kafka.common.security.plain.PlainLoginModule required {users};"
     scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"

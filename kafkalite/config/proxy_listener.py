@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from kafkalite.addresses import HostPort
 from kafkalite.config.connection_limits import MOST, ConnectionLimits, is_connection_limit, present_limits
+from kafkalite.config.listener_properties import LISTENER_PREFIX
 from kafkalite.config.loading import broker_config
 from kafkalite.config.property import ConfigError
 from kafkalite.config.providers import resolved
@@ -19,7 +20,6 @@ from kafkalite_wire.frames import LARGEST_FRAME
 from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
-    from kafkalite.security.authorizer import AuthorizerSettings
     from kafkalite.security.client_access import ClientAccess
     from kafkalite.security.token_issuer import TokenIssuer
 
@@ -30,16 +30,10 @@ _OTHERS: Final = frozenset((
     SECURITY,
     USERS,
     _MAX_REQUEST,
-    "allow.everyone.if.no.acl.found",
     FAILED_LOGINS,
     "connection.failed.authentication.delay.ms",
     "connections.max.idle.ms",
     "connections.max.reauth.ms",
-    "controller.quota.window.num",
-    "controller.quota.window.size.seconds",
-    "quota.window.num",
-    "quota.window.size.seconds",
-    "super.users",
 ))  # fmt: skip
 
 
@@ -52,18 +46,12 @@ class ProxyListener:
     """What a client needs besides the address, as far as it is known; None without security."""
     token_issuer: TokenIssuer | None = None
     """What makes the tokens of OAUTHBEARER that are accepted; None where another issuer does."""
-    access: AuthorizerSettings | None = None
-    """What decides besides the entries of the access file; None unless super users or a default are set."""
     connection_limits: ConnectionLimits = field(default_factory=lambda: ConnectionLimits(most=_MOST_CONNECTIONS))
     connections_max_idle: float = 600.0
     connection_failed_authentication_delay: float = 0.1
     failed_logins_per_minute: int = 600
     sasl_server_max_receive_size: int = 512 * 1024
     socket_request_max_bytes: int = LARGEST_FRAME
-    quota_window: tuple[int, int] = (11, 1)
-    """Samples and their seconds, of client quotas."""
-    mutation_window: tuple[int, int] = (11, 1)
-    """The same for new and deleted partitions."""
 
 
 def is_listener_property(name: str) -> bool:
@@ -91,23 +79,22 @@ def proxy_listener(
         if not is_listener_property(setting.name):
             raise ConfigError(f"{setting.origin}: {setting.name} has no effect at a proxy")
     settings = {name: resolved(setting, environment) for name, setting in given.items()}
-    with_access = any(name in settings for name in ("super.users", "allow.everyone.if.no.acl.found"))
-    own = {"listeners": str(listen), **({"authorizer.class.name": "StandardAuthorizer"} if with_access else {})}
-    of_proxy = {name: Setting(name, text, "--listen") for name, text in own.items()}
-    config = broker_config({**settings, **of_proxy}, certified=hosts)
+    settings["listeners"] = Setting("listeners", str(listen), "--listen")
+    config = broker_config(settings, certified=hosts)
     (security,) = config.security
+    own = f"{LISTENER_PREFIX}{security.name.lower()}."
+    for setting in given.values():
+        if setting.name.startswith(LISTENER_PREFIX) and not setting.name.startswith(own):
+            raise ConfigError(f"{setting.origin}: {setting.name}: the name of the proxy's listeners is {security.name}")
     limits = {MOST: str(_MOST_CONNECTIONS), **config.connection_limits}
     return ProxyListener(
         security=security,
         client_access=config.client_access,
         token_issuer=config.token_issuer,
-        access=config.authorizer,
         connection_limits=present_limits((security.name,), limits),
         connections_max_idle=config.connections_max_idle,
         connection_failed_authentication_delay=config.connection_failed_authentication_delay,
         failed_logins_per_minute=config.failed_logins_per_minute,
         sasl_server_max_receive_size=config.sasl_server_max_receive_size,
         socket_request_max_bytes=config.socket_request_max_bytes if _MAX_REQUEST in given else LARGEST_FRAME,
-        quota_window=(config.quota_window_num, config.quota_window_size_seconds),
-        mutation_window=(config.controller_quota_window_num, config.controller_quota_window_size_seconds),
     )

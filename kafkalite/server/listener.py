@@ -193,7 +193,11 @@ class Listener:
         host = host if origin is None else origin.client[0]
         if not await self._admission.admit(connected, self._name, host, has_logins=self._has_logins):
             return
-        await self._serve(connected, host, nursery, origin)
+        if self._listening.fileno() < 0 or not self._is_available:  # it has stopped in the meantime
+            self._admission.release(self._name, host)
+            connected.close()
+        else:
+            await self._serve(connected, host, nursery, origin)
 
     async def _serve(
         self, connected: socket.socket, host: str, nursery: trio.Nursery, origin: Origin | None = None

@@ -100,6 +100,12 @@ def test_a_property_that_does_nothing_at_a_proxy_is_refused() -> None:
         proxy_listener(given, HostPort("127.0.0.1", 0))
 
 
+def test_a_property_of_another_listener_is_refused() -> None:
+    name = "listener.name.external.ssl.client.auth"
+    with pytest.raises(ConfigError, match="the name of the proxy's listeners is PLAINTEXT"):
+        proxy_listener({name: Setting(name, "required", "here")}, HostPort("127.0.0.1", 0))
+
+
 def test_values_may_refer_to_the_environment_and_to_files(tmp_path: Path) -> None:
     (tmp_path / "secrets.properties").write_text("store=pear\n")
     (tmp_path / "password").write_text("plum\n")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from kafkalite.security.sasl import AuthenticationFailed
+from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.sasl_authenticate import SaslAuthenticateRequest
 from kafkalite_wire.messages.sasl_handshake import SaslHandshakeRequest
 
@@ -43,6 +44,8 @@ async def _log_in(credentials: Credentials, call: Call) -> float:
     else:
         client = credentials.client()
     chosen = await call(SaslHandshakeRequest(mechanism=credentials.mechanism), _VERSION)
+    if chosen.error_code not in (ErrorCode.NONE, ErrorCode.UNSUPPORTED_SASL_MECHANISM):
+        raise AuthenticationFailed(f"error {chosen.error_code}")
     if chosen.error_code:
         offered = ", ".join(chosen.mechanisms) or "none"
         raise AuthenticationFailed(f"the cluster does not take {credentials.mechanism}, but {offered}")

@@ -51,7 +51,7 @@ def test_the_proxy_logs_in_for_clients_that_it_knows_itself(mechanism: str) -> N
 
 def test_the_proxy_logs_in_again_before_its_session_ends() -> None:
     """Records are delivered on one connection all the time."""
-    with run({"connections.max.reauth.ms": 1000}, security="sasl_plaintext") as cluster:
+    with run({"connections.max.reauth.ms": 1500}, security="sasl_plaintext") as cluster:
         with run_proxy(cluster.bootstrap, upstream_properties=upstream_properties(cluster, "SCRAM-SHA-256")) as proxy:
             producer = Producer({"bootstrap.servers": proxy.bootstrap, "log_level": 0, "retries": 0})
             delivered = 0

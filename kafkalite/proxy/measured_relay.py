@@ -71,9 +71,10 @@ class MeasuredRelay(Relay):
         self._last_api = ""
         self._client_has_room = self._measured_wait_for_client
 
-    def send(self, parts: Sequence[Buffer], correlation_id: int, on_response: OnResponse | None) -> None:
+    def send(self, parts: Sequence[Buffer], correlation_id: int | None, on_response: OnResponse | None) -> None:
         """Send a request, and measure its response."""
-        api = _api_of(parts)
+        # What has no correlation id is a token of a login, without a header.
+        api = "SaslAuthenticate" if correlation_id is None else _api_of(parts)
         self._measurements.request(api, sum(map(len, parts)))
         if on_response is None:
             super().send(parts, correlation_id, None)

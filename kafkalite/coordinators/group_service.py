@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kafkalite.coordinators.delayed_heartbeats import DelayedHeartbeats
 from kafkalite.coordinators.service import CoordinatorService
 from kafkalite_storage.errors import StorageError
+from kafkalite_storage.metadata.cluster_image import GROUP_RESOURCE
 from kafkalite_wire.batch import CorruptBatch
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class GroupCoordinatorService:
 
     def _new_coordinator(self) -> GroupCoordinator:
         # Imported on first use: a broker starts faster than all of this is imported.
+        from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
         from kafkalite.coordinators.groups.coordinator import GroupConfig, GroupCoordinator
 
         config = self._config
@@ -118,8 +120,18 @@ class GroupCoordinatorService:
             offsets_retention=config.offsets_retention,
             offsets_retention_check_interval=config.offsets_retention_check_interval,
         )
+        consumer = ConsumerGroupConfig()
+
+        def consumer_config(group_id: str) -> ConsumerGroupConfig:
+            own = self._storage.cluster_image.configs(GROUP_RESOURCE, group_id)
+            return consumer.with_own(own) if own else consumer
+
         return GroupCoordinator(
-            groups, self._storage, new_member_suffix=lambda: str(uuid.uuid4()), assignment_hook=self._assigned
+            groups,
+            self._storage,
+            new_member_suffix=lambda: str(uuid.uuid4()),
+            assignment_hook=self._assigned,
+            consumer_config=consumer_config,
         )
 
     def _assigned(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:

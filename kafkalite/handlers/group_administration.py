@@ -1,4 +1,4 @@
-"""ListGroups, DescribeGroups and DeleteGroups. The group coordinator answers them."""
+"""ListGroups, DescribeGroups, ConsumerGroupDescribe and DeleteGroups. The group coordinator answers them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.coordinators.results import CoordinatorResult, ResponseSink
     from kafkalite.requests.context import RequestContext
+    from kafkalite_wire.messages.consumer_group_describe import (
+        ConsumerGroupDescribeRequest,
+        ConsumerGroupDescribeResponse,
+    )
     from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest, DescribeGroupsResponse
     from kafkalite_wire.messages.list_groups import ListGroupsRequest, ListGroupsResponse
 
@@ -46,6 +50,23 @@ def describe_groups(
     coordinator = yield from broker.cluster.groups.load()
     response = yield from coordinator.describe_groups(request, client_of(context))
     return _with_operations(response, context) if request.include_authorized_operations else response
+
+
+def consumer_group_describe(
+    broker: BrokerEndpoint, request: ConsumerGroupDescribeRequest, context: RequestContext
+) -> Steps[ConsumerGroupDescribeResponse]:
+    """Describe consumer groups: epochs, members, current and target assignments (KIP-848)."""
+    coordinator = yield from broker.cluster.groups.load()
+    response = yield from coordinator.describe_consumer_groups(request)
+    if not request.include_authorized_operations:
+        return response
+    groups = (
+        group
+        if group.error_code
+        else replace(group, authorized_operations=operations(context, ResourceType.GROUP, group.group_id))
+        for group in response.groups
+    )
+    return replace(response, groups=tuple(groups))
 
 
 def delete_groups(broker: BrokerEndpoint, request: DeleteGroupsRequest, context: RequestContext) -> Steps[None]:

@@ -1,19 +1,25 @@
-"""JoinGroup, SyncGroup, Heartbeat and LeaveGroup: requests of a group's members. The group coordinator answers them.
+"""JoinGroup, SyncGroup, Heartbeat, LeaveGroup and ConsumerGroupHeartbeat: requests of members.
+
+The group coordinator answers them.
 
 The first request after a start waits until the coordinator is loaded; later ones need one step.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kafkalite.coordinators.results import Client
+from kafkalite.handlers.authorized_operations import may_describe
+from kafkalite.security.access_control import ResourceType
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite.requests.steps import Steps
+    from kafkalite_wire.messages.consumer_group_heartbeat import ConsumerGroupHeartbeatRequest
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest
     from kafkalite_wire.messages.join_group import JoinGroupRequest
     from kafkalite_wire.messages.leave_group import LeaveGroupRequest
@@ -50,6 +56,23 @@ def leave_group(broker: BrokerEndpoint, request: LeaveGroupRequest, context: Req
     groups, response = broker.cluster.groups, context.defer()
     coordinator = yield from groups.load()
     groups.perform(coordinator.leave_group(request, client_of(context), response, now=broker.cluster.now()))
+
+
+def consumer_group_heartbeat(
+    broker: BrokerEndpoint, request: ConsumerGroupHeartbeatRequest, context: RequestContext
+) -> Steps[None]:
+    """Keep a member of a consumer group, and answer what it may read (KIP-848). With it a member joins and leaves."""
+    cluster, response = broker.cluster, context.defer()
+    coordinator = yield from cluster.groups.load()
+    result = coordinator.consumer_group_heartbeat(
+        request,
+        client_of(context),
+        response,
+        now=cluster.now(),
+        wall_ms=cluster.wall_ms(),
+        may_read=partial(may_describe, context, ResourceType.TOPIC),
+    )
+    cluster.groups.perform(result)
 
 
 def client_of(context: RequestContext) -> Client:

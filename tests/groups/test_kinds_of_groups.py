@@ -42,8 +42,8 @@ class Queue:
     def describe(self) -> DescribedGroup:
         return DescribedGroup(group_id=self.group_id, group_state=self.state_name, protocol_type=self.protocol_type)
 
-    def validate_commit(self, request: OffsetCommitRequest, *, in_transaction: bool) -> ErrorCode:
-        del in_transaction
+    def validate_commit(self, request: OffsetCommitRequest, *, api_version: int | None) -> ErrorCode:
+        del api_version
         return ErrorCode.NONE if request.member_id == self.worker else ErrorCode.STALE_MEMBER_EPOCH
 
     def committed(self, request: OffsetCommitRequest, result: ResultBuilder) -> None:

@@ -83,7 +83,7 @@ def versions_of(field: dict[str, Any]) -> Versions:
 
 
 def compare_default(field: Field, theirs: dict[str, Any], path: str) -> None:
-    if field.type.struct is not None and theirs.get("default", "") not in ("null", None):
+    if field.type.struct is not None and theirs.get("default") != "null":
         assert isinstance(field.implied, field.type.struct), path
         assert all(getattr(field.implied, f.name) == f.implied for f in fields_of(field.type.struct)), path
     else:
@@ -94,7 +94,7 @@ def compare_default(field: Field, theirs: dict[str, Any], path: str) -> None:
 
 def official_default(of: FieldType[Any], theirs: dict[str, Any]) -> object:
     default = theirs.get("default")
-    if default == "null" or ("default" in theirs and default is None):
+    if default == "null":
         return None
     if of.is_array:
         return ()

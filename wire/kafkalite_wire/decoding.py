@@ -85,9 +85,15 @@ class DecoderSource(Source):
             return variable
         if of.struct is not None:
             if nullable:
-                present = self.name("present")
-                self.line(f"{variable} = None; {present} = buf[pos]; pos += 1")
-                self.indent(f"if {present} < 128:")
+                # In a tagged field null is 0, elsewhere a negative byte.
+                if self.version in field.tagged:
+                    is_present = self._uvarint()
+                else:
+                    present = self.name("present")
+                    self.line(f"{present} = buf[pos]; pos += 1")
+                    is_present = f"{present} < 128"
+                self.line(f"{variable} = None")
+                self.indent(f"if {is_present}:")
             self.line(f"{variable} = {self.struct(of.struct)}")
             if nullable:
                 self.dedent()

@@ -61,7 +61,8 @@ class EncoderSource(Source):
         self.line(f"{variable} = {source}")
         nullable = self.version in field.nullable
         if nullable:
-            self.line(f"if {variable} is None: out += {self._null(of)!r}")
+            is_tagged = self.version in field.tagged
+            self.line(f"if {variable} is None: out += {self._null(of, is_tagged=is_tagged)!r}")
             self.indent("else:")
         if of.struct is not None:
             if nullable:
@@ -87,10 +88,10 @@ class EncoderSource(Source):
         if nullable:
             self.dedent()
 
-    def _null(self, of: FieldType[Any]) -> bytes:
+    def _null(self, of: FieldType[Any], *, is_tagged: bool) -> bytes:
         """Return the bytes of null: a length of -1, or a marker for a struct."""
         if of.struct is not None:
-            return b"\xff"
+            return b"\0" if is_tagged else b"\xff"
         if self.flexible:
             return b"\0"
         return b"\xff" * (2 if of.name == "string" else 4)

@@ -249,19 +249,25 @@ class _Array(_Measured):
 
 
 class _NullableStruct(_Layout):
-    """A struct behind a byte that is negative for null."""
+    """A struct behind a byte that is negative for null, or in a tagged field behind a number that is 0 for null."""
 
-    def __init__(self, of: construct.Construct) -> None:
+    def __init__(self, of: construct.Construct, *, is_tagged: bool) -> None:
         super().__init__()
         self._of = of
+        self._is_tagged = is_tagged
 
     def _parse(self, stream: Any, context: object, path: str) -> Any:
-        if _take(stream, 1, path, stream.tell())[0] > 127:
+        if self._is_tagged:
+            is_null = _UVARINT._parse(stream, context, path) == 0
+        else:
+            is_null = _take(stream, 1, path, stream.tell())[0] > 127
+        if is_null:
             return None
         return self._of._parse(stream, context, path)
 
     def _build(self, obj: Any, stream: Any, context: object, path: str) -> Any:
-        stream.write(b"\xff" if obj is None else b"\x01")
+        null = b"\0" if self._is_tagged else b"\xff"
+        stream.write(null if obj is None else b"\x01")
         if obj is not None:
             self._of._build(obj, stream, context, path)
         return obj
@@ -335,7 +341,13 @@ def _struct(declared: Any, version: int, *, flexible: bool) -> construct.Constru
     refused: set[int] = set()
     for field in fields_of(declared):
         of_this_version = version in field.versions
-        value = _value(field.type, version, flexible=flexible, nullable=version in field.nullable)
+        value = _value(
+            field.type,
+            version,
+            flexible=flexible,
+            nullable=version in field.nullable,
+            is_tagged=version in field.tagged,
+        )
         if flexible and field.tag is not None and version in field.tagged and of_this_version:
             known[field.tag] = field, value
             continue
@@ -348,12 +360,14 @@ def _struct(declared: Any, version: int, *, flexible: bool) -> construct.Constru
     return _Declared(declared, construct.Struct(*plain))
 
 
-def _value(of: FieldType[Any], version: int, *, flexible: bool, nullable: bool) -> construct.Construct:
+def _value(
+    of: FieldType[Any], version: int, *, flexible: bool, nullable: bool, is_tagged: bool = False
+) -> construct.Construct:
     if of.code:
         return _Number(of.code)
     if of.struct is not None:
         inner = _struct(cast("Any", of.struct), version, flexible=flexible)
-        return _NullableStruct(inner) if nullable else inner
+        return _NullableStruct(inner, is_tagged=is_tagged) if nullable else inner
     if of.element is not None:
         element = _value(of.element, version, flexible=flexible, nullable=False)
         return _Array(of, element, flexible=flexible, nullable=nullable)

@@ -91,14 +91,15 @@ def _described(group_id: str, api_version: int, groups: Groups) -> DescribedGrou
     if groups.is_failed(group_id):
         return DescribedGroup(error_code=ErrorCode.NOT_COORDINATOR, group_id=group_id, group_state="")
     group = groups.get(group_id)
-    if group is not None:
-        return group.describe()
+    described = None if group is None else group.describe()
+    if described is not None:
+        return described
     # Before version 6 a group that does not exist is described like a dead one (KIP-1043).
     if api_version < _GROUP_ID_NOT_FOUND_SINCE:
         return DescribedGroup(group_id=group_id, group_state=_DEAD)
     return DescribedGroup(
         error_code=ErrorCode.GROUP_ID_NOT_FOUND,
-        error_message=f"Group {group_id} not found.",
+        error_message=f"Group {group_id} not found." if group is None else f"Group {group_id} is not a classic group.",
         group_id=group_id,
         group_state=_DEAD,
     )

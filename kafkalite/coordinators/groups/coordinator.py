@@ -14,11 +14,16 @@ from kafkalite.coordinators.groups.classic.registry import ClassicGroups
 from kafkalite.coordinators.groups.classic.responses import join_refused, sync_refused
 from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.classic.waiting import Waiting
+from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
+from kafkalite.coordinators.groups.consumer.describing import describe_consumer_groups
+from kafkalite.coordinators.groups.consumer.group import ConsumerGroup
+from kafkalite.coordinators.groups.consumer.membership import ConsumerMembership
 from kafkalite.coordinators.groups.fetching import fetch_offsets
 from kafkalite.coordinators.groups.former_partitions import MisplacedRecord, is_misplaced
 from kafkalite.coordinators.groups.loading import load
 from kafkalite.coordinators.groups.offset_table import OffsetTable, PendingOffsets
 from kafkalite.coordinators.groups.offsets import Offsets
+from kafkalite.coordinators.groups.records import group_of
 from kafkalite.coordinators.groups.registry import CoordinatedGroup, GroupConfig, Groups, partition_for
 from kafkalite.coordinators.groups.views import GroupView, view
 from kafkalite.coordinators.results import (
@@ -32,6 +37,7 @@ from kafkalite.coordinators.results import (
 from kafkalite.coordinators.timers import Timers
 from kafkalite.requests.steps import WorkMeter, finish
 from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.consumer_group_heartbeat import ConsumerGroupHeartbeatResponse
 from kafkalite_wire.messages.heartbeat import HeartbeatResponse
 from kafkalite_wire.messages.leave_group import LeaveGroupResponse
 
@@ -46,6 +52,11 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.results import ResponseSink
     from kafkalite.coordinators.topics import ClusterTopics
     from kafkalite.requests.steps import Steps
+    from kafkalite_wire.messages.consumer_group_describe import (
+        ConsumerGroupDescribeRequest,
+        ConsumerGroupDescribeResponse,
+    )
+    from kafkalite_wire.messages.consumer_group_heartbeat import ConsumerGroupHeartbeatRequest
     from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
     from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest, DescribeGroupsResponse
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest
@@ -86,6 +97,7 @@ class GroupCoordinator:
         *,
         new_member_suffix: Callable[[], str],
         assignment_hook: AssignmentHook | None = None,
+        consumer_config: Callable[[str], ConsumerGroupConfig] | None = None,
     ) -> None:
         self._config = config
         self._timers = Timers()
@@ -98,6 +110,10 @@ class GroupCoordinator:
         self._pending = PendingOffsets()
         self._offsets = Offsets(config, self._groups, self._table, self._pending, topics, self._new_group)
         self._membership = Membership(config, self._classic, self._rebalances, self._waiting, new_member_suffix)
+        self._consumer_config = consumer_config or (lambda _: ConsumerGroupConfig())
+        self._consumers = ConsumerMembership(
+            self._groups, topics, self._timers, self._consumer_config, new_member_suffix
+        )
         self._wall = WallTime()
         self._misplaced: list[MisplacedRecord] = []
         self._expiry = self._timers.timer(self._expire)
@@ -158,6 +174,30 @@ class GroupCoordinator:
             result.reply(handle, LeaveGroupResponse(error_code=ErrorCode.NOT_COORDINATOR))
             return result.build()
         result.reply(handle, self._membership.leave(request, client, result))
+        return result.build()
+
+    def consumer_group_heartbeat(
+        self,
+        request: ConsumerGroupHeartbeatRequest,
+        client: Client,
+        handle: ResponseSink,
+        *,
+        now: float,
+        wall_ms: int,
+        may_read: Callable[[str], bool] = lambda _: True,
+    ) -> CoordinatorResult:
+        """Answer the heartbeat of a consumer group's member, which may join or leave with it (KIP-848).
+
+        ``may_read`` says which topics its regular expressions may match.
+        """
+        self._wall.note(now, wall_ms)
+        result = ResultBuilder(now, wall_ms)
+        if self._groups.is_failed(request.group_id):
+            response = ConsumerGroupHeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR)
+        else:
+            response = self._consumers.heartbeat(request, client, result, may_read)
+        result.reply(handle, response)
+        self._watch_expiry(now)
         return result.build()
 
     def cancel(self, handle: ResponseSink) -> CoordinatorResult:
@@ -239,6 +279,10 @@ class GroupCoordinator:
         """Describe groups with their members, in steps (DescribeGroups)."""
         return describe_groups(request, client.api_version, self._groups)
 
+    def describe_consumer_groups(self, request: ConsumerGroupDescribeRequest) -> Steps[ConsumerGroupDescribeResponse]:
+        """Describe consumer groups with their members and assignments, in steps (ConsumerGroupDescribe)."""
+        return describe_consumer_groups(request, self._groups, self._topics, self._consumer_config("").assignors[0])
+
     def delete_groups(
         self,
         request: DeleteGroupsRequest,
@@ -295,6 +339,7 @@ class GroupCoordinator:
             self._table,
             self._pending,
             self._rebalances,
+            self._consumers,
             self._builder(now),
             belongs=belongs,
             left_out=left_out,
@@ -320,8 +365,8 @@ class GroupCoordinator:
         del wall_ms  # what groups need of it comes with the next request
 
         def left_out(each: LiveRecord) -> None:
-            if each.value is not None and is_misplaced(each.key.group, number, partitions):
-                self._misplaced.append(MisplacedRecord(each.key.group, number, each.record))
+            if each.value is not None and is_misplaced(group_of(each.key), number, partitions):
+                self._misplaced.append(MisplacedRecord(group_of(each.key), number, each.record))
 
         @cache
         def belongs(group_id: str) -> bool:
@@ -417,6 +462,7 @@ class GroupCoordinator:
                 self._table,
                 self._pending,
                 self._rebalances,
+                self._consumers,
                 result,
                 belongs=belongs,
             )
@@ -425,6 +471,9 @@ class GroupCoordinator:
     def suspend(self, belongs: Callable[[str], bool]) -> None:
         """Cancel the timers of the groups that belong until they are loaded again."""
         steering.suspend(self._chosen(belongs))
+        for group in self._groups:
+            if isinstance(group, ConsumerGroup) and belongs(group.group_id):
+                group.suspend()
 
     # Queries
 

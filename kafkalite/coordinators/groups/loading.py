@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from kafkalite.coordinators.groups.classic.group import Member
 from kafkalite.coordinators.groups.classic.states import Trigger
-from kafkalite.coordinators.groups.records import NO_TIMESTAMP, committed_offset, live
+from kafkalite.coordinators.groups.consumer.loading import ConsumerGroupLoader
+from kafkalite.coordinators.groups.records import NO_TIMESTAMP, committed_offset, group_of, live
 from kafkalite_wire.messages.coordinator_records import (
     GroupMetadataKey,
     GroupMetadataValue,
+    LegacyOffsetCommitKey,
     LegacyOffsetCommitValue,
+    OffsetCommitKey,
     OffsetCommitValue,
 )
 from kafkalite_wire.messages.join_group import JoinGroupRequestProtocol
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from kafkalite.coordinators.groups.classic.rebalance import Rebalances
     from kafkalite.coordinators.groups.classic.registry import ClassicGroups
+    from kafkalite.coordinators.groups.consumer.membership import ConsumerMembership
     from kafkalite.coordinators.groups.offset_table import OffsetTable, PendingOffsets
     from kafkalite.coordinators.groups.records import LiveRecord, Skip
     from kafkalite.coordinators.groups.registry import GroupConfig
@@ -37,6 +41,7 @@ def load(
     table: OffsetTable,
     pending: PendingOffsets,
     rebalances: Rebalances,
+    consumers: ConsumerMembership,
     result: ResultBuilder,
     *,
     belongs: Callable[[str], bool] = lambda _: True,
@@ -53,29 +58,39 @@ def load(
             yield
         if belongs(offset_key.group):
             pending.put(producer_id, (offset_key.group, offset_key.topic, offset_key.partition), committed)
-            if groups.get(offset_key.group) is None:
+            if not groups.exists(offset_key.group):
                 groups.create(offset_key.group, result)
+    consumer_groups = ConsumerGroupLoader()
     for each in found.last:
         if meter.add():
             yield
         key, value = each.key, each.value
-        if not belongs(key.group):
+        group_id = group_of(key)
+        if not belongs(group_id):
             left_out(each)
             continue
-        loaded[key.group] = None
+        loaded[group_id] = None
         if isinstance(key, GroupMetadataKey):
-            groups.discard(key.group, result)
+            groups.discard(group_id, result)
             if isinstance(value, GroupMetadataValue):
-                _load_group(key.group, value, groups, rebalances, result)
-        elif isinstance(value, OffsetCommitValue | LegacyOffsetCommitValue):
-            if groups.get(key.group) is None:
-                groups.create(key.group, result)
-            table.put(key.group, key.topic, key.partition, committed_offset(value))
+                _load_group(group_id, value, groups, rebalances, result)
+        elif isinstance(key, OffsetCommitKey | LegacyOffsetCommitKey):
+            if isinstance(value, OffsetCommitValue | LegacyOffsetCommitValue):
+                table.put(group_id, key.topic, key.partition, committed_offset(value))
+            else:
+                table.remove(group_id, key.topic, key.partition)
         else:
-            table.remove(key.group, key.topic, key.partition)
+            consumer_groups.add(key, value)
+    for consumer_group in consumer_groups.groups():
+        if meter.add():
+            yield
+        groups.put(consumer_group, result)
+        consumers.restart_timers(consumer_group, result.now)
     for group_id in loaded:
         if meter.add():
             yield
+        if table.of(group_id) and not groups.exists(group_id):
+            groups.create(group_id, result)
         group = groups.get(group_id)
         if group is None:
             continue

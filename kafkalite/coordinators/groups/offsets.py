@@ -114,7 +114,7 @@ class Offsets:
         known, refused = self._existing(request, by_id=by_id)
         if not known:
             return merge_commit(refused)
-        error = self._validate(request, api_version, by_id=by_id)
+        error = self._validate(request, known, api_version, by_id=by_id)
         if error:
             return _beside(refused, refuse_commit(known, error))
         group = self._groups.get(request.group_id)
@@ -162,13 +162,20 @@ class Offsets:
                 known.append(replace(identified, partitions=within))
         return known, refused
 
-    def _validate(self, request: OffsetCommitRequest, api_version: int | None, *, by_id: bool) -> ErrorCode:
+    def _validate(
+        self,
+        request: OffsetCommitRequest,
+        known: list[OffsetCommitRequestTopic],
+        api_version: int | None,
+        *,
+        by_id: bool,
+    ) -> ErrorCode:
         """Check whether the sender may commit; no version means that it commits in a transaction."""
         if self._groups.is_failed(request.group_id):
             return ErrorCode.NOT_COORDINATOR
         group = self._groups.get(request.group_id)
         if group is not None:
-            return group.validate_commit(request, in_transaction=api_version is None)
+            return group.validate_commit(replace(request, topics=tuple(known)), api_version=api_version)
         if request.generation_id_or_member_epoch < 0:
             return ErrorCode.NONE  # A consumer without members' protocol: a simple group is created for it.
         # TxnOffsetCommit has this error from the version on that has topic ids.

@@ -11,7 +11,9 @@ from kafkalite.coordinators.replay import ReplayedRecord
 from kafkalite_wire.errors import WireError
 from kafkalite_wire.messages.coordinator_records import (
     OFFSET_COMMIT_VALUE_VERSION,
+    GroupMetadataKey,
     Key,
+    LegacyOffsetCommitKey,
     LegacyOffsetCommitValue,
     OffsetCommitKey,
     OffsetCommitValue,
@@ -162,6 +164,11 @@ def committed_offset(value: OffsetCommitValue | LegacyOffsetCommitValue) -> Comm
         expire_timestamp=value.expire_timestamp,
         topic_id=value.topic_id,
     )
+
+
+def group_of(key: Key) -> str:
+    """Return the id of the group that a record is about."""
+    return key.group if isinstance(key, LegacyOffsetCommitKey | OffsetCommitKey | GroupMetadataKey) else key.group_id
 
 
 def offset_key(group_id: str, topic: str, partition: int) -> bytes:

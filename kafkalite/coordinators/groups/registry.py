@@ -62,12 +62,15 @@ class CoordinatedGroup(Protocol):
         """Whether it has no members."""
         ...
 
-    def describe(self) -> DescribedGroup:
-        """Describe the group for DescribeGroups."""
+    def describe(self) -> DescribedGroup | None:
+        """Describe the group for DescribeGroups; None if that is not for groups of this kind."""
         ...
 
-    def validate_commit(self, request: OffsetCommitRequest, *, in_transaction: bool) -> ErrorCode:
-        """Check whether the sender of a commit may commit, perhaps within a transaction (TxnOffsetCommit)."""
+    def validate_commit(self, request: OffsetCommitRequest, *, api_version: int | None) -> ErrorCode:
+        """Check whether the sender of a commit may commit; no version is a commit in a transaction (TxnOffsetCommit).
+
+        The topics are those that exist, each with its id.
+        """
         ...
 
     def committed(self, request: OffsetCommitRequest, result: ResultBuilder) -> None:

@@ -109,7 +109,10 @@ class ConsumerGroupMemberMetadataValue:
     rebalance_timeout_ms: int = field(INT32, default=-1)
     server_assignor: str | None = field(STRING, nullable="0+")
     classic_member_metadata: ClassicMemberMetadata | None = field(
-        struct_of(ClassicMemberMetadata), nullable="0+", tag=0, default=None
+        struct_of(ClassicMemberMetadata),
+        nullable="0+",
+        tag=0,
+        default=ClassicMemberMetadata(session_timeout_ms=0, supported_protocols=()),
     )
 
 
@@ -165,7 +168,7 @@ class TopicPartitions:
 
     topic_id: bytes = field(UUID)
     partitions: tuple[int, ...] = field(array_of(INT32))
-    assignment_epochs: tuple[int, ...] | None = field(array_of(INT32), nullable="0+", tag=0, default=None)
+    assignment_epochs: tuple[int, ...] | None = field(array_of(INT32), nullable="0+", tag=0, default=())
 
 
 @message(api_key=8, versions="0", flexible="0+")
@@ -194,3 +197,34 @@ class ConsumerGroupRegularExpressionValue:
     topics: tuple[str, ...] = field(array_of(STRING))
     version: int = field(INT64)
     timestamp: int = field(INT64)
+
+
+ConsumerGroupKey = (
+    ConsumerGroupMetadataKey
+    | ConsumerGroupPartitionMetadataKey
+    | ConsumerGroupMemberMetadataKey
+    | ConsumerGroupTargetAssignmentMetadataKey
+    | ConsumerGroupTargetAssignmentMemberKey
+    | ConsumerGroupCurrentMemberAssignmentKey
+    | ConsumerGroupRegularExpressionKey
+)
+ConsumerGroupValue = (
+    ConsumerGroupMetadataValue
+    | ConsumerGroupPartitionMetadataValue
+    | ConsumerGroupMemberMetadataValue
+    | ConsumerGroupTargetAssignmentMetadataValue
+    | ConsumerGroupTargetAssignmentMemberValue
+    | ConsumerGroupCurrentMemberAssignmentValue
+    | ConsumerGroupRegularExpressionValue
+)
+
+CONSUMER_GROUP_RECORDS: Final[tuple[tuple[type[ConsumerGroupKey], type[ConsumerGroupValue]], ...]] = (
+    (ConsumerGroupMetadataKey, ConsumerGroupMetadataValue),
+    (ConsumerGroupPartitionMetadataKey, ConsumerGroupPartitionMetadataValue),
+    (ConsumerGroupMemberMetadataKey, ConsumerGroupMemberMetadataValue),
+    (ConsumerGroupTargetAssignmentMetadataKey, ConsumerGroupTargetAssignmentMetadataValue),
+    (ConsumerGroupTargetAssignmentMemberKey, ConsumerGroupTargetAssignmentMemberValue),
+    (ConsumerGroupCurrentMemberAssignmentKey, ConsumerGroupCurrentMemberAssignmentValue),
+    (ConsumerGroupRegularExpressionKey, ConsumerGroupRegularExpressionValue),
+)
+"""The values of the records about consumer groups, by their keys."""

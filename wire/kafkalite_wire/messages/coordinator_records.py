@@ -1,5 +1,7 @@
 """The records of ``__consumer_offsets``: committed offsets and the state of classic groups.
 
+Those of consumer groups are in :mod:`kafkalite_wire.messages.consumer_group_records`.
+
 A key is an INT16, the type of the record, then the message of the key. A value is an INT16, its version, then that
 version of the message of the value. A null value (None) is a tombstone.
 """
@@ -11,6 +13,11 @@ from typing import Final
 
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.errors import WireError
+from kafkalite_wire.messages.consumer_group_records import (
+    CONSUMER_GROUP_RECORDS,
+    ConsumerGroupKey,
+    ConsumerGroupValue,
+)
 from kafkalite_wire.schema import (
     BYTES,
     INT32,
@@ -99,8 +106,8 @@ class GroupMetadataValue:
     members: tuple[MemberMetadata, ...] = field(array_of(MemberMetadata))
 
 
-Key = LegacyOffsetCommitKey | OffsetCommitKey | GroupMetadataKey
-Value = LegacyOffsetCommitValue | OffsetCommitValue | GroupMetadataValue
+Key = LegacyOffsetCommitKey | OffsetCommitKey | GroupMetadataKey | ConsumerGroupKey
+Value = LegacyOffsetCommitValue | OffsetCommitValue | GroupMetadataValue | ConsumerGroupValue
 
 OFFSET_COMMIT_VALUE_VERSION: Final = 4
 """The version that Kafka 4.4 writes, except for commits with a retention time, which only version 1 has."""
@@ -108,12 +115,13 @@ GROUP_METADATA_VALUE_VERSION: Final = 3
 """The version that Kafka 4.4 writes."""
 
 _PREFIX: Final = Struct(">h")
-_KEYS: Final[dict[int, type[Key]]] = {0: LegacyOffsetCommitKey, 1: OffsetCommitKey, 2: GroupMetadataKey}
 _VALUES: Final[dict[type[Key], type[Value]]] = {
     LegacyOffsetCommitKey: LegacyOffsetCommitValue,
     OffsetCommitKey: OffsetCommitValue,
     GroupMetadataKey: GroupMetadataValue,
+    **dict(CONSUMER_GROUP_RECORDS),
 }
+_KEYS: Final[dict[int, type[Key]]] = {declaration_of(key).api_key: key for key in _VALUES}
 
 
 def encode_key(key: Key) -> bytes:

@@ -296,11 +296,12 @@ class Group:
             ),
         )
 
-    def validate_commit(self, request: OffsetCommitRequest, *, in_transaction: bool) -> ErrorCode:
+    def validate_commit(self, request: OffsetCommitRequest, *, api_version: int | None) -> ErrorCode:
         """Check that a commit comes from a member of this generation; a group without members accepts any commit.
 
         A transactional producer may also name no member: transactions were used so before KIP-447.
         """
+        in_transaction = api_version is None
         generation = request.generation_id_or_member_epoch
         if generation < 0 and self.state is GroupState.EMPTY:
             return ErrorCode.NONE

@@ -95,7 +95,7 @@ class Membership:
             return join.refused(ErrorCode.INVALID_GROUP_ID)
         if not config.group_min_session_timeout <= join.session_timeout <= config.group_max_session_timeout:
             return join.refused(ErrorCode.INVALID_SESSION_TIMEOUT)
-        if self._groups.is_taken(request.group_id):
+        if not self._groups.make_room(request.group_id, join.result):
             return join.refused(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
         group = self._groups.get(request.group_id)
         if group is None:

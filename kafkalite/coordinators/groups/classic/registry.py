@@ -9,7 +9,7 @@ from kafkalite.coordinators.groups.classic.group import Group
 
 if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.rebalance import Rebalances
-    from kafkalite.coordinators.groups.registry import Groups
+    from kafkalite.coordinators.groups.registry import CoordinatedGroup, Groups
     from kafkalite.coordinators.results import ResultBuilder
 
 
@@ -25,10 +25,24 @@ class ClassicGroups:
         group = self._groups.get(group_id)
         return group if isinstance(group, Group) else None
 
-    def is_taken(self, group_id: str) -> bool:
-        """Return whether a group of another kind has the id."""
+    def make_room(self, group_id: str, result: ResultBuilder) -> bool:
+        """Return whether no group of another kind has the id; one without members makes room, and its offsets stay."""
         group = self._groups.get(group_id)
-        return group is not None and not isinstance(group, Group)
+        if group is None or isinstance(group, Group):
+            return True
+        if not group.is_empty:
+            return False
+        self._groups.delete(group, result)
+        return True
+
+    def exists(self, group_id: str) -> bool:
+        """Return whether there is a group of any kind."""
+        return self._groups.get(group_id) is not None
+
+    def put(self, group: CoordinatedGroup, result: ResultBuilder) -> None:
+        """Put a group of another kind in the place of what has its id, without a record."""
+        self._groups.discard(group.group_id, result)
+        self._groups.add(group)
 
     def create(self, group_id: str, result: ResultBuilder) -> Group:
         """Add an empty group."""

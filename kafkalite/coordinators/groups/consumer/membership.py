@@ -1,0 +1,517 @@
+"""What ConsumerGroupHeartbeat does to a group (KIP-848).
+
+A heartbeat has three steps, as in Kafka: it updates the member, and raises the group epoch if that or the topics have
+changed; it computes a target assignment if the group epoch is higher than that of the target; and it reconciles the
+member that sent it. Other members go on with their own next heartbeats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.coordinators.groups.classic.group import Group
+from kafkalite.coordinators.groups.consumer.assignors import ASSIGNORS, MemberSpec, Partitions
+from kafkalite.coordinators.groups.consumer.group import ConsumerGroup, names_of, new_member
+from kafkalite.coordinators.groups.consumer.member import (
+    JOINING,
+    LEAVING,
+    LEAVING_FOR_A_WHILE,
+    ConsumerMember,
+    MemberState,
+)
+from kafkalite.coordinators.groups.consumer.reconciling import reconcile
+from kafkalite.coordinators.groups.consumer.records import (
+    write_current,
+    write_epoch,
+    write_member,
+    write_regex,
+    write_removed_member,
+    write_target,
+    write_target_epoch,
+)
+from kafkalite.coordinators.groups.consumer.subscriptions import InvalidRegexError, ResolvedRegex, compiled, matching
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.consumer_group_heartbeat import (
+    Assignment,
+    ConsumerGroupHeartbeatRequest,
+    ConsumerGroupHeartbeatResponse,
+    TopicPartitions,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
+    from kafkalite.coordinators.groups.registry import Groups
+    from kafkalite.coordinators.results import Client, ResultBuilder
+    from kafkalite.coordinators.timers import Timer, Timers
+    from kafkalite.coordinators.topics import ClusterTopics
+
+_OWN_MEMBER_ID_SINCE: Final = 1
+_REFRESH_REGEX_AFTER_MS: Final = 600_000
+
+
+class HeartbeatRefusedError(Exception):
+    """A heartbeat that is answered with an error."""
+
+    def __init__(self, error: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.error = error
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class _Heartbeat:
+    request: ConsumerGroupHeartbeatRequest
+    client: Client
+    result: ResultBuilder
+    may_read: Callable[[str], bool]
+
+
+class ConsumerMembership:
+    """The requests of members of consumer groups, and their time-outs."""
+
+    def __init__(
+        self,
+        groups: Groups,
+        topics: ClusterTopics,
+        timers: Timers,
+        config_of: Callable[[str], ConsumerGroupConfig],
+        new_member_id: Callable[[], str],
+    ) -> None:
+        self._groups = groups
+        self._topics = topics
+        self._timers = timers
+        self._config_of = config_of
+        self._new_member_id = new_member_id
+
+    def heartbeat(
+        self,
+        request: ConsumerGroupHeartbeatRequest,
+        client: Client,
+        result: ResultBuilder,
+        may_read: Callable[[str], bool] = lambda _: True,
+    ) -> ConsumerGroupHeartbeatResponse:
+        """Answer a heartbeat; ``may_read`` says which topics the sender's regular expressions may match."""
+        heartbeat = _Heartbeat(request, client, result, may_read)
+        try:
+            self._check(request, client.api_version)
+            if request.member_epoch in (LEAVING, LEAVING_FOR_A_WHILE):
+                return self._leave(request, result)
+            return self._beat(heartbeat)
+        except HeartbeatRefusedError as refused:
+            return ConsumerGroupHeartbeatResponse(error_code=refused.error, error_message=refused.message)
+
+    def _check(self, request: ConsumerGroupHeartbeatRequest, api_version: int) -> None:
+        epoch = request.member_epoch
+        names_member = api_version >= _OWN_MEMBER_ID_SINCE or epoch > 0 or epoch == LEAVING
+        if names_member and not request.member_id:
+            raise _invalid("MemberId can't be empty.")
+        for name, value in (
+            ("GroupId", request.group_id),
+            ("InstanceId", request.instance_id),
+            ("RackId", request.rack_id),
+        ):
+            if value == "":
+                raise _invalid(f"{name} can't be empty.")
+        if epoch == JOINING:
+            if request.rebalance_timeout_ms == -1:
+                raise _invalid("RebalanceTimeoutMs must be provided in first request.")
+            if request.topic_partitions is None or request.topic_partitions:
+                raise _invalid("TopicPartitions must be empty when (re-)joining.")
+            if request.subscribed_topic_names is None and request.subscribed_topic_regex is None:
+                raise _invalid(
+                    "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining."
+                )
+        elif epoch == LEAVING_FOR_A_WHILE:
+            if not request.member_id:
+                raise _invalid("MemberId can't be empty.")
+            if request.instance_id is None:
+                raise _invalid("InstanceId can't be null.")
+        elif epoch < LEAVING_FOR_A_WHILE:
+            raise _invalid("MemberEpoch is invalid.")
+        assignors = self._config_of(request.group_id).assignors
+        if request.server_assignor is not None and request.server_assignor not in assignors:
+            raise HeartbeatRefusedError(
+                ErrorCode.UNSUPPORTED_ASSIGNOR,
+                f"ServerAssignor {request.server_assignor} is not supported. Supported assignors: "
+                f"{', '.join(assignors)}.",
+            )
+
+    # Groups and members
+
+    def _group(
+        self, group_id: str, result: ResultBuilder, *, is_joining: bool = False, is_leaving: bool = False
+    ) -> ConsumerGroup:
+        group = self._groups.get(group_id)
+        if isinstance(group, ConsumerGroup):
+            return group
+        if group is None:
+            if is_joining:
+                return ConsumerGroup(group_id=group_id)
+            kind = "Group" if is_leaving else "Consumer group"
+            raise HeartbeatRefusedError(ErrorCode.GROUP_ID_NOT_FOUND, f"{kind} {group_id} not found.")
+        if is_joining and isinstance(group, Group) and group.is_empty and not group.pending_join:
+            # Its offsets stay.
+            self._groups.delete(group, result)
+            return ConsumerGroup(group_id=group_id)
+        raise HeartbeatRefusedError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} is not a consumer group.")
+
+    def _member(self, group: ConsumerGroup, heartbeat: _Heartbeat, member_id: str) -> ConsumerMember:
+        request = heartbeat.request
+        is_joining = request.member_epoch == JOINING
+        if request.instance_id is None:
+            member = group.members.get(member_id)
+            if member is None:
+                if not is_joining:
+                    raise _unknown(group, member_id)
+                return new_member(member_id)
+            _check_epoch(member, request)
+            return member
+        known_id = group.static_members.get(request.instance_id)
+        if known_id is None:
+            if is_joining:
+                return group.members.get(member_id) or new_member(member_id)
+            raise _unknown_instance(request.instance_id)
+        known = group.members[known_id]
+        if not is_joining:
+            _check_instance(known, request)
+            _check_epoch(known, request)
+            return known
+        if known.member_epoch != LEAVING_FOR_A_WHILE:
+            raise HeartbeatRefusedError(
+                ErrorCode.UNRELEASED_INSTANCE_ID,
+                f"Static member {member_id} with instance id {request.instance_id} cannot join the group because the "
+                f"instance id is owned by {known_id} member.",
+            )
+        return self._replace(group, known, member_id, heartbeat.result)
+
+    def _replace(
+        self, group: ConsumerGroup, known: ConsumerMember, member_id: str, result: ResultBuilder
+    ) -> ConsumerMember:
+        """Put a static member's next incarnation in its place, with its partitions."""
+        member = replace(known, member_id=member_id, member_epoch=JOINING, previous_member_epoch=0)
+        target = group.targets.get(known.member_id, {})
+        group.remove(known.member_id)
+        write_removed_member(group.group_id, known.member_id, result)
+        group.put(member)
+        group.targets[member_id] = target
+        write_member(group.group_id, member, result)
+        write_target(group.group_id, member_id, target, result)
+        write_current(group.group_id, member, result)
+        return member
+
+    # A regular heartbeat
+
+    def _beat(self, heartbeat: _Heartbeat) -> ConsumerGroupHeartbeatResponse:
+        request, result = heartbeat.request, heartbeat.result
+        is_joining = request.member_epoch == JOINING
+        config = self._config_of(request.group_id)
+        if request.subscribed_topic_regex:
+            _check_regex(request.subscribed_topic_regex)
+        found = self._groups.get(request.group_id)
+        members = found.members if isinstance(found, ConsumerGroup) else {}
+        if len(members) >= config.max_size and request.member_id not in members:
+            # As in Kafka, also a static member that comes back counts as one more.
+            raise HeartbeatRefusedError(
+                ErrorCode.GROUP_MAX_SIZE_REACHED,
+                f"The consumer group has reached its maximum capacity of {config.max_size} members.",
+            )
+        group = self._group(request.group_id, result, is_joining=is_joining)
+        member = self._member(group, heartbeat, request.member_id or self._new_member_id())
+        updated = _updated(member, heartbeat)
+        if self._groups.get(group.group_id) is not group:
+            self._groups.add(group)
+        has_changed = self._subscribe(group, member, updated, heartbeat)
+        self._assign(group, config, result)
+        self._reconcile(group, updated.member_id, request.topic_partitions, result, has_changed=has_changed)
+        reconciled = group.members[updated.member_id]
+        self._session(group, reconciled.member_id).move(result.now + config.session_timeout)
+        is_full = (
+            request.rebalance_timeout_ms != -1
+            and (request.subscribed_topic_names is not None or request.subscribed_topic_regex is not None)
+            and request.topic_partitions is not None
+        )
+        tells = is_joining or is_full or reconciled.assigned != member.assigned
+        return ConsumerGroupHeartbeatResponse(
+            member_id=reconciled.member_id,
+            member_epoch=reconciled.member_epoch,
+            heartbeat_interval_ms=round(config.heartbeat_interval * 1000),
+            assignment=_assignment(reconciled) if tells else None,
+        )
+
+    def _subscribe(
+        self, group: ConsumerGroup, member: ConsumerMember, updated: ConsumerMember, heartbeat: _Heartbeat
+    ) -> bool:
+        """Take over what a member wants; return whether its subscription has changed."""
+        result, group_id = heartbeat.result, group.group_id
+        is_new = member.member_id not in group.members
+        if is_new or updated.subscription != member.subscription:
+            write_member(group_id, updated, result)
+        names_changed = updated.subscribed_topics != member.subscribed_topics
+        regex_changed = updated.subscribed_regex != member.subscribed_regex
+        default = self._config_of(group_id).assignors[0]
+        preferred = group.preferred_assignor(default)
+        group.put(updated)
+        topics_changed = self._resolve(group, heartbeat) if group.regexes or names_of(group.members.values()) else False
+        metadata_hash = group.hash_of(self._topics)
+        if (
+            names_changed
+            or regex_changed
+            or topics_changed
+            or metadata_hash != group.metadata_hash
+            or group.preferred_assignor(default) != preferred
+        ):
+            self._bump(group, metadata_hash, result)
+        return names_changed or regex_changed
+
+    def _resolve(self, group: ConsumerGroup, heartbeat: _Heartbeat) -> bool:
+        """Find the topics of regular expressions again if that is due; return whether they have changed."""
+        result, wall_ms = heartbeat.result, heartbeat.result.wall_ms or 0
+        used = names_of(group.members.values())
+        changed = False
+        for regex in group.regexes.keys() - used:
+            del group.regexes[regex]
+            write_regex(group.group_id, regex, None, result)
+        oldest = min((resolved.timestamp for resolved in group.regexes.values()), default=wall_ms)
+        is_due = group.topics_seen != len(self._topics.topics) or wall_ms > oldest + _REFRESH_REGEX_AFTER_MS
+        if not is_due and used == group.regexes.keys():
+            return False
+        group.topics_seen = len(self._topics.topics)
+        readable = [name for name in self._topics.topics if heartbeat.may_read(name)]
+        for regex in sorted(used):
+            before = group.regexes.get(regex)
+            topics = matching(regex, readable)
+            group.regexes[regex] = ResolvedRegex(topics=topics, version=0, timestamp=wall_ms)
+            write_regex(group.group_id, regex, group.regexes[regex], result)
+            changed |= before is None or before.topics != topics
+        return changed
+
+    def _bump(self, group: ConsumerGroup, metadata_hash: int, result: ResultBuilder) -> None:
+        group.epoch += 1
+        group.metadata_hash = metadata_hash
+        write_epoch(group.group_id, group.epoch, metadata_hash, result)
+        result.announce_rebalance(group.group_id)
+
+    def _assign(self, group: ConsumerGroup, config: ConsumerGroupConfig, result: ResultBuilder) -> None:
+        """Compute a target assignment if the group's epoch is higher than that of the last one."""
+        if group.epoch <= group.assignment_epoch:
+            return
+        if group.assigned_at is not None and result.now < group.assigned_at + config.assignment_interval:
+            return
+        counts: dict[bytes, int] = {}
+        for name in sorted(group.subscribed_topics()):
+            topic = self._topics.topics.get(name)
+            if topic is not None:
+                counts[topic.topic_id] = topic.partitions
+        counts = {topic_id: counts[topic_id] for topic_id in topic_order(counts)}
+        specs = {
+            member_id: MemberSpec(
+                topics=frozenset(self._topic_ids(group, member)),
+                instance_id=member.instance_id,
+                assigned={
+                    topic_id: frozenset(p for p in targets[topic_id] if p < count)
+                    for targets in (group.targets.get(member_id, {}),)
+                    for topic_id, count in counts.items()
+                    if topic_id in targets
+                },
+            )
+            for member_id, member in ((each, group.members[each]) for each in member_order(group.members))
+        }
+        targets = ASSIGNORS[group.preferred_assignor(config.assignors[0])](specs, counts)
+        for member_id, target in targets.items():
+            if group.targets.get(member_id) != target:
+                write_target(group.group_id, member_id, target, result)
+        group.targets = targets
+        group.assignment_epoch = group.epoch
+        group.assigned_at = result.now
+        write_target_epoch(group.group_id, group.epoch, result.wall_ms or 0, result)
+
+    def _topic_ids(self, group: ConsumerGroup, member: ConsumerMember) -> set[bytes]:
+        found = (self._topics.topics.get(name) for name in group.topics_of(member))
+        return {topic.topic_id for topic in found if topic is not None}
+
+    def _reconcile(
+        self,
+        group: ConsumerGroup,
+        member_id: str,
+        owned: tuple[TopicPartitions, ...] | None,
+        result: ResultBuilder,
+        *,
+        has_changed: bool,
+    ) -> None:
+        member = group.members[member_id]
+        if member.is_reconciled_to(group.assignment_epoch) and not has_changed:
+            return
+        target: Partitions = group.targets.get(member_id, {})
+        reconciled = reconcile(
+            member,
+            group.assignment_epoch,
+            target,
+            self._topic_ids(group, member),
+            group.is_owned,
+            owned,
+            has_subscription_changed=has_changed,
+        )
+        if reconciled.current == member.current:
+            return
+        group.put(reconciled)
+        write_current(group.group_id, reconciled, result)
+        if reconciled.state is MemberState.UNREVOKED_PARTITIONS:
+            self._watch_revocation(group, reconciled, result.now)
+        elif member_id in group.revocations:
+            group.revocations.pop(member_id).cancel()
+
+    # The end of members
+
+    def _leave(self, request: ConsumerGroupHeartbeatRequest, result: ResultBuilder) -> ConsumerGroupHeartbeatResponse:
+        group = self._group(request.group_id, result, is_leaving=True)
+        if request.instance_id is None:
+            member = group.members.get(request.member_id)
+            if member is None:
+                raise _unknown(group, request.member_id)
+        else:
+            known_id = group.static_members.get(request.instance_id)
+            if known_id is None:
+                raise _unknown_instance(request.instance_id)
+            member = group.members[known_id]
+            _check_instance(member, request)
+        if request.member_epoch == LEAVING_FOR_A_WHILE:
+            # Its next incarnation may commit for what it had, whatever epoch it gets.
+            assigned = {topic_id: dict.fromkeys(epochs, JOINING) for topic_id, epochs in member.assigned.items()}
+            left = replace(member, member_epoch=LEAVING_FOR_A_WHILE, assigned=assigned, pending_revocation={})
+            group.put(left)
+            write_current(group.group_id, left, result)
+        else:
+            self.remove(group, member.member_id, result)
+        return ConsumerGroupHeartbeatResponse(member_id=request.member_id, member_epoch=request.member_epoch)
+
+    def remove(self, group: ConsumerGroup, member_id: str, result: ResultBuilder) -> None:
+        """Remove a member; what it had is assigned anew with the next heartbeats of the others."""
+        write_removed_member(group.group_id, member_id, result)
+        group.remove(member_id)
+        for regex in group.regexes.keys() - names_of(group.members.values()):
+            del group.regexes[regex]
+            write_regex(group.group_id, regex, None, result)
+        self._bump(group, group.hash_of(self._topics), result)
+        if not group.members:
+            group.assignment_epoch = group.epoch
+            write_target_epoch(group.group_id, group.epoch, 0, result)
+
+    def _session(self, group: ConsumerGroup, member_id: str) -> Timer:
+        timer = group.sessions.get(member_id)
+        if timer is None:
+            timer = group.sessions[member_id] = self._timers.timer(partial(self._expire, group, member_id))
+        return timer
+
+    def _watch_revocation(self, group: ConsumerGroup, member: ConsumerMember, now: float) -> None:
+        timer = group.revocations.get(member.member_id)
+        if timer is None:
+            timer = group.revocations[member.member_id] = self._timers.timer(_nothing)
+        timer.action = partial(self._expire_revocation, group, member.member_id, member.member_epoch)
+        timer.move(now + member.rebalance_timeout_ms / 1000)
+
+    def restart_timers(self, group: ConsumerGroup, now: float) -> None:
+        """Start the timers of a group that has been loaded."""
+        for member in tuple(group.members.values()):
+            self._session(group, member.member_id).move(now + self._config_of(group.group_id).session_timeout)
+            if member.state is MemberState.UNREVOKED_PARTITIONS:
+                self._watch_revocation(group, member, now)
+
+    def _expire(self, group: ConsumerGroup, member_id: str, result: ResultBuilder) -> None:
+        if member_id in group.members:
+            self.remove(group, member_id, result)
+
+    def _expire_revocation(self, group: ConsumerGroup, member_id: str, epoch: int, result: ResultBuilder) -> None:
+        member = group.members.get(member_id)
+        if member is not None and member.member_epoch == epoch:
+            self.remove(group, member_id, result)
+
+
+def member_order(member_ids: Iterable[str]) -> Iterable[str]:
+    """Return members in the order in which they are assigned to: as they have joined, where Kafka takes any."""
+    return member_ids
+
+
+def topic_order(topic_ids: Iterable[bytes]) -> Iterable[bytes]:
+    """Return topics in the order in which they are assigned: by their names, where Kafka takes any."""
+    return topic_ids
+
+
+def _nothing(result: ResultBuilder) -> None:
+    del result
+
+
+def _updated(member: ConsumerMember, heartbeat: _Heartbeat) -> ConsumerMember:
+    request, client = heartbeat.request, heartbeat.client
+    names, regex = request.subscribed_topic_names, request.subscribed_topic_regex
+    timeout = request.rebalance_timeout_ms
+    return replace(
+        member,
+        instance_id=member.instance_id if request.instance_id is None else request.instance_id,
+        rack_id=member.rack_id if request.rack_id is None else request.rack_id,
+        rebalance_timeout_ms=member.rebalance_timeout_ms if timeout == -1 else timeout,
+        server_assignor=member.server_assignor if request.server_assignor is None else request.server_assignor,
+        subscribed_topics=member.subscribed_topics if names is None else frozenset(names),
+        subscribed_regex=member.subscribed_regex if regex is None else regex,
+        client_id=client.client_id,
+        client_host=client.client_host,
+    )
+
+
+def _check_epoch(member: ConsumerMember, request: ConsumerGroupHeartbeatRequest) -> None:
+    received, known = request.member_epoch, member.member_epoch
+    if received in (known, JOINING):
+        return
+    # The answer that brought the epoch may have been lost.
+    is_retry = received == member.previous_member_epoch and member.owns_all(request.topic_partitions)
+    if received > known or not is_retry:
+        size = "greater" if received > known else "smaller"
+        raise HeartbeatRefusedError(
+            ErrorCode.FENCED_MEMBER_EPOCH,
+            f"The consumer group member has a {size} member epoch ({received}) than the one known by the group "
+            f"coordinator ({known}). The member must abandon all its partitions and rejoin.",
+        )
+
+
+def _check_instance(known: ConsumerMember, request: ConsumerGroupHeartbeatRequest) -> None:
+    if known.member_id != request.member_id:
+        raise HeartbeatRefusedError(
+            ErrorCode.FENCED_INSTANCE_ID,
+            f"Static member {request.member_id} with instance id {request.instance_id} was fenced by member "
+            f"{known.member_id}.",
+        )
+
+
+def _check_regex(regex: str) -> None:
+    try:
+        compiled(regex)
+    except InvalidRegexError as error:
+        raise HeartbeatRefusedError(
+            ErrorCode.INVALID_REGULAR_EXPRESSION,
+            f"SubscribedTopicRegex `{regex}` is not a valid regular expression: {error}.",
+        ) from None
+
+
+def _assignment(member: ConsumerMember) -> Assignment:
+    return Assignment(
+        topic_partitions=tuple(
+            TopicPartitions(topic_id=topic_id, partitions=tuple(sorted(epochs)))
+            for topic_id, epochs in member.assigned.items()
+        )
+    )
+
+
+def _invalid(message: str) -> HeartbeatRefusedError:
+    return HeartbeatRefusedError(ErrorCode.INVALID_REQUEST, message)
+
+
+def _unknown(group: ConsumerGroup, member_id: str) -> HeartbeatRefusedError:
+    message = f"Member {member_id} is not a member of group {group.group_id}."
+    return HeartbeatRefusedError(ErrorCode.UNKNOWN_MEMBER_ID, message)
+
+
+def _unknown_instance(instance_id: str) -> HeartbeatRefusedError:
+    return HeartbeatRefusedError(ErrorCode.UNKNOWN_MEMBER_ID, f"Instance id {instance_id} is unknown.")

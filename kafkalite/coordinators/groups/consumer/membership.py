@@ -389,7 +389,7 @@ class ConsumerMembership:
         return ConsumerGroupHeartbeatResponse(member_id=request.member_id, member_epoch=request.member_epoch)
 
     def remove(self, group: ConsumerGroup, member_id: str, result: ResultBuilder) -> None:
-        """Remove a member; what it had is assigned anew with the next heartbeats of the others."""
+        """Remove a member; the next heartbeats of the others assign what it had."""
         write_removed_member(group.group_id, member_id, result)
         group.remove(member_id)
         for regex in group.regexes.keys() - names_of(group.members.values()):

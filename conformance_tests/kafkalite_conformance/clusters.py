@@ -1,16 +1,18 @@
 """Clusters of several brokers, each of which can be stopped and started: of Apache Kafka, and of kafkalite."""
 
+import socket
 import tempfile
 import urllib.request
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from kafkalite_conformance.broker import Broker, free_port
 from kafkalite_conformance.kafkalite_broker import Kafkalite
 from kafkalite_conformance.reference_broker import Kafka, start_kafka_cluster
 from kafkalite_conformance.starters import COMMON_SETTINGS, KAFKA_SETTINGS
+from kafkalite_wire.client import ClientConnection
 
 CLUSTER_SETTINGS: Final[Mapping[str, str]] = {
     "default.replication.factor": "3",
@@ -57,6 +59,15 @@ class Cluster(Protocol):
 def bootstrap_of(cluster: Cluster) -> str:
     """Return the addresses of all brokers, as clients want them."""
     return ",".join(cluster.addresses.values())
+
+
+def ask(cluster: Cluster, broker: int, request: object, version: int) -> Any:
+    """Return a broker's response to a request."""
+    host, _, port = cluster.addresses[broker].partition(":")
+    client = ClientConnection("cluster")
+    with socket.create_connection((host, int(port)), timeout=30) as connected, connected.makefile("rb") as reader:
+        connected.sendall(client.send(request, version))
+        return client.receive_frame(reader.read(int.from_bytes(reader.read(4)))).message
 
 
 class KafkaCluster:

@@ -77,6 +77,26 @@ def test_a_partition_without_a_replica_that_is_up_comes_back_with_its_records(cl
     consumer.close()
 
 
+def test_a_fault_and_the_request_log_select_one_broker(cluster: Handle) -> None:
+    cluster.topics.create("orders", 3)
+    with cluster.requests.recording() as log, cluster.faults.error("Produce", "KAFKA_STORAGE_ERROR", broker=2) as fault:
+        producer = Producer({"bootstrap.servers": cluster.bootstrap, "retries": 0})
+        errors = dict[int, KafkaError | None]()
+        for partition in range(3):
+            producer.produce(
+                "orders", b"v", partition=partition, callback=lambda error, _, at=partition: errors.update({at: error})
+            )
+        producer.flush(30)
+    assert fault.fired
+    refused = errors.pop(1)
+    assert refused is not None
+    assert refused.code() == KafkaError.KAFKA_STORAGE_ERROR
+    assert errors == {0: None, 2: None}
+    assert {each.broker for each in log.find("Produce")} == {1, 2, 3}
+    assert {each.broker for each in log.find("Produce", error="KAFKA_STORAGE_ERROR")} == {2}
+    assert [each.api for each in log.find("Produce", broker=3)] == ["Produce"]
+
+
 def test_an_idempotent_producer_and_a_group_ride_through(cluster: Handle) -> None:
     cluster.topics.create("orders", 3)
     producer = Producer({"bootstrap.servers": cluster.bootstrap, "enable.idempotence": True, "linger.ms": 0})

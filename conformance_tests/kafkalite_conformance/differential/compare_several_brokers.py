@@ -3,15 +3,13 @@
 Not in the suite, because three JVMs take a minute or two. Name the file to run it.
 """
 
-import socket
 import time
 from collections.abc import Callable, Generator
 from typing import Any, Final
 
 import pytest
 
-from kafkalite_conformance.clusters import Cluster, running_cluster
-from kafkalite_wire.client import ClientConnection
+from kafkalite_conformance.clusters import Cluster, ask, running_cluster
 from kafkalite_wire.messages import (
     alter_partition_reassignments as reassigning,
 )
@@ -59,11 +57,7 @@ class Asked:
 
     def ask(self, broker: int, request: object, version: int) -> Any:
         """Ask one broker."""
-        host, _, port = self.cluster.addresses[broker].partition(":")
-        client = ClientConnection("compared")
-        with socket.create_connection((host, int(port)), timeout=30) as connected, connected.makefile("rb") as reader:
-            connected.sendall(client.send(request, version))
-            return client.receive_frame(reader.read(int.from_bytes(reader.read(4)))).message
+        return ask(self.cluster, broker, request, version)
 
 
 # What is asked

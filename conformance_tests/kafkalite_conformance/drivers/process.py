@@ -48,6 +48,7 @@ class DriverProcess:
         self.client = client
         self._condition = condition
         self._events: list[Event] = []
+        self._arrivals: list[float] = []
         self._ids = count(1)
         self._printed: list[str] = []
         self._was_ended = False
@@ -73,6 +74,11 @@ class DriverProcess:
     def events(self) -> tuple[Event, ...]:
         """Everything that it said so far."""
         return tuple(self._events)
+
+    @property
+    def timed_events(self) -> list[tuple[float, Event]]:
+        """Everything that it said so far, with the monotonic time in seconds at which it arrived."""
+        return list(zip(self._arrivals, self._events, strict=False))
 
     @property
     def records(self) -> list[Consumed]:
@@ -245,6 +251,7 @@ class DriverProcess:
                 self._printed.append(f"no event: {line.decode(errors='replace').rstrip()}")
                 continue
             with self._condition:
+                self._arrivals.append(time.monotonic())
                 self._events.append(event)
                 self._condition.notify_all()
         with self._condition:

@@ -23,6 +23,8 @@ class Criteria:
     api: str | ApiKey | None = None
     _: KW_ONLY
     client_id: str | None = None
+    broker: int | None = None
+    """The id of the broker that was asked."""
     connection: int | None = None
     group: str | None = None
     topic: str | None = None
@@ -66,6 +68,7 @@ class Criteria:
             exchange.number > self.since
             and self.api in (None, exchange.api_key)
             and self.client_id in (None, exchange.client_id)
+            and self.broker in (None, exchange.broker)
             and self.connection in (None, exchange.connection)
             and self.outcome in (None, exchange.outcome)
             and (self.since_ms is None or exchange.asked_ms >= self.since_ms)
@@ -95,6 +98,7 @@ class Criteria:
                 f"{name} {value!r}"
                 for name, value in (
                     ("of client", self.client_id),
+                    ("at broker", self.broker),
                     ("on connection", self.connection),
                     ("of group", self.group),
                     ("about topic", self.topic),

@@ -59,6 +59,8 @@ class Exchange:
     api_version: int
     correlation_id: int
     client_id: str
+    broker: int | None
+    """The id of the broker that was asked; None where a proxy does not know it."""
     client_host: str
     client_port: int
     connection: int

@@ -55,6 +55,7 @@ def as_json(exchange: Exchange, *, records: bool = False) -> dict[str, object]:
         "api_key": int(exchange.api_key),
         "api_version": version,
         "correlation_id": exchange.correlation_id,
+        "broker": exchange.broker,
         "client_id": exchange.client_id,
         "client_host": exchange.client_host,
         "client_port": exchange.client_port,

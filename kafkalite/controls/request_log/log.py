@@ -184,8 +184,8 @@ class LoggedCall:
     """A call in the log, which hears how it ends."""
 
     __slots__ = (
-        "_log", "api", "api_key", "api_version", "asked", "asked_ms", "client_host", "client_id", "client_port",
-        "connection", "correlation_id", "end", "is_kept", "number", "request",
+        "_log", "api", "api_key", "api_version", "asked", "asked_ms", "broker", "client_host", "client_id",
+        "client_port", "connection", "correlation_id", "end", "is_kept", "number", "request",
     )  # fmt: skip
 
     def __init__(
@@ -204,6 +204,7 @@ class LoggedCall:
         self.api_version = came.api_version
         self.correlation_id = came.correlation_id
         self.client_id = came.client_id
+        self.broker = came.info.broker
         self.client_host = came.info.host
         self.client_port = came.info.port
         self.connection = connection
@@ -243,6 +244,7 @@ class LoggedCall:
             api_version=self.api_version,
             correlation_id=self.correlation_id,
             client_id=self.client_id,
+            broker=self.broker,
             client_host=self.client_host,
             client_port=self.client_port,
             connection=self.connection,

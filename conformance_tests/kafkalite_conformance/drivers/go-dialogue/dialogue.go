@@ -66,6 +66,7 @@ type command struct {
 	Isolation       string            `json:"isolation"`
 	SessionMillis   int               `json:"session_timeout_ms"`
 	MetadataMillis  int               `json:"metadata_max_age_ms"`
+	IntervalMillis  int               `json:"interval_ms"`
 	TimeoutMillis   int               `json:"timeout_ms"`
 	AutoCommit      bool              `json:"auto_commit"`
 	InstanceID      *string           `json:"instance_id"`

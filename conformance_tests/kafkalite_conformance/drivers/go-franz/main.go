@@ -154,6 +154,7 @@ func send(client *kgo.Client, c *command) {
 		for _, h := range each.Headers {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Name, Value: h.Value})
 		}
+		time.Sleep(time.Duration(c.IntervalMillis) * time.Millisecond)
 		client.Produce(ctx, r, func(r *kgo.Record, err error) {
 			if err != nil {
 				say("nack", fields{"id": c.ID, "index": index, "error": name(err), "message": err.Error()})

@@ -148,6 +148,7 @@ func send(producer sarama.AsyncProducer, c *command) {
 			for _, h := range each.Headers {
 				message.Headers = append(message.Headers, sarama.RecordHeader{Key: []byte(h.Name), Value: h.Value})
 			}
+			time.Sleep(time.Duration(c.IntervalMillis) * time.Millisecond)
 			producer.Input() <- message
 		}
 	}()

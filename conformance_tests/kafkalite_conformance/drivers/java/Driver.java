@@ -179,6 +179,7 @@ public final class Driver {
         CountDownLatch left = new CountDownLatch(records.size());
         for (int i = 0; i < records.size(); i++) {
             int index = i;
+            Thread.sleep(command.path("interval_ms").asInt(0));
             producer.send(records.get(i), (metadata, problem) -> {
                 say(problem == null
                     ? event("ack").put("id", id).put("index", index).put("partition", metadata.partition()).put("offset", metadata.offset())

@@ -3,6 +3,7 @@
 import importlib
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, TypeAlias, cast
@@ -110,6 +111,7 @@ class Producing:
 
     def _send(self, producer: Producer, command: Fields) -> None:
         number = command.number("id")
+        interval = (command.optional_number("interval_ms") or 0) / 1000
         for index, (key, value, headers, partition, timestamp) in enumerate(records_of(command)):
 
             def told(error: KafkaError | None, message: Message, index: int = index) -> None:
@@ -140,7 +142,10 @@ class Producing:
                     producer.poll(0.1)
                 else:
                     break
+            until = time.monotonic() + interval
             producer.poll(0)
+            while (left := until - time.monotonic()) > 0:
+                producer.poll(left)
 
 
 class Consuming:

@@ -3,6 +3,7 @@
 import importlib
 import sys
 import threading
+import time
 from typing import Any, Final
 
 from kafkalite_conformance.drivers.events import Fields, Json
@@ -91,7 +92,9 @@ class Producing:
         def refused(index: int, problem: BaseException) -> None:
             say("nack", id=number, index=index, error=error_name(problem), message=repr(problem))
 
+        interval = (command.optional_number("interval_ms") or 0) / 1000
         for index, (key, value, headers, partition, timestamp) in enumerate(records_of(command)):
+            time.sleep(interval)
             try:
                 future = producer.send(
                     command.text("topic"),

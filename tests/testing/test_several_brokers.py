@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import Consumer, KafkaError, Message, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -81,11 +81,13 @@ def test_a_fault_and_the_request_log_select_one_broker(cluster: Handle) -> None:
     cluster.topics.create("orders", 3)
     with cluster.requests.recording() as log, cluster.faults.error("Produce", "KAFKA_STORAGE_ERROR", broker=2) as fault:
         producer = Producer({"bootstrap.servers": cluster.bootstrap, "retries": 0})
-        errors = dict[int, KafkaError | None]()
+        errors: dict[int | None, KafkaError | None] = {}
+
+        def told(error: KafkaError | None, message: Message) -> None:
+            errors[message.partition()] = error
+
         for partition in range(3):
-            producer.produce(
-                "orders", b"v", partition=partition, callback=lambda error, _, at=partition: errors.update({at: error})
-            )
+            producer.produce("orders", b"v", partition=partition, on_delivery=told)
         producer.flush(30)
     assert fault.fired
     refused = errors.pop(1)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kafkalite_wire.apis import Api
 
 _SEVERAL_TRANSACTIONS: Final = 4
+_MEMBER_IDS: Final = 4
 _OF_ONE_GROUP: Final = frozenset((
     ApiKey.JOIN_GROUP, ApiKey.SYNC_GROUP, ApiKey.HEARTBEAT, ApiKey.LEAVE_GROUP, ApiKey.OFFSET_COMMIT,
     ApiKey.TXN_OFFSET_COMMIT, ApiKey.OFFSET_DELETE,
@@ -99,6 +100,8 @@ def _writes(broker: BrokerEndpoint, request: Any, context: RequestContext) -> bo
     match context.api.key:
         case ApiKey.SYNC_GROUP:
             return bool(request.assignments)  # the leader's
+        case ApiKey.JOIN_GROUP if context.api_version >= _MEMBER_IDS and request.group_instance_id is None:
+            return False  # a new group has no members yet: the client is asked to come again with its id
         case ApiKey.JOIN_GROUP:
             return broker.cluster.groups.coordinator.group(request.group_id) is None
         case key:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +14,7 @@ import pytest
 from kafkalite_conformance.kafkalite_broker import Kafkalite
 from kafkalite_conformance.reference_broker import CONFORMANCE_JVM_FLAGS, start_kafka
 from kafkalite_conformance.starters import KAFKA_SETTINGS
+from tests.support.kafka_tools import Printed, lines_of, running_tools
 from tests.support.reference_kafka import java, kafka_libs, kafka_tools_libs
 
 PARTITIONS: Final = {"partitions": [{"topic": "t", "partition": 0}, {"topic": "t", "partition": 1}]}
@@ -226,22 +225,6 @@ ALONE: Final[Mapping[str, Sequence[str]]] = {
 
 INPUTS: Final = {"records are produced": "a:1\nb:2\nc:3\n"}
 
-OF_ONE_BROKER: Final = (
-    (re.compile(r"127\.0\.0\.1[: ]\d+"), "ADDRESS"),
-    (re.compile(r"(?<=TopicId: )\S+"), "ID"),
-    (re.compile(r"(?<=ClusterId: )\s*\S+"), "ID"),
-    (re.compile(r"(Epoch|HighWatermark|LeaderEpoch|MaxFollowerLagTimeMs):\s*-?\d+"), r"\1: N"),
-    (re.compile(r"(?<=\"logDir\":\")[^\"]+|(?<=\"log_dirs\":\[\")/[^\"]+"), "DIRECTORY"),
-    (re.compile(r"(?<=A{22})\s+\d+"), " N"),
-    (re.compile(r"(?<=\"size\":)\d+"), "N"),
-    (re.compile(r"\[20\d\d-[^\]]*\]"), "[TIME]"),
-    (re.compile(r"(?<=\"avg_throughput\":)[\d.]+"), "N"),
-    (re.compile(r"\b\d{13}\b"), "TIME"),
-    (re.compile(r"TIME\s+\d+"), "TIME DURATION"),
-    (re.compile(r"^20\d\d-[^,]*, (?:[^,]*, ){3}(\d+), .*$", re.MULTILINE), r"\1 consumed"),
-)
-
-
 DIFFERENT: Final = {
     "features": re.compile(r"Feature: (?!metadata|eligible|transaction).*"),
     "the quorum": re.compile(r", \"endpoints\": \[[^]]*\]"),
@@ -255,14 +238,6 @@ Kafka shows a broker's changed setting a moment after it has answered that it is
 
 MEASURED: Final = frozenset({"producing is measured", "transactional producing is measured", "latency is measured"})
 NUMBER: Final = re.compile(r"(?<=[\s(])[\d.]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Printed:
-    """What a tool printed, and its exit status."""
-
-    status: int
-    text: str
 
 
 @pytest.fixture(scope="module")
@@ -283,15 +258,13 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Printed
 
 def _run_all(folder: Path, address: str) -> dict[str, Printed]:
     alone = {name: _run_alone(address, *command) for name, command in ALONE.items()}
-    lines = [_line(folder, address, INPUTS.get(name, ""), *command) for name, command in COMMANDS.items()]
-    program = [java(), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{kafka_tools_libs()}/*"]
-    program.append(str(Path(__file__).with_name("KafkaTools.java")))
-    done = subprocess.run(
-        program, input="".join(lines), capture_output=True, text=True, timeout=300, check=True, encoding="utf-8"
-    )
-    found = (answer.split("\t") for answer in done.stdout.splitlines())
-    answers = [Printed(int(status), base64.b64decode(text).decode()) for status, text in found]
-    return {**alone, **dict(zip(COMMANDS, answers, strict=True))}
+    with running_tools(address) as tools:
+        return alone | {
+            name: tools.run(
+                tool, *(str(folder / word) if word in FILES else word for word in words), text=INPUTS.get(name, "")
+            )
+            for name, (tool, *words) in COMMANDS.items()
+        }
 
 
 def _run_alone(address: str, tool: str, *arguments: str) -> Printed:
@@ -303,22 +276,12 @@ def _run_alone(address: str, tool: str, *arguments: str) -> Printed:
     return Printed(done.returncode, done.stdout)
 
 
-def _line(folder: Path, address: str, text: str, tool: str, *arguments: str) -> str:
-    given = [str(folder / word) if word in FILES else word for word in arguments]
-    at = ["--bootstrap-server", address]
-    words = [*at, *given] if tool != "ClusterTool" else [*given, *at]
-    return "\t".join([base64.b64encode(text.encode()).decode(), f"org.apache.kafka.tools.{tool}", *words]) + "\n"
-
-
 def _plain(command: str, text: str) -> list[str]:
     if command in DIFFERENT:
         text = DIFFERENT[command].sub("", text)
-    for pattern, instead in OF_ONE_BROKER:
-        text = pattern.sub(instead, text)
     if command in MEASURED:
         text = NUMBER.sub("N", text)
-    lines = (" ".join(line.split()) for line in text.splitlines())
-    told = [line for line in lines if line and not line.startswith(("WARNING", "at "))]
+    told = lines_of(text)
     return sorted(told) if COMMANDS.get(command, (None,))[0] == ACLS else told  # the entries are a set
 
 

@@ -79,6 +79,41 @@ def test_a_container_can_be_secured(docker_host: dict[str, str], tmp_path: Path)
     assert python("-c", lines, settings=docker_host, cwd=tmp_path).endswith("done\n")
 
 
+def test_a_container_has_three_brokers(docker_host: dict[str, str], tmp_path: Path) -> None:
+    program = """
+        from confluent_kafka import Consumer, Producer
+        from kafkalite.testing import connect
+        from kafkalite.testing.container import KafkaliteContainer
+
+        def write(value):
+            for partition in range(3):
+                producer.produce("orders", value, partition=partition)
+            assert producer.flush(60) == 0
+
+        with KafkaliteContainer().with_brokers(3).with_topics({"orders": 3}).with_controls() as kafka:
+            bootstrap = kafka.get_bootstrap_server()
+            assert len(bootstrap.split(",")) == 3
+            with connect(bootstrap, controls=kafka.get_controls_url(), token=kafka.get_controls_token()) as handle:
+                producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
+                write(b"one")
+                metadata = producer.list_topics("orders", timeout=30)
+                assert {f"{each.host}:{each.port}" for each in metadata.brokers.values()} == set(bootstrap.split(","))
+                leaders = {each.leader for each in metadata.topics["orders"].partitions.values()}
+                assert leaders == {1, 2, 3}, leaders
+                handle.brokers[2].kill()
+                write(b"two")
+                handle.brokers[2].start()
+                consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "g", "auto.offset.reset": "earliest"})
+                consumer.subscribe(["orders"])
+                values = [consumer.poll(60).value() for _ in range(6)]
+                consumer.close()
+                assert sorted(values) == [b"one"] * 3 + [b"two"] * 3
+                print("done")
+    """
+    lines = "\n".join(line[8:] for line in program.splitlines())
+    assert python("-c", lines, settings=docker_host, cwd=tmp_path).endswith("done\n")
+
+
 def test_a_container_that_cannot_start_says_why(docker_host: dict[str, str], tmp_path: Path) -> None:
     program = """
         from kafkalite.testing import BrokerFailed

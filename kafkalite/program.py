@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 import trio
 
 from kafkalite.clock import MACHINE_CLOCK
+from kafkalite.server.block import ServerBlock
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -26,25 +27,8 @@ Attachment = Callable[["Broker"], "AbstractContextManager[object]"]
 _FULL_COLLECTION_AFTER: Final = 1000
 """Collections of the middle generation between two full ones."""
 
-
-class Server(Protocol):
-    """A broker or a proxy."""
-
-    def open(self) -> None:
-        """Open its listening sockets. Raises StartError."""
-        ...
-
-    async def run(self, *, task_status: trio.TaskStatus[tuple[tuple[str, int], ...]]) -> None:
-        """Serve until :meth:`stop` or cancellation; started with its addresses once clients can connect."""
-        ...
-
-    def stop(self) -> None:
-        """Begin to stop."""
-        ...
-
-
-ServerType = TypeVar("ServerType", bound=Server)
-BesideType = TypeVar("BesideType", bound=Server, contravariant=True)
+ServerType = TypeVar("ServerType", bound=ServerBlock)
+BesideType = TypeVar("BesideType", bound=ServerBlock, contravariant=True)
 
 
 class Beside(Protocol[BesideType]):
@@ -129,7 +113,7 @@ async def _run(
 
 
 async def _stop_on_signal(
-    server: Server, scope: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    server: ServerBlock, scope: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         task_status.started()

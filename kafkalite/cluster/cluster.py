@@ -16,6 +16,7 @@ from kafkalite.cluster.described_partitions import DescribedPartitions
 from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, TRANSACTION_TOPIC, internal_topic, missing_configs
 from kafkalite.cluster.leadership import Leadership
 from kafkalite.coordinators.group_service import GroupCoordinatorService
+from kafkalite.coordinators.service import CoordinatorEnvironment
 from kafkalite.coordinators.transaction_service import TransactionCoordinatorService
 from kafkalite.errors import StartError
 from kafkalite.fetch.delayed import DelayedFetches
@@ -155,26 +156,22 @@ class Cluster:
         self.leadership = Leadership(self.storage, config, self.wall_ms, down)
         """The brokers that are up, and what each of them leads."""
         self._repair_internal_topics()
-        self.groups = GroupCoordinatorService(
-            self.storage,
-            config,
-            timers,
-            self.wall_ms,
-            self.flusher,
-            partial(self.ensure_internal_topic, OFFSETS_TOPIC),
-            self.write_marker,
-            self.steps,
-        )
-        self.transactions = TransactionCoordinatorService(
-            self.storage,
-            config,
-            timers,
-            self.wall_ms,
-            self.flusher,
-            ensure_topic=partial(self.ensure_internal_topic, TRANSACTION_TOPIC),
-            new_producer_id=self.new_producer_id,
+        environment = CoordinatorEnvironment(
+            storage=self.storage,
+            timers=timers,
+            wall_ms=self.wall_ms,
+            flusher=self.flusher,
             write_marker=self.write_marker,
             steps=self.steps,
+        )
+        self.groups = GroupCoordinatorService(
+            environment, config, ensure_topic=partial(self.ensure_internal_topic, OFFSETS_TOPIC)
+        )
+        self.transactions = TransactionCoordinatorService(
+            environment,
+            config,
+            ensure_topic=partial(self.ensure_internal_topic, TRANSACTION_TOPIC),
+            new_producer_id=self.new_producer_id,
             accepts_writes=(
                 partial(self.leadership.accepts_writes, TRANSACTION_TOPIC) if self.has_several_brokers else None
             ),

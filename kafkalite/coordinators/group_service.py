@@ -14,18 +14,15 @@ from kafkalite_storage.metadata.cluster_image import GROUP_RESOURCE
 from kafkalite_wire.batch import CorruptBatch
 
 if TYPE_CHECKING:
-    from kafkalite.background.flusher import LogFlusher
-    from kafkalite.background.timers import TimerQueue
     from kafkalite.config import BrokerConfig
     from kafkalite.coordinators.groups.classic.group import Group
     from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
     from kafkalite.coordinators.groups.coordinator import GroupCoordinator
     from kafkalite.coordinators.results import Client, CoordinatorResult, ResponseSink
-    from kafkalite.coordinators.service import WriteMarker
+    from kafkalite.coordinators.service import CoordinatorEnvironment
     from kafkalite.requests.response_handle import ResponseHandle
-    from kafkalite.requests.steps import StepQueue, Steps
+    from kafkalite.requests.steps import Steps
     from kafkalite_storage.metadata.topics import Topic
-    from kafkalite_storage.storage import Storage
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 
 OFFSETS_TOPIC: Final = "__consumer_offsets"
@@ -35,39 +32,22 @@ class GroupCoordinatorService:
     """The coordinator of all groups, with its clock, its log and its clients."""
 
     def __init__(
-        self,
-        storage: Storage,
-        config: BrokerConfig,
-        timers: TimerQueue,
-        wall_ms: Callable[[], int],
-        flusher: LogFlusher,
-        ensure_offsets_topic: Callable[[], object],
-        write_marker: WriteMarker,
-        steps: StepQueue,
+        self, environment: CoordinatorEnvironment, config: BrokerConfig, *, ensure_topic: Callable[[], object]
     ) -> None:
-        self._storage = storage
+        self._storage = environment.storage
         self._config = config
-        self._timers = timers
-        self._wall_ms = wall_ms
-        self._delayed = DelayedHeartbeats(timers, config.group_heartbeat_hold)
+        self._timers = environment.timers
+        self._wall_ms = environment.wall_ms
+        self._delayed = DelayedHeartbeats(environment.timers, config.group_heartbeat_hold)
         self._unavailable: set[str | None] = set()
-        self.prepare = ensure_offsets_topic
+        self.prepare = ensure_topic
         """Creates the topic that offsets are committed to, if it does not exist. Raises StorageError."""
         self.on_performed: Callable[[CoordinatorResult], None] | None = None
         """Called after each change of a group, once its replies have been sent: for those who wait for a state."""
         self.assignment_hook: AssignmentHook | None = None
         """Changes what the leaders of groups assign."""
         self._service: CoordinatorService[GroupCoordinator] = CoordinatorService(
-            OFFSETS_TOPIC,
-            self._new_coordinator,
-            _partition_for,
-            storage=storage,
-            timers=timers,
-            wall_ms=wall_ms,
-            flusher=flusher,
-            ensure_topic=ensure_offsets_topic,
-            write_marker=write_marker,
-            steps=steps,
+            OFFSETS_TOPIC, self._new_coordinator, _partition_for, environment, ensure_topic
         )
         self._service.on_loaded = self._loaded
         self._service.on_performed = self._performed

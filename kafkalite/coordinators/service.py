@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from logging import getLogger
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
@@ -62,6 +63,21 @@ _WORK_OF_A_MARKER: Final = 60
 _REMEMBERED_IDS: Final = 1000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorEnvironment:
+    """What the coordinators of a cluster share."""
+
+    storage: Storage
+    timers: TimerQueue
+    wall_ms: Callable[[], int]
+    """Returns milliseconds since 1970."""
+    flusher: LogFlusher
+    write_marker: WriteMarker
+    """Writes the marker of a transaction to a partition."""
+    steps: StepQueue
+    """Runs what is to be done in steps after a reply."""
+
+
 class Coordinator(Protocol):
     """What the service needs of a coordinator."""
 
@@ -103,8 +119,7 @@ class CoordinatorService(Generic[AnyCoordinator]):
     """One coordinator with its topic, its timer and its clients.
 
     ``partition_for`` maps the id of a record to a partition, out of a number of them. ``ensure_topic`` creates the
-    topic if it does not exist. ``write_marker`` writes the marker of a transaction to a partition. ``steps`` runs what
-    is to be done in steps after a reply.
+    topic if it does not exist.
     """
 
     def __init__(
@@ -112,25 +127,19 @@ class CoordinatorService(Generic[AnyCoordinator]):
         topic: str,
         new: Callable[[], AnyCoordinator],
         partition_for: Callable[[str, int], int],
-        *,
-        storage: Storage,
-        timers: TimerQueue,
-        wall_ms: Callable[[], int],
-        flusher: LogFlusher,
+        environment: CoordinatorEnvironment,
         ensure_topic: Callable[[], object],
-        write_marker: WriteMarker,
-        steps: StepQueue,
     ) -> None:
         self._topic = topic
         self._new = new
         self._partition_for = lru_cache(_REMEMBERED_IDS)(partition_for)
-        self._storage = storage
-        self._timers = timers
-        self._wall_ms = wall_ms
-        self._flusher = flusher
+        self._storage = environment.storage
+        self._timers = environment.timers
+        self._wall_ms = environment.wall_ms
+        self._flusher = environment.flusher
+        self._write_marker = environment.write_marker
+        self._steps = environment.steps
         self._ensure_topic = ensure_topic
-        self._write_marker = write_marker
-        self._steps = steps
         self._is_retired = False
         self._timer: Timer | None = None
         self._loaded: AnyCoordinator | None = None

@@ -10,15 +10,12 @@ from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
-    from kafkalite.background.flusher import LogFlusher
-    from kafkalite.background.timers import TimerQueue
     from kafkalite.config import BrokerConfig
     from kafkalite.coordinators.results import CoordinatorResult
-    from kafkalite.coordinators.service import WriteMarker
+    from kafkalite.coordinators.service import CoordinatorEnvironment
     from kafkalite.coordinators.transactions.coordinator import TransactionCoordinator
     from kafkalite.coordinators.transactions.transaction import Partition
-    from kafkalite.requests.steps import StepQueue, Steps
-    from kafkalite_storage.storage import Storage
+    from kafkalite.requests.steps import Steps
 
 TRANSACTION_TOPIC: Final = "__transaction_state"
 
@@ -60,24 +57,19 @@ class TransactionCoordinatorService:
 
     def __init__(
         self,
-        storage: Storage,
+        environment: CoordinatorEnvironment,
         config: BrokerConfig,
-        timers: TimerQueue,
-        wall_ms: Callable[[], int],
-        flusher: LogFlusher,
         *,
         ensure_topic: Callable[[], object],
         new_producer_id: Callable[[], int],
-        write_marker: WriteMarker,
-        steps: StepQueue,
         accepts_writes: Callable[[int], bool] | None = None,
     ) -> None:
         """``accepts_writes`` says of a partition of the topic whether enough of its replicas are in sync."""
         self._accepts_writes = accepts_writes
-        self._storage = storage
+        self._storage = environment.storage
         self._config = config
-        self._timers = timers
-        self._wall_ms = wall_ms
+        self._timers = environment.timers
+        self._wall_ms = environment.wall_ms
         self._allocate = new_producer_id
         self._held: set[str | None] = set()
         self.prepare = ensure_topic
@@ -85,16 +77,7 @@ class TransactionCoordinatorService:
         self.on_performed: Callable[[CoordinatorResult], None] | None = None
         """Called after each change of a transaction, once its replies have been sent."""
         self._service: CoordinatorService[TransactionCoordinator] = CoordinatorService(
-            TRANSACTION_TOPIC,
-            self._new_coordinator,
-            _partition_for,
-            storage=storage,
-            timers=timers,
-            wall_ms=wall_ms,
-            flusher=flusher,
-            ensure_topic=ensure_topic,
-            write_marker=write_marker,
-            steps=steps,
+            TRANSACTION_TOPIC, self._new_coordinator, _partition_for, environment, ensure_topic
         )
         self._service.on_loaded = self._loaded
         self._service.on_performed = self._performed

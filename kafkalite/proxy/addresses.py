@@ -12,7 +12,7 @@ log = getLogger("kafkalite.proxy")
 
 
 @dataclass(slots=True)
-class Node:
+class ProxiedBroker:
     """A broker of the cluster, and the port at which the proxy serves it."""
 
     id: int
@@ -31,10 +31,10 @@ class AddressMap:
         """``advertise`` is the host that clients are sent to, or returns it for each broker."""
         self._open_port = open_port
         self._advertise = advertise
-        self._nodes: dict[int, Node] = {}
+        self._nodes: dict[int, ProxiedBroker] = {}
 
     @property
-    def nodes(self) -> tuple[Node, ...]:
+    def nodes(self) -> tuple[ProxiedBroker, ...]:
         """All brokers, by id."""
         return tuple(self._nodes[id_] for id_ in sorted(self._nodes))
 
@@ -53,7 +53,7 @@ class AddressMap:
         upstream = HostPort(host, port)
         node = self._nodes.get(node_id)
         if node is None:
-            node = self._nodes[node_id] = Node(node_id, upstream, self._open_port(node_id))
+            node = self._nodes[node_id] = ProxiedBroker(node_id, upstream, self._open_port(node_id))
             log.info("broker %d at %s is served at port %d", node_id, upstream, node.port)
         elif node.upstream != upstream:
             log.info("broker %d has moved from %s to %s", node_id, node.upstream, upstream)

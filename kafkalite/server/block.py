@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from kafkalite.requests.crash_guard import CrashGuard
+
 
 class ServerBlock(ABC):
     """Something that serves clients for as long as a block lasts."""
 
+    crash_guard: CrashGuard
+    """Handles unexpected exceptions."""
     _running: AsyncExitStack
 
     @property

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 import trio
 
@@ -15,7 +15,7 @@ from kafkalite.controls.controls import Controls
 from kafkalite.controls.definition import Call
 from kafkalite.controls.errors import BrokerFailed, NotOnThisBroker
 from kafkalite.controls.local_broker import LocalBroker
-from kafkalite.program import Server
+from kafkalite.server.block import ServerBlock
 from kafkalite.testing.portal import BlockingPortal
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from kafkalite.broker import Broker
     from kafkalite.controls.definition import Arguments, Control, Subject
-    from kafkalite.requests.crash_guard import CrashGuard
     from kafkalite_storage.snapshots.directory_snapshot import DirectorySnapshot
 
 T = TypeVar("T")
@@ -51,7 +50,7 @@ def running(broker: Broker, clock: SteerableClock) -> Generator[Controls]:
 
 
 @contextmanager
-def running_server(server: ServedBeside, make: Callable[[BlockingPortal], T]) -> Generator[T]:
+def running_server(server: ServerBlock, make: Callable[[BlockingPortal], T]) -> Generator[T]:
     """Run a broker or a proxy on a thread until the block ends; ``make`` is called in its loop, and its result yielded.
 
     Raises StartError, and at the end BrokerFailed if it stopped before or an exception in it was not handled.
@@ -67,15 +66,6 @@ def running_server(server: ServedBeside, make: Callable[[BlockingPortal], T]) ->
             error.add_note(f"{failure}, because of {failure.__cause__!r}")
         raise
     thread.stop()
-
-
-class ServedBeside(Server, Protocol):
-    """A broker or a proxy that tests run beside them."""
-
-    @property
-    def crash_guard(self) -> CrashGuard:
-        """Handles unexpected exceptions."""
-        ...
 
 
 class PortalTransport:
@@ -142,7 +132,7 @@ class LocalTransport(PortalTransport):
 class _ServerThread(Generic[T]):
     """A thread that runs a broker or a proxy, from the moment that clients can connect. Raises StartError."""
 
-    def __init__(self, server: ServedBeside, make: Callable[[BlockingPortal], T]) -> None:
+    def __init__(self, server: ServerBlock, make: Callable[[BlockingPortal], T]) -> None:
         self._server = server
         self._make = make
         self._server.open()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 )
 
 var (
-	bootstrap = os.Args[1]
+	bootstrap = strings.Split(os.Args[1], ",")
 	ctx       = context.Background()
 	owned     ownership
 	consuming sync.Mutex
@@ -39,7 +40,7 @@ func name(err error) string {
 }
 
 func open(options ...kgo.Opt) *kgo.Client {
-	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(50*time.Millisecond))...)
+	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(bootstrap...), kgo.MetadataMinAge(50*time.Millisecond))...)
 	if err != nil {
 		panic(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 var (
-	bootstrap = []string{os.Args[1]}
+	bootstrap = strings.Split(os.Args[1], ",")
 	owned     ownership
 	consuming sync.Mutex
 	member    *groupMember

@@ -31,7 +31,7 @@ from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTop
 
 _CLIENTS: Final = "librdkafka,java,franz-go,sarama,kafka-python"
 _INTERVAL_MS: Final = 20
-_SECONDS: Final = 150
+_SECONDS: Final = 220
 _CALM: Final = 5.0
 _WATCHED: Final = 20.0
 """How long the clients are watched after a broker has ended, at least."""
@@ -85,9 +85,12 @@ class _Load:
         self._command = 0
         self._count = _SECONDS * 1000 // _INTERVAL_MS
 
-    def start(self) -> None:
-        """Begin to produce, once the member has joined."""
+    def join(self) -> None:
+        """Wait until the member has joined."""
         self._scenario.wait(lambda: self._member.has_joined, f"{self.client}'s member", timeout=_PATIENCE)
+
+    def start(self) -> None:
+        """Begin to produce."""
         records = [Record(value=b"%d" % number, partition=number % 3) for number in range(self._count)]
         self._command = self._producer.send(
             "produce",
@@ -151,6 +154,8 @@ def _try(cluster: Cluster, clients: list[str]) -> tuple[list[Pauses], list[str]]
     scenario = Scenario(pool)
     try:
         loads = [_Load(cluster, scenario, client) for client in clients]
+        for load in loads:
+            load.join()
         for load in loads:
             load.start()
         _until(lambda: all(load.goes_on for load in loads), "the first records")

@@ -35,6 +35,8 @@ _SECONDS: Final = 220
 _CALM: Final = 5.0
 _WATCHED: Final = 20.0
 """How long the clients are watched after a broker has ended, at least."""
+_LONGEST_PAUSE: Final = 40.0
+"""How much longer at most; a client that has not gone on by then has a pause as long as it was watched."""
 _VICTIM: Final = 2
 _PARTITION: Final = 1
 _PATIENCE: Final = 180.0
@@ -120,10 +122,9 @@ class _Load:
             if isinstance(event, Consumed) and event.partition == _PARTITION
         ]
 
-    @property
-    def goes_on(self) -> bool:
-        """Whether both have done something within the last second."""
-        return all(times and times[-1] > time.monotonic() - 1 for times in (self.acknowledged, self.read))
+    def has_gone_on(self, since: float) -> bool:
+        """Return whether both have done something after a time."""
+        return all(times and times[-1] > since for times in (self.acknowledged, self.read))
 
     def wrong(self) -> list[str]:
         """Wait until all is produced and read; return what was lost or doubled."""
@@ -158,7 +159,7 @@ def _try(cluster: Cluster, clients: list[str]) -> tuple[list[Pauses], list[str]]
             load.join()
         for load in loads:
             load.start()
-        _until(lambda: all(load.goes_on for load in loads), "the first records")
+        assert _until(lambda: all(load.has_gone_on(0) for load in loads)), "no records"
         pauses = [each for how in ("stop", "kill") for each in _ended(cluster, how, loads)]
         return pauses, [each for load in loads for each in load.wrong()]
     finally:
@@ -177,7 +178,7 @@ def _topic(cluster: Cluster, name: str) -> str:
     )
     created = ask(cluster, 1, creating.CreateTopicsRequest(topics=(topic,), timeout_ms=30_000), 7).topics[0]
     assert created.error_code == 0, created
-    _until(lambda: _in_sync(cluster, name) == 9, "all replicas in sync")
+    assert _until(lambda: _in_sync(cluster, name) == 9), "a replica is not in sync"
     return name
 
 
@@ -205,7 +206,7 @@ def _ended(cluster: Cluster, how: str, loads: list[_Load]) -> list[Pauses]:
     since = time.monotonic()
     (cluster.stop if how == "stop" else cluster.kill)(_VICTIM)
     time.sleep(_WATCHED)
-    _until(lambda: all(load.goes_on for load in loads), "the clients to go on")
+    _until(lambda: all(load.has_gone_on(since + _WATCHED) for load in loads), _LONGEST_PAUSE)
     until = time.monotonic()
     pauses = [
         Pauses(
@@ -217,7 +218,7 @@ def _ended(cluster: Cluster, how: str, loads: list[_Load]) -> list[Pauses]:
         for load in loads
     ]
     cluster.start(_VICTIM)
-    _until(lambda: _is_preferred(cluster), "the broker to lead again")
+    assert _until(lambda: _is_preferred(cluster)), "the broker does not lead again"
     return pauses
 
 
@@ -235,11 +236,14 @@ def _longest(times: Iterable[float], since: float, until: float) -> float:
     return max(later - earlier for earlier, later in pairwise(within))
 
 
-def _until(probe: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _PATIENCE
+def _until(probe: Callable[[], bool], patience: float = _PATIENCE) -> bool:
+    """Wait until something is true; return whether that was in time."""
+    deadline = time.monotonic() + patience
     while not probe():
-        assert time.monotonic() < deadline, f"waited {_PATIENCE:.0f} s for {what}"
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.1)
+    return True
 
 
 def _print(found: dict[str, list[Pauses]]) -> None:

@@ -163,7 +163,8 @@ class Leadership:
         if factor > len(self.all):
             raise InvalidReplicationFactor(
                 f"Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot "
-                f"be reached because only {len(self.all)} broker(s) are registered."
+                f"be reached because only {len(self.all)} broker(s) are registered or some brokers have all their log "
+                "directories cordoned."
             )
         if len(self.all) == 1:
             return None

@@ -72,7 +72,9 @@ def settled(
     live = [replica for replica in wanted if replica in brokers.up]
     if not any(replica in brokers.all for replica in wanted) and brokers.up:
         live = [min(brokers.up)]
-    isr = (*(each for each in partition.isr if each in live), *(each for each in live if each not in partition.isr))
+    isr = tuple(each for each in partition.isr if each in live)
+    if len(isr) < len(live):
+        isr = tuple(sorted(live))  # Kafka's order, once a replica has come back
     first = wanted[:1] if prefer_first else ()
     leader = next((each for each in (*first, partition.leader, *wanted, *live) if each in live), NO_LEADER)
     elr: tuple[int, ...] = ()
@@ -81,6 +83,7 @@ def settled(
         elr = tuple(each for each in candidates if each in wanted and each not in isr)
     gives_up = any(each not in wanted for each in partition.replicas)
     moves = leader != partition.leader or (gives_up and leader != NO_LEADER)
+    last_known_elr = () if leader != NO_LEADER else partition.last_known_elr or (partition.leader,)
     if not moves and (wanted, isr, elr) == (partition.replicas, partition.isr, partition.elr):
         return None
     return PartitionChangeRecord(
@@ -90,4 +93,5 @@ def settled(
         isr=None if isr == partition.isr else isr,
         replicas=None if wanted == partition.replicas else wanted,
         eligible_leader_replicas=None if elr == partition.elr else elr,
+        last_known_elr=None if last_known_elr == partition.last_known_elr else last_known_elr,
     )

@@ -16,6 +16,10 @@ _LISTENERS: Final = ("listeners", "advertised.listeners")
 _MIN_IN_SYNC: Final = "min.insync.replicas"
 
 
+_THROTTLES: Final = ("follower.replication.throttled.rate", "leader.replication.throttled.rate")
+"""Properties that exist only while they are set: `kafka-reassign-partitions --throttle` sets and removes them."""
+
+
 class ConfigSource(IntEnum):
     """Where a value comes from, numbered as DescribeConfigs does (KIP-226)."""
 
@@ -66,11 +70,13 @@ class BrokerValues:
 
 def describe(values: BrokerValues) -> list[ConfigDescription]:
     """Describe all properties, ordered by name."""
-    return [
+    described = [
         _describe(values, PROPERTIES[name])
         for name in sorted(PROPERTIES)
         if not PROPERTIES[name].of_plug_in or name in values.config.given
     ]
+    throttles = [_describe_throttle(values, name) for name in _THROTTLES if name in values.dynamic]
+    return sorted([*described, *throttles], key=lambda each: each.name) if throttles else described
 
 
 def describe_dynamic_defaults(values: BrokerValues) -> list[ConfigDescription]:
@@ -115,6 +121,20 @@ def synonyms_of(values: BrokerValues, described: Property) -> tuple[ConfigSynony
         if name in place
     ]
     return tuple(dropwhile(lambda synonym: synonym.name != described.name, found))
+
+
+def _describe_throttle(values: BrokerValues, name: str) -> ConfigDescription:
+    value, source = values.dynamic[name], ConfigSource.DYNAMIC_BROKER_CONFIG
+    return ConfigDescription(
+        name=name,
+        value=value,
+        source=source,
+        type=ConfigType.LONG,
+        doc="Bytes a second of replication; without effect, because there is one copy of the data.",
+        synonyms=(ConfigSynonym(name=name, value=value, source=source),),
+        read_only=False,
+        sensitive=False,
+    )
 
 
 def _for_all_brokers(values: BrokerValues) -> Mapping[str, str]:

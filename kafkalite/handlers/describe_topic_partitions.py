@@ -121,6 +121,6 @@ def _described(online: Collection[int], index: int, partition: Partition) -> Des
         replica_nodes=partition.replicas,
         isr_nodes=partition.isr,
         eligible_leader_replicas=partition.elr,
-        last_known_elr=(),
+        last_known_elr=partition.last_known_elr,
         offline_replicas=tuple(replica for replica in partition.replicas if replica not in online),
     )

@@ -51,6 +51,26 @@ def test_without_any_replica_there_is_no_leader_and_any_of_them_may_come_back() 
     assert change(gone, {1}) == (1, (1,), None, ())
 
 
+def test_the_last_leader_is_known_while_there_is_none() -> None:
+    brokers = Brokers(all=range(1, 4), up=set())
+    ended = settled(TOPIC, 0, LED, brokers, min_in_sync=1)
+    assert ended is not None
+    assert ended.last_known_elr == (1,)
+    gone = Partition(leader=-1, leader_epoch=6, replicas=(1, 2, 3), isr=(), elr=(1, 2, 3), last_known_elr=(1,))
+    back = settled(TOPIC, 0, gone, Brokers(all=range(1, 4), up={3}), min_in_sync=1)
+    assert back is not None
+    assert (back.leader, back.last_known_elr) == (3, ())
+
+
+def test_replicas_that_come_back_are_in_order() -> None:
+    assert change(Partition(leader=3, leader_epoch=4, replicas=(3, 1, 2), isr=(3,)), {1, 2, 3}) == (
+        -2,
+        (1, 2, 3),
+        None,
+        None,
+    )
+
+
 def test_too_few_in_sync_leave_others_eligible() -> None:
     assert change(LED, {1}, min_in_sync=2) == (-2, (1,), None, (2, 3))
     assert change(LED, {1, 2}, min_in_sync=2) == (-2, (1, 2), None, None)

@@ -6,6 +6,7 @@ Not in the suite, because three JVMs take minutes. Name the file to run it.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -89,7 +90,7 @@ STEPS: Final[Sequence[Sequence[str]]] = (
     (TOPICS, "--create", "--topic", "late", "--replica-assignment", "2:3"),
     (TOPICS, "--describe", "--topic", "late"),
     (TOPICS, "--create", "--topic", "later", "--replica-assignment", "2"),
-    (TOPICS, "--create", "--topic", "wide", "--partitions", "1", "--replication-factor", "3"),
+    (TOPICS, "--create", "--topic", "wide", "--replica-assignment", "1:3:2"),
     ("stop", "3"),
     *DESCRIBED,
     ("start", "3"), ("start", "2"),
@@ -145,7 +146,6 @@ STEPS: Final[Sequence[Sequence[str]]] = (
     ("AclCommand", "--remove", "--force", "--principal", "User:bob", "--topic", "spread"),
     ("AclCommand", "--list"),
     ("DelegationTokenCommand", "--describe"),
-    ("ClusterTool", "unregister", "--id", "2"),
 )  # fmt: skip
 
 
@@ -155,7 +155,7 @@ def test_the_tools_print_the_same(tmp_path: Path) -> None:
         (tmp_path / name).write_text(json.dumps(content))
     printed = []
     for kind in ("kafka", "kafkalite"):
-        with running_cluster(kind, SETTINGS, racks=RACKS) as cluster:
+        with running_cluster(kind, SETTINGS, racks=RACKS, voters=3) as cluster:
             printed.append(_run(cluster, tmp_path))
     differences = [
         "\n".join([f"{number}: {' '.join(step)}", f"  Kafka {kafka}", *kafka_lines, f"  kafkalite {lite}", *lite_lines])
@@ -166,8 +166,15 @@ def test_the_tools_print_the_same(tmp_path: Path) -> None:
 
 
 def _plain(step: Sequence[str], printed: Printed) -> list[str]:
-    lines = lines_of(printed.text)
-    return sorted(lines) if step[0] == "AclCommand" else lines
+    """Return the lines, with the lists that have no order in order."""
+    text = re.sub(r"(?<=Isr: )[\d,]+", lambda found: ",".join(sorted(found[0].split(","))), printed.text)
+    text = re.sub(r"(?<=are )SCRAM.*", lambda found: ", ".join(sorted(found[0].split(", "))), text)
+    text = re.sub(r'"/tmp/[^"]+"', '"DIRECTORY"', text)
+    if step[0] == QUORUM:
+        text = re.sub(r', "endpoints": \[[^]]*\]', "", text)  # docs/differences.md
+        text = re.sub(r"(?<=^[123] )(.{22})\s*\d+\s+\d+", "ID N LAG", re.sub("[ \t]+", " ", text), flags=re.MULTILINE)
+    lines = lines_of(text)
+    return sorted(lines) if step[0] in ("AclCommand", QUORUM) else lines
 
 
 def _run(cluster: Cluster, folder: Path) -> list[Printed]:

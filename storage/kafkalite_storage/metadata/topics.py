@@ -63,6 +63,8 @@ class Partition:
     """The replicas that are in sync."""
     elr: tuple[int, ...] = ()
     """The replicas that may lead although they are not in sync, because too few are (KIP-966)."""
+    last_known_elr: tuple[int, ...] = ()
+    """The last leader, while there is none (KIP-966)."""
     partition_epoch: int = 0
 
 
@@ -206,8 +208,16 @@ class NewPartitions:
 
     def of(self, record: PartitionRecord) -> Partition:
         """Return the partition that a record describes."""
-        elr = record.eligible_leader_replicas or ()
-        key = (record.leader, record.leader_epoch, record.replicas, record.isr, elr, record.partition_epoch)
+        elr, last_known_elr = record.eligible_leader_replicas or (), record.last_known_elr or ()
+        key = (
+            record.leader,
+            record.leader_epoch,
+            record.replicas,
+            record.isr,
+            elr,
+            last_known_elr,
+            record.partition_epoch,
+        )
         partition = self._known.get(key)
         if partition is None:
             partition = self._known[key] = Partition(
@@ -216,6 +226,7 @@ class NewPartitions:
                 replicas=record.replicas,
                 isr=record.isr,
                 elr=elr,
+                last_known_elr=last_known_elr,
                 partition_epoch=record.partition_epoch,
             )
         return partition
@@ -230,6 +241,7 @@ def _changed(old: Partition, record: PartitionChangeRecord) -> Partition:
         replicas=old.replicas if record.replicas is None else record.replicas,
         isr=old.isr if record.isr is None else record.isr,
         elr=old.elr if record.eligible_leader_replicas is None else record.eligible_leader_replicas,
+        last_known_elr=old.last_known_elr if record.last_known_elr is None else record.last_known_elr,
         partition_epoch=old.partition_epoch + 1,
     )
 

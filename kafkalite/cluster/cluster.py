@@ -209,6 +209,13 @@ class Cluster:
         self.endpoints.pop(broker, None)
         self.leadership.fence(broker)
 
+    def broker_killed(self, broker: int) -> None:
+        """Suspend the groups that a broker coordinates; :meth:`broker_stopped` follows when its session is over."""
+        topic = self.storage.topics.get(OFFSETS_TOPIC)
+        if topic is not None:
+            led = {index for index, partition in enumerate(topic.assignment) if partition.leader == broker}
+            self.groups.suspend_partitions(led)
+
     def broker_started(self, broker: int) -> None:
         """Bring a broker back: it is in sync, and leads what has no leader. Raises StorageError."""
         up = sorted({*self.endpoints, broker})

@@ -257,6 +257,16 @@ class GroupCoordinatorService:
         self._suspend_without_leader(coordinator)
         self._service.timers_changed()
 
+    def suspend_partitions(self, indexes: Collection[int]) -> None:
+        """Let no session of the groups of partitions end until :meth:`partitions_moved`: their coordinator is gone."""
+
+        def suspend(coordinator: GroupCoordinator) -> None:
+            partitions = self._service.partitions
+            coordinator.suspend(lambda group_id: _partition_for(group_id, partitions) in indexes)
+            self._service.timers_changed()
+
+        self._service.with_loaded(suspend)
+
     def _suspend_without_leader(self, coordinator: GroupCoordinator) -> None:
         topic = self._storage.topics.get(OFFSETS_TOPIC)
         if topic is None:

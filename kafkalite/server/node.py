@@ -103,6 +103,7 @@ class Node:
         cluster = self.endpoint.cluster
         timeout = self.config.broker_session_timeout
         if timeout > 0:
+            cluster.broker_killed(self.id)
             self._fencing = cluster.timers.call_at(cluster.now() + timeout, self._fence)
         else:
             self._fence()

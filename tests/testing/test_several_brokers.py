@@ -13,6 +13,10 @@ from confluent_kafka.cimpl import NewTopic
 
 from kafkalite.config import ConfigError, load
 from kafkalite.testing import Handle, NotFound, connect, run
+from kafkalite_wire.messages.find_coordinator import FindCoordinatorRequest
+from kafkalite_wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
+from kafkalite_wire.messages.sync_group import SyncGroupRequest, SyncGroupRequestAssignment
+from tests.support.blocking_client import BlockingClient
 from tests.support.remote_broker import broker_elsewhere
 
 
@@ -169,6 +173,34 @@ def test_a_killed_broker_leads_until_its_session_ends() -> None:
             assert [view.leads for view in handle.brokers.all()] == [1, 1, 1]
             handle.clock.advance(9)
             assert [view.leads for view in handle.brokers.all()] == [1, 0, 2]
+
+
+def test_no_session_ends_while_nobody_coordinates_the_group() -> None:
+    with run({"broker.session.timeout.ms": 9000, "group.min.session.timeout.ms": 1000}, brokers=3) as handle:
+        with BlockingClient(int(handle.brokers[1].bootstrap.rpartition(":")[2])) as client:
+            found = client.call(FindCoordinatorRequest(key_type=0, coordinator_keys=("g",)), 4).coordinators[0]
+        with BlockingClient(found.port) as client:
+            protocol = JoinGroupRequestProtocol(name="range", metadata=b"")
+            joining = JoinGroupRequest(
+                group_id="g",
+                session_timeout_ms=6000,
+                rebalance_timeout_ms=6000,
+                member_id="",
+                protocol_type="consumer",
+                protocols=(protocol,),
+            )
+            member = client.call(joining, 3).member_id
+            shared = SyncGroupRequestAssignment(member_id=member, assignment=b"")
+            syncing = SyncGroupRequest(group_id="g", generation_id=1, member_id=member, assignments=(shared,))
+            assert client.call(syncing, 3).error_code == 0
+            with handle.clock.frozen():
+                handle.brokers[found.node_id].kill()
+                handle.clock.advance(8)
+                assert len(handle.groups["g"].members) == 1
+                handle.clock.advance(6)  # another coordinator since five seconds
+                assert len(handle.groups["g"].members) == 1
+                handle.clock.advance(2)
+                assert not handle.groups["g"].members
 
 
 def test_preferred_leaders_return_by_themselves(cluster: Handle) -> None:

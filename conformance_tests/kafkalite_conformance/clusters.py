@@ -143,7 +143,13 @@ def running_cluster(
             yield KafkaCluster(nodes)
         return
     controls = f"127.0.0.1:{free_port()}"
-    settings = {**COMMON_SETTINGS, **properties, "kafkalite.brokers": str(brokers)}
+    settings = {
+        **COMMON_SETTINGS,
+        # With controls it is on. Kafka answers a heartbeat at once, and sarama sends nothing else before.
+        "kafkalite.group.heartbeat.hold.ms": "0",
+        **properties,
+        "kafkalite.brokers": str(brokers),
+    }
     if racks:
         settings["broker.rack"] = ",".join(racks)
     with tempfile.TemporaryDirectory(prefix="kafkalite-cluster-", ignore_cleanup_errors=True) as folder:

@@ -83,7 +83,9 @@ def settled(
         elr = tuple(each for each in candidates if each in wanted and each not in isr)
     gives_up = any(each not in wanted for each in partition.replicas)
     moves = leader != partition.leader or (gives_up and leader != NO_LEADER)
-    last_known_elr = () if leader != NO_LEADER else partition.last_known_elr or (partition.leader,)
+    last_known_elr: tuple[int, ...] = ()
+    if leader == NO_LEADER:
+        last_known_elr = partition.last_known_elr if partition.leader == NO_LEADER else (partition.leader,)
     if not moves and (wanted, isr, elr) == (partition.replicas, partition.isr, partition.elr):
         return None
     return PartitionChangeRecord(

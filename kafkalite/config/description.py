@@ -14,8 +14,6 @@ from kafkalite_storage.configs.values import ConfigType, format_value
 
 _LISTENERS: Final = ("listeners", "advertised.listeners")
 _MIN_IN_SYNC: Final = "min.insync.replicas"
-
-
 _THROTTLES: Final = ("follower.replication.throttled.rate", "leader.replication.throttled.rate")
 """Properties that exist only while they are set: `kafka-reassign-partitions --throttle` sets and removes them."""
 

@@ -258,7 +258,7 @@ class GroupCoordinatorService:
         self._service.timers_changed()
 
     def suspend_partitions(self, indexes: Collection[int]) -> None:
-        """Let no session of the groups of partitions end until :meth:`partitions_moved`: their coordinator is gone."""
+        """Suspend the timers of the groups of partitions, whose coordinator is gone, until :meth:`partitions_moved`."""
 
         def suspend(coordinator: GroupCoordinator) -> None:
             partitions = self._service.partitions

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from kafkalite.errors import RequestError
 from kafkalite.proxy.passed_on import PassedOn
 from kafkalite.proxy.rewriting import rewriter_of, served_versions
-from kafkalite.proxy.topic_names import TopicNames, metadata_request, metadata_response
+from kafkalite.proxy.topic_names import metadata_request, metadata_response
 from kafkalite.proxy.upstream_end import UpstreamEnd
 from kafkalite.requests.pipeline import Pipeline
 from kafkalite_wire.apis import DECLARED_APIS, Api, ApiKey
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from kafkalite.proxy.addresses import AddressMap
     from kafkalite.proxy.relay import Relay
+    from kafkalite.proxy.topic_names import TopicNames
     from kafkalite.requests.context import Connection
     from kafkalite.requests.crash_guard import CrashGuard
     from kafkalite_wire.headers import RequestPrefix
@@ -40,14 +41,12 @@ _FIRST_FLEXIBLE_PRODUCE: Final = 9
 class Dispatch:
     """Takes the frames of all connections to their brokers.
 
-    ``addresses`` are the brokers'; ``learn`` is shown each Metadata response.
+    ``addresses`` are the brokers'; ``topics`` learns from each Metadata response.
     """
 
-    def __init__(self, addresses: AddressMap, crash_guard: CrashGuard, learn: Callable[[Any], None]) -> None:
+    def __init__(self, addresses: AddressMap, crash_guard: CrashGuard, topics: TopicNames) -> None:
         self._addresses = addresses
-        self._learn = learn
-        self.topics = TopicNames()
-        """The names that interceptors are to know before they see a request."""
+        self._topics = topics
         self._relays: WeakKeyDictionary[Connection, Relay] = WeakKeyDictionary()
         self.pipeline = Pipeline(UpstreamEnd(self._relays.get, self._rewritten), crash_guard, only_served=False)
         self.passes_logins = True
@@ -94,7 +93,7 @@ class Dispatch:
     def _through_pipeline(
         self, connection: Connection, frame: memoryview, relay: Relay, api: Api, version: int
     ) -> None:
-        unknown = self.topics.unknown_in(api, version, frame)
+        unknown = self._topics.unknown_in(api, version, frame)
         if not unknown:
             self.pipeline(connection, frame)
             return
@@ -102,7 +101,7 @@ class Dispatch:
 
         def on_response(received: bytearray) -> None:
             try:
-                self._learn(metadata_response(received))
+                self._topics.learn(metadata_response(received))
                 self.pipeline(connection, frame)
             finally:
                 connection.resume()
@@ -147,7 +146,7 @@ class Dispatch:
 
     def _rewritten(self, api: Api, version: int, message: Any, connection: Connection) -> Any:
         if api.key is ApiKey.METADATA:
-            self._learn(message)
+            self._topics.learn(message)
         rewrite = rewriter_of(api.key, version)
         if rewrite is None:
             return message

@@ -108,7 +108,7 @@ class Proxy(ServerBlock):
         self.contacts = Contacts(clock.wall_ms)
         """Which brokers accept connections."""
         self._cluster = ClusterConnections(config.upstream, self.addresses.upstream_of, config.tls, self.contacts)
-        self._dispatch = Dispatch(self.addresses, self.crash_guard, self._topics.learn)
+        self._dispatch = Dispatch(self.addresses, self.crash_guard, self._topics)
         self._shared = (
             None
             if names is None
@@ -134,7 +134,6 @@ class Proxy(ServerBlock):
             self._make_relay = partial(MeasuredRelay, measurements=measurements)
         self._stop = trio.Event()
         self._accepting: trio.Nursery | None = None
-        self._dispatch.topics = self._topics
 
     @property
     def pipeline(self) -> Pipeline:

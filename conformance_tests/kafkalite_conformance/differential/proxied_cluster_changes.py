@@ -78,7 +78,11 @@ class _Load:
 
         number = 0
         while not self._ending.wait(0.002):
-            producer.produce(_TOPIC, b"%d" % number, on_delivery=partial(delivered, number))
+            try:
+                producer.produce(_TOPIC, b"%d" % number, on_delivery=partial(delivered, number))
+            except BufferError:  # the brokers are slow
+                producer.poll(1)
+                continue
             producer.poll(0)
             number += 1
         assert producer.flush(_PATIENCE) == 0

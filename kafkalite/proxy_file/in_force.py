@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from kafkalite.controls.faults.rule import FaultRule
     from kafkalite.interceptors.installing import InstalledInterceptors
     from kafkalite.proxy.proxy import Proxy
-    from kafkalite.proxy_file.reading import ConfiguredInterceptor, ProxyFile, ProxyTable
+    from kafkalite.proxy_file.proxy_table import ProxyTable
+    from kafkalite.proxy_file.reading import ConfiguredInterceptor, ProxyFile
 
 log = getLogger("kafkalite.proxy")
 

@@ -162,6 +162,18 @@ async def test_what_has_not_changed_goes_on_with_its_state(path: Path) -> None:
         assert await created(client, "t") is ErrorCode.NONE
 
 
+async def test_properties_may_move_within_the_file_and_not_change(path: Path) -> None:
+    path.write_text("[listener]\nmax.connections.per.ip = 5\n")
+    file = FileInForce(path)
+    async with proxied(file):
+        path.write_text(READ_ONLY + "[listener]\nmax.connections.per.ip = 5\n")
+        file.reload()
+        assert len(file.file.interceptors) == 1
+        path.write_text(READ_ONLY + "[listener]\nmax.connections.per.ip = 6\n")
+        with pytest.raises(TomlError, match=re.escape(f"{path}:3: [listener] is read at the start only")):
+            file.reload()
+
+
 async def test_what_is_read_at_the_start_only_is_not_reloaded(path: Path) -> None:
     path.write_text(COUNTING)
     file = FileInForce(path)

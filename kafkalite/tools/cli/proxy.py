@@ -145,7 +145,7 @@ def proxy(
     """
     from kafkalite.program import run_server
     from kafkalite.proxy.proxy import DEFAULT_LISTEN, Proxy, ProxyConfig
-    from kafkalite.proxy_file.reading import ProxyTable
+    from kafkalite.proxy_file.proxy_table import ProxyTable
 
     if check is not None:
         click.echo(f"{check}: {_checked(check)}")

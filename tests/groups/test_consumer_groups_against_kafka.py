@@ -169,10 +169,11 @@ def _record(key: bytes, value: bytes | None) -> str:
 def _plain(value: Any) -> Any:
     """Sort what comes in the order of hash maps."""
     if is_dataclass(value):
-        made = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-        if "assignment_epochs" in made:
-            pairs = sorted(zip(value.partitions, value.assignment_epochs or (), strict=False))
-            return ("partitions", value.topic_id, tuple(pairs))
+        named: dict[str, Any] = {field.name: getattr(value, field.name) for field in fields(value)}
+        if "assignment_epochs" in named:
+            pairs = sorted(zip(named["partitions"], named["assignment_epochs"] or (), strict=False))
+            return ("partitions", named["topic_id"], tuple(pairs))
+        made = {name: _plain(each) for name, each in named.items()}
         return (type(value).__name__, tuple(made.items()))
     if isinstance(value, tuple):
         return tuple(sorted(map(_plain, value), key=repr))

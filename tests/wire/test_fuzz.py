@@ -17,7 +17,7 @@ EACH_API = pytest.mark.parametrize("api", DECLARED_APIS.values(), ids=lambda api
 EACH_MESSAGE = pytest.mark.parametrize("name", DECLARED)
 
 # The first decoding of a version compiles its codec, which Hypothesis would report as a slow example.
-unhurried = settings(deadline=None, max_examples=12)
+unhurried = settings(deadline=None, max_examples=8)
 
 
 def decode_both_ways(declared: type[Any], version: int, data: bytes) -> Any:

@@ -102,7 +102,7 @@ def with_tags(message: Any, draw: Callable[[st.SearchStrategy[Any]], Any]) -> An
 
 @pytest.mark.parametrize("name", DECLARED)
 @given(data=st.data())
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=5)
 def test_every_message_comes_back_byte_for_byte(name: str, data: st.DataObject) -> None:
     declared = DECLARED[name]
     version = data.draw(st.sampled_from(versions_of(declared)))

@@ -1,16 +1,21 @@
-"""`python -m kafkalite_conformance.differential`: hold all conversations with both brokers and print what differs."""
+"""`python -m kafkalite_conformance.differential`: hold all conversations with both brokers and print what differs.
+
+With `--record` they are held with Apache Kafka only, and what it says is kept for the tests, which need no Kafka then.
+"""
 
 import sys
 import time
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import click
 
-from kafkalite_conformance.differential.brokers import both_brokers
-from kafkalite_conformance.differential.conversation import CONVERSATIONS
+from kafkalite_conformance.differential.brokers import both_brokers, started_kafka
+from kafkalite_conformance.differential.conversation import CONVERSATIONS, Conversation
 from kafkalite_conformance.differential.conversations import enter_all
 from kafkalite_conformance.differential.known_differences import KNOWN_DIFFERENCES, reason_for
-from kafkalite_conformance.differential.running import Outcome, hold
+from kafkalite_conformance.differential.recordings import keep
+from kafkalite_conformance.differential.running import Outcome, hold, transcripts_of
 
 
 @click.command()
@@ -18,11 +23,14 @@ from kafkalite_conformance.differential.running import Outcome, hold
 @click.option("--kafkalite", metavar="HOST:PORT", help="kafkalite that runs already; started if not given.")
 @click.option("--only", metavar="PATTERN", default="*", help="Only conversations whose names match, such as 'group_*'.")
 @click.option("--long", "with_long", is_flag=True, help="Also hold the conversations that take minutes.")
+@click.option("--record", is_flag=True, help="Record what Apache Kafka says, instead of comparing.")
 @click.option("--known", is_flag=True, help="Print the known differences too.")
-def main(kafka: str | None, kafkalite: str | None, only: str, with_long: bool, known: bool) -> None:
+def main(kafka: str | None, kafkalite: str | None, only: str, with_long: bool, record: bool, known: bool) -> None:
     """Ask Apache Kafka and kafkalite the same things; exit with 1 if they differ where that is not known."""
     enter_all(long=with_long)
     chosen = [conversation for name, conversation in CONVERSATIONS.items() if fnmatchcase(name, only)]
+    if record:
+        sys.exit(1 if _record(chosen) else 0)
     with both_brokers(kafka=kafka, kafkalite=kafkalite) as brokers:
         started = time.monotonic()
         outcomes = hold(chosen, brokers)
@@ -33,6 +41,19 @@ def main(kafka: str | None, kafkalite: str | None, only: str, with_long: bool, k
     steps = sum(outcome.steps for outcome in outcomes)
     print(f"{len(outcomes)} conversations of {steps} steps in {seconds:.0f} s: {unknown} unexplained")
     sys.exit(1 if unknown else 0)
+
+
+def _record(conversations: Sequence[Conversation]) -> list[str]:
+    """Record conversations, and return those that could not be."""
+    # Always a Kafka with the settings that the conversations need.
+    with started_kafka() as kafka:
+        transcripts = transcripts_of(conversations, kafka)
+    keep(transcripts, existing=frozenset(CONVERSATIONS))
+    unsteady = [each.name for each in conversations if each.name not in transcripts]
+    for name in unsteady:
+        print(f"{name}: not recorded, because Kafka says something else each time")
+    print(f"{len(transcripts)} conversations of {sum(map(len, transcripts.values()))} steps are recorded")
+    return unsteady
 
 
 def _print(outcomes: list[Outcome], *, show_known: bool) -> int:

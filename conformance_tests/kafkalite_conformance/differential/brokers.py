@@ -49,22 +49,33 @@ def both_brokers(*, kafka: str | None = None, kafkalite: str | None = None) -> G
     MissingToolError where Kafka can run in no way.
     """
     with ExitStack() as stack:
-        if kafkalite is None:
-            folder = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="differential-", ignore_cleanup_errors=True)
-            )
-            started = Kafkalite(Path(folder), KAFKALITE_SETTINGS)
-            stack.callback(started.kill)
-            kafkalite = started.bootstrap
-        if kafka is None:
-            kafka = _start_kafka(stack)
-        yield Brokers(kafka=kafka, kafkalite=kafkalite)
+        yield Brokers(
+            kafkalite=kafkalite or stack.enter_context(started_kafkalite()),
+            kafka=kafka or stack.enter_context(started_kafka()),
+        )
 
 
-def _start_kafka(stack: ExitStack) -> str:
+@contextmanager
+def started_kafkalite() -> Generator[str]:
+    """Run kafkalite until the block ends, and yield its address."""
+    with tempfile.TemporaryDirectory(prefix="differential-", ignore_cleanup_errors=True) as folder:
+        broker = Kafkalite(Path(folder), KAFKALITE_SETTINGS)
+        try:
+            yield broker.bootstrap
+        finally:
+            broker.kill()
+
+
+@contextmanager
+def started_kafka() -> Generator[str]:
+    """Run Apache Kafka until the block ends, and yield its address. MissingToolError where it can run in no way."""
     settings = {**KAFKA_SETTINGS, **SETTINGS}
     if isinstance(starter_named("kafka"), KafkaImageStarter):
         image = KafkaImage(settings)
-        stack.callback(image.kill)
-        return image.bootstrap
-    return stack.enter_context(start_kafka(settings, jvm_flags=CONFORMANCE_JVM_FLAGS)).bootstrap
+        try:
+            yield image.bootstrap
+        finally:
+            image.kill()
+    else:
+        with start_kafka(settings, jvm_flags=CONFORMANCE_JVM_FLAGS) as kafka:
+            yield kafka.bootstrap

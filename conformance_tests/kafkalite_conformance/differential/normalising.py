@@ -1,4 +1,8 @@
-"""Answers without what must differ: ids get numbers in the order in which they appear; addresses and sentences go."""
+"""Answers without what must differ from one run to the next.
+
+Ids get numbers in the order in which they appear, times are relative to the conversation's, names have a placeholder
+for the part that is new in each run, and addresses and sentences are left out.
+"""
 
 import hashlib
 import re
@@ -29,6 +33,8 @@ _OF_THE_METADATA_LOG: Final[Mapping[str, frozenset[str]]] = {
 }
 """Fields by class that say how long the metadata log is."""
 _ID_SIZE: Final = 16
+_NAMES: Final = "<names>"
+_DAY_MS: Final = 86_400_000
 _MARKER_VALUE: Final = struct.Struct(">hi")
 
 _TIMES: Final = frozenset(
@@ -45,6 +51,9 @@ _PRODUCER_IDS: Final = frozenset({"producer_id", "previous_producer_id", "next_p
 # Where a producer's id and the checksum over it stand in a batch of format 2.
 _BATCH_OVERHEAD: Final = 12
 _CHECKSUM: Final = slice(17, 21)
+_TIMESTAMPS: Final = slice(27, 43)
+_TWO_TIMES: Final = struct.Struct(">QQ")
+_MODULO: Final = 1 << 64
 _PRODUCER_ID: Final = slice(43, 51)
 
 # The order of these says nothing: Kafka keeps them in hash maps.
@@ -125,6 +134,10 @@ class Normaliser:
         """Return an answer, field by field."""
         return self._plain(answer, "")
 
+    def text(self, text: str) -> str:
+        """Return a text with a placeholder for the part of names that is new in each run."""
+        return text.replace(self._own_names, _NAMES)
+
     def _plain(self, value: object, name: str) -> Plain:
         if isinstance(value, MetadataResponseTopic | DescribeTopicPartitionsResponseTopic) and value.is_internal:
             # They are older than the conversation, and others may have raised the epochs of Kafka's.
@@ -148,7 +161,7 @@ class Normaliser:
     def _scalar(self, value: object, name: str) -> Plain:
         if isinstance(value, str):
             return (
-                _UUID.sub(lambda found: f"<{self._number('uuid', found.group())}>", value)
+                _UUID.sub(lambda found: f"<{self._number('uuid', found.group())}>", self.text(value))
                 if name != "cluster_id"
                 else "*"
             )
@@ -158,7 +171,7 @@ class Normaliser:
                 return self._batches(data)
             if name == "topic_id" and any(data):
                 return f"<topic {self._number('topic', data)}>"
-            return data.hex() if len(data) == _ID_SIZE else repr(data)
+            return data.hex() if len(data) == _ID_SIZE else self.text(repr(data))
         if isinstance(value, bool | None):
             return value
         if isinstance(value, float):
@@ -176,7 +189,7 @@ class Normaliser:
             return "<time of a marker>"
         if name == "last_timestamp" and value == self._now_ms:
             return "<time of the records>"
-        return int(value)
+        return int(value) if abs(value - self._now_ms) > _DAY_MS else f"<now {value - self._now_ms:+d}>"
 
     def _number(self, kind: str, value: object) -> int:
         numbers = self._numbers[kind]
@@ -225,6 +238,8 @@ class Normaliser:
                 continue
             batch[_PRODUCER_ID] = bytes(8)
             batch[_CHECKSUM] = bytes(4)
+            base, latest = _TWO_TIMES.unpack(batch[_TIMESTAMPS])
+            batch[_TIMESTAMPS] = _TWO_TIMES.pack(*((time - self._now_ms) % _MODULO for time in (base, latest)))
             found.append(f"batch at {offset}, {len(batch)} bytes, digest {hashlib.sha256(batch).hexdigest()[:12]}")
         return found
 

@@ -1,7 +1,7 @@
-"""Holds each conversation with both brokers, and compares what they said."""
+"""Holds each conversation with both brokers, or with one of them, and compares what they said."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from kafkalite_conformance.differential.comparing import Difference, Step, diffe
 from kafkalite_conformance.differential.connection import NoAnswerError
 from kafkalite_conformance.differential.conversation import Conversation
 from kafkalite_conformance.differential.known_differences import reason_for
+from kafkalite_conformance.differential.recordings import recorded
 from kafkalite_conformance.differential.talk import Talk, now_ms
 from kafkalite_wire.messages.describe_configs import (
     DescribeConfigsRequest,
@@ -35,22 +36,84 @@ class Outcome:
 
 
 def hold(conversations: Sequence[Conversation], brokers: Brokers) -> list[Outcome]:
-    """Hold conversations, several at a time.
+    """Hold conversations with both brokers, several at a time.
 
     One that differs unexpectedly is held again alone, a few times if need be: a busy machine is slow to answer, and
     what brokers do differently they do each time.
     """
-    return trio.run(_hold, conversations, brokers)
+
+    async def compare(conversation: Conversation) -> Outcome:
+        names, now = f"d{uuid.uuid4().hex[:8]}", now_ms()
+        transcripts: dict[str, list[Step]] = {}
+
+        async def with_one(address: str) -> None:
+            transcripts[address] = await _transcript(conversation, address, names, now)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(with_one, brokers.kafka)
+            nursery.start_soon(with_one, brokers.kafkalite)
+        return _outcome(conversation, transcripts[brokers.kafka], transcripts[brokers.kafkalite])
+
+    return trio.run(_hold, conversations, (brokers.kafka, brokers.kafkalite), compare)
 
 
-async def _hold(conversations: Sequence[Conversation], brokers: Brokers) -> list[Outcome]:
-    settings = [await _settings(address, conversations) for address in (brokers.kafka, brokers.kafkalite)]
+def hold_as_recorded(conversations: Sequence[Conversation], kafkalite: str) -> list[Outcome]:
+    """Hold conversations with kafkalite, and compare them with what Kafka said when they were recorded.
+
+    Raises NotRecordedError.
+    """
+
+    async def compare(conversation: Conversation) -> Outcome:
+        kafka = recorded(conversation.name)
+        names = f"d{uuid.uuid4().hex[:8]}"
+        return _outcome(conversation, kafka, await _transcript(conversation, kafkalite, names, now_ms()))
+
+    return trio.run(_hold, conversations, (kafkalite,), compare)
+
+
+def transcripts_of(conversations: Sequence[Conversation], kafka: str) -> Mapping[str, Sequence[Step]]:
+    """Hold conversations with Kafka until it has said the same twice running, and return what it said.
+
+    Those in which it says something else each time are left out.
+    """
+    return trio.run(_repeat, conversations, kafka)
+
+
+async def _repeat(conversations: Sequence[Conversation], kafka: str) -> Mapping[str, Sequence[Step]]:
+    steady: dict[str, Sequence[Step]] = {}
+    limit = trio.CapacityLimiter(_AT_A_TIME)
+
+    async def once(conversation: Conversation) -> list[Step]:
+        return await _transcript(conversation, kafka, f"d{uuid.uuid4().hex[:8]}", now_ms())
+
+    async def one(conversation: Conversation) -> None:
+        async with limit:
+            before = await once(conversation)
+            for _ in range(_MORE_TIMES):
+                again = await once(conversation)
+                if not differences(conversation.name, before, again):
+                    steady[conversation.name] = again
+                    break
+                before = again
+
+    async with trio.open_nursery() as nursery:
+        for conversation in conversations:
+            nursery.start_soon(one, conversation)
+    return steady
+
+
+async def _hold(
+    conversations: Sequence[Conversation],
+    addresses: Sequence[str],
+    compare: Callable[[Conversation], Awaitable[Outcome]],
+) -> list[Outcome]:
+    settings = [await _settings(address, conversations) for address in addresses]
     outcomes: dict[str, Outcome] = {}
     limit = trio.CapacityLimiter(_AT_A_TIME)
 
     async def one(conversation: Conversation) -> None:
         async with limit:
-            outcomes[conversation.name] = await _compare(conversation, brokers)
+            outcomes[conversation.name] = await compare(conversation)
 
     async with trio.open_nursery() as nursery:
         for conversation in conversations:
@@ -69,21 +132,11 @@ async def _hold(conversations: Sequence[Conversation], brokers: Brokers) -> list
         for _ in range(_MORE_TIMES):
             if all(reason_for(difference) for difference in outcomes[conversation.name].differences):
                 break
-            outcomes[conversation.name] = await _compare(conversation, brokers)
+            outcomes[conversation.name] = await compare(conversation)
     return [outcomes[conversation.name] for conversation in conversations]
 
 
-async def _compare(conversation: Conversation, brokers: Brokers) -> Outcome:
-    names, now = f"d{uuid.uuid4().hex[:8]}", now_ms()
-    transcripts: dict[str, list[Step]] = {}
-
-    async def with_one(address: str) -> None:
-        transcripts[address] = await _transcript(conversation, address, names, now)
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(with_one, brokers.kafka)
-        nursery.start_soon(with_one, brokers.kafkalite)
-    kafka, kafkalite = transcripts[brokers.kafka], transcripts[brokers.kafkalite]
+def _outcome(conversation: Conversation, kafka: Sequence[Step], kafkalite: Sequence[Step]) -> Outcome:
     return Outcome(
         conversation=conversation.name,
         differences=differences(conversation.name, kafka, kafkalite),

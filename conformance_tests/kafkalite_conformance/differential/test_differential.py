@@ -1,18 +1,16 @@
-"""Apache Kafka and kafkalite answer the same, but for what is known: one test for each conversation."""
+"""kafkalite answers what Apache Kafka answered when the conversations were recorded, but for what is known."""
 
-import os
 import pickle
 from collections.abc import Mapping
 
 import pytest
 
 from kafkalite_conformance.cache_folder import one_at_a_time
-from kafkalite_conformance.differential.brokers import both_brokers
+from kafkalite_conformance.differential.brokers import started_kafkalite
 from kafkalite_conformance.differential.conversation import CONVERSATIONS
 from kafkalite_conformance.differential.conversations import enter_all
 from kafkalite_conformance.differential.known_differences import reason_for
-from kafkalite_conformance.differential.running import Outcome, hold
-from kafkalite_conformance.drivers.building import MissingToolError
+from kafkalite_conformance.differential.running import Outcome, hold_as_recorded
 
 enter_all()
 
@@ -31,18 +29,13 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 def _hold_selected(session: pytest.Session) -> list[Outcome]:
-    names = {item.name.removeprefix("test_both_say_the_same[").removesuffix("]") for item in session.items}
-    try:
-        with both_brokers() as brokers:
-            return hold([CONVERSATIONS[name] for name in sorted(names & CONVERSATIONS.keys())], brokers)
-    except MissingToolError as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(reason))
+    names = {item.name.removeprefix("test_kafkalite_says_what_kafka_said[").removesuffix("]") for item in session.items}
+    with started_kafkalite() as address:
+        return hold_as_recorded([CONVERSATIONS[name] for name in sorted(names & CONVERSATIONS.keys())], address)
 
 
 @pytest.mark.parametrize("conversation", sorted(CONVERSATIONS))
-def test_both_say_the_same(conversation: str, outcomes: Mapping[str, Outcome]) -> None:
+def test_kafkalite_says_what_kafka_said(conversation: str, outcomes: Mapping[str, Outcome]) -> None:
     """Whatever differs is in the list of known differences, with its reason."""
     outcome = outcomes[conversation]
     assert outcome.skipped is None

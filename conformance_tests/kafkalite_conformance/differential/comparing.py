@@ -53,7 +53,7 @@ def _difference(conversation: str, asked: str, path: str, kafka: Plain, kafkalit
 
 
 def _compare(one: Plain, other: Plain, path: str) -> Generator[tuple[str, Plain, Plain]]:
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
+    if isinstance(one, Mapping) and isinstance(other, Mapping) and one.keys() == other.keys():
         for name in one:
             yield from _compare(one[name], other[name], f"{path}.{name}" if path else name)
     elif _is_list(one) and _is_list(other):

@@ -52,8 +52,7 @@ _PRODUCER_IDS: Final = frozenset({"producer_id", "previous_producer_id", "next_p
 _BATCH_OVERHEAD: Final = 12
 _CHECKSUM: Final = slice(17, 21)
 _TIMESTAMPS: Final = slice(27, 43)
-_TWO_TIMES: Final = struct.Struct(">QQ")
-_MODULO: Final = 1 << 64
+_TWO_TIMES: Final = struct.Struct(">qq")
 _PRODUCER_ID: Final = slice(43, 51)
 
 # The order of these says nothing: Kafka keeps them in hash maps.
@@ -125,6 +124,7 @@ class Normaliser:
 
     def __init__(self, *, own_names: str, now_ms: int) -> None:
         self._own_names = own_names
+        self._names_in_any_case = re.compile(re.escape(own_names), re.IGNORECASE)
         self._now_ms = now_ms
         self.coordinator_epoch = 0
         """The epoch of the transaction coordinator; what the broker says of its epochs is relative to this one."""
@@ -136,7 +136,15 @@ class Normaliser:
 
     def text(self, text: str) -> str:
         """Return a text with a placeholder for the part of names that is new in each run."""
-        return text.replace(self._own_names, _NAMES)
+        return self._names_in_any_case.sub(_NAMES, text)
+
+    def texts(self, answer: Plain) -> Plain:
+        """Return what a conversation has made of an answer itself, with that placeholder in its texts."""
+        if isinstance(answer, str):
+            return self.text(answer)
+        if isinstance(answer, Mapping):
+            return {self.text(name): self.texts(value) for name, value in answer.items()}
+        return [self.texts(each) for each in answer] if isinstance(answer, Sequence) else answer
 
     def _plain(self, value: object, name: str) -> Plain:
         if isinstance(value, MetadataResponseTopic | DescribeTopicPartitionsResponseTopic) and value.is_internal:
@@ -189,7 +197,8 @@ class Normaliser:
             return "<time of a marker>"
         if name == "last_timestamp" and value == self._now_ms:
             return "<time of the records>"
-        return int(value) if abs(value - self._now_ms) > _DAY_MS else f"<now {value - self._now_ms:+d}>"
+        since = self._since_now(value)
+        return int(value) if since == value else f"<now {since:+d}>"
 
     def _number(self, kind: str, value: object) -> int:
         numbers = self._numbers[kind]
@@ -238,10 +247,13 @@ class Normaliser:
                 continue
             batch[_PRODUCER_ID] = bytes(8)
             batch[_CHECKSUM] = bytes(4)
-            base, latest = _TWO_TIMES.unpack(batch[_TIMESTAMPS])
-            batch[_TIMESTAMPS] = _TWO_TIMES.pack(*((time - self._now_ms) % _MODULO for time in (base, latest)))
+            times = map(self._since_now, _TWO_TIMES.unpack(batch[_TIMESTAMPS]))
+            batch[_TIMESTAMPS] = _TWO_TIMES.pack(*times)
             found.append(f"batch at {offset}, {len(batch)} bytes, digest {hashlib.sha256(batch).hexdigest()[:12]}")
         return found
+
+    def _since_now(self, time: int) -> int:
+        return time - self._now_ms if abs(time - self._now_ms) < _DAY_MS else time
 
     def _marker(self, batch: bytes) -> str | None:
         """Describe the end of a transaction without its time; None for any other batch."""

@@ -174,7 +174,7 @@ class Talk:
 
     def write(self, asked: str, answer: Plain) -> None:
         """Write a step down."""
-        self.steps.append(Step(asked=self._normaliser.text(asked), answer=answer))
+        self.steps.append(Step(asked=self._normaliser.text(asked), answer=self._normaliser.texts(answer)))
 
     def write_answer(self, asked: str, answer: object) -> None:
         """Write down an answer without what must differ."""

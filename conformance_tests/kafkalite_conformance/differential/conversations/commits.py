@@ -102,6 +102,8 @@ async def commits_of_groups_that_nobody_knows(talk: Talk) -> None:
             await voice.ask(request, version, "generation 1, with a seat")
             request = replace(commit(await talk.group(), row), group_instance_id="seat")
             await voice.ask(request, version, "only a seat")
+    # The group without a name is that of other conversations too.
+    await voice.whisper(DeleteTopicsRequest(topic_names=(topic,), timeout_ms=5000), 5, object)
 
 
 @conversation

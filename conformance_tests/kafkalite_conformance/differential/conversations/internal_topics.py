@@ -15,6 +15,7 @@ from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequestPartition,
     OffsetCommitRequestTopic,
 )
+from kafkalite_wire.messages.produce import ProduceResponse
 
 _TOPIC = 2
 _INTERNAL = ("__consumer_offsets", "__transaction_state", "__share_group_state")
@@ -46,7 +47,9 @@ async def internal_topics(talk: Talk) -> None:
             await voice.ask(produce(name, data, partition=99, topic_id=topic_id), version, f"{name}, partition 99")
         await _changes(voice, name, group)
     data = batch(b"v", timestamp=talk.now_ms)
-    await admin.ask(produce("__share_group_state", data), 9, "as the admin client")
+    written = await admin.whisper(produce("__share_group_state", data), 9, ProduceResponse)
+    # Its offset says how often this conversation was held.
+    talk.write("__admin_client, Produce v9", written.responses[0].partition_responses[0].error_code)
 
 
 @conversation

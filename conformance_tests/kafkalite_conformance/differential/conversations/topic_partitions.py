@@ -35,6 +35,7 @@ from kafkalite_wire.messages.list_partition_reassignments import (
 async def partitions_are_described(talk: Talk) -> None:
     """Page by page; with cursors that no page has told."""
     first, second, missing, third = await talk.topic(3), await talk.topic(1), talk.name(), await talk.topic(2)
+    await talk.group()  # creates the topic of offsets
     voice = await talk.voice()
 
     def of(*names: str, limit: int = 2000, cursor: tuple[str, int] | None = None) -> DescribeTopicPartitionsRequest:
@@ -53,7 +54,7 @@ async def partitions_are_described(talk: Talk) -> None:
         ("bad name", of("a b")),
         ("empty name", of("")),
         ("too long", of("x" * 250)),
-        ("internal", of("__share_group_state")),
+        ("internal", of("__consumer_offsets")),
         ("the metadata log", of("__cluster_metadata")),
         ("no room", of(first, limit=0)),
         ("less than no room", of(first, limit=-1)),

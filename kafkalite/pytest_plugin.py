@@ -125,9 +125,8 @@ def kafkalite_proxy(request: pytest.FixtureRequest, kafkalite_proxy_upstream: st
     """
     from kafkalite.testing import run_proxy
 
-    if kafkalite_proxy_upstream is None:
-        kafkalite_proxy_upstream = request.getfixturevalue("kafkalite").bootstrap
-    with run_proxy(kafkalite_proxy_upstream) as proxy:
+    upstream = kafkalite_proxy_upstream
+    with run_proxy(request.getfixturevalue("kafkalite").bootstrap if upstream is None else upstream) as proxy:
         yield proxy
 
 

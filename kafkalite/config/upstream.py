@@ -162,7 +162,7 @@ def _tokens(settings: Mapping[str, Setting], module: LoginModule | None) -> Toke
         return TokenFile(unquote(urlsplit(url).path))
     if not url.startswith(("https://", "http://")):
         raise ConfigError(f"{setting.origin}: {_ENDPOINT}: it has to be an https, http or file URL")
-    options = {} if module is None else module.options
+    options: Mapping[str, str] = {} if module is None else module.options
 
     def value(name: str, option: str) -> str:
         return settings[name].text if name in settings else options.get(option, "")

@@ -23,6 +23,7 @@ from typing import (
     Generic,
     ParamSpec,
     Protocol,
+    TypeGuard,
     TypeVar,
     cast,
     get_type_hints,
@@ -70,6 +71,10 @@ class Call(Generic[T]):
             raise
 
 
+def _has_route(member: Any) -> TypeGuard[Control[..., Any]]:
+    return isinstance(member, Control) and bool(member.path)
+
+
 class Routes:
     """The controls that have a route, of a root and of the subjects that are its attributes.
 
@@ -78,12 +83,8 @@ class Routes:
 
     def __init__(self, subjects: Mapping[type[Subject], str]) -> None:
         self._subjects = subjects
-        self._controls = tuple(
-            control
-            for subject in subjects
-            for control in vars(subject).values()
-            if isinstance(control, Control) and control.path
-        )
+        members: Iterator[Any] = (each for subject in subjects for each in vars(subject).values())
+        self._controls = tuple(each for each in members if _has_route(each))
 
     def __iter__(self) -> Iterator[Control[..., Any]]:
         return iter(self._controls)

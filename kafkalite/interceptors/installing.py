@@ -172,7 +172,8 @@ class _Installed(Interceptor):
 
 
 def _throttled(response: Any, context: Context) -> Any:
-    if context.throttled < _RESOLUTION or not has_field(type(response), "throttle_time_ms", context.version):
+    declared = type(cast("object", response))
+    if context.throttled < _RESOLUTION or not has_field(declared, "throttle_time_ms", context.version):
         return response
     return replace(response, throttle_time_ms=max(response.throttle_time_ms, round(context.throttled * 1000)))
 

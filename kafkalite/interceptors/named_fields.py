@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from kafkalite_wire.errors import WireError
 from kafkalite_wire.messages.consumer_protocol import (
@@ -142,7 +142,8 @@ def _struct(struct: Any, work: _Work) -> Any:
     changes: dict[str, Any] = {}
     if getattr(struct, "protocol_type", None):
         work.protocol_type = struct.protocol_type
-    for name, step in _steps_of(type(struct)):
+    declared = type(cast("object", struct))
+    for name, step in _steps_of(declared):
         before = getattr(struct, name)
         after = step(struct, work)
         if after is _DROPPED:
@@ -213,8 +214,11 @@ def _name(field: str, kind: NameKind) -> _Step:
 
 def _names(field: str, kind: NameKind) -> _Step:
     def step(struct: Any, work: _Work) -> Any:
-        before = getattr(struct, field)
-        return before and tuple(name for each in before if (name := work.renaming.name(kind, each)) is not None)
+        before: tuple[str, ...] | None = getattr(struct, field)
+        if not before:
+            return before
+        names = (work.renaming.name(kind, each) for each in before)
+        return tuple(name for name in names if name is not None)
 
     return step
 
@@ -233,7 +237,9 @@ def _coordinator_key(struct: Any, work: _Work) -> Any:
 
 
 def _coordinator_keys(struct: Any, work: _Work) -> Any:
-    return tuple(name for each in struct.coordinator_keys if (name := _coordinated(struct, work, each)) is not None)
+    keys: tuple[str, ...] = struct.coordinator_keys
+    names = (_coordinated(struct, work, each) for each in keys)
+    return tuple(name for name in names if name is not None)
 
 
 def _resource(struct: Any, work: _Work) -> Any:
@@ -377,7 +383,8 @@ class _Collecting:
 
 def topic_ids(message: Any) -> Iterator[bytes]:
     """Yield the ids of topics in a message."""
-    for name, is_array, is_id in _ways_to_topic_ids(type(message)):
+    declared = type(cast("object", message))
+    for name, is_array, is_id in _ways_to_topic_ids(declared):
         value = getattr(message, name)
         if is_id:
             if value != ZERO_UUID:

@@ -132,7 +132,7 @@ class Tenant(RenamingInterceptor):
         refusal = self._refusal(request, context)
         if refusal is None:
             return self._within_tenant(super().on_request(request, context), context)
-        if isinstance(refusal, Refuse) and refusal.parts is not None:
+        if refusal.parts is not None:
             # What is left has to be renamed as well, so this is not left to the pipeline.
             return self._rest(request, refusal, context)
         return refusal

@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import trio
 
@@ -88,9 +88,9 @@ class ClusterConnections:
 
 def _reason(error: BaseException) -> str:
     """Return why a connection failed; trio keeps the reason of each address of a name as the cause."""
-    cause = error.__cause__
+    cause: Any = error.__cause__
     if isinstance(cause, BaseExceptionGroup):
-        cause = cause.exceptions[0]
+        (cause, *_) = cast("BaseExceptionGroup[BaseException]", cause).exceptions
     found = error if cause is None else cause
     return getattr(found, "strerror", None) or str(found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from kafkalite.shaping.toxics import Ending, Stage, ToxicError
 
@@ -29,7 +29,8 @@ class NamedToxic:
     """The probability that it acts on a connection, from 0 to 1."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.toxicity, int | float) or isinstance(self.toxicity, bool) or not self.toxicity < inf:
+        given = cast("object", self.toxicity)  # as HTTP has it
+        if not isinstance(given, int | float) or isinstance(given, bool) or not given < inf:
             raise ToxicError(f"toxicity must be a number from 0 to 1, and is {self.toxicity!r}")
 
     def stage(self, chance: Chance, now: float) -> Stage:

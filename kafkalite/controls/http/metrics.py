@@ -24,7 +24,7 @@ from kafkalite.controls.serialization import encode
 from kafkalite.server.listener import open_socket
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from kafkalite.controls.http.connection import Request
     from kafkalite.proxy.proxy import Proxy
@@ -38,8 +38,7 @@ class ProxyMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        histogram = cache(lambda family, *labels: family.labels(*labels))  # looking up labels is slow
-        self._labelled = histogram
+        self._labelled: Callable[..., Any] = cache(_labelled)  # looking up labels is slow
         self._sizes = self._made(Histogram, "message_bytes", "Sizes of messages.", "api", "kind", buckets=_BYTES)
         self._hops = self._made(
             Histogram,
@@ -87,6 +86,10 @@ class ProxyMetrics:
     def held_back(self, side: str, waited: float) -> None:
         """Note the time for which a side took no bytes."""
         self._labelled(self._held_back, side).inc(waited)
+
+
+def _labelled(family: Any, *labels: str) -> Any:
+    return family.labels(*labels)
 
 
 class _ProxyState:

@@ -109,6 +109,7 @@ class Server(HttpServer):
             arguments = decode_arguments(control.signature, control.hints, parse_object(request.body), texts)
             _check_timeout(arguments)
             # A client that closes the connection ends its wait, but leaves nothing else half done.
+            result: object = None
             with trio.CancelScope(shield="timeout" not in control.signature.parameters):
                 result = await control.run(self._routes.subject_of(self._controls, control), arguments)
             shown = encode(result)

@@ -426,7 +426,7 @@ def _changed_toxic(toxic: NamedToxic, given: _Object) -> NamedToxic:
 
 
 def _attributes(kind: str, given: _Object) -> dict[str, Any]:
-    attributes = given.get("attributes") or {}
+    attributes: object = given.get("attributes") or {}
     if not isinstance(attributes, dict):
         raise _bad_body("attributes must be an object")
     known = TOXICS[kind]().attributes()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from logging import getLogger
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from kafkalite.controls.request_log.file import RequestLogFile
 from kafkalite.controls.request_log.json_lines import shows_a_secret
@@ -124,12 +124,12 @@ def _end_of_last_line(file: Any, size: int) -> int:
 
 def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        given = json.loads(line)
+        given: object = json.loads(line)
     except ValueError as error:
         raise RecordingError(f"{path}, line {number} is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise RecordingError(f"{path}, line {number} is not a JSON object")
-    return given
+    return cast("dict[str, Any]", given)
 
 
 def _check_format(path: Path, given: dict[str, Any]) -> None:

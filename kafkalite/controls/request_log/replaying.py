@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from kafkalite.controls.request_log.json_lines import as_shown
 from kafkalite_wire.batch import crc32c
@@ -70,7 +70,7 @@ class Translation:
 
     def translate(self, connection: int, request: Any) -> None:
         """Put the identities of the target into a request, which is changed."""
-        for field in fields_of(type(request)):
+        for field in fields_of(type(cast("object", request))):
             value = getattr(request, field.name)
             name = _SAME_AS.get(field.name, field.name)
             if name in _IDENTITIES or name in _OF_A_CONNECTION:
@@ -160,12 +160,19 @@ def _names(path: str) -> list[str]:
     return [part.partition("[")[0] for part in path.split(".")]
 
 
+def _same_length(one: Any, other: Any) -> bool:
+    return len(one) == len(other)
+
+
 def _differences(recorded: object, now: object, path: str) -> Iterator[Difference]:
+    whole = Difference(path, recorded, now)
     if isinstance(recorded, Mapping) and isinstance(now, Mapping):
-        for name in recorded:
-            yield from _differences(recorded[name], now.get(name), f"{path}.{name}" if path else str(name))
-    elif isinstance(recorded, list) and isinstance(now, list) and len(recorded) == len(now):
-        for index, (one, other) in enumerate(zip(recorded, now, strict=True)):
+        before, after = cast("Mapping[str, object]", recorded), cast("Mapping[str, object]", now)
+        for name in before:
+            yield from _differences(before[name], after.get(name), f"{path}.{name}" if path else name)
+    elif isinstance(recorded, list) and isinstance(now, list) and _same_length(recorded, now):
+        pairs = zip(cast("list[object]", recorded), cast("list[object]", now), strict=True)
+        for index, (one, other) in enumerate(pairs):
             yield from _differences(one, other, f"{path}[{index}]")
     elif recorded != now:
-        yield Difference(path, recorded, now)
+        yield whole

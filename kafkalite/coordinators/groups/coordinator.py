@@ -77,6 +77,11 @@ def _ignore(record: ReplayedRecord, reason: str) -> None:
     del record, reason
 
 
+def _default_consumer_config(group: str) -> ConsumerGroupConfig:
+    del group
+    return ConsumerGroupConfig()
+
+
 class GroupCoordinator:
     """All groups, with their members and committed offsets.
 
@@ -110,7 +115,7 @@ class GroupCoordinator:
         self._pending = PendingOffsets()
         self._offsets = Offsets(config, self._groups, self._table, self._pending, topics, self._new_group)
         self._membership = Membership(config, self._classic, self._rebalances, self._waiting, new_member_suffix)
-        self._consumer_config = consumer_config or (lambda _: ConsumerGroupConfig())
+        self._consumer_config = consumer_config or _default_consumer_config
         self._consumers = ConsumerMembership(
             self._groups, topics, self._timers, self._consumer_config, new_member_suffix
         )

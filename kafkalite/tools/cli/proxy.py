@@ -32,11 +32,12 @@ from kafkalite.tools.cli.serving import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from trio import TaskStatus
 
+    from kafkalite.config.setting import Setting
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.controls.http.access import ControlsAccess
     from kafkalite.controls.http.metrics import MetricsEndpoint, ProxyMetrics
@@ -152,8 +153,8 @@ def proxy(
         return
     in_force = None if config_file is None else _read(config_file)
     table = ProxyTable() if in_force is None else in_force.file.proxy
-    of_listener = {} if in_force is None else in_force.file.listener
-    of_upstream = {} if in_force is None else in_force.file.upstream
+    of_listener: Mapping[str, Setting] = {} if in_force is None else in_force.file.listener
+    of_upstream: Mapping[str, Setting] = {} if in_force is None else in_force.file.upstream
     if upstream is None and not table.upstream:
         raise click.UsageError("Missing option '--upstream'.")
     listen = listen or table.listen

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import confluent_kafka.admin
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from kafkalite.tools.mirror.errors import MirrorError
 from kafkalite.tools.mirror.stretches import Partition
 
 ADMIN: Final[Any] = confluent_kafka.admin
 """The administrative half of the library, which does not say in its types what it exports."""
+Admin: TypeAlias = Any
+"""The library's administrative client, whose methods are typed in part only."""
 TIMEOUT: Final = 60.0
 """Of a request of the administrative client, in seconds."""
 _LARGEST_MESSAGE: Final = 1_000_000_000
@@ -35,9 +36,9 @@ class Cluster:
     settings: Mapping[str, str] = field(default_factory=lambda: dict[str, str]())
     """Further properties of librdkafka, such as those of security."""
 
-    def admin(self) -> AdminClient:
+    def admin(self) -> Admin:
         """Return a client for administration."""
-        return AdminClient(self._with({}))
+        return ADMIN.AdminClient(self._with({}))
 
     def producer(self, transactional_id: str) -> Producer:
         """Return a producer of transactions, which keeps records as they are."""
@@ -55,7 +56,7 @@ class Cluster:
         )
 
     @contextmanager
-    def consumer(self) -> Iterator[Consumer]:
+    def consumer(self) -> Generator[Consumer]:
         """Yield a consumer of committed records, which belongs to no group and says where a partition ends."""
         consumer = Consumer(
             self._with(
@@ -82,7 +83,7 @@ class Cluster:
 
 def answered(futures: Mapping[Any, Any], what: str) -> dict[Any, Any]:
     """Wait for the results of an administrative request. Raises MirrorError."""
-    results = {}
+    results: dict[Any, Any] = {}
     for key, future in futures.items():
         try:
             results[key] = future.result(timeout=TIMEOUT)
@@ -91,7 +92,7 @@ def answered(futures: Mapping[Any, Any], what: str) -> dict[Any, Any]:
     return results
 
 
-def partitions_of(admin: AdminClient) -> dict[str, int]:
+def partitions_of(admin: Admin) -> dict[str, int]:
     """Return the number of partitions of each topic. Raises MirrorError."""
     try:
         found = admin.list_topics(timeout=TIMEOUT).topics

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
 
-from kafkalite.tools.mirror.clusters import TIMEOUT, offsets_of, read
+from kafkalite.tools.mirror.clusters import TIMEOUT, Admin, offsets_of, read
 from kafkalite.tools.mirror.errors import MirrorError
 from kafkalite.tools.mirror.stretches import Partition, Stretches
 from kafkalite.tools.mirror.topics import chosen
@@ -26,7 +25,7 @@ class Moved:
     problem: str = ""
 
 
-def groups_of(admin: AdminClient, patterns: Iterable[str]) -> list[str]:
+def groups_of(admin: Admin, patterns: Iterable[str]) -> list[str]:
     """Return the chosen groups of a cluster. Raises MirrorError."""
     try:
         listed = admin.list_consumer_groups().result(timeout=TIMEOUT)
@@ -35,11 +34,11 @@ def groups_of(admin: AdminClient, patterns: Iterable[str]) -> list[str]:
     return chosen((group.group_id for group in listed.valid), patterns)
 
 
-def committed(admin: AdminClient, group: str) -> dict[Partition, TopicPartition]:
+def committed(admin: Admin, group: str) -> dict[Partition, TopicPartition]:
     """Return the offsets that a group has committed; none if it is a share group. Raises KafkaException."""
     (future,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
     try:
-        found = future.result(timeout=TIMEOUT).topic_partitions or []
+        found: list[TopicPartition] = future.result(timeout=TIMEOUT).topic_partitions or []
     except KafkaException as error:
         if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
             return {}
@@ -74,7 +73,7 @@ class Translator:
         return offsets_of(self._target, partition)[1] if found is None else found
 
 
-def move(source: AdminClient, target: AdminClient, group: str, translator: Translator, topics: Iterable[str]) -> Moved:
+def move(source: Admin, target: Admin, group: str, translator: Translator, topics: Iterable[str]) -> Moved:
     """Commit a group's offsets of the mirrored topics in the target cluster; no offset is moved back."""
     wanted = frozenset(topics)
     try:
@@ -90,7 +89,8 @@ def move(source: AdminClient, target: AdminClient, group: str, translator: Trans
                 made.append(TopicPartition(partition.topic, partition.number, offset, metadata=each.metadata or ""))
         if made:
             (future,) = target.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, made)]).values()
-            for each in future.result(timeout=TIMEOUT).topic_partitions or []:
+            answer: list[TopicPartition] = future.result(timeout=TIMEOUT).topic_partitions or []
+            for each in answer:
                 if each.error is not None:
                     return Moved(group, 0, problem=each.error.str())
     except KafkaException as error:

@@ -10,9 +10,8 @@ from collections import defaultdict
 from typing import Final
 
 from confluent_kafka import Message
-from confluent_kafka.admin import AdminClient
 
-from kafkalite.tools.mirror.clusters import ADMIN, Cluster, answered, partitions_of, read
+from kafkalite.tools.mirror.clusters import ADMIN, Admin, Cluster, answered, partitions_of, read
 from kafkalite.tools.mirror.errors import MirrorError
 from kafkalite.tools.mirror.stretches import Partition, Stretch, Stretches
 
@@ -25,7 +24,7 @@ def state_topic(source_cluster_id: str) -> str:
     return f"{PREFIX}{source_cluster_id}"
 
 
-def create_state_topic(admin: AdminClient, topic: str, replication_factor: int) -> None:
+def create_state_topic(admin: Admin, topic: str, replication_factor: int) -> None:
     """Create the topic if it does not exist. Raises MirrorError."""
     if topic not in partitions_of(admin):
         made = ADMIN.NewTopic(topic, 1, replication_factor, config=_KEPT_FOR_EVER)

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from confluent_kafka.admin import AdminClient
-
-from kafkalite.tools.mirror.clusters import ADMIN, answered, partitions_of
+from kafkalite.tools.mirror.clusters import ADMIN, Admin, answered, partitions_of
 from kafkalite.tools.mirror.errors import MirrorError
 from kafkalite.tools.mirror.state_topic import PREFIX
 
@@ -29,14 +27,14 @@ def chosen(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-def topics_to_mirror(admin: AdminClient, patterns: Iterable[str]) -> dict[str, int]:
+def topics_to_mirror(admin: Admin, patterns: Iterable[str]) -> dict[str, int]:
     """Return the chosen topics of a cluster with their numbers of partitions; internal ones are left out."""
     known = partitions_of(admin)
     usual = [name for name in known if not name.startswith((_INTERNAL, PREFIX))]
     return {name: known[name] for name in chosen(usual, patterns)}
 
 
-def own_configs(admin: AdminClient, topics: Iterable[str]) -> dict[str, dict[str, str]]:
+def own_configs(admin: Admin, topics: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return the configurations that were set on topics."""
     resources = [ADMIN.ConfigResource(ADMIN.ResourceType.TOPIC, name) for name in topics]
     described = answered(admin.describe_configs(resources), "cannot describe") if resources else {}
@@ -50,7 +48,7 @@ def own_configs(admin: AdminClient, topics: Iterable[str]) -> dict[str, dict[str
     }
 
 
-def prepare(source: AdminClient, target: AdminClient, topics: Mapping[str, int], replication_factor: int) -> list[str]:
+def prepare(source: Admin, target: Admin, topics: Mapping[str, int], replication_factor: int) -> list[str]:
     """Create in the target cluster what is missing, and adjust what is different; return what was done.
 
     Raises MirrorError, also for a topic that has more partitions in the target cluster.

@@ -15,22 +15,6 @@ if TYPE_CHECKING:
     from kafkalite.interceptors.interface import Context
     from kafkalite_wire.apis import Api
 
-_PASSED_ON: Final = {
-    68: "ConsumerGroupHeartbeat",
-    69: "ConsumerGroupDescribe",
-    71: "GetTelemetrySubscriptions",
-    72: "PushTelemetry",
-    76: "ShareGroupHeartbeat",
-    77: "ShareGroupDescribe",
-    78: "ShareFetch",
-    79: "ShareAcknowledge",
-    88: "StreamsGroupHeartbeat",
-    89: "StreamsGroupDescribe",
-    90: "DescribeShareGroupOffsets",
-    91: "AlterShareGroupOffsets",
-    92: "DeleteShareGroupOffsets",
-}
-_NAMES: Final = {**_PASSED_ON, **{key: api.name for key, api in DECLARED_APIS.items()}}
 _NEEDED: Final = frozenset((ApiKey.API_VERSIONS, ApiKey.SASL_HANDSHAKE, ApiKey.SASL_AUTHENTICATE))
 
 
@@ -42,7 +26,7 @@ class DeniedApis(MessageInterceptor):
     """Names of APIs, such as "DeleteTopics"."""
     error: str | None = None
     """The error to answer with, by Kafka's name; without one the APIs are hidden."""
-    _keys: frozenset[int] = field(init=False, repr=False)
+    _keys: frozenset[ApiKey] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._keys = frozenset(map(_key_of, self.apis))
@@ -52,8 +36,6 @@ class DeniedApis(MessageInterceptor):
             close = get_close_matches(self.error.upper(), ErrorCode.__members__, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise OptionError("error", f"there is no error {self.error!r}{hint}")
-        for key in sorted(self._keys - DECLARED_APIS.keys()):
-            raise OptionError("error", f"{_NAMES[key]} can only be hidden: kafkalite does not know its messages")
 
     def wants(self, api: Api, version: int) -> bool:
         """Return whether an API is denied."""
@@ -71,12 +53,13 @@ class DeniedApis(MessageInterceptor):
         return Refuse(ErrorCode[self.error])
 
 
-def _key_of(name: str) -> int:
-    key = next((key for key, known in _NAMES.items() if known.lower() == name.lower()), None)
-    if key is None:
-        close = get_close_matches(name, _NAMES.values(), n=1)
-        hint = f"did you mean {close[0]}?" if close else f"APIs: {', '.join(_NAMES.values())}"
+def _key_of(name: str) -> ApiKey:
+    api = next((api for api in DECLARED_APIS.values() if api.name.lower() == name.lower()), None)
+    if api is None:
+        names = [api.name for api in DECLARED_APIS.values()]
+        close = get_close_matches(name, names, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"APIs: {', '.join(names)}"
         raise OptionError("apis", f"there is no API {name!r}; {hint}")
-    if key in _NEEDED:
-        raise OptionError("apis", f"no client can connect without {_NAMES[key]}")
-    return key
+    if api.key in _NEEDED:
+        raise OptionError("apis", f"no client can connect without {api.name}")
+    return api.key

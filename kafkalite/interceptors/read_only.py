@@ -30,7 +30,19 @@ _CHANGES_TOKENS: Final = frozenset((
     ApiKey.RENEW_DELEGATION_TOKEN,
     ApiKey.EXPIRE_DELEGATION_TOKEN,
 ))  # fmt: skip
-_READS_ONLY: Final = frozenset((68, 69, 71, 72, 76, 77, 78, 79, 88, 89, 90))
+_READS_ONLY: Final = frozenset((
+    ApiKey.CONSUMER_GROUP_HEARTBEAT,
+    ApiKey.CONSUMER_GROUP_DESCRIBE,
+    ApiKey.GET_TELEMETRY_SUBSCRIPTIONS,
+    ApiKey.PUSH_TELEMETRY,
+    ApiKey.SHARE_GROUP_HEARTBEAT,
+    ApiKey.SHARE_GROUP_DESCRIBE,
+    ApiKey.SHARE_FETCH,
+    ApiKey.SHARE_ACKNOWLEDGE,
+    ApiKey.STREAMS_GROUP_HEARTBEAT,
+    ApiKey.STREAMS_GROUP_DESCRIBE,
+    ApiKey.DESCRIBE_SHARE_GROUP_OFFSETS,
+))  # fmt: skip
 """APIs without a rule that change nothing but a consumer's position."""
 _SAYS_AUTO_CREATION: Final = 4
 """The first version of Metadata in which the client says whether topics may be created."""
@@ -77,15 +89,11 @@ class ReadOnly(MessageInterceptor):
     def wants(self, api: Api, version: int) -> bool:
         """Return whether an API may change anything."""
         del version
-        return api.key is ApiKey.API_VERSIONS or (self.decides(api.key) and api.key is not ApiKey.FETCH)
+        return api.key is ApiKey.API_VERSIONS or (has_rule(api.key) and api.key is not ApiKey.FETCH)
 
     def hides(self, api_key: int) -> bool:
         """Return whether it is not known that an API only reads."""
-        return not (self.decides(api_key) or api_key in _READS_ONLY or api_key in ALLOWED_TO_ALL)
-
-    def decides(self, api_key: int) -> bool:
-        """Return whether it is known what a request of an API changes."""
-        return has_rule(api_key)
+        return not (has_rule(api_key) or api_key in _READS_ONLY or api_key in ALLOWED_TO_ALL)
 
     def on_request(self, request: Any, context: Context) -> Any:
         """Refuse what changes something, and create no topic for a Metadata request."""

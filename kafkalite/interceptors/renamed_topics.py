@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from kafkalite.config.options import OptionError
 from kafkalite.interceptors.named_fields import NameKind
-from kafkalite.interceptors.renaming import ProtocolTypes, RenamingInterceptor
+from kafkalite.interceptors.renaming import RenamingInterceptor
 
 _PREFIXED: Final = 4
 """The pattern type of an ACL that is for all names that begin so."""
@@ -44,8 +44,6 @@ class RenamedTopics(RenamingInterceptor):
 
     topics: Mapping[str, str]
     """The cluster's names by those that clients use."""
-    _exchange: _Exchange = field(init=False, repr=False, compare=False)
-    _types: ProtocolTypes = field(init=False, repr=False, compare=False, default_factory=ProtocolTypes)
 
     def __post_init__(self) -> None:
         names = [*self.topics.keys(), *self.topics.values()]
@@ -56,10 +54,4 @@ class RenamedTopics(RenamingInterceptor):
                 raise OptionError("topics", f"{name!r} stands in it twice")
         if not names:
             raise OptionError("topics", "must name at least one topic")
-        self._exchange = _Exchange(self.topics)
-
-    def _both_ways(self) -> tuple[_Exchange, _Exchange]:
-        return self._exchange, self._exchange
-
-    def _protocol_types(self) -> ProtocolTypes:
-        return self._types
+        self.to_cluster = self.to_client = _Exchange(self.topics)

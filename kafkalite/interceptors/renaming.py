@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -31,21 +32,21 @@ class ProtocolTypes:
         return None
 
 
+@dataclass
 class RenamingInterceptor(MessageInterceptor):
-    """Renames in both directions, in every message."""
+    """Renames in both directions, in every message. Subclasses set the two renamings when they are made."""
 
-    def _both_ways(self) -> tuple[Renaming, Renaming]:
-        """Return the renaming of requests, and that of responses."""
-        raise NotImplementedError
-
-    def _protocol_types(self) -> ProtocolTypes:
-        raise NotImplementedError
+    to_cluster: Renaming = field(init=False, repr=False, compare=False)
+    """What stands in requests."""
+    to_client: Renaming = field(init=False, repr=False, compare=False)
+    """What stands in responses."""
+    _types: ProtocolTypes = field(init=False, repr=False, compare=False, default_factory=ProtocolTypes)
 
     def on_request(self, request: Any, context: Context) -> Any:
         """Name things as the cluster does."""
-        return renamed(request, self._both_ways()[0], protocol_type=self._protocol_types().of(request, context))
+        return renamed(request, self.to_cluster, protocol_type=self._types.of(request, context))
 
     def on_response(self, response: Any, request: Any, context: Context) -> Any:
         """Name things as the client does."""
-        protocol_type = self._protocol_types().of(request, context)
-        return renamed(response, self._both_ways()[1], request=request, protocol_type=protocol_type)
+        protocol_type = self._types.of(request, context)
+        return renamed(response, self.to_client, request=request, protocol_type=protocol_type)

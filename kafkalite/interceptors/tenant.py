@@ -8,14 +8,14 @@ not known, are refused. What acts on the whole cluster is hidden or refused.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.config.options import OptionError
 from kafkalite.interceptors.installing import refused, remaining
 from kafkalite.interceptors.interface import Refuse, Respond
 from kafkalite.interceptors.named_fields import NameKind, topic_ids
-from kafkalite.interceptors.renaming import ProtocolTypes, RenamingInterceptor
+from kafkalite.interceptors.renaming import RenamingInterceptor
 from kafkalite.requests.parts.table import has_parts
 from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.error_codes import ErrorCode
@@ -24,7 +24,6 @@ from kafkalite_wire.schema import ZERO_UUID
 
 if TYPE_CHECKING:
     from kafkalite.interceptors.interface import Context
-    from kafkalite.interceptors.named_fields import Renaming
     from kafkalite.requests.parts.message_parts import Part
 
 _OF_THE_CLUSTER: Final = frozenset((
@@ -108,20 +107,11 @@ class Tenant(RenamingInterceptor):
 
     prefix: str
     """What the names of the cluster begin with, such as ``shop.``"""
-    _requests: _ToCluster = field(init=False, repr=False, compare=False)
-    _responses: _ToClient = field(init=False, repr=False, compare=False)
-    _types: ProtocolTypes = field(init=False, repr=False, compare=False, default_factory=ProtocolTypes)
 
     def __post_init__(self) -> None:
         if not _ALLOWED_IN_PREFIX.fullmatch(self.prefix):
             raise OptionError("prefix", f"must be 1 to 100 of a-z, A-Z, 0-9, '.', '_' and '-', and is {self.prefix!r}")
-        self._requests, self._responses = _ToCluster(self.prefix), _ToClient(self.prefix)
-
-    def _both_ways(self) -> tuple[Renaming, Renaming]:
-        return self._requests, self._responses
-
-    def _protocol_types(self) -> ProtocolTypes:
-        return self._types
+        self.to_cluster, self.to_client = _ToCluster(self.prefix), _ToClient(self.prefix)
 
     def hides(self, api_key: int) -> bool:
         """Return whether an API acts on the whole cluster, or is one whose names are not known here."""

@@ -91,7 +91,7 @@ OF_TYPE = {"bytes": b"", "records": b"", "bool": True, "uuid": b"i" * 16, "float
 @pytest.mark.parametrize("api", DECLARED_APIS.values(), ids=lambda api: api.name)
 def test_a_prefix_is_added_and_taken_away_in_every_version(api: Api) -> None:
     tenant = Tenant(prefix="t-")
-    to_cluster, to_client = tenant._both_ways()
+    to_cluster, to_client = tenant.to_cluster, tenant.to_client
     for declared in (api.request_type, api.response_type):
         for version in range(declaration_of(declared).versions.low, declaration_of(declared).versions.high + 1):
             message = filled(declared, version)
@@ -127,7 +127,7 @@ class _Nothing:
 
 
 def test_what_is_of_others_is_left_out_of_lists() -> None:
-    to_client = Tenant(prefix="t-")._both_ways()[1]
+    to_client = Tenant(prefix="t-").to_client
     names = ("t-one", "other", "t-", "__consumer_offsets", "T-two")
     listed = ListGroupsResponse(
         error_code=0, groups=tuple(ListedGroup(group_id=each, protocol_type="consumer") for each in names)
@@ -144,7 +144,8 @@ def test_subscriptions_and_assignments_of_consumers_are_renamed(version: int) ->
     subscription = encode_consumer_protocol(
         ConsumerProtocolSubscription(topics=("orders",), user_data=b"orders", owned_partitions=owned), version
     )
-    to_cluster, to_client = RenamedTopics(topics={"orders": "orders-v2"})._both_ways()
+    renaming = RenamedTopics(topics={"orders": "orders-v2"})
+    to_cluster, to_client = renaming.to_cluster, renaming.to_client
     joining = JoinGroupRequest(
         group_id="g",
         session_timeout_ms=1,

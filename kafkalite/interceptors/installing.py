@@ -46,11 +46,6 @@ class InstalledInterceptors:
         self._server = server
         self._installed: tuple[_Installed, ...] = ()
 
-    @property
-    def interceptors(self) -> tuple[MessageInterceptor, ...]:
-        """In the order in which a request passes them."""
-        return tuple(each.interceptor for each in self._installed)
-
     def replace(self, interceptors: Iterable[MessageInterceptor]) -> None:
         """Install these in place of the present ones, for requests from the next one on.
 

@@ -13,8 +13,8 @@ import trio
 
 from kafkalite.config.toml_file import TomlError, mistake
 from kafkalite.controls.faults.injector import injector_for
+from kafkalite.interceptors.installing import InstalledInterceptors
 from kafkalite.interceptors.kinds import OwnFiles
-from kafkalite.proxy.intercepting import installed_in
 from kafkalite.proxy_file.reading import read_proxy_file
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from kafkalite.config.setting import Setting
     from kafkalite.controls.faults.injector import Injector
     from kafkalite.controls.faults.rule import FaultRule
-    from kafkalite.interceptors.installing import InstalledInterceptors
     from kafkalite.proxy.proxy import Proxy
     from kafkalite.proxy_file.proxy_table import ProxyTable
     from kafkalite.proxy_file.reading import ConfiguredInterceptor, ProxyFile
@@ -51,7 +50,7 @@ class FileInForce:
     def install(self, proxy: Proxy) -> None:
         """Put the interceptors and faults of the file into a proxy that is open."""
         self._proxy = proxy
-        self._installed = installed_in(proxy)
+        self._installed = InstalledInterceptors(proxy)
         self._apply(self.file)
 
     @contextmanager

@@ -80,9 +80,9 @@ def run_proxy(
     )
     proxy = Proxy(config)
     if interceptors:
-        from kafkalite.proxy.intercepting import installed_in
+        from kafkalite.interceptors.installing import InstalledInterceptors
 
-        installed_in(proxy, interceptors)
+        InstalledInterceptors(proxy).replace(interceptors)
     with running_server(
         proxy, lambda portal: ProxyHandle(PortalTransport(proxy.bootstrap, portal), LocalProxy(proxy))
     ) as handle:

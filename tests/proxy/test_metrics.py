@@ -10,7 +10,7 @@ import trio
 from confluent_kafka import Producer
 
 from kafkalite.addresses import HostPort
-from kafkalite.controls.http.metrics import ProxyMetrics, listening_at
+from kafkalite.controls.http.metrics import MetricsEndpoint, ProxyMetrics
 from kafkalite.proxy.proxy import Proxy, ProxyConfig
 from kafkalite.testing import run
 from kafkalite.tools.doctor.proxy_health import ask_health
@@ -20,7 +20,7 @@ ANY_PORT = HostPort("127.0.0.1", 0)
 
 async def test_requests_connections_and_the_cluster_are_measured() -> None:
     metrics = ProxyMetrics()
-    with run(topics={"orders": 1}) as cluster, listening_at(ANY_PORT, metrics) as endpoint:
+    with run(topics={"orders": 1}) as cluster, MetricsEndpoint(ANY_PORT, metrics) as endpoint:
         upstream = HostPort.parse(cluster.bootstrap)
         config = ProxyConfig(upstream=(upstream,), listen=ANY_PORT)
         async with Proxy(config, measurements=metrics) as proxy, trio.open_nursery() as nursery:
@@ -64,7 +64,7 @@ async def test_the_doctor_sees_a_proxy_without_a_cluster() -> None:
     with run() as gone:
         upstream = HostPort.parse(gone.bootstrap)
     config = ProxyConfig(upstream=(upstream,), listen=ANY_PORT)
-    with listening_at(ANY_PORT, metrics) as endpoint:
+    with MetricsEndpoint(ANY_PORT, metrics) as endpoint:
         async with Proxy(config) as proxy, trio.open_nursery() as nursery:
             await nursery.start(endpoint.serve, proxy)
             seen = await trio.to_thread.run_sync(partial(ask_health, endpoint.url, timeout=20))

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from kafkalite.addresses import HostPort
 from kafkalite.controls.faults.fault import Fault
 from kafkalite.controls.http.access import ControlsAccess
-from kafkalite.controls.http.proxy import listening_at
+from kafkalite.controls.http.proxy import ControlsOfProxy
 from kafkalite.proxy.proxy import Proxy, ProxyConfig
 from kafkalite.testing import Handle, ProxyHandle, connect_to_proxy, run, run_proxy
 
@@ -32,7 +32,7 @@ def cluster() -> Iterator[Handle]:
 async def served(cluster: Handle, *faults: Fault) -> AsyncIterator[Use]:
     """Run a proxy with controls that ask for a token; yields a way to use them from a thread."""
     config = ProxyConfig(upstream=(HostPort.parse(cluster.bootstrap),), listen=HostPort("127.0.0.1", 0))
-    with listening_at(HostPort("127.0.0.1", 0), ControlsAccess(token=TOKEN), faults=faults) as endpoint:
+    with ControlsOfProxy(HostPort("127.0.0.1", 0), ControlsAccess(token=TOKEN), faults) as endpoint:
         async with Proxy(config) as proxy, trio.open_nursery() as nursery:
             await nursery.start(endpoint.serve, proxy)
 
@@ -97,7 +97,7 @@ def test_a_cluster_that_is_gone_is_not_healthy() -> None:
 
 async def test_who_has_no_token_is_refused(cluster: Handle) -> None:
     config = ProxyConfig(upstream=(HostPort.parse(cluster.bootstrap),), listen=HostPort("127.0.0.1", 0))
-    with listening_at(HostPort("127.0.0.1", 0), ControlsAccess(token=TOKEN)) as endpoint:
+    with ControlsOfProxy(HostPort("127.0.0.1", 0), ControlsAccess(token=TOKEN)) as endpoint:
         async with Proxy(config) as proxy, trio.open_nursery() as nursery:
             await nursery.start(endpoint.serve, proxy)
 

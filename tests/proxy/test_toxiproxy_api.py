@@ -15,7 +15,7 @@ import trio
 from confluent_kafka import Producer
 
 from kafkalite.addresses import HostPort
-from kafkalite.controls.http.toxiproxy import listening_at
+from kafkalite.controls.http.toxiproxy import ToxiproxyEndpoint
 from kafkalite.proxy.proxy import Proxy, ProxyConfig
 from kafkalite.testing import run
 
@@ -73,7 +73,7 @@ SCRIPTED: list[tuple[str, str, Any, int, Any]] = [
 @asynccontextmanager
 async def served(upstream: str) -> AsyncIterator[tuple[Proxy, Ask]]:
     config = ProxyConfig(upstream=(HostPort.parse(upstream),), listen=HostPort("127.0.0.1", 0))
-    with listening_at(HostPort("127.0.0.1", 0)) as endpoint:
+    with ToxiproxyEndpoint(HostPort("127.0.0.1", 0)) as endpoint:
         async with Proxy(config) as proxy, trio.open_nursery() as nursery:
             await nursery.start(endpoint.serve, proxy)
 

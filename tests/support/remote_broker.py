@@ -6,18 +6,17 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import partial
 
 import trio
 
 from kafkalite import Broker
+from kafkalite.addresses import HostPort
 from kafkalite.clock import SteerableClock
 from kafkalite.config import load
 from kafkalite.controls.defaults import DEFAULTS, text_of
 from kafkalite.controls.http.access import ControlsAccess
-from kafkalite.controls.http.broker import serve
+from kafkalite.controls.http.broker import ControlsOfBroker
 from kafkalite.controls.http.server import OPEN
-from kafkalite.server.listener import open_socket
 from kafkalite_storage.files.memory_filesystem import MemoryFileSystem
 
 
@@ -33,13 +32,11 @@ def broker_elsewhere(brokers: int = 1, access: ControlsAccess = OPEN) -> Iterato
         properties = {name: text_of(value) for name, value in DEFAULTS.items()}
         config = load(listen=["127.0.0.1:0"], data="/kafkalite", properties=properties, brokers=brokers)
         broker = Broker(config, clock=clock, file_system=MemoryFileSystem())
-        with open_socket("127.0.0.1", 0) as listening:
+        with ControlsOfBroker(HostPort("127.0.0.1", 0), clock, access) as endpoint:
             async with broker, trio.open_nursery() as nursery:
-                await nursery.start(
-                    partial(serve, broker, clock=clock, listening=listening, host="127.0.0.1", access=access)
-                )
+                await nursery.start(endpoint.serve, broker)
                 token.append(trio.lowlevel.current_trio_token())
-                ready.set_result((broker.bootstrap, f"{access.scheme}://127.0.0.1:{listening.getsockname()[1]}"))
+                ready.set_result((broker.bootstrap, endpoint.url))
                 await stopped.wait()
                 nursery.cancel_scope.cancel()
 

@@ -5,9 +5,7 @@ Needs prometheus-client, of the extra `metrics`.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -17,15 +15,15 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 
-from kafkalite.addresses import HostPort
 from kafkalite.controls.http.connection import HttpError, Response
-from kafkalite.controls.http.server import HttpServer, check_host, serve_on
+from kafkalite.controls.http.endpoint import Endpoint
+from kafkalite.controls.http.server import HttpServer, check_host
 from kafkalite.controls.serialization import encode
-from kafkalite.server.listener import open_socket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
+    from kafkalite.addresses import HostPort
     from kafkalite.controls.http.connection import Request
     from kafkalite.proxy.proxy import Proxy
 
@@ -111,15 +109,13 @@ class _ProxyState:
         yield up
 
 
-class MetricsEndpoint:
-    """Where metrics are served: a socket that listens already, so that its port is known."""
+class MetricsEndpoint(Endpoint):
+    """Where metrics are served."""
 
-    def __init__(self, listening: socket.socket, host: str, metrics: ProxyMetrics) -> None:
-        self._listening = listening
-        self._host = host
+    def __init__(self, address: HostPort, metrics: ProxyMetrics) -> None:
+        """Listen at an address. Raises StartError."""
+        super().__init__(address)
         self._metrics = metrics
-        self.url = f"http://{HostPort(*listening.getsockname()[:2])}"
-        """The URL of the metrics, without their path."""
 
     async def serve(self, proxy: Proxy, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve the metrics of an open proxy until cancelled."""
@@ -129,7 +125,7 @@ class MetricsEndpoint:
         controls = ProxyControls(None, LocalProxy(proxy))
 
         async def respond(request: Request) -> Response:
-            check_host(request.host, self._host)
+            check_host(request.host, self.host)
             match request.method, request.target.partition("?")[0]:
                 case "GET" | "HEAD", "/metrics":
                     encoder, content_type = choose_encoder("")
@@ -140,11 +136,4 @@ class MetricsEndpoint:
                 case _:
                     raise HttpError(HTTPStatus.NOT_FOUND, "there are GET /metrics and GET /health here")
 
-        await serve_on(self._listening, HttpServer(respond), task_status)
-
-
-@contextmanager
-def listening_at(address: HostPort, metrics: ProxyMetrics) -> Generator[MetricsEndpoint]:
-    """Listen for clients of the metrics until the block ends. Raises StartError."""
-    with open_socket(address.host, address.port) as listening:
-        yield MetricsEndpoint(listening, address.host, metrics)
+        await self.serve_by(HttpServer(respond), task_status)

@@ -5,7 +5,6 @@ Everything runs in its loop: a request is a call of a control, and a wait is a t
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -41,16 +40,6 @@ STATUSES: Final[Mapping[type[Exception], HTTPStatus]] = {
     WaitTimeout: HTTPStatus.GATEWAY_TIMEOUT,  # not 408, after which some clients send the request again
 }
 """The status of each error; the first class that an error is of counts."""
-
-
-async def serve_on(
-    listening: socket.socket, server: HttpServer, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    """Serve the connections of a listening socket until cancelled; started when it does."""
-    listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
-    async with trio.open_nursery() as nursery:
-        await nursery.start(trio.serve_listeners, server.serve, [listener])
-        task_status.started()
 
 
 class HttpServer:

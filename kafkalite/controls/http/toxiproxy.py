@@ -7,9 +7,7 @@ proxy that is created here forwards bytes, as Toxiproxy does, and rewrites no ad
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from logging import getLogger
@@ -21,9 +19,9 @@ import trio
 from kafkalite import __version__
 from kafkalite.addresses import HostPort
 from kafkalite.controls.http.connection import Response
-from kafkalite.controls.http.server import HttpServer, check_host, serve_on
+from kafkalite.controls.http.endpoint import Endpoint
+from kafkalite.controls.http.server import HttpServer, check_host
 from kafkalite.errors import StartError
-from kafkalite.server.listener import open_socket
 from kafkalite.shaping.forwarder import Forwarder
 from kafkalite.shaping.link import Shaping
 from kafkalite.shaping.relayed import relay_through
@@ -31,8 +29,6 @@ from kafkalite.shaping.stream import NamedToxic
 from kafkalite.shaping.toxics import TOXICS, ToxicError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from kafkalite.background.timers import TimerQueue
     from kafkalite.controls.http.connection import Request
     from kafkalite.controls.serialization import Json
@@ -324,14 +320,8 @@ class Toxiproxy:
         return HTTPStatus.OK, _toxic_as_json(toxic)
 
 
-class ToxiproxyEndpoint:
-    """Where Toxiproxy's API is served: a socket that listens already, so that its port is known."""
-
-    def __init__(self, listening: socket.socket, host: str) -> None:
-        self._listening = listening
-        self._host = host
-        self.url = f"http://{HostPort(*listening.getsockname()[:2])}"
-        """The URL of the API."""
+class ToxiproxyEndpoint(Endpoint):
+    """Where Toxiproxy's API is served."""
 
     async def serve(self, proxy: Proxy, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve the API for an open proxy, and what is created with it, until cancelled."""
@@ -340,19 +330,12 @@ class ToxiproxyEndpoint:
             api.attach(proxy)
 
             async def respond(request: Request) -> Response:
-                check_host(request.host, self._host)
+                check_host(request.host, self.host)
                 if request.user_agent.startswith("Mozilla/"):  # a script of a web page, as Toxiproxy says
                     return Response.json({"error": "User agent not allowed"}, HTTPStatus.FORBIDDEN)
                 return api.answer(request.method, request.target, request.body)
 
-            await serve_on(self._listening, HttpServer(respond), task_status)
-
-
-@contextmanager
-def listening_at(address: HostPort) -> Generator[ToxiproxyEndpoint]:
-    """Listen for clients of the API until the block ends. Raises StartError."""
-    with open_socket(address.host, address.port) as listening:
-        yield ToxiproxyEndpoint(listening, address.host)
+            await self.serve_by(HttpServer(respond), task_status)
 
 
 def _not_allowed() -> ApiError:

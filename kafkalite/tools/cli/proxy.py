@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from kafkalite.controls.faults.fault import Fault
     from kafkalite.controls.http.access import ControlsAccess
     from kafkalite.controls.http.metrics import MetricsEndpoint, ProxyMetrics
-    from kafkalite.controls.http.proxy import ControlsEndpoint
+    from kafkalite.controls.http.proxy import ControlsOfProxy
     from kafkalite.controls.http.toxiproxy import ToxiproxyEndpoint
     from kafkalite.program import Beside
     from kafkalite.proxy.proxy import Proxy, ProxyConfig
@@ -263,14 +263,13 @@ def _pinned(text: str) -> tuple[int, int]:
 
 def _controls(
     address: HostPort | None, access: ControlsAccess | None, faults: tuple[Fault, ...], in_force: FileInForce | None
-) -> AbstractContextManager[ControlsEndpoint | None]:
+) -> AbstractContextManager[ControlsOfProxy | None]:
     """Listen for clients of the controls, if there is an address for them."""
     if address is None or access is None:
         return nullcontext()
-    from kafkalite.controls.http.proxy import listening_at
+    from kafkalite.controls.http.proxy import ControlsOfProxy
 
-    reload = None if in_force is None else in_force.reload
-    return listening_at(address, access, faults=faults, reload=reload)
+    return ControlsOfProxy(address, access, faults, None if in_force is None else in_force.reload)
 
 
 def _toxiproxy(address: HostPort | None) -> AbstractContextManager[ToxiproxyEndpoint | None]:
@@ -278,9 +277,9 @@ def _toxiproxy(address: HostPort | None) -> AbstractContextManager[ToxiproxyEndp
     if address is None:
         return nullcontext()
     require_h11("--toxiproxy")
-    from kafkalite.controls.http.toxiproxy import listening_at
+    from kafkalite.controls.http.toxiproxy import ToxiproxyEndpoint
 
-    return listening_at(address)
+    return ToxiproxyEndpoint(address)
 
 
 @contextmanager
@@ -290,13 +289,13 @@ def _measured(address: HostPort | None) -> Generator[tuple[ProxyMetrics | None, 
         yield None, None
         return
     try:
-        from kafkalite.controls.http.metrics import ProxyMetrics, listening_at
+        from kafkalite.controls.http.metrics import MetricsEndpoint, ProxyMetrics
     except ImportError as error:
         raise click.ClickException(
             f"--metrics needs {error.name}, which is missing: run pip install 'kafkalite[metrics]'"
         ) from None
     measurements = ProxyMetrics()
-    with listening_at(address, measurements) as endpoint:
+    with MetricsEndpoint(address, measurements) as endpoint:
         yield measurements, endpoint
 
 

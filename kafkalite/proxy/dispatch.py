@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from kafkalite.errors import RequestError
 from kafkalite.proxy.passed_on import PassedOn
 from kafkalite.proxy.rewriting import rewriter_of, served_versions
-from kafkalite.proxy.topic_names import metadata_request, metadata_response
+from kafkalite.proxy.topic_names import BY_ID_SINCE, request_of
 from kafkalite.proxy.upstream_end import UpstreamEnd
 from kafkalite.requests.pipeline import Pipeline
 from kafkalite_wire.apis import DECLARED_APIS, Api, ApiKey
@@ -99,15 +99,14 @@ class Dispatch:
             return
         connection.pause()  # keeps the frame, and the order of requests
 
-        def on_response(received: bytearray) -> None:
+        def on_answer(metadata: Any) -> None:
             try:
-                self._topics.learn(metadata_response(received))
+                self._topics.learn(metadata)
                 self.pipeline(connection, frame)
             finally:
                 connection.resume()
 
-        asked, correlation_id = metadata_request(unknown)
-        relay.send([asked], correlation_id, on_response)
+        relay.ask(request_of(unknown), BY_ID_SINCE, on_answer)
 
     def _expect_tokens(self, connection: Any, frame: memoryview, relay: Relay) -> None:
         # Imported here, because only old clients need it.

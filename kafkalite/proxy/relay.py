@@ -178,6 +178,22 @@ class Relay:
 
     # The proxy's own requests
 
+    def ask(self, request: object, version: int, on_answer: Callable[[Any], None]) -> None:
+        """Send a request of the proxy itself, in its turn, and call ``on_answer`` with the response.
+
+        A response that does not decode ends the connection.
+        """
+        frame, correlation_id = self._own_request(request, version)
+
+        def on_response(received: bytearray) -> None:
+            on_answer(_message(request, version, received, lossless=True))
+
+        self.send([frame], correlation_id, on_response)
+
+    def _own_request(self, request: object, version: int) -> tuple[bytes, int]:
+        correlation_id = next(self._own_ids)
+        return encode_request(api_of(request), version, correlation_id, _CLIENT_ID, request), correlation_id
+
     async def _stay_logged_in(self, log_in: LogIn) -> None:
         """Log in, and do so again before the session ends; until it is done, no request of the client is sent."""
         while True:
@@ -200,8 +216,8 @@ class Relay:
         self._client.resume()
 
     async def _call(self, request: object, version: int) -> Any:
-        """Send a request of the proxy itself, and return the response. Raises WireError."""
-        api, correlation_id = api_of(request), next(self._own_ids)
+        """Send a request of the login, before those of the client, and return the response. Raises WireError."""
+        frame, correlation_id = self._own_request(request, version)
         answered = trio.Event()
         received = bytearray()
 
@@ -210,9 +226,9 @@ class Relay:
             received = frame
             answered.set()
 
-        self._send([encode_request(api, version, correlation_id, _CLIENT_ID, request)], correlation_id, on_response)
+        self._send([frame], correlation_id, on_response)
         await answered.wait()
-        return decode_response(api, version, memoryview(received)[_LENGTH_SIZE:])[1]
+        return _message(request, version, received)
 
     def finish(self) -> None:
         """Start no further request of the client, and close its connection when it has all responses."""
@@ -229,3 +245,8 @@ class Relay:
     async def _close_when_drained(self) -> None:
         await self._client.drained()
         self._client.close()
+
+
+def _message(request: object, version: int, received: bytearray, *, lossless: bool = False) -> Any:
+    """Return the response to a request of the proxy itself. Raises WireError."""
+    return decode_response(api_of(request), version, memoryview(received)[_LENGTH_SIZE:], lossless=lossless)[1]

@@ -7,23 +7,20 @@ connection.
 
 from __future__ import annotations
 
-import struct
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from kafkalite_wire.apis import DECLARED_APIS, Api, ApiKey
+from kafkalite_wire.apis import Api, ApiKey
 from kafkalite_wire.codec import decode
 from kafkalite_wire.error_codes import ErrorCode
-from kafkalite_wire.frames import decode_response, encode_request
 from kafkalite_wire.headers import read_request_header
 from kafkalite_wire.schema import ZERO_UUID
 
+if TYPE_CHECKING:
+    from kafkalite_wire.messages.metadata import MetadataRequest
+
 _MOST: Final = 100_000
-_BY_ID_SINCE: Final = 12
+BY_ID_SINCE: Final = 12
 """The first version of Metadata in which topics may be asked for by id."""
-_CLIENT_ID: Final = "kafkalite-proxy"
-_CORRELATION_ID: Final = -1
-"""Of the proxy's own requests. A relay has the responses in order, so a client may use the same."""
-_LENGTH: Final = struct.Struct(">i")
 
 TOPIC_IDS_SINCE: Final = {
     ApiKey.PRODUCE: 13,
@@ -93,19 +90,9 @@ class TopicNames:
         )
 
 
-def metadata_request(topic_ids: list[bytes]) -> tuple[bytes, int]:
-    """Return a request for topics by their ids, its length first, and its correlation id."""
+def request_of(topic_ids: list[bytes]) -> MetadataRequest:
+    """Return a request for topics by their ids, in version ``BY_ID_SINCE``."""
     from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic
 
     topics = tuple(MetadataRequestTopic(topic_id=each, name=None) for each in topic_ids)
-    request = MetadataRequest(topics=topics, allow_auto_topic_creation=False)
-    frame = encode_request(DECLARED_APIS[ApiKey.METADATA], _BY_ID_SINCE, _CORRELATION_ID, _CLIENT_ID, request)
-    return frame, _CORRELATION_ID
-
-
-def metadata_response(received: bytearray) -> Any:
-    """Decode the response to it. Raises WireError."""
-    _, response = decode_response(
-        DECLARED_APIS[ApiKey.METADATA], _BY_ID_SINCE, memoryview(received)[_LENGTH.size :], lossless=True
-    )
-    return response
+    return MetadataRequest(topics=topics, allow_auto_topic_creation=False)

@@ -124,8 +124,7 @@ class Proxy(ServerBlock):
         self._protection = self._protect()
         self._log_in = _login_of(config.login)
         self._listeners: list[Listener] = []
-        self._opened: list[tuple[int | None, Listener]] = []
-        self._on_listener: list[Callable[[int | None, Listener], None]] = []
+        self._on_listener: list[Callable[[Listener], None]] = []
         self._ports = count(config.listen.port + 1)
         self._make_relay: Callable[..., Relay] = Relay
         if measurements is not None:
@@ -175,10 +174,10 @@ class Proxy(ServerBlock):
             return True
         return False
 
-    def on_listener(self, call: Callable[[int | None, Listener], None]) -> None:
-        """Call ``call`` with each listener, also those to come, and the broker's id; None for where clients begin."""
-        for node_id, listener in self._opened:
-            call(node_id, listener)
+    def on_listener(self, call: Callable[[Listener], None]) -> None:
+        """Call ``call`` with each listener, also those to come."""
+        for listener in self._listeners:
+            call(listener)
         self._on_listener.append(call)
 
     def stop(self) -> None:
@@ -289,9 +288,8 @@ class Proxy(ServerBlock):
             broker=node_id,
         )
         self._listeners.append(listener)
-        self._opened.append((node_id, listener))
         for call in self._on_listener:
-            call(node_id, listener)
+            call(listener)
         if self._accepting is not None:
             self._start(listener)
         return listener.address[1]

@@ -64,6 +64,13 @@ class ServerNames:
         return int(id_)
 
 
+def hosts_of(names: ServerNames | None, advertise: str | None) -> tuple[str, ...]:
+    """Return the host names, besides that of the listener, by which clients reach a proxy."""
+    if names is not None:
+        return names.certified
+    return () if advertise is None else (advertise,)
+
+
 class SharedPort:
     """Leads the clients of one port to their brokers."""
 

@@ -100,7 +100,8 @@ class Listener:
         self._authentication_limit = authentication_limit
         self._without_origin = 0
         self._name = name
-        self._broker = broker
+        self.broker: Final = broker
+        """The id that clients know it by; None where they begin."""
         self._protection = protection
         self._has_logins = protection is not None and protection.sasl is not None
         self._listening = listening
@@ -233,7 +234,7 @@ class Listener:
             nursery=nursery,
             started_at=trio.current_time(),
         )
-        connection.info.broker = self._broker
+        connection.info.broker = self.broker
         if self._protection is not None:
             self._protection.protect(
                 connection, transport, self._dispatch, on_failed=partial(self._admission.login_failed, host)

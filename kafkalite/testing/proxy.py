@@ -63,11 +63,10 @@ def run_proxy(
     and at the end BrokerFailed if an exception in it was not handled.
     """
     from kafkalite.proxy.proxy import Proxy, ProxyConfig
-    from kafkalite.proxy.shared_port import ServerNames
+    from kafkalite.proxy.shared_port import ServerNames, hosts_of
 
     address = HostPort.parse(listen)
     names = None if broker_host is None else ServerNames.parse(broker_host)
-    hosts = (() if advertise is None else (advertise,)) if names is None else names.certified
     cluster = upstream_of(_settings(upstream_properties or {}, "upstream_properties"), environment=os.environ)
     config = ProxyConfig(
         upstream=tuple(HostPort.parse(each) for each in upstream.split(",")),
@@ -76,7 +75,7 @@ def run_proxy(
         tls=cluster.tls if tls is None else _Fixed(tls),
         login=cluster.login,
         names=names,
-        listener=_listener(properties or {}, security, address, hosts),
+        listener=_listener(properties or {}, security, address, hosts_of(names, advertise)),
     )
     proxy = Proxy(config)
     if interceptors:

@@ -178,7 +178,9 @@ class Toxiproxy:
     def attach(self, proxy: Proxy) -> None:
         """Show the listeners of a proxy, also those that it opens later."""
 
-        def shape(node_id: int | None, listener: Listener) -> None:
+        def shape(listener: Listener) -> None:
+            node_id = listener.broker
+
             def upstream() -> HostPort:
                 return proxy.config.upstream[0] if node_id is None else proxy.addresses.upstream_of(node_id)
 

@@ -146,6 +146,7 @@ def proxy(
     """
     from kafkalite.program import run_server
     from kafkalite.proxy.proxy import DEFAULT_LISTEN, Proxy, ProxyConfig
+    from kafkalite.proxy.shared_port import hosts_of
     from kafkalite.proxy_file.proxy_table import ProxyTable
 
     if check is not None:
@@ -161,7 +162,6 @@ def proxy(
     at = DEFAULT_LISTEN if listen is None else _address(listen, "--listen")
     advertise = advertise or table.advertise
     names = names_of(broker_host)
-    hosts = (() if advertise is None else (advertise,)) if names is None else names.certified
     cluster = cluster_of(upstream_config, upstream_ca, tls=upstream_tls, of_file=of_upstream)
     config = ProxyConfig(
         upstream=table.upstream_addresses
@@ -176,7 +176,7 @@ def proxy(
         origins=origins,
         authentication_limit=authentication_limit,
         drain=drain,
-        listener=listener_of(security, listener_settings, at, hosts, of_listener),
+        listener=listener_of(security, listener_settings, at, hosts_of(names, advertise), of_listener),
     )
     attachments: list[Callable[[Proxy], AbstractContextManager[object]]] = []
     if request_log is not None:

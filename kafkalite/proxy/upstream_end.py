@@ -19,17 +19,10 @@ if TYPE_CHECKING:
     from kafkalite_wire.lossless import TaggedFields
 
 
-class UpstreamEnd:
-    """Sends requests to the broker that their connection belongs to."""
+class LosslessEnd:
+    """What an end of the pipeline is that sends requests on to another broker."""
 
     is_lossless = True
-
-    def __init__(
-        self, relay_of: Callable[[Connection], Relay | None], rewritten: Callable[[Api, int, Any, Connection], Any]
-    ) -> None:
-        """``rewritten`` returns a response with the proxy's addresses."""
-        self._relay_of = relay_of
-        self._rewritten = rewritten
 
     def decode(self, api: Api, version: int, frame: memoryview, body: int) -> Any:
         """Decode a request, losslessly. Raises WireError."""
@@ -39,6 +32,24 @@ class UpstreamEnd:
         """Decode a request, in one step."""
         yield from ()
         return self.decode(api, version, frame, body)
+
+    def after_request(self) -> None:
+        """Do nothing: no request waits for another one here."""
+
+    def unsupported_api_versions(self) -> object:
+        """Not called: the other broker answers those (KIP-511)."""
+        raise NotImplementedError
+
+
+class UpstreamEnd(LosslessEnd):
+    """Sends requests to the broker that their connection belongs to."""
+
+    def __init__(
+        self, relay_of: Callable[[Connection], Relay | None], rewritten: Callable[[Api, int, Any, Connection], Any]
+    ) -> None:
+        """``rewritten`` returns a response with the proxy's addresses."""
+        self._relay_of = relay_of
+        self._rewritten = rewritten
 
     def handle(self, request: Any, context: RequestContext) -> object | None:
         """Send a request to the cluster; its response settles the response handle."""
@@ -67,10 +78,3 @@ class UpstreamEnd:
 
         relay.send([frame], context.correlation_id, on_response)
         return None
-
-    def after_request(self) -> None:
-        """Do nothing: no request waits for another one here."""
-
-    def unsupported_api_versions(self) -> object:
-        """Not called: the cluster answers those (KIP-511)."""
-        raise NotImplementedError

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from kafkalite.errors import RequestError
 from kafkalite.interceptors.installing import InstalledInterceptors
 from kafkalite.interceptors.interface import MessageInterceptor
+from kafkalite.proxy.upstream_end import LosslessEnd
 from kafkalite.requests.context import ConnectionInfo
 from kafkalite.requests.crash_guard import CrashGuard
 from kafkalite.requests.pipeline import Pipeline
@@ -21,8 +22,6 @@ from kafkalite_wire.headers import read_request_header
 if TYPE_CHECKING:
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.response_handle import QueuedResponse
-    from kafkalite.requests.steps import Steps
-    from kafkalite_wire.apis import Api
     from kafkalite_wire.schema import Payload
 
 _LENGTH = 4
@@ -110,19 +109,10 @@ class InterceptorRun:
         )
 
 
-class _Cluster:
-    is_lossless = True
-
+class _Cluster(LosslessEnd):
     def __init__(self) -> None:
         self.answer: Answer = lambda _: None
         self.received: Any | None = None
-
-    def decode(self, api: Api, version: int, frame: memoryview, body: int) -> Any:
-        return decode(api.request_type, version, frame, body, lossless=True)
-
-    def decode_steps(self, api: Api, version: int, frame: memoryview, body: int) -> Steps[Any]:
-        yield from ()
-        return self.decode(api, version, frame, body)
 
     def handle(self, request: Any, context: RequestContext) -> object | None:
         # As the cluster sees it, after another way through the codec.
@@ -130,12 +120,6 @@ class _Cluster:
         frame = memoryview(encode_request(api, version, 0, None, request, lossless=True))[_LENGTH:]
         self.received = decode(api.request_type, version, frame, read_request_header(frame).body)
         return cast("object | None", self.answer(self.received))
-
-    def after_request(self) -> None:
-        pass
-
-    def unsupported_api_versions(self) -> object:
-        raise NotImplementedError
 
 
 class _Client:

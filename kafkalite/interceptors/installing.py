@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from kafkalite.interceptors.interface import Context, MessageInterceptor, Refuse, Respond
 from kafkalite.requests.interceptors import Interceptor, Stage
 from kafkalite.requests.parts.message_parts import has_field
 from kafkalite.requests.parts.table import parts_of
+from kafkalite.requests.refusal_sentences import with_sentences
 from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def refused(request: Any, refusal: Refuse, response: Any | None, context: Contex
     else:
         made = layout.with_errors(request, version, response, refusal.parts, refusal.error)
     if refusal.message is not None:
-        made = _with_message(made, refusal.error, refusal.message)
+        made = with_sentences(made, lambda error, present: refusal.message if error == refusal.error else present)
     return _throttled(made, context)
 
 
@@ -171,14 +172,3 @@ def _throttled(response: Any, context: Context) -> Any:
     if context.throttled < _RESOLUTION or not has_field(declared, "throttle_time_ms", context.version):
         return response
     return replace(response, throttle_time_ms=max(response.throttle_time_ms, round(context.throttled * 1000)))
-
-
-def _with_message(message: Any, error: int, text: str) -> Any:
-    if isinstance(message, tuple):
-        return tuple(_with_message(each, error, text) for each in cast("tuple[object, ...]", message))
-    if not is_dataclass(message) or isinstance(message, type):
-        return message
-    changes = {each.name: _with_message(getattr(message, each.name), error, text) for each in fields(message)}
-    if changes.get("error_code") == error and "error_message" in changes:
-        changes["error_message"] = text
-    return replace(message, **changes)

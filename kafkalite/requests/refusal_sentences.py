@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final, cast
 
@@ -44,15 +44,22 @@ def worded(key: int, version: int, response: Any) -> Any:
     """Add Kafka's sentences to the refusals in a response."""
     if key not in _WITH_SENTENCES or (key == ApiKey.FIND_COORDINATOR and version >= _SEVERAL_COORDINATORS):
         return response
-    return _worded(response, "Authorization failed." if key == ApiKey.CREATE_TOPICS else None)
+    sentences = _SENTENCES
+    if key == ApiKey.CREATE_TOPICS:
+        sentences = dict.fromkeys(_SENTENCES, "Authorization failed.")
+    return with_sentences(response, lambda error, present: present or sentences.get(error, present))
 
 
-def _worded(message: Any, sentence: str | None) -> Any:
+def with_sentences(message: Any, choose: Callable[[int, str | None], str | None]) -> Any:
+    """Return a message with other sentences beside its errors.
+
+    ``choose`` is given the code and the sentence of each error, and returns the sentence in its place.
+    """
     if isinstance(message, tuple):
-        return tuple(_worded(each, sentence) for each in cast("tuple[object, ...]", message))
+        return tuple(with_sentences(each, choose) for each in cast("tuple[object, ...]", message))
     if not is_dataclass(message) or isinstance(message, type):
         return message
-    changes = {each.name: _worded(getattr(message, each.name), sentence) for each in fields(message)}
-    if changes.get("error_code") in _SENTENCES and "error_message" in changes and not changes["error_message"]:
-        changes["error_message"] = sentence or _SENTENCES[changes["error_code"]]
+    changes = {each.name: with_sentences(getattr(message, each.name), choose) for each in fields(message)}
+    if "error_code" in changes and "error_message" in changes:
+        changes["error_message"] = choose(changes["error_code"], changes["error_message"])
     return replace(message, **changes)

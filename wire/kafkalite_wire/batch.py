@@ -46,6 +46,8 @@ _ATTRIBUTES_TO_MAX_TIMESTAMP: Final = Struct(">hiqq")
 _EPOCH_AT: Final = 12
 _CRC_AT: Final = 17
 _CHECKSUMMED_AT: Final = 21
+_PRODUCER: Final = Struct(">qh")
+_PRODUCER_AT: Final = 43
 _SEQUENCE_MASK: Final = 0x7FFF_FFFF
 
 RawHeader = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int]
@@ -325,6 +327,12 @@ def set_offsets_in_place(data: bytearray | memoryview, position: int, base_offse
     _EPOCH.pack_into(data, position + _EPOCH_AT, leader_epoch)
 
 
+def set_producer(data: bytearray | memoryview, position: int, producer_id: int, producer_epoch: int) -> None:
+    """Set the producer of a batch, and update the CRC."""
+    _PRODUCER.pack_into(data, position + _PRODUCER_AT, producer_id, producer_epoch)
+    _update_crc(data, position, read_header(data, position).size)
+
+
 def set_log_append_time(data: bytearray | memoryview, position: int, timestamp: int) -> None:
     """Set the broker's time, in milliseconds, as the timestamp of all records, and update the CRC.
 
@@ -348,4 +356,8 @@ def _set_time(data: bytearray | memoryview, position: int, attributes: int, max_
         header.base_timestamp,
         max_timestamp,
     )
-    _CRC.pack_into(data, position + _CRC_AT, crc32c(data[position + _CHECKSUMMED_AT : position + header.size]))
+    _update_crc(data, position, header.size)
+
+
+def _update_crc(data: bytearray | memoryview, position: int, size: int) -> None:
+    _CRC.pack_into(data, position + _CRC_AT, crc32c(data[position + _CHECKSUMMED_AT : position + size]))

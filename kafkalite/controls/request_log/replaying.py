@@ -7,7 +7,6 @@ identity stands for which, and later requests have the new ones.
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from dataclasses import field as dataclass_field
 from typing import Any, Final, cast
 
 from kafkalite.controls.request_log.json_lines import as_shown
-from kafkalite_wire.batch import crc32c
+from kafkalite_wire.batch import set_producer
 from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.headers import read_request_header
 from kafkalite_wire.records import HEADER_SIZE, MAGIC, walk_batches
@@ -39,12 +38,6 @@ BY_NATURE: Final = _IDENTITIES | _OF_A_CONNECTION | frozenset((
     "timestamp",
 ))  # fmt: skip
 """Fields that differ from server to server, or from run to run: times, places, offsets and identities."""
-
-_CRC: Final = struct.Struct(">I")
-_PRODUCER: Final = struct.Struct(">qh")
-_CRC_AT: Final = 17
-_CRC_FROM: Final = 21
-_PRODUCER_AT: Final = 43
 
 
 class Translation:
@@ -101,9 +94,7 @@ class Translation:
             producer = self._now(connection, "producer_id", header.producer_id)
             epoch = self._now(connection, "producer_epoch", header.producer_epoch)
             if (producer, epoch) != (header.producer_id, header.producer_epoch):
-                _PRODUCER.pack_into(changed, position + _PRODUCER_AT, producer, epoch)
-                end = position + header.size
-                _CRC.pack_into(changed, position + _CRC_AT, crc32c(bytes(changed[position + _CRC_FROM : end])))
+                set_producer(changed, position, producer, epoch)
         return memoryview(changed)
 
 

@@ -75,7 +75,7 @@ class Shaping:
     def _change(self, toxic: NamedToxic, change: Callable[[ShapedStream, float], None]) -> None:
         now = self.timers.now()
         for link in self.links:
-            half = link.upstream if toxic.direction == "upstream" else link.downstream
+            half = link.half_of(toxic)
             change(half.stream, now)
             half.changed()
 
@@ -94,9 +94,12 @@ class Link:
         self.downstream = _Half(server, client, shaping)
         now = shaping.timers.now()
         for toxic in shaping.toxics:
-            half = self.upstream if toxic.direction == "upstream" else self.downstream
-            half.stream.add(toxic, now)
+            self.half_of(toxic).stream.add(toxic, now)
         shaping.links.add(self)
+
+    def half_of(self, toxic: NamedToxic) -> _Half:
+        """Return the direction that a toxic is for."""
+        return self.upstream if toxic.direction == "upstream" else self.downstream
 
     async def run(self) -> None:
         """Move bytes until both directions have ended, or the connection is closed; then close both sockets."""

@@ -140,7 +140,7 @@ class Pipeline:
         try:
             header = read_request_header(frame)
             api, version = header.api, header.api_version
-            if not api.min_version <= version <= api.max_version or not (api.served or not self._only_served):
+            if not api.min_version <= version <= api.max_version or (self._only_served and not api.served):
                 self._unsupported(connection, header)
                 return
             if self.interceptors:

@@ -126,6 +126,12 @@ class _Load:
         """Return whether both have done something after a time."""
         return all(times and times[-1] > since for times in (self.acknowledged, self.read))
 
+    def _stored(self, partition: int, wanted: int) -> list[bytes | None]:
+        """Return the values in a partition, once there are as many different ones as wanted."""
+        reader = self._scenario.reader("librdkafka", self._topic, partition=partition)
+        reader.wait_until(lambda: len(set(reader.values)) >= wanted, f"partition {partition}", timeout=_PATIENCE)
+        return reader.values
+
     def wrong(self) -> list[str]:
         """Wait until all is produced and read; return what was lost or doubled."""
         self._producer.outcome(self._command, timeout=_PATIENCE)
@@ -135,10 +141,7 @@ class _Load:
         promised = {b"%d" % each.index for each in deliveries if isinstance(each, Acknowledged)}
         stored: Counter[bytes | None] = Counter()
         for partition in range(3):
-            reader = self._scenario.reader("librdkafka", self._topic, partition=partition)
-            wanted = sum(int(value) % 3 == partition for value in promised)
-            reader.wait_until(lambda: len(set(reader.values)) >= wanted, f"partition {partition}", timeout=_PATIENCE)  # noqa: B023
-            stored.update(reader.values)
+            stored.update(self._stored(partition, sum(int(value) % 3 == partition for value in promised)))
         doubled = [value for value, times in stored.items() if times > 1]
         if doubled:
             wrong.append(f"{len(doubled)} records are in their partition twice, as {doubled[:5]}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from kafkalite.interceptors.interface import Context, MessageInterceptor, Refuse, Respond
 from kafkalite.requests.interceptors import Interceptor, Stage
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite_wire.apis import Api
 
-_RESOLUTION: float = 0.001
+_RESOLUTION: Final = 0.001
 
 
 class Server(Protocol):

@@ -87,7 +87,7 @@ class MessageInterceptor:
         """Return whether an API does not exist for clients.
 
         It is left out of the response to ApiVersions, and a request of it closes the connection, as Kafka does with
-        APIs that it does not know. Asked also about APIs that kafkalite has no messages for, and passes on as bytes.
+        APIs that it does not know. Asked about every API that the cluster offers.
         """
         del api_key
         return False

@@ -51,7 +51,7 @@ class OwnFiles:
         sys.modules[module.__name__] = module  # dataclasses look up there what annotations mean
         try:
             exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102  (the user's own)
-        except Exception as error:  # noqa: BLE001  # whatever is wrong with it, the file cannot be used
+        except Exception as error:  # noqa: BLE001  # with any exception the file cannot be used
             raise OptionError("type", f"{path} cannot be imported: {type(error).__name__}: {error}") from None
         self._modules[path] = (source, module)
         return module

@@ -41,7 +41,7 @@ class Renaming(Protocol):
     def pattern(self, kind: NameKind | None, name: str, pattern_type: int) -> tuple[str, int] | None:
         """Return the name and pattern type in place of those of an ACL; None if the other side is not to see them.
 
-        ``kind`` is None for what has no name that is told here, such as the cluster.
+        ``kind`` is None for resources whose names are not renamed, such as the cluster.
         """
         ...
 

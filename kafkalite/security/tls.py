@@ -24,7 +24,6 @@ _CLIENT_AUTH: Final = {
     "requested": ssl.CERT_OPTIONAL,
     "required": ssl.CERT_REQUIRED,
 }
-PROTOCOLS: Final = tuple(_VERSIONS)
 
 
 class TlsError(ValueError):

@@ -238,7 +238,7 @@ def _read(path: Path) -> FileInForce:
 
 
 def _checked(path: Path) -> FileInForce:
-    """Return a file whose mistakes in the security of both sides would be told as well."""
+    """Read a file, and check the security of both sides, too. Raises UsageError."""
     from kafkalite.proxy.proxy import DEFAULT_LISTEN
 
     read = _read(path)

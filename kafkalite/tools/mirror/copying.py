@@ -49,7 +49,7 @@ class Copier:
         state: Mapping[Partition, Stretches],
         report: Callable[[int], None],
     ) -> None:
-        """``report`` is told the number of records after each transaction."""
+        """``report`` is called with the number of records after each transaction."""
         self._consumer = consumer
         self._producer = producer
         self._state_topic = state_topic

@@ -25,7 +25,6 @@ from kafkalite_conformance.reference_broker import class_path, kafka_jars
 
 Attempt = Callable[[Login, Secured, Certificates], str]
 
-_JAVA: Final = ("java", "-XX:TieredStopAtLevel=1")
 _TIMEOUT: Final = 20.0
 _TO_FAIL: Final = 3.0
 _AT_A_TIME: Final = 6

@@ -1,8 +1,8 @@
 """Regular expressions that members subscribe to, and the topics that match.
 
 Kafka reads them with RE2/J, which has no look-around and no back-references, and takes time in proportion to the
-input. With the package ``google-re2`` installed (``pip install kafkalite[re2]``) the same engine is used here. Without
-it, Python's ``re`` is, and what RE2 does not have is refused.
+input. With the package ``google-re2`` installed, the same engine is used here. Without it, Python's ``re`` is, and what
+RE2 does not have is refused.
 """
 
 from __future__ import annotations

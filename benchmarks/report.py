@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.brokers import KINDS
-from benchmarks.results import Results
+from benchmarks.results import Found, Results
 from benchmarks.row import Measure, Row
 
 _REFERENCE: Final = "kafka"
@@ -64,7 +64,7 @@ def _cells(results: Results, shown: Sequence[str], row: Row, measure: Measure) -
     reference = results.median(row.name, _REFERENCE, measure.key)
     for name in shown:
         value = results.median(row.name, name, measure.key)
-        cells.append("failed" if value is None else measure.shown(value))
+        cells.append(_value(results.of(row.name, name), measure))
         if name != _REFERENCE and _REFERENCE in shown:
             cells.append(_ratio(value / reference) if measure.has_ratio and value is not None and reference else "")
     ours = results.median(row.name, _OURS, measure.key)
@@ -72,6 +72,14 @@ def _cells(results: Results, shown: Sequence[str], row: Row, measure: Measure) -
     cells.append("" if target is None else measure.shown(target))
     cells.append("" if target is None or ours is None else ("yes" if measure.meets(ours, target) else "**no**"))
     return cells
+
+
+def _value(found: Found | None, measure: Measure) -> str:
+    """Return a median as shown; nothing for a broker that the row is not about."""
+    if found is None:
+        return ""
+    value = found.median(measure.key)
+    return "failed" if value is None else measure.shown(value)
 
 
 def _falls_short(results: Results) -> str:

@@ -316,11 +316,12 @@ class CoordinatorService(Generic[AnyCoordinator]):
         for handle, response in result.replies:
             handle.send(response)
         if result.markers:
-            self._steps.start(f"markers of {self._topic}", self._write_markers(result.markers), _failed)
+            self._steps.start(f"markers of {self._topic}", self.write_markers(result.markers), _failed)
         for call in result.then:
             self.perform(call())
 
-    def _write_markers(self, markers: Iterable[MarkerAppend]) -> Steps[None]:
+    def write_markers(self, markers: Iterable[MarkerAppend]) -> Steps[None]:
+        """Append markers to the logs of their partitions."""
         meter = WorkMeter()
         for marker in markers:
             self._write_marker(marker.topic, marker.partition, marker.marker, partial(self._marked, marker))

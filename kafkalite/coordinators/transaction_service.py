@@ -165,6 +165,11 @@ class TransactionCoordinatorService:
         self.perform(result)
         return added
 
+    def complete(self, transactional_id: str) -> Steps[None]:
+        """Write the markers that an ended transaction still lacks, ahead of other work."""
+        markers = self.coordinator.missing_markers(transactional_id, now=self._timers.now(), wall_ms=self._wall_ms())
+        return self._service.write_markers(markers)
+
     def partition_of(self, transactional_id: str) -> int:
         """Return the partition of ``__transaction_state``, which is created on need, that an id belongs to."""
         self.prepare()

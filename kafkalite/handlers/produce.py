@@ -166,7 +166,7 @@ class _Produce:
         if self._meter.add(partitions // _JOINED_PER_UNIT):
             yield
             self._was_interrupted = True
-        return transaction.join()
+        return (yield from transaction.join())
 
     def append_only(self, data: TopicProduceData) -> None:
         """Append the one batch of a request for one partition."""

@@ -6,6 +6,7 @@ the producer must have added it, which is verified.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.transactions.versions import VERSION_2, verification_error
@@ -15,6 +16,7 @@ from kafkalite_wire.values import value_class
 if TYPE_CHECKING:
     from kafkalite.cluster.cluster import Cluster
     from kafkalite.coordinators.transaction_service import PartitionsAdded
+    from kafkalite.requests.steps import Steps
     from kafkalite_storage.state.producer_state import ProducerStates
     from kafkalite_wire.records import BatchHeader
 
@@ -45,6 +47,7 @@ class ProducedTransaction:
     __slots__ = (
         "_beginning",
         "_cluster",
+        "_has_waited",
         "_headers",
         "_producers",
         "_refused",
@@ -60,6 +63,7 @@ class ProducedTransaction:
         self._refused: dict[Partition, ErrorCode] = {}
         self._headers: dict[Partition, BatchHeader] = {}
         self._producers: set[tuple[int, int]] = set()
+        self._has_waited = False
         #: The partitions in which the transaction begins with this request.
         self._beginning: dict[Partition, ProducerStates] = {}
         self.refusal_of_all = ErrorCode.NONE
@@ -77,7 +81,7 @@ class ProducedTransaction:
         else:
             self._beginning[batch.partition] = batch.states
 
-    def join(self) -> PartitionsAdded | None:
+    def join(self) -> Steps[PartitionsAdded | None]:
         """Add the partitions that are not yet in the transaction, or before version 12 verify that they are in it.
 
         Return what has to be settled before the response is sent, or None.
@@ -94,9 +98,20 @@ class ProducedTransaction:
             for partition, error in verified.items():
                 self._refuse(partition, error)
             return None
-        added = transactions.add_partitions(
-            self._transactional_id, producer_id, epoch, partitions, client_version=VERSION_2
+        add = partial(
+            transactions.add_partitions,
+            self._transactional_id,
+            producer_id,
+            epoch,
+            partitions,
+            client_version=VERSION_2,
         )
+        added = add()
+        if added.error is ErrorCode.CONCURRENT_TRANSACTIONS:
+            # Kafka waits for the markers of the transaction before, up to 100 ms, and tries again.
+            self._has_waited = True
+            yield from transactions.complete(self._transactional_id)
+            added = add()
         for partition in partitions:
             self._refuse(partition, added.error)
         return added
@@ -110,7 +125,7 @@ class ProducedTransaction:
 
         ``may_have_ended`` says that other requests have had their turn since :meth:`note`. Raises StorageError.
         """
-        if may_have_ended and partition not in self._refused:
+        if (may_have_ended or self._has_waited) and partition not in self._refused:
             self._verify_again(partition, header)
         error = self._refused.get(partition, ErrorCode.NONE)
         states = self._beginning.get(partition)

@@ -199,6 +199,8 @@ def end_txn(broker: BrokerEndpoint, request: EndTxnRequest, context: RequestCont
     """Commit or abort a transaction."""
     cluster = broker.cluster
     coordinator = yield from cluster.transactions.load()
+    # A producer that has begun its next transaction and gives it up would be fenced before these markers are written.
+    yield from cluster.transactions.complete(request.transactional_id)
     cluster.transactions.perform(
         coordinator.end_txn(request, client_of(context), context.defer(), now=cluster.now(), wall_ms=cluster.wall_ms())
     )

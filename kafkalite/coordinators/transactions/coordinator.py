@@ -373,7 +373,7 @@ class TransactionCoordinator:
         """Write the markers that are still missing; record the end of the transaction when there are none."""
         if not transaction.is_ending or transaction.incarnation != incarnation:
             return NO_RESULT
-        if not self._held.isdisjoint((None, transaction.transactional_id)):
+        if self._are_held(transaction):
             return NO_RESULT
         result = ResultBuilder(now, wall_ms)
         if not transaction.unmarked:
@@ -381,6 +381,16 @@ class TransactionCoordinator:
             return result.build()
         result.write_markers(self._missing_markers(transaction, incarnation, now, wall_ms))
         return result.build()
+
+    def missing_markers(self, transactional_id: str, *, now: float, wall_ms: int) -> Iterable[MarkerAppend]:
+        """Return the markers that an ended transaction still lacks; none where tests hold them back."""
+        transaction = self._transactions.get(transactional_id)
+        if transaction is None or not transaction.is_ending or self._are_held(transaction):
+            return ()
+        return self._missing_markers(transaction, transaction.incarnation, now, wall_ms)
+
+    def _are_held(self, transaction: Transaction) -> bool:
+        return not self._held.isdisjoint((None, transaction.transactional_id))
 
     def _missing_markers(
         self, transaction: Transaction, incarnation: int, now: float, wall_ms: int

@@ -1,5 +1,6 @@
 """The results as Markdown: the machine, the table, and what falls short."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from benchmarks.row import Measure, Row
 
 _REFERENCE: Final = "kafka"
 _OURS: Final = "kafkalite"
+_WIDTH: Final = 120
 
 
 def markdown(results: Results) -> str:
@@ -37,7 +39,7 @@ def write_into(page: Path, generated: str, section: str = "broker") -> None:
 
 
 def _circumstances(results: Results) -> str:
-    lines = [f"- Machine: {results.machine.described()}."]
+    lines = [_item(f"Machine: {results.machine.described()}.")]
     lines += [f"- {KINDS[name].title}: {version}." for name, version in results.versions.items() if name in KINDS]
     lines += [f"- {name}: {version}." for name, version in results.versions.items() if name not in KINDS]
     if results.quick:
@@ -94,7 +96,8 @@ def _falls_short(results: Results) -> str:
                 continue
             bound = f"{measure.shown(target)} or {'more' if measure.more_is_better else 'less'}"
             beside = _beside(results, row, measure)
-            lines.append(f"- {_name(row, measure)}: {measure.shown(ours)} {measure.unit}, must be {bound}{beside}.")
+            found = f"{measure.shown(ours)} {measure.unit}".strip()
+            lines.append(_item(f"{_name(row, measure)}: {found}, must be {bound}{beside}."))
     return "\n".join(["**Falls short of its targets:**", "", *lines]) if lines else "Nothing falls short of its target."
 
 
@@ -107,9 +110,15 @@ def _beside(results: Results, row: Row, measure: Measure) -> str:
     return f" ({', '.join(peers)})" if peers else ""
 
 
+def _item(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+
+
 def _gaps(results: Results) -> str:
-    lines = [f"- {KINDS[name].title} was left out: {reason}." for name, reason in results.absent.items()]
-    lines += [f"- {found.row} failed on {KINDS[found.broker].title}: {found.failure}." for found in results.failures]
+    lines = [_item(f"{KINDS[name].title} was left out: {reason}.") for name, reason in results.absent.items()]
+    lines += [
+        _item(f"{found.row} failed on {KINDS[found.broker].title}: {found.failure}.") for found in results.failures
+    ]
     return "\n".join(["**Not measured:**", "", *lines]) if lines else ""
 
 

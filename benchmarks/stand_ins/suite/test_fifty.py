@@ -33,7 +33,6 @@ from confluent_kafka.admin import (
     NewTopic,
     ResourceType,
 )
-
 from conftest import PATIENCE
 
 Make = Callable[..., Any]

@@ -15,6 +15,7 @@ from kafkalite_storage.metadata.topics import METADATA_VERSION
 
 KRAFT_VERSION: Final = "kraft.version"
 ELIGIBLE_LEADER_REPLICAS: Final = "eligible.leader.replicas.version"
+GROUP_VERSION: Final = "group.version"
 TRANSACTION_VERSION: Final = "transaction.version"
 
 
@@ -34,6 +35,7 @@ SERVED_FEATURES: Final[Mapping[str, ServedFeature]] = MappingProxyType(
         # The quorum has one voter, which is not stored in the metadata log: the level of KIP-853 is not served.
         KRAFT_VERSION: ServedFeature(0, 0),
         ELIGIBLE_LEADER_REPLICAS: ServedFeature(0, 1, metadata_version=23),
+        GROUP_VERSION: ServedFeature(0, 1),
         TRANSACTION_VERSION: ServedFeature(0, 2),
     }
 )

@@ -53,6 +53,11 @@ class BrokerConfig:
     delete_topic_enable: bool
     num_partitions: int
 
+    group_consumer_assignment_interval: float
+    group_consumer_assignors: tuple[str, ...]
+    group_consumer_heartbeat_interval: float
+    group_consumer_max_size: int
+    group_consumer_session_timeout: float
     group_heartbeat_hold: float
     group_initial_rebalance_delay: float
     group_max_session_timeout: float

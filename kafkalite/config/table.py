@@ -31,6 +31,7 @@ BOOLEAN, CLASS, STRING, INT, SHORT, LONG, DOUBLE, LIST, PASSWORD = (
 )
 _PROTOCOLS: Final = ("SASL_SSL", "PLAINTEXT", "SSL", "SASL_PLAINTEXT")
 _LARGEST_INT: Final = (1 << 31) - 1
+_ASSIGNORS: Final = ("uniform", "range", "roundrobin")
 _DYNAMIC: Final = frozenset((
     ADVERTISED_OUTSIDE,
     "log.cleaner.backoff.ms",
@@ -224,6 +225,16 @@ _HONOURED: Final = [
          "Replicas of __transaction_state, at most one for each broker."),
     )),
     *_rows("Consumer groups", (
+        ("group.consumer.assignment.interval.ms", INT, 0, Between(0),
+         "Least time between two assignments of a group of the consumer protocol (Kafka: 1000 ms)."),
+        ("group.consumer.assignors", LIST, _ASSIGNORS, OneOf(_ASSIGNORS),
+         "Assignors that members may ask for; the first one is for those that do not ask. Kafka has no roundrobin."),
+        ("group.consumer.heartbeat.interval.ms", INT, 5_000, Between(1),
+         "Time between two heartbeats of a member of the consumer protocol."),
+        ("group.consumer.max.size", INT, _LARGEST_INT, Between(1),
+         "Maximum number of members of a group of the consumer protocol."),
+        ("group.consumer.session.timeout.ms", INT, 45_000, Between(1),
+         "Time without a heartbeat after which a member of the consumer protocol is removed."),
         ("group.initial.rebalance.delay.ms", INT, 0, Between(0),
          "How long the first rebalance of an empty group waits for further members (Kafka: 3000 ms)."),
         ("group.max.session.timeout.ms", INT, 1_800_000, Between(1),

@@ -198,19 +198,18 @@ _ROWS: Final = {
         group.streams.session.timeout.ms int 45000 1..
         group.streams.topology.description.plugin.class class -
     """,
-    "Groups of the consumer protocol (KIP-848) are not supported.": """
-        group.consumer.assignment.interval.ms int 1000 0.. dynamic
-        group.consumer.assignors list uniform,range
-        group.consumer.heartbeat.interval.ms int 5000 1..
+    "A group may set any value of its own.": """
         group.consumer.max.assignment.interval.ms int 15000 0..
         group.consumer.max.heartbeat.interval.ms int 15000 1..
         group.consumer.max.session.timeout.ms int 60000 1..
-        group.consumer.max.size int 2147483647 1..
-        group.consumer.migration.policy string bidirectional
         group.consumer.min.assignment.interval.ms int 0 0..
         group.consumer.min.heartbeat.interval.ms int 5000 1..
         group.consumer.min.session.timeout.ms int 45000 1..
-        group.consumer.session.timeout.ms int 45000 1..
+    """,
+    "A group changes its protocol only while it has no members.": """
+        group.consumer.migration.policy string bidirectional
+    """,
+    "Groups of the classic and the consumer protocol are always on.": """
         group.coordinator.rebalance.protocols list classic,consumer,streams
     """,
     "A transaction is aborted when its time-out ends, and the coordinator is in the same process.": """

@@ -100,7 +100,13 @@ class GroupCoordinatorService:
             offsets_retention=config.offsets_retention,
             offsets_retention_check_interval=config.offsets_retention_check_interval,
         )
-        consumer = ConsumerGroupConfig()
+        consumer = ConsumerGroupConfig(
+            assignors=config.group_consumer_assignors,
+            session_timeout=config.group_consumer_session_timeout,
+            heartbeat_interval=config.group_consumer_heartbeat_interval,
+            assignment_interval=config.group_consumer_assignment_interval,
+            max_size=config.group_consumer_max_size,
+        )
 
         def consumer_config(group_id: str) -> ConsumerGroupConfig:
             own = self._storage.cluster_image.configs(GROUP_RESOURCE, group_id)

@@ -35,7 +35,7 @@ _SEVERAL_TRANSACTIONS: Final = 4
 _MEMBER_IDS: Final = 4
 _OF_ONE_GROUP: Final = frozenset((
     ApiKey.JOIN_GROUP, ApiKey.SYNC_GROUP, ApiKey.HEARTBEAT, ApiKey.LEAVE_GROUP, ApiKey.OFFSET_COMMIT,
-    ApiKey.TXN_OFFSET_COMMIT, ApiKey.OFFSET_DELETE,
+    ApiKey.TXN_OFFSET_COMMIT, ApiKey.OFFSET_DELETE, ApiKey.CONSUMER_GROUP_HEARTBEAT,
 ))  # fmt: skip
 _NOT_COORDINATED: Final = frozenset((ApiKey.FIND_COORDINATOR, ApiKey.ADD_OFFSETS_TO_TXN))
 """Requests that name groups and are not for their coordinator."""

@@ -30,7 +30,6 @@ The APIs that kafkalite serves, in the versions of Apache Kafka 4.4.0. What diff
 """
 
 _NOT_SERVED: Final = {
-    "ConsumerGroupHeartbeat, ConsumerGroupDescribe": "68, 69",
     "ShareGroupHeartbeat, ShareGroupDescribe, ShareFetch, ShareAcknowledge": "76-79",
     "AddRaftVoter, RemoveRaftVoter": "80, 81",
     "the state of share groups, between brokers": "83-87",

@@ -30,6 +30,8 @@ _SHARED_MODULES: Final = {
     ApiKey.SYNC_GROUP: "group_membership",
     ApiKey.HEARTBEAT: "group_membership",
     ApiKey.LEAVE_GROUP: "group_membership",
+    ApiKey.CONSUMER_GROUP_HEARTBEAT: "group_membership",
+    ApiKey.CONSUMER_GROUP_DESCRIBE: "group_administration",
     ApiKey.SASL_HANDSHAKE: "sasl",
     ApiKey.SASL_AUTHENTICATE: "sasl",
     ApiKey.OFFSET_COMMIT: "group_offsets",

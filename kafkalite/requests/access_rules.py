@@ -202,6 +202,16 @@ def _each(operation: Operation, kind: ResourceType, error: ErrorCode) -> Rule:
 # Rules of one API
 
 
+def _consumer_group_heartbeat(asked: Asked) -> Refusal | None:
+    request = asked.request
+    if not asked.may(Operation.READ, ResourceType.GROUP, request.group_id):
+        return _whole(asked, ErrorCode.GROUP_AUTHORIZATION_FAILED)
+    names = request.subscribed_topic_names or ()
+    if all(asked.may(Operation.DESCRIBE, ResourceType.TOPIC, name) for name in dict.fromkeys(names)):
+        return None
+    return _whole(asked, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+
+
 def _produce(asked: Asked) -> Refusal | None:
     request = asked.request
     transactional_id = request.transactional_id
@@ -560,6 +570,10 @@ _RULES: Final[Mapping[int, Rule]] = MappingProxyType({
     ApiKey.SYNC_GROUP: _sync_group,
     ApiKey.DESCRIBE_GROUPS: _each(Operation.DESCRIBE, ResourceType.GROUP, ErrorCode.GROUP_AUTHORIZATION_FAILED),
     ApiKey.LIST_GROUPS: _everyone,
+    ApiKey.CONSUMER_GROUP_HEARTBEAT: _consumer_group_heartbeat,
+    ApiKey.CONSUMER_GROUP_DESCRIBE: _each(
+        Operation.DESCRIBE, ResourceType.GROUP, ErrorCode.GROUP_AUTHORIZATION_FAILED
+    ),
     ApiKey.CREATE_TOPICS: _create_topics,
     ApiKey.DELETE_TOPICS: _delete_topics,
     ApiKey.DELETE_RECORDS: _topics(Operation.DELETE),

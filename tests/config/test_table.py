@@ -22,6 +22,8 @@ OUR_OWN = "kafkalite."
 KAFKAS = sorted(name for name, known in PROPERTIES.items() if not name.startswith(OUR_OWN) and not known.of_plug_in)
 
 DEFAULTS_THAT_DIFFER_ON_PURPOSE = {
+    "group.consumer.assignment.interval.ms": "nobody's test should wait a second",
+    "group.consumer.assignors": "roundrobin is one more",
     "group.initial.rebalance.delay.ms": "nobody's test should wait three seconds",
     "listeners": "a broker without access control listens on loopback only",
     "log.dir": "the data directory lies where the broker is started",
@@ -47,6 +49,7 @@ def test_every_property_of_kafka_is_known() -> None:
 
 
 CHANGED_AT_START_ONLY = {
+    "group.consumer.assignment.interval.ms",
     "listener.security.protocol.map",
     "listeners",
     "producer.id.expiration.ms",

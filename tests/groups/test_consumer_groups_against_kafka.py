@@ -168,7 +168,7 @@ def _record(key: bytes, value: bytes | None) -> str:
 
 def _plain(value: Any) -> Any:
     """Sort what comes in the order of hash maps."""
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         named: dict[str, Any] = {field.name: getattr(value, field.name) for field in fields(value)}
         if "assignment_epochs" in named:
             pairs = sorted(zip(named["partitions"], named["assignment_epochs"] or (), strict=False))

@@ -226,10 +226,8 @@ DECLARED_APIS: Final[dict[int, Api]] = {
         Api(ApiKey.UNREGISTER_BROKER, "UnregisterBroker", 0, 0, 0, "unregister_broker"),
         Api(ApiKey.DESCRIBE_TRANSACTIONS, "DescribeTransactions", 0, 0, 0, "describe_transactions"),
         Api(ApiKey.LIST_TRANSACTIONS, "ListTransactions", 0, 2, 0, "list_transactions"),
-        Api(
-            ApiKey.CONSUMER_GROUP_HEARTBEAT, "ConsumerGroupHeartbeat", 0, 1, 0, "consumer_group_heartbeat", served=False
-        ),
-        Api(ApiKey.CONSUMER_GROUP_DESCRIBE, "ConsumerGroupDescribe", 0, 1, 0, "consumer_group_describe", served=False),
+        Api(ApiKey.CONSUMER_GROUP_HEARTBEAT, "ConsumerGroupHeartbeat", 0, 1, 0, "consumer_group_heartbeat"),
+        Api(ApiKey.CONSUMER_GROUP_DESCRIBE, "ConsumerGroupDescribe", 0, 1, 0, "consumer_group_describe"),
         Api(
             ApiKey.GET_TELEMETRY_SUBSCRIPTIONS,
             "GetTelemetrySubscriptions",

@@ -43,7 +43,7 @@ def engine(request: pytest.FixtureRequest) -> str:
         (r"a[.x]b", {"a.b", "axb"}),
         ("(?i)ORDERS", {"orders"}),
         ("(?P<kind>orders|payments)", {"orders", "payments"}),
-        ("", set()),
+        ("", set[str]()),
     ],
 )
 @pytest.mark.usefixtures("engine")

@@ -13,15 +13,23 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from kafkalite.background.flusher import LogFlusher
 from kafkalite.cluster.described_partitions import DescribedPartitions
-from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, TRANSACTION_TOPIC, internal_topic, missing_configs
+from kafkalite.cluster.internal_topics import (
+    OFFSETS_TOPIC,
+    SHARE_STATE_TOPIC,
+    TRANSACTION_TOPIC,
+    internal_topic,
+    missing_configs,
+)
 from kafkalite.cluster.leadership import Leadership
 from kafkalite.coordinators.group_service import GroupCoordinatorService
 from kafkalite.coordinators.service import CoordinatorEnvironment
+from kafkalite.coordinators.share_state_service import ShareStateService
 from kafkalite.coordinators.transaction_service import TransactionCoordinatorService
 from kafkalite.errors import StartError
 from kafkalite.fetch.delayed import DelayedFetches
 from kafkalite.fetch.sessions import FetchSessions, TopicKey
 from kafkalite.requests.steps import StepQueue, finish
+from kafkalite.sharing.share_partitions import SharePartitions
 from kafkalite_storage.errors import (
     DataDirectoryCorrupt,
     DataDirectoryInUse,
@@ -176,6 +184,14 @@ class Cluster:
                 partial(self.leadership.accepts_writes, TRANSACTION_TOPIC) if self.has_several_brokers else None
             ),
         )
+        self.share_states = ShareStateService(
+            environment,
+            config.share_coordinator_snapshot_updates,
+            ensure_topic=partial(self.ensure_internal_topic, SHARE_STATE_TOPIC),
+        )
+        self.share_partitions = SharePartitions(
+            self.storage, timers, self.share_states, self.groups.share_config, self.delayed_fetches, self.wall_ms
+        )
         self.on_broker_configs_changed: list[Callable[[], None]] = []
         """Called when configurations of brokers were changed at run time."""
         self.on_quotas_changed: list[Callable[[], None]] = []
@@ -227,6 +243,10 @@ class Cluster:
         self.delayed_fetches.topic_changed(topic)
         if topic == OFFSETS_TOPIC:
             self.groups.partitions_moved(indexes)
+        elif topic == SHARE_STATE_TOPIC:
+            self.share_states.partitions_moved()
+        moved = self.storage.topics[topic].topic_id
+        self.share_partitions.forget(lambda key: key.topic_id == moved and key.partition in indexes)
         self.delayed_fetches.complete_ready()
 
     def coordinator_of(self, topic: str, partition: int) -> int:
@@ -467,6 +487,9 @@ class Cluster:
             self.groups.offsets_topic_deleted()
         elif name == TRANSACTION_TOPIC:
             self.transactions.topic_deleted()
+        elif name == SHARE_STATE_TOPIC:
+            self.share_states.topic_deleted()
+        self.share_partitions.forget(lambda key: key.topic_id == topic.topic_id)
         yield
         if not topic.is_internal:
             yield from self.groups.topic_deleted(topic)
@@ -581,6 +604,8 @@ class Cluster:
             self._rebalancing.cancel()
         self.groups.retire()
         self.transactions.retire()
+        self.share_states.retire()
+        self.share_partitions.forget(lambda _: True)
         self.flusher.retire()
         return handover
 

@@ -10,6 +10,7 @@ from kafkalite.cluster.container_networks import Routes
 from kafkalite.config.table import ADVERTISED_OUTSIDE
 from kafkalite.fetch.sessions import FetchSessions
 from kafkalite.partitions import UNKNOWN_EPOCH, check_leader
+from kafkalite.sharing.share_sessions import ShareSessions
 from kafkalite_storage.errors import UnknownTopicOrPartition
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ class BrokerEndpoint:
         cluster.add(self)
 
     def forget_sessions(self) -> None:
-        """Begin without fetch sessions, as a broker that starts."""
+        """Begin without fetch sessions and share sessions, as a broker that starts."""
         slots = self.config.max_incremental_fetch_session_cache_slots
         self.fetch_sessions = FetchSessions(slots, _random_positive_int32)
+        self.share_sessions = ShareSessions(self.config.group_share_max_share_sessions)
 
     def led_log(self, topic: str, index: int, current_leader_epoch: int = UNKNOWN_EPOCH) -> PartitionLog:
         """Return the log of a partition that this broker leads, in the epoch that the client knows.

@@ -16,6 +16,7 @@ from kafkalite_storage.metadata.topics import METADATA_VERSION
 KRAFT_VERSION: Final = "kraft.version"
 ELIGIBLE_LEADER_REPLICAS: Final = "eligible.leader.replicas.version"
 GROUP_VERSION: Final = "group.version"
+SHARE_VERSION: Final = "share.version"
 TRANSACTION_VERSION: Final = "transaction.version"
 
 
@@ -36,6 +37,7 @@ SERVED_FEATURES: Final[Mapping[str, ServedFeature]] = MappingProxyType(
         KRAFT_VERSION: ServedFeature(0, 0),
         ELIGIBLE_LEADER_REPLICAS: ServedFeature(0, 1, metadata_version=23),
         GROUP_VERSION: ServedFeature(0, 1),
+        SHARE_VERSION: ServedFeature(0, 2),
         TRANSACTION_VERSION: ServedFeature(0, 2),
     }
 )

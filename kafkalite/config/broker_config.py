@@ -58,6 +58,15 @@ class BrokerConfig:
     group_consumer_heartbeat_interval: float
     group_consumer_max_size: int
     group_consumer_session_timeout: float
+    group_share_assignment_interval: float
+    group_share_delivery_count_limit: int
+    group_share_heartbeat_interval: float
+    group_share_max_share_sessions: int
+    group_share_max_size: int
+    group_share_partition_max_record_locks: int
+    group_share_record_lock_duration: float
+    group_share_session_timeout: float
+    share_coordinator_snapshot_updates: int
     group_heartbeat_hold: float
     group_initial_rebalance_delay: float
     group_max_session_timeout: float

@@ -146,34 +146,25 @@ _ROWS: Final = {
         remote.log.storage.manager.impl.prefix string rsm.config.
         remote.log.storage.system.enable boolean false
     """,  # noqa: E501
-    "Share groups are not supported.": """
+    "Bounds of what groups may set, and internals of Kafka's share coordinator; dead letters are not supported.": """
         errors.deadletterqueue.auto.create.topics.enable boolean false dynamic
         errors.deadletterqueue.topic.name.prefix string dlq. dynamic
-        group.share.assignment.interval.ms int 1000 0.. dynamic
         group.share.assignors list simple
-        group.share.delivery.count.limit int 5 2..10
-        group.share.heartbeat.interval.ms int 5000 1..
         group.share.max.assignment.interval.ms int 15000 0..
         group.share.max.delivery.count.limit int 10 5..25
         group.share.max.heartbeat.interval.ms int 15000 1..
         group.share.max.partition.max.record.locks int 4000 2000..10000
         group.share.max.record.lock.duration.ms int 60000 30000..3600000
         group.share.max.session.timeout.ms int 60000 1..
-        group.share.max.share.sessions int 2000 1..
-        group.share.max.size int 200 1..1000
         group.share.min.assignment.interval.ms int 0 0..
         group.share.min.delivery.count.limit int 2 2..5
         group.share.min.heartbeat.interval.ms int 5000 1..
         group.share.min.partition.max.record.locks int 100 100..2000
         group.share.min.record.lock.duration.ms int 15000 1000..30000
         group.share.min.session.timeout.ms int 45000 1..
-        group.share.partition.max.record.locks int 2000 100..10000
-        group.share.record.lock.duration.ms int 30000 1000..3600000
-        group.share.session.timeout.ms int 45000 1..
         share.coordinator.append.linger.ms int -1 -1..
         share.coordinator.cached.buffer.max.bytes int 1048588 524288.. dynamic
         share.coordinator.load.buffer.size int 5242880 1..
-        share.coordinator.snapshot.update.records.per.snapshot int 500 0..500
         share.coordinator.state.topic.compression.codec int 0
         share.coordinator.state.topic.segment.bytes int 104857600 1..
         share.coordinator.threads int 1 1..

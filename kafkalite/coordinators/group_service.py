@@ -8,6 +8,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.coordinators.delayed_heartbeats import DelayedHeartbeats
+from kafkalite.coordinators.groups.share.configs import ShareGroupConfig
 from kafkalite.coordinators.service import CoordinatorService
 from kafkalite_storage.errors import StorageError
 from kafkalite_storage.metadata.cluster_image import GROUP_RESOURCE
@@ -40,6 +41,15 @@ class GroupCoordinatorService:
         self._wall_ms = environment.wall_ms
         self._delayed = DelayedHeartbeats(environment.timers, config.group_heartbeat_hold)
         self._unavailable: set[str | None] = set()
+        self._share_config = ShareGroupConfig(
+            session_timeout=config.group_share_session_timeout,
+            heartbeat_interval=config.group_share_heartbeat_interval,
+            assignment_interval=config.group_share_assignment_interval,
+            max_size=config.group_share_max_size,
+            record_lock_duration=config.group_share_record_lock_duration,
+            delivery_count_limit=config.group_share_delivery_count_limit,
+            partition_max_record_locks=config.group_share_partition_max_record_locks,
+        )
         self.prepare = ensure_topic
         """Creates the topic that offsets are committed to, if it does not exist. Raises StorageError."""
         self.on_performed: Callable[[CoordinatorResult], None] | None = None
@@ -118,7 +128,13 @@ class GroupCoordinatorService:
             new_member_suffix=lambda: str(uuid.uuid4()),
             assignment_hook=self._assigned,
             consumer_config=consumer_config,
+            share_config=self.share_config,
         )
+
+    def share_config(self, group_id: str) -> ShareGroupConfig:
+        """Return the configuration of a share group."""
+        own = self._storage.cluster_image.configs(GROUP_RESOURCE, group_id)
+        return self._share_config.with_own(own) if own else self._share_config
 
     def _assigned(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
         return assignments if self.assignment_hook is None else self.assignment_hook(group, assignments)

@@ -36,8 +36,11 @@ _MEMBER_IDS: Final = 4
 _OF_ONE_GROUP: Final = frozenset((
     ApiKey.JOIN_GROUP, ApiKey.SYNC_GROUP, ApiKey.HEARTBEAT, ApiKey.LEAVE_GROUP, ApiKey.OFFSET_COMMIT,
     ApiKey.TXN_OFFSET_COMMIT, ApiKey.OFFSET_DELETE, ApiKey.CONSUMER_GROUP_HEARTBEAT,
+    ApiKey.SHARE_GROUP_HEARTBEAT, ApiKey.ALTER_SHARE_GROUP_OFFSETS, ApiKey.DELETE_SHARE_GROUP_OFFSETS,
 ))  # fmt: skip
-_NOT_COORDINATED: Final = frozenset((ApiKey.FIND_COORDINATOR, ApiKey.ADD_OFFSETS_TO_TXN))
+_NOT_COORDINATED: Final = frozenset((
+    ApiKey.FIND_COORDINATOR, ApiKey.ADD_OFFSETS_TO_TXN, ApiKey.SHARE_FETCH, ApiKey.SHARE_ACKNOWLEDGE,
+))  # fmt: skip
 """Requests that name groups and are not for their coordinator."""
 
 _WRITE: Final = frozenset((

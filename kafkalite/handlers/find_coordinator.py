@@ -1,16 +1,14 @@
 """FindCoordinator: the broker that leads the partition of a group or a transactional id.
 
-The topics ``__consumer_offsets`` and ``__transaction_state`` are created when the first group or transactional id is
-looked up, as in Apache Kafka. Share groups, and unknown key types, are answered with INVALID_REQUEST.
-
-Not done: share groups.
+The topics ``__consumer_offsets``, ``__transaction_state`` and ``__share_group_state`` are created when the first key of
+their kind is looked up, as in Apache Kafka. Unknown key types are answered with INVALID_REQUEST.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, TRANSACTION_TOPIC
+from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, SHARE_STATE_TOPIC, TRANSACTION_TOPIC
 from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
@@ -22,11 +20,13 @@ from kafkalite_wire.messages.find_coordinator import (
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
+    from kafkalite.coordinators.group_service import GroupCoordinatorService
+    from kafkalite.coordinators.share_state_service import ShareStateService
+    from kafkalite.coordinators.transaction_service import TransactionCoordinatorService
     from kafkalite.requests.context import RequestContext
 
 _BATCHED: Final = 4
-_GROUP: Final = 0
-_TRANSACTION: Final = 1
+_UUID_TEXT: Final = 22
 _INVALID_REQUEST: Final = (
     "This most likely occurs because of a request being malformed by the client library or the message was sent to an "
     "incompatible broker. See the broker logs for more details."
@@ -59,14 +59,19 @@ def handle(
 
 
 def _coordinator(broker: BrokerEndpoint, key: str, key_type: int, context: RequestContext) -> Coordinator:
-    if key_type not in (_GROUP, _TRANSACTION):
-        return _none(key, ErrorCode.INVALID_REQUEST, _INVALID_REQUEST)
     cluster = broker.cluster
-    topic, coordinators = (
-        (OFFSETS_TOPIC, cluster.groups) if key_type == _GROUP else (TRANSACTION_TOPIC, cluster.transactions)
-    )
+    coordinator: GroupCoordinatorService | TransactionCoordinatorService | ShareStateService
+    match key_type:
+        case 0:
+            topic, coordinator = OFFSETS_TOPIC, cluster.groups
+        case 1:
+            topic, coordinator = TRANSACTION_TOPIC, cluster.transactions
+        case 2 if _is_share_key(key):
+            topic, coordinator = SHARE_STATE_TOPIC, cluster.share_states
+        case _:
+            return _none(key, ErrorCode.INVALID_REQUEST, _INVALID_REQUEST)
     try:
-        partition = coordinators.partition_of(key)
+        partition = coordinator.partition_of(key)
     except StorageError as error:
         return _none(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error))
     found = cluster.endpoints.get(cluster.coordinator_of(topic, partition))
@@ -74,6 +79,13 @@ def _coordinator(broker: BrokerEndpoint, key: str, key_type: int, context: Reque
         return _none(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, _NOT_AVAILABLE)
     host, port = found.advertised(context.client_host, context.info.local)
     return Coordinator(key=key, node_id=found.id, host=host, port=port, error_code=ErrorCode.NONE, error_message="")
+
+
+def _is_share_key(key: str) -> bool:
+    """Return whether a key is a group, a topic's id and a partition."""
+    group_id, _, rest = key.partition(":")
+    topic_id, _, partition = rest.partition(":")
+    return bool(group_id) and len(topic_id) == _UUID_TEXT and partition.isdecimal()
 
 
 def _none(key: str, error_code: int, reason: str) -> Coordinator:

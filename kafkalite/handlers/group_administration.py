@@ -13,10 +13,11 @@ from kafkalite.security.access_control import Operation, ResourceType
 from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest, DeleteGroupsResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kafkalite.cluster.endpoint import BrokerEndpoint
     from kafkalite.coordinators.results import CoordinatorResult, ResponseSink
+    from kafkalite.coordinators.share.state import ShareKey
     from kafkalite.requests.context import RequestContext
     from kafkalite_wire.messages.consumer_group_describe import (
         ConsumerGroupDescribeRequest,
@@ -84,6 +85,7 @@ def delete_groups(broker: BrokerEndpoint, request: DeleteGroupsRequest, context:
     context.outlives_client = True
     coordinator = yield from groups.load()
     meter = WorkMeter()
+    share_states = [key for name in request.groups_names for key in coordinator.share_states_of(name)]
     parts: list[Callable[[ResponseSink], CoordinatorResult | Steps[CoordinatorResult]]] = []
     names: tuple[str, ...] = ()
     for name in dict.fromkeys(request.groups_names):
@@ -100,6 +102,20 @@ def delete_groups(broker: BrokerEndpoint, request: DeleteGroupsRequest, context:
     if names or not parts:
         parts.append(partial(delete, names))
     yield from groups.perform_parts(parts, response, _merge)
+    if share_states:
+        yield from _delete_share_states(broker, [key for key in share_states if coordinator.has_no_group(key.group_id)])
+
+
+def _delete_share_states(broker: BrokerEndpoint, keys: Sequence[ShareKey]) -> Steps[None]:
+    """Forget how far share groups were that have been deleted."""
+    yield from broker.cluster.share_states.load()
+    meter = WorkMeter()
+    for key in keys:
+        if meter.add():
+            yield
+        broker.cluster.share_states.delete((key,))
+    gone = frozenset(keys)
+    broker.cluster.share_partitions.forget(lambda key: key in gone)
 
 
 def _merge(parts: list[DeleteGroupsResponse]) -> DeleteGroupsResponse:

@@ -1,7 +1,7 @@
 """The configurations of groups and of client metrics subscriptions (KIP-1142 and KIP-714).
 
 A group inherits from the broker's properties, so that a description shows them as synonyms. The configurations are
-stored and described. Consumer groups use theirs; share and streams groups are not served yet.
+stored and described. Streams groups are not served yet, and dead letters of share groups not written.
 """
 
 from __future__ import annotations

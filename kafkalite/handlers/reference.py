@@ -30,11 +30,9 @@ The APIs that kafkalite serves, in the versions of Apache Kafka 4.4.0. What diff
 """
 
 _NOT_SERVED: Final = {
-    "ShareGroupHeartbeat, ShareGroupDescribe, ShareFetch, ShareAcknowledge": "76-79",
     "AddRaftVoter, RemoveRaftVoter": "80, 81",
     "the state of share groups, between brokers": "83-87",
     "StreamsGroupHeartbeat, StreamsGroupDescribe": "88, 89",
-    "DescribeShareGroupOffsets, AlterShareGroupOffsets, DeleteShareGroupOffsets": "90-92",
     "of plug-ins that are not here": "93, 94",
 }
 

@@ -102,6 +102,8 @@ class ReadOnly(MessageInterceptor):
             return request
         if key in _CHANGES_TOKENS:
             return Refuse(ErrorCode.DELEGATION_TOKEN_AUTHORIZATION_FAILED)
+        if key is ApiKey.ALTER_SHARE_GROUP_OFFSETS:  # which needs no more than to read
+            return Refuse(ErrorCode.GROUP_AUTHORIZATION_FAILED)
         if key is ApiKey.METADATA:
             if context.version >= _SAYS_AUTO_CREATION:
                 return (

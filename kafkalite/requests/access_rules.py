@@ -199,6 +199,15 @@ def _each(operation: Operation, kind: ResourceType, error: ErrorCode) -> Rule:
     return rule
 
 
+def _one_group(operation: Operation) -> Rule:
+    def rule(asked: Asked) -> Refusal | None:
+        if asked.may(operation, ResourceType.GROUP, asked.request.group_id or ""):
+            return None
+        return _whole(asked, ErrorCode.GROUP_AUTHORIZATION_FAILED)
+
+    return rule
+
+
 # Rules of one API
 
 
@@ -571,6 +580,15 @@ _RULES: Final[Mapping[int, Rule]] = MappingProxyType({
     ApiKey.DESCRIBE_GROUPS: _each(Operation.DESCRIBE, ResourceType.GROUP, ErrorCode.GROUP_AUTHORIZATION_FAILED),
     ApiKey.LIST_GROUPS: _everyone,
     ApiKey.CONSUMER_GROUP_HEARTBEAT: _consumer_group_heartbeat,
+    ApiKey.SHARE_GROUP_HEARTBEAT: _consumer_group_heartbeat,
+    ApiKey.SHARE_GROUP_DESCRIBE: _each(Operation.DESCRIBE, ResourceType.GROUP, ErrorCode.GROUP_AUTHORIZATION_FAILED),
+    ApiKey.SHARE_FETCH: _one_group(Operation.READ),
+    ApiKey.SHARE_ACKNOWLEDGE: _one_group(Operation.READ),
+    ApiKey.DESCRIBE_SHARE_GROUP_OFFSETS: _each(
+        Operation.DESCRIBE, ResourceType.GROUP, ErrorCode.GROUP_AUTHORIZATION_FAILED
+    ),
+    ApiKey.ALTER_SHARE_GROUP_OFFSETS: _one_group(Operation.READ),
+    ApiKey.DELETE_SHARE_GROUP_OFFSETS: _one_group(Operation.DELETE),
     ApiKey.CONSUMER_GROUP_DESCRIBE: _each(
         Operation.DESCRIBE, ResourceType.GROUP, ErrorCode.GROUP_AUTHORIZATION_FAILED
     ),

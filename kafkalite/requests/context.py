@@ -9,6 +9,8 @@ from kafkalite.requests.response_handle import QueuedResponse, ResponseHandle, R
 from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kafkalite.security.authenticator import Authenticator
     from kafkalite.security.authorizer import Access
     from kafkalite_wire.apis import Api
@@ -38,6 +40,8 @@ class ConnectionInfo:
     """The name that the client asked for in its TLS handshake (SNI)."""
     software: str = ""
     """Name and version that the client states in ApiVersions (KIP-511)."""
+    on_end: list[Callable[[], None]] = field(default_factory=list["Callable[[], None]"])
+    """Called once, when the connection has ended."""
 
     def __str__(self) -> str:
         software = f" ({self.software})" if self.software else ""

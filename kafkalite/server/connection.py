@@ -338,8 +338,9 @@ class Connection:
         for response in responses:
             if not isinstance(response, list):
                 self.crash_guard.guard("what waited for a response", response.disconnected, self._note)
-        if self.on_end is not None:
-            self.crash_guard.guard("what follows the end of a connection", self.on_end, self._note)
+        calls, self.info.on_end = self.info.on_end, []
+        for call in calls if self.on_end is None else (*calls, self.on_end):
+            self.crash_guard.guard("what follows the end of a connection", call, self._note)
 
     def _note(self, problem: str) -> None:
         log.warning("when %s left: %s", self, problem)

@@ -22,8 +22,9 @@ OUR_OWN = "kafkalite."
 KAFKAS = sorted(name for name, known in PROPERTIES.items() if not name.startswith(OUR_OWN) and not known.of_plug_in)
 
 DEFAULTS_THAT_DIFFER_ON_PURPOSE = {
-    "group.consumer.assignment.interval.ms": "nobody's test should wait a second",
+    "group.consumer.assignment.interval.ms": "no test should wait a second",
     "group.consumer.assignors": "roundrobin is one more",
+    "group.share.assignment.interval.ms": "no test should wait a second",
     "group.initial.rebalance.delay.ms": "nobody's test should wait three seconds",
     "listeners": "a broker without access control listens on loopback only",
     "log.dir": "the data directory lies where the broker is started",
@@ -50,6 +51,7 @@ def test_every_property_of_kafka_is_known() -> None:
 
 CHANGED_AT_START_ONLY = {
     "group.consumer.assignment.interval.ms",
+    "group.share.assignment.interval.ms",
     "listener.security.protocol.map",
     "listeners",
     "producer.id.expiration.ms",
@@ -94,6 +96,7 @@ def test_every_property_can_be_set_through_the_environment(name: str) -> None:
 def test_every_honoured_property_reaches_a_field_of_the_configuration() -> None:
     elsewhere = {
         "controller.listener.names": "listen",
+        "share.coordinator.snapshot.update.records.per.snapshot": "share_coordinator_snapshot_updates",
         "listener.security.protocol.map": "listen",
         "process.roles": "node_id",
         "broker.id": "node_id",

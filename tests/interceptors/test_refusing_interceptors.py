@@ -9,6 +9,7 @@ from kafkalite.interceptors.denied_apis import DeniedApis
 from kafkalite.interceptors.read_only import ReadOnly
 from kafkalite.testing.interceptors import InterceptorRun
 from kafkalite_wire.apis import ApiKey
+from kafkalite_wire.messages.alter_share_group_offsets import AlterShareGroupOffsetsRequest
 from kafkalite_wire.messages.api_versions import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest
@@ -67,8 +68,13 @@ def test_read_only_refuses_topics_in_versions_of_metadata_that_create_them() -> 
 
 
 def test_read_only_hides_what_it_knows_nothing_about() -> None:
-    assert ReadOnly().hides(91)  # AlterShareGroupOffsets
+    assert ReadOnly().hides(83)  # InitializeShareGroupState
     assert not any(ReadOnly().hides(key) for key in (ApiKey.PRODUCE, ApiKey.FETCH, ApiKey.SASL_AUTHENTICATE, 68))
+
+
+def test_read_only_does_not_set_the_offsets_of_share_groups() -> None:
+    exchange = InterceptorRun(ReadOnly()).send(AlterShareGroupOffsetsRequest(group_id="g", topics=()))
+    assert (exchange.request, exchange.response.error_code) == (None, ErrorCode.GROUP_AUTHORIZATION_FAILED)
 
 
 def test_denied_apis_are_not_offered_and_close_the_connection() -> None:

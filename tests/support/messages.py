@@ -13,6 +13,8 @@ from kafkalite_wire.schema import FieldType, declaration_of, fields_of
 _DATA_MODULES = (
     "coordinator_records",
     "consumer_group_records",
+    "share_group_records",
+    "share_state_records",
     "transaction_records",
     "consumer_protocol",
     "metadata_records",

@@ -13,7 +13,13 @@ from kafkalite_wire.schema import Field, FieldType, Versions, declaration_of, fi
 from tests.support.messages import declared_messages
 
 DECLARED = declared_messages()
-JARS = ("kafka-clients", "kafka-group-coordinator", "kafka-transaction-coordinator", "kafka-metadata")
+JARS = (
+    "kafka-clients",
+    "kafka-group-coordinator",
+    "kafka-transaction-coordinator",
+    "kafka-share-coordinator",
+    "kafka-metadata",
+)
 
 OWN_NAMES = {
     ("DescribeQuorumResponse", "TopicData"): "TopicQuorum",

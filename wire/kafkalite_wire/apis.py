@@ -240,10 +240,10 @@ DECLARED_APIS: Final[dict[int, Api]] = {
         Api(ApiKey.PUSH_TELEMETRY, "PushTelemetry", 0, 0, 0, "push_telemetry", served=False),
         Api(ApiKey.LIST_CONFIG_RESOURCES, "ListConfigResources", 0, 1, 0, "list_config_resources"),
         Api(ApiKey.DESCRIBE_TOPIC_PARTITIONS, "DescribeTopicPartitions", 0, 0, 0, "describe_topic_partitions"),
-        Api(ApiKey.SHARE_GROUP_HEARTBEAT, "ShareGroupHeartbeat", 1, 1, 0, "share_group_heartbeat", served=False),
-        Api(ApiKey.SHARE_GROUP_DESCRIBE, "ShareGroupDescribe", 1, 1, 0, "share_group_describe", served=False),
-        Api(ApiKey.SHARE_FETCH, "ShareFetch", 1, 2, 0, "share_fetch", served=False),
-        Api(ApiKey.SHARE_ACKNOWLEDGE, "ShareAcknowledge", 1, 2, 0, "share_acknowledge", served=False),
+        Api(ApiKey.SHARE_GROUP_HEARTBEAT, "ShareGroupHeartbeat", 1, 1, 0, "share_group_heartbeat"),
+        Api(ApiKey.SHARE_GROUP_DESCRIBE, "ShareGroupDescribe", 1, 1, 0, "share_group_describe"),
+        Api(ApiKey.SHARE_FETCH, "ShareFetch", 1, 2, 0, "share_fetch"),
+        Api(ApiKey.SHARE_ACKNOWLEDGE, "ShareAcknowledge", 1, 2, 0, "share_acknowledge"),
         Api(ApiKey.ADD_RAFT_VOTER, "AddRaftVoter", 0, 1, 0, "add_raft_voter", served=False),
         Api(ApiKey.REMOVE_RAFT_VOTER, "RemoveRaftVoter", 0, 0, 0, "remove_raft_voter", served=False),
         Api(
@@ -278,7 +278,6 @@ DECLARED_APIS: Final[dict[int, Api]] = {
             1,
             0,
             "describe_share_group_offsets",
-            served=False,
         ),
         Api(
             ApiKey.ALTER_SHARE_GROUP_OFFSETS,
@@ -287,7 +286,6 @@ DECLARED_APIS: Final[dict[int, Api]] = {
             0,
             0,
             "alter_share_group_offsets",
-            served=False,
         ),
         Api(
             ApiKey.DELETE_SHARE_GROUP_OFFSETS,
@@ -296,7 +294,6 @@ DECLARED_APIS: Final[dict[int, Api]] = {
             0,
             0,
             "delete_share_group_offsets",
-            served=False,
         ),
         Api(
             ApiKey.STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE,

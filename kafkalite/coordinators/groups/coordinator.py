@@ -25,6 +25,10 @@ from kafkalite.coordinators.groups.offset_table import OffsetTable, PendingOffse
 from kafkalite.coordinators.groups.offsets import Offsets
 from kafkalite.coordinators.groups.records import group_of
 from kafkalite.coordinators.groups.registry import CoordinatedGroup, GroupConfig, Groups, partition_for
+from kafkalite.coordinators.groups.share.configs import ShareGroupConfig
+from kafkalite.coordinators.groups.share.describing import describe_share_groups
+from kafkalite.coordinators.groups.share.group import ShareGroup
+from kafkalite.coordinators.groups.share.membership import ShareMembership
 from kafkalite.coordinators.groups.views import GroupView, view
 from kafkalite.coordinators.results import (
     NO_RESULT,
@@ -34,15 +38,17 @@ from kafkalite.coordinators.results import (
     ResultBuilder,
     WallTime,
 )
+from kafkalite.coordinators.share.state import ShareKey
 from kafkalite.coordinators.timers import Timers
 from kafkalite.requests.steps import WorkMeter, finish
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.consumer_group_heartbeat import ConsumerGroupHeartbeatResponse
 from kafkalite_wire.messages.heartbeat import HeartbeatResponse
 from kafkalite_wire.messages.leave_group import LeaveGroupResponse
+from kafkalite_wire.messages.share_group_heartbeat import ShareGroupHeartbeatResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from kafkalite.coordinators.groups.classic.group import Group
     from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
@@ -66,6 +72,8 @@ if TYPE_CHECKING:
     from kafkalite_wire.messages.offset_commit import OffsetCommitRequest
     from kafkalite_wire.messages.offset_delete import OffsetDeleteRequest
     from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
+    from kafkalite_wire.messages.share_group_describe import ShareGroupDescribeRequest, ShareGroupDescribeResponse
+    from kafkalite_wire.messages.share_group_heartbeat import ShareGroupHeartbeatRequest
     from kafkalite_wire.messages.sync_group import SyncGroupRequest
 
 __all__ = ["GroupConfig", "GroupCoordinator", "partition_for"]
@@ -80,6 +88,11 @@ def _ignore(record: ReplayedRecord, reason: str) -> None:
 def _default_consumer_config(group: str) -> ConsumerGroupConfig:
     del group
     return ConsumerGroupConfig()
+
+
+def _default_share_config(group: str) -> ShareGroupConfig:
+    del group
+    return ShareGroupConfig()
 
 
 class GroupCoordinator:
@@ -103,6 +116,7 @@ class GroupCoordinator:
         new_member_suffix: Callable[[], str],
         assignment_hook: AssignmentHook | None = None,
         consumer_config: Callable[[str], ConsumerGroupConfig] | None = None,
+        share_config: Callable[[str], ShareGroupConfig] | None = None,
     ) -> None:
         self._config = config
         self._timers = Timers()
@@ -119,6 +133,7 @@ class GroupCoordinator:
         self._consumers = ConsumerMembership(
             self._groups, topics, self._timers, self._consumer_config, new_member_suffix
         )
+        self._shares = ShareMembership(self._groups, topics, self._timers, share_config or _default_share_config)
         self._wall = WallTime()
         self._misplaced: list[MisplacedRecord] = []
         self._expiry = self._timers.timer(self._expire)
@@ -201,6 +216,20 @@ class GroupCoordinator:
             response = ConsumerGroupHeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR)
         else:
             response = self._consumers.heartbeat(request, client, result, may_read)
+        result.reply(handle, response)
+        self._watch_expiry(now)
+        return result.build()
+
+    def share_group_heartbeat(
+        self, request: ShareGroupHeartbeatRequest, client: Client, handle: ResponseSink, *, now: float, wall_ms: int
+    ) -> CoordinatorResult:
+        """Answer the heartbeat of a share group's member, which may join or leave with it (KIP-932)."""
+        self._wall.note(now, wall_ms)
+        result = ResultBuilder(now, wall_ms)
+        if self._groups.is_failed(request.group_id):
+            response = ShareGroupHeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR)
+        else:
+            response = self._shares.heartbeat(request, client, result)
         result.reply(handle, response)
         self._watch_expiry(now)
         return result.build()
@@ -288,6 +317,10 @@ class GroupCoordinator:
         """Describe consumer groups with their members and assignments, in steps (ConsumerGroupDescribe)."""
         return describe_consumer_groups(request, self._groups, self._topics, self._consumer_config("").assignors[0])
 
+    def describe_share_groups(self, request: ShareGroupDescribeRequest) -> Steps[ShareGroupDescribeResponse]:
+        """Describe share groups with their members and assignments, in steps (ShareGroupDescribe)."""
+        return describe_share_groups(request, self._groups, self._topics)
+
     def delete_groups(
         self,
         request: DeleteGroupsRequest,
@@ -308,6 +341,47 @@ class GroupCoordinator:
     def encode_deletion(self, group_id: str, meter: WorkMeter) -> Steps[EncodedDeletion]:
         """Encode what deletes a group's offsets, in steps."""
         return self._offsets.encode_deletion(group_id, meter)
+
+    # The states of share groups, which the share coordinator keeps
+
+    def share_group(self, group_id: str) -> ShareGroup | None:
+        """Return a share group, or None if there is none with this id."""
+        group = self._groups.get(group_id)
+        return group if isinstance(group, ShareGroup) else None
+
+    def has_no_group(self, group_id: str) -> bool:
+        """Return whether there is no group of any kind with an id."""
+        return self._groups.get(group_id) is None
+
+    def share_states_of(self, group_id: str) -> list[ShareKey]:
+        """Return the partitions of which a share group without members keeps a state; none for any other group."""
+        group = self.share_group(group_id)
+        if group is None or group.members:
+            return []
+        return [
+            ShareKey(group_id, topic_id, each)
+            for topic_id, (_, partitions) in group.initialized.items()
+            for each in partitions
+        ]
+
+    def take_new_share_states(self) -> list[tuple[ShareKey, int]]:
+        """Return what a state is to be made for since the last call, with its state epoch."""
+        new, self._shares.new_states = self._shares.new_states, []
+        return new
+
+    def keep_share_states(
+        self, group: ShareGroup, partitions: Mapping[bytes, Collection[int]], *, wall_ms: int
+    ) -> CoordinatorResult:
+        """Record that a share group without members keeps a state of more partitions, and raise its epoch."""
+        result = ResultBuilder(0.0, wall_ms)
+        self._shares.keep_states(group, partitions, result)
+        return result.build()
+
+    def drop_share_states(self, group: ShareGroup, topic_ids: Collection[bytes], *, wall_ms: int) -> CoordinatorResult:
+        """Record that a share group keeps no state of topics any more."""
+        result = ResultBuilder(0.0, wall_ms)
+        self._shares.drop_states(group, topic_ids, result)
+        return result.build()
 
     # The log and the time
 
@@ -345,6 +419,7 @@ class GroupCoordinator:
             self._pending,
             self._rebalances,
             self._consumers,
+            self._shares,
             self._builder(now),
             belongs=belongs,
             left_out=left_out,
@@ -468,6 +543,7 @@ class GroupCoordinator:
                 self._pending,
                 self._rebalances,
                 self._consumers,
+                self._shares,
                 result,
                 belongs=belongs,
             )
@@ -477,7 +553,7 @@ class GroupCoordinator:
         """Cancel the timers of the groups that belong until they are loaded again."""
         steering.suspend(self._chosen(belongs))
         for group in self._groups:
-            if isinstance(group, ConsumerGroup) and belongs(group.group_id):
+            if isinstance(group, ConsumerGroup | ShareGroup) and belongs(group.group_id):
                 group.suspend()
 
     # Queries

@@ -8,6 +8,7 @@ from kafkalite.coordinators.groups.classic.group import Member
 from kafkalite.coordinators.groups.classic.states import Trigger
 from kafkalite.coordinators.groups.consumer.loading import ConsumerGroupLoader
 from kafkalite.coordinators.groups.records import NO_TIMESTAMP, committed_offset, group_of, live
+from kafkalite.coordinators.groups.share.loading import ShareGroupLoader
 from kafkalite_wire.messages.coordinator_records import (
     GroupMetadataKey,
     GroupMetadataValue,
@@ -17,6 +18,7 @@ from kafkalite_wire.messages.coordinator_records import (
     OffsetCommitValue,
 )
 from kafkalite_wire.messages.join_group import JoinGroupRequestProtocol
+from kafkalite_wire.messages.share_group_records import ShareGroupKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.offset_table import OffsetTable, PendingOffsets
     from kafkalite.coordinators.groups.records import LiveRecord, Skip
     from kafkalite.coordinators.groups.registry import GroupConfig
+    from kafkalite.coordinators.groups.share.membership import ShareMembership
     from kafkalite.coordinators.replay import ReplayedRecord
     from kafkalite.coordinators.results import ResultBuilder
     from kafkalite.requests.steps import Steps, WorkMeter
@@ -42,6 +45,7 @@ def load(
     pending: PendingOffsets,
     rebalances: Rebalances,
     consumers: ConsumerMembership,
+    shares: ShareMembership,
     result: ResultBuilder,
     *,
     belongs: Callable[[str], bool] = lambda _: True,
@@ -60,7 +64,7 @@ def load(
             pending.put(producer_id, (offset_key.group, offset_key.topic, offset_key.partition), committed)
             if not groups.exists(offset_key.group):
                 groups.create(offset_key.group, result)
-    consumer_groups = ConsumerGroupLoader()
+    consumer_groups, share_groups = ConsumerGroupLoader(), ShareGroupLoader()
     for each in found.last:
         if meter.add():
             yield
@@ -79,6 +83,8 @@ def load(
                 table.put(group_id, key.topic, key.partition, committed_offset(value))
             else:
                 table.remove(group_id, key.topic, key.partition)
+        elif isinstance(key, ShareGroupKey):
+            share_groups.add(key, value)
         else:
             consumer_groups.add(key, value)
     for consumer_group in consumer_groups.groups():
@@ -86,6 +92,11 @@ def load(
             yield
         groups.put(consumer_group, result)
         consumers.restart_timers(consumer_group, result.now)
+    for share_group in share_groups.groups():
+        if meter.add():
+            yield
+        groups.put(share_group, result)
+        shares.restart_timers(share_group, result.now)
     for group_id in loaded:
         if meter.add():
             yield

@@ -1,4 +1,4 @@
-"""Read the records of internal topics as plain values: committed offsets, groups, transactions, metadata."""
+"""Read the records of internal topics as plain values: offsets, groups, transactions, share groups, metadata."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from kafkalite_storage.metadata.topics import METADATA_TOPIC
 from kafkalite_wire.messages.coordinator_records import decode_key, decode_value
 from kafkalite_wire.messages.metadata_records import decode_metadata_record
+from kafkalite_wire.messages.share_state_records import decode_share_key, decode_share_value
 from kafkalite_wire.messages.transaction_records import (
     TransactionState,
     decode_transaction_key,
@@ -20,6 +21,7 @@ Plain: TypeAlias = "bool | int | float | str | bytes | list[Plain] | dict[str, P
 
 OFFSETS_TOPIC: Final = "__consumer_offsets"
 TRANSACTIONS_TOPIC: Final = "__transaction_state"
+SHARE_STATE_TOPIC: Final = "__share_group_state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,14 @@ def _transactions(record: Record) -> Decoded:
     return Decoded(_plain_message(key), plain)
 
 
+def _share_state(record: Record) -> Decoded:
+    key = None if record.key is None else decode_share_key(record.key)
+    if key is None:
+        return Decoded(None, None)
+    value = None if record.value is None else decode_share_value(key, record.value)
+    return Decoded(_plain_message(key), None if value is None else _plain_message(value))
+
+
 def _metadata(record: Record) -> Decoded:
     change = None if record.value is None else decode_metadata_record(record.value)
     if change is None:
@@ -75,6 +85,7 @@ _STATES: Final = frozenset(TransactionState)
 _DECODERS: Final[dict[str, Callable[[Record], Decoded]]] = {
     OFFSETS_TOPIC: _offsets,
     TRANSACTIONS_TOPIC: _transactions,
+    SHARE_STATE_TOPIC: _share_state,
     METADATA_TOPIC: _metadata,
 }
 

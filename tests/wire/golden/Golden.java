@@ -39,7 +39,8 @@ public class Golden {
     private static final HexFormat HEX = HexFormat.of();
     private static final String[] PACKAGES = {
         "org.apache.kafka.common.message.", "org.apache.kafka.coordinator.group.generated.",
-        "org.apache.kafka.coordinator.transaction.generated.", "org.apache.kafka.common.metadata."};
+        "org.apache.kafka.coordinator.transaction.generated.", "org.apache.kafka.coordinator.share.generated.",
+        "org.apache.kafka.common.metadata."};
 
     private final String name;
     private final short version;

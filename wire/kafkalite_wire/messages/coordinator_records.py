@@ -1,6 +1,7 @@
 """The records of ``__consumer_offsets``: committed offsets and the state of classic groups.
 
-Those of consumer groups are in :mod:`kafkalite_wire.messages.consumer_group_records`.
+Those of consumer groups are in :mod:`kafkalite_wire.messages.consumer_group_records`, those of share groups in
+:mod:`kafkalite_wire.messages.share_group_records`.
 
 A key is an INT16, the type of the record, then the message of the key. A value is an INT16, its version, then that
 version of the message of the value. A null value (None) is a tombstone.
@@ -18,6 +19,7 @@ from kafkalite_wire.messages.consumer_group_records import (
     ConsumerGroupKey,
     ConsumerGroupValue,
 )
+from kafkalite_wire.messages.share_group_records import SHARE_GROUP_RECORDS, ShareGroupKey, ShareGroupValue
 from kafkalite_wire.schema import (
     BYTES,
     INT32,
@@ -106,8 +108,8 @@ class GroupMetadataValue:
     members: tuple[MemberMetadata, ...] = field(array_of(MemberMetadata))
 
 
-Key = LegacyOffsetCommitKey | OffsetCommitKey | GroupMetadataKey | ConsumerGroupKey
-Value = LegacyOffsetCommitValue | OffsetCommitValue | GroupMetadataValue | ConsumerGroupValue
+Key = LegacyOffsetCommitKey | OffsetCommitKey | GroupMetadataKey | ConsumerGroupKey | ShareGroupKey
+Value = LegacyOffsetCommitValue | OffsetCommitValue | GroupMetadataValue | ConsumerGroupValue | ShareGroupValue
 
 OFFSET_COMMIT_VALUE_VERSION: Final = 4
 """The version that Kafka 4.4 writes, except for commits with a retention time, which only version 1 has."""
@@ -120,6 +122,7 @@ _VALUES: Final[dict[type[Key], type[Value]]] = {
     OffsetCommitKey: OffsetCommitValue,
     GroupMetadataKey: GroupMetadataValue,
     **dict(CONSUMER_GROUP_RECORDS),
+    **dict(SHARE_GROUP_RECORDS),
 }
 _KEYS: Final[dict[int, type[Key]]] = {declaration_of(key).api_key: key for key in _VALUES}
 

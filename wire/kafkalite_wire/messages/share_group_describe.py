@@ -61,11 +61,11 @@ class DescribedGroup:
     error_code: int = field(INT16, default=0)
     error_message: str | None = field(STRING, nullable="0+", default=None)
     group_id: str = field(STRING)
-    group_state: str = field(STRING)
-    group_epoch: int = field(INT32)
-    assignment_epoch: int = field(INT32)
-    assignor_name: str = field(STRING)
-    members: tuple[Member, ...] = field(array_of(Member))
+    group_state: str = field(STRING, default="")
+    group_epoch: int = field(INT32, default=0)
+    assignment_epoch: int = field(INT32, default=0)
+    assignor_name: str = field(STRING, default="")
+    members: tuple[Member, ...] = field(array_of(Member), default=())
     authorized_operations: int = field(INT32, default=-2147483648)
 
 

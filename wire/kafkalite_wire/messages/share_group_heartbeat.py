@@ -50,6 +50,6 @@ class ShareGroupHeartbeatResponse:
     error_code: int = field(INT16, default=0)
     error_message: str | None = field(STRING, nullable="0+", default=None)
     member_id: str | None = field(STRING, nullable="0+", default=None)
-    member_epoch: int = field(INT32)
-    heartbeat_interval_ms: int = field(INT32)
+    member_epoch: int = field(INT32, default=0)
+    heartbeat_interval_ms: int = field(INT32, default=0)
     assignment: Assignment | None = field(struct_of(Assignment), nullable="0+", default=None)

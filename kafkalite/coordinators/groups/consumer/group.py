@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from kafkalite.coordinators.groups.consumer.member import JOINING, ConsumerMember
 from kafkalite.coordinators.groups.consumer.records import write_removed_group
+from kafkalite.coordinators.groups.topic_hash import hash_of
 from kafkalite.coordinators.java_strings import hash_map_order
 from kafkalite_wire.error_codes import ErrorCode
 
@@ -126,11 +126,7 @@ class ConsumerGroup:
 
     def hash_of(self, topics: ClusterTopics) -> int:
         """Return a hash of the existing topics that members subscribe to; 0 if there are none."""
-        found = [topics.topics.get(name) for name in sorted(self.subscribed_topics())]
-        existing = [(topic.name, topic.topic_id, topic.partitions) for topic in found if topic is not None]
-        if not existing:
-            return 0
-        return int.from_bytes(blake2b(repr(existing).encode(), digest_size=8).digest(), signed=True)
+        return hash_of(topics, self.subscribed_topics())
 
     def preferred_assignor(self, default: str) -> str:
         """Return the assignor that most members ask for; the default if none asks for any.

@@ -1,0 +1,144 @@
+"""The share coordinator of a cluster, with its topic ``__share_group_state``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kafkalite.cluster.internal_topics import SHARE_STATE_TOPIC
+from kafkalite.coordinators.service import CoordinatorEnvironment, CoordinatorService
+from kafkalite_wire.error_codes import ErrorCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kafkalite.coordinators.share.coordinator import ShareCoordinator
+    from kafkalite.coordinators.share.state import ShareKey, ShareState
+    from kafkalite.requests.steps import Steps
+    from kafkalite_wire.messages.share_state_records import StateBatch
+
+
+class Recording:
+    """The outcome of recording a change: known at once, or when it is on disk."""
+
+    def __init__(self) -> None:
+        self.error = ErrorCode.NONE
+        self.is_settled = False
+        self._when_settled: list[Callable[[], None]] = []
+
+    def when_settled(self, call: Callable[[], None]) -> None:
+        """Call a function once, now or when the outcome is known."""
+        if self.is_settled:
+            call()
+        else:
+            self._when_settled.append(call)
+
+    def send(self, error: Any, /) -> None:
+        """Settle with the coordinator's reply."""
+        self._settle(error)
+
+    def fail(self, reason: str, /) -> None:
+        """Settle with an error, because nothing could be recorded."""
+        del reason  # the service has logged it
+        self._settle(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+
+    def _settle(self, error: ErrorCode) -> None:
+        self.error, self.is_settled = error, True
+        calls, self._when_settled = self._when_settled, []
+        for call in calls:
+            call()
+
+
+class ShareStateService:
+    """How far all share groups are in all partitions, and its log."""
+
+    def __init__(
+        self, environment: CoordinatorEnvironment, updates_per_snapshot: int, *, ensure_topic: Callable[[], object]
+    ) -> None:
+        self._storage = environment.storage
+        self._wall_ms = environment.wall_ms
+        self._updates_per_snapshot = updates_per_snapshot
+        self.prepare = ensure_topic
+        """Creates the coordinator's topic if it does not exist. Raises StorageError."""
+        self._service: CoordinatorService[ShareCoordinator] = CoordinatorService(
+            SHARE_STATE_TOPIC, self._new_coordinator, _partition_for, environment, ensure_topic
+        )
+
+    def _new_coordinator(self) -> ShareCoordinator:
+        # Imported on first use: a broker starts faster than all of this is imported.
+        from kafkalite.coordinators.share.coordinator import ShareCoordinator
+
+        return ShareCoordinator(self._updates_per_snapshot)
+
+    def load(self) -> Steps[ShareCoordinator]:
+        """Return the coordinator, which is loaded in steps if it is not."""
+        return self._service.load()
+
+    def partition_of(self, key: str) -> int:
+        """Return the partition of ``__share_group_state``, which is created on need, that a key belongs to."""
+        self.prepare()
+        return _partition_for(key, self._storage.topics[SHARE_STATE_TOPIC].partitions)
+
+    def read(self, key: ShareKey) -> ShareState | None:
+        """Return a state, or None if there is none."""
+        return self._service.coordinator.read(key)
+
+    def initialize(self, key: ShareKey, *, state_epoch: int, start_offset: int) -> Recording:
+        """Replace a state by a new one at an offset; -1 is where the group's configuration says."""
+        recording = Recording()
+        coordinator = self._service.coordinator
+        self._service.perform(
+            coordinator.initialize(
+                key, recording, state_epoch=state_epoch, start_offset=start_offset, wall_ms=self._wall_ms()
+            )
+        )
+        return recording
+
+    def write(
+        self,
+        key: ShareKey,
+        *,
+        state_epoch: int,
+        leader_epoch: int,
+        start_offset: int,
+        delivery_complete_count: int,
+        batches: tuple[StateBatch, ...],
+    ) -> Recording:
+        """Record what has changed; start offset -1 keeps that which is there."""
+        recording = Recording()
+        coordinator = self._service.coordinator
+        self._service.perform(
+            coordinator.write(
+                key,
+                recording,
+                state_epoch=state_epoch,
+                leader_epoch=leader_epoch,
+                start_offset=start_offset,
+                delivery_complete_count=delivery_complete_count,
+                batches=batches,
+                wall_ms=self._wall_ms(),
+            )
+        )
+        return recording
+
+    def delete(self, keys: Iterable[ShareKey]) -> None:
+        """Forget states, whether they exist or not."""
+        for key in keys:
+            self._service.perform(self._service.coordinator.delete(key))
+
+    def partitions_moved(self) -> None:
+        """Load everything again on next use: other brokers coordinate now."""
+        self._service.reload()
+
+    def topic_deleted(self) -> None:
+        """Drop all states."""
+        self._service.topic_deleted()
+
+    def retire(self) -> None:
+        """Stop: another state of the broker takes over."""
+        self._service.retire()
+
+
+def _partition_for(key: str, partitions: int) -> int:
+    from kafkalite.coordinators.share.coordinator import partition_for
+
+    return partition_for(key, partitions)

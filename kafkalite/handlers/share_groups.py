@@ -1,0 +1,58 @@
+"""The requests about the members of share groups (KIP-932). The group coordinator answers them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from kafkalite.handlers.authorized_operations import operations
+from kafkalite.handlers.group_membership import client_of
+from kafkalite.requests.steps import Steps, WorkMeter
+from kafkalite.security.access_control import ResourceType
+
+if TYPE_CHECKING:
+    from kafkalite.cluster.endpoint import BrokerEndpoint
+    from kafkalite.requests.context import RequestContext
+    from kafkalite_wire.messages.share_group_describe import ShareGroupDescribeRequest, ShareGroupDescribeResponse
+    from kafkalite_wire.messages.share_group_heartbeat import ShareGroupHeartbeatRequest
+
+_WORK_OF_A_STATE: Final = 8
+_NO_OFFSET: Final = -1
+
+
+def share_group_heartbeat(
+    broker: BrokerEndpoint, request: ShareGroupHeartbeatRequest, context: RequestContext
+) -> Steps[None]:
+    """Keep a member of a share group, and answer what it may read (KIP-932). With it a member joins and leaves."""
+    cluster, response = broker.cluster, context.defer()
+    coordinator = yield from cluster.groups.load()
+    result = coordinator.share_group_heartbeat(
+        request, client_of(context), response, now=cluster.now(), wall_ms=cluster.wall_ms()
+    )
+    cluster.groups.perform(result)
+    new_states = coordinator.take_new_share_states()
+    if not new_states:
+        return
+    yield from cluster.share_states.load()
+    meter = WorkMeter()
+    for key, epoch in new_states:
+        if meter.add(_WORK_OF_A_STATE):
+            yield
+        cluster.share_states.initialize(key, state_epoch=epoch, start_offset=_NO_OFFSET)
+
+
+def share_group_describe(
+    broker: BrokerEndpoint, request: ShareGroupDescribeRequest, context: RequestContext
+) -> Steps[ShareGroupDescribeResponse]:
+    """Describe share groups: epochs, members and assignments (KIP-932)."""
+    coordinator = yield from broker.cluster.groups.load()
+    response = yield from coordinator.describe_share_groups(request)
+    if not request.include_authorized_operations:
+        return response
+    groups = (
+        group
+        if group.error_code
+        else replace(group, authorized_operations=operations(context, ResourceType.GROUP, group.group_id))
+        for group in response.groups
+    )
+    return replace(response, groups=tuple(groups))

@@ -1,0 +1,306 @@
+"""The records of a partition as a share group has them: what each request does in each state, and what always holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kafkalite.coordinators.groups.share.configs import ShareGroupConfig
+from kafkalite.sharing.share_partition import (
+    Acknowledgement,
+    AcknowledgeRefusedError,
+    AcknowledgeType,
+    Acquired,
+    AcquireMode,
+    Change,
+    RecordState,
+    SharePartition,
+)
+from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.messages.share_state_records import StateBatch
+
+CONFIG = ShareGroupConfig(record_lock_duration=30.0, delivery_count_limit=5)
+GAP, ACCEPT, RELEASE, REJECT, RENEW = AcknowledgeType
+AVAILABLE, ACQUIRED, ACKNOWLEDGED, ARCHIVED = RecordState
+
+
+def acquire(
+    share: SharePartition,
+    member: str = "a",
+    *,
+    records: int = 10,
+    most: int = 500,
+    mode: AcquireMode = AcquireMode.BATCH_OPTIMIZED,
+    of_batch: int = 5,
+    now: float = 0.0,
+) -> list[Acquired]:
+    """Acquire from a log of so many records, in batches of five."""
+    offset = share.next_offset
+    first = offset - offset % of_batch
+    batches = [(base, base + of_batch - 1) for base in range(first, records, of_batch)]
+    return share.acquire(
+        member, batches, from_offset=offset, max_records=most, batch_size=500, mode=mode, config=CONFIG, now=now
+    )
+
+
+def say(share: SharePartition, kind: AcknowledgeType, first: int, last: int, member: str = "a") -> Change:
+    return share.acknowledge(member, [Acknowledgement(first, last, (kind,))], config=CONFIG, now=0.0)
+
+
+def batch(first: int, last: int, state: RecordState, count: int) -> StateBatch:
+    return StateBatch(first_offset=first, last_offset=last, delivery_state=state, delivery_count=count)
+
+
+def states(share: SharePartition) -> dict[int, RecordState]:
+    return {offset: run.state for run in share.runs for offset in range(run.first, run.last + 1)}
+
+
+def test_all_of_a_log_is_acquired_once() -> None:
+    share = SharePartition(0)
+    assert acquire(share) == [Acquired(0, 9, 1)]
+    assert acquire(share, "b") == []
+    assert (share.start_offset, share.end_offset) == (0, 10)
+
+
+def test_the_limit_extends_to_the_end_of_a_batch_unless_it_is_strict() -> None:
+    assert acquire(SharePartition(0), most=3) == [Acquired(0, 4, 1)]
+    assert acquire(SharePartition(0), most=3, mode=AcquireMode.RECORD_LIMIT) == [Acquired(0, 2, 1)]
+
+
+def test_what_was_not_acquired_is_left_for_others() -> None:
+    share = SharePartition(0)
+    acquire(share, most=3, mode=AcquireMode.RECORD_LIMIT)
+    assert share.end_offset == 3
+    assert acquire(share, "b") == [Acquired(3, 9, 1)]
+
+
+def test_new_records_are_cut_at_the_ends_of_batches() -> None:
+    share = SharePartition(0)
+    batches = [(base, base + 4) for base in range(0, 20, 5)]
+    acquired = share.acquire(
+        "a",
+        batches,
+        from_offset=0,
+        max_records=500,
+        batch_size=6,
+        mode=AcquireMode.BATCH_OPTIMIZED,
+        config=CONFIG,
+        now=0.0,
+    )
+    assert acquired == [Acquired(0, 9, 1), Acquired(10, 19, 1)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "becomes", "is_recorded"),
+    [
+        (GAP, ARCHIVED, True),
+        (ACCEPT, ACKNOWLEDGED, True),
+        (RELEASE, AVAILABLE, True),
+        (REJECT, ARCHIVED, True),
+        (RENEW, ACQUIRED, False),
+    ],
+)
+def test_what_an_acknowledgement_makes_of_acquired_records(
+    kind: AcknowledgeType, becomes: RecordState, *, is_recorded: bool
+) -> None:
+    share = SharePartition(0)
+    acquire(share)
+    change = say(share, kind, 3, 4)
+    assert {offset for offset, state in states(share).items() if state is becomes} >= {3, 4}
+    assert change.batches == ([batch(3, 4, becomes, 1)] if is_recorded else [])
+
+
+@pytest.mark.parametrize("kind", list(AcknowledgeType))
+@pytest.mark.parametrize("before", [ACCEPT, RELEASE, REJECT])
+def test_what_is_not_acquired_cannot_be_acknowledged(kind: AcknowledgeType, before: AcknowledgeType) -> None:
+    share = SharePartition(0)
+    acquire(share)
+    say(share, before, 3, 4)
+    known = share.runs
+    with pytest.raises(AcknowledgeRefusedError) as refused:
+        say(share, kind, 2, 4)
+    assert refused.value.error is ErrorCode.INVALID_RECORD_STATE
+    assert share.runs == known
+
+
+@pytest.mark.parametrize("kind", list(AcknowledgeType))
+def test_another_member_cannot_acknowledge(kind: AcknowledgeType) -> None:
+    share = SharePartition(0)
+    acquire(share)
+    with pytest.raises(AcknowledgeRefusedError) as refused:
+        say(share, kind, 0, 9, "b")
+    assert refused.value.error is ErrorCode.INVALID_RECORD_STATE
+
+
+def test_what_was_never_delivered_is_an_invalid_request() -> None:
+    share = SharePartition(0)
+    acquire(share)
+    with pytest.raises(AcknowledgeRefusedError) as refused:
+        say(share, ACCEPT, 5, 10)
+    assert refused.value.error is ErrorCode.INVALID_REQUEST
+
+
+def test_what_lies_before_the_start_is_ignored() -> None:
+    share = SharePartition(0)
+    acquire(share)
+    say(share, ACCEPT, 0, 4)
+    assert not say(share, ACCEPT, 0, 4).must_be_recorded
+    assert say(share, ACCEPT, 3, 6).batches == [batch(5, 6, ACKNOWLEDGED, 1)]
+
+
+def test_the_start_moves_over_a_finished_head_only() -> None:
+    share = SharePartition(0)
+    acquire(share)
+    assert say(share, ACCEPT, 2, 4).start_offset == -1
+    assert (share.start_offset, share.delivery_complete_count) == (0, 3)
+    assert say(share, REJECT, 0, 1).start_offset == 5
+    assert (share.start_offset, share.delivery_complete_count) == (5, 0)
+
+
+def test_types_for_each_record() -> None:
+    share = SharePartition(0)
+    acquire(share, records=5)
+    types = (ACCEPT, RELEASE, RELEASE, REJECT, RENEW)
+    share.acknowledge("a", [Acknowledgement(0, 4, types)], config=CONFIG, now=0.0)
+    assert states(share) == {1: AVAILABLE, 2: AVAILABLE, 3: ARCHIVED, 4: ACQUIRED}
+
+
+def test_locks_end_and_can_be_renewed() -> None:
+    share = SharePartition(0)
+    acquire(share, records=5)
+    share.acknowledge("a", [Acknowledgement(0, 1, (RENEW,))], config=CONFIG, now=20.0)
+    assert share.next_deadline() == 30.0
+    share.expire(30.0, config=CONFIG)
+    assert states(share) == {0: ACQUIRED, 1: ACQUIRED, 2: AVAILABLE, 3: AVAILABLE, 4: AVAILABLE}
+    assert share.next_deadline() == 50.0
+
+
+def test_the_end_of_a_session_releases_what_its_member_has() -> None:
+    share = SharePartition(0)
+    acquire(share, "a", most=3, mode=AcquireMode.RECORD_LIMIT)
+    acquire(share, "b")
+    share.release("a", config=CONFIG)
+    assert acquire(share, "c") == [Acquired(0, 2, 2)]
+
+
+def test_a_record_is_archived_when_it_was_delivered_too_often() -> None:
+    share = SharePartition(0)
+    counts: list[int] = []
+    while acquired := acquire(share, records=1, of_batch=1):
+        counts += [each.delivery_count for each in acquired]
+        say(share, RELEASE, 0, 0)
+    assert counts == [1, 2, 3, 4, 5]
+    assert share.start_offset == 1
+
+
+def test_records_that_fail_again_come_in_ever_smaller_pieces() -> None:
+    share = SharePartition(0)
+    sizes: list[int] = []
+    for _ in range(4):
+        (acquired,) = acquire(share, records=8, of_batch=8)
+        sizes.append(acquired.last - acquired.first + 1)
+        say(share, RELEASE, acquired.first, acquired.last)
+    assert sizes == [8, 8, 8, 4]
+
+
+def test_records_in_flight_are_limited() -> None:
+    share = SharePartition(0)
+    assert share.can_acquire(10)
+    acquire(share)
+    assert not share.can_acquire(10)
+    say(share, ACCEPT, 5, 5)
+    assert share.can_acquire(10)
+
+
+def test_a_log_that_begins_later_archives_what_is_gone() -> None:
+    share = SharePartition(0)
+    acquire(share, most=4, mode=AcquireMode.RECORD_LIMIT)
+    say(share, RELEASE, 2, 3)
+    share.archive_before(3)
+    assert states(share) == {0: ACQUIRED, 1: ACQUIRED, 2: ARCHIVED, 3: AVAILABLE}
+    say(share, ACCEPT, 0, 1)
+    assert share.start_offset == 3
+    assert share.archive_before(20).start_offset == 20
+    assert (share.start_offset, share.end_offset) == (20, 20)
+
+
+def test_offsets_that_compaction_has_removed_hold_up_nothing() -> None:
+    share = SharePartition(0)
+    share.acquire(
+        "a",
+        [(7, 9)],
+        from_offset=0,
+        max_records=500,
+        batch_size=500,
+        mode=AcquireMode.BATCH_OPTIMIZED,
+        config=CONFIG,
+        now=0.0,
+    )
+    assert say(share, ACCEPT, 7, 9).start_offset == 10
+
+
+def test_a_state_is_taken_up_where_it_ended() -> None:
+    batches = (batch(2, 3, ACKNOWLEDGED, 1), batch(6, 6, AVAILABLE, 2))
+    share = SharePartition(0, batches)
+    assert states(share) == {
+        0: AVAILABLE, 1: AVAILABLE, 2: ACKNOWLEDGED, 3: ACKNOWLEDGED, 4: AVAILABLE, 5: AVAILABLE, 6: AVAILABLE,
+    }  # fmt: skip
+    assert acquire(share, records=7, of_batch=7) == [Acquired(0, 1, 1), Acquired(4, 5, 1), Acquired(6, 6, 3)]
+
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("acquire"), st.sampled_from("ab"), st.integers(1, 8)),
+        st.tuples(st.sampled_from(list(AcknowledgeType)), st.sampled_from("ab"), st.integers(0, 5)),
+        st.tuples(st.just("leave"), st.sampled_from("ab"), st.just(0)),
+        st.tuples(st.just("time"), st.just(""), st.integers(0, 40)),
+    ),
+    max_size=40,
+)
+
+
+@given(ACTIONS)
+def test_one_member_has_a_record_and_what_was_accepted_does_not_come_again(
+    actions: list[tuple[str | AcknowledgeType, str, int]],
+) -> None:
+    share, now, total = SharePartition(0), 0.0, 20
+    held: dict[int, str] = {}
+    finished: set[int] = set()
+    deliveries: Counter[int] = Counter()
+    for action, member, number in actions:
+        match action:
+            case "acquire":
+                mode = AcquireMode.RECORD_LIMIT
+                for each in acquire(share, member, records=total, most=number, mode=mode, now=now):
+                    for offset in range(each.first, each.last + 1):
+                        assert offset not in held
+                        assert offset not in finished
+                        held[offset] = member
+                        deliveries[offset] += 1
+                        assert deliveries[offset] == each.delivery_count <= CONFIG.delivery_count_limit
+            case "leave":
+                share.release(member, config=CONFIG)
+                held = {offset: owner for offset, owner in held.items() if owner != member}
+            case "time":
+                now += number
+                share.expire(now, config=CONFIG)
+                held = {offset: owner for offset, owner in held.items() if states(share).get(offset) is ACQUIRED}
+            case AcknowledgeType():
+                mine = [offset for offset, owner in sorted(held.items()) if owner == member][:number]
+                said = [Acknowledgement(offset, offset, (action,)) for offset in mine]
+                share.acknowledge(member, said, config=CONFIG, now=now)
+                if action is not RENEW:
+                    held = {offset: owner for offset, owner in held.items() if offset not in mine}
+                if action in (ACCEPT, REJECT, GAP):
+                    finished.update(mine)
+        assert {offset for offset, state in states(share).items() if state is ACQUIRED} == set(held)
+    # Whatever has happened: in the end each record is accepted, rejected, or delivered to the limit.
+    for _ in range(200):
+        share.release("a", config=CONFIG)
+        share.release("b", config=CONFIG)
+        acquire(share, "a", records=total, now=now)
+    assert share.start_offset == total
+    assert all(deliveries[offset] or offset in finished or share.start_offset > offset for offset in range(total))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from kafkalite.cluster.internal_topics import SHARE_STATE_TOPIC
 from kafkalite.coordinators.service import CoordinatorEnvironment, CoordinatorService
 from kafkalite_wire.error_codes import ErrorCode
 
@@ -15,6 +14,9 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.share.state import ShareKey, ShareState
     from kafkalite.requests.steps import Steps
     from kafkalite_wire.messages.share_state_records import StateBatch
+
+
+SHARE_STATE_TOPIC: Final = "__share_group_state"
 
 
 class Recording:

@@ -288,7 +288,8 @@ def test_one_member_has_a_record_and_what_was_accepted_does_not_come_again(
                 now += number
                 share.expire(now, config=CONFIG)
                 held = {offset: owner for offset, owner in held.items() if states(share).get(offset) is ACQUIRED}
-            case AcknowledgeType():
+            case _:
+                assert isinstance(action, AcknowledgeType)
                 mine = [offset for offset, owner in sorted(held.items()) if owner == member][:number]
                 said = [Acknowledgement(offset, offset, (action,)) for offset in mine]
                 share.acknowledge(member, said, config=CONFIG, now=now)

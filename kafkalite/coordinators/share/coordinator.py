@@ -24,9 +24,9 @@ from kafkalite_wire.messages.share_state_records import (
 )
 
 if TYPE_CHECKING:
-    from kafkalite.coordinators.groups.records import Skip
     from kafkalite.coordinators.replay import ReplayedRecord
     from kafkalite.coordinators.results import ResponseSink
+    from kafkalite.coordinators.service import Skip
     from kafkalite.requests.steps import Steps, WorkMeter
 
 

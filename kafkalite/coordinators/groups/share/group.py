@@ -6,7 +6,7 @@ it. A member takes over its target with its next heartbeat: nothing has to be gi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from kafkalite.coordinators.groups.offset_table import CommittedOffset
     from kafkalite.coordinators.groups.share.assignor import Partitions
+    from kafkalite.coordinators.groups.share.member import ShareMember
     from kafkalite.coordinators.results import ResultBuilder
     from kafkalite.coordinators.timers import Timer
     from kafkalite_wire.messages.describe_groups import DescribedGroup
@@ -27,33 +28,12 @@ if TYPE_CHECKING:
 FIRST_EPOCH: Final = 1
 """The epoch of a group that has not been recorded; its first member raises it."""
 
-NO_PARTITIONS: Final[Partitions] = {}
-
 
 class ShareGroupState(Enum):
     """The state of a share group, named as Kafka prints it."""
 
     EMPTY = "Empty"
     STABLE = "Stable"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareMember:
-    """A member; it is not changed but replaced."""
-
-    member_id: str
-    rack_id: str | None = None
-    client_id: str = ""
-    client_host: str = ""
-    subscribed_topics: frozenset[str] = frozenset()
-    member_epoch: int = 0
-    previous_member_epoch: int = -1
-    assigned: Partitions = field(default_factory=dict[bytes, frozenset[int]])
-
-    def at(self, epoch: int, assigned: Partitions) -> ShareMember:
-        """Return the member with another epoch and assignment."""
-        previous = self.member_epoch if epoch != self.member_epoch else self.previous_member_epoch
-        return replace(self, member_epoch=epoch, previous_member_epoch=previous, assigned=assigned)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -66,7 +46,7 @@ class ShareGroup:
     assignment_epoch: int = FIRST_EPOCH
     assigned_at: float | None = None
     """When the target assignment was computed last; None if not since the broker has started."""
-    members: dict[str, ShareMember] = field(default_factory=dict[str, ShareMember])
+    members: dict[str, ShareMember] = field(default_factory=dict[str, "ShareMember"])
     targets: dict[str, Partitions] = field(default_factory=dict[str, "Partitions"])
     sessions: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
     initialized: dict[bytes, tuple[str, frozenset[int]]] = field(

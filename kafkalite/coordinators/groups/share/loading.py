@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from kafkalite.coordinators.groups.share.group import ShareGroup, ShareMember
+from kafkalite.coordinators.groups.share.group import ShareGroup
+from kafkalite.coordinators.groups.share.member import ShareMember
 from kafkalite.coordinators.groups.share.records import partitions_of
 from kafkalite_wire.messages.share_group_records import (
     ShareGroupCurrentMemberAssignmentKey,

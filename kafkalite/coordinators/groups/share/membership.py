@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.groups.classic.group import Group
 from kafkalite.coordinators.groups.share.assignor import assign
-from kafkalite.coordinators.groups.share.group import NO_PARTITIONS, ShareGroup, ShareMember
+from kafkalite.coordinators.groups.share.group import ShareGroup
+from kafkalite.coordinators.groups.share.member import NO_PARTITIONS, ShareMember
 from kafkalite.coordinators.groups.share.records import (
     write_current,
     write_epoch,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from kafkalite.coordinators.groups.share.assignor import Partitions
-    from kafkalite.coordinators.groups.share.group import ShareMember
+    from kafkalite.coordinators.groups.share.member import ShareMember
     from kafkalite.coordinators.results import ResultBuilder
 
 _VALUE_VERSION: Final = 0

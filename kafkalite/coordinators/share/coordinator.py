@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kafkalite.coordinators.java_strings import coordinator_partition
 from kafkalite.coordinators.results import NO_RESULT, CoordinatorResult, ResultBuilder
+from kafkalite.coordinators.share.batches import NO_OFFSET, combined
 from kafkalite.coordinators.share.state import ShareKey, ShareState, state_of
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.errors import WireError
@@ -30,35 +31,76 @@ if TYPE_CHECKING:
     from kafkalite.requests.steps import Steps, WorkMeter
 
 
+@dataclass(slots=True)
+class _Entry:
+    """A state, the highest epochs that were seen, which fence, and the updates since the last snapshot."""
+
+    state: ShareState
+    state_epoch: int
+    leader_epoch: int
+    updates: int = 0
+
+
 class ShareCoordinator:
     """The states of all share groups, by group and partition."""
 
     def __init__(self, updates_per_snapshot: int) -> None:
         self._updates_per_snapshot = updates_per_snapshot
-        self._states: dict[ShareKey, ShareState] = {}
+        self._entries: dict[ShareKey, _Entry] = {}
         self._failed: frozenset[int] = frozenset()
         self._partitions = 1
 
     def initialize(
         self, key: ShareKey, handle: ResponseSink, *, state_epoch: int, start_offset: int, wall_ms: int
     ) -> CoordinatorResult:
-        """Replace a state by a new one at an offset, or at -1: where the group's configuration says. Reply an error."""
-        known = self._states.get(key)
+        """Replace a state by a new one at an offset; -1 is where the group's configuration says. Reply an error."""
+        entry = self._entries.get(key)
         if self._is_failed(key):
             return _refused(handle, ErrorCode.NOT_COORDINATOR)
-        if known is not None and state_epoch < known.state_epoch:
+        if state_epoch < 0:
+            return _refused(handle, ErrorCode.INVALID_REQUEST)
+        if entry is not None and state_epoch < entry.state_epoch:
             return _refused(handle, ErrorCode.FENCED_STATE_EPOCH)
+        result = ResultBuilder(0.0, wall_ms)
         state = ShareState(
-            snapshot_epoch=0 if known is None else known.snapshot_epoch + 1,
+            snapshot_epoch=0 if entry is None else entry.state.snapshot_epoch + 1,
             state_epoch=state_epoch,
             start_offset=start_offset,
+            delivery_complete_count=-1 if start_offset == NO_OFFSET else 0,
             create_timestamp=wall_ms,
+            write_timestamp=wall_ms,
         )
-        return self._snapshot(key, state, handle, wall_ms)
+        self._snapshot(key, state, result)
+        result.reply(handle, ErrorCode.NONE)
+        return result.build()
 
     def read(self, key: ShareKey) -> ShareState | None:
         """Return the state, or None if there is none."""
-        return self._states.get(key)
+        entry = self._entries.get(key)
+        return None if entry is None else entry.state
+
+    def take_over(self, key: ShareKey, handle: ResponseSink, *, leader_epoch: int, wall_ms: int) -> CoordinatorResult:
+        """Let a leader begin to write; the leaders before it are fenced from now on. Reply with an error."""
+        if self._is_failed(key):
+            return _refused(handle, ErrorCode.NOT_COORDINATOR)
+        entry = self._entries.get(key)
+        if leader_epoch < 0 or entry is None:
+            return _refused(handle, ErrorCode.INVALID_REQUEST)
+        if leader_epoch < entry.leader_epoch:
+            return _refused(handle, ErrorCode.FENCED_LEADER_EPOCH)
+        result = ResultBuilder(0.0, wall_ms)
+        if leader_epoch != entry.leader_epoch:
+            state = entry.state
+            update = ShareUpdateValue(
+                snapshot_epoch=state.snapshot_epoch,
+                leader_epoch=leader_epoch,
+                start_offset=state.start_offset,
+                delivery_complete_count=state.delivery_complete_count,
+                state_batches=(),
+            )
+            self._change(key, entry, update, result)
+        result.reply(handle, ErrorCode.NONE)
+        return result.build()
 
     def write(
         self,
@@ -72,36 +114,42 @@ class ShareCoordinator:
         batches: tuple[StateBatch, ...],
         wall_ms: int,
     ) -> CoordinatorResult:
-        """Record what has changed, and reply with an error; start offset -1 keeps that which is there."""
+        """Record what has changed, and reply with an error.
+
+        The start offset never goes back; -1 keeps that which is there, and the count with it.
+        """
         if self._is_failed(key):
             return _refused(handle, ErrorCode.NOT_COORDINATOR)
-        known = self._states.get(key)
-        if known is None:
-            known = ShareState(state_epoch=state_epoch, create_timestamp=wall_ms, updates=self._updates_per_snapshot)
-        if state_epoch < known.state_epoch:
-            return _refused(handle, ErrorCode.FENCED_STATE_EPOCH)
-        if leader_epoch < known.leader_epoch:
+        entry = self._entries.get(key)
+        if leader_epoch < 0 or state_epoch < 0 or entry is None:
+            return _refused(handle, ErrorCode.INVALID_REQUEST)
+        if leader_epoch < entry.leader_epoch:
             return _refused(handle, ErrorCode.FENCED_LEADER_EPOCH)
+        if state_epoch < entry.state_epoch:
+            return _refused(handle, ErrorCode.FENCED_STATE_EPOCH)
+        state = entry.state
+        if start_offset < state.start_offset:
+            count = state.delivery_complete_count
+        elif start_offset == state.start_offset:
+            count = max(delivery_complete_count, state.delivery_complete_count)
+        else:
+            count = delivery_complete_count
+        start = max(start_offset, state.start_offset)
         update = ShareUpdateValue(
-            snapshot_epoch=known.snapshot_epoch,
-            leader_epoch=leader_epoch,
-            start_offset=start_offset,
-            delivery_complete_count=delivery_complete_count,
-            state_batches=batches,
+            snapshot_epoch=state.snapshot_epoch,
+            leader_epoch=state.leader_epoch,
+            start_offset=start,
+            delivery_complete_count=count,
+            state_batches=combined((), batches, start),
         )
-        state = known.updated(update)
-        if state.updates > self._updates_per_snapshot:
-            state = replace(state, snapshot_epoch=known.snapshot_epoch + 1, updates=0)
-            return self._snapshot(key, state, handle, wall_ms)
-        self._states[key] = state
         result = ResultBuilder(0.0, wall_ms)
-        result.record(str(key), encode_share_key(ShareUpdateKey(**key._asdict())), encode_share_value(update))
+        self._change(key, entry, update, result)
         result.reply(handle, ErrorCode.NONE)
         return result.build()
 
     def delete(self, key: ShareKey) -> CoordinatorResult:
         """Forget a state, whether there is one or not."""
-        if self._states.pop(key, None) is None:
+        if self._entries.pop(key, None) is None:
             return NO_RESULT
         result = ResultBuilder(0.0, None)
         result.record(str(key), encode_share_key(ShareSnapshotKey(**key._asdict())), None)
@@ -109,15 +157,34 @@ class ShareCoordinator:
 
     def keys(self) -> Collection[ShareKey]:
         """Return the groups and partitions that have a state."""
-        return tuple(self._states)
+        return tuple(self._entries)
 
-    def _snapshot(self, key: ShareKey, state: ShareState, handle: ResponseSink, wall_ms: int) -> CoordinatorResult:
-        self._states[key] = state
-        result = ResultBuilder(0.0, wall_ms)
+    def _change(self, key: ShareKey, entry: _Entry, update: ShareUpdateValue, result: ResultBuilder) -> None:
+        if entry.updates < self._updates_per_snapshot:
+            result.record(str(key), encode_share_key(ShareUpdateKey(**key._asdict())), encode_share_value(update))
+            _apply(entry, update)
+            return
+        now = result.wall_ms or 0
+        state = entry.state.updated(update)
+        epoch = state.snapshot_epoch + 1
+        self._snapshot(key, replace(state, snapshot_epoch=epoch, create_timestamp=now, write_timestamp=now), result)
+
+    def _snapshot(self, key: ShareKey, state: ShareState, result: ResultBuilder) -> None:
         record_key = encode_share_key(ShareSnapshotKey(**key._asdict()))
-        result.record(str(key), record_key, encode_share_value(state.snapshot(wall_ms)))
-        result.reply(handle, ErrorCode.NONE)
-        return result.build()
+        result.record(str(key), record_key, encode_share_value(state.snapshot()))
+        self._take(key, state)
+
+    def _take(self, key: ShareKey, state: ShareState) -> None:
+        """Put a snapshot in place. As in Kafka, only one that was due restarts the count of updates."""
+        entry = self._entries.get(key)
+        if entry is None:
+            self._entries[key] = _Entry(state, state.state_epoch, state.leader_epoch)
+            return
+        entry.state = state
+        entry.state_epoch = max(entry.state_epoch, state.state_epoch)
+        entry.leader_epoch = max(entry.leader_epoch, state.leader_epoch)
+        if entry.updates >= self._updates_per_snapshot:
+            entry.updates = 0
 
     def _is_failed(self, key: ShareKey) -> bool:
         return bool(self._failed) and partition_for(str(key), self._partitions) in self._failed
@@ -158,13 +225,13 @@ class ShareCoordinator:
     def _replay(self, key: ShareKey, value: ShareSnapshotValue | ShareUpdateValue | None) -> None:
         match value:
             case None:
-                self._states.pop(key, None)
+                self._entries.pop(key, None)
             case ShareSnapshotValue():
-                self._states[key] = state_of(value)
+                self._take(key, state_of(value))
             case ShareUpdateValue():
-                known = self._states.get(key)
-                if known is not None and known.snapshot_epoch == value.snapshot_epoch:
-                    self._states[key] = known.updated(value)
+                entry = self._entries.get(key)
+                if entry is not None:
+                    _apply(entry, value)
 
     def fail_partitions(self, failed: Collection[int], partitions: int) -> None:
         """Refuse what belongs to partitions that could not be read, out of so many."""
@@ -182,6 +249,12 @@ class ShareCoordinator:
     def waiting_handles(self) -> Collection[ResponseSink]:
         """Return nothing: no request waits."""
         return ()
+
+
+def _apply(entry: _Entry, update: ShareUpdateValue) -> None:
+    entry.state = entry.state.updated(update)
+    entry.leader_epoch = max(entry.leader_epoch, update.leader_epoch)
+    entry.updates += 1
 
 
 def _refused(handle: ResponseSink, error: ErrorCode) -> CoordinatorResult:

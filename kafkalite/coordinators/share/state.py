@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from kafkalite.coordinators.share.batches import NO_OFFSET, combined
 from kafkalite_wire.messages.share_state_records import ShareSnapshotValue, ShareUpdateValue, StateBatch
 from kafkalite_wire.schema import format_uuid
 
-NO_OFFSET = -1
-"""The start offset of a group that has not begun to read, and in an update of one that has not changed."""
+__all__ = ["NO_OFFSET", "ShareKey", "ShareState", "state_of"]
 
 
 class ShareKey(NamedTuple):
@@ -34,10 +33,10 @@ class ShareState:
     leader_epoch: int = 0
     start_offset: int = NO_OFFSET
     delivery_complete_count: int = -1
+    """How many offsets from the start offset on need no more delivery (KIP-1226)."""
     create_timestamp: int = 0
+    write_timestamp: int = 0
     batches: tuple[StateBatch, ...] = ()
-    updates: int = 0
-    """How many updates were recorded since the last snapshot."""
 
     def updated(self, update: ShareUpdateValue) -> ShareState:
         """Return the state after an update."""
@@ -48,10 +47,9 @@ class ShareState:
             start_offset=start,
             delivery_complete_count=update.delivery_complete_count,
             batches=combined(self.batches, update.state_batches, start),
-            updates=self.updates + 1,
         )
 
-    def snapshot(self, wall_ms: int) -> ShareSnapshotValue:
+    def snapshot(self) -> ShareSnapshotValue:
         """Return the record of the whole state."""
         return ShareSnapshotValue(
             snapshot_epoch=self.snapshot_epoch,
@@ -60,7 +58,7 @@ class ShareState:
             start_offset=self.start_offset,
             delivery_complete_count=self.delivery_complete_count,
             create_timestamp=self.create_timestamp,
-            write_timestamp=wall_ms,
+            write_timestamp=self.write_timestamp,
             state_batches=self.batches,
         )
 
@@ -74,44 +72,6 @@ def state_of(snapshot: ShareSnapshotValue) -> ShareState:
         start_offset=snapshot.start_offset,
         delivery_complete_count=snapshot.delivery_complete_count,
         create_timestamp=snapshot.create_timestamp,
+        write_timestamp=snapshot.write_timestamp,
         batches=snapshot.state_batches,
     )
-
-
-def combined(before: Iterable[StateBatch], changes: Iterable[StateBatch], start_offset: int) -> tuple[StateBatch, ...]:
-    """Return batches with changes put in their place, in the order of offsets, from the start offset on.
-
-    Neighbours that say the same become one.
-    """
-    batches = list(before)
-    for change in changes:
-        batches = [rest for batch in batches for rest in _without(batch, change)]
-        batches.append(change)
-    batches.sort(key=lambda batch: batch.first_offset)
-    merged: list[StateBatch] = []
-    for batch in batches:
-        if batch.last_offset < start_offset:
-            continue
-        if batch.first_offset < start_offset:
-            batch = replace(batch, first_offset=start_offset)
-        last = merged[-1] if merged else None
-        if (
-            last is not None
-            and last.last_offset + 1 == batch.first_offset
-            and (last.delivery_state, last.delivery_count) == (batch.delivery_state, batch.delivery_count)
-        ):
-            merged[-1] = replace(last, last_offset=batch.last_offset)
-        else:
-            merged.append(batch)
-    return tuple(merged)
-
-
-def _without(batch: StateBatch, change: StateBatch) -> Iterable[StateBatch]:
-    """Yield what a change leaves of a batch."""
-    if change.last_offset < batch.first_offset or change.first_offset > batch.last_offset:
-        yield batch
-        return
-    if batch.first_offset < change.first_offset:
-        yield replace(batch, last_offset=change.first_offset - 1)
-    if batch.last_offset > change.last_offset:
-        yield replace(batch, first_offset=change.last_offset + 1)

@@ -120,17 +120,17 @@ class Acquired:
 
 @dataclass(slots=True)
 class Change:
-    """What is to be recorded after a change, and what takes it back if that fails."""
+    """What is to be recorded after a change, and whether others may acquire more now."""
 
     batches: list[StateBatch] = field(default_factory=list[StateBatch])
+    """What is to be recorded, if anything is."""
+    recorded_start_offset: int = 0
+    """The start offset to record with it: as in Kafka, that of before, which the batches lead on from."""
+    delivery_complete_count: int = 0
+    """How many records behind that one are finished now (KIP-1226)."""
     start_offset: int = NO_OFFSET
     """The new start offset, -1 if it has not changed."""
     made_available: bool = False
-
-    @property
-    def must_be_recorded(self) -> bool:
-        """Whether there is anything to record."""
-        return bool(self.batches) or self.start_offset != NO_OFFSET
 
 
 class SharePartition:
@@ -165,12 +165,6 @@ class SharePartition:
     def delivery_complete_count(self) -> int:
         """How many records behind the start offset are finished (KIP-1226)."""
         return sum(len(run) for run in self._runs if run.state in _FINISHED)
-
-    def copy(self) -> SharePartition:
-        """Return a copy, to go back to."""
-        copied = SharePartition(self.start_offset)
-        copied.end_offset, copied._runs = self.end_offset, list(self._runs)
-        return copied
 
     # Acquire
 
@@ -374,6 +368,9 @@ class SharePartition:
     def _finish_head(self, change: Change | None = None) -> None:
         """Move the start offset behind what is finished."""
         before = self.start_offset
+        if change is not None:
+            change.recorded_start_offset = before
+            change.delivery_complete_count = self.delivery_complete_count
         while self._runs and self._runs[0].state in _FINISHED:
             self.start_offset = self._runs.pop(0).last + 1
         if change is not None and self.start_offset != before:

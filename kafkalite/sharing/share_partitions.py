@@ -127,7 +127,7 @@ class SharePartitions:
         """Acquire records for a member; return their offsets, and the batches that hold them. Raises StorageError."""
         config = self.config_of(led.key.group_id)
         share, log = led.share, led.log
-        self._record(led, share.archive_before(log.log_start_offset))
+        self._changed(led, share.archive_before(log.log_start_offset))
         for _ in range(_OTHER_TRANSACTIONS + 1):
             offset, end = share.next_offset, led.readable_end(config)
             if offset >= end or not share.can_acquire(config.partition_max_record_locks):
@@ -216,14 +216,14 @@ class SharePartitions:
         return recording
 
     def _record(self, led: LedPartition, change: Change) -> Recording | None:
-        if not change.must_be_recorded:
+        if not change.batches:
             return None
         recording = self._states.write(
             led.key,
             state_epoch=led.state_epoch,
             leader_epoch=led.leader_epoch,
-            start_offset=led.share.start_offset,
-            delivery_complete_count=led.share.delivery_complete_count,
+            start_offset=change.recorded_start_offset,
+            delivery_complete_count=change.delivery_complete_count,
             batches=tuple(change.batches),
         )
 

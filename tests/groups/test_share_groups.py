@@ -105,7 +105,7 @@ def partitions_of(response: ShareGroupHeartbeatResponse) -> dict[bytes, tuple[in
 def test_a_member_alone_has_all_partitions() -> None:
     response = Running().join("a", "orders", "payments")
     assert partitions_of(response) == {ORDERS: (0, 1, 2, 3), PAYMENTS: (0, 1)}
-    assert (response.member_epoch, response.heartbeat_interval_ms) == (2, 5000)
+    assert (response.member_epoch, response.heartbeat_interval_ms) == (3, 5000)
 
 
 def test_members_share_what_is_too_little_for_all() -> None:

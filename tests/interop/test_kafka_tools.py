@@ -43,6 +43,7 @@ AUTHORIZER_SETTINGS: Final = {
 GROUP_SETTINGS: Final = {name: value for name, value in KAFKA_SETTINGS.items() if name.startswith("group.")}
 
 GROUPS: Final = "consumer.group.ConsumerGroupCommand"
+SHARES: Final = "consumer.group.ShareGroupCommand"
 CONFIGS: Final = "ConfigCommand"
 ACLS: Final = "AclCommand"
 TOPIC_R: Final = ("--entity-type", "topics", "--entity-name", "r")
@@ -134,6 +135,36 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "a group's state": (GROUPS, "--describe", "--group", "g", "--state"),
     "a group's members": (GROUPS, "--describe", "--group", "g", "--members"),
     "a group that there is not": (GROUPS, "--describe", "--group", "none"),
+    "a share group begins at the first record": (
+        CONFIGS, "--alter", "--entity-type", "groups", "--entity-name", "s",
+        "--add-config", "share.auto.offset.reset=earliest",
+    ),
+    "records are shared": (
+        "consumer.ConsoleShareConsumer", "--topic", "r", "--group", "s", "--max-messages", "3", *IN_TIME,
+    ),
+    "groups with a share group": ("GroupsCommand", "--list"),
+    "share groups": (SHARES, "--list"),
+    "states of share groups": (SHARES, "--list", "--state"),
+    "a share group's offsets": (SHARES, "--describe", "--group", "s"),
+    "a share group's offsets, in detail": (SHARES, "--describe", "--group", "s", "--verbose"),
+    "a share group's state": (SHARES, "--describe", "--group", "s", "--state", "--verbose"),
+    "a share group's members": (SHARES, "--describe", "--group", "s", "--members", "--verbose"),
+    "a share group that there is not": (SHARES, "--describe", "--group", "none"),
+    "a consumer group as a share group": (SHARES, "--describe", "--group", "g"),
+    "a reset of a share group is tried": (
+        SHARES, "--reset-offsets", "--group", "s", "--topic", "r", "--to-earliest", "--dry-run",
+    ),
+    "a share group is reset": (
+        SHARES, "--reset-offsets", "--group", "s", "--topic", "r", "--to-earliest", "--execute",
+    ),
+    "a share group's offsets after the reset": (SHARES, "--describe", "--group", "s"),
+    "a new share group is reset": (
+        SHARES, "--reset-offsets", "--group", "new", "--topic", "r", "--to-latest", "--execute",
+    ),
+    "a share group's offsets are deleted": (SHARES, "--delete-offsets", "--group", "s", "--topic", "r"),
+    "offsets of an unknown topic are deleted": (SHARES, "--delete-offsets", "--group", "s", "--topic", "none"),
+    "share groups are deleted": (SHARES, "--delete", "--group", "s", "--group", "none"),
+    "groups without the share group": ("GroupsCommand", "--list"),
     "a reset of offsets is tried": (
         GROUPS, "--reset-offsets", "--group", "g", "--topic", "r", "--to-earliest", "--dry-run",
     ),

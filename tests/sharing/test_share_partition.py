@@ -147,7 +147,7 @@ def test_what_lies_before_the_start_is_ignored() -> None:
     share = SharePartition(0)
     acquire(share)
     say(share, ACCEPT, 0, 4)
-    assert not say(share, ACCEPT, 0, 4).must_be_recorded
+    assert not say(share, ACCEPT, 0, 4).batches
     assert say(share, ACCEPT, 3, 6).batches == [batch(5, 6, ACKNOWLEDGED, 1)]
 
 

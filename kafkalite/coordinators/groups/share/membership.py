@@ -181,15 +181,20 @@ class ShareMembership:
         write_target_epoch(group.group_id, group.epoch, result.wall_ms or 0, result)
 
     def _initialize(self, group: ShareGroup, counts: dict[bytes, int], result: ResultBuilder) -> None:
-        """Record that the group keeps a state of partitions that are new to it."""
+        """Record that the group keeps a state of partitions that are new to it.
+
+        Kafka assigns them when the state is there, with one more epoch; here they are assigned at once, with that one.
+        """
         missing = group.without_state(counts)
-        if missing:
-            self._keep_states(group, missing, result)
-            self.new_states += [
-                (ShareKey(group.group_id, topic_id, each), group.epoch)
-                for topic_id, partitions in missing.items()
-                for each in sorted(partitions)
-            ]
+        if not missing:
+            return
+        self._keep_states(group, missing, result)
+        self.new_states += [
+            (ShareKey(group.group_id, topic_id, each), group.epoch)
+            for topic_id, partitions in missing.items()
+            for each in sorted(partitions)
+        ]
+        self._bump(group, group.metadata_hash, result)
 
     def _keep_states(
         self, group: ShareGroup, partitions: Mapping[bytes, Collection[int]], result: ResultBuilder
@@ -240,6 +245,9 @@ class ShareMembership:
         write_removed_member(group.group_id, member_id, result)
         group.remove(member_id)
         self._bump(group, hash_of(self._topics, group.subscribed_topics()), result)
+        if not group.members:
+            group.assignment_epoch = group.epoch
+            write_target_epoch(group.group_id, group.epoch, 0, result)
 
     def _session(self, group: ShareGroup, member_id: str) -> Timer:
         timer = group.sessions.get(member_id)

@@ -127,7 +127,8 @@ class SharePartitions:
         """Acquire records for a member; return their offsets, and the batches that hold them. Raises StorageError."""
         config = self.config_of(led.key.group_id)
         share, log = led.share, led.log
-        self._changed(led, share.archive_before(log.log_start_offset))
+        if share.next_offset < log.log_start_offset:
+            share.archive_before(log.log_start_offset)
         for _ in range(_OTHER_TRANSACTIONS + 1):
             offset, end = share.next_offset, led.readable_end(config)
             if offset >= end or not share.can_acquire(config.partition_max_record_locks):
@@ -210,7 +211,7 @@ class SharePartitions:
 
     def _changed(self, led: LedPartition, change: Change) -> Recording | None:
         recording = self._record(led, change)
-        if change.made_available or change.start_offset != NO_OFFSET:
+        if change.made_available or change.has_moved:
             self._delayed_fetches.partition_changed((led.topic, led.key.partition))
         self._watch_locks(led)
         return recording
@@ -222,7 +223,7 @@ class SharePartitions:
             led.key,
             state_epoch=led.state_epoch,
             leader_epoch=led.leader_epoch,
-            start_offset=change.recorded_start_offset,
+            start_offset=change.start_offset,
             delivery_complete_count=change.delivery_complete_count,
             batches=tuple(change.batches),
         )

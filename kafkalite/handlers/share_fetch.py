@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from kafkalite_storage.segment.segment import FetchSlice
 
 _WORK_OF_ACQUIRING: Final = 20
+_NO_FETCH: Final = (0, 0, 0, 0)
+"""The limits of a request that renews locks, and so must not fetch."""
 _NOTHING_ACQUIRED: Final[tuple[list[Acquired], FetchSlice]] = ([], NOTHING)
 
 
@@ -49,12 +51,17 @@ def handle(
     """Respond at once if there is something to acquire, otherwise when there is, or when the time is up."""
     if not request.group_id or not request.member_id:
         return _refused(ErrorCode.INVALID_REQUEST)
+    if (
+        request.is_renew_ack
+        and (request.max_bytes, request.min_bytes, request.max_records, request.max_wait_ms) != _NO_FETCH
+    ):
+        return _refused(ErrorCode.INVALID_REQUEST)
     yield from broker.cluster.share_states.load()
     member = Member(request.group_id, request.member_id)
     epoch = request.share_session_epoch
     has_acknowledgements = any(part.acknowledgement_batches for topic in request.topics for part in topic.partitions)
     if epoch == OPENING and has_acknowledgements:
-        return _refused(ErrorCode.INVALID_SHARE_SESSION_EPOCH)
+        return _refused(ErrorCode.INVALID_REQUEST)
     error, session = broker.share_sessions.use(member, epoch, context.info)
     if session is None:
         return _refused(error)

@@ -86,7 +86,7 @@ class InFlightBatch:
         return self._shared
 
     def split(self) -> None:
-        """Let each offset have a state of its own."""
+        """Split the state, so that each offset has its own."""
         shared, self._shared = self._shared, None
         if shared is not None:
             self._offsets = [shared.copy() for _ in range(self.first_offset, self.last_offset + 1)]

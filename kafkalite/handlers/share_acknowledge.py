@@ -28,7 +28,7 @@ def handle(
     broker: BrokerEndpoint, request: ShareAcknowledgeRequest, context: RequestContext
 ) -> Steps[ShareAcknowledgeResponse | None]:
     """Record the acknowledgements, then respond."""
-    if not request.group_id or not request.member_id:
+    if request.group_id is None or not request.member_id:
         return _refused(ErrorCode.INVALID_REQUEST)
     if request.share_session_epoch == OPENING:
         return _refused(ErrorCode.INVALID_SHARE_SESSION_EPOCH)

@@ -83,6 +83,8 @@ class Acknowledged:
 
 def led_partition(broker: BrokerEndpoint, context: RequestContext, group_id: str, key: PartitionKey) -> LedPartition:
     """Return a partition that the broker leads, and the client may read. Raises RefusedError and StorageError."""
+    if not group_id:
+        raise RefusedError(ErrorCode.UNKNOWN_SERVER_ERROR, "a share group without an id")
     topic_id, index = key
     topic: Topic | None = broker.cluster.storage.topics_by_id.get(topic_id)
     if topic is None:
@@ -122,16 +124,14 @@ def acknowledge(
 
 def _checked(batches: Iterable[Batch], *, may_renew: bool) -> Sequence[Acknowledgement]:
     checked: list[Acknowledgement] = []
-    previous = -1
     for batch in batches:
         first, last, types = batch.first_offset, batch.last_offset, batch.acknowledge_types
-        if first > last or first <= previous or first < 0:
-            raise _invalid(f"offsets {first} to {last} are no range behind {previous}")
+        if first > last or (checked and first <= checked[-1].last):
+            raise _invalid(f"offsets {first} to {last} are no range, or not behind the range before")
         if len(types) not in (1, last - first + 1):
             raise _invalid(f"{len(types)} acknowledge types for {last - first + 1} offsets")
         if any(not 0 <= each <= _MOST for each in types) or (AcknowledgeType.RENEW in types and not may_renew):
             raise _invalid("an acknowledge type that is not allowed")
-        previous = last
         checked.append(Acknowledgement(first, last, types))
     return checked
 

@@ -49,7 +49,7 @@ def handle(
     broker: BrokerEndpoint, request: ShareFetchRequest, context: RequestContext
 ) -> Steps[ShareFetchResponse | None]:
     """Respond at once if there is something to acquire, otherwise when there is, or when the time is up."""
-    if not request.group_id or not request.member_id:
+    if request.group_id is None or not request.member_id:
         return _refused(ErrorCode.INVALID_REQUEST)
     if (
         request.is_renew_ack

@@ -53,15 +53,7 @@ def describe_share_group_offsets(
     groups: list[DescribeShareGroupOffsetsResponseGroup] = []
     meter = WorkMeter()
     for wanted in request.groups:
-        group = coordinator.share_group(wanted.group_id)
-        if group is None:
-            error, reason = _not_found(coordinator, wanted.group_id)
-            groups.append(
-                DescribeShareGroupOffsetsResponseGroup(
-                    group_id=wanted.group_id, topics=(), error_code=error, error_message=reason
-                )
-            )
-            continue
+        group = coordinator.share_group(wanted.group_id)  # as in Kafka, it need not exist
         topics: list[DescribeShareGroupOffsetsResponseTopic] = []
         for name, topic_id, partitions in _named(broker, group, wanted):
             described: list[DescribeShareGroupOffsetsResponsePartition] = []
@@ -77,10 +69,10 @@ def describe_share_group_offsets(
 
 
 def _named(
-    broker: BrokerEndpoint, group: ShareGroup, wanted: DescribeShareGroupOffsetsRequestGroup
+    broker: BrokerEndpoint, group: ShareGroup | None, wanted: DescribeShareGroupOffsetsRequestGroup
 ) -> Iterable[tuple[str, bytes, Iterable[int]]]:
     if wanted.topics is None:
-        for topic_id, (name, partitions) in group.initialized.items():
+        for topic_id, (name, partitions) in () if group is None else group.initialized.items():
             yield name, topic_id, sorted(partitions)
         return
     for topic in wanted.topics:
@@ -120,7 +112,8 @@ def alter_share_group_offsets(
     responses: list[AlterShareGroupOffsetsResponseTopic] = []
     changed: dict[bytes, set[int]] = {}
     offsets: dict[ShareKey, int] = {}
-    for topic in request.topics:
+    # As in Kafka, unknown topics come first.
+    for topic in sorted(request.topics, key=lambda each: each.topic_name in cluster.storage.topics):
         found = cluster.storage.topics.get(topic.topic_name)
         topic_id = ZERO_UUID if found is None else found.topic_id
         results: list[AlterShareGroupOffsetsResponsePartition] = []

@@ -31,7 +31,7 @@ def describe_consumer_groups(
     """Describe consumer groups, in steps."""
     described: list[DescribedGroup] = []
     work = WorkMeter()
-    for group_id in request.group_ids:
+    for group_id in sorted(request.group_ids, key=bool):  # as in Kafka, which refuses those without an id first
         if work.add():
             yield
         described.append(_described(group_id, groups, topics, default_assignor))

@@ -80,7 +80,7 @@ class ShareCoordinator:
         return None if entry is None else entry.state
 
     def take_over(self, key: ShareKey, handle: ResponseSink, *, leader_epoch: int, wall_ms: int) -> CoordinatorResult:
-        """Let a leader begin to write; the leaders before it are fenced from now on. Reply with an error."""
+        """Record the epoch of a leader that begins to write, and fence those before it. Reply with an error."""
         if self._is_failed(key):
             return _refused(handle, ErrorCode.NOT_COORDINATOR)
         entry = self._entries.get(key)

@@ -29,6 +29,7 @@ _MODULES: Final = (
     "producing",
     "refusals",
     "share_groups",
+    "share_sessions",
     "topic_partitions",
     "transactional_offsets",
     "transactional_records",

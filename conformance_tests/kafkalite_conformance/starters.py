@@ -27,8 +27,6 @@ COMMON_SETTINGS: Final = {
 
 KAFKA_SETTINGS: Final = {
     **COMMON_SETTINGS,
-    "group.consumer.assignment.interval.ms": "0",
-    "group.share.assignment.interval.ms": "0",
     "group.consumer.min.session.timeout.ms": "1000",
     "group.consumer.min.heartbeat.interval.ms": "100",
     "offsets.topic.num.partitions": "1",

@@ -33,6 +33,21 @@ class KnownDifference:
 
 KNOWN_DIFFERENCES: Final[Sequence[KnownDifference]] = (
     KnownDifference(
+        conversation="administration.configurations_are_described",
+        asked="*type 32*",
+        path="results*value",
+        kafka="'1000'",
+        row="`group.consumer.assignment.interval.ms`, `group.share.assignment.interval.ms`",
+        reason="a new member has its partitions at once",
+    ),
+    KnownDifference(
+        conversation="config_changes.groups_are_configured",
+        path="results*value",
+        kafka="'1000'",
+        row="`group.consumer.assignment.interval.ms`, `group.share.assignment.interval.ms`",
+        reason="a new member has its partitions at once",
+    ),
+    KnownDifference(
         conversation="metadata.api_versions",
         path="api_keys",
         row="API versions",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kafkalite_conformance.differential.conversation import conversation
+from kafkalite_conformance.differential.group_configs import configure_group
 from kafkalite_conformance.differential.talk import Talk, Voice
 from kafkalite_wire.messages.consumer_group_describe import ConsumerGroupDescribeRequest
 from kafkalite_wire.messages.consumer_group_heartbeat import (
@@ -56,6 +57,13 @@ def beating(
     )
 
 
+async def group_without_delay(talk: Talk) -> str:
+    """Return the id of a group that is assigned without delay."""
+    group = await talk.group()
+    await configure_group(talk, group, {"consumer.assignment.interval.ms": "0"})
+    return group
+
+
 async def joined(voice: Voice, group: str, member: str, *topics: str) -> int:
     """Join, and return the epoch."""
     request = joining(group, member, *topics)
@@ -69,7 +77,7 @@ async def members_share_partitions(talk: Talk) -> None:
     for version in _VERSIONS:
         topic = await talk.topic(2)
         topic_id = await talk.topic_id(topic)
-        group, voice = await talk.group(), await talk.voice()
+        group, voice = await group_without_delay(talk), await talk.voice()
         both = (TopicPartitions(topic_id=topic_id, partitions=(0, 1)),)
         describe = ConsumerGroupDescribeRequest(group_ids=(group,))
         first = await voice.answer(joining(group, "a", topic), version, ConsumerGroupHeartbeatResponse, "a joins")
@@ -103,7 +111,7 @@ async def odd_heartbeats(talk: Talk) -> None:
     """What is missing, of wrong epochs, of unknown members, and what members do not own."""
     topic = await talk.topic(2)
     topic_id = await talk.topic_id(topic)
-    group, voice = await talk.group(), await talk.voice()
+    group, voice = await group_without_delay(talk), await talk.voice()
     epoch = await joined(voice, group, "a", topic)
     good = joining(group, "b", topic)
     for version in _VERSIONS:
@@ -132,7 +140,8 @@ async def odd_heartbeats(talk: Talk) -> None:
         ):
             await voice.ask(request, version, note)
     await voice.ask(ConsumerGroupDescribeRequest(group_ids=(group,)), 1, "unchanged")
-    await voice.ask(ConsumerGroupDescribeRequest(group_ids=(f"x{group}", "", group)), 1, "unknown groups")
+    await voice.ask(ConsumerGroupDescribeRequest(group_ids=(f"x{group}",)), 1, "an unknown group")
+    await voice.ask(ConsumerGroupDescribeRequest(group_ids=(group, "")), 1, "an empty id")
     await voice.ask(ConsumerGroupDescribeRequest(group_ids=()), 1, "no groups")
 
 
@@ -140,7 +149,7 @@ async def odd_heartbeats(talk: Talk) -> None:
 async def static_members(talk: Talk) -> None:
     """One goes for a while and comes back with another id; another takes its instance while it is there."""
     topic = await talk.topic(2)
-    group, voice = await talk.group(), await talk.voice()
+    group, voice = await group_without_delay(talk), await talk.voice()
     request = replace(joining(group, "a", topic), instance_id="i")
     first = await voice.answer(request, _LATEST, ConsumerGroupHeartbeatResponse, "joins")
     await voice.ask(replace(request, member_id="b"), _LATEST, "the instance is taken")
@@ -157,7 +166,7 @@ async def commits_of_members(talk: Talk) -> None:
     """With the right epoch, with others, from outside; offsets are fetched likewise."""
     topic = await talk.topic(2)
     topic_id = await talk.topic_id(topic)
-    group, voice = await talk.group(), await talk.voice()
+    group, voice = await group_without_delay(talk), await talk.voice()
     epoch = await joined(voice, group, "a", topic)
     partition = OffsetCommitRequestPartition(partition_index=0, committed_offset=0, committed_metadata=None)
     for version in (8, 9, 10):

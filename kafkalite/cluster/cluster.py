@@ -29,7 +29,6 @@ from kafkalite.errors import StartError
 from kafkalite.fetch.delayed import DelayedFetches
 from kafkalite.fetch.sessions import FetchSessions, TopicKey
 from kafkalite.requests.steps import StepQueue, finish
-from kafkalite.sharing.share_partitions import SharePartitions
 from kafkalite_storage.errors import (
     DataDirectoryCorrupt,
     DataDirectoryInUse,
@@ -51,6 +50,8 @@ if TYPE_CHECKING:
     from kafkalite.background.timers import Timer, TimerQueue
     from kafkalite.config import BrokerConfig
     from kafkalite.coordinators.results import TransactionMarker
+    from kafkalite.coordinators.share.state import ShareKey
+    from kafkalite.sharing.share_partitions import SharePartitions
     from kafkalite_storage.files.filesystem import FileSystem
     from kafkalite_storage.log.log import AppendInfo, PartitionLog
     from kafkalite_storage.metadata.topics import Topic
@@ -189,9 +190,7 @@ class Cluster:
             config.share_coordinator_snapshot_updates,
             ensure_topic=partial(self.ensure_internal_topic, SHARE_STATE_TOPIC),
         )
-        self.share_partitions = SharePartitions(
-            self.storage, timers, self.share_states, self.groups.share_config, self.delayed_fetches, self.wall_ms
-        )
+        self._share_partitions: SharePartitions | None = None
         self.on_broker_configs_changed: list[Callable[[], None]] = []
         """Called when configurations of brokers were changed at run time."""
         self.on_quotas_changed: list[Callable[[], None]] = []
@@ -199,6 +198,27 @@ class Cluster:
         self._failed_markers: set[tuple[str, int]] = set()
         self.leadership.on_moved = self._leaders_moved
         self._rebalancing: Timer | None = None
+
+    @property
+    def share_partitions(self) -> SharePartitions:
+        """The partitions of share groups that are in use."""
+        if self._share_partitions is None:
+            # Imported on first use: a broker starts faster than all of this is imported.
+            from kafkalite.sharing.share_partitions import SharePartitions
+
+            self._share_partitions = SharePartitions(
+                self.storage,
+                self.timers,
+                self.share_states,
+                self.groups.share_config,
+                self.delayed_fetches,
+                self.wall_ms,
+            )
+        return self._share_partitions
+
+    def _forget_share_partitions(self, is_gone: Callable[[ShareKey], bool]) -> None:
+        if self._share_partitions is not None:
+            self._share_partitions.forget(is_gone)
 
     def rebalance_leaders_later(self) -> None:
         """Elect the preferred leaders from time to time, if there are several brokers."""
@@ -246,7 +266,7 @@ class Cluster:
         elif topic == SHARE_STATE_TOPIC:
             self.share_states.partitions_moved()
         moved = self.storage.topics[topic].topic_id
-        self.share_partitions.forget(lambda key: key.topic_id == moved and key.partition in indexes)
+        self._forget_share_partitions(lambda key: key.topic_id == moved and key.partition in indexes)
         self.delayed_fetches.complete_ready()
 
     def coordinator_of(self, topic: str, partition: int) -> int:
@@ -489,7 +509,7 @@ class Cluster:
             self.transactions.topic_deleted()
         elif name == SHARE_STATE_TOPIC:
             self.share_states.topic_deleted()
-        self.share_partitions.forget(lambda key: key.topic_id == topic.topic_id)
+        self._forget_share_partitions(lambda key: key.topic_id == topic.topic_id)
         yield
         if not topic.is_internal:
             yield from self.groups.topic_deleted(topic)
@@ -605,7 +625,7 @@ class Cluster:
         self.groups.retire()
         self.transactions.retire()
         self.share_states.retire()
-        self.share_partitions.forget(lambda _: True)
+        self._forget_share_partitions(lambda _: True)
         self.flusher.retire()
         return handover
 

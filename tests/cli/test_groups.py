@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from kafkalite.tools.admin.failures import AdminError
+from kafkalite.tools.admin.groups import describe_group
 from kafkalite.tools.cli.commands import kafkalite
 
 Run = Callable[..., Result]
@@ -172,6 +174,22 @@ def test_a_group_that_nearly_has_the_name_is_named(run: Run, told: Told) -> None
     filled(run, "near")
     reset_to(told, "billing", "earliest", "-t", "near", "--execute")
     assert "Did you mean billing" in run("groups", "describe", "biling").stderr
+
+
+class OneShareGroup:
+    """An administrator's client of a broker with a share group."""
+
+    def describe_groups(self, group_ids: list[str]) -> dict[str, dict[str, Any]]:
+        return {name: {"error": "[Error 69] GroupIdNotFoundError: there is none"} for name in group_ids}
+
+    def list_groups(self) -> list[dict[str, str]]:
+        return [{"group_id": "s", "group_state": "Stable", "group_type": "share", "protocol_type": "share"}]
+
+
+def test_a_share_group_is_not_described_as_one_with_offsets() -> None:
+    with pytest.raises(AdminError, match="'s' is a share group") as refused:
+        describe_group(OneShareGroup(), "s")
+    assert "kafka-share-groups.sh" in refused.value.hint
 
 
 def test_the_preview_needs_no_broker() -> None:

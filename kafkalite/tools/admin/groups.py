@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from kafkalite.tools.admin.failures import AdminError, Why, name_of, not_found, refused
 from kafkalite.tools.admin.positions import Kind, Position, place_in
@@ -14,6 +14,8 @@ from kafkalite.tools.admin.topics import offsets_at, partition_counts
 from kafkalite_wire.error_codes import ErrorCode
 
 TopicPartition = tuple[str, int]
+
+_SHARE: Final = "share"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,12 @@ def describe_group(admin: Any, name: str) -> Group:
         listed = known.get(name)
         if listed is None:
             raise not_found("group", name, known)
+        if listed.type == _SHARE:
+            raise AdminError(
+                Why.REFUSED,
+                f"{name!r} is a share group, which has no committed offsets",
+                hint="Kafka's kafka-share-groups.sh describes and resets it.",
+            )
     members = _members(told)
     owners = {owned: member for member in members for owned in member.partitions}
     committed = committed_offsets(admin, name)

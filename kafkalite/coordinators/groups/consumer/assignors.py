@@ -92,42 +92,34 @@ ASSIGNORS: Final[Mapping[str, Assignor]] = MappingProxyType(
 def _assign_alike(members: Members, topics: Topics) -> dict[str, Partitions]:
     """Assign where all members subscribe to the same topics: each has a quota, and keeps what fits into it."""
     subscribed = next(iter(members.values())).topics
-    taken = {
-        (topic, partition)
-        for member in members.values()
-        for topic, partitions in member.assigned.items()
-        for partition in partitions
-    }
     wanted = {topic: count for topic, count in topics.items() if topic in subscribed}
-    free = [
-        (topic, partition)
-        for topic, count in wanted.items()
-        for partition in range(count)
-        if (topic, partition) not in taken
-    ]
+    free: list[tuple[bytes, int]] = []
+    for topic, count in wanted.items():
+        taken = frozenset[int]().union(*(member.assigned.get(topic, ()) for member in members.values()))
+        free += [(topic, partition) for partition in sorted(set(range(count)) - taken)]
     size, extra = divmod(sum(wanted.values()), len(members))
-    result: dict[str, dict[bytes, set[int]]] = {}
+    result: dict[str, Partitions] = {}
     unfilled: list[tuple[str, int]] = []
     for position, (member_id, member) in enumerate(members.items()):
-        held = [
-            (topic, p) for topic, partitions in member.assigned.items() if topic in wanted for p in sorted(partitions)
-        ]
+        held = {topic: partitions for topic, partitions in member.assigned.items() if partitions and topic in wanted}
+        count = sum(map(len, held.values()))
         # One more than the others is for members that have it, or for the last ones.
-        gets_extra = extra > 0 and (len(held) > size or len(members) - position <= extra)
+        gets_extra = extra > 0 and (count > size or len(members) - position <= extra)
         quota = size + gets_extra
         extra -= gets_extra
-        kept: dict[bytes, set[int]] = {}
-        for topic, partition in held[:quota]:
-            kept.setdefault(topic, set()).add(partition)
-        free += held[quota:]
-        result[member_id] = kept
-        if len(held) < quota:
-            unfilled.append((member_id, quota - len(held)))
+        if count > quota:
+            listed = [(topic, partition) for topic, partitions in held.items() for partition in sorted(partitions)]
+            held = _gathered(listed[:quota])
+            free += listed[quota:]
+        elif count < quota:
+            unfilled.append((member_id, quota - count))
+        result[member_id] = held
     rest = iter(free)
     for member_id, missing in unfilled:
-        for topic, partition in islice(rest, missing):
-            result[member_id].setdefault(topic, set()).add(partition)
-    return {member_id: _frozen(partitions) for member_id, partitions in result.items()}
+        held = result[member_id]
+        for topic, partitions in _gathered(islice(rest, missing)).items():
+            held[topic] = held.get(topic, frozenset()) | partitions
+    return result
 
 
 class _UnlikeMembers:
@@ -296,6 +288,13 @@ def _in_order(members: Members) -> list[str]:
 def _uuid_order(topic_id: bytes) -> tuple[int, int]:
     """Order as Kafka's Uuid does: by two signed numbers."""
     return int.from_bytes(topic_id[:8], signed=True), int.from_bytes(topic_id[8:], signed=True)
+
+
+def _gathered(listed: Iterable[tuple[bytes, int]]) -> Partitions:
+    partitions: dict[bytes, set[int]] = {}
+    for topic, partition in listed:
+        partitions.setdefault(topic, set()).add(partition)
+    return _frozen(partitions)
 
 
 def _frozen(partitions: Mapping[bytes, set[int]]) -> Partitions:

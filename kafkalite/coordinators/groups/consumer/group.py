@@ -122,7 +122,9 @@ class ConsumerGroup:
 
     def subscribed_topics(self) -> set[str]:
         """Return the names that members subscribe to."""
-        return {name for member in self.members.values() for name in self.topics_of(member)}
+        # Members mostly subscribe alike, so each subscription is resolved once.
+        alike = {(each.subscribed_topics, each.subscribed_regex): each for each in self.members.values()}
+        return {name for member in alike.values() for name in self.topics_of(member)}
 
     def hash_of(self, topics: ClusterTopics) -> int:
         """Return a hash of the existing topics that members subscribe to; 0 if there are none."""

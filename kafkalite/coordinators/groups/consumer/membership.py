@@ -41,7 +41,7 @@ from kafkalite_wire.messages.consumer_group_heartbeat import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
     from kafkalite.coordinators.groups.registry import Groups
@@ -307,16 +307,16 @@ class ConsumerMembership:
             if topic is not None:
                 counts[topic.topic_id] = topic.partitions
         counts = {topic_id: counts[topic_id] for topic_id in topic_order(counts)}
+        wanted: dict[tuple[frozenset[str], str], frozenset[bytes]] = {}
+        for member in group.members.values():
+            subscription = member.subscribed_topics, member.subscribed_regex
+            if subscription not in wanted:
+                wanted[subscription] = frozenset(self._topic_ids(group, member))
         specs = {
             member_id: MemberSpec(
-                topics=frozenset(self._topic_ids(group, member)),
+                topics=wanted[member.subscribed_topics, member.subscribed_regex],
                 instance_id=member.instance_id,
-                assigned={
-                    topic_id: frozenset(p for p in targets[topic_id] if p < count)
-                    for targets in (group.targets.get(member_id, {}),)
-                    for topic_id, count in counts.items()
-                    if topic_id in targets
-                },
+                assigned=_existing(group.targets.get(member_id, {}), counts),
             )
             for member_id, member in ((each, group.members[each]) for each in member_order(group.members))
         }
@@ -438,6 +438,15 @@ def member_order(member_ids: Iterable[str]) -> Iterable[str]:
 def topic_order(topic_ids: Iterable[bytes]) -> Iterable[bytes]:
     """Return topics in the order in which they are assigned: by their names, where Kafka takes any."""
     return topic_ids
+
+
+def _existing(target: Partitions, counts: Mapping[bytes, int]) -> Partitions:
+    """Return what exists of a target, by the number of partitions of each topic."""
+    return {
+        topic_id: partitions if max(partitions, default=0) < count else frozenset(p for p in partitions if p < count)
+        for topic_id, partitions in target.items()
+        if (count := counts.get(topic_id)) is not None
+    }
 
 
 def _nothing(result: ResultBuilder) -> None:

@@ -14,6 +14,7 @@ from kafkalite.interceptors.interface import MessageInterceptor
 KINDS: Final = {
     "check-records": ("checked_records", "CheckedRecords"),
     "deny-apis": ("denied_apis", "DeniedApis"),
+    "quotas": ("client_quotas", "Quotas"),
     "rate-limit": ("rate_limits", "RateLimit"),
     "read-only": ("read_only", "ReadOnly"),
     "rename-topics": ("renamed_topics", "RenamedTopics"),

@@ -1,4 +1,4 @@
-"""The batches of a Produce request: which topics they are for, their records, and batches in their place."""
+"""The batches of a Produce request: their topics, their records, and batches in their place; bytes of batches."""
 
 from __future__ import annotations
 
@@ -26,6 +26,16 @@ class TopicPatterns:
 
     def __contains__(self, topic: object) -> bool:
         return not self._matches or (isinstance(topic, str) and any(match(topic) for match in self._matches))
+
+
+def produced_bytes(request: Any) -> int:
+    """Return the bytes of the batches of a Produce request."""
+    return sum(len(part.records or b"") for topic in request.topic_data for part in topic.partition_data)
+
+
+def fetched_bytes(response: Any) -> int:
+    """Return the bytes of the batches of a Fetch response."""
+    return sum(len(part.records or b"") for topic in response.responses for part in topic.partitions)
 
 
 def topic_of(topic: Any, context: Context) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.config.options import OptionError
 from kafkalite.interceptors.interface import MessageInterceptor
+from kafkalite.interceptors.produced import fetched_bytes, produced_bytes
 from kafkalite_wire.apis import ApiKey
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class RateLimit(MessageInterceptor):
         if self.requests is not None:
             self._use("requests", self.requests, 1, context)
         if self.produced_bytes is not None and context.api.key is ApiKey.PRODUCE:
-            size = sum(len(part.records or b"") for topic in request.topic_data for part in topic.partition_data)
+            size = produced_bytes(request)
             self._use("produced_bytes", self.produced_bytes, size, context)
         return request
 
@@ -74,7 +75,7 @@ class RateLimit(MessageInterceptor):
         """Count what is fetched."""
         del request
         if self.fetched_bytes is not None and context.api.key is ApiKey.FETCH:
-            size = sum(len(part.records or b"") for topic in response.responses for part in topic.partitions)
+            size = fetched_bytes(response)
             self._use("fetched_bytes", self.fetched_bytes, size, context)
         return response
 

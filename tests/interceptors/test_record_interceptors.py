@@ -11,6 +11,7 @@ import pytest
 
 from kafkalite.interceptors import ErrorCode, MessageInterceptor, OptionError
 from kafkalite.interceptors.checked_records import CheckedRecords
+from kafkalite.interceptors.client_quotas import Quotas
 from kafkalite.interceptors.rate_limits import RateLimit
 from kafkalite.interceptors.stamped_headers import StampedHeaders
 from kafkalite.testing.interceptors import Exchange, InterceptorRun
@@ -199,6 +200,53 @@ def test_requests_and_fetched_bytes_are_limited() -> None:
     assert run.send(request, answer=fetched, version=11).response.throttle_time_ms == 2000
 
 
+def throttle_ms(limits: dict[str, str | float], size: int, *, client_id: str = "client") -> int:
+    """Return for how long User:anna is throttled after so many bytes were produced."""
+    run = InterceptorRun(Quotas(limits=(limits,)), principal="User:anna")
+    exchange = run.send(produced({"t": b"x" * size}), answer=acknowledged, client_id=client_id, version=9)
+    assert exchange.throttled * 1000 == exchange.response.throttle_time_ms
+    return int(exchange.response.throttle_time_ms)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        ({"user": "anna"}, 2000),
+        ({"user": "<default>"}, 2000),
+        ({"client_id": "client"}, 2000),
+        ({"user": "anna", "client_id": "<default>"}, 2000),
+        ({"user": "bob"}, 0),
+        ({"user": "anna", "client_id": "other"}, 0),
+    ],
+)
+def test_a_quota_applies_to_its_user_and_client_id(limit: dict[str, str | float], expected: int) -> None:
+    # Of a first sample Kafka takes ten seconds to have passed: 12,000 bytes are within the rate after 12 s.
+    assert throttle_ms({**limit, "producer_byte_rate": 1000.0}, 12_000) == expected
+
+
+def test_what_is_used_of_a_quota_counts_for_as_long_as_its_window() -> None:
+    clock = Clock()
+    run = InterceptorRun(Quotas(limits=({"client_id": "client", "producer_byte_rate": 1000.0},)), now=clock)
+    waits: list[float] = []
+    for seconds in (0, 1, 30):
+        clock.seconds = seconds
+        waits.append(run.send(produced({"t": b"x" * 12_000}), answer=acknowledged, version=9).throttled)
+    assert waits[0] == 2
+    assert waits[1] > 10
+    assert waits[2] == 2
+
+
+def test_a_fetch_asks_for_no_more_than_its_quota_and_is_throttled() -> None:
+    partition = PartitionData(partition_index=0, high_watermark=1, aborted_transactions=None, records=b"x" * 1_200)
+    fetched = FetchResponse(responses=(FetchableTopicResponse(topic="t", partitions=(partition,)),))
+    run = InterceptorRun(Quotas(limits=({"user": "<default>", "consumer_byte_rate": 100.0},)))
+    request = FetchRequest(max_wait_ms=0, min_bytes=5_000, max_bytes=50_000, topics=())
+    exchange = run.send(request, answer=fetched, version=11)
+    assert (exchange.request.max_bytes, exchange.request.min_bytes) == (1000, 1000)
+    assert (exchange.throttled, exchange.response.throttle_time_ms) == (2, 2000)
+    assert exchange.response.responses[0].partitions[0].records == b"x" * 1_200
+
+
 BEAT = HeartbeatResponse(error_code=0)
 
 
@@ -210,6 +258,16 @@ BEAT = HeartbeatResponse(error_code=0)
         (lambda: StampedHeaders(headers={"a": "{"}), "a: "),
         (lambda: CheckedRecords(), "nothing is checked"),
         (lambda: CheckedRecords(max_bytes=0), "must be at least 1"),
+        (lambda: Quotas(limits=()), "at least one"),
+        (lambda: Quotas(limits=({"producer_byte_rate": 1.0},)), "limit 1 is for neither"),
+        (lambda: Quotas(limits=({"user": "a", "consumer_byte_rate": 1.0}, {"user": "a"})), "limit 2 is for the same"),
+        (lambda: Quotas(limits=({"user": 5.0, "consumer_byte_rate": 1.0},)), "must be a name, and is 5.0"),
+        (lambda: Quotas(limits=({"user": "a", "consumer_byte_rate": 0.0},)), "must be a number above 0"),
+        (
+            lambda: Quotas(limits=({"user": "a", "request_percentage": 1.0},)),
+            "keys: user, client_id, producer_byte_rate",
+        ),
+        (lambda: Quotas(limits=({"user": "a"},)), "limit 1 has no rate"),
         (lambda: RateLimit(), "nothing is limited"),
         (lambda: RateLimit(by="name", requests=1), "must be one of client_id"),
         (lambda: RateLimit(requests=0), "must be more than 0"),

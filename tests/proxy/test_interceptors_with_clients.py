@@ -12,6 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
 from kafkalite.interceptors.checked_records import CheckedRecords
+from kafkalite.interceptors.client_quotas import Quotas
 from kafkalite.interceptors.denied_apis import DeniedApis
 from kafkalite.interceptors.rate_limits import RateLimit
 from kafkalite.interceptors.read_only import ReadOnly
@@ -165,4 +166,22 @@ def test_a_client_above_its_rate_is_slowed_down_and_loses_nothing(broker: Handle
             producer.produce(topic, b"x" * 12_000)
             assert producer.flush(TIMEOUT) == 0
     assert len(broker.records(topic)) == 4
+    assert max(throttled) > 0
+
+
+def test_a_client_above_its_quota_is_slowed_down_and_loses_nothing(broker: Handle) -> None:
+    topic = broker.topics.create("quotas").name
+    throttled: list[float] = []
+    limit: dict[str, str | float] = {"client_id": "busy", "producer_byte_rate": 20_000.0}
+    with run_proxy(broker.bootstrap, interceptors=[Quotas(limits=(limit,))]) as proxy:
+        settings = {
+            "bootstrap.servers": proxy.bootstrap,
+            "client.id": "busy",
+            "throttle_cb": lambda event: throttled.append(event.throttle_time),
+        }
+        producer = Producer(settings)
+        for _ in range(3):
+            producer.produce(topic, b"x" * 68_000)
+            assert producer.flush(TIMEOUT) == 0
+    assert len(broker.records(topic)) == 3
     assert max(throttled) > 0

@@ -31,6 +31,7 @@ _CHANGES_TOKENS: Final = frozenset((
     ApiKey.EXPIRE_DELEGATION_TOKEN,
 ))  # fmt: skip
 _READS_ONLY: Final = frozenset((
+    ApiKey.FETCH,
     ApiKey.CONSUMER_GROUP_HEARTBEAT,
     ApiKey.CONSUMER_GROUP_DESCRIBE,
     ApiKey.GET_TELEMETRY_SUBSCRIPTIONS,
@@ -43,7 +44,7 @@ _READS_ONLY: Final = frozenset((
     ApiKey.STREAMS_GROUP_DESCRIBE,
     ApiKey.DESCRIBE_SHARE_GROUP_OFFSETS,
 ))  # fmt: skip
-"""APIs without a rule that change nothing but a consumer's position."""
+"""APIs that change nothing but a consumer's position; their requests are passed on as they are."""
 _SAYS_AUTO_CREATION: Final = 4
 """The first version of Metadata in which the client says whether topics may be created."""
 
@@ -89,7 +90,7 @@ class ReadOnly(MessageInterceptor):
     def wants(self, api: Api, version: int) -> bool:
         """Return whether an API may change anything."""
         del version
-        return api.key is ApiKey.API_VERSIONS or (has_rule(api.key) and api.key is not ApiKey.FETCH)
+        return api.key is ApiKey.API_VERSIONS or (has_rule(api.key) and api.key not in _READS_ONLY)
 
     def hides(self, api_key: int) -> bool:
         """Return whether it is not known that an API only reads."""

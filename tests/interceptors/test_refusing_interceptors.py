@@ -8,7 +8,7 @@ from kafkalite.interceptors import ErrorCode, OptionError
 from kafkalite.interceptors.denied_apis import DeniedApis
 from kafkalite.interceptors.read_only import ReadOnly
 from kafkalite.testing.interceptors import InterceptorRun
-from kafkalite_wire.apis import ApiKey
+from kafkalite_wire.apis import DECLARED_APIS, ApiKey
 from kafkalite_wire.messages.alter_share_group_offsets import AlterShareGroupOffsetsRequest
 from kafkalite_wire.messages.api_versions import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
@@ -104,3 +104,10 @@ def test_denied_apis_with_an_error_are_offered_and_refused() -> None:
 def test_a_wrong_option_is_refused_with_what_is_possible(apis: str, error: str | None, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         DeniedApis(apis=(apis,), error=error)
+
+
+def test_what_only_reads_is_not_decoded_by_a_read_only_proxy() -> None:
+    reads = (ApiKey.FETCH, ApiKey.SHARE_FETCH, ApiKey.SHARE_ACKNOWLEDGE, ApiKey.CONSUMER_GROUP_HEARTBEAT)
+    wanted = {key for key in (*reads, ApiKey.PRODUCE) if ReadOnly().wants(DECLARED_APIS[key], 1)}
+    assert wanted == {ApiKey.PRODUCE}
+    assert not any(ReadOnly().hides(key) for key in reads)

@@ -1,4 +1,4 @@
-"""Programs written for Kafka do their jobs: Kafka Streams with exactly-once processing."""
+"""Programs written for Kafka do their jobs: Kafka Streams with exactly-once processing, consumers of all kinds."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kafkalite_conformance.programs.java_program import JavaProgram, compiled
-from kafkalite_conformance.reference_broker import KAFKA_VERSION, maven_jars
+from kafkalite_conformance.reference_broker import KAFKA_VERSION, kafka_jars, maven_jars
 from kafkalite_conformance.scenario import Scenario
 
 WORDS = ("apple", "pear", "plum")
@@ -51,3 +51,15 @@ def test_streams_counts_each_word_once_over_a_crash(scenario: Scenario, tmp_path
     for record in reader.records:
         counts[record.key].append(int(record.value or b"0"))
     assert counts == {word.encode(): list(range(1, 4 * ROUNDS + 1)) for word in WORDS}
+
+
+@pytest.mark.apis(68, 69, 76, 77, 78, 79, 90)
+def test_java_reads_with_the_new_kinds_of_groups(scenario: Scenario, tmp_path: Path) -> None:
+    """A consumer of KIP-848 and a share consumer: what is released is delivered again, what is accepted is not."""
+    path = compiled("GroupKinds", kafka_jars())
+    arguments = (scenario.bootstrap, scenario.name("kinds"))
+    with JavaProgram("GroupKinds", path, arguments, tmp_path / "output.txt") as program:
+        program.close(STARTING)
+        lines = program.output.splitlines()
+    expected = ["CONSUMED 30", "SHARED 30", "MEMBERS Consumer", "SHARES share", "OFFSETS 3", "DONE"]
+    assert [line for line in lines if line in expected] == expected, program.output

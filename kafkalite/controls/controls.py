@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -105,10 +105,7 @@ class Controls(Subject):
         ``mechanism`` is a SASL mechanism, by default the first that the broker has enabled, and ``user`` one of
         ``kafkalite.sasl.users``, by default the first or the one that was made. Raises ValueError.
         """
-        access = self.client_access(user)
-        if access.uses_tokens(mechanism):
-            access = replace(access, token=self.token(user))
-        return access.settings(library, mechanism)
+        return self.client_access(user).settings(library, mechanism, make_token=lambda: self.token(user))
 
     @post("/tokens", result="token")
     def token(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -152,10 +152,7 @@ class ProxyControls(Subject):
 
     def client_config(self, library: str, *, mechanism: str | None = None, user: str | None = None) -> dict[str, Any]:
         """Return the settings with which a client library connects, as :meth:`Controls.client_config` does."""
-        access = self.client_access(user)
-        if access.uses_tokens(mechanism):
-            access = replace(access, token=self.token(user))
-        return access.settings(library, mechanism)
+        return self.client_access(user).settings(library, mechanism, make_token=lambda: self.token(user))
 
     @post("/tokens", result="token")
     def token(self, subject: str | None = None, *, lifetime_s: float = DEFAULT_LIFETIME) -> str:

@@ -47,12 +47,16 @@ class ClientAccess:
         """The security protocol."""
         return SecurityProtocol(self.security_protocol)
 
-    def settings(self, library: str, mechanism: str | None = None) -> ClientSettings:
+    def settings(
+        self, library: str, mechanism: str | None = None, *, make_token: Callable[[], str] | None = None
+    ) -> ClientSettings:
         """Return the settings of a client library, under its own names.
 
-        ``mechanism`` is one of the enabled SASL mechanisms, by default the first. Raises ValueError for an unknown
-        library and for a mechanism that is not enabled.
+        ``mechanism`` is one of the enabled SASL mechanisms, by default the first; ``make_token`` is called where it
+        takes an access token. Raises ValueError for an unknown library and for a mechanism that is not enabled.
         """
+        if make_token is not None and self.uses_tokens(mechanism):
+            return replace(self, token=make_token()).settings(library, mechanism)
         if library not in _LIBRARIES:
             raise ValueError(f"no settings are known for {library!r}; known are {', '.join(sorted(_LIBRARIES))}")
         if self.protocol.uses_sasl:

@@ -152,10 +152,7 @@ class KafkaliteContainer(DockerContainer):
 
     def client_config(self, library: str, *, mechanism: str | None = None, user: str | None = None) -> dict[str, Any]:
         """Return the settings with which a client library on this machine connects: see ``Handle.client_config``."""
-        access = self.client_access(user)
-        if access.uses_tokens(mechanism):
-            access = replace(access, token=self._controls().token(user))
-        return access.settings(library, mechanism)
+        return self.client_access(user).settings(library, mechanism, make_token=lambda: self._controls().token(user))
 
     def get_controls_url(self) -> str:
         """Return the URL of the controls, for `connect(…, controls=…)` and any HTTP client."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -97,6 +96,8 @@ class GroupCoordinatorService:
 
     def _new_coordinator(self) -> GroupCoordinator:
         # Imported on first use: a broker starts faster than all of this is imported.
+        from uuid import uuid4
+
         from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
         from kafkalite.coordinators.groups.coordinator import GroupConfig, GroupCoordinator
 
@@ -125,7 +126,7 @@ class GroupCoordinatorService:
         return GroupCoordinator(
             groups,
             self._storage,
-            new_member_suffix=lambda: str(uuid.uuid4()),
+            new_member_suffix=lambda: str(uuid4()),
             assignment_hook=self._assigned,
             consumer_config=consumer_config,
             share_config=self.share_config,

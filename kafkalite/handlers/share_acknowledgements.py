@@ -140,9 +140,15 @@ def _invalid(reason: str) -> RefusedError:
     return RefusedError(ErrorCode.INVALID_REQUEST, reason)
 
 
-def end_session(broker: BrokerEndpoint, member: Member, connection: ConnectionInfo | None = None) -> None:
+def end_sessions(broker: BrokerEndpoint, connection: ConnectionInfo) -> None:
+    """Close the sessions that came by a connection, which has ended."""
+    for member in broker.share_sessions.members_of(connection):
+        end_session(broker, member)
+
+
+def end_session(broker: BrokerEndpoint, member: Member) -> None:
     """Close a member's session, and make available what it has acquired."""
-    session = broker.share_sessions.close(member, connection)
+    session = broker.share_sessions.close(member)
     if session is not None:
         keys = [ShareKey(member.group_id, *key) for key in session.partitions]
         broker.cluster.share_partitions.release(member.member_id, keys)

@@ -11,7 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.background.timers import DelayedOperation
-from kafkalite.handlers.share_acknowledgements import Acknowledged, acknowledge, end_session, led_partition
+from kafkalite.handlers.share_acknowledgements import (
+    Acknowledged,
+    acknowledge,
+    end_session,
+    end_sessions,
+    led_partition,
+)
 from kafkalite.partitions import guarded
 from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite.sharing.share_partition import AcquireMode
@@ -42,6 +48,7 @@ if TYPE_CHECKING:
 _WORK_OF_ACQUIRING: Final = 20
 _NO_FETCH: Final = (0, 0, 0, 0)
 """The limits of a request that renews locks, and so must not fetch."""
+_MODES: Final = frozenset(AcquireMode)
 _NOTHING_ACQUIRED: Final[tuple[list[Acquired], FetchSlice]] = ([], NOTHING)
 
 
@@ -56,6 +63,8 @@ def handle(
         and (request.max_bytes, request.min_bytes, request.max_records, request.max_wait_ms) != _NO_FETCH
     ):
         return _refused(ErrorCode.INVALID_REQUEST)
+    if request.share_acquire_mode not in _MODES:
+        return _refused(ErrorCode.INVALID_REQUEST)
     yield from broker.cluster.share_states.load()
     member = Member(request.group_id, request.member_id)
     epoch = request.share_session_epoch
@@ -65,8 +74,8 @@ def handle(
     error, session = broker.share_sessions.use(member, epoch, context.info)
     if session is None:
         return _refused(error)
-    if epoch == OPENING:
-        context.info.on_end.append(partial(end_session, broker, member, context.info))
+    if epoch == OPENING and broker.share_sessions.is_new(context.info):
+        context.info.on_end.append(partial(end_sessions, broker, context.info))
     named = [(topic.topic_id, part.partition_index) for topic in request.topics for part in topic.partitions]
     forgotten = [(topic.topic_id, index) for topic in request.forgotten_topics_data for index in topic.partitions]
     broker.share_sessions.update(session, named, forgotten)
@@ -75,11 +84,11 @@ def handle(
     if epoch == CLOSING:
         end_session(broker, member)
         return fetch.respond_when_settled()
+    if request.max_wait_ms > 0 and not (yield from fetch.is_complete()):
+        yield from fetch.wait()
+        return None
     yield from fetch.acquire()
-    if fetch.is_satisfied or request.max_wait_ms <= 0 or not session.partitions:
-        return fetch.respond_when_settled()
-    fetch.wait()
-    return None
+    return fetch.respond_when_settled()
 
 
 class _ShareFetch:
@@ -122,10 +131,25 @@ class _ShareFetch:
                         may_renew=self._request.is_renew_ack,
                     )
 
-    @property
-    def is_satisfied(self) -> bool:
-        """Whether the response is not to wait any longer."""
-        return bool(self._acquired) or len(self._errors) == len(self._session.partitions)
+    def is_complete(self) -> Steps[bool]:
+        """Return whether there is enough to acquire, or nothing to wait for. All partitions are looked at, in steps."""
+        meter = WorkMeter()
+        available = 0
+        for key in tuple(self._session.partitions):
+            if meter.add(_WORK_OF_ACQUIRING):
+                yield
+            available += guarded(partial(self._available, key), lambda _: 0)
+        return available >= max(self._request.min_bytes, 1) or not self._waits_for
+
+    def _available(self, key: PartitionKey) -> int:
+        """Return how many bytes could be acquired of a partition. Raises RefusedError and StorageError."""
+        led: LedPartition = led_partition(self._broker, self._context, self._member.group_id, key)
+        self._waits_for[led.topic, led.key.partition] = key
+        config = self._broker.cluster.share_partitions.config_of(self._member.group_id)
+        offset, end = max(led.share.next_offset, led.log.log_start_offset), led.readable_end(config)
+        if offset >= end or not led.share.can_acquire(config.partition_max_record_locks):
+            return 0
+        return led.log.bytes_available(offset, end)
 
     def acquire(self) -> Steps[None]:
         """Acquire what there is, partition by partition, until there are enough records."""
@@ -149,7 +173,6 @@ class _ShareFetch:
 
     def _acquire(self, key: PartitionKey, max_records: int, max_bytes: int) -> tuple[list[Acquired], FetchSlice]:
         led = led_partition(self._broker, self._context, self._member.group_id, key)
-        self._waits_for[led.topic, led.key.partition] = key
         wanted = Wanted(
             max_records=max_records,
             max_bytes=max_bytes,
@@ -170,7 +193,7 @@ class _ShareFetch:
 
     # Waiting
 
-    def wait(self) -> None:
+    def wait(self) -> Steps[None]:
         """Respond when records can be acquired, or when the time is up."""
         response = self._context.defer()
         delayed_fetches = self._broker.cluster.delayed_fetches
@@ -178,23 +201,25 @@ class _ShareFetch:
             self._broker.cluster.timers,
             self._request.max_wait_ms / 1000,
             response,
-            lambda: response.send_from(self._acquire_again()),
+            lambda: self._acknowledged.when_settled(lambda: response.send_from(self._acquire_again())),
             on_end=lambda: delayed_fetches.remove(delayed),
         )
         delayed = delayed_fetches.add(
-            self._waits_for, operation.complete, is_complete=self._is_complete, fail=operation.fail
+            self._waits_for, operation.complete, is_complete=self._completes, fail=operation.fail
         )
+        # Records may have arrived since the partitions were looked at.
+        if (yield from self.is_complete()):
+            operation.complete()
 
-    def _is_complete(self, partition: tuple[str, int]) -> bool:
-        return guarded(partial(self._can_acquire, self._waits_for[partition]), lambda _: True)
-
-    def _can_acquire(self, key: PartitionKey) -> bool:
-        led: LedPartition = led_partition(self._broker, self._context, self._member.group_id, key)
-        config = self._broker.cluster.share_partitions.config_of(self._member.group_id)
-        offset, end = led.share.next_offset, led.readable_end(config)
-        if offset >= end or not led.share.can_acquire(config.partition_max_record_locks):
-            return False
-        return led.log.bytes_available(max(offset, led.log.log_start_offset), end) >= self._request.min_bytes
+    def _completes(self, partition: tuple[str, int]) -> bool:
+        """Return whether there is enough to acquire, after something has changed in a partition."""
+        changed = self._waits_for[partition]
+        available = guarded(partial(self._available, changed), lambda _: None)
+        if available is None:
+            return True  # it has another leader, for instance
+        for key in self._waits_for.values() if available < self._request.min_bytes else ():
+            available += guarded(partial(self._available, key), lambda _: 0) if key != changed else 0
+        return available >= max(self._request.min_bytes, 1)
 
     def _acquire_again(self) -> Steps[ShareFetchResponse]:
         yield from self.acquire()

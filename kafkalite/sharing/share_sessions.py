@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
+from weakref import WeakSet
 
 from kafkalite_wire.error_codes import ErrorCode
 
@@ -41,6 +42,7 @@ class ShareSessions:
     def __init__(self, most: int) -> None:
         self._most = most
         self._sessions: dict[Member, ShareSession] = {}
+        self._connections: WeakSet[ConnectionInfo] = WeakSet()
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -70,9 +72,17 @@ class ShareSessions:
         for key in forgotten:
             session.partitions.pop(key, None)
 
-    def close(self, member: Member, connection: ConnectionInfo | None = None) -> ShareSession | None:
-        """Remove and return a member's session, with ``connection`` only if it came by that one."""
-        session = self._sessions.get(member)
-        if session is None or connection not in (None, session.connection):
-            return None
-        return self._sessions.pop(member)
+    def is_new(self, connection: ConnectionInfo) -> bool:
+        """Return whether this is the first call for a connection."""
+        if connection in self._connections:
+            return False
+        self._connections.add(connection)
+        return True
+
+    def members_of(self, connection: ConnectionInfo) -> list[Member]:
+        """Return the members whose sessions came by a connection."""
+        return [member for member, session in self._sessions.items() if session.connection is connection]
+
+    def close(self, member: Member) -> ShareSession | None:
+        """Remove and return a member's session, if it has one."""
+        return self._sessions.pop(member, None)

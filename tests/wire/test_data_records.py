@@ -120,7 +120,7 @@ def test_versions_that_are_written_are_those_of_kafka() -> None:
 
 
 def test_record_types_of_newer_groups_are_passed_over() -> None:
-    assert decode_key(bytes.fromhex("000a 0001 67")) is None
+    assert decode_key(bytes.fromhex("0011 0001 67")) is None
 
 
 @pytest.mark.parametrize("wire", ["", "00"])

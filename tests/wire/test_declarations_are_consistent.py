@@ -70,6 +70,8 @@ def test_every_module_is_reached_from_the_table_or_holds_data() -> None:
         for m in (
             "coordinator_records",
             "consumer_group_records",
+            "share_group_records",
+            "share_state_records",
             "transaction_records",
             "consumer_protocol",
             "metadata_records",

@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the broker once for the session; pytest-xdist's workers use the one of their controller."""
-    worker: dict[str, str] | None = getattr(config, "workerinput", None)
+    worker: dict[str, str | None] | None = getattr(config, "workerinput", None)
     closing = config.stash[_CLOSING] = ExitStack()
     bootstrap: str | None = worker["bootstrap"] if worker is not None else config.getoption("--bootstrap")
     advertised = worker["advertised"] if worker is not None else bootstrap
@@ -78,8 +78,8 @@ def _start(config: pytest.Config, kind: str, folder: Path, closing: ExitStack) -
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Pass the address of the session's broker to a worker of pytest-xdist."""
-    node.workerinput["bootstrap"] = node.config.stash[_BOOTSTRAP]
-    node.workerinput["advertised"] = node.config.stash[_ADVERTISED]
+    node.workerinput["bootstrap"] = node.config.stash.get(_BOOTSTRAP, None)
+    node.workerinput["advertised"] = node.config.stash.get(_ADVERTISED, None)
 
 
 @pytest.hookimpl(optionalhook=True)

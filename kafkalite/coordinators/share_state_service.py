@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from kafkalite.coordinators.recording import Recording
 from kafkalite.coordinators.service import CoordinatorEnvironment, CoordinatorService
-from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,37 +17,6 @@ if TYPE_CHECKING:
 
 
 SHARE_STATE_TOPIC: Final = "__share_group_state"
-
-
-class Recording:
-    """The outcome of recording a change: known at once, or when it is on disk."""
-
-    def __init__(self) -> None:
-        self.error = ErrorCode.NONE
-        self.is_settled = False
-        self._when_settled: list[Callable[[], None]] = []
-
-    def when_settled(self, call: Callable[[], None]) -> None:
-        """Call a function once, now or when the outcome is known."""
-        if self.is_settled:
-            call()
-        else:
-            self._when_settled.append(call)
-
-    def send(self, error: Any, /) -> None:
-        """Settle with the coordinator's reply."""
-        self._settle(error)
-
-    def fail(self, reason: str, /) -> None:
-        """Settle with an error, because nothing could be recorded."""
-        del reason  # the service has logged it
-        self._settle(ErrorCode.COORDINATOR_NOT_AVAILABLE)
-
-    def _settle(self, error: ErrorCode) -> None:
-        self.error, self.is_settled = error, True
-        calls, self._when_settled = self._when_settled, []
-        for call in calls:
-            call()
 
 
 class ShareStateService:

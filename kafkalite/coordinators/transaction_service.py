@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from kafkalite.coordinators.recording import Recording
 from kafkalite.coordinators.service import CoordinatorService
 from kafkalite_storage.errors import StorageError
 from kafkalite_wire.error_codes import ErrorCode
@@ -18,38 +19,6 @@ if TYPE_CHECKING:
     from kafkalite.requests.steps import Steps
 
 TRANSACTION_TOPIC: Final = "__transaction_state"
-
-
-class PartitionsAdded:
-    """The outcome of adding partitions to a transaction: known at once, and on disk perhaps later."""
-
-    def __init__(self) -> None:
-        self.error = ErrorCode.NONE
-        self.is_settled = False
-        """Whether what was recorded is durable, or nothing was recorded."""
-        self._when_settled: Callable[[], None] | None = None
-
-    def when_settled(self, call: Callable[[], None]) -> None:
-        """Call a function once, now or when the record has been synced."""
-        if self.is_settled:
-            call()
-        else:
-            self._when_settled = call
-
-    def send(self, error: Any, /) -> None:
-        """Settle with the coordinator's reply."""
-        self._settle(error)
-
-    def fail(self, reason: str, /) -> None:
-        """Settle with an error, because nothing could be recorded."""
-        del reason  # the service has logged it
-        self._settle(ErrorCode.COORDINATOR_NOT_AVAILABLE)
-
-    def _settle(self, error: ErrorCode) -> None:
-        self.error, self.is_settled = error, True
-        call, self._when_settled = self._when_settled, None
-        if call is not None:
-            call()
 
 
 class TransactionCoordinatorService:
@@ -143,9 +112,9 @@ class TransactionCoordinatorService:
         partitions: Collection[Partition],
         *,
         client_version: int,
-    ) -> PartitionsAdded:
+    ) -> Recording:
         """Add partitions to a transaction, as the first write to them does with transaction version 2 (KIP-890)."""
-        added = PartitionsAdded()
+        added = Recording()
         if self._accepts_writes is not None and not self._accepts_writes(self.partition_of(transactional_id)):
             added.send(ErrorCode.COORDINATOR_NOT_AVAILABLE)
             return added

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kafkalite.security.access_control import SUPPORTED_OPERATIONS, Operation, ResourceType
 
 if TYPE_CHECKING:
     from kafkalite.requests.context import RequestContext
+
+Described = TypeVar("Described", bound=Any)
 
 NOT_ASKED: Final = -(1 << 31)
 """The value of a field whose answer was not asked for."""
@@ -20,6 +23,17 @@ _EVERY_OPERATION: Final = {
 def operations(context: RequestContext, kind: ResourceType, name: str) -> int:
     """Return what the client may do with a topic or group, one bit for each operation."""
     return _EVERY_OPERATION[kind] if context.access is None else context.access.operations(kind, name)
+
+
+def with_group_operations(response: Described, context: RequestContext) -> Described:
+    """Add what the client may do with them to the groups that are described without an error, of any kind."""
+    groups = tuple(
+        group
+        if group.error_code
+        else replace(group, authorized_operations=operations(context, ResourceType.GROUP, group.group_id))
+        for group in response.groups
+    )
+    return replace(response, groups=groups)
 
 
 def cluster_operations(context: RequestContext) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from kafkalite.background.timers import DelayedOperation
 from kafkalite.fetch.reader import FetchReader, PartitionRead
 from kafkalite.fetch.sessions import FetchPartition, FetchPlan, TopicKey
+from kafkalite.handlers.node_endpoints import node_endpoints
 from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite.security.access_control import Operation, ResourceType
 from kafkalite_wire.error_codes import ErrorCode
@@ -184,13 +185,7 @@ def _response(
             )
             for key, partitions in topics.items()
         ),
-        node_endpoints=tuple(
-            NodeEndpoint(node_id=node_id, host=host, port=port, rack=broker.cluster.brokers[node_id].rack)
-            for node_id, (host, port) in broker.cluster.addresses(context.client_host, context.info.local).items()
-            if node_id in leaders
-        )
-        if leaders
-        else (),
+        node_endpoints=node_endpoints(broker.cluster, context, leaders, NodeEndpoint),
     )
 
 

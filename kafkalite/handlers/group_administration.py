@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers.authorized_operations import may_describe, operations
+from kafkalite.handlers.authorized_operations import may_describe, with_group_operations
 from kafkalite.handlers.group_membership import client_of
 from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite.security.access_control import Operation, ResourceType
@@ -50,7 +50,7 @@ def describe_groups(
     """Describe groups: state, members and assignments, and on request the authorized operations (KIP-430)."""
     coordinator = yield from broker.cluster.groups.load()
     response = yield from coordinator.describe_groups(request, client_of(context))
-    return _with_operations(response, context) if request.include_authorized_operations else response
+    return with_group_operations(response, context) if request.include_authorized_operations else response
 
 
 def consumer_group_describe(
@@ -59,15 +59,7 @@ def consumer_group_describe(
     """Describe consumer groups: epochs, members, current and target assignments (KIP-848)."""
     coordinator = yield from broker.cluster.groups.load()
     response = yield from coordinator.describe_consumer_groups(request)
-    if not request.include_authorized_operations:
-        return response
-    groups = (
-        group
-        if group.error_code
-        else replace(group, authorized_operations=operations(context, ResourceType.GROUP, group.group_id))
-        for group in response.groups
-    )
-    return replace(response, groups=tuple(groups))
+    return with_group_operations(response, context) if request.include_authorized_operations else response
 
 
 def delete_groups(broker: BrokerEndpoint, request: DeleteGroupsRequest, context: RequestContext) -> Steps[None]:
@@ -120,14 +112,3 @@ def _delete_share_states(broker: BrokerEndpoint, keys: Sequence[ShareKey]) -> St
 
 def _merge(parts: list[DeleteGroupsResponse]) -> DeleteGroupsResponse:
     return DeleteGroupsResponse(results=tuple(result for part in parts for result in part.results))
-
-
-def _with_operations(response: DescribeGroupsResponse, context: RequestContext) -> DescribeGroupsResponse:
-    """Add the authorized operations to the groups that are described without an error."""
-    groups = tuple(
-        group
-        if group.error_code
-        else replace(group, authorized_operations=operations(context, ResourceType.GROUP, group.group_id))
-        for group in response.groups
-    )
-    return replace(response, groups=groups)

@@ -40,8 +40,8 @@ from kafkalite_wire.schema import ZERO_UUID
 if TYPE_CHECKING:
     from kafkalite.cluster.cluster import Cluster
     from kafkalite.cluster.endpoint import BrokerEndpoint
+    from kafkalite.coordinators.recording import Recording
     from kafkalite.coordinators.results import ResponseSink
-    from kafkalite.coordinators.transaction_service import PartitionsAdded
     from kafkalite.requests.context import RequestContext
     from kafkalite.requests.steps import Steps
     from kafkalite_wire.messages.offset_fetch import (
@@ -140,7 +140,7 @@ def txn_offset_commit(broker: BrokerEndpoint, request: TxnOffsetCommitRequest, c
         error = cluster.transactions.coordinator.verify(*producer, (partition,))[partition]
         return verification_error(error, may_be_abortable=version >= _ABORTABLE)
 
-    added: PartitionsAdded | None = None
+    added: Recording | None = None
     if version >= _JOINS_TRANSACTION and not has_joined():
         added = cluster.transactions.add_partitions(*producer, (partition,), client_version=VERSION_2)
         error = verification_error(added.error, may_be_abortable=version >= _ABORTABLE)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from kafkalite.cluster.internal_topics import ADMIN_CLIENT_ID
 from kafkalite.errors import RequestError
+from kafkalite.handlers.node_endpoints import node_endpoints
 from kafkalite.handlers.produced_transactions import ProducedTransaction, TransactionalBatch
 from kafkalite.partitions import WORK_OF_OPENING_A_LOG, guarded
 from kafkalite.requests.steps import Steps, WorkMeter
@@ -35,7 +36,7 @@ from kafkalite_wire.records import CorruptBatch, InvalidRecord, NotOneBatch, Uns
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
-    from kafkalite.coordinators.transaction_service import PartitionsAdded
+    from kafkalite.coordinators.recording import Recording
     from kafkalite.handlers.produced_transactions import Partition
     from kafkalite.partitions import PartitionError
     from kafkalite.requests.context import RequestContext
@@ -116,13 +117,13 @@ class _Produce:
 
     def in_steps(self) -> Steps[ProduceResponse | None]:
         """Append the batches of all partitions. Return the response, or None if it is sent later, or not at all."""
-        joined: PartitionsAdded | None = None
+        joined: Recording | None = None
         if self._request.transactional_id is not None:
             joined = yield from self._join(self._request.transactional_id)
         yield from self._append_all()
         return self.respond(joined)
 
-    def respond(self, joined: PartitionsAdded | None) -> ProduceResponse | None:
+    def respond(self, joined: Recording | None) -> ProduceResponse | None:
         """Return the response, or None if it is sent once everything is settled and on disk, or not at all."""
         if (joined is None or joined.is_settled) and not self._unsynced:
             return self._response()
@@ -144,7 +145,7 @@ class _Produce:
             joined.when_settled(respond_when_synced)
         return None
 
-    def _join(self, transactional_id: str) -> Steps[PartitionsAdded | None]:
+    def _join(self, transactional_id: str) -> Steps[Recording | None]:
         """Join the transaction with the batches that can be read; the append refuses the rest."""
         yield from self._broker.cluster.transactions.load()
         transaction = ProducedTransaction(self._broker.cluster, transactional_id, self._context.api_version)
@@ -301,17 +302,9 @@ class _Produce:
                 for name, topic in zip(self._names, responses, strict=True)
             ]
         if self._leaders:
-            return ProduceResponse(responses=tuple(responses), node_endpoints=self._node_endpoints())
+            leaders = node_endpoints(self._broker.cluster, self._context, self._leaders, NodeEndpoint)
+            return ProduceResponse(responses=tuple(responses), node_endpoints=leaders)
         return ProduceResponse(responses=tuple(responses))
-
-    def _node_endpoints(self) -> tuple[NodeEndpoint, ...]:
-        cluster, context = self._broker.cluster, self._context
-        addresses = cluster.addresses(context.client_host, context.info.local)
-        return tuple(
-            NodeEndpoint(node_id=node_id, host=host, port=port, rack=cluster.brokers[node_id].rack)
-            for node_id, (host, port) in addresses.items()
-            if node_id in self._leaders
-        )
 
 
 def _transactional_header(data: PartitionProduceData) -> BatchHeader | None:

@@ -15,7 +15,7 @@ from kafkalite_wire.values import value_class
 
 if TYPE_CHECKING:
     from kafkalite.cluster.cluster import Cluster
-    from kafkalite.coordinators.transaction_service import PartitionsAdded
+    from kafkalite.coordinators.recording import Recording
     from kafkalite.requests.steps import Steps
     from kafkalite_storage.state.producer_state import ProducerStates
     from kafkalite_wire.records import BatchHeader
@@ -81,7 +81,7 @@ class ProducedTransaction:
         else:
             self._beginning[batch.partition] = batch.states
 
-    def join(self) -> Steps[PartitionsAdded | None]:
+    def join(self) -> Steps[Recording | None]:
         """Add the partitions that are not yet in the transaction, or before version 12 verify that they are in it.
 
         Return what has to be settled before the response is sent, or None.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.handlers.node_endpoints import node_endpoints
 from kafkalite.handlers.share_acknowledgements import Acknowledged, acknowledge, end_session
 from kafkalite.requests.steps import Steps, WorkMeter
 from kafkalite.sharing.share_sessions import CLOSING, OPENING, Member
@@ -78,13 +79,7 @@ def _response(
             ShareAcknowledgeTopicResponse(topic_id=topic_id, partitions=tuple(partitions))
             for topic_id, partitions in topics.items()
         ),
-        node_endpoints=tuple(
-            NodeEndpoint(node_id=node_id, host=host, port=port, rack=cluster.brokers[node_id].rack)
-            for node_id, (host, port) in cluster.addresses(context.client_host, context.info.local).items()
-            if node_id in leaders
-        )
-        if leaders
-        else (),
+        node_endpoints=node_endpoints(cluster, context, leaders, NodeEndpoint),
     )
 
 

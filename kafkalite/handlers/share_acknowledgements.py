@@ -16,7 +16,7 @@ from kafkalite_wire.records import CorruptBatch
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
-    from kafkalite.coordinators.share_state_service import Recording
+    from kafkalite.coordinators.recording import Recording
     from kafkalite.requests.context import ConnectionInfo, RequestContext
     from kafkalite.sharing.share_partitions import LedPartition
     from kafkalite.sharing.share_sessions import Member, PartitionKey

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.background.timers import DelayedOperation
+from kafkalite.handlers.node_endpoints import node_endpoints
 from kafkalite.handlers.share_acknowledgements import (
     Acknowledged,
     acknowledge,
@@ -253,13 +254,7 @@ class _ShareFetch:
                 ShareFetchableTopicResponse(topic_id=topic_id, partitions=tuple(partitions))
                 for topic_id, partitions in topics.items()
             ),
-            node_endpoints=tuple(
-                NodeEndpoint(node_id=node_id, host=host, port=port, rack=cluster.brokers[node_id].rack)
-                for node_id, (host, port) in cluster.addresses(context.client_host, context.info.local).items()
-                if node_id in leaders
-            )
-            if leaders
-            else (),
+            node_endpoints=node_endpoints(cluster, context, leaders, NodeEndpoint),
         )
 
     def _partition(self, key: PartitionKey, leaders: set[int]) -> PartitionData:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.handlers.authorized_operations import operations
+from kafkalite.coordinators.share.batches import NO_OFFSET
+from kafkalite.handlers.authorized_operations import with_group_operations
 from kafkalite.handlers.group_membership import client_of
 from kafkalite.requests.steps import Steps, WorkMeter
-from kafkalite.security.access_control import ResourceType
 
 if TYPE_CHECKING:
     from kafkalite.cluster.endpoint import BrokerEndpoint
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from kafkalite_wire.messages.share_group_heartbeat import ShareGroupHeartbeatRequest
 
 _WORK_OF_A_STATE: Final = 8
-_NO_OFFSET: Final = -1
 
 
 def share_group_heartbeat(
@@ -38,7 +36,7 @@ def share_group_heartbeat(
     for key, epoch in new_states:
         if meter.add(_WORK_OF_A_STATE):
             yield
-        cluster.share_states.initialize(key, state_epoch=epoch, start_offset=_NO_OFFSET)
+        cluster.share_states.initialize(key, state_epoch=epoch, start_offset=NO_OFFSET)
 
 
 def share_group_describe(
@@ -47,12 +45,4 @@ def share_group_describe(
     """Describe share groups: epochs, members and assignments (KIP-932)."""
     coordinator = yield from broker.cluster.groups.load()
     response = yield from coordinator.describe_share_groups(request)
-    if not request.include_authorized_operations:
-        return response
-    groups = (
-        group
-        if group.error_code
-        else replace(group, authorized_operations=operations(context, ResourceType.GROUP, group.group_id))
-        for group in response.groups
-    )
-    return replace(response, groups=tuple(groups))
+    return with_group_operations(response, context) if request.include_authorized_operations else response

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.cluster.internal_topics import OFFSETS_TOPIC
-from kafkalite.coordinators.transaction_service import PartitionsAdded
+from kafkalite.coordinators.recording import Recording
 from kafkalite.coordinators.transactions.queries import describe, list_matching
 from kafkalite.coordinators.transactions.versions import VERSION_1, VERSION_2, fenced
 from kafkalite.handlers.authorized_operations import may_describe
@@ -98,7 +98,7 @@ class _Addition:
 
     def __init__(self, transaction: AddPartitionsToTxnTransaction, version: int) -> None:
         self.transaction = transaction
-        self.added: PartitionsAdded | None = None
+        self.added: Recording | None = None
         self._version = version
         self._verified: Mapping[Partition, ErrorCode] = {}
         self._refused: dict[Partition, ErrorCode] = {}
@@ -153,7 +153,7 @@ class _Addition:
         return fenced(error, self._version, _FENCED_SINCE)
 
 
-def _when_all_settled(additions: Sequence[PartitionsAdded], call: Callable[[], None]) -> None:
+def _when_all_settled(additions: Sequence[Recording], call: Callable[[], None]) -> None:
     left = len(additions)
     if not left:
         call()

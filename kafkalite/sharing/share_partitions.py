@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from kafkalite.background.timers import Timer, TimerQueue
     from kafkalite.coordinators.groups.share.configs import ShareGroupConfig
-    from kafkalite.coordinators.share_state_service import Recording, ShareStateService
+    from kafkalite.coordinators.recording import Recording
+    from kafkalite.coordinators.share_state_service import ShareStateService
     from kafkalite.fetch.delayed import DelayedFetches
     from kafkalite.sharing.share_partition import Acknowledgement, AcquireMode, Change
     from kafkalite_storage.log.log import PartitionLog
@@ -174,7 +175,7 @@ class SharePartitions:
     def acknowledge(
         self, led: LedPartition, member_id: str, acknowledgements: Iterable[Acknowledgement]
     ) -> Recording | None:
-        """Take over what a member says; return what has to be settled before it is told so.
+        """Apply what a member says of records. Return what must be on disk before the response, or None.
 
         Raises AcknowledgeRefusedError, and RefusedError if the change cannot be recorded.
         """

@@ -5,6 +5,7 @@ from dataclasses import replace
 from kafkalite_conformance.differential.conversation import conversation, conversation_with
 from kafkalite_conformance.differential.member import ERAS, LATEST, member, stable_pair
 from kafkalite_conformance.differential.talk import Talk, Voice
+from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
 from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest
 from kafkalite_wire.messages.offset_commit import (
     OffsetCommitRequest,
@@ -102,8 +103,9 @@ async def commits_of_groups_that_nobody_knows(talk: Talk) -> None:
             await voice.ask(request, version, "generation 1, with a seat")
             request = replace(commit(await talk.group(), row), group_instance_id="seat")
             await voice.ask(request, version, "only a seat")
-    # The group without a name is that of other conversations too.
+    # The group without a name is that of other conversations too, and some of them ask whether there is one.
     await voice.whisper(DeleteTopicsRequest(topic_names=(topic,), timeout_ms=5000), 5, object)
+    await voice.whisper(DeleteGroupsRequest(groups_names=("",)), 2, object)
 
 
 @conversation

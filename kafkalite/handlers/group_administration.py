@@ -77,7 +77,7 @@ def delete_groups(broker: BrokerEndpoint, request: DeleteGroupsRequest, context:
     context.outlives_client = True
     coordinator = yield from groups.load()
     meter = WorkMeter()
-    share_states = [key for name in request.groups_names for key in coordinator.share_states_of(name)]
+    share_states = [key for name in request.groups_names for key in coordinator.shares.states_of(name)]
     parts: list[Callable[[ResponseSink], CoordinatorResult | Steps[CoordinatorResult]]] = []
     names: tuple[str, ...] = ()
     for name in dict.fromkeys(request.groups_names):

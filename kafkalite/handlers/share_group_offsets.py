@@ -53,7 +53,7 @@ def describe_share_group_offsets(
     groups: list[DescribeShareGroupOffsetsResponseGroup] = []
     meter = WorkMeter()
     for wanted in request.groups:
-        group = coordinator.share_group(wanted.group_id)  # as in Kafka, it need not exist
+        group = coordinator.shares.get(wanted.group_id)  # as in Kafka, it need not exist
         topics: list[DescribeShareGroupOffsetsResponseTopic] = []
         for name, topic_id, partitions in _named(broker, group, wanted):
             described: list[DescribeShareGroupOffsetsResponsePartition] = []
@@ -102,7 +102,7 @@ def alter_share_group_offsets(
     cluster = broker.cluster
     coordinator = yield from cluster.groups.load()
     yield from cluster.share_states.load()
-    group = coordinator.share_group(request.group_id)
+    group = coordinator.shares.get(request.group_id)
     if group is None and coordinator.has_no_group(request.group_id):
         group = ShareGroup(group_id=request.group_id)
     error, reason = _refusal(coordinator, request.group_id, group)
@@ -136,7 +136,7 @@ def alter_share_group_offsets(
                 topic_name=topic.topic_name, topic_id=topic_id, partitions=tuple(results)
             )
         )
-    cluster.groups.perform(coordinator.keep_share_states(group, changed, wall_ms=cluster.wall_ms()))
+    cluster.groups.perform(coordinator.shares.keep_states(group, changed, wall_ms=cluster.wall_ms()))
     for key, offset in offsets.items():
         if meter.add():
             yield
@@ -153,7 +153,7 @@ def delete_share_group_offsets(
     cluster = broker.cluster
     coordinator = yield from cluster.groups.load()
     yield from cluster.share_states.load()
-    group = coordinator.share_group(request.group_id)
+    group = coordinator.shares.get(request.group_id)
     error, reason = _refusal(coordinator, request.group_id, group)
     if group is None or error:
         return DeleteShareGroupOffsetsResponse(error_code=error, error_message=reason, responses=())
@@ -179,7 +179,7 @@ def delete_share_group_offsets(
         if topic_id in gone
         for index in partitions
     ]
-    cluster.groups.perform(coordinator.drop_share_states(group, gone, wall_ms=cluster.wall_ms()))
+    cluster.groups.perform(coordinator.shares.drop_states(group, gone, wall_ms=cluster.wall_ms()))
     meter = WorkMeter()
     for key in keys:
         if meter.add():

@@ -28,7 +28,7 @@ def share_group_heartbeat(
         request, client_of(context), response, now=cluster.now(), wall_ms=cluster.wall_ms()
     )
     cluster.groups.perform(result)
-    new_states = coordinator.take_new_share_states()
+    new_states = coordinator.shares.take_new_states()
     if not new_states:
         return
     yield from cluster.share_states.load()

@@ -207,10 +207,10 @@ def test_the_last_member_leaves_an_empty_group() -> None:
 def test_states_are_made_once_for_each_partition() -> None:
     running = Running()
     running.join("a", "payments")
-    new = running.coordinator.take_new_share_states()
+    new = running.coordinator.shares.take_new_states()
     assert [(key.topic_id, key.partition, epoch) for key, epoch in new] == [(PAYMENTS, 0, 2), (PAYMENTS, 1, 2)]
     running.join("b", "payments")
-    assert running.coordinator.take_new_share_states() == []
+    assert running.coordinator.shares.take_new_states() == []
 
 
 def test_a_group_is_loaded_as_it_was() -> None:

@@ -16,18 +16,17 @@ from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.classic.waiting import Waiting
 from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
 from kafkalite.coordinators.groups.consumer.describing import describe_consumer_groups
-from kafkalite.coordinators.groups.consumer.group import ConsumerGroup
 from kafkalite.coordinators.groups.consumer.membership import ConsumerMembership
 from kafkalite.coordinators.groups.fetching import fetch_offsets
 from kafkalite.coordinators.groups.former_partitions import MisplacedRecord, is_misplaced
 from kafkalite.coordinators.groups.loading import load
+from kafkalite.coordinators.groups.modern.group import ModernGroup
 from kafkalite.coordinators.groups.offset_table import OffsetTable, PendingOffsets
 from kafkalite.coordinators.groups.offsets import Offsets
 from kafkalite.coordinators.groups.records import group_of
 from kafkalite.coordinators.groups.registry import CoordinatedGroup, GroupConfig, Groups, partition_for
 from kafkalite.coordinators.groups.share.configs import ShareGroupConfig
 from kafkalite.coordinators.groups.share.describing import describe_share_groups
-from kafkalite.coordinators.groups.share.group import ShareGroup
 from kafkalite.coordinators.groups.share.membership import ShareMembership
 from kafkalite.coordinators.groups.views import GroupView, view
 from kafkalite.coordinators.results import (
@@ -38,7 +37,6 @@ from kafkalite.coordinators.results import (
     ResultBuilder,
     WallTime,
 )
-from kafkalite.coordinators.share.state import ShareKey
 from kafkalite.coordinators.timers import Timers
 from kafkalite.requests.steps import WorkMeter, finish
 from kafkalite_wire.error_codes import ErrorCode
@@ -48,7 +46,7 @@ from kafkalite_wire.messages.leave_group import LeaveGroupResponse
 from kafkalite_wire.messages.share_group_heartbeat import ShareGroupHeartbeatResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from kafkalite.coordinators.groups.classic.group import Group
     from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
@@ -133,7 +131,9 @@ class GroupCoordinator:
         self._consumers = ConsumerMembership(
             self._groups, topics, self._timers, self._consumer_config, new_member_suffix
         )
-        self._shares = ShareMembership(self._groups, topics, self._timers, share_config or _default_share_config)
+        self.shares = ShareMembership(self._groups, topics, self._timers, share_config or _default_share_config)
+        """The share groups, and the states that the share coordinator is to keep for them."""
+        self._kinds = (self._consumers, self.shares)
         self._wall = WallTime()
         self._misplaced: list[MisplacedRecord] = []
         self._expiry = self._timers.timer(self._expire)
@@ -229,7 +229,7 @@ class GroupCoordinator:
         if self._groups.is_failed(request.group_id):
             response = ShareGroupHeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR)
         else:
-            response = self._shares.heartbeat(request, client, result)
+            response = self.shares.heartbeat(request, client, result)
         result.reply(handle, response)
         self._watch_expiry(now)
         return result.build()
@@ -342,46 +342,9 @@ class GroupCoordinator:
         """Encode what deletes a group's offsets, in steps."""
         return self._offsets.encode_deletion(group_id, meter)
 
-    # The states of share groups, which the share coordinator keeps
-
-    def share_group(self, group_id: str) -> ShareGroup | None:
-        """Return a share group, or None if there is none with this id."""
-        group = self._groups.get(group_id)
-        return group if isinstance(group, ShareGroup) else None
-
     def has_no_group(self, group_id: str) -> bool:
         """Return whether there is no group of any kind with an id."""
         return self._groups.get(group_id) is None
-
-    def share_states_of(self, group_id: str) -> list[ShareKey]:
-        """Return the partitions of which a share group without members keeps a state; none for any other group."""
-        group = self.share_group(group_id)
-        if group is None or group.members:
-            return []
-        return [
-            ShareKey(group_id, topic_id, each)
-            for topic_id, (_, partitions) in group.initialized.items()
-            for each in partitions
-        ]
-
-    def take_new_share_states(self) -> list[tuple[ShareKey, int]]:
-        """Return what a state is to be made for since the last call, with its state epoch."""
-        new, self._shares.new_states = self._shares.new_states, []
-        return new
-
-    def keep_share_states(
-        self, group: ShareGroup, partitions: Mapping[bytes, Collection[int]], *, wall_ms: int
-    ) -> CoordinatorResult:
-        """Record that a share group without members keeps a state of more partitions, and raise its epoch."""
-        result = ResultBuilder(0.0, wall_ms)
-        self._shares.keep_states(group, partitions, result)
-        return result.build()
-
-    def drop_share_states(self, group: ShareGroup, topic_ids: Collection[bytes], *, wall_ms: int) -> CoordinatorResult:
-        """Record that a share group keeps no state of topics any more."""
-        result = ResultBuilder(0.0, wall_ms)
-        self._shares.drop_states(group, topic_ids, result)
-        return result.build()
 
     # The log and the time
 
@@ -418,8 +381,7 @@ class GroupCoordinator:
             self._table,
             self._pending,
             self._rebalances,
-            self._consumers,
-            self._shares,
+            self._kinds,
             self._builder(now),
             belongs=belongs,
             left_out=left_out,
@@ -542,8 +504,7 @@ class GroupCoordinator:
                 self._table,
                 self._pending,
                 self._rebalances,
-                self._consumers,
-                self._shares,
+                self._kinds,
                 result,
                 belongs=belongs,
             )
@@ -553,7 +514,7 @@ class GroupCoordinator:
         """Cancel the timers of the groups that belong until they are loaded again."""
         steering.suspend(self._chosen(belongs))
         for group in self._groups:
-            if isinstance(group, ConsumerGroup | ShareGroup) and belongs(group.group_id):
+            if isinstance(group, ModernGroup) and belongs(group.group_id):
                 group.suspend()
 
     # Queries

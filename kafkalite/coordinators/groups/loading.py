@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kafkalite.coordinators.groups.classic.group import Member
 from kafkalite.coordinators.groups.classic.states import Trigger
-from kafkalite.coordinators.groups.consumer.loading import ConsumerGroupLoader
 from kafkalite.coordinators.groups.records import NO_TIMESTAMP, committed_offset, group_of, live
-from kafkalite.coordinators.groups.share.loading import ShareGroupLoader
 from kafkalite_wire.messages.coordinator_records import (
     GroupMetadataKey,
     GroupMetadataValue,
@@ -18,18 +16,16 @@ from kafkalite_wire.messages.coordinator_records import (
     OffsetCommitValue,
 )
 from kafkalite_wire.messages.join_group import JoinGroupRequestProtocol
-from kafkalite_wire.messages.share_group_records import ShareGroupKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from kafkalite.coordinators.groups.classic.rebalance import Rebalances
     from kafkalite.coordinators.groups.classic.registry import ClassicGroups
-    from kafkalite.coordinators.groups.consumer.membership import ConsumerMembership
+    from kafkalite.coordinators.groups.modern.membership import ModernMembership
     from kafkalite.coordinators.groups.offset_table import OffsetTable, PendingOffsets
     from kafkalite.coordinators.groups.records import LiveRecord, Skip
     from kafkalite.coordinators.groups.registry import GroupConfig
-    from kafkalite.coordinators.groups.share.membership import ShareMembership
     from kafkalite.coordinators.replay import ReplayedRecord
     from kafkalite.coordinators.results import ResultBuilder
     from kafkalite.requests.steps import Steps, WorkMeter
@@ -44,8 +40,7 @@ def load(
     table: OffsetTable,
     pending: PendingOffsets,
     rebalances: Rebalances,
-    consumers: ConsumerMembership,
-    shares: ShareMembership,
+    kinds: Sequence[ModernMembership[Any, Any, Any]],
     result: ResultBuilder,
     *,
     belongs: Callable[[str], bool] = lambda _: True,
@@ -64,7 +59,7 @@ def load(
             pending.put(producer_id, (offset_key.group, offset_key.topic, offset_key.partition), committed)
             if not groups.exists(offset_key.group):
                 groups.create(offset_key.group, result)
-    consumer_groups, share_groups = ConsumerGroupLoader(), ShareGroupLoader()
+    loaders = [(kind, kind.loader()) for kind in kinds]
     for each in found.last:
         if meter.add():
             yield
@@ -83,20 +78,16 @@ def load(
                 table.put(group_id, key.topic, key.partition, committed_offset(value))
             else:
                 table.remove(group_id, key.topic, key.partition)
-        elif isinstance(key, ShareGroupKey):
-            share_groups.add(key, value)
         else:
-            consumer_groups.add(key, value)
-    for consumer_group in consumer_groups.groups():
-        if meter.add():
-            yield
-        groups.put(consumer_group, result)
-        consumers.restart_timers(consumer_group, result.now)
-    for share_group in share_groups.groups():
-        if meter.add():
-            yield
-        groups.put(share_group, result)
-        shares.restart_timers(share_group, result.now)
+            for kind, loader in loaders:
+                if isinstance(key, kind.record_key):
+                    loader.add(key, value)
+    for kind, loader in loaders:
+        for modern in loader.groups():
+            if meter.add():
+                yield
+            groups.put(modern, result)
+            kind.restart_timers(modern, result.now)
     for group_id in loaded:
         if meter.add():
             yield

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.groups.consumer.group import ConsumerGroup
-from kafkalite.requests.steps import Steps, WorkMeter
-from kafkalite_wire.error_codes import ErrorCode
+from kafkalite.coordinators.groups.modern.describing import describe_each, named_partitions
 from kafkalite_wire.messages.consumer_group_describe import (
     Assignment,
     ConsumerGroupDescribeRequest,
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.consumer.member import ConsumerMember
     from kafkalite.coordinators.groups.registry import Groups
     from kafkalite.coordinators.topics import ClusterTopics
+    from kafkalite.requests.steps import Steps
 
 _CONSUMER: Final = 1
 
@@ -29,27 +29,20 @@ def describe_consumer_groups(
     request: ConsumerGroupDescribeRequest, groups: Groups, topics: ClusterTopics, default_assignor: str
 ) -> Steps[ConsumerGroupDescribeResponse]:
     """Describe consumer groups, in steps."""
-    described: list[DescribedGroup] = []
-    work = WorkMeter()
-    for group_id in sorted(request.group_ids, key=bool):  # as in Kafka, which refuses those without an id first
-        if work.add():
-            yield
-        described.append(_described(group_id, groups, topics, default_assignor))
-        work.add(len(described[-1].members))
-    return ConsumerGroupDescribeResponse(groups=tuple(described))
+    described = yield from describe_each(
+        request.group_ids,
+        groups,
+        "consumer group",
+        ConsumerGroup,
+        lambda group: _described(group, topics, default_assignor),
+        DescribedGroup,
+    )
+    return ConsumerGroupDescribeResponse(groups=described)
 
 
-def _described(group_id: str, groups: Groups, topics: ClusterTopics, default_assignor: str) -> DescribedGroup:
-    if not group_id:
-        return DescribedGroup(group_id=group_id, error_code=ErrorCode.INVALID_GROUP_ID)
-    if groups.is_failed(group_id):
-        return DescribedGroup(group_id=group_id, error_code=ErrorCode.NOT_COORDINATOR)
-    group = groups.get(group_id)
-    if not isinstance(group, ConsumerGroup):
-        message = f"Group {group_id} not found." if group is None else f"Group {group_id} is not a consumer group."
-        return DescribedGroup(group_id=group_id, error_code=ErrorCode.GROUP_ID_NOT_FOUND, error_message=message)
+def _described(group: ConsumerGroup, topics: ClusterTopics, default_assignor: str) -> DescribedGroup:
     return DescribedGroup(
-        group_id=group_id,
+        group_id=group.group_id,
         group_state=group.state_name,
         group_epoch=group.epoch,
         assignment_epoch=group.assignment_epoch,
@@ -83,11 +76,9 @@ def _owned(member: ConsumerMember) -> Partitions:
 
 
 def _assignment(partitions: Partitions, topics: ClusterTopics) -> Assignment:
-    named = [(topics.topics_by_id.get(topic_id), topic_id, held) for topic_id, held in partitions.items()]
     return Assignment(
         topic_partitions=tuple(
-            TopicPartitions(topic_id=topic_id, topic_name=topic.name, partitions=tuple(sorted(held)))
-            for topic, topic_id, held in named
-            if topic is not None
+            TopicPartitions(topic_id=topic_id, topic_name=name, partitions=held)
+            for topic_id, name, held in named_partitions(partitions, topics)
         )
     )

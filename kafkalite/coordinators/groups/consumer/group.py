@@ -1,9 +1,4 @@
-"""A consumer group: its epochs, its members, and what each of them has and is to have (KIP-848).
-
-A change of what members want raises the *group epoch*. The *assignment epoch* is that of the target assignment: the
-assignor computes one whenever the group epoch is higher. A *member epoch* is that of the target that the member has
-reached.
-"""
+"""A consumer group: its members, and what each of them has and is to have (KIP-848)."""
 
 from __future__ import annotations
 
@@ -12,8 +7,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from kafkalite.coordinators.groups.consumer.member import JOINING, ConsumerMember
-from kafkalite.coordinators.groups.consumer.records import write_removed_group
+from kafkalite.coordinators.groups.consumer.assignors import Partitions
+from kafkalite.coordinators.groups.consumer.member import ConsumerMember
+from kafkalite.coordinators.groups.consumer.records import (
+    write_epoch,
+    write_removed_group,
+    write_removed_member,
+    write_target,
+    write_target_epoch,
+)
+from kafkalite.coordinators.groups.modern.group import JOINING, ModernGroup
 from kafkalite.coordinators.groups.topic_hash import hash_of
 from kafkalite.coordinators.java_strings import hash_map_order
 from kafkalite_wire.error_codes import ErrorCode
@@ -21,18 +24,13 @@ from kafkalite_wire.error_codes import ErrorCode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from kafkalite.coordinators.groups.consumer.assignors import Partitions
     from kafkalite.coordinators.groups.consumer.subscriptions import ResolvedRegex
     from kafkalite.coordinators.groups.offset_table import CommittedOffset
     from kafkalite.coordinators.results import ResultBuilder
     from kafkalite.coordinators.timers import Timer
     from kafkalite.coordinators.topics import ClusterTopics
-    from kafkalite_wire.messages.describe_groups import DescribedGroup
     from kafkalite_wire.messages.offset_commit import OffsetCommitRequest
     from kafkalite_wire.messages.offset_fetch import OffsetFetchRequestGroup
-
-FIRST_EPOCH = 1
-"""The epoch of a group that has not been recorded; its first member raises it."""
 
 _EPOCHS_IN_COMMITS_SINCE = 9
 
@@ -46,23 +44,16 @@ class ConsumerGroupState(Enum):
     STABLE = "Stable"
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class ConsumerGroup:
+@dataclass(kw_only=True, eq=False)
+class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
     """A consumer group."""
 
-    group_id: str
-    epoch: int = FIRST_EPOCH
-    metadata_hash: int = 0
-    assignment_epoch: int = FIRST_EPOCH
-    assigned_at: float | None = None
-    """When the target assignment was computed last; None if not since the broker has started."""
-    members: dict[str, ConsumerMember] = field(default_factory=dict[str, ConsumerMember])
+    group_type = "consumer"
+
     static_members: dict[str, str] = field(default_factory=dict[str, str])
-    targets: dict[str, Partitions] = field(default_factory=dict[str, "Partitions"])
     regexes: dict[str, ResolvedRegex] = field(default_factory=dict[str, "ResolvedRegex"])
     topics_seen: int = -1
     """How many topics the cluster had when regular expressions were resolved."""
-    sessions: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
     revocations: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
     _owners: Counter[tuple[bytes, int]] = field(default_factory=Counter[tuple[bytes, int]])
 
@@ -89,17 +80,16 @@ class ConsumerGroup:
         if member.instance_id is not None:
             self.static_members[member.instance_id] = member.member_id
 
-    def remove(self, member_id: str) -> None:
-        """Remove a member, its target and its timers."""
-        member = self.members.pop(member_id)
+    def remove(self, member_id: str) -> ConsumerMember:
+        """Remove a member, its target and its timers; return what it was."""
+        member = super().remove(member_id)
         self._own(member, -1)
-        self.targets.pop(member_id, None)
         if member.instance_id is not None and self.static_members.get(member.instance_id) == member_id:
             del self.static_members[member.instance_id]
-        for timers in (self.sessions, self.revocations):
-            timer = timers.pop(member_id, None)
-            if timer is not None:
-                timer.cancel()
+        timer = self.revocations.pop(member_id, None)
+        if timer is not None:
+            timer.cancel()
+        return member
 
     def is_owned(self, topic_id: bytes, partition: int) -> bool:
         """Return whether a member has a partition, or is still to give it back."""
@@ -138,31 +128,34 @@ class ConsumerGroup:
         votes = Counter(member.server_assignor for member in self.members.values() if member.server_assignor)
         return max(hash_map_order(votes), key=votes.__getitem__) if votes else default
 
+    # Its records
+
+    def write_epoch(self, result: ResultBuilder) -> None:
+        """Record the group's epoch."""
+        write_epoch(self.group_id, self.epoch, self.metadata_hash, result)
+
+    def write_target_epoch(self, timestamp: int, result: ResultBuilder) -> None:
+        """Record the epoch of the target assignment, and when it was computed."""
+        write_target_epoch(self.group_id, self.assignment_epoch, timestamp, result)
+
+    def write_target(self, member_id: str, target: Partitions, result: ResultBuilder) -> None:
+        """Record what a member is to have."""
+        write_target(self.group_id, member_id, target, result)
+
+    def write_removed(self, member_id: str, result: ResultBuilder) -> None:
+        """Record that a member is no more."""
+        write_removed_member(self.group_id, member_id, result)
+
+    def write_tombstones(self, result: ResultBuilder) -> None:
+        """Record the deletion of the group."""
+        write_removed_group(self.group_id, self.members, self.regexes, result)
+
     # What groups of all kinds do (see CoordinatedGroup)
-
-    @property
-    def group_type(self) -> str:
-        """The type as ListGroups prints it."""
-        return "consumer"
-
-    @property
-    def protocol_type(self) -> str | None:
-        """The protocol type, which is that of classic groups of consumers."""
-        return "consumer"
 
     @property
     def state_name(self) -> str:
         """The state as Kafka prints it."""
         return self.state.value
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the group has no members."""
-        return not self.members
-
-    def describe(self) -> DescribedGroup | None:
-        """Return None: DescribeGroups is for classic groups."""
-        return None
 
     def validate_commit(self, request: OffsetCommitRequest, *, api_version: int | None) -> ErrorCode:
         """Check that a commit comes from a member with its epoch, or for partitions that it had at an older one.
@@ -194,9 +187,6 @@ class ConsumerGroup:
                     return ErrorCode.STALE_MEMBER_EPOCH
         return ErrorCode.NONE
 
-    def committed(self, request: OffsetCommitRequest, result: ResultBuilder) -> None:
-        """Do nothing: only a heartbeat is a sign of life."""
-
     def validate_fetch(self, request: OffsetFetchRequestGroup) -> ErrorCode:
         """Check that a fetch comes from a member with its epoch, or from outside."""
         if request.member_id is None and request.member_epoch < 0:
@@ -210,10 +200,6 @@ class ConsumerGroup:
         """Accept: subscriptions decide for each topic."""
         return ErrorCode.NONE
 
-    def validate_delete(self) -> ErrorCode:
-        """Refuse while there are members."""
-        return ErrorCode.NON_EMPTY_GROUP if self.members else ErrorCode.NONE
-
     def is_subscribed_to(self, topic: str) -> bool:
         """Return whether a member subscribes to a topic."""
         return any(topic in self.topics_of(member) for member in self.members.values())
@@ -222,22 +208,9 @@ class ConsumerGroup:
         """Return when the retention of an offset starts: with the commit."""
         return lambda committed: committed.commit_timestamp
 
-    def close(self, result: ResultBuilder) -> None:
-        """Cancel all timers."""
-        del result
-        self.suspend()
-
-    def suspend(self) -> None:
-        """Cancel all timers until the group is loaded again."""
-        for timer in self._timers():
-            timer.cancel()
-
-    def write_tombstones(self, result: ResultBuilder) -> None:
-        """Record the deletion of the group."""
-        write_removed_group(self.group_id, self.members, self.regexes, result)
-
-    def _timers(self) -> Iterator[Timer]:
-        yield from self.sessions.values()
+    def timers(self) -> Iterator[Timer]:
+        """Yield the timers that are set for members."""
+        yield from super().timers()
         yield from self.revocations.values()
 
 

@@ -10,8 +10,6 @@ from typing import Protocol
 PartitionEpochs = Mapping[bytes, Mapping[int, int]]
 """Partitions by topic id, each with the member epoch at which it was assigned (KIP-1251)."""
 
-JOINING = 0
-LEAVING = -1
 LEAVING_FOR_A_WHILE = -2
 """The epoch of a static member that will come back."""
 

@@ -1,9 +1,4 @@
-"""What ConsumerGroupHeartbeat does to a group (KIP-848).
-
-A heartbeat has three steps, as in Kafka: it updates the member, and raises the group epoch if that or the topics have
-changed; it computes a target assignment if the group epoch is higher than that of the target; and it reconciles the
-member that sent it. Other members go on with their own next heartbeats.
-"""
+"""What ConsumerGroupHeartbeat does to a group (KIP-848)."""
 
 from __future__ import annotations
 
@@ -11,12 +6,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kafkalite.coordinators.groups.classic.group import Group
 from kafkalite.coordinators.groups.consumer.assignors import ASSIGNORS, MemberSpec, Partitions
 from kafkalite.coordinators.groups.consumer.group import ConsumerGroup, names_of, new_member
+from kafkalite.coordinators.groups.consumer.loading import ConsumerGroupLoader
 from kafkalite.coordinators.groups.consumer.member import (
-    JOINING,
-    LEAVING,
     LEAVING_FOR_A_WHILE,
     ConsumerMember,
     MemberState,
@@ -24,14 +17,21 @@ from kafkalite.coordinators.groups.consumer.member import (
 from kafkalite.coordinators.groups.consumer.reconciling import reconcile
 from kafkalite.coordinators.groups.consumer.records import (
     write_current,
-    write_epoch,
     write_member,
     write_regex,
     write_removed_member,
     write_target,
-    write_target_epoch,
 )
 from kafkalite.coordinators.groups.consumer.subscriptions import InvalidRegexError, ResolvedRegex, compiled, matching
+from kafkalite.coordinators.groups.modern.group import JOINING, LEAVING
+from kafkalite.coordinators.groups.modern.membership import (
+    HeartbeatRefusedError,
+    ModernMembership,
+    fenced,
+    invalid,
+    not_empty,
+    unknown_member,
+)
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.consumer_group_heartbeat import (
     Assignment,
@@ -39,6 +39,7 @@ from kafkalite_wire.messages.consumer_group_heartbeat import (
     ConsumerGroupHeartbeatResponse,
     TopicPartitions,
 )
+from kafkalite_wire.messages.consumer_group_records import ConsumerGroupKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,20 +47,11 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
     from kafkalite.coordinators.groups.registry import Groups
     from kafkalite.coordinators.results import Client, ResultBuilder
-    from kafkalite.coordinators.timers import Timer, Timers
+    from kafkalite.coordinators.timers import Timers
     from kafkalite.coordinators.topics import ClusterTopics
 
 _OWN_MEMBER_ID_SINCE: Final = 1
 _REFRESH_REGEX_AFTER_MS: Final = 600_000
-
-
-class HeartbeatRefusedError(Exception):
-    """A heartbeat that is answered with an error."""
-
-    def __init__(self, error: ErrorCode, message: str) -> None:
-        super().__init__(message)
-        self.error = error
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +62,12 @@ class _Heartbeat:
     may_read: Callable[[str], bool]
 
 
-class ConsumerMembership:
+class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partitions]):
     """The requests of members of consumer groups, and their time-outs."""
+
+    kind = "consumer group"
+    group_class = ConsumerGroup
+    record_key = ConsumerGroupKey
 
     def __init__(
         self,
@@ -81,11 +77,17 @@ class ConsumerMembership:
         config_of: Callable[[str], ConsumerGroupConfig],
         new_member_id: Callable[[], str],
     ) -> None:
-        self._groups = groups
-        self._topics = topics
-        self._timers = timers
+        super().__init__(groups, topics, timers)
         self._config_of = config_of
         self._new_member_id = new_member_id
+
+    def session_timeout(self, group_id: str) -> float:
+        """Return the session time-out of a group's members in seconds."""
+        return self._config_of(group_id).session_timeout
+
+    def loader(self) -> ConsumerGroupLoader:
+        """Return what rebuilds groups of this kind from their records."""
+        return ConsumerGroupLoader()
 
     def heartbeat(
         self,
@@ -107,31 +109,22 @@ class ConsumerMembership:
     def _check(self, request: ConsumerGroupHeartbeatRequest, api_version: int) -> None:
         epoch = request.member_epoch
         names_member = api_version >= _OWN_MEMBER_ID_SINCE or epoch > 0 or epoch == LEAVING
-        if names_member and not request.member_id:
-            raise _invalid("MemberId can't be empty.")
-        for name, value in (
-            ("GroupId", request.group_id),
-            ("InstanceId", request.instance_id),
-            ("RackId", request.rack_id),
-        ):
-            if value == "":
-                raise _invalid(f"{name} can't be empty.")
+        if names_member:
+            not_empty(MemberId=request.member_id)
+        not_empty(GroupId=request.group_id, InstanceId=request.instance_id, RackId=request.rack_id)
         if epoch == JOINING:
             if request.rebalance_timeout_ms == -1:
-                raise _invalid("RebalanceTimeoutMs must be provided in first request.")
+                raise invalid("RebalanceTimeoutMs must be provided in first request.")
             if request.topic_partitions is None or request.topic_partitions:
-                raise _invalid("TopicPartitions must be empty when (re-)joining.")
+                raise invalid("TopicPartitions must be empty when (re-)joining.")
             if request.subscribed_topic_names is None and request.subscribed_topic_regex is None:
-                raise _invalid(
-                    "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining."
-                )
+                raise invalid("Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.")
         elif epoch == LEAVING_FOR_A_WHILE:
-            if not request.member_id:
-                raise _invalid("MemberId can't be empty.")
+            not_empty(MemberId=request.member_id)
             if request.instance_id is None:
-                raise _invalid("InstanceId can't be null.")
+                raise invalid("InstanceId can't be null.")
         elif epoch < LEAVING_FOR_A_WHILE:
-            raise _invalid("MemberEpoch is invalid.")
+            raise invalid("MemberEpoch is invalid.")
         assignors = self._config_of(request.group_id).assignors
         if request.server_assignor is not None and request.server_assignor not in assignors:
             raise HeartbeatRefusedError(
@@ -140,24 +133,7 @@ class ConsumerMembership:
                 f"{', '.join(assignors)}.",
             )
 
-    # Groups and members
-
-    def _group(
-        self, group_id: str, result: ResultBuilder, *, is_joining: bool = False, is_leaving: bool = False
-    ) -> ConsumerGroup:
-        group = self._groups.get(group_id)
-        if isinstance(group, ConsumerGroup):
-            return group
-        if group is None:
-            if is_joining:
-                return ConsumerGroup(group_id=group_id)
-            kind = "Group" if is_leaving else "Consumer group"
-            raise HeartbeatRefusedError(ErrorCode.GROUP_ID_NOT_FOUND, f"{kind} {group_id} not found.")
-        if is_joining and isinstance(group, Group) and group.is_empty and not group.pending_join:
-            # Its offsets stay.
-            self._groups.delete(group, result)
-            return ConsumerGroup(group_id=group_id)
-        raise HeartbeatRefusedError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} is not a consumer group.")
+    # Members
 
     def _member(self, group: ConsumerGroup, heartbeat: _Heartbeat, member_id: str) -> ConsumerMember:
         request = heartbeat.request
@@ -166,7 +142,7 @@ class ConsumerMembership:
             member = group.members.get(member_id)
             if member is None:
                 if not is_joining:
-                    raise _unknown(group, member_id)
+                    raise unknown_member(group.group_id, member_id)
                 return new_member(member_id)
             _check_epoch(member, request)
             return member
@@ -211,15 +187,9 @@ class ConsumerMembership:
         config = self._config_of(request.group_id)
         if request.subscribed_topic_regex:
             _check_regex(request.subscribed_topic_regex)
-        found = self._groups.get(request.group_id)
-        members = found.members if isinstance(found, ConsumerGroup) else {}
-        if len(members) >= config.max_size and request.member_id not in members:
-            # As in Kafka, also a static member that comes back counts as one more.
-            raise HeartbeatRefusedError(
-                ErrorCode.GROUP_MAX_SIZE_REACHED,
-                f"The consumer group has reached its maximum capacity of {config.max_size} members.",
-            )
-        group = self._group(request.group_id, result, is_joining=is_joining)
+        # As in Kafka, also a static member that comes back counts as one more.
+        self.check_room(request.group_id, request.member_id, config.max_size)
+        group = self.find_or_make(request.group_id, result) if is_joining else self.find(request.group_id)
         member = self._member(group, heartbeat, request.member_id or self._new_member_id())
         updated = _updated(member, heartbeat)
         if self._groups.get(group.group_id) is not group:
@@ -228,7 +198,7 @@ class ConsumerMembership:
         self._assign(group, config, result)
         self._reconcile(group, updated.member_id, request.topic_partitions, result, has_changed=has_changed)
         reconciled = group.members[updated.member_id]
-        self._session(group, reconciled.member_id).move(result.now + config.session_timeout)
+        self.restart_session(group, reconciled.member_id, result.now)
         is_full = (
             request.rebalance_timeout_ms != -1
             and (request.subscribed_topic_names is not None or request.subscribed_topic_regex is not None)
@@ -264,7 +234,7 @@ class ConsumerMembership:
             or metadata_hash != group.metadata_hash
             or group.preferred_assignor(default) != preferred
         ):
-            self._bump(group, metadata_hash, result)
+            self.bump(group, metadata_hash, result)
         return names_changed or regex_changed
 
     def _resolve(self, group: ConsumerGroup, heartbeat: _Heartbeat) -> bool:
@@ -289,17 +259,9 @@ class ConsumerMembership:
             changed |= before is None or before.topics != topics
         return changed
 
-    def _bump(self, group: ConsumerGroup, metadata_hash: int, result: ResultBuilder) -> None:
-        group.epoch += 1
-        group.metadata_hash = metadata_hash
-        write_epoch(group.group_id, group.epoch, metadata_hash, result)
-        result.announce_rebalance(group.group_id)
-
     def _assign(self, group: ConsumerGroup, config: ConsumerGroupConfig, result: ResultBuilder) -> None:
         """Compute a target assignment if the group's epoch is higher than that of the last one."""
-        if group.epoch <= group.assignment_epoch:
-            return
-        if group.assigned_at is not None and result.now < group.assigned_at + config.assignment_interval:
+        if not self.is_assignment_due(group, config.assignment_interval, result.now):
             return
         counts: dict[bytes, int] = {}
         for name in sorted(group.subscribed_topics()):
@@ -321,13 +283,7 @@ class ConsumerMembership:
             for member_id, member in ((each, group.members[each]) for each in member_order(group.members))
         }
         targets = ASSIGNORS[group.preferred_assignor(config.assignors[0])](specs, counts)
-        for member_id, target in targets.items():
-            if group.targets.get(member_id) != target:
-                write_target(group.group_id, member_id, target, result)
-        group.targets = targets
-        group.assignment_epoch = group.epoch
-        group.assigned_at = result.now
-        write_target_epoch(group.group_id, group.epoch, result.wall_ms or 0, result)
+        self.set_targets(group, targets, result)
 
     def _topic_ids(self, group: ConsumerGroup, member: ConsumerMember) -> set[bytes]:
         found = (self._topics.topics.get(name) for name in group.topics_of(member))
@@ -367,11 +323,11 @@ class ConsumerMembership:
     # The end of members
 
     def _leave(self, request: ConsumerGroupHeartbeatRequest, result: ResultBuilder) -> ConsumerGroupHeartbeatResponse:
-        group = self._group(request.group_id, result, is_leaving=True)
+        group = self.find(request.group_id, is_leaving=True)
         if request.instance_id is None:
             member = group.members.get(request.member_id)
             if member is None:
-                raise _unknown(group, request.member_id)
+                raise unknown_member(group.group_id, request.member_id)
         else:
             known_id = group.static_members.get(request.instance_id)
             if known_id is None:
@@ -388,23 +344,11 @@ class ConsumerMembership:
             self.remove(group, member.member_id, result)
         return ConsumerGroupHeartbeatResponse(member_id=request.member_id, member_epoch=request.member_epoch)
 
-    def remove(self, group: ConsumerGroup, member_id: str, result: ResultBuilder) -> None:
-        """Remove a member; the next heartbeats of the others assign what it had."""
-        write_removed_member(group.group_id, member_id, result)
-        group.remove(member_id)
+    def removed(self, group: ConsumerGroup, result: ResultBuilder) -> None:
+        """Drop the regular expressions that only a removed member had."""
         for regex in group.regexes.keys() - names_of(group.members.values()):
             del group.regexes[regex]
             write_regex(group.group_id, regex, None, result)
-        self._bump(group, group.hash_of(self._topics), result)
-        if not group.members:
-            group.assignment_epoch = group.epoch
-            write_target_epoch(group.group_id, group.epoch, 0, result)
-
-    def _session(self, group: ConsumerGroup, member_id: str) -> Timer:
-        timer = group.sessions.get(member_id)
-        if timer is None:
-            timer = group.sessions[member_id] = self._timers.timer(partial(self._expire, group, member_id))
-        return timer
 
     def _watch_revocation(self, group: ConsumerGroup, member: ConsumerMember, now: float) -> None:
         timer = group.revocations.get(member.member_id)
@@ -415,14 +359,10 @@ class ConsumerMembership:
 
     def restart_timers(self, group: ConsumerGroup, now: float) -> None:
         """Start the timers of a group that has been loaded."""
+        super().restart_timers(group, now)
         for member in tuple(group.members.values()):
-            self._session(group, member.member_id).move(now + self._config_of(group.group_id).session_timeout)
             if member.state is MemberState.UNREVOKED_PARTITIONS:
                 self._watch_revocation(group, member, now)
-
-    def _expire(self, group: ConsumerGroup, member_id: str, result: ResultBuilder) -> None:
-        if member_id in group.members:
-            self.remove(group, member_id, result)
 
     def _expire_revocation(self, group: ConsumerGroup, member_id: str, epoch: int, result: ResultBuilder) -> None:
         member = group.members.get(member_id)
@@ -477,12 +417,7 @@ def _check_epoch(member: ConsumerMember, request: ConsumerGroupHeartbeatRequest)
     # The answer that brought the epoch may have been lost.
     is_retry = received == member.previous_member_epoch and member.owns_all(request.topic_partitions)
     if received > known or not is_retry:
-        size = "greater" if received > known else "smaller"
-        raise HeartbeatRefusedError(
-            ErrorCode.FENCED_MEMBER_EPOCH,
-            f"The consumer group member has a {size} member epoch ({received}) than the one known by the group "
-            f"coordinator ({known}). The member must abandon all its partitions and rejoin.",
-        )
+        raise fenced("consumer group", received, known)
 
 
 def _check_instance(known: ConsumerMember, request: ConsumerGroupHeartbeatRequest) -> None:
@@ -511,15 +446,6 @@ def _assignment(member: ConsumerMember) -> Assignment:
             for topic_id, epochs in member.assigned.items()
         )
     )
-
-
-def _invalid(message: str) -> HeartbeatRefusedError:
-    return HeartbeatRefusedError(ErrorCode.INVALID_REQUEST, message)
-
-
-def _unknown(group: ConsumerGroup, member_id: str) -> HeartbeatRefusedError:
-    message = f"Member {member_id} is not a member of group {group.group_id}."
-    return HeartbeatRefusedError(ErrorCode.UNKNOWN_MEMBER_ID, message)
 
 
 def _unknown_instance(instance_id: str) -> HeartbeatRefusedError:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalite.coordinators.groups.modern.describing import describe_each, named_partitions
 from kafkalite.coordinators.groups.share.group import ShareGroup
-from kafkalite.requests.steps import Steps, WorkMeter
-from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.share_group_describe import (
     Assignment,
     DescribedGroup,
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.registry import Groups
     from kafkalite.coordinators.groups.share.assignor import Partitions
     from kafkalite.coordinators.topics import ClusterTopics
+    from kafkalite.requests.steps import Steps
 
 _ASSIGNOR = "simple"
 
@@ -28,27 +28,15 @@ def describe_share_groups(
     request: ShareGroupDescribeRequest, groups: Groups, topics: ClusterTopics
 ) -> Steps[ShareGroupDescribeResponse]:
     """Describe share groups, in steps."""
-    described: list[DescribedGroup] = []
-    work = WorkMeter()
-    for group_id in sorted(request.group_ids, key=bool):  # as in Kafka, which refuses those without an id first
-        if work.add():
-            yield
-        described.append(_described(group_id, groups, topics))
-        work.add(len(described[-1].members))
-    return ShareGroupDescribeResponse(groups=tuple(described))
+    described = yield from describe_each(
+        request.group_ids, groups, "share group", ShareGroup, lambda group: _described(group, topics), DescribedGroup
+    )
+    return ShareGroupDescribeResponse(groups=described)
 
 
-def _described(group_id: str, groups: Groups, topics: ClusterTopics) -> DescribedGroup:
-    if not group_id:
-        return DescribedGroup(group_id=group_id, error_code=ErrorCode.INVALID_GROUP_ID)
-    if groups.is_failed(group_id):
-        return DescribedGroup(group_id=group_id, error_code=ErrorCode.NOT_COORDINATOR)
-    group = groups.get(group_id)
-    if not isinstance(group, ShareGroup):
-        message = f"Group {group_id} not found." if group is None else f"Group {group_id} is not a share group."
-        return DescribedGroup(group_id=group_id, error_code=ErrorCode.GROUP_ID_NOT_FOUND, error_message=message)
+def _described(group: ShareGroup, topics: ClusterTopics) -> DescribedGroup:
     return DescribedGroup(
-        group_id=group_id,
+        group_id=group.group_id,
         group_state=group.state_name,
         group_epoch=group.epoch,
         assignment_epoch=group.assignment_epoch,
@@ -69,11 +57,9 @@ def _described(group_id: str, groups: Groups, topics: ClusterTopics) -> Describe
 
 
 def _assignment(partitions: Partitions, topics: ClusterTopics) -> Assignment:
-    named = [(topics.topics_by_id.get(topic_id), topic_id, held) for topic_id, held in partitions.items()]
     return Assignment(
         topic_partitions=tuple(
-            TopicPartitions(topic_id=topic_id, topic_name=topic.name, partitions=tuple(sorted(held)))
-            for topic, topic_id, held in named
-            if topic is not None
+            TopicPartitions(topic_id=topic_id, topic_name=name, partitions=held)
+            for topic_id, name, held in named_partitions(partitions, topics)
         )
     )

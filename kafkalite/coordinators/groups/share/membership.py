@@ -3,54 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from kafkalite.coordinators.groups.classic.group import Group
-from kafkalite.coordinators.groups.share.assignor import assign
+from kafkalite.coordinators.groups.modern.group import JOINING, LEAVING
+from kafkalite.coordinators.groups.modern.membership import (
+    HeartbeatRefusedError,
+    ModernMembership,
+    fenced,
+    invalid,
+    not_empty,
+    unknown_member,
+)
+from kafkalite.coordinators.groups.share.assignor import Partitions, assign
 from kafkalite.coordinators.groups.share.group import ShareGroup
+from kafkalite.coordinators.groups.share.loading import ShareGroupLoader
 from kafkalite.coordinators.groups.share.member import NO_PARTITIONS, ShareMember
 from kafkalite.coordinators.groups.share.records import (
     write_current,
-    write_epoch,
     write_initialized,
     write_member,
-    write_removed_member,
-    write_target,
-    write_target_epoch,
 )
-from kafkalite.coordinators.groups.topic_hash import hash_of
+from kafkalite.coordinators.results import ResultBuilder
 from kafkalite.coordinators.share.state import ShareKey
-from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.share_group_heartbeat import (
     Assignment,
     ShareGroupHeartbeatRequest,
     ShareGroupHeartbeatResponse,
     TopicPartitions,
 )
+from kafkalite_wire.messages.share_group_records import ShareGroupKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from kafkalite.coordinators.groups.registry import Groups
     from kafkalite.coordinators.groups.share.configs import ShareGroupConfig
-    from kafkalite.coordinators.results import Client, ResultBuilder
-    from kafkalite.coordinators.timers import Timer, Timers
+    from kafkalite.coordinators.results import Client, CoordinatorResult
+    from kafkalite.coordinators.timers import Timers
     from kafkalite.coordinators.topics import ClusterTopics
 
-JOINING: Final = 0
-LEAVING: Final = -1
 
-
-class _RefusedError(Exception):
-    def __init__(self, error: ErrorCode, message: str) -> None:
-        super().__init__(message)
-        self.error = error
-        self.message = message
-
-
-class ShareMembership:
+class ShareMembership(ModernMembership[ShareGroup, ShareMember, Partitions]):
     """The requests of members of share groups, and their time-outs."""
+
+    kind = "share group"
+    group_class = ShareGroup
+    record_key = ShareGroupKey
 
     def __init__(
         self,
@@ -59,12 +57,17 @@ class ShareMembership:
         timers: Timers,
         config_of: Callable[[str], ShareGroupConfig],
     ) -> None:
-        self._groups = groups
-        self._topics = topics
-        self._timers = timers
+        super().__init__(groups, topics, timers)
         self._config_of = config_of
-        self.new_states: list[tuple[ShareKey, int]] = []
-        """What the share coordinator is to make a state for, with its state epoch."""
+        self._new_states: list[tuple[ShareKey, int]] = []
+
+    def session_timeout(self, group_id: str) -> float:
+        """Return the session time-out of a group's members in seconds."""
+        return self._config_of(group_id).session_timeout
+
+    def loader(self) -> ShareGroupLoader:
+        """Return what rebuilds groups of this kind from their records."""
+        return ShareGroupLoader()
 
     def heartbeat(
         self, request: ShareGroupHeartbeatRequest, client: Client, result: ResultBuilder
@@ -75,7 +78,7 @@ class ShareMembership:
             if request.member_epoch == LEAVING:
                 return self._leave(request, result)
             return self._beat(request, client, result)
-        except _RefusedError as refused:
+        except HeartbeatRefusedError as refused:
             return ShareGroupHeartbeatResponse(error_code=refused.error, error_message=refused.message)
 
     def _beat(
@@ -83,16 +86,12 @@ class ShareMembership:
     ) -> ShareGroupHeartbeatResponse:
         is_joining = request.member_epoch == JOINING
         config = self._config_of(request.group_id)
-        group = self._group(request.group_id, result, is_joining=is_joining)
-        if len(group.members) >= config.max_size and request.member_id not in group.members:
-            raise _RefusedError(
-                ErrorCode.GROUP_MAX_SIZE_REACHED,
-                f"The share group has reached its maximum capacity of {config.max_size} members.",
-            )
+        self.check_room(request.group_id, request.member_id, config.max_size)
+        group = self.find_or_make(request.group_id, result) if is_joining else self.find(request.group_id)
         member = group.members.get(request.member_id)
         if member is None:
             if not is_joining:
-                raise _unknown(group, request.member_id)
+                raise unknown_member(group.group_id, request.member_id)
             member = ShareMember(member_id=request.member_id)
         else:
             _check_epoch(member, request)
@@ -101,7 +100,7 @@ class ShareMembership:
         self._subscribe(group, member, request, client, result)
         self._assign(group, config, result)
         reconciled = self._reconcile(group, request.member_id, result)
-        self._session(group, reconciled.member_id).move(result.now + config.session_timeout)
+        self.restart_session(group, reconciled.member_id, result.now)
         tells = is_joining or request.subscribed_topic_names is not None or reconciled.assigned != member.assigned
         return ShareGroupHeartbeatResponse(
             member_id=reconciled.member_id,
@@ -109,22 +108,6 @@ class ShareMembership:
             heartbeat_interval_ms=round(config.heartbeat_interval * 1000),
             assignment=_assignment(reconciled) if tells else None,
         )
-
-    def _group(
-        self, group_id: str, result: ResultBuilder, *, is_joining: bool = False, is_leaving: bool = False
-    ) -> ShareGroup:
-        group = self._groups.get(group_id)
-        if isinstance(group, ShareGroup):
-            return group
-        if group is None:
-            if is_joining:
-                return ShareGroup(group_id=group_id)
-            kind = "Group" if is_leaving else "Share group"
-            raise _RefusedError(ErrorCode.GROUP_ID_NOT_FOUND, f"{kind} {group_id} not found.")
-        if is_joining and isinstance(group, Group) and group.is_empty and not group.pending_join:
-            self._groups.delete(group, result)
-            return ShareGroup(group_id=group_id)
-        raise _RefusedError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} is not a share group.")
 
     def _subscribe(
         self,
@@ -146,20 +129,13 @@ class ShareMembership:
         if updated != member or member.member_id not in group.members:
             write_member(group.group_id, updated, result)
         group.members[updated.member_id] = updated
-        metadata_hash = hash_of(self._topics, group.subscribed_topics())
+        metadata_hash = group.hash_of(self._topics)
         if updated.subscribed_topics != member.subscribed_topics or metadata_hash != group.metadata_hash:
-            self._bump(group, metadata_hash, result)
-
-    def _bump(self, group: ShareGroup, metadata_hash: int, result: ResultBuilder) -> None:
-        group.epoch += 1
-        group.metadata_hash = metadata_hash
-        write_epoch(group.group_id, group.epoch, metadata_hash, result)
+            self.bump(group, metadata_hash, result)
 
     def _assign(self, group: ShareGroup, config: ShareGroupConfig, result: ResultBuilder) -> None:
         """Compute a target assignment if the group's epoch is higher than that of the last one."""
-        if group.epoch <= group.assignment_epoch:
-            return
-        if group.assigned_at is not None and result.now < group.assigned_at + config.assignment_interval:
+        if not self.is_assignment_due(group, config.assignment_interval, result.now):
             return
         counts = {
             topic.topic_id: topic.partitions
@@ -172,13 +148,7 @@ class ShareMembership:
             group.targets,
             {topic_id: range(count) for topic_id, count in counts.items()},
         )
-        for member_id, target in targets.items():
-            if group.targets.get(member_id) != target:
-                write_target(group.group_id, member_id, target, result)
-        group.targets = targets
-        group.assignment_epoch = group.epoch
-        group.assigned_at = result.now
-        write_target_epoch(group.group_id, group.epoch, result.wall_ms or 0, result)
+        self.set_targets(group, targets, result)
 
     def _initialize(self, group: ShareGroup, counts: dict[bytes, int], result: ResultBuilder) -> None:
         """Record that the group keeps a state of partitions that are new to it.
@@ -188,34 +158,20 @@ class ShareMembership:
         missing = group.without_state(counts)
         if not missing:
             return
-        self._keep_states(group, missing, result)
-        self.new_states += [
+        self._record_states(group, missing, result)
+        self._new_states += [
             (ShareKey(group.group_id, topic_id, each), group.epoch)
             for topic_id, partitions in missing.items()
             for each in sorted(partitions)
         ]
-        self._bump(group, group.metadata_hash, result)
+        self.bump(group, group.metadata_hash, result)
 
-    def _keep_states(
+    def _record_states(
         self, group: ShareGroup, partitions: Mapping[bytes, Collection[int]], result: ResultBuilder
     ) -> None:
         for topic_id, indexes in partitions.items():
             _, there = group.initialized.get(topic_id, ("", frozenset[int]()))
             group.initialized[topic_id] = (self._topics.topics_by_id[topic_id].name, there | frozenset(indexes))
-        write_initialized(group.group_id, group.initialized, result)
-
-    def keep_states(
-        self, group: ShareGroup, partitions: Mapping[bytes, Collection[int]], result: ResultBuilder
-    ) -> None:
-        """Record that a group without members, perhaps a new one, keeps a state of more partitions; raise its epoch."""
-        self._groups.add(group)
-        self._bump(group, group.metadata_hash, result)
-        self._keep_states(group, partitions, result)
-
-    def drop_states(self, group: ShareGroup, topic_ids: Collection[bytes], result: ResultBuilder) -> None:
-        """Record that a group keeps no state of topics any more."""
-        for topic_id in topic_ids:
-            group.initialized.pop(topic_id, None)
         write_initialized(group.group_id, group.initialized, result)
 
     def _topic_ids(self, member: ShareMember) -> frozenset[bytes]:
@@ -234,62 +190,68 @@ class ShareMembership:
     # The end of members
 
     def _leave(self, request: ShareGroupHeartbeatRequest, result: ResultBuilder) -> ShareGroupHeartbeatResponse:
-        group = self._group(request.group_id, result, is_leaving=True)
+        group = self.find(request.group_id, is_leaving=True)
         if request.member_id not in group.members:
-            raise _unknown(group, request.member_id)
+            raise unknown_member(group.group_id, request.member_id)
         self.remove(group, request.member_id, result)
         return ShareGroupHeartbeatResponse(member_id=request.member_id, member_epoch=LEAVING)
 
-    def remove(self, group: ShareGroup, member_id: str, result: ResultBuilder) -> None:
-        """Remove a member; the next heartbeats of the others take over what it had."""
-        write_removed_member(group.group_id, member_id, result)
-        group.remove(member_id)
-        self._bump(group, hash_of(self._topics, group.subscribed_topics()), result)
-        if not group.members:
-            group.assignment_epoch = group.epoch
-            write_target_epoch(group.group_id, group.epoch, 0, result)
+    # The states of partitions, which the share coordinator keeps
 
-    def _session(self, group: ShareGroup, member_id: str) -> Timer:
-        timer = group.sessions.get(member_id)
-        if timer is None:
-            timer = group.sessions[member_id] = self._timers.timer(partial(self._expire, group, member_id))
-        return timer
+    def get(self, group_id: str) -> ShareGroup | None:
+        """Return a share group, or None if there is none with this id."""
+        group = self._groups.get(group_id)
+        return group if isinstance(group, ShareGroup) else None
 
-    def restart_timers(self, group: ShareGroup, now: float) -> None:
-        """Start the timers of a group that has been loaded."""
-        for member_id in group.members:
-            self._session(group, member_id).move(now + self._config_of(group.group_id).session_timeout)
+    def states_of(self, group_id: str) -> list[ShareKey]:
+        """Return the partitions of which a share group without members keeps a state; none for any other group."""
+        group = self.get(group_id)
+        if group is None or group.members:
+            return []
+        return [
+            ShareKey(group_id, topic_id, each)
+            for topic_id, (_, partitions) in group.initialized.items()
+            for each in partitions
+        ]
 
-    def _expire(self, group: ShareGroup, member_id: str, result: ResultBuilder) -> None:
-        if member_id in group.members:
-            self.remove(group, member_id, result)
+    def take_new_states(self) -> list[tuple[ShareKey, int]]:
+        """Return what a state is to be made for since the last call, with its state epoch."""
+        new, self._new_states = self._new_states, []
+        return new
+
+    def keep_states(
+        self, group: ShareGroup, partitions: Mapping[bytes, Collection[int]], *, wall_ms: int
+    ) -> CoordinatorResult:
+        """Record that a group without members, perhaps a new one, keeps a state of more partitions; raise its epoch."""
+        result = ResultBuilder(0.0, wall_ms)
+        self._groups.add(group)
+        self.bump(group, group.metadata_hash, result)
+        self._record_states(group, partitions, result)
+        return result.build()
+
+    def drop_states(self, group: ShareGroup, topic_ids: Collection[bytes], *, wall_ms: int) -> CoordinatorResult:
+        """Record that a group keeps no state of topics any more."""
+        result = ResultBuilder(0.0, wall_ms)
+        for topic_id in topic_ids:
+            group.initialized.pop(topic_id, None)
+        write_initialized(group.group_id, group.initialized, result)
+        return result.build()
 
 
 def _check(request: ShareGroupHeartbeatRequest) -> None:
-    for name, value in (
-        ("MemberId", request.member_id),
-        ("GroupId", request.group_id),
-        ("RackId", request.rack_id),
-    ):
-        if value == "":
-            raise _invalid(f"{name} can't be empty.")
+    not_empty(MemberId=request.member_id, GroupId=request.group_id, RackId=request.rack_id)
     if request.member_epoch == JOINING:
         if not request.subscribed_topic_names:
-            raise _invalid("SubscribedTopicNames must be set in first request.")
+            raise invalid("SubscribedTopicNames must be set in first request.")
     elif request.member_epoch < LEAVING:
-        raise _invalid(f"MemberEpoch is {request.member_epoch}, but must be greater than or equal to -1.")
+        raise invalid(f"MemberEpoch is {request.member_epoch}, but must be greater than or equal to -1.")
 
 
 def _check_epoch(member: ShareMember, request: ShareGroupHeartbeatRequest) -> None:
     received, known = request.member_epoch, member.member_epoch
     if received in (known, JOINING, member.previous_member_epoch):
         return
-    size = "greater" if received > known else "smaller"
-    raise _RefusedError(
-        ErrorCode.FENCED_MEMBER_EPOCH,
-        f"The share group member has a {size} member epoch ({received}) than the one known by the group coordinator "
-        f"({known}). The member must abandon all its partitions and rejoin.",
-    )
+    raise fenced("share group", received, known)
 
 
 def _assignment(member: ShareMember) -> Assignment:
@@ -299,11 +261,3 @@ def _assignment(member: ShareMember) -> Assignment:
             for topic_id, partitions in member.assigned.items()
         )
     )
-
-
-def _invalid(message: str) -> _RefusedError:
-    return _RefusedError(ErrorCode.INVALID_REQUEST, message)
-
-
-def _unknown(group: ShareGroup, member_id: str) -> _RefusedError:
-    return _RefusedError(ErrorCode.UNKNOWN_MEMBER_ID, f"Member {member_id} is not a member of group {group.group_id}.")

@@ -57,6 +57,7 @@ class BrokerConfig:
     group_consumer_assignors: tuple[str, ...]
     group_consumer_heartbeat_interval: float
     group_consumer_max_size: int
+    group_consumer_migration_policy: str
     group_consumer_session_timeout: float
     group_share_assignment_interval: float
     group_share_delivery_count_limit: int

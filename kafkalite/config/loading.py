@@ -188,6 +188,7 @@ def broker_config(
         group_consumer_assignors=values.texts("group.consumer.assignors"),
         group_consumer_heartbeat_interval=values.seconds("group.consumer.heartbeat.interval.ms"),
         group_consumer_max_size=values.integer("group.consumer.max.size"),
+        group_consumer_migration_policy=str(values.value("group.consumer.migration.policy")),
         group_consumer_session_timeout=values.seconds("group.consumer.session.timeout.ms"),
         group_share_assignment_interval=values.seconds("group.share.assignment.interval.ms"),
         group_share_delivery_count_limit=values.integer("group.share.delivery.count.limit"),

@@ -197,9 +197,6 @@ _ROWS: Final = {
         group.consumer.min.heartbeat.interval.ms int 5000 1..
         group.consumer.min.session.timeout.ms int 45000 1..
     """,
-    "A group changes its protocol only while it has no members.": """
-        group.consumer.migration.policy string bidirectional
-    """,
     "Groups of the classic and the consumer protocol are always on.": """
         group.coordinator.rebalance.protocols list classic,consumer,streams
     """,

@@ -96,9 +96,11 @@ class GroupCoordinatorService:
 
     def _new_coordinator(self) -> GroupCoordinator:
         # Imported on first use: a broker starts faster than all of this is imported.
+        from base64 import urlsafe_b64encode
         from uuid import uuid4
 
         from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
+        from kafkalite.coordinators.groups.consumer.migration import MigrationPolicy
         from kafkalite.coordinators.groups.coordinator import GroupConfig, GroupCoordinator
 
         config = self._config
@@ -127,9 +129,11 @@ class GroupCoordinatorService:
             groups,
             self._storage,
             new_member_suffix=lambda: str(uuid4()),
+            new_member_id=lambda: urlsafe_b64encode(uuid4().bytes).rstrip(b"=").decode(),
             assignment_hook=self._assigned,
             consumer_config=consumer_config,
             share_config=self.share_config,
+            migration_policy=MigrationPolicy(config.group_consumer_migration_policy),
         )
 
     def share_config(self, group_id: str) -> ShareGroupConfig:

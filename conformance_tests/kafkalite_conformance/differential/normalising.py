@@ -24,6 +24,8 @@ Plain: TypeAlias = "Mapping[str, Plain] | Sequence[Plain] | str | int | bool | N
 """What an answer becomes: names to values, lists, and scalars."""
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=-)[A-Za-z0-9_-]{22}$")
+# What Kafka's coordinator calls a member that has no id of its own yet; conversations themselves name some AAAAA….
+_MEMBER_ID: Final = re.compile("(?!A{8})[A-Za-z0-9_-]{22}")
 _LEFT_OUT: Final = frozenset(
     {"host", "port", "error_message", "batch_index_error_message", "documentation", "finalized_features_epoch"}
 )
@@ -168,6 +170,8 @@ class Normaliser:
 
     def _scalar(self, value: object, name: str) -> Plain:
         if isinstance(value, str):
+            if name == "member_id" and _MEMBER_ID.fullmatch(value):
+                return f"<{self._number('uuid', value)}>"
             return (
                 _UUID.sub(lambda found: f"<{self._number('uuid', found.group())}>", self.text(value))
                 if name != "cluster_id"

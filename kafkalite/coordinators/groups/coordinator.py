@@ -14,9 +14,12 @@ from kafkalite.coordinators.groups.classic.registry import ClassicGroups
 from kafkalite.coordinators.groups.classic.responses import join_refused, sync_refused
 from kafkalite.coordinators.groups.classic.states import GroupState
 from kafkalite.coordinators.groups.classic.waiting import Waiting
+from kafkalite.coordinators.groups.consumer.classic_members import ClassicMembers
 from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
 from kafkalite.coordinators.groups.consumer.describing import describe_consumer_groups
+from kafkalite.coordinators.groups.consumer.group import ConsumerGroup
 from kafkalite.coordinators.groups.consumer.membership import ConsumerMembership
+from kafkalite.coordinators.groups.consumer.migration import Migration, MigrationPolicy
 from kafkalite.coordinators.groups.fetching import fetch_offsets
 from kafkalite.coordinators.groups.former_partitions import MisplacedRecord, is_misplaced
 from kafkalite.coordinators.groups.loading import load
@@ -102,8 +105,9 @@ class GroupCoordinator:
     that cannot append them loads a new coordinator and disconnects the :meth:`waiting_handles` of the old one.
 
     ``topics`` are the cluster's topics: offsets are committed only for partitions that exist. ``new_member_suffix``
-    returns the unique part of a member id, in Kafka a random UUID. ``assignment_hook`` may change what the leaders of
-    groups assign.
+    returns the unique part of a member id, in Kafka a random UUID, and ``new_member_id`` the id of a member of a
+    consumer group that has none, in Kafka a random UUID in base 64; the suffix by default. ``assignment_hook`` may
+    change what the leaders of groups assign.
     """
 
     def __init__(
@@ -112,9 +116,11 @@ class GroupCoordinator:
         topics: ClusterTopics,
         *,
         new_member_suffix: Callable[[], str],
+        new_member_id: Callable[[], str] | None = None,
         assignment_hook: AssignmentHook | None = None,
         consumer_config: Callable[[str], ConsumerGroupConfig] | None = None,
         share_config: Callable[[str], ShareGroupConfig] | None = None,
+        migration_policy: MigrationPolicy = MigrationPolicy.BIDIRECTIONAL,
     ) -> None:
         self._config = config
         self._timers = Timers()
@@ -128,9 +134,12 @@ class GroupCoordinator:
         self._offsets = Offsets(config, self._groups, self._table, self._pending, topics, self._new_group)
         self._membership = Membership(config, self._classic, self._rebalances, self._waiting, new_member_suffix)
         self._consumer_config = consumer_config or _default_consumer_config
+        new_member_id = new_member_id or new_member_suffix
+        migration = Migration(self._groups, topics, self._rebalances, config, migration_policy)
         self._consumers = ConsumerMembership(
-            self._groups, topics, self._timers, self._consumer_config, new_member_suffix
+            self._groups, topics, self._timers, self._consumer_config, new_member_id, migration
         )
+        self._classic_members = ClassicMembers(config, topics, self._timers, self._consumers, migration, new_member_id)
         self.shares = ShareMembership(self._groups, topics, self._timers, share_config or _default_share_config)
         """The share groups, and the states that the share coordinator is to keep for them."""
         self._kinds = (self._consumers, self.shares)
@@ -148,7 +157,11 @@ class GroupCoordinator:
         if self._groups.is_failed(request.group_id):
             result.reply(handle, join_refused(client.api_version, request.member_id, ErrorCode.NOT_COORDINATOR))
             return result.build()
-        self._membership.join(request, client, handle, result)
+        group = self._consumer_group(request.group_id)
+        if group is None:
+            self._membership.join(request, client, handle, result)
+        else:
+            result.reply(handle, self._classic_members.join(group, request, client, result))
         self._watch_expiry(now)
         return result.build()
 
@@ -160,7 +173,11 @@ class GroupCoordinator:
         if self._groups.is_failed(request.group_id):
             result.reply(handle, sync_refused(ErrorCode.NOT_COORDINATOR))
             return result.build()
-        self._membership.sync(request, client, handle, result)
+        group = self._consumer_group(request.group_id)
+        if group is None:
+            self._membership.sync(request, client, handle, result)
+        else:
+            result.reply(handle, self._classic_members.sync(group, request, client, now))
         return result.build()
 
     def heartbeat(
@@ -175,6 +192,8 @@ class GroupCoordinator:
         result = self._builder(now)
         if self._groups.is_failed(request.group_id):
             result.reply(handle, HeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR))
+        elif (group := self._consumer_group(request.group_id)) is not None:
+            result.reply(handle, self._classic_members.heartbeat(group, request, now))
         else:
             result.reply(handle, self._membership.heartbeat(request, result))
         return result.build()
@@ -193,8 +212,17 @@ class GroupCoordinator:
         if self._groups.is_failed(request.group_id):
             result.reply(handle, LeaveGroupResponse(error_code=ErrorCode.NOT_COORDINATOR))
             return result.build()
-        result.reply(handle, self._membership.leave(request, client, result))
+        group = self._consumer_group(request.group_id)
+        if group is None:
+            result.reply(handle, self._membership.leave(request, client, result))
+        else:
+            result.reply(handle, self._classic_members.leave(group, request, client, result))
         return result.build()
+
+    def _consumer_group(self, group_id: str) -> ConsumerGroup | None:
+        """Return a consumer group with members, whose classic members are served as well."""
+        group = self._groups.get(group_id)
+        return group if isinstance(group, ConsumerGroup) and group.members else None
 
     def consumer_group_heartbeat(
         self,

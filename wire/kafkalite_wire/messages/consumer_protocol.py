@@ -66,10 +66,15 @@ def decode_assignment(data: Buffer) -> ConsumerProtocolAssignment:
     return _decode(ConsumerProtocolAssignment, data)
 
 
-def _decode(declared: type[T], data: Buffer) -> T:
-    if len(data) < 2:
-        raise WireError("the version is missing", message=declared.__name__, offset=0)
+def version_of(data: Buffer, name: str = "ConsumerProtocolSubscription") -> int:
+    """Return the version that data begins with, at most the newest one that is known. Raises WireError."""
+    if len(data) < _PREFIX.size:
+        raise WireError("the version is missing", message=name, offset=0)
     version: int = _PREFIX.unpack_from(data)[0]
     if version < 0:
-        raise WireError("negative version", message=declared.__name__, version=version, offset=0)
-    return decode(declared, min(version, NEWEST), data, 2)
+        raise WireError("negative version", message=name, version=version, offset=0)
+    return min(version, NEWEST)
+
+
+def _decode(declared: type[T], data: Buffer) -> T:
+    return decode(declared, version_of(data, declared.__name__), data, _PREFIX.size)

@@ -18,6 +18,7 @@ _MODULES: Final = (
     "fetching",
     "frames",
     "group_administration",
+    "group_migration",
     "group_members",
     "group_rebalances",
     "group_static_members",

@@ -348,10 +348,12 @@ class Group:
         return None
 
     def close(self, result: ResultBuilder) -> None:
-        """Cancel the timers of a group without members that is removed."""
+        """Cancel the timers of a group that is removed."""
         self.transition(Trigger.DELETED, result.wall_ms)
         self.join.cancel()
         self.sync.cancel()
+        for member in self.members.values():
+            member.session.cancel()
         for pending in self.pending_join.values():
             pending.cancel()
         self.pending_join.clear()

@@ -54,7 +54,7 @@ class Trigger(Enum):
     NONE_LEFT = "the time to join is over, and there is no member"
     ASSIGNED = "the leader has sent the assignments"
     LOADED = "the log holds a generation with members"
-    DELETED = "deleted, or its last offset has expired"
+    DELETED = "deleted, its last offset has expired, or it becomes a group of another kind"
 
 
 _EMPTY, _PREPARING, _COMPLETING, _STABLE, _DEAD = GroupState

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.topics import ClusterTopics
     from kafkalite.requests.steps import Steps
 
+_CLASSIC: Final = 0
 _CONSUMER: Final = 1
 
 
@@ -59,7 +60,7 @@ def _described(group: ConsumerGroup, topics: ClusterTopics, default_assignor: st
                 subscribed_topic_regex=member.subscribed_regex,
                 assignment=_assignment(_owned(member), topics),
                 target_assignment=_assignment(group.targets.get(member.member_id, {}), topics),
-                member_type=_CONSUMER,
+                member_type=_CONSUMER if member.classic is None else _CLASSIC,
             )
             for member in group.members.values()
         ),

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from kafkalite.coordinators.groups.consumer.assignors import Partitions
-from kafkalite.coordinators.groups.consumer.member import ConsumerMember
+from kafkalite.coordinators.groups.consumer.member import ConsumerMember, MemberState
 from kafkalite.coordinators.groups.consumer.records import (
     write_epoch,
     write_removed_group,
@@ -22,13 +22,14 @@ from kafkalite.coordinators.java_strings import hash_map_order
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from kafkalite.coordinators.groups.consumer.subscriptions import ResolvedRegex
     from kafkalite.coordinators.groups.offset_table import CommittedOffset
     from kafkalite.coordinators.results import ResultBuilder
     from kafkalite.coordinators.timers import Timer
     from kafkalite.coordinators.topics import ClusterTopics
+    from kafkalite_wire.messages.join_group import JoinGroupRequestProtocol
     from kafkalite_wire.messages.offset_commit import OffsetCommitRequest
     from kafkalite_wire.messages.offset_fetch import OffsetFetchRequestGroup
 
@@ -55,6 +56,10 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
     topics_seen: int = -1
     """How many topics the cluster had when regular expressions were resolved."""
     revocations: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
+    """For those who are to give partitions back."""
+    joins: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
+    syncs: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
+    """For those who use the classic protocol, and are to join again, or to ask for what they are assigned."""
     _owners: Counter[tuple[bytes, int]] = field(default_factory=Counter[tuple[bytes, int]])
 
     @property
@@ -80,12 +85,24 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
         if member.instance_id is not None:
             self.static_members[member.instance_id] = member.member_id
 
+    def has_member(self, member_id: str, instance_id: str | None) -> bool:
+        """Return whether a member, or with an instance id its former self, is in the group."""
+        return member_id in self.members or instance_id in self.static_members
+
+    def stop_waiting_for(self, member_id: str) -> None:
+        """Cancel the timers of a member that is to join again, or to ask for what it is assigned."""
+        for timers in (self.joins, self.syncs):
+            timer = timers.pop(member_id, None)
+            if timer is not None:
+                timer.cancel()
+
     def remove(self, member_id: str) -> ConsumerMember:
         """Remove a member, its target and its timers; return what it was."""
         member = super().remove(member_id)
         self._own(member, -1)
         if member.instance_id is not None and self.static_members.get(member.instance_id) == member_id:
             del self.static_members[member.instance_id]
+        self.stop_waiting_for(member_id)
         timer = self.revocations.pop(member_id, None)
         if timer is not None:
             timer.cancel()
@@ -102,6 +119,32 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
                     self._owners[topic_id, partition] += change
                     if not self._owners[topic_id, partition]:
                         del self._owners[topic_id, partition]
+
+    # Members that use the classic protocol
+
+    def has_only_classic_members(self, *, without: Collection[str]) -> bool:
+        """Return whether all members use the classic protocol, but for some."""
+        return all(member.classic is not None for member in self.members.values() if member.member_id not in without)
+
+    def supports(self, protocol_type: str, protocols: Iterable[JoinGroupRequestProtocol]) -> bool:
+        """Return whether a member may join with these protocols: all classic members must support one of them."""
+        if protocol_type != self.protocol_type:
+            return False
+        classic = [{each.name for each in m.classic.protocols} for m in self.members.values() if m.classic is not None]
+        return any(all(protocol.name in names for names in classic) for protocol in protocols)
+
+    def has_news_for(self, member: ConsumerMember) -> bool:
+        """Return whether a member that only hears of changes when it joins should join again."""
+        if member.member_epoch < self.assignment_epoch or member.state is MemberState.UNREVOKED_PARTITIONS:
+            return True
+        return member.state is MemberState.UNRELEASED_PARTITIONS and not self._awaits_others(member)
+
+    def _awaits_others(self, member: ConsumerMember) -> bool:
+        return any(
+            partition not in member.assigned.get(topic_id, {}) and self.is_owned(topic_id, partition)
+            for topic_id, partitions in self.targets.get(member.member_id, {}).items()
+            for partition in partitions
+        )
 
     # Subscriptions
 
@@ -170,12 +213,13 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
         member = self.members.get(member_id)
         if member is None:
             return ErrorCode.UNKNOWN_MEMBER_ID
-        if api_version is not None and api_version < _EPOCHS_IN_COMMITS_SINCE:
+        stale = ErrorCode.STALE_MEMBER_EPOCH if member.classic is None else ErrorCode.ILLEGAL_GENERATION
+        if member.classic is None and api_version is not None and api_version < _EPOCHS_IN_COMMITS_SINCE:
             return ErrorCode.UNSUPPORTED_VERSION
         if epoch == member.member_epoch:
             return ErrorCode.NONE
         if epoch > member.member_epoch:
-            return ErrorCode.STALE_MEMBER_EPOCH
+            return stale
         # A member may commit for what it has kept since the epoch that it knows (KIP-1251).
         for topic in request.topics:
             epochs = member.assigned.get(topic.topic_id, {})
@@ -184,7 +228,7 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
                 index = partition.partition_index
                 since = epochs.get(index, pending.get(index))
                 if since is None or epoch < since:
-                    return ErrorCode.STALE_MEMBER_EPOCH
+                    return stale
         return ErrorCode.NONE
 
     def validate_fetch(self, request: OffsetFetchRequestGroup) -> ErrorCode:
@@ -194,7 +238,9 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
         member = self.members.get(request.member_id or "")
         if member is None:
             return ErrorCode.UNKNOWN_MEMBER_ID
-        return ErrorCode.NONE if request.member_epoch == member.member_epoch else ErrorCode.STALE_MEMBER_EPOCH
+        if request.member_epoch == member.member_epoch:
+            return ErrorCode.NONE
+        return ErrorCode.STALE_MEMBER_EPOCH if member.classic is None else ErrorCode.ILLEGAL_GENERATION
 
     def validate_offset_delete(self) -> ErrorCode:
         """Accept: subscriptions decide for each topic."""
@@ -211,7 +257,8 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
     def timers(self) -> Iterator[Timer]:
         """Yield the timers that are set for members."""
         yield from super().timers()
-        yield from self.revocations.values()
+        for timers in (self.revocations, self.joins, self.syncs):
+            yield from timers.values()
 
 
 def new_member(member_id: str) -> ConsumerMember:

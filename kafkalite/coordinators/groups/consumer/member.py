@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
+from kafkalite_wire.messages.join_group import JoinGroupRequestProtocol
+
 PartitionEpochs = Mapping[bytes, Mapping[int, int]]
 """Partitions by topic id, each with the member epoch at which it was assigned (KIP-1251)."""
 
@@ -37,6 +39,14 @@ class TopicPartitions(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassicProtocol:
+    """What a member that uses the classic protocol has said in JoinGroup; its first protocol counts."""
+
+    session_timeout_ms: int
+    protocols: tuple[JoinGroupRequestProtocol, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerMember:
     """A member; it is not changed but replaced. An empty regular expression is none."""
 
@@ -54,6 +64,8 @@ class ConsumerMember:
     state: MemberState = MemberState.STABLE
     assigned: PartitionEpochs = field(default_factory=dict[bytes, Mapping[int, int]])
     pending_revocation: PartitionEpochs = field(default_factory=dict[bytes, Mapping[int, int]])
+    classic: ClassicProtocol | None = None
+    """Set while the member uses the classic protocol."""
 
     @property
     def subscription(self) -> tuple[object, ...]:
@@ -67,6 +79,7 @@ class ConsumerMember:
             self.subscribed_regex,
             self.server_assignor,
             self.rebalance_timeout_ms,
+            self.classic,
         )
 
     @property

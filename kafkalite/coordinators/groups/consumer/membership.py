@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from kafkalite.coordinators.groups.classic.group import Group
 from kafkalite.coordinators.groups.consumer.assignors import ASSIGNORS, MemberSpec, Partitions
 from kafkalite.coordinators.groups.consumer.group import ConsumerGroup, names_of, new_member
 from kafkalite.coordinators.groups.consumer.loading import ConsumerGroupLoader
@@ -25,7 +26,7 @@ from kafkalite.coordinators.groups.consumer.records import (
 from kafkalite.coordinators.groups.consumer.subscriptions import InvalidRegexError, ResolvedRegex, compiled, matching
 from kafkalite.coordinators.groups.modern.group import JOINING, LEAVING
 from kafkalite.coordinators.groups.modern.membership import (
-    HeartbeatRefusedError,
+    MemberRefusedError,
     ModernMembership,
     fenced,
     invalid,
@@ -42,9 +43,10 @@ from kafkalite_wire.messages.consumer_group_heartbeat import (
 from kafkalite_wire.messages.consumer_group_records import ConsumerGroupKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
+    from kafkalite.coordinators.groups.consumer.migration import Migration
     from kafkalite.coordinators.groups.registry import Groups
     from kafkalite.coordinators.results import Client, ResultBuilder
     from kafkalite.coordinators.timers import Timers
@@ -76,14 +78,23 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         timers: Timers,
         config_of: Callable[[str], ConsumerGroupConfig],
         new_member_id: Callable[[], str],
+        migration: Migration,
     ) -> None:
         super().__init__(groups, topics, timers)
         self._config_of = config_of
         self._new_member_id = new_member_id
+        self._migration = migration
 
-    def session_timeout(self, group_id: str) -> float:
-        """Return the session time-out of a group's members in seconds."""
-        return self._config_of(group_id).session_timeout
+    def session_timeout(self, group: ConsumerGroup, member_id: str) -> float:
+        """Return the session time-out of a member in seconds; one of the classic protocol has its own."""
+        classic = group.members[member_id].classic
+        if classic is not None:
+            return classic.session_timeout_ms / 1000
+        return self._config_of(group.group_id).session_timeout
+
+    def max_size(self, group_id: str) -> int:
+        """Return how many members a group may have."""
+        return self._config_of(group_id).max_size
 
     def loader(self) -> ConsumerGroupLoader:
         """Return what rebuilds groups of this kind from their records."""
@@ -103,7 +114,7 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             if request.member_epoch in (LEAVING, LEAVING_FOR_A_WHILE):
                 return self._leave(request, result)
             return self._beat(heartbeat)
-        except HeartbeatRefusedError as refused:
+        except MemberRefusedError as refused:
             return ConsumerGroupHeartbeatResponse(error_code=refused.error, error_message=refused.message)
 
     def _check(self, request: ConsumerGroupHeartbeatRequest, api_version: int) -> None:
@@ -127,13 +138,22 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             raise invalid("MemberEpoch is invalid.")
         assignors = self._config_of(request.group_id).assignors
         if request.server_assignor is not None and request.server_assignor not in assignors:
-            raise HeartbeatRefusedError(
+            raise MemberRefusedError(
                 ErrorCode.UNSUPPORTED_ASSIGNOR,
                 f"ServerAssignor {request.server_assignor} is not supported. Supported assignors: "
                 f"{', '.join(assignors)}.",
             )
 
-    # Members
+    # Groups and members
+
+    def find_or_make(self, group_id: str, result: ResultBuilder) -> ConsumerGroup:
+        """Return a group for a member that joins; a classic one with members becomes one of this kind."""
+        group = self._groups.get(group_id)
+        if isinstance(group, Group) and not group.is_empty:
+            upgraded = self._migration.upgrade(group, self.max_size(group_id), result)
+            self.restart_timers(upgraded, result.now)
+            return upgraded
+        return super().find_or_make(group_id, result)
 
     def _member(self, group: ConsumerGroup, heartbeat: _Heartbeat, member_id: str) -> ConsumerMember:
         request = heartbeat.request
@@ -156,15 +176,15 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             _check_instance(known, request)
             _check_epoch(known, request)
             return known
-        if known.member_epoch != LEAVING_FOR_A_WHILE:
-            raise HeartbeatRefusedError(
+        if known.classic is None and known.member_epoch != LEAVING_FOR_A_WHILE:
+            raise MemberRefusedError(
                 ErrorCode.UNRELEASED_INSTANCE_ID,
                 f"Static member {member_id} with instance id {request.instance_id} cannot join the group because the "
                 f"instance id is owned by {known_id} member.",
             )
-        return self._replace(group, known, member_id, heartbeat.result)
+        return self.replace_static(group, known, member_id, heartbeat.result)
 
-    def _replace(
+    def replace_static(
         self, group: ConsumerGroup, known: ConsumerMember, member_id: str, result: ResultBuilder
     ) -> ConsumerMember:
         """Put a static member's next incarnation in its place, with its partitions."""
@@ -187,16 +207,16 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         config = self._config_of(request.group_id)
         if request.subscribed_topic_regex:
             _check_regex(request.subscribed_topic_regex)
-        # As in Kafka, also a static member that comes back counts as one more.
-        self.check_room(request.group_id, request.member_id, config.max_size)
+        self.check_room(request.group_id, request.member_id, request.instance_id)
         group = self.find_or_make(request.group_id, result) if is_joining else self.find(request.group_id)
         member = self._member(group, heartbeat, request.member_id or self._new_member_id())
         updated = _updated(member, heartbeat)
         if self._groups.get(group.group_id) is not group:
             self._groups.add(group)
-        has_changed = self._subscribe(group, member, updated, heartbeat)
-        self._assign(group, config, result)
-        self._reconcile(group, updated.member_id, request.topic_partitions, result, has_changed=has_changed)
+        has_changed = self.subscribe(group, member, updated, result, heartbeat.may_read)
+        group.stop_waiting_for(updated.member_id)
+        self.assign(group, result)
+        self.reconcile(group, updated.member_id, request.topic_partitions, result, has_changed=has_changed)
         reconciled = group.members[updated.member_id]
         self.restart_session(group, reconciled.member_id, result.now)
         is_full = (
@@ -212,11 +232,18 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             assignment=_assignment(reconciled) if tells else None,
         )
 
-    def _subscribe(
-        self, group: ConsumerGroup, member: ConsumerMember, updated: ConsumerMember, heartbeat: _Heartbeat
+    # The steps of a request
+
+    def subscribe(
+        self,
+        group: ConsumerGroup,
+        member: ConsumerMember,
+        updated: ConsumerMember,
+        result: ResultBuilder,
+        may_read: Callable[[str], bool] = lambda _: True,
     ) -> bool:
         """Take over what a member wants; return whether its subscription has changed."""
-        result, group_id = heartbeat.result, group.group_id
+        group_id = group.group_id
         is_new = member.member_id not in group.members
         if is_new or updated.subscription != member.subscription:
             write_member(group_id, updated, result)
@@ -225,7 +252,8 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         default = self._config_of(group_id).assignors[0]
         preferred = group.preferred_assignor(default)
         group.put(updated)
-        topics_changed = self._resolve(group, heartbeat) if group.regexes or names_of(group.members.values()) else False
+        has_regexes = bool(group.regexes or names_of(group.members.values()))
+        topics_changed = has_regexes and self._resolve(group, result, may_read)
         metadata_hash = group.hash_of(self._topics)
         if (
             names_changed
@@ -237,9 +265,9 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             self.bump(group, metadata_hash, result)
         return names_changed or regex_changed
 
-    def _resolve(self, group: ConsumerGroup, heartbeat: _Heartbeat) -> bool:
+    def _resolve(self, group: ConsumerGroup, result: ResultBuilder, may_read: Callable[[str], bool]) -> bool:
         """Find the topics of regular expressions again if that is due; return whether they have changed."""
-        result, wall_ms = heartbeat.result, heartbeat.result.wall_ms or 0
+        wall_ms = result.wall_ms or 0
         used = names_of(group.members.values())
         changed = False
         for regex in group.regexes.keys() - used:
@@ -250,7 +278,7 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         if not is_due and used == group.regexes.keys():
             return False
         group.topics_seen = len(self._topics.topics)
-        readable = [name for name in self._topics.topics if heartbeat.may_read(name)]
+        readable = [name for name in self._topics.topics if may_read(name)]
         for regex in sorted(used):
             before = group.regexes.get(regex)
             topics = matching(regex, readable)
@@ -259,8 +287,9 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             changed |= before is None or before.topics != topics
         return changed
 
-    def _assign(self, group: ConsumerGroup, config: ConsumerGroupConfig, result: ResultBuilder) -> None:
+    def assign(self, group: ConsumerGroup, result: ResultBuilder) -> None:
         """Compute a target assignment if the group's epoch is higher than that of the last one."""
+        config = self._config_of(group.group_id)
         if not self.is_assignment_due(group, config.assignment_interval, result.now):
             return
         counts: dict[bytes, int] = {}
@@ -289,7 +318,7 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         found = (self._topics.topics.get(name) for name in group.topics_of(member))
         return {topic.topic_id for topic in found if topic is not None}
 
-    def _reconcile(
+    def reconcile(
         self,
         group: ConsumerGroup,
         member_id: str,
@@ -298,6 +327,7 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         *,
         has_changed: bool,
     ) -> None:
+        """Bring a member, which reports what it has, nearer to its target."""
         member = group.members[member_id]
         if member.is_reconciled_to(group.assignment_epoch) and not has_changed:
             return
@@ -315,7 +345,7 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             return
         group.put(reconciled)
         write_current(group.group_id, reconciled, result)
-        if reconciled.state is MemberState.UNREVOKED_PARTITIONS:
+        if reconciled.state is MemberState.UNREVOKED_PARTITIONS and reconciled.classic is None:
             self._watch_revocation(group, reconciled, result.now)
         elif member_id in group.revocations:
             group.revocations.pop(member_id).cancel()
@@ -341,11 +371,18 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             group.put(left)
             write_current(group.group_id, left, result)
         else:
-            self.remove(group, member.member_id, result)
+            self.remove(group, (member.member_id,), result)
         return ConsumerGroupHeartbeatResponse(member_id=request.member_id, member_epoch=request.member_epoch)
 
+    def remove(self, group: ConsumerGroup, member_ids: Collection[str], result: ResultBuilder) -> None:
+        """Remove members; the group becomes a classic one if only members of the classic protocol are left."""
+        if self._migration.can_downgrade(group, without=member_ids):
+            self._migration.downgrade(group, result, without=member_ids)
+        else:
+            super().remove(group, member_ids, result)
+
     def removed(self, group: ConsumerGroup, result: ResultBuilder) -> None:
-        """Drop the regular expressions that only a removed member had."""
+        """Drop the regular expressions that only removed members had."""
         for regex in group.regexes.keys() - names_of(group.members.values()):
             del group.regexes[regex]
             write_regex(group.group_id, regex, None, result)
@@ -361,13 +398,13 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         """Start the timers of a group that has been loaded."""
         super().restart_timers(group, now)
         for member in tuple(group.members.values()):
-            if member.state is MemberState.UNREVOKED_PARTITIONS:
+            if member.state is MemberState.UNREVOKED_PARTITIONS and member.classic is None:
                 self._watch_revocation(group, member, now)
 
     def _expire_revocation(self, group: ConsumerGroup, member_id: str, epoch: int, result: ResultBuilder) -> None:
         member = group.members.get(member_id)
         if member is not None and member.member_epoch == epoch:
-            self.remove(group, member_id, result)
+            self.remove(group, (member_id,), result)
 
 
 def member_order(member_ids: Iterable[str]) -> Iterable[str]:
@@ -407,6 +444,7 @@ def _updated(member: ConsumerMember, heartbeat: _Heartbeat) -> ConsumerMember:
         subscribed_regex=member.subscribed_regex if regex is None else regex,
         client_id=client.client_id,
         client_host=client.client_host,
+        classic=None,
     )
 
 
@@ -422,7 +460,7 @@ def _check_epoch(member: ConsumerMember, request: ConsumerGroupHeartbeatRequest)
 
 def _check_instance(known: ConsumerMember, request: ConsumerGroupHeartbeatRequest) -> None:
     if known.member_id != request.member_id:
-        raise HeartbeatRefusedError(
+        raise MemberRefusedError(
             ErrorCode.FENCED_INSTANCE_ID,
             f"Static member {request.member_id} with instance id {request.instance_id} was fenced by member "
             f"{known.member_id}.",
@@ -433,7 +471,7 @@ def _check_regex(regex: str) -> None:
     try:
         compiled(regex)
     except InvalidRegexError as error:
-        raise HeartbeatRefusedError(
+        raise MemberRefusedError(
             ErrorCode.INVALID_REGULAR_EXPRESSION,
             f"SubscribedTopicRegex `{regex}` is not a valid regular expression: {error}.",
         ) from None
@@ -448,5 +486,5 @@ def _assignment(member: ConsumerMember) -> Assignment:
     )
 
 
-def _unknown_instance(instance_id: str) -> HeartbeatRefusedError:
-    return HeartbeatRefusedError(ErrorCode.UNKNOWN_MEMBER_ID, f"Instance id {instance_id} is unknown.")
+def _unknown_instance(instance_id: str) -> MemberRefusedError:
+    return MemberRefusedError(ErrorCode.UNKNOWN_MEMBER_ID, f"Instance id {instance_id} is unknown.")

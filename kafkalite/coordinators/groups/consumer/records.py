@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kafkalite.coordinators.groups.consumer.member import ConsumerMember, MemberState, PartitionEpochs
+from kafkalite.coordinators.groups.consumer.member import ClassicProtocol, ConsumerMember, MemberState, PartitionEpochs
 from kafkalite_wire.messages.consumer_group_records import (
     VALUE_VERSION,
+    ClassicMemberMetadata,
     ConsumerGroupCurrentMemberAssignmentKey,
     ConsumerGroupCurrentMemberAssignmentValue,
     ConsumerGroupMemberMetadataKey,
@@ -24,7 +25,9 @@ from kafkalite_wire.messages.consumer_group_records import (
     TopicPartition,
     TopicPartitions,
 )
+from kafkalite_wire.messages.consumer_group_records import ClassicProtocol as ClassicProtocolRecord
 from kafkalite_wire.messages.coordinator_records import Key, Value, encode_key, encode_value
+from kafkalite_wire.messages.join_group import JoinGroupRequestProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +54,7 @@ def write_member(group_id: str, member: ConsumerMember, result: ResultBuilder) -
         subscribed_topic_regex=member.subscribed_regex,
         rebalance_timeout_ms=member.rebalance_timeout_ms,
         server_assignor=member.server_assignor,
-        classic_member_metadata=None,
+        classic_member_metadata=_classic_metadata(member),
     )
     _write(group_id, ConsumerGroupMemberMetadataKey(group_id=group_id, member_id=member.member_id), value, result)
 
@@ -133,6 +136,7 @@ def read_member(
         subscribed_regex=value.subscribed_topic_regex or "",
         server_assignor=value.server_assignor,
         rebalance_timeout_ms=value.rebalance_timeout_ms,
+        classic=_classic_protocol(value.classic_member_metadata),
     )
     if current is None:
         return member
@@ -149,6 +153,30 @@ def read_member(
 def read_target(value: ConsumerGroupTargetAssignmentMemberValue) -> Partitions:
     """Return the partitions that a member is to have."""
     return {topic.topic_id: frozenset(topic.partitions) for topic in value.topic_partitions}
+
+
+def _classic_metadata(member: ConsumerMember) -> ClassicMemberMetadata | None:
+    if member.classic is None:
+        return None
+    return ClassicMemberMetadata(
+        session_timeout_ms=member.classic.session_timeout_ms,
+        supported_protocols=tuple(
+            ClassicProtocolRecord(name=protocol.name, metadata=protocol.metadata)
+            for protocol in member.classic.protocols
+        ),
+    )
+
+
+def _classic_protocol(metadata: ClassicMemberMetadata | None) -> ClassicProtocol | None:
+    if metadata is None or not metadata.supported_protocols:
+        return None
+    return ClassicProtocol(
+        session_timeout_ms=metadata.session_timeout_ms,
+        protocols=tuple(
+            JoinGroupRequestProtocol(name=protocol.name, metadata=protocol.metadata)
+            for protocol in metadata.supported_protocols
+        ),
+    )
 
 
 def _epochs(topics: Iterable[TopicPartitions], member_epoch: int) -> PartitionEpochs:

@@ -81,6 +81,11 @@ class ModernGroup(ABC, Generic[MemberT, TargetT]):
         """Whether the group has no members."""
         return not self.members
 
+    def has_member(self, member_id: str, instance_id: str | None) -> bool:
+        """Return whether a member, or with an instance id its former self, is in the group."""
+        del instance_id
+        return member_id in self.members
+
     def remove(self, member_id: str) -> MemberT:
         """Remove a member, its target and its timers; return what it was."""
         self.targets.pop(member_id, None)

@@ -17,7 +17,7 @@ from kafkalite.coordinators.groups.modern.group import MemberT, ModernGroup, Tar
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
     from kafkalite.coordinators.groups.registry import Groups
     from kafkalite.coordinators.results import ResultBuilder
@@ -28,8 +28,8 @@ GroupT = TypeVar("GroupT", bound=ModernGroup[Any, Any])
 GroupT_co = TypeVar("GroupT_co", bound=ModernGroup[Any, Any], covariant=True)
 
 
-class HeartbeatRefusedError(Exception):
-    """A heartbeat that is answered with an error."""
+class MemberRefusedError(Exception):
+    """A request of a member that is answered with an error."""
 
     def __init__(self, error: ErrorCode, message: str) -> None:
         super().__init__(message)
@@ -64,8 +64,8 @@ class ModernMembership(ABC, Generic[GroupT, MemberT, TargetT]):
         self._timers = timers
 
     @abstractmethod
-    def session_timeout(self, group_id: str) -> float:
-        """Return the session time-out of a group's members in seconds."""
+    def session_timeout(self, group: GroupT, member_id: str) -> float:
+        """Return the session time-out of a member in seconds."""
 
     @abstractmethod
     def loader(self) -> GroupLoader[GroupT]:
@@ -74,7 +74,7 @@ class ModernMembership(ABC, Generic[GroupT, MemberT, TargetT]):
     # Groups
 
     def find(self, group_id: str, *, is_leaving: bool = False) -> GroupT:
-        """Return a group. Raises HeartbeatRefusedError if there is none of this kind."""
+        """Return a group. Raises MemberRefusedError if there is none of this kind."""
         group = self._groups.get(group_id)
         if isinstance(group, self.group_class):
             return group
@@ -83,25 +83,31 @@ class ModernMembership(ABC, Generic[GroupT, MemberT, TargetT]):
             message = f"{kind.capitalize()} {group_id} not found."
         else:
             message = f"Group {group_id} is not a {self.kind}."
-        raise HeartbeatRefusedError(ErrorCode.GROUP_ID_NOT_FOUND, message)
+        raise MemberRefusedError(ErrorCode.GROUP_ID_NOT_FOUND, message)
 
     def find_or_make(self, group_id: str, result: ResultBuilder) -> GroupT:
         """Return a group for a member that joins, a new one if there is none; a classic one without members goes."""
         group = self._groups.get(group_id)
         if group is None:
             return self.group_class(group_id=group_id)
-        if isinstance(group, Group) and group.is_empty and not group.pending_join:
+        if isinstance(group, Group) and group.is_empty:
             # Its offsets stay.
             self._groups.delete(group, result)
             return self.group_class(group_id=group_id)
         return self.find(group_id)
 
-    def check_room(self, group_id: str, member_id: str, max_size: int) -> None:
-        """Check that a group has room for a member. Raises HeartbeatRefusedError."""
+    @abstractmethod
+    def max_size(self, group_id: str) -> int:
+        """Return how many members a group may have."""
+
+    def check_room(self, group_id: str, member_id: str, instance_id: str | None = None) -> None:
+        """Check that a group has room for a member, unless it has that already. Raises MemberRefusedError."""
         group = self._groups.get(group_id)
-        members: Mapping[str, MemberT] = group.members if isinstance(group, self.group_class) else {}
-        if len(members) >= max_size and member_id not in members:
-            raise HeartbeatRefusedError(
+        if not isinstance(group, self.group_class) or group.has_member(member_id, instance_id):
+            return
+        max_size = self.max_size(group_id)
+        if len(group.members) >= max_size:
+            raise MemberRefusedError(
                 ErrorCode.GROUP_MAX_SIZE_REACHED,
                 f"The {self.kind} has reached its maximum capacity of {max_size} members.",
             )
@@ -133,10 +139,11 @@ class ModernMembership(ABC, Generic[GroupT, MemberT, TargetT]):
 
     # The end of members
 
-    def remove(self, group: GroupT, member_id: str, result: ResultBuilder) -> None:
-        """Remove a member; the next heartbeats of the others assign what it had."""
-        group.write_removed(member_id, result)
-        group.remove(member_id)
+    def remove(self, group: GroupT, member_ids: Collection[str], result: ResultBuilder) -> None:
+        """Remove members; the next heartbeats of the others assign what they had."""
+        for member_id in member_ids:
+            group.write_removed(member_id, result)
+            group.remove(member_id)
         self.removed(group, result)
         self.bump(group, group.hash_of(self._topics), result)
         if not group.members:
@@ -144,47 +151,48 @@ class ModernMembership(ABC, Generic[GroupT, MemberT, TargetT]):
             group.write_target_epoch(0, result)
 
     def removed(self, group: GroupT, result: ResultBuilder) -> None:
-        """Drop what only a removed member needed."""
+        """Drop what only removed members needed."""
 
     def restart_session(self, group: GroupT, member_id: str, now: float) -> None:
         """Count a heartbeat of a member."""
         timer = group.sessions.get(member_id)
         if timer is None:
-            timer = group.sessions[member_id] = self._timers.timer(partial(self._expire, group, member_id))
-        timer.move(now + self.session_timeout(group.group_id))
+            timer = group.sessions[member_id] = self._timers.timer(partial(self.expire, group, member_id))
+        timer.move(now + self.session_timeout(group, member_id))
 
     def restart_timers(self, group: GroupT, now: float) -> None:
         """Start the timers of a group that has been loaded."""
         for member_id in group.members:
             self.restart_session(group, member_id, now)
 
-    def _expire(self, group: GroupT, member_id: str, result: ResultBuilder) -> None:
+    def expire(self, group: GroupT, member_id: str, result: ResultBuilder) -> None:
+        """Remove a member whose time is over, if it is still there."""
         if member_id in group.members:
-            self.remove(group, member_id, result)
+            self.remove(group, (member_id,), result)
 
 
-def invalid(message: str) -> HeartbeatRefusedError:
+def invalid(message: str) -> MemberRefusedError:
     """Return the refusal of a heartbeat that contradicts itself."""
-    return HeartbeatRefusedError(ErrorCode.INVALID_REQUEST, message)
+    return MemberRefusedError(ErrorCode.INVALID_REQUEST, message)
 
 
 def not_empty(**values: str | None) -> None:
-    """Check that fields, named as Kafka's messages name them, are not empty. Raises HeartbeatRefusedError."""
+    """Check that fields, named as Kafka's messages name them, are not empty. Raises MemberRefusedError."""
     for name, value in values.items():
         if value == "":
             raise invalid(f"{name} can't be empty.")
 
 
-def unknown_member(group_id: str, member_id: str) -> HeartbeatRefusedError:
+def unknown_member(group_id: str, member_id: str) -> MemberRefusedError:
     """Return the refusal of a member that the group does not have."""
     message = f"Member {member_id} is not a member of group {group_id}."
-    return HeartbeatRefusedError(ErrorCode.UNKNOWN_MEMBER_ID, message)
+    return MemberRefusedError(ErrorCode.UNKNOWN_MEMBER_ID, message)
 
 
-def fenced(kind: str, received: int, known: int) -> HeartbeatRefusedError:
+def fenced(kind: str, received: int, known: int) -> MemberRefusedError:
     """Return the refusal of a member whose epoch is not the one that the group knows."""
     size = "greater" if received > known else "smaller"
-    return HeartbeatRefusedError(
+    return MemberRefusedError(
         ErrorCode.FENCED_MEMBER_EPOCH,
         f"The {kind} member has a {size} member epoch ({received}) than the one known by the group coordinator "
         f"({known}). The member must abandon all its partitions and rejoin.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kafkalite.coordinators.groups.modern.group import JOINING, LEAVING
 from kafkalite.coordinators.groups.modern.membership import (
-    HeartbeatRefusedError,
+    MemberRefusedError,
     ModernMembership,
     fenced,
     invalid,
@@ -61,9 +61,14 @@ class ShareMembership(ModernMembership[ShareGroup, ShareMember, Partitions]):
         self._config_of = config_of
         self._new_states: list[tuple[ShareKey, int]] = []
 
-    def session_timeout(self, group_id: str) -> float:
-        """Return the session time-out of a group's members in seconds."""
-        return self._config_of(group_id).session_timeout
+    def session_timeout(self, group: ShareGroup, member_id: str) -> float:
+        """Return the session time-out of a member in seconds, which is that of the group."""
+        del member_id
+        return self._config_of(group.group_id).session_timeout
+
+    def max_size(self, group_id: str) -> int:
+        """Return how many members a group may have."""
+        return self._config_of(group_id).max_size
 
     def loader(self) -> ShareGroupLoader:
         """Return what rebuilds groups of this kind from their records."""
@@ -78,7 +83,7 @@ class ShareMembership(ModernMembership[ShareGroup, ShareMember, Partitions]):
             if request.member_epoch == LEAVING:
                 return self._leave(request, result)
             return self._beat(request, client, result)
-        except HeartbeatRefusedError as refused:
+        except MemberRefusedError as refused:
             return ShareGroupHeartbeatResponse(error_code=refused.error, error_message=refused.message)
 
     def _beat(
@@ -86,7 +91,7 @@ class ShareMembership(ModernMembership[ShareGroup, ShareMember, Partitions]):
     ) -> ShareGroupHeartbeatResponse:
         is_joining = request.member_epoch == JOINING
         config = self._config_of(request.group_id)
-        self.check_room(request.group_id, request.member_id, config.max_size)
+        self.check_room(request.group_id, request.member_id)
         group = self.find_or_make(request.group_id, result) if is_joining else self.find(request.group_id)
         member = group.members.get(request.member_id)
         if member is None:
@@ -193,7 +198,7 @@ class ShareMembership(ModernMembership[ShareGroup, ShareMember, Partitions]):
         group = self.find(request.group_id, is_leaving=True)
         if request.member_id not in group.members:
             raise unknown_member(group.group_id, request.member_id)
-        self.remove(group, request.member_id, result)
+        self.remove(group, (request.member_id,), result)
         return ShareGroupHeartbeatResponse(member_id=request.member_id, member_epoch=LEAVING)
 
     # The states of partitions, which the share coordinator keeps

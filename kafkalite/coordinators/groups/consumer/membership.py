@@ -146,14 +146,20 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
 
     # Groups and members
 
-    def find_or_make(self, group_id: str, result: ResultBuilder) -> ConsumerGroup:
+    def find_or_make(
+        self, group_id: str, result: ResultBuilder, member_id: str, instance_id: str | None = None
+    ) -> ConsumerGroup:
         """Return a group for a member that joins; a classic one with members becomes one of this kind."""
         group = self._groups.get(group_id)
-        if isinstance(group, Group) and not group.is_empty:
-            upgraded = self._migration.upgrade(group, self.max_size(group_id), result)
-            self.restart_timers(upgraded, result.now)
-            return upgraded
-        return super().find_or_make(group_id, result)
+        if not isinstance(group, Group) or group.is_empty:
+            return super().find_or_make(group_id, result, member_id, instance_id)
+        max_size = self.max_size(group_id)
+        is_known = member_id in group.members or instance_id in group.static_members
+        if len(group.members) == max_size and not is_known:
+            raise self.full(group_id)
+        upgraded = self._migration.upgrade(group, max_size, result)
+        self.restart_timers(upgraded, result.now)
+        return upgraded
 
     def _member(self, group: ConsumerGroup, heartbeat: _Heartbeat, member_id: str) -> ConsumerMember:
         request = heartbeat.request
@@ -207,8 +213,11 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         config = self._config_of(request.group_id)
         if request.subscribed_topic_regex:
             _check_regex(request.subscribed_topic_regex)
-        self.check_room(request.group_id, request.member_id, request.instance_id)
-        group = self.find_or_make(request.group_id, result) if is_joining else self.find(request.group_id)
+        if is_joining:
+            group = self.find_or_make(request.group_id, result, request.member_id, request.instance_id)
+        else:
+            self.check_room(request.group_id, request.member_id, request.instance_id)
+            group = self.find(request.group_id)
         member = self._member(group, heartbeat, request.member_id or self._new_member_id())
         updated = _updated(member, heartbeat)
         if self._groups.get(group.group_id) is not group:

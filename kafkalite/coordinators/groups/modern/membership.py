@@ -85,8 +85,11 @@ class ModernMembership(ABC, Generic[GroupT, MemberT, TargetT]):
             message = f"Group {group_id} is not a {self.kind}."
         raise MemberRefusedError(ErrorCode.GROUP_ID_NOT_FOUND, message)
 
-    def find_or_make(self, group_id: str, result: ResultBuilder) -> GroupT:
+    def find_or_make(
+        self, group_id: str, result: ResultBuilder, member_id: str, instance_id: str | None = None
+    ) -> GroupT:
         """Return a group for a member that joins, a new one if there is none; a classic one without members goes."""
+        self.check_room(group_id, member_id, instance_id)
         group = self._groups.get(group_id)
         if group is None:
             return self.group_class(group_id=group_id)
@@ -105,12 +108,13 @@ class ModernMembership(ABC, Generic[GroupT, MemberT, TargetT]):
         group = self._groups.get(group_id)
         if not isinstance(group, self.group_class) or group.has_member(member_id, instance_id):
             return
-        max_size = self.max_size(group_id)
-        if len(group.members) >= max_size:
-            raise MemberRefusedError(
-                ErrorCode.GROUP_MAX_SIZE_REACHED,
-                f"The {self.kind} has reached its maximum capacity of {max_size} members.",
-            )
+        if len(group.members) >= self.max_size(group_id):
+            raise self.full(group_id)
+
+    def full(self, group_id: str) -> MemberRefusedError:
+        """Return the refusal of a member that a group has no room for."""
+        message = f"The {self.kind} has reached its maximum capacity of {self.max_size(group_id)} members."
+        return MemberRefusedError(ErrorCode.GROUP_MAX_SIZE_REACHED, message)
 
     def bump(self, group: GroupT, metadata_hash: int, result: ResultBuilder) -> None:
         """Raise a group's epoch: what its members want, or the topics, have changed."""

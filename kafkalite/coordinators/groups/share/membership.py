@@ -91,8 +91,11 @@ class ShareMembership(ModernMembership[ShareGroup, ShareMember, Partitions]):
     ) -> ShareGroupHeartbeatResponse:
         is_joining = request.member_epoch == JOINING
         config = self._config_of(request.group_id)
-        self.check_room(request.group_id, request.member_id)
-        group = self.find_or_make(request.group_id, result) if is_joining else self.find(request.group_id)
+        if is_joining:
+            group = self.find_or_make(request.group_id, result, request.member_id)
+        else:
+            self.check_room(request.group_id, request.member_id)
+            group = self.find(request.group_id)
         member = group.members.get(request.member_id)
         if member is None:
             if not is_joining:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 _ENCODING: Final = ("utf-16-be", "surrogatepass")
-_VOTE_BUCKETS: Final = 16
+_DEFAULT_BUCKETS: Final = 16
 _RANGE: Final = 1 << 32
 _HALF: Final = 1 << 31
 
@@ -36,14 +36,28 @@ def utf16_order(text: str) -> bytes:
     return text.encode(*_ENCODING)
 
 
-def hash_map_order(keys: Iterable[str]) -> list[str]:
-    """Put a dozen keys or fewer into the order in which Java's HashMap walks them."""
+def hash_map_buckets(keys: int, *, capacity: int = _DEFAULT_BUCKETS) -> int:
+    """Return how many buckets Java's HashMap has that was made with a capacity and has grown to hold so many keys."""
+    buckets = 1 << max(capacity - 1, 0).bit_length()
+    while keys > buckets * 3 // 4:
+        buckets *= 2
+    return buckets
+
+
+def hash_map_order(keys: Iterable[str], *, buckets: int | None = None) -> list[str]:
+    """Put distinct keys, in the order in which they were put into it, into the order in which Java's HashMap walks them.
+
+    Without a number of buckets, the map is one that was made without a capacity. The result is wrong for a map that
+    turned a bucket into a tree, for which nine keys have to share it.
+    """
+    listed = list(keys)
+    last = (buckets or hash_map_buckets(len(listed))) - 1
 
     def bucket(key: str) -> int:
         hashed = string_hash(key)
-        return (hashed ^ hashed >> 16) % _VOTE_BUCKETS
+        return (hashed ^ hashed >> 16) & last
 
-    return sorted(keys, key=bucket)
+    return sorted(listed, key=bucket)
 
 
 def _units(text: str) -> Iterable[int]:

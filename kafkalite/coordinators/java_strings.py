@@ -37,7 +37,7 @@ def utf16_order(text: str) -> bytes:
 
 
 def hash_map_buckets(keys: int, *, capacity: int = _DEFAULT_BUCKETS) -> int:
-    """Return how many buckets Java's HashMap has that was made with a capacity and has grown to hold so many keys."""
+    """Return how many buckets Java's HashMap has, if made with ``capacity`` and grown to so many keys by ``put``."""
     buckets = 1 << max(capacity - 1, 0).bit_length()
     while keys > buckets * 3 // 4:
         buckets *= 2
@@ -45,10 +45,10 @@ def hash_map_buckets(keys: int, *, capacity: int = _DEFAULT_BUCKETS) -> int:
 
 
 def hash_map_order(keys: Iterable[str], *, buckets: int | None = None) -> list[str]:
-    """Put distinct keys, in the order in which they were put into it, into the order in which Java's HashMap walks them.
+    """Sort distinct keys, given as they were put into Java's HashMap, as that map walks over them.
 
-    Without a number of buckets, the map is one that was made without a capacity. The result is wrong for a map that
-    turned a bucket into a tree, for which nine keys have to share it.
+    By default, the map is one that was made without a capacity. The result may be wrong if nine keys share a bucket,
+    which the map turns into a tree.
     """
     listed = list(keys)
     last = (buckets or hash_map_buckets(len(listed))) - 1

@@ -11,7 +11,7 @@ import org.apache.kafka.coordinator.group.streams.assignor.*;
  * in the order in which they were put into Kafka's map [[id, process, active, standby, offsets]...], what Kafka assigns
  * {member: [active, standby]}. Tasks are {subtopology: [partitions]}, offsets {subtopology: {partition: offset}}. The
  * arguments are a seed and the number of histories. To make the file again, with all jars of a broker on the class path:
- * java -cp CLASSPATH StreamsAssignments.java 1 110 | gzip -9n > streams_assignments.jsonl.gz
+ * java -cp CLASSPATH StreamsAssignments.java 1 140 | gzip -9n > streams_assignments.jsonl.gz
  */
 public class StreamsAssignments {
     private static final List<String> IDS = List.of("0", "1", "2", "10", "a", "\u00e9t\u00e9", "\uffee", "\ud83d\ude80");
@@ -114,9 +114,10 @@ public class StreamsAssignments {
         }
         int standbys = RANDOM.nextInt(3);
         List<String> processes = new ArrayList<>();
-        for (int i = 1 + RANDOM.nextInt(mostMembers / 2); i > 0; i--) {
+        for (int i = 1 + RANDOM.nextInt(oneOf(2) ? mostMembers / 4 : mostMembers); i > 0; i--) {
             processes.add("p" + RANDOM.nextInt(100_000));
         }
+        boolean alone = oneOf(3);
         Map<String, Member> members = new LinkedHashMap<>();
         for (int step = 0; step < 6; step++) {
             int change = RANDOM.nextInt(8);
@@ -142,7 +143,7 @@ public class StreamsAssignments {
                 }
             }
             for (int i = change > 5 || members.isEmpty() ? RANDOM.nextInt(mostMembers / 2) : -1; i >= 0 && members.size() < mostMembers; i--) {
-                members.put("m" + RANDOM.nextInt(100_000), new Member(any(processes)));
+                members.put("m" + RANDOM.nextInt(100_000), new Member(alone ? "p" + RANDOM.nextInt(100_000) : any(processes)));
             }
             Topology topology = new Topology(subtopologies);
             members.values().stream().filter(__ -> oneOf(6)).forEach(member -> report(member, topology));
@@ -194,7 +195,7 @@ public class StreamsAssignments {
         System.setProperty("log4j2.level", "OFF");
         RANDOM.setSeed(Long.parseLong(args[0]));
         for (int i = Integer.parseInt(args[1]); i > 0; i--) {
-            history(i % 10 == 0 ? 40 : 12);
+            history(i % 8 == 0 ? 40 : 12);
         }
     }
 }

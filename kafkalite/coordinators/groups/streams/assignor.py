@@ -1,7 +1,10 @@
 """The task assignor ``sticky`` of streams groups (KIP-1071), as Kafka 4.4 computes it.
 
-A pure function of the members, of what they have been assigned so far, and of the subtopologies. Equal choices are
-decided by the order of Java's hash maps and heaps, which this follows: the same group is assigned the same tasks.
+A pure function of the members, of what they have now, and of the subtopologies. It decides between equal choices by the
+order of Java's hash maps and heaps, as Kafka does, so the same group gets the same tasks from both.
+
+Warm-up tasks are not assigned: Kafka 4.4 has a step after the assignor that is to add them, but it returns the target
+assignment unchanged.
 """
 
 from __future__ import annotations
@@ -30,9 +33,9 @@ class Subtopology:
 class MemberSpec:
     """What an assignor knows of a member.
 
-    ``active`` and ``standby`` are the tasks that it has now. ``task_offsets`` are the sums of the offsets of the state
-    that it reported to have on disk, by subtopology id and partition. ``sticky`` reads neither of ``instance_id``,
-    ``rack_id`` and ``client_tags``.
+    ``active`` and ``standby`` are its current assignment, not its target, without tasks that it is revoking.
+    ``task_offsets`` are what it reported of the state on its disk: the sum of changelog offsets by subtopology id and
+    partition. The assignor does not read ``instance_id``, ``rack_id`` and ``client_tags``.
     """
 
     process_id: str
@@ -55,11 +58,13 @@ class Tasks:
 def assign(
     members: Mapping[str, MemberSpec], subtopologies: Mapping[str, Subtopology], *, standby_replicas: int
 ) -> dict[str, Tasks]:
-    """Assign each task to a member as its active task, and to ``standby_replicas`` others if it is stateful.
+    """Assign each task to one member as an active task, and to ``standby_replicas`` others if it is stateful.
 
-    A process has a task once at most, so there are fewer standby tasks where there are fewer processes. Members keep
-    their tasks, and take over active ones whose state they have, as long as they have no more than an even share.
-    Every member is in the result.
+    A process has a task at most once, so there are fewer standby tasks if there are too few processes. A member keeps
+    its tasks and gets those whose state it has, up to an even share of all tasks. Every member is in the result.
+
+    ``members`` are in the order in which Kafka's group holds them. It matters only between members whose ids fall into
+    the same bucket of a hash map.
     """
     if not members:
         return {}
@@ -82,7 +87,7 @@ class _Quota:
         self.share = -(-tasks // members)
 
     def count(self, tasks: int) -> None:
-        """Take note that a member has got one more task, and has so many now."""
+        """Record that a member has one more task, and ``tasks`` in all."""
         if tasks == self.share:
             self._tasks -= tasks
             self._members -= 1
@@ -122,16 +127,14 @@ class _Process:
 
 
 class _Assignment:
-    """An assignment in the making."""
+    """The tasks that are assigned so far, and the quotas that are left."""
 
     def __init__(
         self, members: Mapping[str, MemberSpec], subtopologies: Mapping[str, Subtopology], standby_replicas: int
     ) -> None:
         ordered = hash_map_order(members)
         self._processes = _processes(members, ordered)
-        self._process_of = {
-            member_id: process for process in self._processes for member_id in process.counts
-        }
+        self._process_of = {member_id: process for process in self._processes for member_id in process.counts}
         active = sum(subtopology.tasks for subtopology in subtopologies.values())
         stateful = sum(subtopology.tasks for subtopology in subtopologies.values() if subtopology.stateful)
         self._active_quota = _Quota(active, len(members))
@@ -148,38 +151,32 @@ class _Assignment:
         }
 
     def assign_active(self, tasks: Iterable[_Task]) -> None:
-        """Assign tasks to their former owners, or else to holders of their state, or else where the load is least."""
-        left: list[_Task] = []
-        for task in tasks:
-            if not self._give_active(task, self._former_owners.get(task)):
-                left.append(task)
-        homeless: list[_Task] = []
-        for task in left:
-            if not self._give_active(task, self._holder(task)):
-                homeless.append(task)
+        """Assign tasks to their former owners, else to members with their state, else to the least loaded process."""
+        released = [task for task in tasks if not self._try_active(task, self._former_owners.get(task))]
+        unassigned = [task for task in released if not self._try_active(task, self._holder(task))]
         queue = self._queue_of_processes()
-        for task in sorted(homeless, key=_by_subtopology):
+        for task in sorted(unassigned, key=_by_subtopology):
             process = queue.pop()
             self._count_active(task, process.add_to_least_loaded(task))
             queue.push(process.load, process)
 
     def assign_standby(self, tasks: Iterable[_Task], replicas: int) -> None:
-        """Assign so many standby tasks of each task, as :meth:`assign_active` does; some are left out for want of processes."""
-        homeless: list[tuple[_Task, int]] = []
+        """Assign up to ``replicas`` standby tasks of each task, to the same members as :meth:`assign_active`."""
+        unassigned: list[tuple[_Task, int]] = []
         for task in tasks:
             for missing in range(replicas, 0, -1):
-                if not self._give_standby(task, self._former_owners.get(task)) and not self._give_standby(
-                    task, self._holder(task, without=task)
-                ):
-                    homeless.append((task, missing))
+                if self._try_standby(task, self._former_owners.get(task)):
+                    continue
+                if not self._try_standby(task, self._holder(task, without=task)):
+                    unassigned.append((task, missing))
                     break
         queue = self._queue_of_processes()
-        for task, missing in sorted(homeless, key=lambda entry: _by_subtopology(entry[0]), reverse=True):
+        for task, missing in sorted(unassigned, key=lambda entry: _by_subtopology(entry[0]), reverse=True):
             for _ in range(missing):
-                if not self._give_standby_to_least_loaded(task, queue):
+                if not self._assign_standby_to_least_loaded(task, queue):
                     break
 
-    def _give_active(self, task: _Task, member_id: str | None) -> bool:
+    def _try_active(self, task: _Task, member_id: str | None) -> bool:
         if member_id is None:
             return False
         process = self._process_of[member_id]
@@ -189,7 +186,7 @@ class _Assignment:
         self._count_active(task, member_id)
         return True
 
-    def _give_standby(self, task: _Task, member_id: str | None) -> bool:
+    def _try_standby(self, task: _Task, member_id: str | None) -> bool:
         if member_id is None:
             return False
         process = self._process_of[member_id]
@@ -199,8 +196,8 @@ class _Assignment:
         self._count_standby(task, member_id)
         return True
 
-    def _give_standby_to_least_loaded(self, task: _Task, queue: PriorityQueue[_Process]) -> bool:
-        """Assign a standby task to the process with the least load that does not have the task."""
+    def _assign_standby_to_least_loaded(self, task: _Task, queue: PriorityQueue[_Process]) -> bool:
+        """Assign a standby task to the least loaded process that does not have the task, if there is one."""
         passed: list[_Process] = []
         given = False
         while queue and not given:
@@ -224,14 +221,14 @@ class _Assignment:
         self._quota.count(self._process_of[member_id].counts[member_id])
 
     def _holder(self, task: _Task, *, without: _Task | None = None) -> str | None:
-        """Return the holder of the state of a task that is to be preferred, out of processes ``without`` a task."""
+        """Return the preferred member among those with the state of a task, in a process ``without`` another task."""
         found: str | None = None
         least = (0.0, 0)
         for member_id in self._state_holders.get(task, ()):
             process = self._process_of[member_id]
             if without in process.tasks:
                 continue
-            # A later one has to have less of both, since Kafka compares them so.
+            # As in Kafka, a later one has to be less loaded itself as well as its process.
             load = (process.load, process.counts[member_id])
             if found is None or (load[0] < least[0] and load[1] < least[1]):
                 found, least = member_id, load
@@ -245,15 +242,16 @@ class _Assignment:
 
 
 def _processes(members: Mapping[str, MemberSpec], ordered: list[str]) -> list[_Process]:
-    """Return processes in the order of the hash map in which Kafka has them."""
+    """Return the processes in the order of Kafka's hash map, which is filled by ``HashMap.computeIfAbsent``.
+
+    Unlike ``put``, that method grows the table before it adds anything, and adds at the front of a bucket.
+    """
     members_of: dict[str, list[str]] = {}
-    most = 0
+    size = 0
     for member_id in ordered:
-        # This map grows when it is looked into, before anything is added.
-        most = len(members_of)
+        size = len(members_of)
         members_of.setdefault(members[member_id].process_id, []).append(member_id)
-    buckets = hash_map_buckets(most, capacity=len(members))
-    # HashMap.computeIfAbsent, unlike put, adds at the front of a bucket.
+    buckets = hash_map_buckets(size, capacity=len(members))
     return [
         _Process(hash_map_order(members_of[process_id]))
         for process_id in hash_map_order(reversed(members_of), buckets=buckets)
@@ -261,7 +259,7 @@ def _processes(members: Mapping[str, MemberSpec], ordered: list[str]) -> list[_P
 
 
 def _state_holders(members: Mapping[str, MemberSpec], ordered: list[str]) -> dict[_Task, list[str]]:
-    """Return the members that have the state of a task: those with a standby task, then others, the latest state first."""
+    """Return the members with the state of each task: those with a standby task, then others; highest offsets first."""
     found: dict[_Task, list[tuple[bool, int, str]]] = {}
     for member_id in ordered:
         member = members[member_id]

@@ -9,6 +9,7 @@ _ENCODING: Final = ("utf-16-be", "surrogatepass")
 _DEFAULT_BUCKETS: Final = 16
 _RANGE: Final = 1 << 32
 _HALF: Final = 1 << 31
+_GOLDEN_RATIO: Final = 0x9E3779B97F4A7C15
 
 
 def string_hash(text: str) -> int:
@@ -58,6 +59,26 @@ def hash_map_order(keys: Iterable[str], *, buckets: int | None = None) -> list[s
         return (hashed ^ hashed >> 16) & last
 
     return sorted(listed, key=bucket)
+
+
+def timeline_map_order(keys: Iterable[str], *, most: int | None = None) -> list[str]:
+    """Sort distinct keys, given as they were added to Kafka's TimelineHashMap, as that map walks over them.
+
+    ``most`` is the largest number of keys that the map has held while an entry was replaced, since its table does not
+    shrink; by default it is the number of keys. The coordinators keep the members of a group in such a map.
+    """
+    listed = list(keys)
+    bits = 1
+    while ((len(listed) if most is None else most) + 1) * 3 > 4 << bits:
+        bits += 1
+
+    def bucket(key: str) -> int:
+        hashed = string_hash(key)
+        signed = hashed if hashed < _HALF else hashed - _RANGE
+        return (signed * _GOLDEN_RATIO % (1 << 64)) >> 64 - bits
+
+    # Within a bucket, the last one comes first.
+    return sorted(listed[::-1], key=bucket)
 
 
 def _units(text: str) -> Iterable[int]:

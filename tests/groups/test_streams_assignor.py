@@ -193,7 +193,7 @@ def test_a_standby_is_preferred_to_state_on_disk_and_more_state_to_less() -> Non
         "b": MemberSpec(process_id="q", standby={"0": frozenset((0,))}, task_offsets={"0": {0: 5}}),
         "c": MemberSpec(process_id="r", task_offsets={"0": {0: 1000}}),
     }
-    by_preference = []
+    by_preference: list[str] = []
     while members:
         owner = next(
             member_id for member_id, tasks in _active(assign(members, topology, standby_replicas=0)).items() if tasks

@@ -78,7 +78,8 @@ def timeline_map_order(keys: Iterable[str], *, most: int | None = None) -> list[
         return (signed * _GOLDEN_RATIO % (1 << 64)) >> 64 - bits
 
     # Within a bucket, the last one comes first.
-    return sorted(listed[::-1], key=bucket)
+    listed.reverse()
+    return sorted(listed, key=bucket)
 
 
 def _units(text: str) -> Iterable[int]:

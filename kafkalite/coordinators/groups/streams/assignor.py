@@ -3,8 +3,7 @@
 A pure function of the members, of what they have now, and of the subtopologies. It decides between equal choices by the
 order of Java's hash maps and heaps, as Kafka does, so the same group gets the same tasks from both.
 
-Warm-up tasks are not assigned: Kafka 4.4 has a step after the assignor that is to add them, but it returns the target
-assignment unchanged.
+It assigns no warm-up tasks. In Kafka 4.4, the step after it that refines the target assignment returns it unchanged.
 """
 
 from __future__ import annotations
@@ -63,8 +62,8 @@ def assign(
     A process has a task at most once, so there are fewer standby tasks if there are too few processes. A member keeps
     its tasks and gets those whose state it has, up to an even share of all tasks. Every member is in the result.
 
-    ``members`` are in the order in which Kafka's group holds them. It matters only between members whose ids fall into
-    the same bucket of a hash map.
+    ``members`` are in the order in which Kafka's group walks over them (:func:`timeline_map_order`). This
+    matters only if ids of members fall into the same bucket of a hash map.
     """
     if not members:
         return {}

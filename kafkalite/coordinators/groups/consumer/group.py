@@ -195,11 +195,6 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
 
     # What groups of all kinds do (see CoordinatedGroup)
 
-    @property
-    def state_name(self) -> str:
-        """The state as Kafka prints it."""
-        return self.state.value
-
     def validate_commit(self, request: OffsetCommitRequest, *, api_version: int | None) -> ErrorCode:
         """Check that a commit comes from a member with its epoch, or for partitions that it had at an older one.
 

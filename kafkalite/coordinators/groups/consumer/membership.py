@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -33,6 +34,7 @@ from kafkalite.coordinators.groups.modern.membership import (
     not_empty,
     unknown_member,
 )
+from kafkalite.coordinators.groups.views import MemberView, assigned
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.consumer_group_heartbeat import (
     Assignment,
@@ -43,7 +45,7 @@ from kafkalite_wire.messages.consumer_group_heartbeat import (
 from kafkalite_wire.messages.consumer_group_records import ConsumerGroupKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
     from kafkalite.coordinators.groups.consumer.migration import Migration
@@ -51,6 +53,9 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.results import Client, ResultBuilder
     from kafkalite.coordinators.timers import Timers
     from kafkalite.coordinators.topics import ClusterTopics
+
+TargetHook = Callable[[ConsumerGroup, "dict[str, Partitions]", "ClusterTopics"], "dict[str, Partitions]"]
+"""Changes a target assignment, by member id."""
 
 _OWN_MEMBER_ID_SINCE: Final = 1
 _REFRESH_REGEX_AFTER_MS: Final = 600_000
@@ -79,11 +84,13 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         config_of: Callable[[str], ConsumerGroupConfig],
         new_member_id: Callable[[], str],
         migration: Migration,
+        target_hook: TargetHook | None = None,
     ) -> None:
         super().__init__(groups, topics, timers)
         self._config_of = config_of
         self._new_member_id = new_member_id
         self._migration = migration
+        self._target_hook = target_hook
 
     def session_timeout(self, group: ConsumerGroup, member_id: str) -> float:
         """Return the session time-out of a member in seconds; one of the classic protocol has its own."""
@@ -95,6 +102,23 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
     def max_size(self, group_id: str) -> int:
         """Return how many members a group may have."""
         return self._config_of(group_id).max_size
+
+    def assignor_of(self, group: ConsumerGroup) -> str:
+        """Return the name of a group's assignor."""
+        return group.preferred_assignor(self._config_of(group.group_id).assignors[0])
+
+    def members_of(self, group: ConsumerGroup) -> Iterator[MemberView]:
+        """Yield a view of each member."""
+        for member in group.members.values():
+            yield MemberView(
+                member_id=member.member_id,
+                group_instance_id=member.instance_id,
+                client_id=member.client_id,
+                client_host=member.client_host,
+                session_timeout=self.session_timeout(group, member.member_id),
+                rebalance_timeout=member.rebalance_timeout_ms / 1000,
+                assigned=assigned(group.topics_of(member), member.assigned, self._topics),
+            )
 
     def loader(self) -> ConsumerGroupLoader:
         """Return what rebuilds groups of this kind from their records."""
@@ -320,7 +344,9 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             )
             for member_id, member in ((each, group.members[each]) for each in member_order(group.members))
         }
-        targets = ASSIGNORS[group.preferred_assignor(config.assignors[0])](specs, counts)
+        targets = ASSIGNORS[self.assignor_of(group)](specs, counts)
+        if self._target_hook is not None:
+            targets = self._target_hook(group, targets, self._topics)
         self.set_targets(group, targets, result)
 
     def _topic_ids(self, group: ConsumerGroup, member: ConsumerMember) -> set[bytes]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.groups.classic.group import Group
 from kafkalite.coordinators.groups.consumer.assignors import ASSIGNORS, MemberSpec, Partitions
-from kafkalite.coordinators.groups.consumer.group import ConsumerGroup, names_of, new_member
+from kafkalite.coordinators.groups.consumer.group import ConsumerGroup, new_member
 from kafkalite.coordinators.groups.consumer.loading import ConsumerGroupLoader
 from kafkalite.coordinators.groups.consumer.member import (
     LEAVING_FOR_A_WHILE,
@@ -285,7 +285,7 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         default = self._config_of(group_id).assignors[0]
         preferred = group.preferred_assignor(default)
         group.put(updated)
-        has_regexes = bool(group.regexes or names_of(group.members.values()))
+        has_regexes = bool(group.regexes or group.subscribed_regexes())
         topics_changed = has_regexes and self._resolve(group, result, may_read)
         metadata_hash = group.hash_of(self._topics)
         if (
@@ -301,7 +301,7 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
     def _resolve(self, group: ConsumerGroup, result: ResultBuilder, may_read: Callable[[str], bool]) -> bool:
         """Find the topics of regular expressions again if that is due; return whether they have changed."""
         wall_ms = result.wall_ms or 0
-        used = names_of(group.members.values())
+        used = group.subscribed_regexes()
         changed = False
         for regex in group.regexes.keys() - used:
             del group.regexes[regex]
@@ -331,26 +331,26 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             if topic is not None:
                 counts[topic.topic_id] = topic.partitions
         counts = {topic_id: counts[topic_id] for topic_id in topic_order(counts)}
-        wanted: dict[tuple[frozenset[str], str], frozenset[bytes]] = {}
-        for member in group.members.values():
-            subscription = member.subscribed_topics, member.subscribed_regex
-            if subscription not in wanted:
-                wanted[subscription] = frozenset(self._topic_ids(group, member))
-        specs = {
-            member_id: MemberSpec(
+        before = group.assigned_topics
+        is_larger = before is not None and all(counts.get(topic_id, 0) >= count for topic_id, count in before.items())
+        targets = group.targets if is_larger else _existing(group.targets, counts)
+        wanted = {each: frozenset(self._topic_ids(group.topics_wanted(each))) for each in group.subscriptions()}
+        specs: dict[str, MemberSpec] = {}
+        for member_id in member_order(group.members):
+            member = group.members[member_id]
+            specs[member_id] = MemberSpec(
                 topics=wanted[member.subscribed_topics, member.subscribed_regex],
                 instance_id=member.instance_id,
-                assigned=_existing(group.targets.get(member_id, {}), counts),
+                assigned=targets.get(member_id, {}),
             )
-            for member_id, member in ((each, group.members[each]) for each in member_order(group.members))
-        }
         targets = ASSIGNORS[self.assignor_of(group)](specs, counts)
         if self._target_hook is not None:
             targets = self._target_hook(group, targets, self._topics)
+        group.assigned_topics = counts
         self.set_targets(group, targets, result)
 
-    def _topic_ids(self, group: ConsumerGroup, member: ConsumerMember) -> set[bytes]:
-        found = (self._topics.topics.get(name) for name in group.topics_of(member))
+    def _topic_ids(self, names: Iterable[str]) -> set[bytes]:
+        found = (self._topics.topics.get(name) for name in names)
         return {topic.topic_id for topic in found if topic is not None}
 
     def reconcile(
@@ -371,7 +371,7 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             member,
             group.assignment_epoch,
             target,
-            self._topic_ids(group, member),
+            self._topic_ids(group.topics_of(member)),
             group.is_owned,
             owned,
             has_subscription_changed=has_changed,
@@ -418,7 +418,7 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
 
     def removed(self, group: ConsumerGroup, result: ResultBuilder) -> None:
         """Drop the regular expressions that only removed members had."""
-        for regex in group.regexes.keys() - names_of(group.members.values()):
+        for regex in group.regexes.keys() - group.subscribed_regexes():
             del group.regexes[regex]
             write_regex(group.group_id, regex, None, result)
 
@@ -452,12 +452,15 @@ def topic_order(topic_ids: Iterable[bytes]) -> Iterable[bytes]:
     return topic_ids
 
 
-def _existing(target: Partitions, counts: Mapping[bytes, int]) -> Partitions:
-    """Return what exists of a target, by the number of partitions of each topic."""
+def _existing(targets: Mapping[str, Partitions], counts: Mapping[bytes, int]) -> dict[str, Partitions]:
+    """Return what exists of targets, by the number of partitions of each topic."""
     return {
-        topic_id: partitions if max(partitions, default=0) < count else frozenset(p for p in partitions if p < count)
-        for topic_id, partitions in target.items()
-        if (count := counts.get(topic_id)) is not None
+        member_id: {
+            topic_id: frozenset(each for each in partitions if each < counts[topic_id])
+            for topic_id, partitions in target.items()
+            if topic_id in counts
+        }
+        for member_id, target in targets.items()
     }
 
 

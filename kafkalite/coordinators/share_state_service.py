@@ -8,11 +8,12 @@ from kafkalite.coordinators.recording import Recording
 from kafkalite.coordinators.service import CoordinatorEnvironment, CoordinatorService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from kafkalite.coordinators.share.coordinator import ShareCoordinator
     from kafkalite.coordinators.share.state import ShareKey, ShareState
     from kafkalite.requests.steps import Steps
+    from kafkalite_wire.error_codes import ErrorCode
     from kafkalite_wire.messages.share_state_records import StateBatch
 
 
@@ -53,14 +54,32 @@ class ShareStateService:
         """Return a state, or None if there is none."""
         return self._service.coordinator.read(key)
 
-    def initialize(self, key: ShareKey, *, state_epoch: int, start_offset: int) -> Recording:
+    def refusal(self, key: ShareKey, *, is_known: bool) -> ErrorCode:
+        """Return why a state cannot be read, or NONE."""
+        return self._service.coordinator.refusal(key, is_known=is_known)
+
+    def initialize(self, key: ShareKey, *, state_epoch: int, start_offset: int, is_known: bool = True) -> Recording:
         """Replace a state by a new one at an offset; -1 is where the group's configuration says."""
         recording = Recording()
         coordinator = self._service.coordinator
         self._service.perform(
             coordinator.initialize(
-                key, recording, state_epoch=state_epoch, start_offset=start_offset, wall_ms=self._wall_ms()
+                key,
+                recording,
+                state_epoch=state_epoch,
+                start_offset=start_offset,
+                wall_ms=self._wall_ms(),
+                is_known=is_known,
             )
+        )
+        return recording
+
+    def take_over(self, key: ShareKey, *, leader_epoch: int, is_known: bool = True) -> Recording:
+        """Record the epoch of a leader that begins to write; the leaders before it are fenced."""
+        recording = Recording()
+        coordinator = self._service.coordinator
+        self._service.perform(
+            coordinator.take_over(key, recording, leader_epoch=leader_epoch, wall_ms=self._wall_ms(), is_known=is_known)
         )
         return recording
 
@@ -73,6 +92,7 @@ class ShareStateService:
         start_offset: int,
         delivery_complete_count: int,
         batches: tuple[StateBatch, ...],
+        is_known: bool = True,
     ) -> Recording:
         """Record what has changed; start offset -1 keeps that which is there."""
         recording = Recording()
@@ -87,14 +107,16 @@ class ShareStateService:
                 delivery_complete_count=delivery_complete_count,
                 batches=batches,
                 wall_ms=self._wall_ms(),
+                is_known=is_known,
             )
         )
         return recording
 
-    def delete(self, keys: Iterable[ShareKey]) -> None:
-        """Forget states, whether they exist or not."""
-        for key in keys:
-            self._service.perform(self._service.coordinator.delete(key))
+    def delete(self, key: ShareKey, *, is_known: bool = True) -> Recording:
+        """Forget a state, whether there is one or not."""
+        recording = Recording()
+        self._service.perform(self._service.coordinator.delete(key, recording, is_known=is_known))
+        return recording
 
     def partitions_moved(self) -> None:
         """Load everything again on next use: other brokers coordinate now."""

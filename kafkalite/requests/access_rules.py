@@ -589,6 +589,12 @@ _RULES: Final[Mapping[int, Rule]] = MappingProxyType({
     ),
     ApiKey.ALTER_SHARE_GROUP_OFFSETS: _one_group(Operation.READ),
     ApiKey.DELETE_SHARE_GROUP_OFFSETS: _one_group(Operation.DELETE),
+    # Brokers ask each other these.
+    ApiKey.INITIALIZE_SHARE_GROUP_STATE: _cluster(Operation.CLUSTER_ACTION),
+    ApiKey.READ_SHARE_GROUP_STATE: _cluster(Operation.CLUSTER_ACTION),
+    ApiKey.WRITE_SHARE_GROUP_STATE: _cluster(Operation.CLUSTER_ACTION),
+    ApiKey.DELETE_SHARE_GROUP_STATE: _cluster(Operation.CLUSTER_ACTION),
+    ApiKey.READ_SHARE_GROUP_STATE_SUMMARY: _cluster(Operation.CLUSTER_ACTION),
     ApiKey.CONSUMER_GROUP_DESCRIBE: _each(
         Operation.DESCRIBE, ResourceType.GROUP, ErrorCode.GROUP_AUTHORIZATION_FAILED
     ),

@@ -42,7 +42,11 @@ class _Entry:
 
 
 class ShareCoordinator:
-    """The states of all share groups, by group and partition."""
+    """The states of all share groups, by group and partition.
+
+    ``is_known`` says of what is asked for whether the topic and the partition exist. As in Kafka, that is looked at
+    after the epochs.
+    """
 
     def __init__(self, updates_per_snapshot: int) -> None:
         self._updates_per_snapshot = updates_per_snapshot
@@ -51,16 +55,25 @@ class ShareCoordinator:
         self._partitions = 1
 
     def initialize(
-        self, key: ShareKey, handle: ResponseSink, *, state_epoch: int, start_offset: int, wall_ms: int
+        self,
+        key: ShareKey,
+        handle: ResponseSink,
+        *,
+        state_epoch: int,
+        start_offset: int,
+        wall_ms: int,
+        is_known: bool = True,
     ) -> CoordinatorResult:
         """Replace a state by a new one at an offset; -1 is where the group's configuration says. Reply an error."""
         entry = self._entries.get(key)
         if self._is_failed(key):
             return _refused(handle, ErrorCode.NOT_COORDINATOR)
-        if state_epoch < 0:
+        if key.partition < 0 or state_epoch < 0:
             return _refused(handle, ErrorCode.INVALID_REQUEST)
         if entry is not None and state_epoch < entry.state_epoch:
             return _refused(handle, ErrorCode.FENCED_STATE_EPOCH)
+        if not is_known:
+            return _refused(handle, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         result = ResultBuilder(0.0, wall_ms)
         state = ShareState(
             snapshot_epoch=0 if entry is None else entry.state.snapshot_epoch + 1,
@@ -79,7 +92,17 @@ class ShareCoordinator:
         entry = self._entries.get(key)
         return None if entry is None else entry.state
 
-    def take_over(self, key: ShareKey, handle: ResponseSink, *, leader_epoch: int, wall_ms: int) -> CoordinatorResult:
+    def refusal(self, key: ShareKey, *, is_known: bool) -> ErrorCode:
+        """Return why the state of a partition cannot be read or deleted, or NONE."""
+        if self._is_failed(key):
+            return ErrorCode.NOT_COORDINATOR
+        if key.partition < 0:
+            return ErrorCode.INVALID_REQUEST
+        return ErrorCode.NONE if is_known else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+    def take_over(
+        self, key: ShareKey, handle: ResponseSink, *, leader_epoch: int, wall_ms: int, is_known: bool = True
+    ) -> CoordinatorResult:
         """Record the epoch of a leader that begins to write, and fence those before it. Reply with an error."""
         if self._is_failed(key):
             return _refused(handle, ErrorCode.NOT_COORDINATOR)
@@ -88,6 +111,8 @@ class ShareCoordinator:
             return _refused(handle, ErrorCode.INVALID_REQUEST)
         if leader_epoch < entry.leader_epoch:
             return _refused(handle, ErrorCode.FENCED_LEADER_EPOCH)
+        if not is_known:
+            return _refused(handle, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         result = ResultBuilder(0.0, wall_ms)
         if leader_epoch != entry.leader_epoch:
             state = entry.state
@@ -113,6 +138,7 @@ class ShareCoordinator:
         delivery_complete_count: int,
         batches: tuple[StateBatch, ...],
         wall_ms: int,
+        is_known: bool = True,
     ) -> CoordinatorResult:
         """Record what has changed, and reply with an error.
 
@@ -127,6 +153,8 @@ class ShareCoordinator:
             return _refused(handle, ErrorCode.FENCED_LEADER_EPOCH)
         if state_epoch < entry.state_epoch:
             return _refused(handle, ErrorCode.FENCED_STATE_EPOCH)
+        if not is_known:
+            return _refused(handle, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         state = entry.state
         if start_offset < state.start_offset:
             count = state.delivery_complete_count
@@ -147,12 +175,15 @@ class ShareCoordinator:
         result.reply(handle, ErrorCode.NONE)
         return result.build()
 
-    def delete(self, key: ShareKey) -> CoordinatorResult:
-        """Forget a state, whether there is one or not."""
-        if self._entries.pop(key, None) is None:
-            return NO_RESULT
+    def delete(self, key: ShareKey, handle: ResponseSink, *, is_known: bool = True) -> CoordinatorResult:
+        """Forget a state, whether there is one or not. Reply an error."""
+        error = self.refusal(key, is_known=is_known)
+        if error:
+            return _refused(handle, error)
         result = ResultBuilder(0.0, None)
-        result.record(str(key), encode_share_key(ShareSnapshotKey(**key._asdict())), None)
+        if self._entries.pop(key, None) is not None:
+            result.record(str(key), encode_share_key(ShareSnapshotKey(**key._asdict())), None)
+        result.reply(handle, ErrorCode.NONE)
         return result.build()
 
     def keys(self) -> Collection[ShareKey]:

@@ -513,6 +513,8 @@ class Cluster:
         yield
         if not topic.is_internal:
             yield from self.groups.topic_deleted(topic)
+            if SHARE_STATE_TOPIC in self.storage.topics:
+                yield from self.share_states.partitions_deleted(topic.topic_id)
         yield from steps
 
     def create_partitions(self, name: str, total: int) -> None:

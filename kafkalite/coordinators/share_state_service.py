@@ -8,7 +8,7 @@ from kafkalite.coordinators.recording import Recording
 from kafkalite.coordinators.service import CoordinatorEnvironment, CoordinatorService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from kafkalite.coordinators.share.coordinator import ShareCoordinator
     from kafkalite.coordinators.share.state import ShareKey, ShareState
@@ -117,6 +117,14 @@ class ShareStateService:
         recording = Recording()
         self._service.perform(self._service.coordinator.delete(key, recording, is_known=is_known))
         return recording
+
+    def partitions_deleted(self, topic_id: bytes) -> Iterator[None]:
+        """Forget, in short steps, how far groups were in a topic."""
+        coordinator = yield from self.load()
+        for key in tuple(coordinator.keys()):
+            if key.topic_id == topic_id:
+                self.delete(key)
+                yield
 
     def partitions_moved(self) -> None:
         """Load everything again on next use: other brokers coordinate now."""

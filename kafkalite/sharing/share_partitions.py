@@ -16,6 +16,7 @@ from kafkalite.errors import RefusedError
 from kafkalite.sharing.share_partition import Acquired, SharePartition
 from kafkalite_storage.segment.segment import NOTHING, FetchSlice
 from kafkalite_wire.batch import CONTROL, HEADER_SIZE, TRANSACTIONAL, read_header
+from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kafkalite.background.timers import Timer, TimerQueue
     from kafkalite.coordinators.groups.share.configs import ShareGroupConfig
     from kafkalite.coordinators.recording import Recording
+    from kafkalite.coordinators.share.state import ShareState
     from kafkalite.coordinators.share_state_service import ShareStateService
     from kafkalite.fetch.delayed import DelayedFetches
     from kafkalite.sharing.share_partition import Acknowledgement, AcquireMode, Change
@@ -87,7 +89,7 @@ class SharePartitions:
         self._led: dict[ShareKey, LedPartition] = {}
 
     def get(self, group_id: str, topic: Topic, index: int) -> LedPartition:
-        """Return a partition that exists. Raises StorageError."""
+        """Return a partition that exists. Raises StorageError, and RefusedError if a newer leader has its state."""
         key = ShareKey(group_id, topic.topic_id, index)
         led = self._led.get(key)
         if led is None:
@@ -96,7 +98,8 @@ class SharePartitions:
 
     def _load(self, key: ShareKey, topic: Topic) -> LedPartition:
         log = self._storage.log(topic.name, key.partition)
-        state = self._states.read(key)
+        leader_epoch = topic.assignment[key.partition].leader_epoch
+        state = self._take_over(key, leader_epoch)
         if state is None or state.start_offset == NO_OFFSET:
             share = SharePartition(self._first_offset(log, self.config_of(key.group_id).auto_offset_reset))
         else:
@@ -107,8 +110,15 @@ class SharePartitions:
             log=log,
             share=share,
             state_epoch=0 if state is None else state.state_epoch,
-            leader_epoch=topic.assignment[key.partition].leader_epoch,
+            leader_epoch=leader_epoch,
         )
+
+    def _take_over(self, key: ShareKey, leader_epoch: int) -> ShareState | None:
+        """Return a state, None if there is none, and fence the leaders before this one."""
+        recording = self._states.take_over(key, leader_epoch=leader_epoch)
+        if recording.is_settled and recording.error not in (ErrorCode.NONE, ErrorCode.INVALID_REQUEST):
+            raise _refusal(recording.error)
+        return self._states.read(key)
 
     def _first_offset(self, log: PartitionLog, reset: str) -> int:
         """Return where a group without a state begins (``share.auto.offset.reset``)."""
@@ -235,7 +245,7 @@ class SharePartitions:
 
         recording.when_settled(check)
         if recording.is_settled and recording.error:
-            raise RefusedError(recording.error, "the change cannot be recorded")
+            raise _refusal(recording.error)
         return recording
 
     def _forget(self, led: LedPartition) -> None:
@@ -249,6 +259,21 @@ class SharePartitions:
         """Drop partitions with all locks: they have another leader, were deleted, or begin elsewhere."""
         for led in [led for key, led in self._led.items() if is_gone(key)]:
             self._forget(led)
+
+
+def _refusal(error: ErrorCode) -> RefusedError:
+    """Return what a member is answered of a partition whose state the share coordinator refuses, as in Kafka."""
+    match error:
+        case ErrorCode.NOT_COORDINATOR | ErrorCode.COORDINATOR_NOT_AVAILABLE:
+            return RefusedError(
+                ErrorCode.COORDINATOR_NOT_AVAILABLE, "the share coordinator could not record the change"
+            )
+        case ErrorCode.FENCED_LEADER_EPOCH | ErrorCode.FENCED_STATE_EPOCH:
+            return RefusedError(ErrorCode.NOT_LEADER_OR_FOLLOWER, "the state has a newer epoch")
+        case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+            return RefusedError(error, "an unknown partition")
+        case _:
+            return RefusedError(ErrorCode.UNKNOWN_SERVER_ERROR, "the share coordinator refuses the change")
 
 
 def _batches(piece: FetchSlice, max_records: int) -> tuple[list[BatchHeader], int]:

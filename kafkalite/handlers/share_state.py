@@ -32,6 +32,7 @@ _REASONS: Final = {
     ErrorCode.FENCED_LEADER_EPOCH: "The leader epoch is older than one that was seen before.",
     ErrorCode.FENCED_STATE_EPOCH: "The state epoch is older than one that was seen before.",
     ErrorCode.NOT_COORDINATOR: "The partition of __share_group_state that holds the state does not exist or is broken.",
+    ErrorCode.UNKNOWN_SERVER_ERROR: "A state batch ends before it begins.",
     ErrorCode.COORDINATOR_NOT_AVAILABLE: "The change could not be recorded.",
 }
 _NOT_NEGATIVE: Final = ("partition", "leader_epoch", "state_epoch")

@@ -155,6 +155,8 @@ class ShareCoordinator:
             return _refused(handle, ErrorCode.FENCED_STATE_EPOCH)
         if not is_known:
             return _refused(handle, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        if any(batch.last_offset < batch.first_offset for batch in batches):
+            return _refused(handle, ErrorCode.UNKNOWN_SERVER_ERROR)  # as in Kafka, whose coordinator fails with it
         state = entry.state
         if start_offset < state.start_offset:
             count = state.delivery_complete_count

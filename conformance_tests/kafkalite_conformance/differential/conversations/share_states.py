@@ -254,7 +254,7 @@ async def a_newer_leader_takes_over(talk: Talk) -> None:
     await voice.ask(fetching(group, _MEMBER, 0, topic_id), 2, "all")
     await look(voice, group, topic_id, 0, note="by a newer leader", leader=9)
     await voice.ask(acknowledging(group, _MEMBER, 1, topic_id, 0, 0, _ACCEPT), 2, "fenced")
-    await voice.ask(fetching(group, _MEMBER, 2, topic_id, wait_ms=0), 2, "fenced")
+    await voice.ask(fetching(group, _MEMBER, 2, topic_id), 2, "fenced")
     await look(voice, group, topic_id, 0, note="fenced", leader=9)
     await voice.ask(beating(group, _MEMBER, -1), 1, "leaves")
 

@@ -1,6 +1,7 @@
 """The partitions of share groups that this process leads: loaded on first use, with the locks of their records.
 
-The durable state is with the share coordinator. A partition that could not record a change is loaded again.
+The durable state is with the share coordinator. A change that it does not record is taken back; where it refuses the
+epochs of a partition, another leads it, and the partition is loaded again on its next use.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 _DURATION: Final = re.compile(
     r"by_duration:P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.ASCII | re.IGNORECASE
 )
+_OTHERS_LEAD: Final = frozenset((
+    ErrorCode.FENCED_LEADER_EPOCH, ErrorCode.FENCED_STATE_EPOCH, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+))  # fmt: skip
 _OTHER_TRANSACTIONS: Final = 1
 """How many pieces of a log in a row may hold nothing but aborted records, before others have their turn."""
 
@@ -191,14 +195,17 @@ class SharePartitions:
         """
         config = self.config_of(led.key.group_id)
         change = led.share.acknowledge(member_id, acknowledgements, config=config, now=self._timers.now())
-        return self._changed(led, change)
+        recording = self._record(led, change)
+        if recording is not None and recording.is_settled and recording.error:
+            raise _refusal(recording.error)
+        return recording
 
     def release(self, member_id: str, keys: Iterable[ShareKey]) -> None:
         """Make available what a member has acquired of partitions, because its session has ended."""
         for key in keys:
             led = self._led.get(key)
             if led is not None:
-                self._changed(led, led.share.release(member_id, config=self.config_of(key.group_id)))
+                self._record(led, led.share.release(member_id, config=self.config_of(key.group_id)))
 
     # Locks
 
@@ -215,20 +222,17 @@ class SharePartitions:
     def _expire(self, led: LedPartition) -> None:
         led.timer = None
         if self._led.get(led.key) is led:
-            self._changed(led, led.share.expire(self._timers.now(), config=self.config_of(led.key.group_id)))
+            change = led.share.expire(self._timers.now(), config=self.config_of(led.key.group_id))
+            # As in Kafka, the locks have ended even if that cannot be recorded.
+            self._record(led, change, takes_back=False)
             self._delayed_fetches.complete_ready()
 
     # Changes
 
-    def _changed(self, led: LedPartition, change: Change) -> Recording | None:
-        recording = self._record(led, change)
-        if change.made_available or change.has_moved:
-            self._delayed_fetches.partition_changed((led.topic, led.key.partition))
-        self._watch_locks(led)
-        return recording
-
-    def _record(self, led: LedPartition, change: Change) -> Recording | None:
+    def _record(self, led: LedPartition, change: Change, *, takes_back: bool = True) -> Recording | None:
+        """Record a change, and commit it then, or take it back if it is not recorded."""
         if not change.batches:
+            self._watch_locks(led)
             return None
         recording = self._states.write(
             led.key,
@@ -238,15 +242,20 @@ class SharePartitions:
             delivery_complete_count=change.delivery_complete_count,
             batches=tuple(change.batches),
         )
-
-        def check() -> None:
-            if recording.error:
-                self._forget(led)
-
-        recording.when_settled(check)
-        if recording.is_settled and recording.error:
-            raise _refusal(recording.error)
+        recording.when_settled(partial(self._settle, led, change, recording, takes_back))
         return recording
+
+    def _settle(self, led: LedPartition, change: Change, recording: Recording, takes_back: bool) -> None:
+        if recording.error and takes_back:
+            led.share.take_back(change)
+        else:
+            led.share.commit(change)
+        if recording.error in _OTHERS_LEAD:
+            self._forget(led)
+        if change.made_available or change.has_moved or recording.error:
+            self._delayed_fetches.partition_changed((led.topic, led.key.partition))
+        if self._led.get(led.key) is led:
+            self._watch_locks(led)
 
     def _forget(self, led: LedPartition) -> None:
         if led.timer is not None:

@@ -1,6 +1,8 @@
 """The state of share groups (KIP-932), as brokers ask the share coordinator for it."""
 
-from typing import Final
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
 
 from kafkalite_conformance.differential.batches import batch, produce
 from kafkalite_conformance.differential.conversation import conversation
@@ -185,16 +187,16 @@ async def odd_requests(talk: Talk) -> None:
     topic_id, group = await talk.topic_id(topic), talk.name()
     await ready(talk, voice, group, topic_id, 0, 1)
     await voice.ask(initialize(group, topic_id, 0), 0)
-    kinds = (initialize, read, write, delete, summarize)
+    kinds: tuple[Callable[..., Any], ...] = (initialize, read, write, delete, summarize)
     for make in kinds:
         whole = make(group, topic_id, 0)
         without = make(group, topic_id)
         for version in (0, 1) if make in (write, summarize) else (0,):
             for note, request in (
                 ("no group", make("", topic_id, 0)),
-                ("no topics", type(whole)(group_id=group, topics=())),  # type: ignore[arg-type]
+                ("no topics", replace(whole, topics=())),
                 ("no partitions", without),
-                ("no partitions, and some", type(whole)(group_id=group, topics=without.topics + whole.topics)),  # type: ignore[arg-type, operator]
+                ("no partitions, and some", replace(whole, topics=(*without.topics, *whole.topics))),
                 ("an unknown topic", make(group, _UNKNOWN_ID, 0)),
                 ("no topic", make(group, ZERO_UUID, 0)),
                 ("an unknown partition", make(group, topic_id, 2)),

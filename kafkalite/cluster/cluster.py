@@ -611,6 +611,10 @@ class Cluster:
         for partition in tuple(self.storage.open_logs.values()):
             partition.expire_producers(before_ms)
 
+    def prune_share_states(self, older_than: float) -> Iterator[None]:
+        """Delete redundant records of share groups, in short steps, after states as old as that are recorded whole."""
+        return self.share_states.prune(older_than)
+
     def stop_waiting(self) -> None:
         """Answer the requests that wait, because the broker stops."""
         self.groups.stop_waiting()

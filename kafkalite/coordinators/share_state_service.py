@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.recording import Recording
 from kafkalite.coordinators.service import CoordinatorEnvironment, CoordinatorService
+from kafkalite_storage.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from kafkalite_wire.error_codes import ErrorCode
     from kafkalite_wire.messages.share_state_records import StateBatch
 
+
+log = getLogger("kafkalite.coordinators")
 
 SHARE_STATE_TOPIC: Final = "__share_group_state"
 
@@ -34,6 +38,7 @@ class ShareStateService:
         self._service: CoordinatorService[ShareCoordinator] = CoordinatorService(
             SHARE_STATE_TOPIC, self._new_coordinator, _partition_for, environment, ensure_topic
         )
+        self._service.on_appended = self._appended
 
     def _new_coordinator(self) -> ShareCoordinator:
         # Imported on first use: a broker starts faster than all of this is imported.
@@ -125,6 +130,33 @@ class ShareStateService:
             if key.topic_id == topic_id:
                 self.delete(key)
                 yield
+
+    # Pruning
+
+    def _appended(self, partition: int, offset: int, key: bytes, value: bytes | None) -> None:
+        self._service.coordinator.appended(partition, offset, key, value)
+
+    def prune(self, older_than: float) -> Iterator[None]:
+        """Delete the records of the log that are redundant, in short steps.
+
+        States whose last snapshot is older than so many seconds are recorded whole before. Nothing is done while no
+        state is loaded.
+        """
+        if not self._service.is_loaded:
+            return
+        coordinator, wall_ms = self._service.coordinator, self._wall_ms()
+        for key in coordinator.cold(wall_ms, round(older_than * 1000)):
+            if not self._service.is_loaded:
+                return  # it could not be recorded
+            self._service.perform(coordinator.snapshot(key, wall_ms))
+            yield
+        for number, offset in coordinator.redundant_offsets().items():
+            try:
+                partition = self._storage.log(SHARE_STATE_TOPIC, number)
+                partition.delete_records(min(offset, partition.high_watermark), now_ms=wall_ms)
+            except StorageError as error:
+                log.error("cannot delete redundant records of %s-%d: %s", SHARE_STATE_TOPIC, number, error)
+            yield
 
     def partitions_moved(self) -> None:
         """Load everything again on next use: other brokers coordinate now."""

@@ -19,10 +19,11 @@ from kafkalite.coordinators.share.batches import combined
 from kafkalite.coordinators.share.coordinator import ShareCoordinator
 from kafkalite.coordinators.share.state import ShareKey, ShareState
 from kafkalite.requests.steps import WorkMeter, finish
-from kafkalite_wire.messages.share_state_records import StateBatch
+from kafkalite_wire.messages.share_state_records import ShareSnapshotKey, StateBatch, encode_share_key
 
 SCENARIOS = Path(__file__).parent / "golden" / "share_state_scenarios.jsonl.gz"
 EXISTING, PARTITIONS = 1, 2
+COLD_MS = 20_000
 
 
 class Handle:
@@ -56,10 +57,23 @@ class Scenario:
         before = self.coordinator.read(key)
         self._is_known = topic == EXISTING and partition < PARTITIONS
         result = self._request(kind, ms, key, *given)
-        self._log += [ReplayedRecord(record.key, record.value, offset=0) for record in result.records]
-        records = [[each.key.hex(), None if each.value is None else each.value.hex()] for each in result.records]
+        records = self._append(result)
         error = result.replies[0].response if result.replies else self.coordinator.refusal(key, is_known=self._is_known)
         return [error, _fields(kind, before, is_refused=bool(error)), records]
+
+    def snapshots(self, ms: int, expected: list[list[Any]]) -> list[list[Any]]:
+        """Record what is cold in the order that is expected, which is that of a hash map."""
+        keys = {
+            encode_share_key(ShareSnapshotKey(**key._asdict())).hex(): key for key in self.coordinator.cold(ms, COLD_MS)
+        }
+        ordered = sorted(keys, key=[key for key, _ in expected].index)
+        return [record for key in ordered for record in self._append(self.coordinator.snapshot(keys[key], ms))]
+
+    def _append(self, result: CoordinatorResult) -> list[list[Any]]:
+        for record in result.records:
+            self.coordinator.appended(0, len(self._log), record.key, record.value)
+            self._log.append(ReplayedRecord(record.key, record.value, offset=len(self._log)))
+        return [[each.key.hex(), None if each.value is None else each.value.hex()] for each in result.records]
 
     def _request(self, kind: str, ms: int, key: ShareKey, *given: Any) -> CoordinatorResult:
         coordinator, handle, known = self.coordinator, Handle(), self._is_known
@@ -124,6 +138,7 @@ def _steps() -> Iterator[list[Any]]:
 
 def test_answers_and_records_are_those_of_kafka() -> None:
     compared: Counter[str] = Counter()
+    snapshots = 0
     scenario = Scenario(0)
     for step in _steps():
         kind = step[0]
@@ -134,6 +149,11 @@ def test_answers_and_records_are_those_of_kafka() -> None:
             scenario.start()
             assert scenario.states() == before
             assert not scenario.skipped
+        elif kind == "cold":
+            assert scenario.snapshots(step[1], step[2]) == step[2], step
+            snapshots += len(step[2])
+        elif kind == "redundant":
+            assert scenario.coordinator.redundant_offsets().get(0, -1) == step[2], step
         else:
             *given, error, _, fields, records = step
             assert scenario.perform(*given) == [error, fields, records], step
@@ -141,6 +161,7 @@ def test_answers_and_records_are_those_of_kafka() -> None:
     assert compared["scenario"] == 40
     assert min(compared.values()) >= 40
     assert compared.total() > 4000
+    assert snapshots > 50
 
 
 def _batch(first: int, length: int, state: int, count: int) -> StateBatch:

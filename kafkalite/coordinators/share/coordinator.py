@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kafkalite.coordinators.java_strings import coordinator_partition
 from kafkalite.coordinators.results import NO_RESULT, CoordinatorResult, ResultBuilder
 from kafkalite.coordinators.share.batches import NO_OFFSET, combined
+from kafkalite.coordinators.share.snapshot_offsets import SnapshotOffsets
 from kafkalite.coordinators.share.state import ShareKey, ShareState, state_of
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.errors import WireError
@@ -51,6 +52,7 @@ class ShareCoordinator:
     def __init__(self, updates_per_snapshot: int) -> None:
         self._updates_per_snapshot = updates_per_snapshot
         self._entries: dict[ShareKey, _Entry] = {}
+        self._snapshot_offsets: dict[int, SnapshotOffsets] = {}
         self._failed: frozenset[int] = frozenset()
         self._partitions = 1
 
@@ -192,6 +194,39 @@ class ShareCoordinator:
         """Return the groups and partitions that have a state."""
         return tuple(self._entries)
 
+    # What becomes redundant in the log
+
+    def cold(self, wall_ms: int, interval_ms: int) -> list[ShareKey]:
+        """Return what has no snapshot younger than an interval; nothing if all snapshots were written for their age."""
+        states = {key: entry.state for key, entry in self._entries.items()}
+        if all(state.create_timestamp != state.write_timestamp for state in states.values()):
+            return []
+        return [key for key, state in states.items() if wall_ms - state.write_timestamp >= interval_ms]
+
+    def snapshot(self, key: ShareKey, wall_ms: int) -> CoordinatorResult:
+        """Record a snapshot of a state for its age, so that older records are redundant.
+
+        As in Kafka, the time at which the state was created stays as it is, which tells that nothing has changed.
+        """
+        entry = self._entries.get(key)
+        if entry is None:
+            return NO_RESULT
+        result = ResultBuilder(0.0, wall_ms)
+        epoch = entry.state.snapshot_epoch + 1
+        self._snapshot(key, replace(entry.state, snapshot_epoch=epoch, write_timestamp=wall_ms), result)
+        return result.build()
+
+    def appended(self, partition: int, offset: int, key: bytes, value: bytes | None) -> None:
+        """Note at which offset a record is in a partition of the log."""
+        if isinstance(decode_share_key(key), ShareSnapshotKey):
+            offsets = self._snapshot_offsets.setdefault(partition, SnapshotOffsets())
+            offsets.note(key, offset, is_tombstone=value is None)
+
+    def redundant_offsets(self) -> dict[int, int]:
+        """Return for partitions of the log the offset before which no record is needed."""
+        found = {number: offsets.redundant for number, offsets in self._snapshot_offsets.items()}
+        return {number: offset for number, offset in found.items() if offset is not None}
+
     def _change(self, key: ShareKey, entry: _Entry, update: ShareUpdateValue, result: ResultBuilder) -> None:
         if entry.updates < self._updates_per_snapshot:
             result.record(str(key), encode_share_key(ShareUpdateKey(**key._asdict())), encode_share_value(update))
@@ -254,6 +289,7 @@ class ShareCoordinator:
             key = ShareKey(record_key.group_id, record_key.topic_id, record_key.partition)
             if partition_for(str(key), partitions) == number:
                 self._replay(key, value)
+                self.appended(number, record.offset, record.key, record.value)
 
     def _replay(self, key: ShareKey, value: ShareSnapshotValue | ShareUpdateValue | None) -> None:
         match value:

@@ -142,9 +142,11 @@ class ShareStateService:
         States whose last snapshot is older than so many seconds are recorded whole before. Nothing is done while no
         state is loaded.
         """
-        if not self._service.is_loaded:
-            return
-        coordinator, wall_ms = self._service.coordinator, self._wall_ms()
+        if self._service.is_loaded:
+            yield from self._prune(self._service.coordinator, older_than)
+
+    def _prune(self, coordinator: ShareCoordinator, older_than: float) -> Iterator[None]:
+        wall_ms = self._wall_ms()
         for key in coordinator.cold(wall_ms, round(older_than * 1000)):
             if not self._service.is_loaded:
                 return  # it could not be recorded

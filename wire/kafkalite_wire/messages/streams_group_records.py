@@ -1,6 +1,6 @@
 """The records of ``__consumer_offsets`` about streams groups (KIP-1071): record types 17 and 19 to 23.
 
-They are declared only: :mod:`kafkalite_wire.messages.coordinator_records` does not decode them yet.
+They are encoded and decoded as those of :mod:`kafkalite_wire.messages.coordinator_records`.
 """
 
 from __future__ import annotations

@@ -24,14 +24,16 @@ import org.slf4j.LoggerFactory;
 /**
  * Asks Apache Kafka's classes about random topologies, heartbeats and members of streams groups.
  *
- * Each line is one JSON array. ["topology", request, topics {name: partitions}, answer]: the request is the bytes of
- * StreamsGroupHeartbeatRequest v0, in hexadecimal digits; the answer is an error [code, message] or a map of "subtopologies" (by id
- * [tasks, sources, repartition sources, repartition sinks, changelogs], or null), topics to "create" in Kafka's order,
- * and the "problem" [status, detail], or null. An internal topic is [name, partitions, replicas, [[config, value]...]].
- * ["heartbeat", request, error or null]. ["record", kind, values, key, value]: as StreamsCoordinatorRecordHelpers writes
- * it. The arguments are a seed and the numbers of topologies, heartbeats and members. To make the
- * file again, with all jars of a broker on the class path:
- * java -cp CLASSPATH StreamsTopologies.java 1 400 200 20 | gzip -9n > streams_topologies.jsonl.gz
+ * Each line is one JSON array. Requests are the bytes of StreamsGroupHeartbeatRequest v0 in hexadecimal digits.
+ * ["topology", request, topics {name: partitions}, answer]: the answer is an error [code, message], or a map of
+ * "subtopologies" (by id [tasks, sources, repartition sources, repartition sinks, changelogs], or null), topics to
+ * "create" in Kafka's order, and the "problem" [status, detail], or null. An internal topic is
+ * [name, partitions, replicas, [[config, value]...]].
+ * ["heartbeat", request, error or null].
+ * ["record", kind, values, key, value]: as StreamsCoordinatorRecordHelpers writes it, in hexadecimal digits.
+ * The arguments are a seed and the numbers of topologies, heartbeats and members. To make the file again, with all jars
+ * of a broker on the class path:
+ * java -cp CLASSPATH StreamsTopologies.java 1 300 150 20 | gzip -9n > streams_topologies.jsonl.gz
  */
 public class StreamsTopologies {
     private static final Random RANDOM = new Random();
@@ -114,8 +116,7 @@ public class StreamsTopologies {
         return chosen;
     }
 
-    private static Topology topology(Map<String, Integer> topics) {
-        boolean many = oneIn(8);
+    private static Topology topology(Map<String, Integer> topics, boolean many) {
         List<String> external = some(5, () -> word("in-"));
         external.add(word("in-"));
         external.forEach(name -> topics.put(name, partitions()));
@@ -131,10 +132,10 @@ public class StreamsTopologies {
             String name = word("app-KSTREAM-") + "-repartition";
             TopicInfo info = internal(name, oneIn(3) ? partitions() : oneIn(200) ? -1 : 0);
             // A writer behind its readers makes a chain, or a loop.
-            int writer = RANDOM.nextInt(subtopologies.size());
-            int reader = Math.min(subtopologies.size() - 1, writer + (oneIn(20) ? 0 : 1));
+            int writer = RANDOM.nextInt(Math.max(1, subtopologies.size() - 1));
+            int reader = Math.min(subtopologies.size() - 1, writer + (oneIn(60) ? 0 : 1));
             subtopologies.get(reader).repartitionSourceTopics().add(info);
-            if (oneIn(20)) {
+            if (oneIn(30)) {
                 subtopologies.get(oneIn(20) ? reader : RANDOM.nextInt(subtopologies.size())).repartitionSourceTopics()
                     .add(oneIn(2) ? info.duplicate() : internal(name, partitions()));
             }
@@ -208,7 +209,7 @@ public class StreamsTopologies {
 
     private static void askAboutTopology() throws Exception {
         Map<String, Integer> topics = new TreeMap<>();
-        Topology topology = topology(topics);
+        Topology topology = topology(topics, oneIn(8));
         int existing = few(2);
         if (existing > 0) {
             try {
@@ -233,7 +234,7 @@ public class StreamsTopologies {
         StreamsGroupHeartbeatRequestData request = new StreamsGroupHeartbeatRequestData()
             .setGroupId("g").setMemberId("m").setRebalanceTimeoutMs(1000).setMemberEpoch(any(List.of(0, 0, 0, 3, -1, -2, -3)));
         if (request.memberEpoch() == 0) {
-            request.setTopology(topology(new HashMap<>()));
+            request.setTopology(topology(new HashMap<>(), false));
             request.topology().subtopologies().forEach(each -> each.stateChangelogTopics().stream()
                 .filter(topic -> !oneIn(20)).forEach(topic -> topic.setPartitions(0)));
             request.setActiveTasks(List.of()).setStandbyTasks(List.of()).setWarmupTasks(List.of());
@@ -244,7 +245,7 @@ public class StreamsTopologies {
             () -> request.setRebalanceTimeoutMs(-1), () -> request.setMemberEpoch(-few(5)),
             () -> request.setActiveTasks(sentTasks()), () -> request.setStandbyTasks(sentTasks()),
             () -> request.setWarmupTasks(sentTasks()), () -> request.setTopology(null),
-            () -> request.setTopology(topology(new HashMap<>())),
+            () -> request.setTopology(topology(new HashMap<>(), false)),
             () -> request.setTopology(new Topology().setSubtopologies(List.of(
                 new Subtopology().setSubtopologyId("0").setSourceTopicRegex(List.of("a.*"))))));
         for (int i = few(3); i > 0; i--) {
@@ -318,7 +319,7 @@ public class StreamsTopologies {
         long timestamp = oneIn(4) ? 0 : 1_700_000_000_000L + few(1000);
         printRecord("target_epoch", List.of(epochs.get(0), timestamp),
             StreamsCoordinatorRecordHelpers.newStreamsGroupTargetAssignmentMetadataRecord("g", epochs.get(0), timestamp));
-        Topology topology = topology(new HashMap<>()).setEpoch(few(9));
+        Topology topology = topology(new HashMap<>(), false).setEpoch(few(9));
         printRecord("topology", encoded(new StreamsGroupHeartbeatRequestData().setTopology(topology)),
             StreamsCoordinatorRecordHelpers.newStreamsGroupTopologyRecord("g", topology));
     }

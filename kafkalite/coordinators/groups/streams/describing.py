@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.streams.owned import TaskOffsets
     from kafkalite.coordinators.groups.streams.topology import StreamsTopology
     from kafkalite.requests.steps import Steps
-    from kafkalite_wire.messages import streams_group_records as records
     from kafkalite_wire.error_codes import ErrorCode
+    from kafkalite_wire.messages import streams_group_records as records
 
 _ASSIGNOR: Final = "sticky"
 
@@ -41,9 +41,7 @@ def describe_streams_groups(
     request: StreamsGroupDescribeRequest, groups: Groups
 ) -> Steps[StreamsGroupDescribeResponse]:
     """Describe streams groups, in steps."""
-    described = yield from describe_each(
-        request.group_ids, groups, "streams group", StreamsGroup, _described, _refused
-    )
+    described = yield from describe_each(request.group_ids, groups, "streams group", StreamsGroup, _described, _refused)
     return StreamsGroupDescribeResponse(groups=described)
 
 

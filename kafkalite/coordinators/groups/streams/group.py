@@ -69,6 +69,8 @@ class StreamsGroup(ModernGroup[StreamsMember, TargetTasks]):
     reported_offsets: dict[str, ReportedOffsets] = field(default_factory=dict[str, ReportedOffsets])
     endpoint_epoch: int = 0
     """Raised whenever what members tell others for interactive queries changes. It is not recorded."""
+    creation_errors: dict[str, str] = field(default_factory=dict[str, str])
+    """Why internal topics could not be created when that was tried last, by topic."""
     shutdown_requested_by: str | None = None
     """The member that has asked all others to end, which lasts until there are none."""
     initial_delay: Timer | None = None

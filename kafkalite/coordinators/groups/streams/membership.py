@@ -17,11 +17,10 @@ from kafkalite.coordinators.groups.modern.membership import (
 from kafkalite.coordinators.groups.streams.assignor import MemberSpec, Subtopology, assign
 from kafkalite.coordinators.groups.streams.checking import LEAVING_FOR_A_WHILE, check_heartbeat
 from kafkalite.coordinators.groups.streams.configuring import configure
-from kafkalite.coordinators.groups.streams.group import StreamsGroup, StreamsGroupState, is_reconciled
+from kafkalite.coordinators.groups.streams.group import StreamsGroup, is_reconciled
 from kafkalite.coordinators.groups.streams.loading import StreamsGroupLoader
 from kafkalite.coordinators.groups.streams.member import (
     NO_TASKS,
-    AssignedTasks,
     MemberState,
     StreamsMember,
     TargetTasks,
@@ -46,7 +45,7 @@ from kafkalite_wire.messages.streams_group_heartbeat import StreamsGroupHeartbea
 from kafkalite_wire.messages.streams_group_records import Endpoint, StreamsGroupKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from kafkalite.coordinators.groups.registry import Groups
     from kafkalite.coordinators.groups.streams.configs import StreamsGroupConfig
@@ -62,6 +61,7 @@ _ACCEPTABLE_RECOVERY_LAG: Final = 10_000
 """Kafka's defaults of internal properties, which it does not let users set."""
 
 _NAMES_MISSING_TAGS_SINCE: Final = 1
+_LISTED_ERRORS: Final = 3
 _NO_TARGET: Final = TargetTasks()
 
 
@@ -85,6 +85,7 @@ class StreamsMembership(ModernMembership[StreamsGroup, StreamsMember, TargetTask
     ) -> None:
         super().__init__(groups, topics, timers)
         self._config_of = config_of
+        self._missing_topics: tuple[ConfiguredInternalTopic, ...] = ()
 
     def session_timeout(self, group: StreamsGroup, member_id: str) -> float:
         """Return the session time-out of a member in seconds, which is that of the group."""
@@ -100,22 +101,63 @@ class StreamsMembership(ModernMembership[StreamsGroup, StreamsMember, TargetTask
         return StreamsGroupLoader()
 
     def heartbeat(
-        self, request: StreamsGroupHeartbeatRequest, client: Client, result: ResultBuilder
-    ) -> tuple[StreamsGroupHeartbeatResponse, tuple[ConfiguredInternalTopic, ...]]:
-        """Answer a heartbeat; return also the internal topics that the group needs and that do not exist."""
+        self,
+        request: StreamsGroupHeartbeatRequest,
+        client: Client,
+        result: ResultBuilder,
+        may_create: Callable[[str], bool] = lambda _: True,
+    ) -> StreamsGroupHeartbeatResponse:
+        """Answer a heartbeat; ``may_create`` says which internal topics may be created for its sender."""
         try:
             check_heartbeat(request)
             if request.member_epoch in (LEAVING, LEAVING_FOR_A_WHILE):
-                return self._leave(request, result), ()
-            return self._beat(request, client, result)
+                return self._leave(request, result)
+            return self._beat(request, client, result, may_create)
         except MemberRefusedError as refused:
-            return refusal(refused.error, refused.message), ()
+            return refusal(refused.error, refused.message)
+
+    # The internal topics, which the broker creates
+
+    def take_missing_topics(self) -> tuple[ConfiguredInternalTopic, ...]:
+        """Return which topics are to be created for the group whose heartbeat was the last one."""
+        missing, self._missing_topics = self._missing_topics, ()
+        return missing
+
+    def note_creation(self, group_id: str, errors: Mapping[str, str]) -> None:
+        """Note why topics of a group could not be created; its members are told with their next heartbeats."""
+        group = self._groups.get(group_id)
+        if isinstance(group, StreamsGroup):
+            group.creation_errors = dict(errors)
+
+    def _creation_problem(
+        self, group: StreamsGroup, configured: ConfiguredTopology, may_create: Callable[[str], bool]
+    ) -> TopologyProblem | None:
+        """Return the problem of a topology; topics that are missing are to be created, unless they may not."""
+        problem, missing = configured.problem, configured.missing_topics
+        if problem is None or not missing:
+            return problem
+        refused = [topic.name for topic in missing if not may_create(topic.name)]
+        if refused:
+            return replace(problem, detail=f"{problem.detail}; Unauthorized to CREATE on topics {','.join(refused)}.")
+        self._missing_topics = missing
+        if not group.creation_errors:
+            return problem
+        errors = [f"{name} ({why})" for name, why in group.creation_errors.items()]
+        listed = ", ".join(errors[:_LISTED_ERRORS])
+        more = len(errors) - _LISTED_ERRORS
+        return replace(
+            problem, detail=f"{problem.detail}; Creation failed: {listed}{f' and {more} more' if more > 0 else ''}."
+        )
 
     # A regular heartbeat
 
     def _beat(
-        self, request: StreamsGroupHeartbeatRequest, client: Client, result: ResultBuilder
-    ) -> tuple[StreamsGroupHeartbeatResponse, tuple[ConfiguredInternalTopic, ...]]:
+        self,
+        request: StreamsGroupHeartbeatRequest,
+        client: Client,
+        result: ResultBuilder,
+        may_create: Callable[[str], bool],
+    ) -> StreamsGroupHeartbeatResponse:
         config = self._config_of(request.group_id)
         is_joining = request.member_epoch == JOINING
         owned = OwnedTasks.reported(request)
@@ -151,14 +193,15 @@ class StreamsMembership(ModernMembership[StreamsGroup, StreamsMember, TargetTask
         self.restart_session(group, member.member_id, result.now)
         if request.shutdown_application and group.shutdown_requested_by is None:
             group.shutdown_requested_by = member.member_id
-        if configured.problem is not None:
-            problems.append(configured.problem)
+        problem = self._creation_problem(group, configured, may_create)
+        if problem is not None:
+            problems.append(problem)
         problems += _further_problems(group, reconciled, config, client)
         response = self._response(group, joined.member, reconciled, request, config, problems)
         if is_new_group:
             # As in Kafka, where the group does not exist yet.
-            response = replace(response, endpoint_information_epoch=0)
-        return response, configured.missing_topics if configured.problem is not None else ()
+            return replace(response, endpoint_information_epoch=0)
+        return response
 
     def _update(
         self,
@@ -203,7 +246,7 @@ class StreamsMembership(ModernMembership[StreamsGroup, StreamsMember, TargetTask
             self._assign(group, self._config_of(group.group_id), result)
 
     def _assign(self, group: StreamsGroup, config: StreamsGroupConfig, result: ResultBuilder) -> str | None:
-        """Compute a target assignment if the group's epoch is higher than that of the last one; return what delays it."""
+        """Compute a target assignment if that is due; return what delays it."""
         if group.initial_delay is not None:
             return "Assignment delayed due to the configured initial rebalance delay."
         if group.epoch <= group.assignment_epoch:

@@ -21,9 +21,7 @@ def task_ids(tasks: Mapping[str, Collection[int]]) -> tuple[TaskIds, ...]:
     return tuple(TaskIds(subtopology_id=name, partitions=tuple(sorted(held))) for name, held in tasks.items())
 
 
-def endpoints_of(
-    group: StreamsGroup, member: StreamsMember, topics: ClusterTopics
-) -> tuple[EndpointToPartitions, ...]:
+def endpoints_of(group: StreamsGroup, member: StreamsMember, topics: ClusterTopics) -> tuple[EndpointToPartitions, ...]:
     """Return the partitions of each member with an endpoint for interactive queries; the given one comes last."""
     ordered = timeline_map_order(group.members, most=group.most_members)
     others = (group.members[member_id] for member_id in ordered if member_id != member.member_id)
@@ -53,6 +51,8 @@ def _partitions(
             continue
         for topic_name in hash_map_order((*subtopology.source_topics, *subtopology.repartition_source_topics)):
             topic = topics.topics.get(topic_name)
-            existing = [] if topic is None else [partition for partition in sorted(held) if partition < topic.partitions]
+            existing = (
+                [] if topic is None else [partition for partition in sorted(held) if partition < topic.partitions]
+            )
             if existing:
                 yield TopicPartition(topic=topic_name, partitions=tuple(existing))

@@ -296,8 +296,8 @@ class Promises(RuleBasedStateMachine):
 
     @invariant()
     def the_epoch_only_grows(self) -> None:
-        group, view = self.described(), self.coordinator.group(GROUP)
-        epoch = 0 if not self.known_members() else group.group_epoch if group else view.generation if view else 0
+        view = self.coordinator.group(GROUP)
+        epoch = view.generation if view is not None and view.members else 0
         assert epoch >= self.epoch or epoch == 0
         self.epoch = epoch
 
@@ -347,9 +347,8 @@ class Promises(RuleBasedStateMachine):
         return None if group.error_code else group
 
     def known_members(self) -> set[str]:
-        group, view = self.described(), self.coordinator.group(GROUP)
-        members = group.members if group is not None else view.members if view is not None else ()
-        return {member.member_id for member in members}
+        view = self.coordinator.group(GROUP)
+        return set() if view is None else {member.member_id for member in view.members}
 
 
 def client(api_version: int) -> Client:

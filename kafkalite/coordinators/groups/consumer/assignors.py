@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from kafkalite.coordinators.java_strings import utf16_order
 
@@ -21,13 +20,12 @@ Partitions = dict[bytes, frozenset[int]]
 _MOST_ROUNDS: Final = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberSpec:
+class MemberSpec(NamedTuple):
     """What an assignor knows of a member: ``topics`` are the ids of existing topics, ``assigned`` its target so far."""
 
     topics: frozenset[bytes]
     instance_id: str | None = None
-    assigned: Mapping[bytes, frozenset[int]] = field(default_factory=dict[bytes, frozenset[int]])
+    assigned: Mapping[bytes, frozenset[int]] = MappingProxyType({})
 
 
 Members = Mapping[str, MemberSpec]
@@ -101,7 +99,7 @@ def _assign_alike(members: Members, topics: Topics) -> dict[str, Partitions]:
     result: dict[str, Partitions] = {}
     unfilled: list[tuple[str, int]] = []
     for position, (member_id, member) in enumerate(members.items()):
-        held = {topic: partitions for topic, partitions in member.assigned.items() if partitions and topic in wanted}
+        held = {topic: partitions for topic, partitions in member.assigned.items() if topic in wanted and partitions}
         count = sum(map(len, held.values()))
         # One more than the others is for members that have it, or for the last ones.
         gets_extra = extra > 0 and (count > size or len(members) - position <= extra)

@@ -35,9 +35,10 @@ from kafkalite.coordinators.groups.streams.records import (
     write_target,
     write_topology,
 )
-from kafkalite.coordinators.groups.streams.responses import endpoints_of, task_ids
+from kafkalite.coordinators.groups.streams.responses import active_partitions, endpoints_of, task_ids
 from kafkalite.coordinators.groups.streams.topology import Status, StreamsTopology, TopologyProblem, stale_topology
 from kafkalite.coordinators.groups.topic_hash import hash_of
+from kafkalite.coordinators.groups.views import Assigned, MemberView
 from kafkalite.coordinators.java_strings import timeline_map_order
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages import streams_group_heartbeat as heartbeat
@@ -45,7 +46,7 @@ from kafkalite_wire.messages.streams_group_heartbeat import StreamsGroupHeartbea
 from kafkalite_wire.messages.streams_group_records import Endpoint, StreamsGroupKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from kafkalite.coordinators.groups.registry import Groups
     from kafkalite.coordinators.groups.streams.configs import StreamsGroupConfig
@@ -95,6 +96,25 @@ class StreamsMembership(ModernMembership[StreamsGroup, StreamsMember, TargetTask
     def max_size(self, group_id: str) -> int:
         """Return how many members a group may have."""
         return self._config_of(group_id).max_size
+
+    def assignor_of(self, group: StreamsGroup) -> str:
+        """Return the name of the only assignor."""
+        del group
+        return ASSIGNOR
+
+    def members_of(self, group: StreamsGroup) -> Iterator[MemberView]:
+        """Yield a view of each member, with the partitions that its active tasks read."""
+        topics = frozenset[str]() if group.topology is None else group.topology.source_topics
+        for member in group.members.values():
+            yield MemberView(
+                member_id=member.member_id,
+                group_instance_id=member.instance_id,
+                client_id=member.client_id,
+                client_host=member.client_host,
+                session_timeout=self.session_timeout(group, member.member_id),
+                rebalance_timeout=max(0, member.rebalance_timeout_ms) / 1000,
+                assigned=Assigned(topics=topics, partitions=active_partitions(group, member, self._topics)),
+            )
 
     def loader(self) -> StreamsGroupLoader:
         """Return what rebuilds groups of this kind from their records."""

@@ -28,9 +28,19 @@ def endpoints_of(group: StreamsGroup, member: StreamsMember, topics: ClusterTopi
     return tuple(_endpoint(group, each, topics) for each in (*others, member) if each.user_endpoint is not None)
 
 
+def active_partitions(group: StreamsGroup, member: StreamsMember, topics: ClusterTopics) -> frozenset[tuple[str, int]]:
+    """Return the partitions that the active tasks of a member read, by topic."""
+    found = _partitions(member.assigned.active, _subtopologies(group), topics)
+    return frozenset((each.topic, partition) for each in found for partition in each.partitions)
+
+
+def _subtopologies(group: StreamsGroup) -> Mapping[str, ConfiguredSubtopology]:
+    return {} if group.configured is None else group.configured.subtopologies or {}
+
+
 def _endpoint(group: StreamsGroup, member: StreamsMember, topics: ClusterTopics) -> EndpointToPartitions:
     assert member.user_endpoint is not None
-    subtopologies = {} if group.configured is None else group.configured.subtopologies or {}
+    subtopologies = _subtopologies(group)
     copies = {
         name: member.assigned.standby.get(name, frozenset[int]()) | member.assigned.warmup.get(name, frozenset[int]())
         for name in {**member.assigned.standby, **member.assigned.warmup}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.groups.modern.describing import describe_each
+from kafkalite.coordinators.groups.streams.assignor import ASSIGNOR
 from kafkalite.coordinators.groups.streams.group import StreamsGroup
 from kafkalite.coordinators.groups.streams.owned import ReportedOffsets
 from kafkalite_wire.messages.streams_group_describe import (
@@ -34,14 +36,17 @@ if TYPE_CHECKING:
     from kafkalite_wire.error_codes import ErrorCode
     from kafkalite_wire.messages import streams_group_records as records
 
-_ASSIGNOR: Final = "sticky"
+_NOT_ASKED: Final = 0
+_NOT_STORED: Final = 1
+"""Whether the response has a description of the topology: a plug-in of Kafka keeps those that members send."""
 
 
 def describe_streams_groups(
     request: StreamsGroupDescribeRequest, groups: Groups
 ) -> Steps[StreamsGroupDescribeResponse]:
     """Describe streams groups, in steps."""
-    described = yield from describe_each(request.group_ids, groups, "streams group", StreamsGroup, _described, _refused)
+    describe = partial(_described, status=_NOT_STORED if request.include_topology_description else _NOT_ASKED)
+    described = yield from describe_each(request.group_ids, groups, "streams group", StreamsGroup, describe, _refused)
     return StreamsGroupDescribeResponse(groups=described)
 
 
@@ -57,7 +62,7 @@ def _refused(*, group_id: str, error_code: ErrorCode, error_message: str | None 
     )
 
 
-def _described(group: StreamsGroup) -> DescribedGroup:
+def _described(group: StreamsGroup, *, status: int) -> DescribedGroup:
     return DescribedGroup(
         group_id=group.group_id,
         group_state=group.state_name,
@@ -65,7 +70,8 @@ def _described(group: StreamsGroup) -> DescribedGroup:
         assignment_epoch=group.assignment_epoch,
         topology=_topology(group),
         members=tuple(_member(group, member) for member in group.members.values()),
-        assignor_name=_ASSIGNOR,
+        topology_description_status=status,
+        assignor_name=ASSIGNOR,
     )
 
 

@@ -125,6 +125,13 @@ class StreamsGroup(ModernGroup[StreamsMember, TargetTasks]):
             self.shutdown_requested_by = None
         return member
 
+    def forget_unrecorded(self) -> None:
+        """Forget what is not in the records of the group."""
+        self.configured = None
+        self.reported_offsets.clear()
+        self.endpoint_epoch = 0
+        self.shutdown_requested_by = None
+
     # Tasks (see TaskProcesses)
 
     def active_process(self, subtopology_id: str, partition: int) -> str | None:

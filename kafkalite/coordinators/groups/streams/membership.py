@@ -14,7 +14,7 @@ from kafkalite.coordinators.groups.modern.membership import (
     invalid,
     unknown_member,
 )
-from kafkalite.coordinators.groups.streams.assignor import MemberSpec, Subtopology, assign
+from kafkalite.coordinators.groups.streams.assignor import ASSIGNOR, MemberSpec, Subtopology, assign
 from kafkalite.coordinators.groups.streams.checking import LEAVING_FOR_A_WHILE, check_heartbeat
 from kafkalite.coordinators.groups.streams.configuring import configure
 from kafkalite.coordinators.groups.streams.group import StreamsGroup, is_reconciled
@@ -54,8 +54,6 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.results import Client, ResultBuilder
     from kafkalite.coordinators.timers import Timers
     from kafkalite.coordinators.topics import ClusterTopics
-
-ASSIGNOR: Final = "sticky"
 
 _TASK_OFFSET_INTERVAL_MS: Final = 60_000
 _ACCEPTABLE_RECOVERY_LAG: Final = 10_000
@@ -219,8 +217,9 @@ class StreamsMembership(ModernMembership[StreamsGroup, StreamsMember, TargetTask
         problems += _further_problems(group, reconciled, config, client)
         response = self._response(group, joined.member, reconciled, request, config, problems)
         if is_new_group:
-            # As in Kafka, where the group does not exist yet.
-            return replace(response, endpoint_information_epoch=0)
+            # Of a group's first heartbeat, Kafka keeps only what it records.
+            group.forget_unrecorded()
+            return replace(response, endpoint_information_epoch=group.endpoint_epoch)
         return response
 
     def _update(
@@ -312,7 +311,6 @@ class StreamsMembership(ModernMembership[StreamsGroup, StreamsMember, TargetTask
             heartbeat_interval_ms=round(config.heartbeat_interval * 1000),
             task_offset_interval_ms=_TASK_OFFSET_INTERVAL_MS,
             acceptable_recovery_lag=_ACCEPTABLE_RECOVERY_LAG,
-            acceptable_recovery_lag_legacy=_ACCEPTABLE_RECOVERY_LAG,
             status=tuple(
                 heartbeat.Status(status_code=problem.status, status_detail=problem.detail) for problem in problems
             ),
@@ -395,7 +393,7 @@ def refusal(error: ErrorCode, message: str | None = None) -> StreamsGroupHeartbe
         member_epoch=0,
         heartbeat_interval_ms=0,
         task_offset_interval_ms=0,
-        status=None,
+        status=(),
         endpoint_information_epoch=0,
     )
 

@@ -12,6 +12,7 @@ from kafkalite_wire.messages.consumer_group_heartbeat import ConsumerGroupHeartb
 from kafkalite_wire.messages.create_partitions import CreatePartitionsRequest, CreatePartitionsTopic
 from kafkalite_wire.messages.delete_groups import DeleteGroupsRequest
 from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
+from kafkalite_wire.messages.describe_configs import DescribeConfigsRequest, DescribeConfigsResource
 from kafkalite_wire.messages.describe_groups import DescribeGroupsRequest
 from kafkalite_wire.messages.list_groups import ListGroupsRequest
 from kafkalite_wire.messages.offset_commit import (
@@ -188,6 +189,10 @@ async def internal_topics_are_created(talk: Talk) -> None:
     await voice.ask(joining(group, "a", *parts), _LATEST, "a joins again")
     await voice.ask(describing(group), _LATEST, "ready")
     await voice.ask(beating(group, "a", epoch, (tasks("0", 0, 1, 2), tasks("1", 0, 1, 2))), _LATEST, "all tasks")
+    for name, config in ((between, "retention.ms"), (state, "cleanup.policy")):
+        await talk.until_served(name, 3)
+        asked = DescribeConfigsResource(resource_type=2, resource_name=name, configuration_keys=(config,))
+        await voice.ask(DescribeConfigsRequest(resources=(asked,)), 4, config)
     await voice.ask(beating(group, "a", epoch, (tasks("0", 3),)), _LATEST, "a task that does not exist")
     await voice.ask(beating(group, "a", epoch, (tasks("7", 0),)), _LATEST, "a subtopology that does not exist")
     await voice.ask(beating(group, "a", -1), _LATEST, "a leaves")
@@ -466,3 +471,81 @@ async def kinds_of_groups_do_not_mix(talk: Talk) -> None:
     await voice.ask(joining(classic, "a", part), _LATEST, "into an empty classic group")
     wanted = OffsetFetchRequestGroup(group_id=classic, member_id=None, member_epoch=-1, topics=None)
     await voice.ask(OffsetFetchRequest(groups=(wanted,)), 9, "its offset has stayed")
+
+
+@conversation
+async def tasks_move_among_three(talk: Talk) -> None:
+    """Members come and go while others are still on the way; each reports what it has been given."""
+    topic = await talk.topic(5)
+    group = await group_without_delay(talk, **{"streams.num.standby.replicas": "1"})
+    voice = await talk.voice()
+    part = subtopology("0", topic, state_changelog_topics=(internal(f"{group}-state-changelog"),))
+    epochs: dict[str, int] = {}
+    held: dict[str, tuple[tuple[TaskIds, ...], tuple[TaskIds, ...]]] = {}
+
+    async def comes(member: str) -> None:
+        epochs[member] = await told(voice, joining(group, member, part), f"{member} joins")
+        held[member] = (), ()
+
+    async def beats(member: str) -> None:
+        request = beating(group, member, epochs[member], *held[member])
+        answer = await voice.answer(request, _LATEST, StreamsGroupHeartbeatResponse, f"{member} beats")
+        epochs[member] = answer.member_epoch
+        if answer.active_tasks is not None and answer.standby_tasks is not None:
+            held[member] = answer.active_tasks, answer.standby_tasks
+
+    await comes("a")
+    epochs["a"] = await until_ready(talk, voice, group, "a", epochs["a"])
+    held["a"] = (tasks("0", 0, 1, 2, 3, 4),), ()
+    await beats("a")
+    await comes("b")
+    await beats("a")
+    await comes("c")
+    for member in "bcabacbcabca":
+        await beats(member)
+    await voice.ask(describing(group), _LATEST, "with three")
+    await voice.ask(beating(group, "b", -1), _LATEST, "b leaves")
+    for member in "caacca":
+        await beats(member)
+    await comes("d")
+    for member in "cdadcaadc":
+        await beats(member)
+    await voice.ask(describing(group), _LATEST, "with three again")
+
+
+@conversation
+async def tags_are_asked_for(talk: Talk) -> None:
+    """A group wants client tags, which members are told if they lack them; a change of that is a rebalance."""
+    topic = await talk.topic(1)
+    group = await group_without_delay(talk, **{"streams.rack.aware.assignment.tags": "zone,cluster"})
+    voice, part = await talk.voice(), subtopology("0", topic)
+    tags = (KeyValue(key="zone", value="x"),)
+    for version in _VERSIONS:
+        await voice.ask(joining(group, "a", part), version, "without tags")
+        await voice.ask(replace(joining(group, "b", part), client_tags=tags), version, "with one of them")
+    await voice.ask(describing(group), _LATEST)
+    await configure_group(talk, group, {"streams.rack.aware.assignment.tags": "zone"})
+    await voice.ask(joining(group, "b", part), _LATEST, "when fewer are wanted")
+
+
+@conversation
+async def assignments_are_delayed(talk: Talk) -> None:
+    """The first assignment waits for further members, and the next ones for their time."""
+    topic, group = await talk.topic(2), await talk.group()
+    delays = {"streams.assignment.interval.ms": "15000", "streams.initial.rebalance.delay.ms": "1000"}
+    await configure_group(talk, group, delays)
+    voice, part = await talk.voice(), subtopology("0", topic)
+    first = await told(voice, joining(group, "a", part), "a joins")
+    second = await told(voice, joining(group, "b", part), "b joins")
+    first = await told(voice, beating(group, "a", first, ()), "a waits")
+    await voice.ask(describing(group), _LATEST, "while they wait")
+
+    async def is_over() -> bool:
+        answer = await voice.whisper(beating(group, "a", first, ()), _LATEST, StreamsGroupHeartbeatResponse)
+        return not answer.status
+
+    await talk.until(is_over, "the end of the delay")
+    second = await told(voice, beating(group, "b", second, ()), "b has its task")
+    await voice.ask(joining(group, "c", part), _LATEST, "c joins")
+    await voice.ask(beating(group, "b", second), _LATEST, "b goes on")
+    await voice.ask(describing(group), _LATEST, "while c waits")

@@ -189,7 +189,7 @@ _ROWS: Final = {
         group.consumer.min.heartbeat.interval.ms int 5000 1..
         group.consumer.min.session.timeout.ms int 45000 1..
     """,
-    "Groups of the classic and the consumer protocol are always on.": """
+    "Groups of all protocols are always on.": """
         group.coordinator.rebalance.protocols list classic,consumer,streams
     """,
     "A transaction is aborted when its time-out ends, and the coordinator is in the same process.": """

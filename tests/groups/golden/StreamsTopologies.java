@@ -49,7 +49,7 @@ public class StreamsTopologies {
     }
 
     private static int partitions() {
-        return oneIn(4) ? 1 + RANDOM.nextInt(8) : 4;
+        return oneIn(3) ? 1 + RANDOM.nextInt(8) : 4;
     }
 
     private static <T> List<T> some(int most, Supplier<T> made) {
@@ -128,16 +128,17 @@ public class StreamsTopologies {
             subtopologies.add(new Subtopology().setSubtopologyId(oneIn(3) ? word("s") : "" + i)
                 .setSourceTopics(oneIn(3) ? List.of() : some(3, () -> any(external))));
         }
+        boolean fixes = oneIn(2);
         for (int i = few(many ? 30 : 6); i > 0; i--) {
             String name = word("app-KSTREAM-") + "-repartition";
-            TopicInfo info = internal(name, oneIn(3) ? partitions() : oneIn(200) ? -1 : 0);
+            TopicInfo info = internal(name, fixes && oneIn(3) ? partitions() : oneIn(200) ? -1 : 0);
             // A writer behind its readers makes a chain, or a loop.
             int writer = RANDOM.nextInt(Math.max(1, subtopologies.size() - 1));
             int reader = Math.min(subtopologies.size() - 1, writer + (oneIn(60) ? 0 : 1));
             subtopologies.get(reader).repartitionSourceTopics().add(info);
             if (oneIn(30)) {
                 subtopologies.get(oneIn(20) ? reader : RANDOM.nextInt(subtopologies.size())).repartitionSourceTopics()
-                    .add(oneIn(2) ? info.duplicate() : internal(name, partitions()));
+                    .add(oneIn(2) ? info.duplicate() : internal(name, fixes ? partitions() : 0));
             }
             if (!oneIn(60)) {
                 subtopologies.get(writer).repartitionSinkTopics().add(name);

@@ -80,11 +80,11 @@ def test_topologies_come_to_what_they_come_to_in_kafka() -> None:
         compared[kind] += 1
     assert compared == {
         "READY": 36,
-        "MISSING_SOURCE_TOPICS": 21,
-        "INCORRECTLY_PARTITIONED_TOPICS": 67,
-        "MISSING_INTERNAL_TOPICS": 96,
-        "STREAMS_INVALID_TOPOLOGY": 48,
-        "UNKNOWN_SERVER_ERROR": 32,
+        "MISSING_SOURCE_TOPICS": 13,
+        "INCORRECTLY_PARTITIONED_TOPICS": 55,
+        "MISSING_INTERNAL_TOPICS": 98,
+        "STREAMS_INVALID_TOPOLOGY": 61,
+        "UNKNOWN_SERVER_ERROR": 37,
     }
 
 
@@ -98,7 +98,7 @@ def test_heartbeats_are_refused_as_in_kafka() -> None:
             refused = [error.error, error.message]
             refusals.add(str(error.message))
         assert refused == expected, sent(request)
-    assert len(refusals) == 17
+    assert len(refusals) == 16
 
 
 TOPOLOGY = Topology(

@@ -129,12 +129,14 @@ public class StreamsTopologies {
                 .setSourceTopics(oneIn(3) ? List.of() : some(3, () -> any(external))));
         }
         boolean fixes = oneIn(2);
+        boolean joins = oneIn(3);
         for (int i = few(many ? 30 : 6); i > 0; i--) {
             String name = word("app-KSTREAM-") + "-repartition";
             TopicInfo info = internal(name, fixes && oneIn(3) ? partitions() : oneIn(200) ? -1 : 0);
             // A writer behind its readers makes a chain, or a loop.
             int writer = RANDOM.nextInt(Math.max(1, subtopologies.size() - 1));
-            int reader = Math.min(subtopologies.size() - 1, writer + (oneIn(60) ? 0 : 1));
+            int reader = oneIn(60) || writer + 1 >= subtopologies.size() ? writer
+                : Math.min(subtopologies.size() - 1, writer + 1 + (joins ? 20 : few(2)));
             subtopologies.get(reader).repartitionSourceTopics().add(info);
             if (oneIn(30)) {
                 subtopologies.get(oneIn(20) ? reader : RANDOM.nextInt(subtopologies.size())).repartitionSourceTopics()
@@ -156,7 +158,7 @@ public class StreamsTopologies {
             }
             for (int i = oneIn(2) ? 0 : few(2); i > 0; i--) {
                 each.copartitionGroups().add(new CopartitionGroup()
-                    .setSourceTopics(oneIn(4) ? List.of() : indexes(each.sourceTopics(), 150))
+                    .setSourceTopics(oneIn(2) ? List.of() : indexes(each.sourceTopics(), 150))
                     .setRepartitionSourceTopics(oneIn(4) ? List.of() : indexes(each.repartitionSourceTopics(), 150)));
             }
         }
@@ -321,6 +323,8 @@ public class StreamsTopologies {
         printRecord("target_epoch", List.of(epochs.get(0), timestamp),
             StreamsCoordinatorRecordHelpers.newStreamsGroupTargetAssignmentMetadataRecord("g", epochs.get(0), timestamp));
         Topology topology = topology(new HashMap<>(), false).setEpoch(few(9));
+        Set<String> ids = new HashSet<>();
+        topology.subtopologies().removeIf(each -> !ids.add(each.subtopologyId()));
         printRecord("topology", encoded(new StreamsGroupHeartbeatRequestData().setTopology(topology)),
             StreamsCoordinatorRecordHelpers.newStreamsGroupTopologyRecord("g", topology));
     }

@@ -6,9 +6,11 @@ import java.util.*;
 import java.util.function.Supplier;
 import java.util.stream.*;
 import org.apache.kafka.common.message.CreateTopicsRequestData.CreatableTopic;
+import org.apache.kafka.common.message.StreamsGroupDescribeResponseData;
 import org.apache.kafka.common.message.StreamsGroupHeartbeatRequestData;
 import org.apache.kafka.common.message.StreamsGroupHeartbeatRequestData.*;
 import org.apache.kafka.common.protocol.Errors;
+import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.MessageUtil;
 import org.apache.kafka.common.requests.ApiError;
 import org.apache.kafka.common.utils.Time;
@@ -29,6 +31,7 @@ import org.slf4j.LoggerFactory;
  * "subtopologies" (by id [tasks, sources, repartition sources, repartition sinks, changelogs], or null), topics to
  * "create" in Kafka's order, and the "problem" [status, detail], or null. An internal topic is
  * [name, partitions, replicas, [[config, value]...]].
+ * ["description", request, topics, response]: bytes of StreamsGroupDescribeResponse v0 with one group and its topology.
  * ["heartbeat", request, error or null].
  * ["record", kind, values, key, value]: as StreamsCoordinatorRecordHelpers writes it, in hexadecimal digits.
  * The arguments are a seed and the numbers of topologies, heartbeats and members. To make the file again, with all jars
@@ -68,8 +71,8 @@ public class StreamsTopologies {
         System.out.println(JSON.writeValueAsString(line));
     }
 
-    private static String encoded(StreamsGroupHeartbeatRequestData request) {
-        var buffer = MessageUtil.toByteBufferAccessor(request, (short) 0).buffer();
+    private static String encoded(Message message) {
+        var buffer = MessageUtil.toByteBufferAccessor(message, (short) 0).buffer();
         byte[] bytes = new byte[buffer.remaining()];
         buffer.get(bytes);
         return HexFormat.of().formatHex(bytes);
@@ -132,7 +135,7 @@ public class StreamsTopologies {
         boolean joins = oneIn(3);
         for (int i = few(many ? 30 : 6); i > 0; i--) {
             String name = word("app-KSTREAM-") + "-repartition";
-            TopicInfo info = internal(name, fixes && oneIn(3) ? partitions() : oneIn(200) ? -1 : 0);
+            TopicInfo info = internal(name, fixes && oneIn(2) ? partitions() : oneIn(200) ? -1 : 0);
             // A writer behind its readers makes a chain, or a loop.
             int writer = RANDOM.nextInt(Math.max(1, subtopologies.size() - 1));
             int reader = oneIn(60) || writer + 1 >= subtopologies.size() ? writer
@@ -225,8 +228,17 @@ public class StreamsTopologies {
                 topics.put("other", 1);
             }
         }
-        print("topology", encoded(new StreamsGroupHeartbeatRequestData().setTopology(topology)), topics,
-            answer(topology, topics));
+        String request = encoded(new StreamsGroupHeartbeatRequestData().setTopology(topology));
+        Object answer = answer(topology, topics);
+        print("topology", request, topics, answer);
+        boolean ready = answer instanceof Map<?, ?> configured && configured.get("problem") == null;
+        if (answer instanceof Map && oneIn(ready ? 3 : 16)) {
+            StreamsTopology sent = StreamsTopology.fromHeartbeatRequest(topology);
+            print("description", request, topics, encoded(new StreamsGroupDescribeResponseData().setGroups(List.of(
+                new StreamsGroupDescribeResponseData.DescribedGroup().setTopology(ready
+                    ? configured(topology, topics).asStreamsGroupDescribeTopology()
+                    : sent.asStreamsGroupDescribeTopology())))));
+        }
     }
 
     private static List<TaskIds> sentTasks() {

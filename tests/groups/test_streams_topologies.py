@@ -11,9 +11,12 @@ import pytest
 from kafkalite.coordinators.groups.modern.membership import MemberRefusedError
 from kafkalite.coordinators.groups.streams.checking import check_heartbeat, check_topics, named_topics
 from kafkalite.coordinators.groups.streams.configuring import ConfiguredInternalTopic, ConfiguredTopology, configure
+from kafkalite.coordinators.groups.streams.describing import describe_topology
 from kafkalite.coordinators.groups.streams.topology import Status, StreamsTopology, TopologyProblem, stale_topology
+from kafkalite_wire.codec import decode
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.create_topics import CreatableTopic
+from kafkalite_wire.messages.streams_group_describe import StreamsGroupDescribeResponse
 from kafkalite_wire.messages.streams_group_heartbeat import Subtopology, TopicInfo, Topology
 from tests.support.streams_answers import answers, sent
 
@@ -79,13 +82,26 @@ def test_topologies_come_to_what_they_come_to_in_kafka() -> None:
         assert found == expected, (sent(request), topics)
         compared[kind] += 1
     assert compared == {
-        "READY": 47,
-        "MISSING_SOURCE_TOPICS": 12,
-        "INCORRECTLY_PARTITIONED_TOPICS": 64,
-        "MISSING_INTERNAL_TOPICS": 99,
-        "STREAMS_INVALID_TOPOLOGY": 42,
-        "UNKNOWN_SERVER_ERROR": 36,
+        "READY": 35,
+        "MISSING_SOURCE_TOPICS": 15,
+        "INCORRECTLY_PARTITIONED_TOPICS": 55,
+        "MISSING_INTERNAL_TOPICS": 109,
+        "STREAMS_INVALID_TOPOLOGY": 51,
+        "UNKNOWN_SERVER_ERROR": 35,
     }
+
+
+def test_topologies_are_described_as_in_kafka() -> None:
+    compared: Counter[str] = Counter()
+    for request, topics, response in answers("description"):
+        sent_topology = sent(request).topology
+        assert sent_topology is not None
+        topology = StreamsTopology.from_heartbeat(sent_topology)
+        configured = configure(topology, Topics(topics))
+        (group,) = decode(StreamsGroupDescribeResponse, 0, bytes.fromhex(response)).groups
+        assert describe_topology(topology, configured) == group.topology
+        compared["as sent" if configured.problem else "configured"] += 1
+    assert compared == {"as sent": 17, "configured": 13}
 
 
 def test_heartbeats_are_refused_as_in_kafka() -> None:
@@ -98,7 +114,7 @@ def test_heartbeats_are_refused_as_in_kafka() -> None:
             refused = [error.error, error.message]
             refusals.add(str(error.message))
         assert refused == expected, sent(request)
-    assert len(refusals) == 15
+    assert len(refusals) == 16
 
 
 TOPOLOGY = Topology(

@@ -6,9 +6,11 @@ import java.util.*;
 import java.util.function.Supplier;
 import java.util.stream.*;
 import org.apache.kafka.common.message.CreateTopicsRequestData.CreatableTopic;
+import org.apache.kafka.common.message.StreamsGroupDescribeResponseData;
 import org.apache.kafka.common.message.StreamsGroupHeartbeatRequestData;
 import org.apache.kafka.common.message.StreamsGroupHeartbeatRequestData.*;
 import org.apache.kafka.common.protocol.Errors;
+import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.MessageUtil;
 import org.apache.kafka.common.requests.ApiError;
 import org.apache.kafka.common.utils.Time;
@@ -29,6 +31,7 @@ import org.slf4j.LoggerFactory;
  * "subtopologies" (by id [tasks, sources, repartition sources, repartition sinks, changelogs], or null), topics to
  * "create" in Kafka's order, and the "problem" [status, detail], or null. An internal topic is
  * [name, partitions, replicas, [[config, value]...]].
+ * ["description", request, topics, response]: bytes of StreamsGroupDescribeResponse v0 with one group and its topology.
  * ["heartbeat", request, error or null].
  * ["record", kind, values, key, value]: as StreamsCoordinatorRecordHelpers writes it, in hexadecimal digits.
  * The arguments are a seed and the numbers of topologies, heartbeats and members. To make the file again, with all jars
@@ -49,7 +52,7 @@ public class StreamsTopologies {
     }
 
     private static int partitions() {
-        return oneIn(4) ? 1 + RANDOM.nextInt(8) : 4;
+        return oneIn(3) ? 1 + RANDOM.nextInt(8) : 4;
     }
 
     private static <T> List<T> some(int most, Supplier<T> made) {
@@ -68,8 +71,8 @@ public class StreamsTopologies {
         System.out.println(JSON.writeValueAsString(line));
     }
 
-    private static String encoded(StreamsGroupHeartbeatRequestData request) {
-        var buffer = MessageUtil.toByteBufferAccessor(request, (short) 0).buffer();
+    private static String encoded(Message message) {
+        var buffer = MessageUtil.toByteBufferAccessor(message, (short) 0).buffer();
         byte[] bytes = new byte[buffer.remaining()];
         buffer.get(bytes);
         return HexFormat.of().formatHex(bytes);
@@ -128,16 +131,19 @@ public class StreamsTopologies {
             subtopologies.add(new Subtopology().setSubtopologyId(oneIn(3) ? word("s") : "" + i)
                 .setSourceTopics(oneIn(3) ? List.of() : some(3, () -> any(external))));
         }
+        boolean fixes = oneIn(2);
+        boolean joins = oneIn(3);
         for (int i = few(many ? 30 : 6); i > 0; i--) {
             String name = word("app-KSTREAM-") + "-repartition";
-            TopicInfo info = internal(name, oneIn(3) ? partitions() : oneIn(200) ? -1 : 0);
+            TopicInfo info = internal(name, fixes && oneIn(2) ? partitions() : oneIn(200) ? -1 : 0);
             // A writer behind its readers makes a chain, or a loop.
             int writer = RANDOM.nextInt(Math.max(1, subtopologies.size() - 1));
-            int reader = Math.min(subtopologies.size() - 1, writer + (oneIn(60) ? 0 : 1));
+            int reader = oneIn(60) || writer + 1 >= subtopologies.size() ? writer
+                : Math.min(subtopologies.size() - 1, writer + 1 + (joins ? 20 : few(2)));
             subtopologies.get(reader).repartitionSourceTopics().add(info);
             if (oneIn(30)) {
                 subtopologies.get(oneIn(20) ? reader : RANDOM.nextInt(subtopologies.size())).repartitionSourceTopics()
-                    .add(oneIn(2) ? info.duplicate() : internal(name, partitions()));
+                    .add(oneIn(2) ? info.duplicate() : internal(name, fixes ? partitions() : 0));
             }
             if (!oneIn(60)) {
                 subtopologies.get(writer).repartitionSinkTopics().add(name);
@@ -155,7 +161,7 @@ public class StreamsTopologies {
             }
             for (int i = oneIn(2) ? 0 : few(2); i > 0; i--) {
                 each.copartitionGroups().add(new CopartitionGroup()
-                    .setSourceTopics(oneIn(4) ? List.of() : indexes(each.sourceTopics(), 150))
+                    .setSourceTopics(oneIn(2) ? List.of() : indexes(each.sourceTopics(), 150))
                     .setRepartitionSourceTopics(oneIn(4) ? List.of() : indexes(each.repartitionSourceTopics(), 150)));
             }
         }
@@ -222,8 +228,17 @@ public class StreamsTopologies {
                 topics.put("other", 1);
             }
         }
-        print("topology", encoded(new StreamsGroupHeartbeatRequestData().setTopology(topology)), topics,
-            answer(topology, topics));
+        String request = encoded(new StreamsGroupHeartbeatRequestData().setTopology(topology));
+        Object answer = answer(topology, topics);
+        print("topology", request, topics, answer);
+        boolean ready = answer instanceof Map<?, ?> configured && configured.get("problem") == null;
+        if (answer instanceof Map && oneIn(ready ? 3 : 16)) {
+            StreamsTopology sent = StreamsTopology.fromHeartbeatRequest(topology);
+            print("description", request, topics, encoded(new StreamsGroupDescribeResponseData().setGroups(List.of(
+                new StreamsGroupDescribeResponseData.DescribedGroup().setTopology(ready
+                    ? configured(topology, topics).asStreamsGroupDescribeTopology()
+                    : sent.asStreamsGroupDescribeTopology())))));
+        }
     }
 
     private static List<TaskIds> sentTasks() {
@@ -320,6 +335,8 @@ public class StreamsTopologies {
         printRecord("target_epoch", List.of(epochs.get(0), timestamp),
             StreamsCoordinatorRecordHelpers.newStreamsGroupTargetAssignmentMetadataRecord("g", epochs.get(0), timestamp));
         Topology topology = topology(new HashMap<>(), false).setEpoch(few(9));
+        Set<String> ids = new HashSet<>();
+        topology.subtopologies().removeIf(each -> !ids.add(each.subtopologyId()));
         printRecord("topology", encoded(new StreamsGroupHeartbeatRequestData().setTopology(topology)),
             StreamsCoordinatorRecordHelpers.newStreamsGroupTopologyRecord("g", topology));
     }

@@ -243,7 +243,7 @@ def _internal_topics(infos: Collection[TopicInfo], counts: _PartitionCounts) -> 
     by_name = {info.name: _internal_topic(info, counts) for info in infos}
     if len(by_name) < len(infos):
         raise _unexpected()
-    return {name: by_name[name] for name in hash_map_order(by_name)}
+    return by_name
 
 
 def _internal_topic(info: TopicInfo, counts: _PartitionCounts) -> ConfiguredInternalTopic:

@@ -9,6 +9,7 @@ from kafkalite.coordinators.groups.modern.describing import describe_each
 from kafkalite.coordinators.groups.streams.assignor import ASSIGNOR
 from kafkalite.coordinators.groups.streams.group import StreamsGroup
 from kafkalite.coordinators.groups.streams.owned import ReportedOffsets
+from kafkalite.coordinators.java_strings import utf16_order
 from kafkalite_wire.messages.streams_group_describe import (
     Assignment,
     DescribedGroup,
@@ -68,69 +69,41 @@ def _described(group: StreamsGroup, *, status: int) -> DescribedGroup:
         group_state=group.state_name,
         group_epoch=group.epoch,
         assignment_epoch=group.assignment_epoch,
-        topology=_topology(group),
+        topology=None if group.topology is None else describe_topology(group.topology, group.configured),
         members=tuple(_member(group, member) for member in group.members.values()),
         topology_description_status=status,
         assignor_name=ASSIGNOR,
     )
 
 
-def _topology(group: StreamsGroup) -> Topology | None:
-    if group.configured is not None and group.configured.problem is None:
-        return _configured(group.configured)
-    return None if group.topology is None else _sent(group.topology)
-
-
-def _configured(topology: ConfiguredTopology) -> Topology:
-    return Topology(
-        epoch=topology.epoch,
-        subtopologies=tuple(
-            Subtopology(
-                subtopology_id=name,
-                source_topics=tuple(sorted(each.source_topics)),
-                repartition_sink_topics=tuple(sorted(each.repartition_sink_topics)),
-                state_changelog_topics=tuple(map(_configured_topic, each.state_changelog_topics.values())),
-                repartition_source_topics=tuple(map(_configured_topic, each.repartition_source_topics.values())),
-            )
-            for name, each in (topology.subtopologies or {}).items()
-        ),
-    )
-
-
-def _configured_topic(topic: ConfiguredInternalTopic) -> TopicInfo:
-    return TopicInfo(
-        name=topic.name,
-        partitions=topic.partitions,
-        replication_factor=topic.replication_factor,
-        topic_configs=_key_values(topic.configs),
-    )
-
-
-def _sent(topology: StreamsTopology) -> Topology:
-    return Topology(
-        epoch=topology.epoch,
-        subtopologies=tuple(
-            Subtopology(
-                subtopology_id=name,
-                source_topics=each.source_topics,
-                repartition_sink_topics=each.repartition_sink_topics,
-                state_changelog_topics=_sent_topics(each.state_changelog_topics),
-                repartition_source_topics=_sent_topics(each.repartition_source_topics),
-            )
-            for name, each in topology.subtopologies.items()
-        ),
-    )
-
-
-def _sent_topics(topics: Iterable[records.TopicInfo]) -> tuple[TopicInfo, ...]:
-    return tuple(
-        TopicInfo(
-            name=topic.name,
-            partitions=topic.partitions,
-            replication_factor=topic.replication_factor,
-            topic_configs=tuple(KeyValue(key=config.key, value=config.value) for config in topic.topic_configs),
+def describe_topology(topology: StreamsTopology, configured: ConfiguredTopology | None) -> Topology:
+    """Describe a topology: with the partitions of its internal topics if it can run, and otherwise as it was sent."""
+    if configured is not None and configured.problem is None and configured.subtopologies is not None:
+        return Topology(
+            epoch=configured.epoch,
+            subtopologies=tuple(
+                Subtopology(
+                    subtopology_id=name,
+                    source_topics=_sorted(each.source_topics),
+                    repartition_sink_topics=_sorted(each.repartition_sink_topics),
+                    state_changelog_topics=_by_name(map(_configured, each.state_changelog_topics.values())),
+                    repartition_source_topics=_by_name(map(_configured, each.repartition_source_topics.values())),
+                )
+                for name, each in configured.subtopologies.items()
+            ),
         )
-        for topic in topics
+    return Topology(
+        epoch=topology.epoch,
+        subtopologies=tuple(
+            Subtopology(
+                subtopology_id=name,
+                source_topics=_sorted(topology.subtopologies[name].source_topics),
+                repartition_sink_topics=_sorted(topology.subtopologies[name].repartition_sink_topics),
+                state_changelog_topics=_by_name(map(_sent, topology.subtopologies[name].state_changelog_topics)),
+                repartition_source_topics=_by_name(map(_sent, topology.subtopologies[name].repartition_source_topics)),
+            )
+            for name in _sorted(topology.subtopologies)
+        ),
     )
 
 
@@ -180,3 +153,29 @@ def _offsets(offsets: TaskOffsets) -> tuple[TaskOffset, ...]:
 
 def _key_values(values: Mapping[str, str]) -> tuple[KeyValue, ...]:
     return tuple(KeyValue(key=name, value=value) for name, value in values.items())
+
+
+def _configured(topic: ConfiguredInternalTopic) -> TopicInfo:
+    return TopicInfo(
+        name=topic.name,
+        partitions=topic.partitions,
+        replication_factor=topic.replication_factor,
+        topic_configs=_key_values(topic.configs),
+    )
+
+
+def _sent(topic: records.TopicInfo) -> TopicInfo:
+    return TopicInfo(
+        name=topic.name,
+        partitions=topic.partitions,
+        replication_factor=topic.replication_factor,
+        topic_configs=tuple(KeyValue(key=config.key, value=config.value) for config in topic.topic_configs),
+    )
+
+
+def _sorted(names: Collection[str]) -> tuple[str, ...]:
+    return tuple(sorted(names, key=utf16_order))
+
+
+def _by_name(topics: Iterable[TopicInfo]) -> tuple[TopicInfo, ...]:
+    return tuple(sorted(topics, key=lambda topic: utf16_order(topic.name)))

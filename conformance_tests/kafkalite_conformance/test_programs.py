@@ -29,6 +29,7 @@ def test_streams_counts_each_word_once_over_a_crash(scenario: Scenario, tmp_path
             sink,
             "exactly_once_v2",
             str(tmp_path / f"state-{number}"),
+            "classic",
         )
         return JavaProgram("WordCount", path, arguments, tmp_path / f"output-{number}.txt")
 

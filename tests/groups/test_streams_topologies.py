@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -170,6 +170,16 @@ def test_only_subtopologies_with_changelogs_are_stateful() -> None:
         "1": True,
         "2": False,
     }
+
+
+def test_topic_with_fewer_than_no_partitions_is_an_error_that_kafka_does_not_expect() -> None:
+    first, second = TOPOLOGY.subtopologies
+    (between,) = second.repartition_source_topics
+    negative = replace(second, repartition_source_topics=(replace(between, partitions=-1),))
+    topology = StreamsTopology.from_heartbeat(replace(TOPOLOGY, subtopologies=(first, negative)))
+    with pytest.raises(MemberRefusedError) as refused:
+        configure(topology, Topics({"in": 2}))
+    assert (refused.value.error, refused.value.message) == (ErrorCode.UNKNOWN_SERVER_ERROR, None)
 
 
 def test_member_with_an_older_topology_than_its_group_has_a_stale_one() -> None:

@@ -83,6 +83,42 @@ def test_a_client_without_a_common_assignor_is_refused_without_a_rebalance(scena
     assert not stranger.has_joined
 
 
+@pytest.mark.needs("consumer-protocol")
+@pytest.mark.apis(11, 12, 13, 14, 68)
+def test_a_group_changes_its_protocol_while_it_is_read(scenario: Scenario, client: str) -> None:
+    """KIP-848: the members of a classic group are replaced by those of the consumer protocol one by one, and back.
+
+    A classic member may join once more after the partitions are shared out, so a record may be read twice.
+    """
+    topic, group = scenario.topic(4), scenario.group()
+
+    def member(protocol: str) -> DriverProcess:
+        return scenario.member(client, group, [topic], protocol=protocol, auto_commit=True)
+
+    def settle(round_name: bytes) -> None:
+        fair = {1: [4], 2: [2, 2], 3: [1, 1, 2], 4: [1, 1, 1, 1]}[len(members)]
+        scenario.wait(lambda: sorted(len(member.owned) for member in members) == fair, f"shares of {fair}", timeout=60)
+        scenario.await_ownership(members, {topic: 4})
+        wanted = {round_name + b"-%d" % number for number in range(40)}
+        for number, value in enumerate(sorted(wanted)):
+            scenario.fill(topic, [value], partition=number % 4)
+        scenario.wait(lambda: wanted <= {value for member in members for value in member.values}, "40 records")
+
+    members = [member("classic"), member("classic")]
+    settle(b"classic")
+    for round_name in (b"first new", b"second new"):
+        members.append(member("consumer"))
+        settle(round_name)
+    for round_name in (b"one classic", b"all new"):
+        members.pop(0).call("leave")
+        settle(round_name)
+    members.append(member("classic"))
+    settle(b"mixed again")
+    for round_name in (b"one new", b"classic again"):
+        members.pop(0).call("leave")
+        settle(round_name)
+
+
 def test_what_one_commits_another_continues(scenario: Scenario, client: str) -> None:
     """Committed offsets belong to the group, whatever language it is written in."""
     writer = "franz-go" if client == "java" else "java"

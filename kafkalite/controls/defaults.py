@@ -14,6 +14,9 @@ DEFAULTS: Final[Mapping[str, Value]] = {
     "kafkalite.auto.create.topics.immediately": True,
     # Members learn of a rebalance at once and not with their next heartbeat, so that tests need not wait for it.
     "kafkalite.group.heartbeat.hold.ms": 3000,
+    # Where the broker assigns, it tells clients how often to send heartbeats, which are answered at once.
+    "group.consumer.heartbeat.interval.ms": 500,
+    "group.share.heartbeat.interval.ms": 500,
     "group.min.session.timeout.ms": 100,
     # Of several brokers, one can be stopped without any partition being lost to clients, and killed without a wait.
     "default.replication.factor": 3,

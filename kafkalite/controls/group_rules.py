@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _WITH_MEMBER_ID: Final = frozenset((
     ApiKey.JOIN_GROUP, ApiKey.SYNC_GROUP, ApiKey.HEARTBEAT, ApiKey.OFFSET_COMMIT,
+    ApiKey.CONSUMER_GROUP_HEARTBEAT, ApiKey.SHARE_GROUP_HEARTBEAT, ApiKey.STREAMS_GROUP_HEARTBEAT,
 ))  # fmt: skip
 
 
@@ -98,7 +99,7 @@ class Silence(Interceptor):
     def intercept(self, request: Any, context: RequestContext, response: ResponseHandle[Any], forward: Forward) -> None:
         """Hold the requests of silent members."""
         del response
-        if {context.client_id, request.member_id, request.group_instance_id}.isdisjoint(self._heard):
+        if {context.client_id, request.member_id, _instance_id(request)}.isdisjoint(self._heard):
             self._held.append(forward)
         else:
             forward()
@@ -108,3 +109,9 @@ class Silence(Interceptor):
         held, self._held = self._held, []
         for forward in held:
             forward()
+
+
+def _instance_id(request: Any) -> str | None:
+    """Return the instance id of a static member, whose field has another name in the newer protocols."""
+    instance_id: str | None = getattr(request, "group_instance_id", None) or getattr(request, "instance_id", None)
+    return instance_id

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from kafkalite.controls.definition import Transport
     from kafkalite.controls.local_broker import LocalBroker
     from kafkalite.coordinators.groups.classic.group import Group as CoordinatorGroup
-    from kafkalite.coordinators.groups.classic.pinning import Pins
+    from kafkalite.coordinators.groups.consumer.assignors import Partitions
+    from kafkalite.coordinators.groups.consumer.group import ConsumerGroup
+    from kafkalite.coordinators.groups.pinning import Pins
     from kafkalite.coordinators.results import CoordinatorResult
+    from kafkalite.coordinators.topics import ClusterTopics
 
 
 class Groups(Subject):
@@ -33,6 +36,7 @@ class Groups(Subject):
         self._pins: Pins | None = None
         if local is not None:
             local.cluster.groups.assignment_hook = self._assign
+            local.cluster.groups.target_hook = self._target
             local.broker.on_restored.append(self._restored)
 
     @get("/groups", result="groups")
@@ -97,7 +101,11 @@ class Groups(Subject):
 
     @post("/groups/{group}/rebalance")
     def rebalance(self, group: str) -> Group:
-        """Make all members of a group rejoin. Raises LookupError if it has none."""
+        """Make all members of a group rejoin. Raises LookupError if it has none.
+
+        In a group of the consumer protocol (KIP-848) a new epoch begins, and each member moves to it with its next
+        heartbeat.
+        """
         described = self._local.watch.group(group)
         if not described.members:
             raise NotFound(f"{described}: it has no members to rebalance")
@@ -107,9 +115,10 @@ class Groups(Subject):
     def pin(self, group: str, assignment: Mapping[str, Collection[tuple[str, int]]]) -> Group:
         """Assign partitions to members of your choice, whatever the group's leader assigns, from now on.
 
-        ``assignment`` maps each member's name to its pairs of topic and partition. The leader assigns other partitions,
-        and those of members that are not in the group. The group rebalances at once; a member of a cooperative group
-        gets a partition when its owner has revoked it. A later call replaces an earlier one. Raises ValueError for a
+        ``assignment`` maps each member's name to its pairs of topic and partition. The leader, or in a group of the
+        consumer protocol the broker, assigns other partitions, and those of members that are not in the group. The
+        group rebalances at once; a member of a cooperative group or of the consumer protocol gets a partition when its
+        owner has revoked it. A later call replaces an earlier one. Raises ValueError for a
         partition with two owners, and LookupError for one that its topic does not have.
         """
         owners = _owners(assignment)
@@ -118,7 +127,7 @@ class Groups(Subject):
             if topic in topics:  # others may be created later
                 existing(topic, partition, topics[topic].partitions)
         if self._pins is None:
-            from kafkalite.coordinators.groups.classic.pinning import Pins
+            from kafkalite.coordinators.groups.pinning import Pins
 
             self._pins = Pins()
         self._pins.pin(group, owners)
@@ -163,6 +172,11 @@ class Groups(Subject):
 
     def _assign(self, group: CoordinatorGroup, assignments: dict[str, bytes]) -> dict[str, bytes]:
         return assignments if self._pins is None else self._pins.assignment_hook(group, assignments)
+
+    def _target(
+        self, group: ConsumerGroup, targets: dict[str, Partitions], topics: ClusterTopics
+    ) -> dict[str, Partitions]:
+        return targets if self._pins is None else self._pins.target_hook(group, targets, topics)
 
     def _steer(self, group: str, name: str, what: str, act: Callable[[str], CoordinatorResult]) -> Group:
         local = self._local

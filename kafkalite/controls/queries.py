@@ -11,6 +11,7 @@ from kafkalite.controls.records import existing, records_in
 from kafkalite.controls.views import (
     Committed,
     Group,
+    Member,
     Record,
     Topic,
     TopicPartition,
@@ -21,7 +22,7 @@ from kafkalite_storage.metadata.topics import INTERNAL_TOPICS
 
 if TYPE_CHECKING:
     from kafkalite.cluster.cluster import Cluster
-    from kafkalite.coordinators.groups.views import GroupView
+    from kafkalite.coordinators.groups.views import GroupView, MemberView
 
 _CHUNK: Final = 1 << 20
 
@@ -91,6 +92,19 @@ def _group(cluster: Cluster, view: GroupView) -> Group:
         state=view.state.value,
         generation=view.generation,
         protocol=view.protocol_name or "",
-        members=tuple(member_of(member, member.metadata, member.assignment) for member in view.members),
+        members=tuple(_member(member) for member in view.members),
         committed=committed,
+    )
+
+
+def _member(view: MemberView) -> Member:
+    if view.assigned is None:
+        return member_of(view, view.metadata, view.assignment)
+    return Member(
+        member_id=view.member_id,
+        client_id=view.client_id,
+        group_instance_id=view.group_instance_id,
+        client_host=view.client_host,
+        topics=view.assigned.topics,
+        assignment=frozenset(TopicPartition(topic, partition) for topic, partition in view.assigned.partitions),
     )

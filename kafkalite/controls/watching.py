@@ -225,4 +225,4 @@ class Watch:
 
 
 def _is_heartbeat(reply: Reply) -> bool:
-    return type(reply.response).__name__ == "HeartbeatResponse"
+    return type(reply.response).__name__.endswith("HeartbeatResponse")

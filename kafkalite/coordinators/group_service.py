@@ -16,10 +16,14 @@ from kafkalite_wire.batch import CorruptBatch
 if TYPE_CHECKING:
     from kafkalite.config import BrokerConfig
     from kafkalite.coordinators.groups.classic.group import Group
-    from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
+    from kafkalite.coordinators.groups.classic.rebalance import AssignmentHook
+    from kafkalite.coordinators.groups.consumer.assignors import Partitions
+    from kafkalite.coordinators.groups.consumer.group import ConsumerGroup
+    from kafkalite.coordinators.groups.consumer.membership import TargetHook
     from kafkalite.coordinators.groups.coordinator import GroupCoordinator
     from kafkalite.coordinators.results import Client, CoordinatorResult, ResponseSink
     from kafkalite.coordinators.service import CoordinatorEnvironment
+    from kafkalite.coordinators.topics import ClusterTopics
     from kafkalite.requests.response_handle import ResponseHandle
     from kafkalite.requests.steps import Steps
     from kafkalite_storage.metadata.topics import Topic
@@ -55,6 +59,8 @@ class GroupCoordinatorService:
         """Called after each change of a group, once its replies have been sent: for those who wait for a state."""
         self.assignment_hook: AssignmentHook | None = None
         """Changes what the leaders of groups assign."""
+        self.target_hook: TargetHook | None = None
+        """Changes the target assignments of consumer groups."""
         self._service: CoordinatorService[GroupCoordinator] = CoordinatorService(
             OFFSETS_TOPIC, self._new_coordinator, _partition_for, environment, ensure_topic
         )
@@ -131,6 +137,7 @@ class GroupCoordinatorService:
             new_member_suffix=lambda: str(uuid4()),
             new_member_id=lambda: urlsafe_b64encode(uuid4().bytes).rstrip(b"=").decode(),
             assignment_hook=self._assigned,
+            target_hook=self._targeted,
             consumer_config=consumer_config,
             share_config=self.share_config,
             migration_policy=MigrationPolicy(config.group_consumer_migration_policy),
@@ -143,6 +150,11 @@ class GroupCoordinatorService:
 
     def _assigned(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
         return assignments if self.assignment_hook is None else self.assignment_hook(group, assignments)
+
+    def _targeted(
+        self, group: ConsumerGroup, targets: dict[str, Partitions], topics: ClusterTopics
+    ) -> dict[str, Partitions]:
+        return targets if self.target_hook is None else self.target_hook(group, targets, topics)
 
     def _loaded(self, coordinator: GroupCoordinator) -> None:
         self.perform(coordinator.move_misplaced(now=self._timers.now()))
@@ -308,7 +320,8 @@ class GroupCoordinatorService:
 
     def succeed(self, before: GroupCoordinatorService) -> None:
         """Take over the runtime settings of the service of the state before: they are in no log."""
-        self.on_performed, self.assignment_hook = before.on_performed, before.assignment_hook
+        self.on_performed = before.on_performed
+        self.assignment_hook, self.target_hook = before.assignment_hook, before.target_hook
         self._unavailable = before._unavailable
 
 

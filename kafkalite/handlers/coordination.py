@@ -129,7 +129,7 @@ def _writes(broker: BrokerEndpoint, request: Any, context: RequestContext) -> bo
         case ApiKey.JOIN_GROUP if context.api_version >= _MEMBER_IDS and request.group_instance_id is None:
             return False  # a new group has no members yet: the client is asked to come again with its id
         case ApiKey.JOIN_GROUP:
-            return broker.cluster.groups.coordinator.group(request.group_id) is None
+            return broker.cluster.groups.coordinator.has_no_group(request.group_id)
         case key:
             return key in _WRITE
 

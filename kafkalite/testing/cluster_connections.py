@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.client.connection import open_connection
 from kafkalite.controls.errors import Conflict
-from kafkalite_wire.apis import APIS
+from kafkalite_wire.apis import APIS, ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from kafkalite_wire.schema import declaration_of
@@ -43,6 +43,10 @@ class Connection:
     def close(self) -> None:
         """Close the connection."""
         self._connection.__exit__()
+
+    def serves(self, key: ApiKey) -> bool:
+        """Return whether the broker has an API."""
+        return key in self._newest
 
     def call(self, request: object, most: int) -> Any:
         """Send a request, in version ``most`` at most, and return its response."""

@@ -24,6 +24,7 @@ from kafkalite.controls.views import (
     Committed,
     Group,
     Header,
+    Member,
     Record,
     Topic,
     TopicPartition,
@@ -31,6 +32,7 @@ from kafkalite.controls.views import (
     no_topic,
 )
 from kafkalite.testing.cluster_connections import ClusterConnections
+from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ T = TypeVar("T")
 _MAX_BYTES: Final = 8 << 20
 _EARLIEST: Final = -2
 _LATEST: Final = -1
+_DEAD: Final = "Dead"
 _TIMEOUT_MS: Final = 30_000
 _POLL_INTERVAL: Final = 0.05
 
@@ -292,6 +295,8 @@ class ExternalTransport:
             (found,) = response.groups
             if found.error_code:
                 raise Conflict(f"cannot describe group {group!r}: {_name(found.error_code)}")
+            if found.group_state == _DEAD and self._cluster.any().serves(ApiKey.CONSUMER_GROUP_DESCRIBE):
+                return self._consumer_group(group)
             return Group(
                 group_id=group,
                 state=found.group_state,
@@ -301,6 +306,40 @@ class ExternalTransport:
                 ),
                 committed=self._committed(group),
             )
+
+    def _consumer_group(self, group: str) -> Group:
+        """Return a group of the consumer protocol (KIP-848), of which DescribeGroups says that there is none."""
+        from kafkalite_wire.messages.consumer_group_describe import ConsumerGroupDescribeRequest
+
+        request = ConsumerGroupDescribeRequest(group_ids=(group,))
+        response = self._cluster.ask_coordinator(group, request, 0, lambda answer: answer.groups[0].error_code)
+        (found,) = response.groups
+        if found.error_code == ErrorCode.GROUP_ID_NOT_FOUND:
+            return Group(group_id=group, state=_DEAD)
+        if found.error_code:
+            raise Conflict(f"cannot describe group {group!r}: {_name(found.error_code)}")
+        return Group(
+            group_id=group,
+            state=found.group_state,
+            generation=found.group_epoch,
+            protocol=found.assignor_name,
+            members=tuple(
+                Member(
+                    member_id=member.member_id,
+                    client_id=member.client_id,
+                    group_instance_id=member.instance_id,
+                    client_host=member.client_host,
+                    topics=frozenset(member.subscribed_topic_names),
+                    assignment=frozenset(
+                        TopicPartition(topic.topic_name, partition)
+                        for topic in member.assignment.topic_partitions
+                        for partition in topic.partitions
+                    ),
+                )
+                for member in found.members
+            ),
+            committed=self._committed(group),
+        )
 
     def _committed(self, group_id: str) -> Mapping[TopicPartition, Committed]:
         from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest

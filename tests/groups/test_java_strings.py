@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kafkalite.coordinators.groups.coordinator import partition_for
-from kafkalite.coordinators.java_strings import hash_map_order, string_hash, utf16_length
+from kafkalite.coordinators.java_strings import hash_map_order, string_hash, timeline_map_order, utf16_length
 from tests.groups.golden import cases
 
 
@@ -25,6 +25,11 @@ def test_a_hash_of_the_smallest_integer_has_a_partition_too() -> None:
 def test_keys_come_in_the_order_of_a_java_hash_map() -> None:
     for keys, expected in cases.lines("order"):
         assert hash_map_order(keys) == expected
+
+
+def test_keys_come_in_the_order_of_a_timeline_map_of_kafka() -> None:
+    for keys, most, expected in cases.lines("timeline"):
+        assert timeline_map_order(keys, most=most) == expected
 
 
 def test_a_string_is_as_long_as_its_utf16_units() -> None:

@@ -335,7 +335,7 @@ class Bench:
         return found
 
     def state(self) -> GroupState:
-        return self.group.state
+        return GroupState(self.group.state)
 
     # Groups to begin with
 

@@ -88,6 +88,10 @@ class ConfluentMember(Member):
             "reconnect.backoff.max.ms": 100,
             "logger": _QUIET,
         }
+        if settings.get("protocol") == "consumer":
+            # Such a client takes the interval from the broker.
+            config["group.protocol"] = "consumer"
+            del config["heartbeat.interval.ms"]
         if "instance" in settings:
             config["group.instance.id"] = settings["instance"]
         self._consumer = confluent_kafka.Consumer(config)

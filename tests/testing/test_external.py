@@ -33,11 +33,13 @@ def test_what_was_created_from_outside_goes_in_the_end(broker: Handle) -> None:
     assert list(broker.topics) == ["clicks"]
 
 
-def test_groups_are_awaited_from_outside(broker: Handle, outside: Handle, join: Join) -> None:
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_groups_are_awaited_from_outside(broker: Handle, outside: Handle, join: Join, protocol: str) -> None:
     outside.produce("clicks", "x", partition=1)
-    member = join("reader")
+    member = join("reader", protocol=protocol)
     group = outside.await_stable("readers", members=1)
     assert {owner.client_id for owner in group.owners.values()} == {"reader"}
+    assert group.members == broker.groups["readers"].members
     assert outside.await_committed("readers", "clicks").committed == broker.groups["readers"].committed
     assert list(outside.groups) == ["readers"]
     with pytest.raises(ValueError, match="NON_EMPTY_GROUP"):

@@ -41,11 +41,12 @@ def test_topics_records_and_refusals(kafka: str) -> None:
         assert "orders" not in handle.topics, "what a test has created goes with it"
 
 
-def test_groups_are_awaited(kafka: str) -> None:
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_groups_are_awaited(kafka: str, protocol: str) -> None:
     with connect(kafka) as handle:
         handle.topics.create("clicks", 3)
         handle.produce("clicks", "x", partition=1)
-        members = [ConfluentMember(kafka, "readers", "clicks", name) for name in ("a", "b")]
+        members = [ConfluentMember(kafka, "readers", "clicks", name, protocol=protocol) for name in ("a", "b")]
         group = handle.await_stable("readers", members=2, timeout=PATIENCE)
         assert {owner.client_id for owner in group.owners.values()} == {"a", "b"}
         committed = handle.await_committed("readers", "clicks", timeout=PATIENCE).committed

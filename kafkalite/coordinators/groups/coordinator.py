@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.coordinators.groups.administration import delete_groups, describe_groups, list_groups
 from kafkalite.coordinators.groups.classic import steering
+from kafkalite.coordinators.groups.classic.group import Group as ClassicGroup
 from kafkalite.coordinators.groups.classic.membership import Membership
 from kafkalite.coordinators.groups.classic.rebalance import Rebalances
 from kafkalite.coordinators.groups.classic.registry import ClassicGroups
@@ -31,7 +32,7 @@ from kafkalite.coordinators.groups.registry import CoordinatedGroup, GroupConfig
 from kafkalite.coordinators.groups.share.configs import ShareGroupConfig
 from kafkalite.coordinators.groups.share.describing import describe_share_groups
 from kafkalite.coordinators.groups.share.membership import ShareMembership
-from kafkalite.coordinators.groups.views import GroupView, view
+from kafkalite.coordinators.groups.views import GroupView, classic_view
 from kafkalite.coordinators.results import (
     NO_RESULT,
     Client,
@@ -51,8 +52,9 @@ from kafkalite_wire.messages.share_group_heartbeat import ShareGroupHeartbeatRes
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from kafkalite.coordinators.groups.classic.group import Group
-    from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
+    from kafkalite.coordinators.groups.classic.rebalance import AssignmentHook
+    from kafkalite.coordinators.groups.consumer.membership import TargetHook
+    from kafkalite.coordinators.groups.modern.membership import ModernMembership
     from kafkalite.coordinators.groups.offsets import EncodedDeletion
     from kafkalite.coordinators.groups.records import LiveRecord, Skip
     from kafkalite.coordinators.replay import ReplayedRecord
@@ -107,7 +109,7 @@ class GroupCoordinator:
     ``topics`` are the cluster's topics: offsets are committed only for partitions that exist. ``new_member_suffix``
     returns the unique part of a member id, in Kafka a random UUID, and ``new_member_id`` the id of a member of a
     consumer group that has none, in Kafka a random UUID in base 64; the suffix by default. ``assignment_hook`` may
-    change what the leaders of groups assign.
+    change what the leaders of groups assign, and ``target_hook`` the target assignments of consumer groups.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class GroupCoordinator:
         new_member_suffix: Callable[[], str],
         new_member_id: Callable[[], str] | None = None,
         assignment_hook: AssignmentHook | None = None,
+        target_hook: TargetHook | None = None,
         consumer_config: Callable[[str], ConsumerGroupConfig] | None = None,
         share_config: Callable[[str], ShareGroupConfig] | None = None,
         migration_policy: MigrationPolicy = MigrationPolicy.BIDIRECTIONAL,
@@ -137,7 +140,7 @@ class GroupCoordinator:
         new_member_id = new_member_id or new_member_suffix
         migration = Migration(self._groups, topics, self._rebalances, config, migration_policy)
         self._consumers = ConsumerMembership(
-            self._groups, topics, self._timers, self._consumer_config, new_member_id, migration
+            self._groups, topics, self._timers, self._consumer_config, new_member_id, migration, target_hook
         )
         self._classic_members = ClassicMembers(config, topics, self._timers, self._consumers, migration, new_member_id)
         self.shares = ShareMembership(self._groups, topics, self._timers, share_config or _default_share_config)
@@ -484,7 +487,9 @@ class GroupCoordinator:
 
         Return the shortest of their time-outs.
         """
-        return steering.keep_alive(names, self._classic, self._rebalances, self._builder(now))
+        kept = [steering.keep_alive(names, self._classic, self._rebalances, self._builder(now))]
+        kept += [kind.keep_alive(group, names, now) for group in self._groups if (kind := self._kind_of(group))]
+        return min((each for each in kept if each is not None), default=None)
 
     def expects(self, names: Collection[str], *, until: float) -> bool:
         """Return whether a rebalance would end by ``until`` without members, so named, that are yet to join or sync."""
@@ -493,19 +498,34 @@ class GroupCoordinator:
     def expire_member(self, group_id: str, member_id: str, *, now: float) -> CoordinatorResult:
         """Remove a member as if its session had ended. Raises KeyError if there is none."""
         result = self._builder(now)
-        steering.expire(self._group(group_id), member_id, self._rebalances, result)
+        group = self._groups.get(group_id)
+        kind = self._kind_of(group)
+        if kind is None:
+            steering.expire(self._group(group_id), member_id, self._rebalances, result)
+        else:
+            kind.expel(group, member_id, result)
         return result.build()
 
     def displace_member(self, group_id: str, member_id: str, *, now: float) -> tuple[str, CoordinatorResult]:
-        """Replace a static member with a placeholder, fencing it; return the placeholder's id. Raises KeyError."""
+        """Replace a static member with a placeholder, fencing it; return the placeholder's id. Raises KeyError.
+
+        Where the broker assigns, no request of the member waits, so it needs no placeholder: its own id is returned.
+        """
         result = self._builder(now)
+        if self._kind_of(self._groups.get(group_id)) is not None:
+            return member_id, result.build()
         new_id = steering.displace(self._group(group_id), member_id, self._rebalances, result)
         return new_id, result.build()
 
     def force_rebalance(self, group_id: str, *, now: float) -> CoordinatorResult:
-        """Make all members of a group rejoin. Raises KeyError if there is none."""
+        """Make all members of a group rejoin; where the broker assigns, move them to a new epoch. Raises KeyError."""
         result = self._builder(now)
-        steering.force_rebalance(self._group(group_id), self._rebalances, result)
+        group = self._groups.get(group_id)
+        kind = self._kind_of(group)
+        if kind is None:
+            steering.force_rebalance(self._group(group_id), self._rebalances, result)
+        else:
+            kind.force_rebalance(group, result)
         return result.build()
 
     def refuse_waiting(self, belongs: Callable[[str], bool], *, now: float) -> CoordinatorResult:
@@ -549,12 +569,26 @@ class GroupCoordinator:
 
     def groups(self) -> tuple[GroupView, ...]:
         """Return a view of each group."""
-        return tuple(view(group, self._table) for group in self._classic)
+        return tuple(view for group in self._groups if (view := self._view(group)) is not None)
 
     def group(self, group_id: str) -> GroupView | None:
         """Return a view of a group."""
-        found = self._classic.get(group_id)
-        return None if found is None else view(found, self._table)
+        found = self._groups.get(group_id)
+        return None if found is None else self._view(found)
+
+    def _view(self, group: CoordinatedGroup) -> GroupView | None:
+        offsets = {
+            (topic, partition): committed
+            for topic, partitions in self._table.of(group.group_id).items()
+            for partition, committed in partitions.items()
+        }
+        if isinstance(group, ClassicGroup):
+            return classic_view(group, offsets)
+        kind = self._kind_of(group)
+        return None if kind is None else kind.view(group, offsets)
+
+    def _kind_of(self, group: CoordinatedGroup | None) -> ModernMembership[Any, Any, Any] | None:
+        return next((kind for kind in self._kinds if isinstance(group, kind.group_class)), None)
 
     def is_rebalancing(self, group_id: str) -> bool:
         """Return whether the group's members must rejoin."""
@@ -574,10 +608,10 @@ class GroupCoordinator:
         """Return the handles of joins and syncs that are owed a response."""
         return self._waiting.handles()
 
-    def _chosen(self, belongs: Callable[[str], bool]) -> Iterable[Group]:
+    def _chosen(self, belongs: Callable[[str], bool]) -> Iterable[ClassicGroup]:
         return [group for group in self._classic if belongs(group.group_id)]
 
-    def _group(self, group_id: str) -> Group:
+    def _group(self, group_id: str) -> ClassicGroup:
         group = self._classic.get(group_id)
         if group is None:
             raise KeyError(group_id)

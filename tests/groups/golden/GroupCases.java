@@ -1,6 +1,7 @@
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -12,7 +13,10 @@ import org.apache.kafka.clients.consumer.ConsumerPartitionAssignor.Subscription;
 import org.apache.kafka.clients.consumer.RangeAssignor;
 import org.apache.kafka.clients.consumer.RoundRobinAssignor;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.utils.internals.LogContext;
 import org.apache.kafka.common.utils.Utils;
+import org.apache.kafka.timeline.SnapshotRegistry;
+import org.apache.kafka.timeline.TimelineHashMap;
 
 /**
  * Writes what Apache Kafka's own classes compute for random groups, one JSON array a line:
@@ -20,9 +24,10 @@ import org.apache.kafka.common.utils.Utils;
  *   ["assign", {topic: partitions}, {member: [instance id or null, [topics]]}, {member: range}, {member: round robin}]
  *   ["hash", string, String.hashCode, partition of 50 that the coordinators take]
  *   ["order", [keys], [the same keys as a HashMap walks them]]
+ *   ["timeline", [keys], the most keys that there were, [the same keys as a TimelineHashMap walks them]]
  *
- * An assignment is written as {topic: [partitions]}. To make the file again, with kafka-clients and slf4j-api
- * on the class path: java -cp CLASSPATH GroupCases.java > group_cases.jsonl
+ * An assignment is written as {topic: [partitions]}. To make the file again, with kafka-clients, kafka-server-common
+ * and slf4j-api on the class path: java -cp CLASSPATH GroupCases.java > group_cases.jsonl
  */
 public class GroupCases {
     private static final String[] NAMES = {
@@ -46,6 +51,10 @@ public class GroupCases {
         }
         for (int i = 0; i < 60; i++) {
             order(random);
+        }
+        for (int count = 1; count <= 40; count += 3) {
+            walk(keys(random, count));
+            timeline(random, keys(random, count));
         }
     }
 
@@ -118,9 +127,33 @@ public class GroupCases {
         List<String> keys = new ArrayList<>(List.of(PROTOCOLS));
         Collections.shuffle(keys, random);
         keys = keys.subList(0, 2 + random.nextInt(6));
-        Map<String, Integer> votes = new HashMap<>();
-        keys.forEach(key -> votes.put(key, 1));
-        System.out.println("[\"order\"," + texts(keys) + "," + texts(new ArrayList<>(votes.keySet())) + "]");
+        walk(keys);
+    }
+
+    private static List<String> keys(Random random, int count) {
+        Set<String> keys = new LinkedHashSet<>();
+        while (keys.size() < count) {
+            keys.add(Integer.toString(random.nextInt(1_000_000_000), 36));
+        }
+        return new ArrayList<>(keys);
+    }
+
+    private static void walk(List<String> keys) {
+        Map<String, Integer> map = new HashMap<>();
+        keys.forEach(key -> map.put(key, 1));
+        System.out.println("[\"order\"," + texts(keys) + "," + texts(new ArrayList<>(map.keySet())) + "]");
+    }
+
+    /** The coordinators put an entry again whenever it changes, and often remove some. */
+    private static void timeline(Random random, List<String> keys) {
+        Map<String, Integer> map = new TimelineHashMap<>(new SnapshotRegistry(new LogContext()), 0);
+        keys.forEach(key -> map.put(key, 1));
+        keys.forEach(key -> map.put(key, 2));
+        int most = keys.size();
+        for (int i = random.nextInt(most); i > 0; i--) {
+            map.remove(keys.remove(random.nextInt(keys.size())));
+        }
+        System.out.println("[\"timeline\"," + texts(keys) + "," + most + "," + texts(new ArrayList<>(map.keySet())) + "]");
     }
 
     private static String texts(List<String> values) {

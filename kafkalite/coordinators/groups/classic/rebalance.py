@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -13,13 +14,15 @@ from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.group import Member
-    from kafkalite.coordinators.groups.classic.pinning import AssignmentHook
     from kafkalite.coordinators.groups.classic.waiting import Waiting
     from kafkalite.coordinators.groups.registry import GroupConfig
     from kafkalite.coordinators.results import ResultBuilder
     from kafkalite.coordinators.timers import Timer, Timers
     from kafkalite_wire.messages.join_group import JoinGroupResponse
     from kafkalite_wire.messages.sync_group import SyncGroupResponse
+
+AssignmentHook = Callable[[Group, dict[str, bytes]], dict[str, bytes]]
+"""Changes what the leader of a group has assigned, by member id."""
 
 NEW_MEMBER_JOIN_TIMEOUT: Final = 300.0
 """How long a new member may wait for its first generation, in seconds; longer than clients wait (KAFKA-7610)."""

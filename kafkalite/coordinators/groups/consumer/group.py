@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from kafkalite.coordinators.groups.consumer.assignors import Partitions
 from kafkalite.coordinators.groups.consumer.member import ConsumerMember, MemberState
@@ -22,7 +22,7 @@ from kafkalite.coordinators.java_strings import hash_map_order
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from kafkalite.coordinators.groups.consumer.subscriptions import ResolvedRegex
     from kafkalite.coordinators.groups.offset_table import CommittedOffset
@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from kafkalite_wire.messages.offset_fetch import OffsetFetchRequestGroup
 
 _EPOCHS_IN_COMMITS_SINCE = 9
+
+
+Wanted = tuple[frozenset[str], str]
+"""What a member subscribes to: topics by name, and a regular expression; empty for none."""
+
+_T = TypeVar("_T")
 
 
 class ConsumerGroupState(Enum):
@@ -55,12 +61,17 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
     regexes: dict[str, ResolvedRegex] = field(default_factory=dict[str, "ResolvedRegex"])
     topics_seen: int = -1
     """How many topics the cluster had when regular expressions were resolved."""
+    assigned_topics: Mapping[bytes, int] | None = None
+    """How many partitions each topic had when the target assignment was computed last; None if not known."""
     revocations: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
     """For those who are to give partitions back."""
     joins: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
     syncs: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
     """For those who use the classic protocol, and are to join again, or to ask for what they are assigned."""
     _owners: Counter[tuple[bytes, int]] = field(default_factory=Counter[tuple[bytes, int]])
+    # Counted, because each heartbeat looks at what all members want.
+    _wants: Counter[Wanted] = field(default_factory=Counter["Wanted"])
+    _votes: Counter[str] = field(default_factory=Counter[str])
 
     @property
     def state(self) -> ConsumerGroupState:
@@ -79,9 +90,9 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
         """Add a member, or replace the one with its id."""
         before = self.members.get(member.member_id)
         if before is not None:
-            self._own(before, -1)
+            self._count(before, -1)
         self.members[member.member_id] = member
-        self._own(member, 1)
+        self._count(member, 1)
         if member.instance_id is not None:
             self.static_members[member.instance_id] = member.member_id
 
@@ -99,7 +110,7 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
     def remove(self, member_id: str) -> ConsumerMember:
         """Remove a member, its target and its timers; return what it was."""
         member = super().remove(member_id)
-        self._own(member, -1)
+        self._count(member, -1)
         if member.instance_id is not None and self.static_members.get(member.instance_id) == member_id:
             del self.static_members[member.instance_id]
         self.stop_waiting_for(member_id)
@@ -112,13 +123,14 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
         """Return whether a member has a partition, or is still to give it back."""
         return self._owners[topic_id, partition] > 0
 
-    def _own(self, member: ConsumerMember, change: int) -> None:
+    def _count(self, member: ConsumerMember, change: int) -> None:
+        _add(self._wants, (member.subscribed_topics, member.subscribed_regex), change)
+        if member.server_assignor:
+            _add(self._votes, member.server_assignor, change)
         for partitions in (member.assigned, member.pending_revocation):
             for topic_id, epochs in partitions.items():
                 for partition in epochs:
-                    self._owners[topic_id, partition] += change
-                    if not self._owners[topic_id, partition]:
-                        del self._owners[topic_id, partition]
+                    _add(self._owners, (topic_id, partition), change)
 
     # Members that use the classic protocol
 
@@ -150,14 +162,30 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
 
     def topics_of(self, member: ConsumerMember) -> frozenset[str]:
         """Return the names that a member subscribes to, by name and by regular expression."""
-        resolved = self.regexes.get(member.subscribed_regex) if member.subscribed_regex else None
-        return member.subscribed_topics if resolved is None else member.subscribed_topics | resolved.topics
+        return self.topics_wanted((member.subscribed_topics, member.subscribed_regex))
+
+    def topics_wanted(self, wanted: Wanted) -> frozenset[str]:
+        """Return the names of the topics of a subscription."""
+        names, regex = wanted
+        resolved = self.regexes.get(regex) if regex else None
+        return names if resolved is None else names | resolved.topics
 
     def subscribed_topics(self) -> set[str]:
         """Return the names that members subscribe to."""
-        # Members mostly subscribe alike, so each subscription is resolved once.
-        alike = {(each.subscribed_topics, each.subscribed_regex): each for each in self.members.values()}
-        return {name for member in alike.values() for name in self.topics_of(member)}
+        return {name for wanted in self._wants for name in self.topics_wanted(wanted)}
+
+    def subscriptions(self) -> Iterable[Wanted]:
+        """Return the different subscriptions of members."""
+        return self._wants
+
+    @property
+    def subscribes_alike(self) -> bool:
+        """Whether all members subscribe in the same way: to the same names, or by the same regular expression only."""
+        return len(self._wants) == 1 and not any(names and regex for names, regex in self._wants)
+
+    def subscribed_regexes(self) -> set[str]:
+        """Return the regular expressions that members subscribe to."""
+        return {regex for _, regex in self._wants if regex}
 
     def hash_of(self, topics: ClusterTopics) -> int:
         """Return a hash of the existing topics that members subscribe to; 0 if there are none."""
@@ -168,8 +196,7 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
 
         Between equal votes Kafka takes what comes first in a Java HashMap; so does this.
         """
-        votes = Counter(member.server_assignor for member in self.members.values() if member.server_assignor)
-        return max(hash_map_order(votes), key=votes.__getitem__) if votes else default
+        return max(hash_map_order(self._votes), key=self._votes.__getitem__) if self._votes else default
 
     # Its records
 
@@ -194,11 +221,6 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
         write_removed_group(self.group_id, self.members, self.regexes, result)
 
     # What groups of all kinds do (see CoordinatedGroup)
-
-    @property
-    def state_name(self) -> str:
-        """The state as Kafka prints it."""
-        return self.state.value
 
     def validate_commit(self, request: OffsetCommitRequest, *, api_version: int | None) -> ErrorCode:
         """Check that a commit comes from a member with its epoch, or for partitions that it had at an older one.
@@ -266,6 +288,7 @@ def new_member(member_id: str) -> ConsumerMember:
     return ConsumerMember(member_id=member_id, member_epoch=JOINING)
 
 
-def names_of(members: Iterable[ConsumerMember]) -> set[str]:
-    """Return the regular expressions that members subscribe to."""
-    return {member.subscribed_regex for member in members if member.subscribed_regex}
+def _add(counter: Counter[_T], key: _T, change: int) -> None:
+    counter[key] += change
+    if not counter[key]:
+        del counter[key]

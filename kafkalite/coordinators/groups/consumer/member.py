@@ -68,6 +68,11 @@ class ConsumerMember:
     """Set while the member uses the classic protocol."""
 
     @property
+    def group_instance_id(self) -> str | None:
+        """The instance id, by the name that it has in the classic protocol."""
+        return self.instance_id
+
+    @property
     def subscription(self) -> tuple[object, ...]:
         """What the record of the member's metadata holds."""
         return (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.groups.classic.group import Group
 from kafkalite.coordinators.groups.consumer.assignors import ASSIGNORS, MemberSpec, Partitions
-from kafkalite.coordinators.groups.consumer.group import ConsumerGroup, names_of, new_member
+from kafkalite.coordinators.groups.consumer.group import ConsumerGroup, new_member
 from kafkalite.coordinators.groups.consumer.loading import ConsumerGroupLoader
 from kafkalite.coordinators.groups.consumer.member import (
     LEAVING_FOR_A_WHILE,
@@ -33,6 +34,7 @@ from kafkalite.coordinators.groups.modern.membership import (
     not_empty,
     unknown_member,
 )
+from kafkalite.coordinators.groups.views import MemberView, assigned
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.messages.consumer_group_heartbeat import (
     Assignment,
@@ -43,7 +45,7 @@ from kafkalite_wire.messages.consumer_group_heartbeat import (
 from kafkalite_wire.messages.consumer_group_records import ConsumerGroupKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
     from kafkalite.coordinators.groups.consumer.migration import Migration
@@ -51,6 +53,9 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.results import Client, ResultBuilder
     from kafkalite.coordinators.timers import Timers
     from kafkalite.coordinators.topics import ClusterTopics
+
+TargetHook = Callable[[ConsumerGroup, "dict[str, Partitions]", "ClusterTopics"], "dict[str, Partitions]"]
+"""Changes a target assignment, by member id."""
 
 _OWN_MEMBER_ID_SINCE: Final = 1
 _REFRESH_REGEX_AFTER_MS: Final = 600_000
@@ -79,11 +84,13 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         config_of: Callable[[str], ConsumerGroupConfig],
         new_member_id: Callable[[], str],
         migration: Migration,
+        target_hook: TargetHook | None = None,
     ) -> None:
         super().__init__(groups, topics, timers)
         self._config_of = config_of
         self._new_member_id = new_member_id
         self._migration = migration
+        self._target_hook = target_hook
 
     def session_timeout(self, group: ConsumerGroup, member_id: str) -> float:
         """Return the session time-out of a member in seconds; one of the classic protocol has its own."""
@@ -95,6 +102,23 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
     def max_size(self, group_id: str) -> int:
         """Return how many members a group may have."""
         return self._config_of(group_id).max_size
+
+    def assignor_of(self, group: ConsumerGroup) -> str:
+        """Return the name of a group's assignor."""
+        return group.preferred_assignor(self._config_of(group.group_id).assignors[0])
+
+    def members_of(self, group: ConsumerGroup) -> Iterator[MemberView]:
+        """Yield a view of each member."""
+        for member in group.members.values():
+            yield MemberView(
+                member_id=member.member_id,
+                group_instance_id=member.instance_id,
+                client_id=member.client_id,
+                client_host=member.client_host,
+                session_timeout=self.session_timeout(group, member.member_id),
+                rebalance_timeout=member.rebalance_timeout_ms / 1000,
+                assigned=assigned(group.topics_of(member), member.assigned, self._topics),
+            )
 
     def loader(self) -> ConsumerGroupLoader:
         """Return what rebuilds groups of this kind from their records."""
@@ -146,14 +170,20 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
 
     # Groups and members
 
-    def find_or_make(self, group_id: str, result: ResultBuilder) -> ConsumerGroup:
+    def find_or_make(
+        self, group_id: str, result: ResultBuilder, member_id: str, instance_id: str | None = None
+    ) -> ConsumerGroup:
         """Return a group for a member that joins; a classic one with members becomes one of this kind."""
         group = self._groups.get(group_id)
-        if isinstance(group, Group) and not group.is_empty:
-            upgraded = self._migration.upgrade(group, self.max_size(group_id), result)
-            self.restart_timers(upgraded, result.now)
-            return upgraded
-        return super().find_or_make(group_id, result)
+        if not isinstance(group, Group) or group.is_empty:
+            return super().find_or_make(group_id, result, member_id, instance_id)
+        max_size = self.max_size(group_id)
+        is_known = member_id in group.members or instance_id in group.static_members
+        if len(group.members) == max_size and not is_known:
+            raise self.full(group_id)
+        upgraded = self._migration.upgrade(group, max_size, result)
+        self.restart_timers(upgraded, result.now)
+        return upgraded
 
     def _member(self, group: ConsumerGroup, heartbeat: _Heartbeat, member_id: str) -> ConsumerMember:
         request = heartbeat.request
@@ -207,8 +237,11 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         config = self._config_of(request.group_id)
         if request.subscribed_topic_regex:
             _check_regex(request.subscribed_topic_regex)
-        self.check_room(request.group_id, request.member_id, request.instance_id)
-        group = self.find_or_make(request.group_id, result) if is_joining else self.find(request.group_id)
+        if is_joining:
+            group = self.find_or_make(request.group_id, result, request.member_id, request.instance_id)
+        else:
+            self.check_room(request.group_id, request.member_id, request.instance_id)
+            group = self.find(request.group_id)
         member = self._member(group, heartbeat, request.member_id or self._new_member_id())
         updated = _updated(member, heartbeat)
         if self._groups.get(group.group_id) is not group:
@@ -252,7 +285,7 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         default = self._config_of(group_id).assignors[0]
         preferred = group.preferred_assignor(default)
         group.put(updated)
-        has_regexes = bool(group.regexes or names_of(group.members.values()))
+        has_regexes = bool(group.regexes or group.subscribed_regexes())
         topics_changed = has_regexes and self._resolve(group, result, may_read)
         metadata_hash = group.hash_of(self._topics)
         if (
@@ -268,7 +301,7 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
     def _resolve(self, group: ConsumerGroup, result: ResultBuilder, may_read: Callable[[str], bool]) -> bool:
         """Find the topics of regular expressions again if that is due; return whether they have changed."""
         wall_ms = result.wall_ms or 0
-        used = names_of(group.members.values())
+        used = group.subscribed_regexes()
         changed = False
         for regex in group.regexes.keys() - used:
             del group.regexes[regex]
@@ -298,24 +331,26 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             if topic is not None:
                 counts[topic.topic_id] = topic.partitions
         counts = {topic_id: counts[topic_id] for topic_id in topic_order(counts)}
-        wanted: dict[tuple[frozenset[str], str], frozenset[bytes]] = {}
-        for member in group.members.values():
-            subscription = member.subscribed_topics, member.subscribed_regex
-            if subscription not in wanted:
-                wanted[subscription] = frozenset(self._topic_ids(group, member))
-        specs = {
-            member_id: MemberSpec(
+        before = group.assigned_topics
+        is_larger = before is not None and all(counts.get(topic_id, 0) >= count for topic_id, count in before.items())
+        targets = group.targets if is_larger else _existing(group.targets, counts)
+        wanted = {each: frozenset(self._topic_ids(group.topics_wanted(each))) for each in group.subscriptions()}
+        specs: dict[str, MemberSpec] = {}
+        for member_id in member_order(group.members):
+            member = group.members[member_id]
+            specs[member_id] = MemberSpec(
                 topics=wanted[member.subscribed_topics, member.subscribed_regex],
                 instance_id=member.instance_id,
-                assigned=_existing(group.targets.get(member_id, {}), counts),
+                assigned=_in_order(targets.get(member_id, {}), counts),
             )
-            for member_id, member in ((each, group.members[each]) for each in member_order(group.members))
-        }
-        targets = ASSIGNORS[group.preferred_assignor(config.assignors[0])](specs, counts)
+        targets = ASSIGNORS[self.assignor_of(group)](specs, counts, alike=group.subscribes_alike)
+        if self._target_hook is not None:
+            targets = self._target_hook(group, targets, self._topics)
+        group.assigned_topics = counts
         self.set_targets(group, targets, result)
 
-    def _topic_ids(self, group: ConsumerGroup, member: ConsumerMember) -> set[bytes]:
-        found = (self._topics.topics.get(name) for name in group.topics_of(member))
+    def _topic_ids(self, names: Iterable[str]) -> set[bytes]:
+        found = (self._topics.topics.get(name) for name in names)
         return {topic.topic_id for topic in found if topic is not None}
 
     def reconcile(
@@ -336,7 +371,7 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             member,
             group.assignment_epoch,
             target,
-            self._topic_ids(group, member),
+            self._topic_ids(group.topics_of(member)),
             group.is_owned,
             owned,
             has_subscription_changed=has_changed,
@@ -383,7 +418,7 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
 
     def removed(self, group: ConsumerGroup, result: ResultBuilder) -> None:
         """Drop the regular expressions that only removed members had."""
-        for regex in group.regexes.keys() - names_of(group.members.values()):
+        for regex in group.regexes.keys() - group.subscribed_regexes():
             del group.regexes[regex]
             write_regex(group.group_id, regex, None, result)
 
@@ -417,12 +452,22 @@ def topic_order(topic_ids: Iterable[bytes]) -> Iterable[bytes]:
     return topic_ids
 
 
-def _existing(target: Partitions, counts: Mapping[bytes, int]) -> Partitions:
-    """Return what exists of a target, by the number of partitions of each topic."""
+def _in_order(target: Partitions, topic_ids: Iterable[bytes]) -> Partitions:
+    """Return a target with its topics in the order of all topics, in which members give partitions up."""
+    if len(target) <= 1:
+        return target
+    return {topic_id: target[topic_id] for topic_id in topic_ids if topic_id in target}
+
+
+def _existing(targets: Mapping[str, Partitions], counts: Mapping[bytes, int]) -> dict[str, Partitions]:
+    """Return what exists of targets, by the number of partitions of each topic."""
     return {
-        topic_id: partitions if max(partitions, default=0) < count else frozenset(p for p in partitions if p < count)
-        for topic_id, partitions in target.items()
-        if (count := counts.get(topic_id)) is not None
+        member_id: {
+            topic_id: frozenset(each for each in partitions if each < counts[topic_id])
+            for topic_id, partitions in target.items()
+            if topic_id in counts
+        }
+        for member_id, target in targets.items()
     }
 
 

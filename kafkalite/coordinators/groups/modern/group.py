@@ -14,6 +14,7 @@ from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from enum import Enum
 
     from kafkalite.coordinators.groups.offset_table import CommittedOffset
     from kafkalite.coordinators.results import ResultBuilder
@@ -68,8 +69,14 @@ class ModernGroup(ABC, Generic[MemberT, TargetT]):
 
     @property
     @abstractmethod
+    def state(self) -> Enum:
+        """The state, named as Kafka prints it; it follows from the epochs."""
+
+    @property
     def state_name(self) -> str:
         """The state as Kafka prints it."""
+        name: str = self.state.value
+        return name
 
     @property
     def protocol_type(self) -> str | None:

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from kafkalite.coordinators.groups.classic.group import Group
 from kafkalite.coordinators.groups.modern.group import MemberT, ModernGroup, TargetT
+from kafkalite.coordinators.groups.views import GroupView
 from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
+    from kafkalite.coordinators.groups.offset_table import CommittedOffset
     from kafkalite.coordinators.groups.registry import Groups
+    from kafkalite.coordinators.groups.views import MemberView
     from kafkalite.coordinators.results import ResultBuilder
     from kafkalite.coordinators.timers import Timers
     from kafkalite.coordinators.topics import ClusterTopics
@@ -73,6 +76,27 @@ class ModernMembership(ABC, Generic[GroupT, MemberT, TargetT]):
 
     # Groups
 
+    @abstractmethod
+    def assignor_of(self, group: GroupT) -> str:
+        """Return the name of a group's assignor."""
+
+    @abstractmethod
+    def members_of(self, group: GroupT) -> Iterable[MemberView]:
+        """Yield a view of each member."""
+
+    def view(self, group: GroupT, offsets: Mapping[tuple[str, int], CommittedOffset]) -> GroupView:
+        """Copy a group."""
+        return GroupView(
+            group_id=group.group_id,
+            state=group.state,
+            generation=group.epoch,
+            protocol_type=group.protocol_type,
+            protocol_name=self.assignor_of(group),
+            leader=None,
+            members=tuple(self.members_of(group)),
+            offsets=offsets,
+        )
+
     def find(self, group_id: str, *, is_leaving: bool = False) -> GroupT:
         """Return a group. Raises MemberRefusedError if there is none of this kind."""
         group = self._groups.get(group_id)
@@ -85,8 +109,11 @@ class ModernMembership(ABC, Generic[GroupT, MemberT, TargetT]):
             message = f"Group {group_id} is not a {self.kind}."
         raise MemberRefusedError(ErrorCode.GROUP_ID_NOT_FOUND, message)
 
-    def find_or_make(self, group_id: str, result: ResultBuilder) -> GroupT:
+    def find_or_make(
+        self, group_id: str, result: ResultBuilder, member_id: str, instance_id: str | None = None
+    ) -> GroupT:
         """Return a group for a member that joins, a new one if there is none; a classic one without members goes."""
+        self.check_room(group_id, member_id, instance_id)
         group = self._groups.get(group_id)
         if group is None:
             return self.group_class(group_id=group_id)
@@ -105,12 +132,13 @@ class ModernMembership(ABC, Generic[GroupT, MemberT, TargetT]):
         group = self._groups.get(group_id)
         if not isinstance(group, self.group_class) or group.has_member(member_id, instance_id):
             return
-        max_size = self.max_size(group_id)
-        if len(group.members) >= max_size:
-            raise MemberRefusedError(
-                ErrorCode.GROUP_MAX_SIZE_REACHED,
-                f"The {self.kind} has reached its maximum capacity of {max_size} members.",
-            )
+        if len(group.members) >= self.max_size(group_id):
+            raise self.full(group_id)
+
+    def full(self, group_id: str) -> MemberRefusedError:
+        """Return the refusal of a member that a group has no room for."""
+        message = f"The {self.kind} has reached its maximum capacity of {self.max_size(group_id)} members."
+        return MemberRefusedError(ErrorCode.GROUP_MAX_SIZE_REACHED, message)
 
     def bump(self, group: GroupT, metadata_hash: int, result: ResultBuilder) -> None:
         """Raise a group's epoch: what its members want, or the topics, have changed."""
@@ -159,6 +187,29 @@ class ModernMembership(ABC, Generic[GroupT, MemberT, TargetT]):
         if timer is None:
             timer = group.sessions[member_id] = self._timers.timer(partial(self.expire, group, member_id))
         timer.move(now + self.session_timeout(group, member_id))
+
+    # Controls of tests
+
+    def keep_alive(self, group: GroupT, names: Collection[str], now: float) -> float | None:
+        """Restart the sessions of members, named by member, instance or client id; return the shortest time-out."""
+        kept = [
+            each
+            for each in self.members_of(group)
+            if not {each.member_id, each.group_instance_id, each.client_id}.isdisjoint(names)
+        ]
+        for each in kept:
+            if group.sessions[each.member_id].when is not None:
+                self.restart_session(group, each.member_id, now)
+        return min((each.session_timeout for each in kept), default=None)
+
+    def expel(self, group: GroupT, member_id: str, result: ResultBuilder) -> None:
+        """Remove a member as if its session had ended. Raises KeyError if there is none."""
+        self.remove(group, (group.members[member_id].member_id,), result)
+
+    def force_rebalance(self, group: GroupT, result: ResultBuilder) -> None:
+        """Compute another target assignment, to which all members move with their next heartbeats."""
+        if group.members:
+            self.bump(group, group.metadata_hash, result)
 
     def restart_timers(self, group: GroupT, now: float) -> None:
         """Start the timers of a group that has been loaded."""

@@ -97,11 +97,6 @@ class ShareGroup(ModernGroup[ShareMember, Partitions]):
 
     # What groups of all kinds do (see CoordinatedGroup)
 
-    @property
-    def state_name(self) -> str:
-        """The state as Kafka prints it."""
-        return self.state.value
-
     def validate_commit(self, request: OffsetCommitRequest, *, api_version: int | None) -> ErrorCode:
         """Refuse: a share group has no committed offsets."""
         del request, api_version

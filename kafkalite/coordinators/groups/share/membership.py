@@ -23,6 +23,7 @@ from kafkalite.coordinators.groups.share.records import (
     write_initialized,
     write_member,
 )
+from kafkalite.coordinators.groups.views import MemberView, assigned
 from kafkalite.coordinators.results import ResultBuilder
 from kafkalite.coordinators.share.state import ShareKey
 from kafkalite_wire.messages.share_group_heartbeat import (
@@ -34,7 +35,7 @@ from kafkalite_wire.messages.share_group_heartbeat import (
 from kafkalite_wire.messages.share_group_records import ShareGroupKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from kafkalite.coordinators.groups.registry import Groups
     from kafkalite.coordinators.groups.share.configs import ShareGroupConfig
@@ -70,6 +71,23 @@ class ShareMembership(ModernMembership[ShareGroup, ShareMember, Partitions]):
         """Return how many members a group may have."""
         return self._config_of(group_id).max_size
 
+    def assignor_of(self, group: ShareGroup) -> str:
+        """Return the name of the only assignor."""
+        del group
+        return "simple"
+
+    def members_of(self, group: ShareGroup) -> Iterator[MemberView]:
+        """Yield a view of each member."""
+        for member in group.members.values():
+            yield MemberView(
+                member_id=member.member_id,
+                group_instance_id=None,
+                client_id=member.client_id,
+                client_host=member.client_host,
+                session_timeout=self.session_timeout(group, member.member_id),
+                assigned=assigned(member.subscribed_topics, member.assigned, self._topics),
+            )
+
     def loader(self) -> ShareGroupLoader:
         """Return what rebuilds groups of this kind from their records."""
         return ShareGroupLoader()
@@ -91,8 +109,11 @@ class ShareMembership(ModernMembership[ShareGroup, ShareMember, Partitions]):
     ) -> ShareGroupHeartbeatResponse:
         is_joining = request.member_epoch == JOINING
         config = self._config_of(request.group_id)
-        self.check_room(request.group_id, request.member_id)
-        group = self.find_or_make(request.group_id, result) if is_joining else self.find(request.group_id)
+        if is_joining:
+            group = self.find_or_make(request.group_id, result, request.member_id)
+        else:
+            self.check_room(request.group_id, request.member_id)
+            group = self.find(request.group_id)
         member = group.members.get(request.member_id)
         if member is None:
             if not is_joining:

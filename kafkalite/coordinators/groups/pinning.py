@@ -1,13 +1,13 @@
-"""Pinned assignments: a test decides which members get some partitions, not the leader.
+"""Pinned assignments: a test decides which members get some partitions, not the assignor.
 
-The leader of a classic group is a client, so the coordinator changes what it assigns. Bytes that
-the leader attached for its members stay as they are.
+The assignor of a classic group is a client, the leader, so the coordinator changes what it assigns. Bytes that the
+leader attached for its members stay as they are. In a consumer group the target assignment is changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from kafkalite.coordinators.groups.classic.group import CONSUMER
 from kafkalite_wire.errors import WireError
@@ -21,10 +21,11 @@ from kafkalite_wire.messages.consumer_protocol import (
 
 if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.group import Group, Member
+    from kafkalite.coordinators.groups.consumer.assignors import Partitions
+    from kafkalite.coordinators.groups.consumer.group import ConsumerGroup
+    from kafkalite.coordinators.topics import ClusterTopics
 
 Partition = tuple[str, int]
-AssignmentHook = Callable[["Group", dict[str, bytes]], dict[str, bytes]]
-"""Changes what the leader of a group has assigned, by member id."""
 
 
 class Pins:
@@ -55,6 +56,29 @@ class Pins:
             return self._with_pins(group, assignments)
         except WireError:
             return assignments
+
+    def target_hook(
+        self, group: ConsumerGroup, targets: dict[str, Partitions], topics: ClusterTopics
+    ) -> dict[str, Partitions]:
+        """Change a target assignment; pinned partitions of those who are not there stay where the assignor put them."""
+        for (name, partition), called in self._groups.get(group.group_id, {}).items():
+            topic = topics.topics.get(name)
+            owner = _called(called, group.members.values())
+            if topic is None or owner is None:
+                continue
+            topic_id = topic.topic_id
+            targets = {
+                member_id: {
+                    **target,
+                    topic_id: target.get(topic_id, frozenset()) - {partition}
+                    | ({partition} if member_id == owner.member_id else frozenset()),
+                }
+                for member_id, target in targets.items()
+            }
+        return {
+            member_id: {topic_id: held for topic_id, held in target.items() if held}
+            for member_id, target in targets.items()
+        }
 
     def _with_pins(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
         pinned = self._groups.get(group.group_id)
@@ -88,7 +112,19 @@ class Pins:
         return changed
 
 
-def _called(name: str, members: Iterable[Member]) -> Member | None:
+class _Named(Protocol):
+    @property
+    def member_id(self) -> str: ...
+    @property
+    def group_instance_id(self) -> str | None: ...
+    @property
+    def client_id(self) -> str: ...
+
+
+_N = TypeVar("_N", bound=_Named)
+
+
+def _called(name: str, members: Iterable[_N]) -> _N | None:
     return next((m for m in members if name in (m.member_id, m.group_instance_id, m.client_id)), None)
 
 

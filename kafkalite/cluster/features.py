@@ -17,6 +17,7 @@ KRAFT_VERSION: Final = "kraft.version"
 ELIGIBLE_LEADER_REPLICAS: Final = "eligible.leader.replicas.version"
 GROUP_VERSION: Final = "group.version"
 SHARE_VERSION: Final = "share.version"
+STREAMS_VERSION: Final = "streams.version"
 TRANSACTION_VERSION: Final = "transaction.version"
 
 
@@ -38,6 +39,7 @@ SERVED_FEATURES: Final[Mapping[str, ServedFeature]] = MappingProxyType(
         ELIGIBLE_LEADER_REPLICAS: ServedFeature(0, 1, metadata_version=23),
         GROUP_VERSION: ServedFeature(0, 1),
         SHARE_VERSION: ServedFeature(0, 2),
+        STREAMS_VERSION: ServedFeature(0, 1),
         TRANSACTION_VERSION: ServedFeature(0, 2),
     }
 )

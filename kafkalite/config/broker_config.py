@@ -68,6 +68,13 @@ class BrokerConfig:
     group_share_record_lock_duration: float
     group_share_session_timeout: float
     share_coordinator_snapshot_updates: int
+    group_streams_assignment_interval: float
+    group_streams_heartbeat_interval: float
+    group_streams_initial_rebalance_delay: float
+    group_streams_max_size: int
+    group_streams_num_standby_replicas: int
+    group_streams_rack_aware_assignment_tags: tuple[str, ...]
+    group_streams_session_timeout: float
     group_heartbeat_hold: float
     group_initial_rebalance_delay: float
     group_max_session_timeout: float

@@ -171,23 +171,15 @@ _ROWS: Final = {
         share.coordinator.write.timeout.ms int 5000 1..
         share.fetch.purgatory.purge.interval.requests int 1000
     """,
-    "Streams groups are not supported.": """
-        group.streams.assignment.interval.ms int 1000 0.. dynamic
+    "Streams groups have one assignor; these are limits of what a group sets of its own.": """
         group.streams.assignors list sticky
-        group.streams.heartbeat.interval.ms int 5000 1..
-        group.streams.initial.rebalance.delay.ms int 3000 0..
         group.streams.max.assignment.interval.ms int 15000 0..
         group.streams.max.heartbeat.interval.ms int 15000 1..
         group.streams.max.session.timeout.ms int 60000 1..
-        group.streams.max.size int 2147483647 1..
         group.streams.max.standby.replicas int 2 0..
         group.streams.min.assignment.interval.ms int 0 0..
         group.streams.min.heartbeat.interval.ms int 5000 1..
         group.streams.min.session.timeout.ms int 45000 1..
-        group.streams.num.standby.replicas int 0 0..
-        group.streams.rack.aware.assignment.tags list empty
-        group.streams.session.timeout.ms int 45000 1..
-        group.streams.topology.description.plugin.class class -
     """,
     "A group may set any value of its own.": """
         group.consumer.max.assignment.interval.ms int 15000 0..
@@ -197,7 +189,7 @@ _ROWS: Final = {
         group.consumer.min.heartbeat.interval.ms int 5000 1..
         group.consumer.min.session.timeout.ms int 45000 1..
     """,
-    "Groups of the classic and the consumer protocol are always on.": """
+    "Groups of all protocols are always on.": """
         group.coordinator.rebalance.protocols list classic,consumer,streams
     """,
     "A transaction is aborted when its time-out ends, and the coordinator is in the same process.": """
@@ -224,6 +216,7 @@ _ROWS: Final = {
         alter.config.policy.class.name class -
         config.providers list empty dynamic
         create.topic.policy.class.name class -
+        group.streams.topology.description.plugin.class class -
         kafka.metrics.polling.interval.secs int 10 1..
         kafka.metrics.reporters list empty
         metric.reporters list org.apache.kafka.common.metrics.JmxReporter dynamic

@@ -108,6 +108,7 @@ class GroupCoordinatorService:
         from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
         from kafkalite.coordinators.groups.consumer.migration import MigrationPolicy
         from kafkalite.coordinators.groups.coordinator import GroupConfig, GroupCoordinator
+        from kafkalite.coordinators.groups.streams.configs import StreamsGroupConfig
 
         config = self._config
         groups = GroupConfig(
@@ -127,6 +128,20 @@ class GroupCoordinatorService:
             max_size=config.group_consumer_max_size,
         )
 
+        streams = StreamsGroupConfig(
+            session_timeout=config.group_streams_session_timeout,
+            heartbeat_interval=config.group_streams_heartbeat_interval,
+            assignment_interval=config.group_streams_assignment_interval,
+            initial_rebalance_delay=config.group_streams_initial_rebalance_delay,
+            max_size=config.group_streams_max_size,
+            standby_replicas=config.group_streams_num_standby_replicas,
+            rack_tags=config.group_streams_rack_aware_assignment_tags,
+        )
+
+        def streams_config(group_id: str) -> StreamsGroupConfig:
+            own = self._storage.cluster_image.configs(GROUP_RESOURCE, group_id)
+            return streams.with_own(own) if own else streams
+
         def consumer_config(group_id: str) -> ConsumerGroupConfig:
             own = self._storage.cluster_image.configs(GROUP_RESOURCE, group_id)
             return consumer.with_own(own) if own else consumer
@@ -140,6 +155,7 @@ class GroupCoordinatorService:
             target_hook=self._targeted,
             consumer_config=consumer_config,
             share_config=self.share_config,
+            streams_config=streams_config,
             migration_policy=MigrationPolicy(config.group_consumer_migration_policy),
         )
 

@@ -1,7 +1,7 @@
 """The configurations of groups and of client metrics subscriptions (KIP-1142 and KIP-714).
 
 A group inherits from the broker's properties, so that a description shows them as synonyms. The configurations are
-stored and described. Streams groups are not served yet, and dead letters of share groups not written.
+stored and described. Dead letters of share groups are not written.
 """
 
 from __future__ import annotations

@@ -34,6 +34,8 @@ _SHARED_MODULES: Final = {
     ApiKey.CONSUMER_GROUP_DESCRIBE: "group_administration",
     ApiKey.SHARE_GROUP_HEARTBEAT: "share_groups",
     ApiKey.SHARE_GROUP_DESCRIBE: "share_groups",
+    ApiKey.STREAMS_GROUP_HEARTBEAT: "streams_groups",
+    ApiKey.STREAMS_GROUP_DESCRIBE: "streams_groups",
     ApiKey.DESCRIBE_SHARE_GROUP_OFFSETS: "share_group_offsets",
     ApiKey.ALTER_SHARE_GROUP_OFFSETS: "share_group_offsets",
     ApiKey.DELETE_SHARE_GROUP_OFFSETS: "share_group_offsets",

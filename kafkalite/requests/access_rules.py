@@ -221,6 +221,19 @@ def _consumer_group_heartbeat(asked: Asked) -> Refusal | None:
     return _whole(asked, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
 
 
+def _streams_group_heartbeat(asked: Asked) -> Refusal | None:
+    request = asked.request
+    if not asked.may(Operation.READ, ResourceType.GROUP, request.group_id):
+        return _whole(asked, ErrorCode.GROUP_AUTHORIZATION_FAILED)
+    subtopologies = () if request.topology is None else request.topology.subtopologies
+    names = {name for each in subtopologies for name in (*each.source_topics, *each.repartition_sink_topics)}
+    for each in subtopologies:
+        names.update(topic.name for topic in (*each.repartition_source_topics, *each.state_changelog_topics))
+    if all(asked.may(Operation.DESCRIBE, ResourceType.TOPIC, name) for name in sorted(names)):
+        return None
+    return _whole(asked, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+
+
 def _produce(asked: Asked) -> Refusal | None:
     request = asked.request
     transactional_id = request.transactional_id
@@ -613,6 +626,8 @@ _RULES: Final[Mapping[int, Rule]] = MappingProxyType({
     ApiKey.WRITE_SHARE_GROUP_STATE: _of_share_states,
     ApiKey.DELETE_SHARE_GROUP_STATE: _of_share_states,
     ApiKey.READ_SHARE_GROUP_STATE_SUMMARY: _of_share_states,
+    ApiKey.STREAMS_GROUP_HEARTBEAT: _streams_group_heartbeat,
+    ApiKey.STREAMS_GROUP_DESCRIBE: _each(Operation.DESCRIBE, ResourceType.GROUP, ErrorCode.GROUP_AUTHORIZATION_FAILED),
     ApiKey.CONSUMER_GROUP_DESCRIBE: _each(
         Operation.DESCRIBE, ResourceType.GROUP, ErrorCode.GROUP_AUTHORIZATION_FAILED
     ),

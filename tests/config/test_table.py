@@ -25,6 +25,8 @@ DEFAULTS_THAT_DIFFER_ON_PURPOSE = {
     "group.consumer.assignment.interval.ms": "no test should wait a second",
     "group.consumer.assignors": "roundrobin is one more",
     "group.share.assignment.interval.ms": "no test should wait a second",
+    "group.streams.assignment.interval.ms": "no test should wait a second",
+    "group.streams.initial.rebalance.delay.ms": "no test should wait three seconds",
     "group.initial.rebalance.delay.ms": "nobody's test should wait three seconds",
     "listeners": "a broker without access control listens on loopback only",
     "log.dir": "the data directory lies where the broker is started",
@@ -52,6 +54,7 @@ def test_every_property_of_kafka_is_known() -> None:
 CHANGED_AT_START_ONLY = {
     "group.consumer.assignment.interval.ms",
     "group.share.assignment.interval.ms",
+    "group.streams.assignment.interval.ms",
     "listener.security.protocol.map",
     "listeners",
     "producer.id.expiration.ms",

@@ -15,6 +15,7 @@ _DATA_MODULES = (
     "consumer_group_records",
     "share_group_records",
     "share_state_records",
+    "streams_group_records",
     "transaction_records",
     "consumer_protocol",
     "metadata_records",

@@ -119,8 +119,10 @@ def test_versions_that_are_written_are_those_of_kafka() -> None:
     assert (OFFSET_COMMIT_VALUE_VERSION, GROUP_METADATA_VALUE_VERSION) == (4, 3)
 
 
-def test_record_types_of_newer_groups_are_passed_over() -> None:
-    assert decode_key(bytes.fromhex("0011 0001 67")) is None
+def test_record_types_that_kafka_does_not_have_are_passed_over() -> None:
+    # 18 was the partition metadata of streams groups in releases before streams groups were stable.
+    assert decode_key(bytes.fromhex("0012 0001 67")) is None
+    assert decode_key(bytes.fromhex("0018 0001 67")) is None
 
 
 @pytest.mark.parametrize("wire", ["", "00"])

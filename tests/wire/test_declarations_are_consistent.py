@@ -72,6 +72,7 @@ def test_every_module_is_reached_from_the_table_or_holds_data() -> None:
             "consumer_group_records",
             "share_group_records",
             "share_state_records",
+            "streams_group_records",
             "transaction_records",
             "consumer_protocol",
             "metadata_records",

@@ -25,8 +25,9 @@ OWN_NAMES = {
     ("DescribeQuorumResponse", "TopicData"): "TopicQuorum",
     ("DescribeQuorumResponse", "PartitionData"): "PartitionQuorum",
     ("AlterClientQuotasResponse", "EntryData"): "EntryResult",
+    ("StreamsGroupTargetAssignmentMemberValue", "TaskIds"): "TargetTaskIds",
 }
-"""Structs whose names Kafka uses for one of the request and another of the response."""
+"""Structs whose names Kafka uses more than once, for different structs."""
 
 IMPLIED = {"string": "", "bytes": b"", "records": b"", "bool": False, "uuid": bytes(16), "float64": 0.0}
 

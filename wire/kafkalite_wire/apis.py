@@ -258,8 +258,8 @@ DECLARED_APIS: Final[dict[int, Api]] = {
             0,
             "read_share_group_state_summary",
         ),
-        Api(ApiKey.STREAMS_GROUP_HEARTBEAT, "StreamsGroupHeartbeat", 0, 1, 0, "streams_group_heartbeat", served=False),
-        Api(ApiKey.STREAMS_GROUP_DESCRIBE, "StreamsGroupDescribe", 0, 1, 0, "streams_group_describe", served=False),
+        Api(ApiKey.STREAMS_GROUP_HEARTBEAT, "StreamsGroupHeartbeat", 0, 1, 0, "streams_group_heartbeat"),
+        Api(ApiKey.STREAMS_GROUP_DESCRIBE, "StreamsGroupDescribe", 0, 1, 0, "streams_group_describe"),
         Api(
             ApiKey.DESCRIBE_SHARE_GROUP_OFFSETS,
             "DescribeShareGroupOffsets",

@@ -31,20 +31,41 @@ class KnownDifference:
         )
 
 
+_INTERVALS: Final = (
+    "`group.consumer.assignment.interval.ms`, `group.share.assignment.interval.ms`, "
+    "`group.streams.assignment.interval.ms`"
+)
+_DELAYS: Final = "`group.initial.rebalance.delay.ms`, `group.streams.initial.rebalance.delay.ms`"
+
 KNOWN_DIFFERENCES: Final[Sequence[KnownDifference]] = (
     KnownDifference(
         conversation="administration.configurations_are_described",
         asked="*type 32*",
         path="results*value",
+        kafka="'3000'",
+        row=_DELAYS,
+        reason="a new group is stable at once",
+    ),
+    KnownDifference(
+        conversation="config_changes.groups_are_configured",
+        path="results*value",
+        kafka="'3000'",
+        row=_DELAYS,
+        reason="a new group is stable at once",
+    ),
+    KnownDifference(
+        conversation="administration.configurations_are_described",
+        asked="*type 32*",
+        path="results*value",
         kafka="'1000'",
-        row="`group.consumer.assignment.interval.ms`, `group.share.assignment.interval.ms`",
+        row=_INTERVALS,
         reason="a new member has its partitions at once",
     ),
     KnownDifference(
         conversation="config_changes.groups_are_configured",
         path="results*value",
         kafka="'1000'",
-        row="`group.consumer.assignment.interval.ms`, `group.share.assignment.interval.ms`",
+        row=_INTERVALS,
         reason="a new member has its partitions at once",
     ),
     KnownDifference(
@@ -55,7 +76,7 @@ KNOWN_DIFFERENCES: Final[Sequence[KnownDifference]] = (
     ),
     KnownDifference(
         conversation="metadata.api_versions",
-        path="*_features",
+        path="*_features*",
         row="features in ApiVersions and UpdateFeatures",
         reason="clients do not choose protocols that are not served",
     ),

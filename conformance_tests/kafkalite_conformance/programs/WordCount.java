@@ -12,7 +12,7 @@ import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.state.Stores;
 
 /**
- * Counts words with Kafka Streams: WordCount BOOTSTRAP APPLICATION INPUT OUTPUT GUARANTEE STATE_FOLDER.
+ * Counts words with Kafka Streams: WordCount BOOTSTRAP APPLICATION INPUT OUTPUT GUARANTEE STATE_FOLDER PROTOCOL.
  *
  * <p>Each record of the input is one word. For each, the output gets the word as the key and its count so far as the
  * value. The program prints RUNNING when it runs, and ends with its standard input.
@@ -34,9 +34,12 @@ public final class WordCount {
         // Without a cache, each count is written.
         settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
         settings.put("auto.offset.reset", "earliest");
-        // What a killed instance leaves open ends soon.
-        settings.put("session.timeout.ms", 6000);
-        settings.put("heartbeat.interval.ms", 500);
+        settings.put(StreamsConfig.GROUP_PROTOCOL_CONFIG, arguments[6]);
+        // What a killed instance leaves open ends soon; the group sets its own time-outs in the streams protocol.
+        if (arguments[6].equals("classic")) {
+            settings.put("session.timeout.ms", 6000);
+            settings.put("heartbeat.interval.ms", 500);
+        }
         settings.put(StreamsConfig.producerPrefix("transaction.timeout.ms"), 10000);
 
         StreamsBuilder builder = new StreamsBuilder();

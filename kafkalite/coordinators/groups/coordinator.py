@@ -32,6 +32,9 @@ from kafkalite.coordinators.groups.registry import CoordinatedGroup, GroupConfig
 from kafkalite.coordinators.groups.share.configs import ShareGroupConfig
 from kafkalite.coordinators.groups.share.describing import describe_share_groups
 from kafkalite.coordinators.groups.share.membership import ShareMembership
+from kafkalite.coordinators.groups.streams.configs import StreamsGroupConfig
+from kafkalite.coordinators.groups.streams.describing import describe_streams_groups
+from kafkalite.coordinators.groups.streams.membership import StreamsMembership, refusal
 from kafkalite.coordinators.groups.views import GroupView, classic_view
 from kafkalite.coordinators.results import (
     NO_RESULT,
@@ -77,6 +80,11 @@ if TYPE_CHECKING:
     from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
     from kafkalite_wire.messages.share_group_describe import ShareGroupDescribeRequest, ShareGroupDescribeResponse
     from kafkalite_wire.messages.share_group_heartbeat import ShareGroupHeartbeatRequest
+    from kafkalite_wire.messages.streams_group_describe import (
+        StreamsGroupDescribeRequest,
+        StreamsGroupDescribeResponse,
+    )
+    from kafkalite_wire.messages.streams_group_heartbeat import StreamsGroupHeartbeatRequest
     from kafkalite_wire.messages.sync_group import SyncGroupRequest
 
 __all__ = ["GroupConfig", "GroupCoordinator", "partition_for"]
@@ -96,6 +104,11 @@ def _default_consumer_config(group: str) -> ConsumerGroupConfig:
 def _default_share_config(group: str) -> ShareGroupConfig:
     del group
     return ShareGroupConfig()
+
+
+def _default_streams_config(group: str) -> StreamsGroupConfig:
+    del group
+    return StreamsGroupConfig()
 
 
 class GroupCoordinator:
@@ -123,6 +136,7 @@ class GroupCoordinator:
         target_hook: TargetHook | None = None,
         consumer_config: Callable[[str], ConsumerGroupConfig] | None = None,
         share_config: Callable[[str], ShareGroupConfig] | None = None,
+        streams_config: Callable[[str], StreamsGroupConfig] | None = None,
         migration_policy: MigrationPolicy = MigrationPolicy.BIDIRECTIONAL,
     ) -> None:
         self._config = config
@@ -145,7 +159,9 @@ class GroupCoordinator:
         self._classic_members = ClassicMembers(config, topics, self._timers, self._consumers, migration, new_member_id)
         self.shares = ShareMembership(self._groups, topics, self._timers, share_config or _default_share_config)
         """The share groups, and the states that the share coordinator is to keep for them."""
-        self._kinds = (self._consumers, self.shares)
+        self.streams = StreamsMembership(self._groups, topics, self._timers, streams_config or _default_streams_config)
+        """The streams groups, and the internal topics that are to be created for them."""
+        self._kinds = (self._consumers, self.shares, self.streams)
         self._wall = WallTime()
         self._misplaced: list[MisplacedRecord] = []
         self._expiry = self._timers.timer(self._expire)
@@ -265,6 +281,30 @@ class GroupCoordinator:
         self._watch_expiry(now)
         return result.build()
 
+    def streams_group_heartbeat(
+        self,
+        request: StreamsGroupHeartbeatRequest,
+        client: Client,
+        handle: ResponseSink,
+        *,
+        now: float,
+        wall_ms: int,
+        may_create: Callable[[str], bool] = lambda _: True,
+    ) -> CoordinatorResult:
+        """Answer the heartbeat of a streams group's member, which may join or leave with it (KIP-1071).
+
+        ``may_create`` says which internal topics may be created for it.
+        """
+        self._wall.note(now, wall_ms)
+        result = ResultBuilder(now, wall_ms)
+        if self._groups.is_failed(request.group_id):
+            response = refusal(ErrorCode.NOT_COORDINATOR)
+        else:
+            response = self.streams.heartbeat(request, client, result, may_create)
+        result.reply(handle, response)
+        self._watch_expiry(now)
+        return result.build()
+
     def cancel(self, handle: ResponseSink) -> CoordinatorResult:
         """Drop a handle, because its client has disconnected. Its member stays until its session ends, as in Kafka."""
         self._waiting.abandon(handle)
@@ -351,6 +391,10 @@ class GroupCoordinator:
     def describe_share_groups(self, request: ShareGroupDescribeRequest) -> Steps[ShareGroupDescribeResponse]:
         """Describe share groups with their members and assignments, in steps (ShareGroupDescribe)."""
         return describe_share_groups(request, self._groups, self._topics)
+
+    def describe_streams_groups(self, request: StreamsGroupDescribeRequest) -> Steps[StreamsGroupDescribeResponse]:
+        """Describe streams groups with their topologies, members and tasks, in steps (StreamsGroupDescribe)."""
+        return describe_streams_groups(request, self._groups)
 
     def delete_groups(
         self,

@@ -492,7 +492,7 @@ _PARTS: Final[tuple[MessageParts | tuple[MessageParts, int, MessageParts], ...]]
             "member_epoch": 0,
             "heartbeat_interval_ms": 0,
             "task_offset_interval_ms": 0,
-            "status": None,
+            "status": (),
             "endpoint_information_epoch": 0,
         },
     ),

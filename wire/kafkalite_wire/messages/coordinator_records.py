@@ -1,7 +1,8 @@
 """The records of ``__consumer_offsets``: committed offsets and the state of classic groups.
 
 Those of consumer groups are in :mod:`kafkalite_wire.messages.consumer_group_records`, those of share groups in
-:mod:`kafkalite_wire.messages.share_group_records`.
+:mod:`kafkalite_wire.messages.share_group_records`, those of streams groups in
+:mod:`kafkalite_wire.messages.streams_group_records`.
 
 A key is an INT16, the type of the record, then the message of the key. A value is an INT16, its version, then that
 version of the message of the value. A null value (None) is a tombstone.
@@ -20,6 +21,11 @@ from kafkalite_wire.messages.consumer_group_records import (
     ConsumerGroupValue,
 )
 from kafkalite_wire.messages.share_group_records import SHARE_GROUP_RECORDS, ShareGroupKey, ShareGroupValue
+from kafkalite_wire.messages.streams_group_records import (
+    STREAMS_GROUP_RECORDS,
+    StreamsGroupKey,
+    StreamsGroupValue,
+)
 from kafkalite_wire.schema import (
     BYTES,
     INT32,
@@ -108,8 +114,15 @@ class GroupMetadataValue:
     members: tuple[MemberMetadata, ...] = field(array_of(MemberMetadata))
 
 
-Key = LegacyOffsetCommitKey | OffsetCommitKey | GroupMetadataKey | ConsumerGroupKey | ShareGroupKey
-Value = LegacyOffsetCommitValue | OffsetCommitValue | GroupMetadataValue | ConsumerGroupValue | ShareGroupValue
+Key = LegacyOffsetCommitKey | OffsetCommitKey | GroupMetadataKey | ConsumerGroupKey | ShareGroupKey | StreamsGroupKey
+Value = (
+    LegacyOffsetCommitValue
+    | OffsetCommitValue
+    | GroupMetadataValue
+    | ConsumerGroupValue
+    | ShareGroupValue
+    | StreamsGroupValue
+)
 
 OFFSET_COMMIT_VALUE_VERSION: Final = 4
 """The version that Kafka 4.4 writes, except for commits with a retention time, which only version 1 has."""
@@ -123,6 +136,7 @@ _VALUES: Final[dict[type[Key], type[Value]]] = {
     GroupMetadataKey: GroupMetadataValue,
     **dict(CONSUMER_GROUP_RECORDS),
     **dict(SHARE_GROUP_RECORDS),
+    **dict(STREAMS_GROUP_RECORDS),
 }
 _KEYS: Final[dict[int, type[Key]]] = {declaration_of(key).api_key: key for key in _VALUES}
 

@@ -32,6 +32,7 @@ _MODULES: Final = (
     "share_groups",
     "share_sessions",
     "share_states",
+    "streams_groups",
     "topic_partitions",
     "transactional_offsets",
     "transactional_records",

@@ -32,9 +32,9 @@ GroupT_co = TypeVar("GroupT_co", bound=ModernGroup[Any, Any], covariant=True)
 
 
 class MemberRefusedError(Exception):
-    """A request of a member that is answered with an error."""
+    """A request of a member that is answered with an error; some of Kafka's errors have no message."""
 
-    def __init__(self, error: ErrorCode, message: str) -> None:
+    def __init__(self, error: ErrorCode, message: str | None) -> None:
         super().__init__(message)
         self.error = error
         self.message = message
@@ -228,9 +228,12 @@ def invalid(message: str) -> MemberRefusedError:
 
 
 def not_empty(**values: str | None) -> None:
-    """Check that fields, named as Kafka's messages name them, are not empty. Raises MemberRefusedError."""
+    """Check that fields, named as Kafka's messages name them, are not empty. Raises MemberRefusedError.
+
+    Those with nothing but spaces and control characters are.
+    """
     for name, value in values.items():
-        if value == "":
+        if value is not None and all(character <= " " for character in value):
             raise invalid(f"{name} can't be empty.")
 
 

@@ -10,9 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from kafkalite.coordinators.java_queue import PriorityQueue
 from kafkalite.coordinators.java_strings import hash_map_buckets, hash_map_order, utf16_order
+
+ASSIGNOR: Final = "sticky"
+"""Its name; there is no other."""
 
 Partitions = Mapping[str, frozenset[int]]
 """Tasks: the partitions by subtopology id. Subtopologies without any are left out."""

@@ -142,23 +142,26 @@ class ShareStateService:
         States whose last snapshot is older than so many seconds are recorded whole before. Nothing is done while no
         state is loaded.
         """
-        if self._service.is_loaded:
-            yield from self._prune(self._service.coordinator, older_than)
-
-    def _prune(self, coordinator: ShareCoordinator, older_than: float) -> Iterator[None]:
-        wall_ms = self._wall_ms()
+        coordinator, wall_ms = self._current(), self._wall_ms()
+        if coordinator is None:
+            return
         for key in coordinator.cold(wall_ms, round(older_than * 1000)):
-            if not self._service.is_loaded:
-                return  # it could not be recorded
             self._service.perform(coordinator.snapshot(key, wall_ms))
             yield
+            if self._current() is not coordinator:
+                return  # it could not be recorded, for instance
         for number, offset in coordinator.redundant_offsets().items():
+            if self._current() is not coordinator:
+                return
             try:
                 partition = self._storage.log(SHARE_STATE_TOPIC, number)
                 partition.delete_records(min(offset, partition.high_watermark), now_ms=wall_ms)
             except StorageError as error:
                 log.error("cannot delete redundant records of %s-%d: %s", SHARE_STATE_TOPIC, number, error)
             yield
+
+    def _current(self) -> ShareCoordinator | None:
+        return self._service.coordinator if self._service.is_loaded else None
 
     def partitions_moved(self) -> None:
         """Load everything again on next use: other brokers coordinate now."""

@@ -93,18 +93,22 @@ class SharePartitions:
         self._led: dict[ShareKey, LedPartition] = {}
 
     def get(self, group_id: str, topic: Topic, index: int) -> LedPartition:
-        """Return a partition that exists. Raises StorageError, and RefusedError if a newer leader has its state."""
+        """Return a partition that exists. Raises StorageError, and RefusedError if its state cannot be taken over."""
         key = ShareKey(group_id, topic.topic_id, index)
         led = self._led.get(key)
         if led is None:
             led = self._led[key] = self._load(key, topic)
         return led
 
+    def find(self, group_id: str, topic_id: bytes, index: int) -> LedPartition | None:
+        """Return a partition that is in use, None of any other."""
+        return self._led.get(ShareKey(group_id, topic_id, index))
+
     def _load(self, key: ShareKey, topic: Topic) -> LedPartition:
         log = self._storage.log(topic.name, key.partition)
         leader_epoch = topic.assignment[key.partition].leader_epoch
         state = self._take_over(key, leader_epoch)
-        if state is None or state.start_offset == NO_OFFSET:
+        if state.start_offset == NO_OFFSET:
             share = SharePartition(self._first_offset(log, self.config_of(key.group_id).auto_offset_reset))
         else:
             share = SharePartition(state.start_offset, state.batches)
@@ -113,16 +117,19 @@ class SharePartitions:
             topic=topic.name,
             log=log,
             share=share,
-            state_epoch=0 if state is None else state.state_epoch,
+            state_epoch=state.state_epoch,
             leader_epoch=leader_epoch,
         )
 
-    def _take_over(self, key: ShareKey, leader_epoch: int) -> ShareState | None:
-        """Return a state, None if there is none, and fence the leaders before this one."""
+    def _take_over(self, key: ShareKey, leader_epoch: int) -> ShareState:
+        """Return a state, and fence the leaders before this one. As in Kafka, the group must have been assigned it."""
         recording = self._states.take_over(key, leader_epoch=leader_epoch)
-        if recording.is_settled and recording.error not in (ErrorCode.NONE, ErrorCode.INVALID_REQUEST):
+        state = self._states.read(key)
+        if recording.is_settled and recording.error:
             raise _refusal(recording.error)
-        return self._states.read(key)
+        if state is None:
+            raise _refusal(ErrorCode.INVALID_REQUEST)
+        return state
 
     def _first_offset(self, log: PartitionLog, reset: str) -> int:
         """Return where a group without a state begins (``share.auto.offset.reset``)."""

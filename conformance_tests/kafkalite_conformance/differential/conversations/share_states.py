@@ -281,3 +281,20 @@ async def states_go_with_their_topic(talk: Talk) -> None:
     await voice.ask(write(group, topic_id, 0), 1, "the topic is gone")
     await voice.ask(initialize(group, topic_id, 0), 0, "the topic is gone")
     await voice.ask(delete(group, topic_id, 0), 0, "the topic is gone")
+
+
+@conversation
+async def fetches_without_a_state(talk: Talk) -> None:
+    """Of a group that nobody has joined, and of one whose state was deleted."""
+    topic, group, voice = await talk.topic(1), await from_the_start(talk), await talk.voice()
+    topic_id = await talk.topic_id(topic)
+    await ready(talk, voice, group, topic_id, 0)
+    await voice.ask(produce(topic, batch(b"a", b"b", b"c", timestamp=talk.now_ms)), 9)
+    await voice.ask(fetching(group, _MEMBER, 0, topic_id), 2, "never joined")
+    await voice.ask(fetching(group, _MEMBER, 1, topic_id), 2, "never joined")
+    await voice.ask(acknowledging(group, _MEMBER, 2, topic_id, 0, 0, _ACCEPT), 2, "never joined")
+    await voice.ask(initialize(group, topic_id, 0, offset=1), 0)
+    await voice.ask(fetching(group, _MEMBER, 0, topic_id), 2, "initialized by somebody else")
+    await voice.ask(delete(group, topic_id, 0), 0)
+    await voice.ask(acknowledging(group, _MEMBER, 1, topic_id, 1, 1, _ACCEPT), 2, "deleted")
+    await voice.ask(fetching(group, _MEMBER, 0, topic_id, wait_ms=500), 2, "deleted")

@@ -260,29 +260,29 @@ class GroupCoordinator:
 
         ``may_read`` says which topics its regular expressions may match.
         """
-        self._wall.note(now, wall_ms)
-        result = ResultBuilder(now, wall_ms)
-        if self._groups.is_failed(request.group_id):
-            response = ConsumerGroupHeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR)
-        else:
-            response = self._consumers.heartbeat(request, client, result, may_read)
-        result.reply(handle, response)
-        self._watch_expiry(now)
-        return result.build()
+        not_coordinator = ConsumerGroupHeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR)
+        return self._beat(
+            request.group_id,
+            handle,
+            lambda result: self._consumers.heartbeat(request, client, result, may_read),
+            not_coordinator,
+            now,
+            wall_ms,
+        )
 
     def share_group_heartbeat(
         self, request: ShareGroupHeartbeatRequest, client: Client, handle: ResponseSink, *, now: float, wall_ms: int
     ) -> CoordinatorResult:
         """Answer the heartbeat of a share group's member, which may join or leave with it (KIP-932)."""
-        self._wall.note(now, wall_ms)
-        result = ResultBuilder(now, wall_ms)
-        if self._groups.is_failed(request.group_id):
-            response = ShareGroupHeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR)
-        else:
-            response = self.shares.heartbeat(request, client, result)
-        result.reply(handle, response)
-        self._watch_expiry(now)
-        return result.build()
+        not_coordinator = ShareGroupHeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR)
+        return self._beat(
+            request.group_id,
+            handle,
+            lambda result: self.shares.heartbeat(request, client, result),
+            not_coordinator,
+            now,
+            wall_ms,
+        )
 
     def streams_group_heartbeat(
         self,
@@ -298,13 +298,28 @@ class GroupCoordinator:
 
         ``may_create`` says which internal topics may be created for it.
         """
+        return self._beat(
+            request.group_id,
+            handle,
+            lambda result: self.streams.heartbeat(request, client, result, may_create),
+            refusal(ErrorCode.NOT_COORDINATOR),
+            now,
+            wall_ms,
+        )
+
+    def _beat(
+        self,
+        group_id: str,
+        handle: ResponseSink,
+        answer: Callable[[ResultBuilder], object],
+        not_coordinator: object,
+        now: float,
+        wall_ms: int,
+    ) -> CoordinatorResult:
+        """Answer the heartbeat of a group whose partitions the broker assigns."""
         self._wall.note(now, wall_ms)
         result = ResultBuilder(now, wall_ms)
-        if self._groups.is_failed(request.group_id):
-            response = refusal(ErrorCode.NOT_COORDINATOR)
-        else:
-            response = self.streams.heartbeat(request, client, result, may_create)
-        result.reply(handle, response)
+        result.reply(handle, not_coordinator if self._groups.is_failed(group_id) else answer(result))
         self._watch_expiry(now)
         return result.build()
 

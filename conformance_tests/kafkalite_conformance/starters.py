@@ -23,12 +23,17 @@ COMMON_SETTINGS: Final = {
     "auto.create.topics.enable": "true",
     "group.consumer.session.timeout.ms": "6000",
     "group.consumer.heartbeat.interval.ms": "300",
+    "group.streams.session.timeout.ms": "6000",
+    "group.streams.heartbeat.interval.ms": "300",
+    "group.streams.initial.rebalance.delay.ms": "0",
 }
 
 KAFKA_SETTINGS: Final = {
     **COMMON_SETTINGS,
     "group.consumer.min.session.timeout.ms": "1000",
     "group.consumer.min.heartbeat.interval.ms": "100",
+    "group.streams.min.session.timeout.ms": "1000",
+    "group.streams.min.heartbeat.interval.ms": "100",
     "offsets.topic.num.partitions": "1",
     "transaction.state.log.num.partitions": "1",
     # After a crash the controller refuses the node's return until its old session is over.

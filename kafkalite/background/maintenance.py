@@ -1,9 +1,9 @@
 """Maintenance: what a broker does with its data directory beside the requests of clients.
 
-Recovery after a crash, checkpoints, retention, expiry of producers, removal of deleted files, compaction. *When* a job
-is due goes by the broker's clock; pauses between the steps of a job, in which requests are served, go by the machine's.
-``Maintenance.run_due`` is the one step: the background task awaits it when a job is due, and a test's clock awaits it
-after it was advanced.
+Recovery after a crash, checkpoints, retention, expiry of producers, pruning of the state of share groups, removal of
+deleted files, compaction. *When* a job is due goes by the broker's clock; pauses between the steps of a job, in which
+requests are served, go by the machine's. ``Maintenance.run_due`` is the one step: the background task awaits it when a
+job is due, and a test's clock awaits it after it was advanced.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import trio
 from kafkalite_storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from kafkalite.background.cleaner import LogCleaner
     from kafkalite.background.flusher import LogFlusher
@@ -31,6 +31,8 @@ _EXPIRE_EVERY: Final = 600.0
 _FIRST_RETENTION: Final = 30.0
 """As in Kafka, retention begins half a minute after the start."""
 _REMOVE_EVERY: Final = 5.0
+_PRUNE_EVERY: Final = 300.0
+"""Kafka's share.coordinator.state.topic.prune.interval.ms and share.coordinator.cold.partition.snapshot.interval.ms."""
 _COMPACT_AFTER: Final = 0.5
 _PAUSE: Final = 0.001
 _DONE: Final = object()
@@ -69,6 +71,10 @@ class Maintained(Protocol):
         """Remove the delegation tokens that have expired."""
         ...
 
+    def prune_share_states(self, older_than: float) -> Iterator[None]:
+        """Delete redundant records of share groups, in short steps, after states as old as that are recorded whole."""
+        ...
+
     def topic_changed(self, topic: str) -> None:
         """Complete the fetches that wait for a topic."""
         ...
@@ -104,6 +110,7 @@ class Maintenance:
             _Job(self._expire_producers, every=_EXPIRE_EVERY, due=now + _EXPIRE_EVERY),
             self._retention,
             _Job(self._expire_tokens, every=tokens_every, due=now + tokens_every),
+            _Job(self._prune_share_states, every=_PRUNE_EVERY, due=now + _PRUNE_EVERY),
             _Job(self._remove_retired, every=_REMOVE_EVERY, due=now + _REMOVE_EVERY),
         )
 
@@ -178,6 +185,11 @@ class Maintenance:
         for shortened in self._node.storage.delete_expired(self._node.wall_ms()):
             if shortened is not None:
                 self._node.topic_changed(shortened)
+            if pause:
+                await trio.sleep(pause)
+
+    async def _prune_share_states(self, pause: float) -> None:
+        for _ in self._node.prune_share_states(_PRUNE_EVERY):
             if pause:
                 await trio.sleep(pause)
 

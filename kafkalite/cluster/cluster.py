@@ -513,6 +513,8 @@ class Cluster:
         yield
         if not topic.is_internal:
             yield from self.groups.topic_deleted(topic)
+            if SHARE_STATE_TOPIC in self.storage.topics:
+                yield from self.share_states.partitions_deleted(topic.topic_id)
         yield from steps
 
     def create_partitions(self, name: str, total: int) -> None:
@@ -608,6 +610,10 @@ class Cluster:
         before_ms = self.wall_ms() - round(self.config.producer_id_expiration * 1000)
         for partition in tuple(self.storage.open_logs.values()):
             partition.expire_producers(before_ms)
+
+    def prune_share_states(self, older_than: float) -> Iterator[None]:
+        """Delete redundant records of share groups, in short steps, after states as old as that are recorded whole."""
+        return self.share_states.prune(older_than)
 
     def stop_waiting(self) -> None:
         """Answer the requests that wait, because the broker stops."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kafkalite_wire.error_codes import ErrorCode
@@ -38,3 +38,20 @@ class Recording:
         calls, self._when_settled = self._when_settled, []
         for call in calls:
             call()
+
+
+def when_all_settled(recordings: Iterable[Recording], call: Callable[[], None]) -> None:
+    """Call a function once, now or when the outcome of all recordings is known."""
+    unsettled = [recording for recording in recordings if not recording.is_settled]
+    left = len(unsettled)
+
+    def settled() -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            call()
+
+    for recording in unsettled:
+        recording.when_settled(settled)
+    if not unsettled:
+        call()

@@ -149,6 +149,8 @@ class CoordinatorService(Generic[AnyCoordinator]):
         self._logged: set[tuple[int, int]] = set()
         self.on_loaded: Callable[[AnyCoordinator], None] | None = None
         """Called with a coordinator that has just been loaded, before any request reaches it."""
+        self.on_appended: Callable[[int, int, bytes, bytes | None], None] | None = None
+        """Called with each record that was appended: partition, offset, key and value."""
         self.on_performed: Callable[[CoordinatorResult], None] | None = None
         """Called with each result once its replies have been sent."""
 
@@ -356,17 +358,25 @@ class CoordinatorService(Generic[AnyCoordinator]):
             if batch is None:
                 batch = batches[number] = BatchBuilder()
             batch.add(key, value)
+        next_offsets: dict[int, int] = {}
         for number, batch in batches.items():
-            self._append_batch(number, _built(batch, wall_ms, result.producer), wall_ms, unsynced)
+            built = _built(batch, wall_ms, result.producer)
+            next_offsets[number] = self._append_batch(number, built, wall_ms, unsynced)
+        if self.on_appended is not None:
+            for key_id, key, value, partition in result.records:
+                number = self._partition_for(key_id, partitions) if partition is None else partition
+                self.on_appended(number, next_offsets[number], key, value)
+                next_offsets[number] += 1
         return unsynced
 
-    def _append_batch(self, number: int, batch: bytes, wall_ms: int, unsynced: list[PartitionLog]) -> None:
+    def _append_batch(self, number: int, batch: bytes, wall_ms: int, unsynced: list[PartitionLog]) -> int:
         partition = self._storage.log(self._topic, number)
         appended = partition.append(batch, now_ms=wall_ms, origin=AppendOrigin.BROKER, sync=False)
         if appended.awaits_sync:
             unsynced.append(partition)
         elif partition.flush_within is not None:
             self._flusher.sync_within(partition, partition.flush_within)
+        return appended.base_offset
 
     # Timers
 

@@ -1,7 +1,8 @@
 """The requests of groups and transactional ids where there are several brokers: each coordinates its own.
 
 The coordinator of a group is the leader of its partition of ``__consumer_offsets``, that of a transactional id the
-leader of its partition of ``__transaction_state``. What is asked of another broker is answered NOT_COORDINATOR, and
+leader of its partition of ``__transaction_state``, that of a share partition the leader of its partition of
+``__share_group_state``. What is asked of another broker is answered NOT_COORDINATOR, and
 what lists groups or transactions lists a broker's own. The state of all of them is shared: this is all that makes the
 brokers different coordinators.
 
@@ -16,10 +17,11 @@ from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, TRANSACTION_TOPIC
+from kafkalite.cluster.internal_topics import OFFSETS_TOPIC, SHARE_STATE_TOPIC, TRANSACTION_TOPIC
 from kafkalite.requests.parts.table import part_names, parts_of
 from kafkalite_wire.apis import ApiKey
 from kafkalite_wire.error_codes import ErrorCode
+from kafkalite_wire.schema import format_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,9 +46,15 @@ _NOT_COORDINATED: Final = frozenset((
 ))  # fmt: skip
 """Requests that name groups and are not for their coordinator."""
 
+_OF_SHARE_STATES: Final = frozenset((
+    ApiKey.INITIALIZE_SHARE_GROUP_STATE, ApiKey.READ_SHARE_GROUP_STATE, ApiKey.WRITE_SHARE_GROUP_STATE,
+    ApiKey.DELETE_SHARE_GROUP_STATE, ApiKey.READ_SHARE_GROUP_STATE_SUMMARY,
+))  # fmt: skip
+
 _WRITE: Final = frozenset((
     ApiKey.OFFSET_COMMIT, ApiKey.TXN_OFFSET_COMMIT, ApiKey.OFFSET_DELETE, ApiKey.DELETE_GROUPS,
     ApiKey.INIT_PRODUCER_ID, ApiKey.END_TXN,
+    ApiKey.INITIALIZE_SHARE_GROUP_STATE, ApiKey.WRITE_SHARE_GROUP_STATE, ApiKey.DELETE_SHARE_GROUP_STATE,
 ))  # fmt: skip
 """Requests that a coordinator answers with a write; what adds to a transaction is refused where it is added."""
 
@@ -66,6 +74,8 @@ def checked(api: Api, handler: Handler) -> Handler:
             return partial(_of_several, handler, TRANSACTION_TOPIC, lambda part: cast("str | None", part.other))
         case key if key in _OF_ONE_GROUP:
             return partial(_of_group, handler)
+        case key if key in _OF_SHARE_STATES:
+            return partial(_of_several, handler, SHARE_STATE_TOPIC, _share_key)
         case key if key not in _NOT_COORDINATED and "group" in part_names(key):
             return partial(_of_several, handler, OFFSETS_TOPIC, lambda part: part.group)
         case _:
@@ -74,7 +84,20 @@ def checked(api: Api, handler: Handler) -> Handler:
 
 def _partition_of(broker: BrokerEndpoint, topic: str, key: str) -> int:
     cluster = broker.cluster
-    return (cluster.groups if topic == OFFSETS_TOPIC else cluster.transactions).partition_of(key)
+    match topic:
+        case "__share_group_state":
+            return cluster.share_states.partition_of(key)
+        case "__transaction_state":
+            return cluster.transactions.partition_of(key)
+        case _:
+            return cluster.groups.partition_of(key)
+
+
+def _share_key(part: Part) -> str | None:
+    """Return the key of a share partition; None of a request that lacks what a key is made of."""
+    if not part.group or part.partition is None or not isinstance(part.topic, bytes):
+        return None
+    return f"{part.group}:{format_uuid(part.topic)}:{part.partition}"
 
 
 def _coordinates(broker: BrokerEndpoint, topic: str, key: str) -> bool:

@@ -105,7 +105,7 @@ def _delete_share_states(broker: BrokerEndpoint, keys: Sequence[ShareKey]) -> St
     for key in keys:
         if meter.add():
             yield
-        broker.cluster.share_states.delete((key,))
+        broker.cluster.share_states.delete(key)
     gone = frozenset(keys)
     broker.cluster.share_partitions.forget(lambda key: key in gone)
 

@@ -31,7 +31,6 @@ The APIs that kafkalite serves, in the versions of Apache Kafka 4.4.0. What diff
 
 _NOT_SERVED: Final = {
     "AddRaftVoter, RemoveRaftVoter": "80, 81",
-    "the state of share groups, between brokers": "83-87",
     "of plug-ins that are not here": "93, 94",
 }
 

@@ -83,6 +83,22 @@ class Acknowledged:
 
 def led_partition(broker: BrokerEndpoint, context: RequestContext, group_id: str, key: PartitionKey) -> LedPartition:
     """Return a partition that the broker leads, and the client may read. Raises RefusedError and StorageError."""
+    topic, index = _led_topic(broker, context, group_id, key), key[1]
+    return broker.cluster.share_partitions.get(group_id, topic, index)
+
+
+def _partition_in_use(
+    broker: BrokerEndpoint, context: RequestContext, group_id: str, key: PartitionKey
+) -> LedPartition:
+    """Return a partition as :func:`led_partition` does, if something was fetched from it. Raises RefusedError."""
+    _led_topic(broker, context, group_id, key)
+    led = broker.cluster.share_partitions.find(group_id, *key)
+    if led is None:
+        raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "nothing was fetched from the partition")
+    return led
+
+
+def _led_topic(broker: BrokerEndpoint, context: RequestContext, group_id: str, key: PartitionKey) -> Topic:
     if not group_id:
         raise RefusedError(ErrorCode.UNKNOWN_SERVER_ERROR, "a share group without an id")
     topic_id, index = key
@@ -94,7 +110,7 @@ def led_partition(broker: BrokerEndpoint, context: RequestContext, group_id: str
     if not 0 <= index < topic.partitions:
         raise RefusedError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "an unknown partition")
     check_leader(topic, index, broker_id=broker.id)
-    return broker.cluster.share_partitions.get(group_id, topic, index)
+    return topic
 
 
 def acknowledge(
@@ -110,7 +126,7 @@ def acknowledge(
     """Take over what a member says of the records of one partition."""
     try:
         acknowledgements = _checked(batches, may_renew=may_renew)
-        led = led_partition(broker, context, member.group_id, key)
+        led = _partition_in_use(broker, context, member.group_id, key)
         recording = broker.cluster.share_partitions.acknowledge(led, member.member_id, acknowledgements)
     except AcknowledgeRefusedError as refused:
         outcome.refuse(key, refused.error, str(refused))

@@ -184,7 +184,7 @@ def delete_share_group_offsets(
     for key in keys:
         if meter.add():
             yield
-        cluster.share_states.delete((key,))
+        cluster.share_states.delete(key)
     cluster.share_partitions.forget(lambda key: key.group_id == group.group_id and key.topic_id in gone)
     return DeleteShareGroupOffsetsResponse(responses=tuple(responses))
 

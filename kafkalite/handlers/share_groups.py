@@ -10,10 +10,13 @@ from kafkalite.handlers.group_membership import client_of
 from kafkalite.requests.steps import Steps, WorkMeter
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from kafkalite.cluster.endpoint import BrokerEndpoint
+    from kafkalite.coordinators.share.state import ShareKey
     from kafkalite.requests.context import RequestContext
     from kafkalite_wire.messages.share_group_describe import ShareGroupDescribeRequest, ShareGroupDescribeResponse
-    from kafkalite_wire.messages.share_group_heartbeat import ShareGroupHeartbeatRequest
+    from kafkalite_wire.messages.share_group_heartbeat import ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse
 
 _WORK_OF_A_STATE: Final = 8
 
@@ -24,13 +27,31 @@ def share_group_heartbeat(
     """Keep a member of a share group, and answer what it may read (KIP-932). With it a member joins and leaves."""
     cluster, response = broker.cluster, context.defer()
     coordinator = yield from cluster.groups.load()
+    held: list[ShareGroupHeartbeatResponse] = []
+    is_ready = False
+
+    def respond(answer: ShareGroupHeartbeatResponse) -> None:
+        # What a member is assigned it may fetch from at once.
+        if is_ready:
+            response.send(answer)
+        else:
+            held.append(answer)
+
+    handle = response.redirected(respond)
     result = coordinator.share_group_heartbeat(
-        request, client_of(context), response, now=cluster.now(), wall_ms=cluster.wall_ms()
+        request, client_of(context), handle, now=cluster.now(), wall_ms=cluster.wall_ms()
     )
     cluster.groups.perform(result)
-    new_states = coordinator.shares.take_new_states()
+    yield from _initialize(broker, coordinator.shares.take_new_states())
+    is_ready = True
+    for answer in held:
+        response.send(answer)
+
+
+def _initialize(broker: BrokerEndpoint, new_states: Collection[tuple[ShareKey, int]]) -> Steps[None]:
     if not new_states:
         return
+    cluster = broker.cluster
     yield from cluster.share_states.load()
     meter = WorkMeter()
     for key, epoch in new_states:

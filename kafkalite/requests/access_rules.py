@@ -531,6 +531,23 @@ def _with_error_code(request: Any, response: Any) -> Any:
     return replace(response, error_code=ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
 
 
+def _with_results(request: Any, response: Any) -> Any:
+    """List the topics as they were asked for, those without partitions too."""
+    declared: type[Any] = response.__class__
+    topic_type = element_of(declared, "results")
+    rows = {(topic.topic_id, row.partition): row for topic in response.results for row in topic.partitions}
+    return replace(
+        response,
+        results=tuple(
+            topic_type(
+                topic_id=topic.topic_id,
+                partitions=tuple(rows[topic.topic_id, each.partition] for each in topic.partitions),
+            )
+            for topic in request.topics
+        ),
+    )
+
+
 def _with_topics(request: Any, response: Any) -> Any:
     """List the partitions that were asked for, without replicas."""
     declared: type[Any] = response.__class__
@@ -577,6 +594,7 @@ def _offset_for_leader_epoch(asked: Asked) -> Refusal | None:
 
 
 _described_topics: Final = _topics(Operation.DESCRIBE)
+_of_share_states: Final = _cluster(Operation.CLUSTER_ACTION, _with_results)
 
 _RULES: Final[Mapping[int, Rule]] = MappingProxyType({
     ApiKey.PRODUCE: _produce,
@@ -602,6 +620,12 @@ _RULES: Final[Mapping[int, Rule]] = MappingProxyType({
     ),
     ApiKey.ALTER_SHARE_GROUP_OFFSETS: _one_group(Operation.READ),
     ApiKey.DELETE_SHARE_GROUP_OFFSETS: _one_group(Operation.DELETE),
+    # Brokers ask each other these.
+    ApiKey.INITIALIZE_SHARE_GROUP_STATE: _of_share_states,
+    ApiKey.READ_SHARE_GROUP_STATE: _of_share_states,
+    ApiKey.WRITE_SHARE_GROUP_STATE: _of_share_states,
+    ApiKey.DELETE_SHARE_GROUP_STATE: _of_share_states,
+    ApiKey.READ_SHARE_GROUP_STATE_SUMMARY: _of_share_states,
     ApiKey.STREAMS_GROUP_HEARTBEAT: _streams_group_heartbeat,
     ApiKey.STREAMS_GROUP_DESCRIBE: _each(Operation.DESCRIBE, ResourceType.GROUP, ErrorCode.GROUP_AUTHORIZATION_FAILED),
     ApiKey.CONSUMER_GROUP_DESCRIBE: _each(

@@ -18,6 +18,8 @@ NO_MEMBER: Final = ""
 class RecordState(IntEnum):
     """The state of a record in a share group, with the numbers that are stored."""
 
+    CHANGING = -1
+    """It was acquired, and what becomes of it is being recorded. Never stored."""
     AVAILABLE = 0
     ACQUIRED = 1
     ACKNOWLEDGED = 2
@@ -52,21 +54,14 @@ class InFlightState:
         self.member = member
         self.deadline = deadline
 
-    def leave(self, state: RecordState, most_deliveries: int) -> None:
-        """Take an acquired record from its member. One that was delivered too often is archived, not released."""
-        if state is RecordState.AVAILABLE and self.delivery_count >= most_deliveries:
-            state = RecordState.ARCHIVED
+    def leave(self, state: RecordState) -> None:
+        """Take an acquired record from its member."""
         self.state = state
         self.member = NO_MEMBER
 
     def copy(self) -> InFlightState:
         """Return a copy."""
         return InFlightState(self.state, self.delivery_count, self.member, self.deadline)
-
-    def restore(self, before: InFlightState) -> None:
-        """Go back to a copy that was made before."""
-        self.state, self.delivery_count = before.state, before.delivery_count
-        self.member, self.deadline = before.member, before.deadline
 
 
 class InFlightBatch:

@@ -2,7 +2,8 @@
 
 It begins at the start offset; everything before is finished. Batches of records are acquired by members, who accept,
 release or reject them. Records whose locks end are available again, until they were delivered as often as the limit
-allows. Pure: the time is a parameter, and each change says what is to be recorded.
+allows. Pure: the time is a parameter, and each change says what is to be recorded. It counts once it is committed. If
+it cannot be recorded it is taken back, and the records are with their members as before.
 """
 
 from __future__ import annotations
@@ -108,33 +109,42 @@ class Acquired:
 
 @dataclass(slots=True)
 class Change:
-    """What is to be recorded after a change.
+    """A change that has begun, and what is to be recorded of it.
 
-    Start offset and count are those from before the start offset moved with this change, as in Kafka: the records that
+    Start offset and count are those from before the start offset moves with this change, as in Kafka: the records that
     are finished say the rest.
     """
 
     start_offset: int
     delivery_complete_count: int = 0
     batches: list[StateBatch] = field(default_factory=list[StateBatch])
+    units: list[tuple[int, InFlightState, RecordState]] = field(
+        default_factory=list[tuple[int, InFlightState, RecordState]]
+    )
+    """The last offset of each unit that changes, its state in flight, and what it becomes."""
     made_available: bool = False
+    """Whether records have become available; known when the change is committed."""
     has_moved: bool = False
-    """Whether the start offset has moved."""
+    """Whether the start offset has moved; known when the change is committed."""
 
-    def add(self, first: int, last: int, state: InFlightState) -> None:
-        """Add the new state of a range, which may join the one before it."""
+    def add(self, first: int, last: int, state: InFlightState, becomes: RecordState) -> None:
+        """Begin to change the state of a range, which is recorded with the one before it if it becomes the same."""
+        state.state = RecordState.CHANGING
+        self.units.append((last, state, becomes))
+        if becomes in FINISHED and last >= self.start_offset:
+            self.delivery_complete_count += last - max(first, self.start_offset) + 1
         before = self.batches[-1] if self.batches else None
         if (
             before is not None
             and before.last_offset + 1 == first
-            and (before.delivery_state, before.delivery_count) == (state.state, state.delivery_count)
+            and (before.delivery_state, before.delivery_count) == (becomes, state.delivery_count)
         ):
             first = self.batches.pop().first_offset
         self.batches.append(
             StateBatch(
                 first_offset=first,
                 last_offset=last,
-                delivery_state=state.state,
+                delivery_state=becomes,
                 delivery_count=state.delivery_count,
             )
         )
@@ -281,7 +291,7 @@ class SharePartition:
             shared = batch.shared
             if shared is not None and batch.is_within(first, last):
                 if shared.state is state:
-                    shared.leave(RecordState.ARCHIVED, 0)
+                    shared.leave(RecordState.ARCHIVED)
                 continue
             if shared is not None:
                 if shared.state is not state:
@@ -289,16 +299,15 @@ class SharePartition:
                 batch.split()
             for _, own in batch.own_states(first, last):
                 if own.state is state:
-                    own.leave(RecordState.ARCHIVED, 0)
+                    own.leave(RecordState.ARCHIVED)
 
     # Acknowledge, release, expire
 
     def acknowledge(
         self, member_id: str, acknowledgements: Iterable[Acknowledgement], *, config: Limits, now: float
     ) -> Change:
-        """Take over what a member says of records that it has acquired. Raises AcknowledgeRefusedError."""
+        """Begin to take over what a member says of records that it has acquired. Raises AcknowledgeRefusedError."""
         change = Change(self.start_offset)
-        before: list[tuple[InFlightState, InFlightState]] = []
         try:
             for each in acknowledgements:
                 if each.last >= self.start_offset:
@@ -307,13 +316,11 @@ class SharePartition:
                         if kind is AcknowledgeType.RENEW:
                             state.deadline = now + config.record_lock_duration
                             continue
-                        before.append((state, state.copy()))
-                        self._leave(first, last, state, _BECOMES[kind], config, change)
+                        _leave(first, last, state, _BECOMES[kind], config, change)
         except AcknowledgeRefusedError:
-            for state, copy in before:
-                state.restore(copy)
+            self.take_back(change)
             raise
-        return self._finish(change)
+        return self._counted(change)
 
     def _acknowledged(self, member_id: str, each: Acknowledgement) -> Iterator[tuple[int, int, InFlightState]]:
         """Yield the units that an acknowledgement is about, each checked. Raises AcknowledgeRefusedError."""
@@ -352,18 +359,18 @@ class SharePartition:
         return batches
 
     def release(self, member_id: str, *, config: Limits) -> Change:
-        """Make available what a member has acquired, because its session has ended."""
+        """Begin to make available what a member has acquired, because its session has ended."""
         change = Change(self.start_offset)
         for batch in self._in_flight:
             self._release(batch, config, change, lambda state: state.member == member_id)
-        return self._finish(change)
+        return self._counted(change)
 
     def expire(self, now: float, *, config: Limits) -> Change:
-        """Make available what was locked until now."""
+        """Begin to make available what was locked until now."""
         change = Change(self.start_offset)
         for batch in self._in_flight:
             self._release(batch, config, change, lambda state: state.deadline <= now)
-        return self._finish(change)
+        return self._counted(change)
 
     def _release(
         self, batch: InFlightBatch, config: Limits, change: Change, is_due: Callable[[InFlightState], bool]
@@ -375,21 +382,27 @@ class SharePartition:
         for first, last, state in batch.states():
             if state.state is RecordState.ACQUIRED and is_due(state):
                 becomes = RecordState.ARCHIVED if last < self.start_offset else RecordState.AVAILABLE
-                self._leave(first, last, state, becomes, config, change)
+                _leave(first, last, state, becomes, config, change)
 
-    def _leave(
-        self, first: int, last: int, state: InFlightState, becomes: RecordState, config: Limits, change: Change
-    ) -> None:
-        state.leave(becomes, config.delivery_count_limit)
-        if state.state is RecordState.AVAILABLE:
-            change.made_available = self._may_have_available = True
-        change.add(first, last, state)
-
-    def _finish(self, change: Change) -> Change:
+    def _counted(self, change: Change) -> Change:
         if change.batches:
-            change.delivery_complete_count = self.delivery_complete_count
-            change.has_moved = self._move_start()
+            change.delivery_complete_count += self.delivery_complete_count
         return change
+
+    def commit(self, change: Change) -> None:
+        """Complete a change once it is recorded."""
+        for last, state, becomes in change.units:
+            # The log may begin later by now.
+            is_before = becomes is RecordState.AVAILABLE and last < self.start_offset
+            state.leave(RecordState.ARCHIVED if is_before else becomes)
+            if state.state is RecordState.AVAILABLE:
+                change.made_available = self._may_have_available = True
+        change.has_moved = bool(change.units) and self._move_start()
+
+    def take_back(self, change: Change) -> None:
+        """Leave the records of a change with their members: it could not be recorded."""
+        for _, state, _ in change.units:
+            state.state = RecordState.ACQUIRED
 
     def next_deadline(self) -> float | None:
         """Return when :meth:`expire` must be called, None while nothing is locked."""
@@ -607,6 +620,13 @@ class _Acquisition:
                     pieces.append((first, begin - 1))
                     first = begin
         return [*pieces, (first, last)]
+
+
+def _leave(first: int, last: int, state: InFlightState, becomes: RecordState, config: Limits, change: Change) -> None:
+    """Begin to take a record from its member. One that was delivered too often is archived, not released."""
+    if becomes is RecordState.AVAILABLE and state.delivery_count >= config.delivery_count_limit:
+        becomes = RecordState.ARCHIVED
+    change.add(first, last, state, becomes)
 
 
 def _check(state: InFlightState, member_id: str, what: str) -> None:

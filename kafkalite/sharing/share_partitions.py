@@ -1,6 +1,7 @@
 """The partitions of share groups that this process leads: loaded on first use, with the locks of their records.
 
-The durable state is with the share coordinator. A partition that could not record a change is loaded again.
+The durable state is with the share coordinator. A change that it does not record is taken back; where it refuses the
+epochs of a partition, another leads it, and the partition is loaded again on its next use.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from kafkalite.errors import RefusedError
 from kafkalite.sharing.share_partition import Acquired, SharePartition
 from kafkalite_storage.segment.segment import NOTHING, FetchSlice
 from kafkalite_wire.batch import CONTROL, HEADER_SIZE, TRANSACTIONAL, read_header
+from kafkalite_wire.error_codes import ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from kafkalite.background.timers import Timer, TimerQueue
     from kafkalite.coordinators.groups.share.configs import ShareGroupConfig
     from kafkalite.coordinators.recording import Recording
+    from kafkalite.coordinators.share.state import ShareState
     from kafkalite.coordinators.share_state_service import ShareStateService
     from kafkalite.fetch.delayed import DelayedFetches
     from kafkalite.sharing.share_partition import Acknowledgement, AcquireMode, Change
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
 _DURATION: Final = re.compile(
     r"by_duration:P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.ASCII | re.IGNORECASE
 )
+_OTHERS_LEAD: Final = frozenset((
+    ErrorCode.FENCED_LEADER_EPOCH, ErrorCode.FENCED_STATE_EPOCH, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+))  # fmt: skip
 _OTHER_TRANSACTIONS: Final = 1
 """How many pieces of a log in a row may hold nothing but aborted records, before others have their turn."""
 
@@ -87,17 +93,22 @@ class SharePartitions:
         self._led: dict[ShareKey, LedPartition] = {}
 
     def get(self, group_id: str, topic: Topic, index: int) -> LedPartition:
-        """Return a partition that exists. Raises StorageError."""
+        """Return a partition that exists. Raises StorageError, and RefusedError if its state cannot be taken over."""
         key = ShareKey(group_id, topic.topic_id, index)
         led = self._led.get(key)
         if led is None:
             led = self._led[key] = self._load(key, topic)
         return led
 
+    def find(self, group_id: str, topic_id: bytes, index: int) -> LedPartition | None:
+        """Return a partition that is in use, None of any other."""
+        return self._led.get(ShareKey(group_id, topic_id, index))
+
     def _load(self, key: ShareKey, topic: Topic) -> LedPartition:
         log = self._storage.log(topic.name, key.partition)
-        state = self._states.read(key)
-        if state is None or state.start_offset == NO_OFFSET:
+        leader_epoch = topic.assignment[key.partition].leader_epoch
+        state = self._take_over(key, leader_epoch)
+        if state.start_offset == NO_OFFSET:
             share = SharePartition(self._first_offset(log, self.config_of(key.group_id).auto_offset_reset))
         else:
             share = SharePartition(state.start_offset, state.batches)
@@ -106,9 +117,19 @@ class SharePartitions:
             topic=topic.name,
             log=log,
             share=share,
-            state_epoch=0 if state is None else state.state_epoch,
-            leader_epoch=topic.assignment[key.partition].leader_epoch,
+            state_epoch=state.state_epoch,
+            leader_epoch=leader_epoch,
         )
+
+    def _take_over(self, key: ShareKey, leader_epoch: int) -> ShareState:
+        """Return a state, and fence the leaders before this one. As in Kafka, the group must have been assigned it."""
+        recording = self._states.take_over(key, leader_epoch=leader_epoch)
+        state = self._states.read(key)
+        if recording.is_settled and recording.error:
+            raise _refusal(recording.error)
+        if state is None:
+            raise _refusal(ErrorCode.INVALID_REQUEST)
+        return state
 
     def _first_offset(self, log: PartitionLog, reset: str) -> int:
         """Return where a group without a state begins (``share.auto.offset.reset``)."""
@@ -181,14 +202,17 @@ class SharePartitions:
         """
         config = self.config_of(led.key.group_id)
         change = led.share.acknowledge(member_id, acknowledgements, config=config, now=self._timers.now())
-        return self._changed(led, change)
+        recording = self._record(led, change)
+        if recording is not None and recording.is_settled and recording.error:
+            raise _refusal(recording.error)
+        return recording
 
     def release(self, member_id: str, keys: Iterable[ShareKey]) -> None:
         """Make available what a member has acquired of partitions, because its session has ended."""
         for key in keys:
             led = self._led.get(key)
             if led is not None:
-                self._changed(led, led.share.release(member_id, config=self.config_of(key.group_id)))
+                self._record(led, led.share.release(member_id, config=self.config_of(key.group_id)))
 
     # Locks
 
@@ -205,20 +229,17 @@ class SharePartitions:
     def _expire(self, led: LedPartition) -> None:
         led.timer = None
         if self._led.get(led.key) is led:
-            self._changed(led, led.share.expire(self._timers.now(), config=self.config_of(led.key.group_id)))
+            change = led.share.expire(self._timers.now(), config=self.config_of(led.key.group_id))
+            # As in Kafka, the locks have ended even if that cannot be recorded.
+            self._record(led, change, takes_back=False)
             self._delayed_fetches.complete_ready()
 
     # Changes
 
-    def _changed(self, led: LedPartition, change: Change) -> Recording | None:
-        recording = self._record(led, change)
-        if change.made_available or change.has_moved:
-            self._delayed_fetches.partition_changed((led.topic, led.key.partition))
-        self._watch_locks(led)
-        return recording
-
-    def _record(self, led: LedPartition, change: Change) -> Recording | None:
+    def _record(self, led: LedPartition, change: Change, *, takes_back: bool = True) -> Recording | None:
+        """Record a change, and commit it then, or take it back if it is not recorded."""
         if not change.batches:
+            self._watch_locks(led)
             return None
         recording = self._states.write(
             led.key,
@@ -228,15 +249,20 @@ class SharePartitions:
             delivery_complete_count=change.delivery_complete_count,
             batches=tuple(change.batches),
         )
-
-        def check() -> None:
-            if recording.error:
-                self._forget(led)
-
-        recording.when_settled(check)
-        if recording.is_settled and recording.error:
-            raise RefusedError(recording.error, "the change cannot be recorded")
+        recording.when_settled(partial(self._settle, led, change, recording, takes_back))
         return recording
+
+    def _settle(self, led: LedPartition, change: Change, recording: Recording, takes_back: bool) -> None:
+        if recording.error and takes_back:
+            led.share.take_back(change)
+        else:
+            led.share.commit(change)
+        if recording.error in _OTHERS_LEAD:
+            self._forget(led)
+        if change.made_available or change.has_moved or recording.error:
+            self._delayed_fetches.partition_changed((led.topic, led.key.partition))
+        if self._led.get(led.key) is led:
+            self._watch_locks(led)
 
     def _forget(self, led: LedPartition) -> None:
         if led.timer is not None:
@@ -249,6 +275,21 @@ class SharePartitions:
         """Drop partitions with all locks: they have another leader, were deleted, or begin elsewhere."""
         for led in [led for key, led in self._led.items() if is_gone(key)]:
             self._forget(led)
+
+
+def _refusal(error: ErrorCode) -> RefusedError:
+    """Return what a member is answered of a partition whose state the share coordinator refuses, as in Kafka."""
+    match error:
+        case ErrorCode.NOT_COORDINATOR | ErrorCode.COORDINATOR_NOT_AVAILABLE:
+            return RefusedError(
+                ErrorCode.COORDINATOR_NOT_AVAILABLE, "the share coordinator could not record the change"
+            )
+        case ErrorCode.FENCED_LEADER_EPOCH | ErrorCode.FENCED_STATE_EPOCH:
+            return RefusedError(ErrorCode.NOT_LEADER_OR_FOLLOWER, "the state has a newer epoch")
+        case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+            return RefusedError(error, "an unknown partition")
+        case _:
+            return RefusedError(ErrorCode.UNKNOWN_SERVER_ERROR, "the share coordinator refuses the change")
 
 
 def _batches(piece: FetchSlice, max_records: int) -> tuple[list[BatchHeader], int]:

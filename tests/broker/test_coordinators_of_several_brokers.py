@@ -30,13 +30,22 @@ from kafkalite_wire.messages.offset_commit import (
 )
 from kafkalite_wire.messages.offset_fetch import OffsetFetchRequest
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
+from kafkalite_wire.messages.write_share_group_state import (
+    PartitionData as WrittenState,
+)
+from kafkalite_wire.messages.write_share_group_state import (
+    WriteShareGroupStateRequest,
+    WriteStateData,
+)
 from kafkalite_wire.records import Record, build_batch
+from kafkalite_wire.schema import format_uuid
 from tests.support.protocol_client import ProtocolClient
 
 Clients = dict[int, ProtocolClient]
 GROUPS = tuple(f"group-{number}" for number in range(9))
 SETTINGS = [
     "offsets.topic.num.partitions=3",
+    "share.coordinator.state.topic.num.partitions=3",
     "transaction.state.log.num.partitions=3",
     "broker.rack=a,b,c",
     "replica.selector.class=RackAwareReplicaSelector",
@@ -206,3 +215,31 @@ async def test_consumers_may_read_from_followers(brokers: Broker, clients: Clien
     assert await row(1, rack_id="b") == (0, 2)
     for rack in ("a", "c", "z"):
         assert await row(1, rack_id=rack) == (0, -1)
+
+
+def written(topic_id: bytes, *partitions: int) -> WriteShareGroupStateRequest:
+    rows = tuple(
+        WrittenState(partition=index, state_epoch=0, leader_epoch=0, start_offset=-1, state_batches=())
+        for index in partitions
+    )
+    return WriteShareGroupStateRequest(group_id="g", topics=(WriteStateData(topic_id=topic_id, partitions=rows),))
+
+
+async def test_the_state_of_a_share_partition_has_one_coordinator(brokers: Broker, clients: Clients) -> None:
+    topic_id = brokers.cluster.storage.topics["t"].topic_id
+    request = written(topic_id, 0, 1, 2)
+    response = await clients[1].call(request, 1)
+    assert {each.error_code for each in response.results[0].partitions} == {ErrorCode.NOT_COORDINATOR}  # no topic yet
+    keys = {index: f"g:{format_uuid(topic_id)}:{index}" for index in range(3)}
+    found = await coordinators(clients[1], 2, tuple(keys.values()))
+    assert len(set(found.values())) > 1
+    for broker, client in clients.items():
+        own = {index for index, key in keys.items() if found[key] == broker}
+        for index in range(3):
+            response = await client.call(written(topic_id, index), 1)
+            error = ErrorCode.INVALID_REQUEST if index in own else ErrorCode.NOT_COORDINATOR  # not initialized
+            assert response.results[0].partitions[0].error_code == error
+        response = await client.call(request, 1)
+        refused = {each.partition for each in response.results[0].partitions if each.error_code == 16}
+        assert [each.partition for each in response.results[0].partitions] == [0, 1, 2]
+        assert refused == set(range(3)) - own

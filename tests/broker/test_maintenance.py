@@ -12,6 +12,7 @@ import trio
 from kafkalite.broker import Broker
 from kafkalite.clock import SteerableClock
 from kafkalite.config import load
+from kafkalite.coordinators.share.state import ShareKey
 from kafkalite_storage.storage import Storage
 from kafkalite_wire.error_codes import ErrorCode
 from tests.support.protocol_client import ProtocolClient, create_topic
@@ -141,4 +142,46 @@ async def test_advancing_past_many_periods_runs_a_job_once(tmp_path: Path, nurse
     clock.advance(600)
     await broker.maintenance.run_due()
     assert len(expired) == 2
+    broker.stop()
+
+
+async def test_redundant_states_of_share_groups_are_deleted(tmp_path: Path, nursery: trio.Nursery) -> None:
+    clock = SteerableClock()
+    settings = [
+        "share.coordinator.state.topic.num.partitions=1",
+        "share.coordinator.snapshot.update.records.per.snapshot=2",
+    ]
+    broker = Broker(load(listen=["127.0.0.1:0"], data=tmp_path / "data", settings=settings), clock=clock)
+    await nursery.start(broker.run)
+    clock.freeze()
+    states = broker.cluster.share_states
+    busy, idle = (ShareKey("g", bytes(16), index) for index in range(2))
+
+    def write(key: ShareKey, offset: int) -> None:
+        recording = states.write(
+            key, state_epoch=0, leader_epoch=0, start_offset=offset, delivery_complete_count=0, batches=()
+        )
+        assert not recording.error
+
+    for key in (busy, idle):
+        states.initialize(key, state_epoch=0, start_offset=0)
+    for offset in range(1, 9):
+        write(busy, offset)  # every third is a record of the whole state
+    log = broker.cluster.storage.log("__share_group_state", 0)
+    assert (log.log_start_offset, log.log_end_offset) == (0, 10)
+    clock.advance(301)
+    await broker.maintenance.run_due()
+    assert (log.log_start_offset, log.log_end_offset) == (10, 12)  # both were recorded again
+    before = states.read(busy), states.read(idle)
+    states.partitions_moved()  # they are loaded from the log
+    assert (states.read(busy), states.read(idle)) == before
+    write(idle, 1)
+    clock.advance(301)
+    await broker.maintenance.run_due()
+    assert (log.log_start_offset, log.log_end_offset) == (10, 13)  # no state has changed so much that it was recorded
+    states.delete(busy)
+    states.delete(idle)
+    clock.advance(301)
+    await broker.maintenance.run_due()
+    assert (log.log_start_offset, log.log_end_offset) == (14, 15)
     broker.stop()

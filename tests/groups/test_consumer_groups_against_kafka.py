@@ -1,8 +1,11 @@
 """Random members of consumer groups, whose dialogue with Kafka 4.4.0's own coordinator was written down, meet ours.
 
 Left to chance in Kafka is the order in which members and topics are assigned to: that of Java's hash maps, which stands
-in here. The hash of the topics in a group's record is our own. Of 60 scenarios 15 are left out of the file: there
-members are removed, or topics assigned, in another order than Kafka's; not all of them have been explained.
+in here. So is the order in which members are removed whose sessions end at the same moment: it decides which topics are
+subscribed to in between. The hash of the topics in a group's record is our own.
+
+The file holds 60 scenarios. Of 1,500 others 1,465 agree: in 11 Kafka assigns as if all members subscribed alike,
+because it has not counted the one that joins; in the others topics are walked over in another order.
 """
 
 from __future__ import annotations
@@ -150,19 +153,20 @@ class Replay:
 
     def compare(self, what: object, result: CoordinatorResult, records: list[Any]) -> None:
         self.log += [(record.key, record.value) for record in result.records]
-        ours = sorted(_record(record.key, record.value) for record in result.records)
-        kafkas = sorted(_record(bytes.fromhex(k), None if v is None else bytes.fromhex(v)) for k, v in records)
+        any_hash = isinstance(what, list)  # of sessions that end
+        ours = sorted(_record(record.key, record.value, any_hash) for record in result.records)
+        kafkas = sorted(_record(bytes.fromhex(k), v and bytes.fromhex(v), any_hash) for k, v in records)
         assert ours == kafkas, (self.seed, what)
 
 
-def _record(key: bytes, value: bytes | None) -> str:
+def _record(key: bytes, value: bytes | None, any_hash: bool) -> str:
     decoded = decode_key(key)
     assert decoded is not None
     if value is None:
         return f"{decoded} deleted"
     read = decode_value(decoded, value)
     if isinstance(read, ConsumerGroupMetadataValue):
-        read = replace(read, metadata_hash=bool(read.metadata_hash))
+        read = replace(read, metadata_hash=any_hash or bool(read.metadata_hash))
     return f"{decoded} version {value[1]} {_plain(read)}"
 
 
@@ -201,4 +205,4 @@ def test_every_answer_and_every_record_is_that_of_kafka(monkeypatch: pytest.Monk
         for step in steps:
             replay.step(step)
             compared += 1
-    assert compared == 3605
+    assert compared == 4828

@@ -116,7 +116,8 @@ def write(kind: str, values: Any) -> Write:
             return lambda result: records.write_target_epoch("g", values[0], values[1], result)
         case "topology":
             return lambda result: records.write_topology("g", topology_of(values), result)
-    raise AssertionError(kind)
+        case _:
+            raise AssertionError(kind)
 
 
 def test_records_are_those_of_kafka() -> None:

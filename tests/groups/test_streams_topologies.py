@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -82,12 +82,12 @@ def test_topologies_come_to_what_they_come_to_in_kafka() -> None:
         assert found == expected, (sent(request), topics)
         compared[kind] += 1
     assert compared == {
-        "READY": 35,
-        "MISSING_SOURCE_TOPICS": 15,
-        "INCORRECTLY_PARTITIONED_TOPICS": 55,
-        "MISSING_INTERNAL_TOPICS": 109,
-        "STREAMS_INVALID_TOPOLOGY": 51,
-        "UNKNOWN_SERVER_ERROR": 35,
+        "READY": 46,
+        "MISSING_SOURCE_TOPICS": 17,
+        "INCORRECTLY_PARTITIONED_TOPICS": 67,
+        "MISSING_INTERNAL_TOPICS": 75,
+        "STREAMS_INVALID_TOPOLOGY": 61,
+        "UNKNOWN_SERVER_ERROR": 34,
     }
 
 
@@ -101,7 +101,7 @@ def test_topologies_are_described_as_in_kafka() -> None:
         (group,) = decode(StreamsGroupDescribeResponse, 0, bytes.fromhex(response)).groups
         assert describe_topology(topology, configured) == group.topology
         compared["as sent" if configured.problem else "configured"] += 1
-    assert compared == {"as sent": 17, "configured": 13}
+    assert compared == {"as sent": 5, "configured": 12}
 
 
 def test_heartbeats_are_refused_as_in_kafka() -> None:
@@ -170,6 +170,16 @@ def test_only_subtopologies_with_changelogs_are_stateful() -> None:
         "1": True,
         "2": False,
     }
+
+
+def test_topic_with_fewer_than_no_partitions_is_an_error_that_kafka_does_not_expect() -> None:
+    first, second = TOPOLOGY.subtopologies
+    (between,) = second.repartition_source_topics
+    negative = replace(second, repartition_source_topics=(replace(between, partitions=-1),))
+    topology = StreamsTopology.from_heartbeat(replace(TOPOLOGY, subtopologies=(first, negative)))
+    with pytest.raises(MemberRefusedError) as refused:
+        configure(topology, Topics({"in": 2}))
+    assert (refused.value.error, refused.value.message) == (ErrorCode.UNKNOWN_SERVER_ERROR, None)
 
 
 def test_member_with_an_older_topology_than_its_group_has_a_stale_one() -> None:

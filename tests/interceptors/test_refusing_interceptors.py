@@ -12,6 +12,11 @@ from kafkalite_wire.apis import DECLARED_APIS, ApiKey
 from kafkalite_wire.messages.alter_share_group_offsets import AlterShareGroupOffsetsRequest
 from kafkalite_wire.messages.api_versions import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
 from kafkalite_wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
+from kafkalite_wire.messages.delete_share_group_state import (
+    DeleteShareGroupStateRequest,
+    DeleteStateData,
+    PartitionData,
+)
 from kafkalite_wire.messages.delete_topics import DeleteTopicsRequest
 from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from kafkalite_wire.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
@@ -68,13 +73,22 @@ def test_read_only_refuses_topics_in_versions_of_metadata_that_create_them() -> 
 
 
 def test_read_only_hides_what_it_knows_nothing_about() -> None:
-    assert ReadOnly().hides(83)  # InitializeShareGroupState
+    assert ReadOnly().hides(80)  # AddRaftVoter
     assert not any(ReadOnly().hides(key) for key in (ApiKey.PRODUCE, ApiKey.FETCH, ApiKey.SASL_AUTHENTICATE, 68))
 
 
 def test_read_only_does_not_set_the_offsets_of_share_groups() -> None:
     exchange = InterceptorRun(ReadOnly()).send(AlterShareGroupOffsetsRequest(group_id="g", topics=()))
     assert (exchange.request, exchange.response.error_code) == (None, ErrorCode.GROUP_AUTHORIZATION_FAILED)
+
+
+def test_read_only_does_not_write_the_states_of_share_groups() -> None:
+    parts = tuple(PartitionData(partition=index) for index in (0, 1))
+    topics = (DeleteStateData(topic_id=b"i" * 16, partitions=parts), DeleteStateData(topic_id=b"j" * 16, partitions=()))
+    exchange = InterceptorRun(ReadOnly()).send(DeleteShareGroupStateRequest(group_id="g", topics=topics))
+    assert exchange.request is None
+    errors = [[row.error_code for row in result.partitions] for result in exchange.response.results]
+    assert errors == [[ErrorCode.CLUSTER_AUTHORIZATION_FAILED] * 2, []]
 
 
 def test_denied_apis_are_not_offered_and_close_the_connection() -> None:

@@ -19,11 +19,11 @@ from kafkalite.coordinators.share.batches import combined
 from kafkalite.coordinators.share.coordinator import ShareCoordinator
 from kafkalite.coordinators.share.state import ShareKey, ShareState
 from kafkalite.requests.steps import WorkMeter, finish
-from kafkalite_wire.error_codes import ErrorCode
-from kafkalite_wire.messages.share_state_records import StateBatch
+from kafkalite_wire.messages.share_state_records import ShareSnapshotKey, StateBatch, encode_share_key
 
 SCENARIOS = Path(__file__).parent / "golden" / "share_state_scenarios.jsonl.gz"
 EXISTING, PARTITIONS = 1, 2
+COLD_MS = 20_000
 
 
 class Handle:
@@ -55,17 +55,33 @@ class Scenario:
         """Return error, fields and records, as the golden file has them."""
         key = ShareKey("group", topic.to_bytes(16), partition)
         before = self.coordinator.read(key)
+        self._is_known = topic == EXISTING and partition < PARTITIONS
         result = self._request(kind, ms, key, *given)
-        self._log += [ReplayedRecord(record.key, record.value, offset=0) for record in result.records]
-        records = [[each.key.hex(), None if each.value is None else each.value.hex()] for each in result.records]
-        error = result.replies[0].response if result.replies else ErrorCode.NONE
-        return [error, _fields(kind, None if error else before), records]
+        records = self._append(result)
+        error = result.replies[0].response if result.replies else self.coordinator.refusal(key, is_known=self._is_known)
+        return [error, _fields(kind, before, is_refused=bool(error)), records]
+
+    def snapshots(self, ms: int, expected: list[list[Any]]) -> list[list[Any]]:
+        """Record what is cold in the order that is expected, which is that of a hash map."""
+        keys = {
+            encode_share_key(ShareSnapshotKey(**key._asdict())).hex(): key for key in self.coordinator.cold(ms, COLD_MS)
+        }
+        ordered = sorted(keys, key=[key for key, _ in expected].index)
+        return [record for key in ordered for record in self._append(self.coordinator.snapshot(keys[key], ms))]
+
+    def _append(self, result: CoordinatorResult) -> list[list[Any]]:
+        for record in result.records:
+            self.coordinator.appended(0, len(self._log), record.key, record.value)
+            self._log.append(ReplayedRecord(record.key, record.value, offset=len(self._log)))
+        return [[each.key.hex(), None if each.value is None else each.value.hex()] for each in result.records]
 
     def _request(self, kind: str, ms: int, key: ShareKey, *given: Any) -> CoordinatorResult:
-        coordinator, handle = self.coordinator, Handle()
+        coordinator, handle, known = self.coordinator, Handle(), self._is_known
         if kind == "initialize":
             epoch, offset = given
-            return coordinator.initialize(key, handle, state_epoch=epoch, start_offset=offset, wall_ms=ms)
+            return coordinator.initialize(
+                key, handle, state_epoch=epoch, start_offset=offset, wall_ms=ms, is_known=known
+            )
         if kind == "write":
             state_epoch, leader_epoch, start_offset, count, batches = given
             return coordinator.write(
@@ -77,10 +93,11 @@ class Scenario:
                 delivery_complete_count=count,
                 batches=tuple(batch_of(*batch) for batch in batches),
                 wall_ms=ms,
+                is_known=known,
             )
         if kind == "read":
-            return coordinator.take_over(key, handle, leader_epoch=given[0], wall_ms=ms)
-        return coordinator.delete(key) if kind == "delete" else CoordinatorResult((), ())
+            return coordinator.take_over(key, handle, leader_epoch=given[0], wall_ms=ms, is_known=known)
+        return coordinator.delete(key, handle, is_known=known) if kind == "delete" else CoordinatorResult((), ())
 
 
 def load(coordinator: ShareCoordinator, log: list[ReplayedRecord]) -> list[str]:
@@ -98,12 +115,14 @@ def batch_of(first: int, last: int, state: int, count: int) -> StateBatch:
     return StateBatch(first_offset=first, last_offset=last, delivery_state=state, delivery_count=count)
 
 
-def _fields(kind: str, state: ShareState | None) -> list[Any]:
+def _fields(kind: str, state: ShareState | None, *, is_refused: bool) -> list[Any]:
     if kind == "read":
-        if state is None:
+        if state is None or is_refused:
             return [0, 0, []]
         batches = [[b.first_offset, b.last_offset, b.delivery_state, b.delivery_count] for b in state.batches]
         return [state.state_epoch, state.start_offset, batches]
+    if kind == "summary" and is_refused:
+        return [0, 0, 0, -1]
     if kind == "summary":
         if state is None:
             return [0, 0, -1, -1]
@@ -119,6 +138,7 @@ def _steps() -> Iterator[list[Any]]:
 
 def test_answers_and_records_are_those_of_kafka() -> None:
     compared: Counter[str] = Counter()
+    snapshots = 0
     scenario = Scenario(0)
     for step in _steps():
         kind = step[0]
@@ -129,15 +149,19 @@ def test_answers_and_records_are_those_of_kafka() -> None:
             scenario.start()
             assert scenario.states() == before
             assert not scenario.skipped
+        elif kind == "cold":
+            assert scenario.snapshots(step[1], step[2]) == step[2], step
+            snapshots += len(step[2])
+        elif kind == "redundant":
+            assert scenario.coordinator.redundant_offsets().get(0, -1) == step[2], step
         else:
             *given, error, _, fields, records = step
-            if step[2] != EXISTING or not 0 <= step[3] < PARTITIONS:
-                continue  # That a partition exists is checked before the coordinator is asked.
             assert scenario.perform(*given) == [error, fields, records], step
         compared[kind] += 1
     assert compared["scenario"] == 40
     assert min(compared.values()) >= 40
     assert compared.total() > 4000
+    assert snapshots > 50
 
 
 def _batch(first: int, length: int, state: int, count: int) -> StateBatch:

@@ -20,7 +20,7 @@ from kafkalite_wire.messages.share_state_records import StateBatch
 
 CONFIG = ShareGroupConfig(record_lock_duration=30.0, delivery_count_limit=5)
 GAP, ACCEPT, RELEASE, REJECT, RENEW = AcknowledgeType
-AVAILABLE, ACQUIRED, ACKNOWLEDGED, ARCHIVED = RecordState
+AVAILABLE, ACQUIRED, ACKNOWLEDGED, ARCHIVED = map(RecordState, (0, 1, 2, 4))
 
 
 def acquire(
@@ -43,7 +43,12 @@ def acquire(
 
 
 def say(share: SharePartition, kind: AcknowledgeType, first: int, last: int, member: str = "a") -> Change:
-    return share.acknowledge(member, [Acknowledgement(first, last, (kind,))], config=CONFIG, now=0.0)
+    return committed(share, share.acknowledge(member, [Acknowledgement(first, last, (kind,))], config=CONFIG, now=0.0))
+
+
+def committed(share: SharePartition, change: Change) -> Change:
+    share.commit(change)
+    return change
 
 
 def batch(first: int, last: int, state: RecordState, count: int) -> StateBatch:
@@ -166,7 +171,7 @@ def test_types_for_each_record() -> None:
     share = SharePartition(0)
     acquire(share, records=5)
     types = (ACCEPT, RELEASE, RELEASE, REJECT, RENEW)
-    share.acknowledge("a", [Acknowledgement(0, 4, types)], config=CONFIG, now=0.0)
+    committed(share, share.acknowledge("a", [Acknowledgement(0, 4, types)], config=CONFIG, now=0.0))
     assert states(share) == {1: AVAILABLE, 2: AVAILABLE, 3: ARCHIVED, 4: ACQUIRED}
 
 
@@ -175,7 +180,7 @@ def test_locks_end_and_can_be_renewed() -> None:
     acquire(share, records=5)
     share.acknowledge("a", [Acknowledgement(0, 1, (RENEW,))], config=CONFIG, now=20.0)
     assert share.next_deadline() == 30.0
-    share.expire(30.0, config=CONFIG)
+    committed(share, share.expire(30.0, config=CONFIG))
     assert states(share) == {0: ACQUIRED, 1: ACQUIRED, 2: AVAILABLE, 3: AVAILABLE, 4: AVAILABLE}
     assert share.next_deadline() == 50.0
 
@@ -184,7 +189,7 @@ def test_the_end_of_a_session_releases_what_its_member_has() -> None:
     share = SharePartition(0)
     acquire(share, "a", most=3, mode=AcquireMode.RECORD_LIMIT)
     acquire(share, "b")
-    share.release("a", config=CONFIG)
+    committed(share, share.release("a", config=CONFIG))
     assert acquire(share, "c") == [Acquired(0, 2, 2)]
 
 
@@ -258,7 +263,7 @@ def test_neighbours_that_become_the_same_are_recorded_as_one() -> None:
     share = SharePartition(0)
     acquire(share)
     types = (ACCEPT, ACCEPT, ACCEPT, RELEASE, RELEASE, ACCEPT, ACCEPT, ACCEPT, ACCEPT, ACCEPT)
-    change = share.acknowledge("a", [Acknowledgement(0, 9, types)], config=CONFIG, now=0.0)
+    change = committed(share, share.acknowledge("a", [Acknowledgement(0, 9, types)], config=CONFIG, now=0.0))
     assert change.batches == [batch(0, 2, ACKNOWLEDGED, 1), batch(3, 4, AVAILABLE, 1), batch(5, 9, ACKNOWLEDGED, 1)]
     assert (change.start_offset, share.start_offset) == (0, 3), "the start from before the change is recorded"
 
@@ -297,3 +302,67 @@ def test_nothing_counts_of_acknowledgements_of_which_one_is_refused() -> None:
     assert (share.start_offset, share.delivery_complete_count) == (0, 0)
     say(share, ACCEPT, 0, 4)
     assert share.start_offset == 5
+
+
+# Changes that are being recorded
+
+
+def accepted(share: SharePartition, first: int, last: int) -> Change:
+    return share.acknowledge("a", [Acknowledgement(first, last, (ACCEPT,))], config=CONFIG, now=0.0)
+
+
+def test_a_change_that_is_taken_back_leaves_the_records_with_their_member() -> None:
+    share = SharePartition(0)
+    acquire(share)
+    before = states(share)
+    change = share.acknowledge("a", [Acknowledgement(0, 2, (ACCEPT, RELEASE, REJECT))], config=CONFIG, now=0.0)
+    assert change.delivery_complete_count == 2
+    share.take_back(change)
+    assert states(share) == before
+    assert (share.start_offset, share.delivery_complete_count, share.next_offset) == (0, 0, 10)
+    assert share.next_deadline() == CONFIG.record_lock_duration
+    say(share, ACCEPT, 0, 9)
+    assert share.start_offset == 10
+
+
+def test_what_is_being_recorded_stays_where_it_is_until_then() -> None:
+    share = SharePartition(0)
+    acquire(share, most=5)
+    released = share.acknowledge("a", [Acknowledgement(0, 4, (RELEASE,))], config=CONFIG, now=0.0)
+    assert acquire(share, "b", records=5) == []
+    with pytest.raises(AcknowledgeRefusedError):
+        accepted(share, 0, 4)
+    assert not share.expire(1000.0, config=CONFIG).batches
+    assert not share.release("a", config=CONFIG).batches
+    assert share.next_deadline() is None
+    share.commit(released)
+    assert acquire(share, "b", records=5) == [Acquired(0, 4, 2)]
+
+
+def test_the_start_moves_when_changes_are_recorded_in_whatever_order() -> None:
+    share = SharePartition(0)
+    acquire(share)
+    first, second = accepted(share, 0, 4), accepted(share, 5, 9)
+    assert (first.delivery_complete_count, second.delivery_complete_count) == (5, 5)
+    share.commit(second)
+    assert (share.start_offset, share.delivery_complete_count) == (0, 5)
+    share.commit(first)
+    assert (first.has_moved, second.has_moved, share.start_offset) == (True, False, 10)
+
+
+def test_records_whose_lock_ended_meanwhile_are_released_after_they_are_taken_back() -> None:
+    share = SharePartition(0)
+    acquire(share, records=5)
+    change = accepted(share, 0, 4)
+    share.take_back(change)
+    committed(share, share.expire(CONFIG.record_lock_duration, config=CONFIG))
+    assert acquire(share, "b", records=5) == [Acquired(0, 4, 2)]
+
+
+def test_what_is_released_before_the_log_begins_by_then_is_not_delivered() -> None:
+    share = SharePartition(0)
+    acquire(share, records=5)
+    change = share.acknowledge("a", [Acknowledgement(0, 4, (RELEASE,))], config=CONFIG, now=0.0)
+    share.archive_before(5)
+    share.commit(change)
+    assert acquire(share, "b") == [Acquired(5, 9, 1)]

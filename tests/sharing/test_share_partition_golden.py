@@ -95,6 +95,7 @@ class Scenario:
             self.written = _by_offset(
                 (b.first_offset, b.last_offset, b.delivery_state, b.delivery_count) for b in change.batches
             )
+        self.share.commit(change)
 
 
 def _batch(first: int, last: int, state: int, count: int) -> StateBatch:

@@ -13,6 +13,7 @@ from kafkalite.sharing.share_partition import (
     AcknowledgeRefusedError,
     AcknowledgeType,
     AcquireMode,
+    Change,
     SharePartition,
 )
 from kafkalite_wire.messages.share_state_records import StateBatch
@@ -82,7 +83,10 @@ class ShareGroup(RuleBasedStateMachine):
         change = self.share.acknowledge(
             member, [Acknowledgement(first, last, tuple(kinds))], config=self.config, now=self.now
         )
-        self.store(change.batches)
+        if not data.draw(st.integers(0, 3)) and AcknowledgeType.RENEW not in kinds:
+            self.share.take_back(change)
+            return
+        self.store(change)
         for record, kind in zip(range(first, last + 1), kinds, strict=True):
             if kind is AcknowledgeType.RENEW:
                 self.held[record] = (member, self.now + LOCK)
@@ -101,14 +105,14 @@ class ShareGroup(RuleBasedStateMachine):
 
     @rule(member=MEMBERS)
     def end_session(self, member: str) -> None:
-        self.store(self.share.release(member, config=self.config).batches)
+        self.store(self.share.release(member, config=self.config))
         for record in [record for record, (owner, _) in self.held.items() if owner == member]:
             self.leave(record, is_finished=False)
 
     @rule(seconds=st.floats(0.5, 2 * LOCK))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
-        self.store(self.share.expire(self.now, config=self.config).batches)
+        self.store(self.share.expire(self.now, config=self.config))
         for record in [record for record, (_, until) in self.held.items() if until <= self.now]:
             self.leave(record, is_finished=False)
 
@@ -130,8 +134,9 @@ class ShareGroup(RuleBasedStateMachine):
             self.end_session("b")
         assert self.finished == set(range(40))
 
-    def store(self, batches: list[StateBatch]) -> None:
-        for batch in batches:
+    def store(self, change: Change) -> None:
+        self.share.commit(change)
+        for batch in change.batches:
             for offset in range(batch.first_offset, batch.last_offset + 1):
                 self.stored[offset] = StateBatch(
                     first_offset=offset,

@@ -246,20 +246,10 @@ DECLARED_APIS: Final[dict[int, Api]] = {
         Api(ApiKey.SHARE_ACKNOWLEDGE, "ShareAcknowledge", 1, 2, 0, "share_acknowledge"),
         Api(ApiKey.ADD_RAFT_VOTER, "AddRaftVoter", 0, 1, 0, "add_raft_voter", served=False),
         Api(ApiKey.REMOVE_RAFT_VOTER, "RemoveRaftVoter", 0, 0, 0, "remove_raft_voter", served=False),
-        Api(
-            ApiKey.INITIALIZE_SHARE_GROUP_STATE,
-            "InitializeShareGroupState",
-            0,
-            0,
-            0,
-            "initialize_share_group_state",
-            served=False,
-        ),
-        Api(ApiKey.READ_SHARE_GROUP_STATE, "ReadShareGroupState", 0, 0, 0, "read_share_group_state", served=False),
-        Api(ApiKey.WRITE_SHARE_GROUP_STATE, "WriteShareGroupState", 0, 1, 0, "write_share_group_state", served=False),
-        Api(
-            ApiKey.DELETE_SHARE_GROUP_STATE, "DeleteShareGroupState", 0, 0, 0, "delete_share_group_state", served=False
-        ),
+        Api(ApiKey.INITIALIZE_SHARE_GROUP_STATE, "InitializeShareGroupState", 0, 0, 0, "initialize_share_group_state"),
+        Api(ApiKey.READ_SHARE_GROUP_STATE, "ReadShareGroupState", 0, 0, 0, "read_share_group_state"),
+        Api(ApiKey.WRITE_SHARE_GROUP_STATE, "WriteShareGroupState", 0, 1, 0, "write_share_group_state"),
+        Api(ApiKey.DELETE_SHARE_GROUP_STATE, "DeleteShareGroupState", 0, 0, 0, "delete_share_group_state"),
         Api(
             ApiKey.READ_SHARE_GROUP_STATE_SUMMARY,
             "ReadShareGroupStateSummary",
@@ -267,7 +257,6 @@ DECLARED_APIS: Final[dict[int, Api]] = {
             1,
             0,
             "read_share_group_state_summary",
-            served=False,
         ),
         Api(ApiKey.STREAMS_GROUP_HEARTBEAT, "StreamsGroupHeartbeat", 0, 1, 0, "streams_group_heartbeat"),
         Api(ApiKey.STREAMS_GROUP_DESCRIBE, "StreamsGroupDescribe", 0, 1, 0, "streams_group_describe"),

@@ -117,6 +117,11 @@ _UNORDERED: Final[Mapping[str, tuple[str, ...]]] = {
     "UpdateFeaturesResponse.results": ("feature",),
     "DescribeAclsResponse.resources": ("resource_type", "resource_name", "pattern_type"),
     "DescribeAclsResource.acls": ("principal", "operation", "permission_type"),
+    "InitializeStateResult.partitions": ("partition",),
+    "ReadStateResult.partitions": ("partition",),
+    "WriteStateResult.partitions": ("partition",),
+    "DeleteStateResult.partitions": ("partition",),
+    "ReadStateSummaryResult.partitions": ("partition",),
     "DeleteAclsFilterResult.matching_acls": ("resource_type", "resource_name", "principal", "operation"),
 }
 

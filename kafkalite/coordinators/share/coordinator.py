@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kafkalite.coordinators.java_strings import coordinator_partition
 from kafkalite.coordinators.results import NO_RESULT, CoordinatorResult, ResultBuilder
 from kafkalite.coordinators.share.batches import NO_OFFSET, combined
+from kafkalite.coordinators.share.snapshot_offsets import SnapshotOffsets
 from kafkalite.coordinators.share.state import ShareKey, ShareState, state_of
 from kafkalite_wire.error_codes import ErrorCode
 from kafkalite_wire.errors import WireError
@@ -42,25 +43,39 @@ class _Entry:
 
 
 class ShareCoordinator:
-    """The states of all share groups, by group and partition."""
+    """The states of all share groups, by group and partition.
+
+    ``is_known`` says of what is asked for whether the topic and the partition exist. As in Kafka, that is looked at
+    after the epochs.
+    """
 
     def __init__(self, updates_per_snapshot: int) -> None:
         self._updates_per_snapshot = updates_per_snapshot
         self._entries: dict[ShareKey, _Entry] = {}
+        self._snapshot_offsets: dict[int, SnapshotOffsets] = {}
         self._failed: frozenset[int] = frozenset()
         self._partitions = 1
 
     def initialize(
-        self, key: ShareKey, handle: ResponseSink, *, state_epoch: int, start_offset: int, wall_ms: int
+        self,
+        key: ShareKey,
+        handle: ResponseSink,
+        *,
+        state_epoch: int,
+        start_offset: int,
+        wall_ms: int,
+        is_known: bool = True,
     ) -> CoordinatorResult:
         """Replace a state by a new one at an offset; -1 is where the group's configuration says. Reply an error."""
         entry = self._entries.get(key)
         if self._is_failed(key):
             return _refused(handle, ErrorCode.NOT_COORDINATOR)
-        if state_epoch < 0:
+        if key.partition < 0 or state_epoch < 0:
             return _refused(handle, ErrorCode.INVALID_REQUEST)
         if entry is not None and state_epoch < entry.state_epoch:
             return _refused(handle, ErrorCode.FENCED_STATE_EPOCH)
+        if not is_known:
+            return _refused(handle, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         result = ResultBuilder(0.0, wall_ms)
         state = ShareState(
             snapshot_epoch=0 if entry is None else entry.state.snapshot_epoch + 1,
@@ -79,7 +94,17 @@ class ShareCoordinator:
         entry = self._entries.get(key)
         return None if entry is None else entry.state
 
-    def take_over(self, key: ShareKey, handle: ResponseSink, *, leader_epoch: int, wall_ms: int) -> CoordinatorResult:
+    def refusal(self, key: ShareKey, *, is_known: bool) -> ErrorCode:
+        """Return why the state of a partition cannot be read or deleted, or NONE."""
+        if self._is_failed(key):
+            return ErrorCode.NOT_COORDINATOR
+        if key.partition < 0:
+            return ErrorCode.INVALID_REQUEST
+        return ErrorCode.NONE if is_known else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+    def take_over(
+        self, key: ShareKey, handle: ResponseSink, *, leader_epoch: int, wall_ms: int, is_known: bool = True
+    ) -> CoordinatorResult:
         """Record the epoch of a leader that begins to write, and fence those before it. Reply with an error."""
         if self._is_failed(key):
             return _refused(handle, ErrorCode.NOT_COORDINATOR)
@@ -88,6 +113,8 @@ class ShareCoordinator:
             return _refused(handle, ErrorCode.INVALID_REQUEST)
         if leader_epoch < entry.leader_epoch:
             return _refused(handle, ErrorCode.FENCED_LEADER_EPOCH)
+        if not is_known:
+            return _refused(handle, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         result = ResultBuilder(0.0, wall_ms)
         if leader_epoch != entry.leader_epoch:
             state = entry.state
@@ -113,6 +140,7 @@ class ShareCoordinator:
         delivery_complete_count: int,
         batches: tuple[StateBatch, ...],
         wall_ms: int,
+        is_known: bool = True,
     ) -> CoordinatorResult:
         """Record what has changed, and reply with an error.
 
@@ -127,6 +155,10 @@ class ShareCoordinator:
             return _refused(handle, ErrorCode.FENCED_LEADER_EPOCH)
         if state_epoch < entry.state_epoch:
             return _refused(handle, ErrorCode.FENCED_STATE_EPOCH)
+        if not is_known:
+            return _refused(handle, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        if any(batch.last_offset < batch.first_offset for batch in batches):
+            return _refused(handle, ErrorCode.UNKNOWN_SERVER_ERROR)  # as in Kafka, whose coordinator fails with it
         state = entry.state
         if start_offset < state.start_offset:
             count = state.delivery_complete_count
@@ -147,17 +179,53 @@ class ShareCoordinator:
         result.reply(handle, ErrorCode.NONE)
         return result.build()
 
-    def delete(self, key: ShareKey) -> CoordinatorResult:
-        """Forget a state, whether there is one or not."""
-        if self._entries.pop(key, None) is None:
-            return NO_RESULT
+    def delete(self, key: ShareKey, handle: ResponseSink, *, is_known: bool = True) -> CoordinatorResult:
+        """Forget a state, whether there is one or not. Reply an error."""
+        error = self.refusal(key, is_known=is_known)
+        if error:
+            return _refused(handle, error)
         result = ResultBuilder(0.0, None)
-        result.record(str(key), encode_share_key(ShareSnapshotKey(**key._asdict())), None)
+        if self._entries.pop(key, None) is not None:
+            result.record(str(key), encode_share_key(ShareSnapshotKey(**key._asdict())), None)
+        result.reply(handle, ErrorCode.NONE)
         return result.build()
 
     def keys(self) -> Collection[ShareKey]:
         """Return the groups and partitions that have a state."""
         return tuple(self._entries)
+
+    # What becomes redundant in the log
+
+    def cold(self, wall_ms: int, interval_ms: int) -> list[ShareKey]:
+        """Return what has no snapshot younger than an interval; nothing if all snapshots were written for their age."""
+        states = {key: entry.state for key, entry in self._entries.items()}
+        if all(state.create_timestamp != state.write_timestamp for state in states.values()):
+            return []
+        return [key for key, state in states.items() if wall_ms - state.write_timestamp >= interval_ms]
+
+    def snapshot(self, key: ShareKey, wall_ms: int) -> CoordinatorResult:
+        """Record a snapshot of a state for its age, so that older records are redundant.
+
+        As in Kafka, the time at which the state was created stays as it is, which tells that nothing has changed.
+        """
+        entry = self._entries.get(key)
+        if entry is None:
+            return NO_RESULT
+        result = ResultBuilder(0.0, wall_ms)
+        epoch = entry.state.snapshot_epoch + 1
+        self._snapshot(key, replace(entry.state, snapshot_epoch=epoch, write_timestamp=wall_ms), result)
+        return result.build()
+
+    def appended(self, partition: int, offset: int, key: bytes, value: bytes | None) -> None:
+        """Note at which offset a record is in a partition of the log."""
+        if isinstance(decode_share_key(key), ShareSnapshotKey):
+            offsets = self._snapshot_offsets.setdefault(partition, SnapshotOffsets())
+            offsets.note(key, offset, is_tombstone=value is None)
+
+    def redundant_offsets(self) -> dict[int, int]:
+        """Return for partitions of the log the offset before which no record is needed."""
+        found = {number: offsets.redundant for number, offsets in self._snapshot_offsets.items()}
+        return {number: offset for number, offset in found.items() if offset is not None}
 
     def _change(self, key: ShareKey, entry: _Entry, update: ShareUpdateValue, result: ResultBuilder) -> None:
         if entry.updates < self._updates_per_snapshot:
@@ -221,6 +289,7 @@ class ShareCoordinator:
             key = ShareKey(record_key.group_id, record_key.topic_id, record_key.partition)
             if partition_for(str(key), partitions) == number:
                 self._replay(key, value)
+                self.appended(number, record.offset, record.key, record.value)
 
     def _replay(self, key: ShareKey, value: ShareSnapshotValue | ShareUpdateValue | None) -> None:
         match value:

@@ -36,7 +36,7 @@ import org.slf4j.LoggerFactory;
  * ["record", kind, values, key, value]: as StreamsCoordinatorRecordHelpers writes it, in hexadecimal digits.
  * The arguments are a seed and the numbers of topologies, heartbeats and members. To make the file again, with all jars
  * of a broker on the class path:
- * java -cp CLASSPATH StreamsTopologies.java 1 300 150 20 | gzip -9n > streams_topologies.jsonl.gz
+ * java -cp CLASSPATH StreamsTopologies.java 9 300 150 20 | gzip -9n > streams_topologies.jsonl.gz
  */
 public class StreamsTopologies {
     private static final Random RANDOM = new Random();

@@ -26,6 +26,8 @@ import org.apache.kafka.timeline.SnapshotRegistry;
  *   ["summary", ms, topic, partition, error, message, [state epoch, leader epoch, start, complete count], records]
  *   ["delete", ms, topic, partition, error, message, [], records]
  *   ["restart", ms]
+ *   ["cold", ms, records]: snapshots of states whose last one is 20 s old
+ *   ["redundant", ms, offset before which no record is needed, or -1]
  *
  * Topic 1 has two partitions, and topic 2 does not exist. The arguments are the first seed, and the numbers of scenarios
  * and of steps in each. To make the file again, with all jars of a broker on the class path:
@@ -100,7 +102,8 @@ public class ShareStateOracle {
         SnapshotRegistry registry = new SnapshotRegistry(new LogContext());
         AbstractConfig config = new AbstractConfig(
             ShareCoordinatorConfig.CONFIG_DEF,
-            Map.of(ShareCoordinatorConfig.SNAPSHOT_UPDATE_RECORDS_PER_SNAPSHOT_CONFIG, limit), false);
+            Map.of(ShareCoordinatorConfig.SNAPSHOT_UPDATE_RECORDS_PER_SNAPSHOT_CONFIG, limit,
+                ShareCoordinatorConfig.COLD_PARTITION_SNAPSHOT_INTERVAL_MS_CONFIG, 20_000), false);
         shard = (ShareCoordinatorShard) new ShareCoordinatorShard.Builder(new ShareCoordinatorConfig(config))
             .withSnapshotRegistry(registry)
             .withLogContext(new LogContext())
@@ -142,6 +145,15 @@ public class ShareStateOracle {
         int stateEpoch = random.nextInt(5) - (random.nextInt(9) == 0 ? 1 : 0);
         int leaderEpoch = random.nextInt(6) - (random.nextInt(9) == 0 ? 1 : 0);
         String at = clock.now + "," + topicNumber + "," + partition;
+        if (random.nextInt(10) == 0) {
+            System.out.println("[\"cold\"," + clock.now + "," + records(shard.snapshotColdPartitions().records()) + "]");
+            return;
+        }
+        if (random.nextInt(6) == 0) {
+            long offset = shard.lastRedundantOffset().response().orElse(-1L);
+            System.out.println("[\"redundant\"," + clock.now + "," + offset + "]");
+            return;
+        }
         int kind = random.nextInt(20);
         if (kind < 2) {
             long offset = random.nextInt(3) == 0 ? -1 : random.nextInt(30);

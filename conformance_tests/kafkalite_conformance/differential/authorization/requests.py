@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from kafkalite_conformance.differential.authorization.users import Kind, Operation, User
 from kafkalite_conformance.differential.batches import batch
+from kafkalite_conformance.differential.conversations.share_states import delete, initialize, read, summarize, write
 from kafkalite_conformance.differential.member import join_request
 from kafkalite_wire.messages.add_offsets_to_txn import AddOffsetsToTxnRequest
 from kafkalite_wire.messages.add_partitions_to_txn import (
@@ -169,6 +170,7 @@ def asked_by(user: User, resources: Resources) -> Iterator[Request]:
     yield from _transactions(user, resources)
     yield from _configs(user)
     yield from _cluster(user)
+    yield from _share_states(user, resources)
     yield from _topics_that_change(user, resources)
 
 
@@ -527,6 +529,15 @@ def _cluster(user: User) -> Iterator[Request]:
     yield Request("", UpdateFeaturesRequest(feature_updates=(feature,), validate_only=True))
     yield Request("", UnregisterBrokerRequest(broker_id=99))
     yield Request("", DescribeClusterRequest(include_cluster_authorized_operations=True))
+
+
+def _share_states(user: User, resources: Resources) -> Iterator[Request]:
+    """Yield what needs a right to the cluster; of groups and topics no rights are looked at."""
+    group = f"{user.open}-g"
+    topic_id = resources.topic_ids.get(f"{user.open}-t", _UNKNOWN_ID)
+    for make in (initialize, read, write, delete, summarize):
+        yield Request("", make(group, topic_id, 0, 1))
+        yield Request("no partitions", make(group, topic_id))
 
 
 def _topics_that_change(user: User, resources: Resources) -> Iterator[Request]:

@@ -31,6 +31,7 @@ _MODULES: Final = (
     "refusals",
     "share_groups",
     "share_sessions",
+    "share_states",
     "streams_groups",
     "topic_partitions",
     "transactional_offsets",

@@ -7,10 +7,10 @@ order of Java's hash maps, which says nothing to anybody; these walk in the orde
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from kafkalite.coordinators.java_strings import utf16_order
 
@@ -32,24 +32,35 @@ Members = Mapping[str, MemberSpec]
 Topics = Mapping[bytes, int]
 """The number of partitions of each topic that a member subscribes to, by topic id."""
 
-Assignor = Callable[[Members, Topics], dict[str, Partitions]]
+
+class Assignor(Protocol):
+    """Assigns partitions to members, each of which is in the result.
+
+    ``alike`` says whether all members subscribe in the same way, to topics that do not exist too; by default they do if
+    they want the same topics.
+    """
+
+    def __call__(self, members: Members, topics: Topics, *, alike: bool | None = None) -> dict[str, Partitions]:
+        """Return the target of each member."""
+        ...
 
 
-def assign_uniform(members: Members, topics: Topics) -> dict[str, Partitions]:
+def assign_uniform(members: Members, topics: Topics, *, alike: bool | None = None) -> dict[str, Partitions]:
     """Spread all partitions evenly, moving as few as possible; every member is in the result."""
     if not members:
         return {}
-    if _is_homogeneous(members):
+    if _are_alike(members) if alike is None else alike:
         return _assign_alike(members, topics)
     return _UnlikeMembers(members, topics).assign()
 
 
-def assign_range(members: Members, topics: Topics) -> dict[str, Partitions]:
+def assign_range(members: Members, topics: Topics, *, alike: bool | None = None) -> dict[str, Partitions]:
     """Cut each topic into ranges, one for each member that subscribes to it; earlier members get the larger ones.
 
     Members are sorted by instance id, and after them those without one by member id, so that members read the same
     partitions of topics that they all subscribe to.
     """
+    del alike
     result: dict[str, Partitions] = {member_id: {} for member_id in members}
     ordered = _in_order(members)
     for topic, count in topics.items():
@@ -66,8 +77,9 @@ def assign_range(members: Members, topics: Topics) -> dict[str, Partitions]:
     return result
 
 
-def assign_round_robin(members: Members, topics: Topics) -> dict[str, Partitions]:
+def assign_round_robin(members: Members, topics: Topics, *, alike: bool | None = None) -> dict[str, Partitions]:
     """Deal the partitions of all topics out in turn; a member is passed over if it does not subscribe to the topic."""
+    del alike
     dealt: dict[str, dict[bytes, set[int]]] = {member_id: {} for member_id in members}
     turns = deque(_in_order(members))
     for topic, count in topics.items():
@@ -269,7 +281,7 @@ class _Levels:
         return self._sizes[self._sorted[position]]
 
 
-def _is_homogeneous(members: Members) -> bool:
+def _are_alike(members: Members) -> bool:
     specs = iter(members.values())
     first = next(specs).topics
     return all(member.topics == first for member in specs)

@@ -178,6 +178,11 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
         """Return the different subscriptions of members."""
         return self._wants
 
+    @property
+    def subscribes_alike(self) -> bool:
+        """Whether all members subscribe in the same way: to the same names, or by the same regular expression only."""
+        return len(self._wants) == 1 and not any(names and regex for names, regex in self._wants)
+
     def subscribed_regexes(self) -> set[str]:
         """Return the regular expressions that members subscribe to."""
         return {regex for _, regex in self._wants if regex}

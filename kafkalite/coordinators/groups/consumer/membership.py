@@ -341,9 +341,9 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             specs[member_id] = MemberSpec(
                 topics=wanted[member.subscribed_topics, member.subscribed_regex],
                 instance_id=member.instance_id,
-                assigned=targets.get(member_id, {}),
+                assigned=_in_order(targets.get(member_id, {}), counts),
             )
-        targets = ASSIGNORS[self.assignor_of(group)](specs, counts)
+        targets = ASSIGNORS[self.assignor_of(group)](specs, counts, alike=group.subscribes_alike)
         if self._target_hook is not None:
             targets = self._target_hook(group, targets, self._topics)
         group.assigned_topics = counts
@@ -450,6 +450,13 @@ def member_order(member_ids: Iterable[str]) -> Iterable[str]:
 def topic_order(topic_ids: Iterable[bytes]) -> Iterable[bytes]:
     """Return topics in the order in which they are assigned: by their names, where Kafka takes any."""
     return topic_ids
+
+
+def _in_order(target: Partitions, topic_ids: Iterable[bytes]) -> Partitions:
+    """Return a target with its topics in the order of all topics, in which members give partitions up."""
+    if len(target) <= 1:
+        return target
+    return {topic_id: target[topic_id] for topic_id in topic_ids if topic_id in target}
 
 
 def _existing(targets: Mapping[str, Partitions], counts: Mapping[bytes, int]) -> dict[str, Partitions]:

@@ -60,6 +60,7 @@ _PRODUCER_ID: Final = slice(43, 51)
 # The order of these says nothing: Kafka keeps them in hash maps.
 _UNORDERED: Final[Mapping[str, tuple[str, ...]]] = {
     "JoinGroupResponse.members": ("member_id",),
+    "EndpointToPartitions.active_partitions": ("topic",),
     "DescribedGroup.members": ("member_id",),
     "ListGroupsResponse.groups": ("group_id",),
     "DescribeConfigsResult.configs": ("name",),

@@ -41,6 +41,7 @@ def _authorization() -> Mapping[str, str]:
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",
         "sasl.enabled.mechanisms": "PLAIN",
+        "group.streams.initial.rebalance.delay.ms": "0",
         f"listener.name.{USERS_LISTENER.lower()}.plain.sasl.jaas.config": (
             f"org.apache.kafka.common.security.plain.PlainLoginModule required {users};"
         ),

@@ -95,6 +95,13 @@ from kafkalite_wire.messages.offset_for_leader_epoch import (
     OffsetForLeaderTopic,
 )
 from kafkalite_wire.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
+from kafkalite_wire.messages.streams_group_describe import StreamsGroupDescribeRequest
+from kafkalite_wire.messages.streams_group_heartbeat import (
+    StreamsGroupHeartbeatRequest,
+    Subtopology,
+    TopicInfo,
+    Topology,
+)
 from kafkalite_wire.messages.sync_group import SyncGroupRequest
 from kafkalite_wire.messages.txn_offset_commit import (
     TxnOffsetCommitRequest,
@@ -124,6 +131,7 @@ _SINCE_GROUPS: Final = range(8, 100)
 _BEFORE_MEMBERS: Final = range(3)
 _SINCE_MEMBERS: Final = range(3, 100)
 _BY_ID: Final = range(12, 14)
+_LATEST_STREAMS: Final = range(1, 2)
 
 
 class Request(NamedTuple):
@@ -158,6 +166,7 @@ def asked_by(user: User, resources: Resources) -> Iterator[Request]:
     yield from _records(user, resources)
     yield from _descriptions(user, resources)
     yield from _groups(user, resources)
+    yield from _streams_groups(user)
     yield from _transactions(user, resources)
     yield from _configs(user)
     yield from _cluster(user)
@@ -319,6 +328,42 @@ def _groups(user: User, resources: Resources) -> Iterator[Request]:
     for group in groups:
         yield Request(group, OffsetDeleteRequest(group_id=group, topics=forgotten))
     yield Request("", DeleteGroupsRequest(groups_names=(f"{user.open}-none", f"{user.closed}-none")))
+
+
+def _streams_groups(user: User) -> Iterator[Request]:
+    opened, closed, missing, _ = _topics(user)
+    sources = ((opened, user.open), (opened, user.closed), (closed, user.open), (missing, user.closed))
+    for beginning in (user.open, user.closed):
+        for number, (source, owner) in enumerate(sources):
+            # Each has a changelog of its own, because Kafka creates it a moment later.
+            group = f"{beginning}-s{number}"
+            changelog = f"{owner}-{group}"
+            state = TopicInfo(name=changelog, partitions=0, replication_factor=1, topic_configs=())
+            part = Subtopology(
+                subtopology_id="0",
+                source_topics=(source,),
+                source_topic_regex=(),
+                state_changelog_topics=(state,),
+                repartition_sink_topics=(),
+                repartition_source_topics=(),
+                copartition_groups=(),
+            )
+            joining = StreamsGroupHeartbeatRequest(
+                group_id=group,
+                member_id="m",
+                member_epoch=0,
+                endpoint_information_epoch=0,
+                rebalance_timeout_ms=1000,
+                topology=Topology(epoch=0, subtopologies=(part,)),
+                active_tasks=(),
+                standby_tasks=(),
+                warmup_tasks=(),
+                process_id="p",
+                client_tags=(),
+            )
+            yield Request(f"{group} {source}", joining, _LATEST_STREAMS)
+            described = StreamsGroupDescribeRequest(group_ids=(group,), include_authorized_operations=True)
+            yield Request(f"{group} {source}", described, _LATEST_STREAMS)
 
 
 def _transactions(user: User, resources: Resources) -> Iterator[Request]:

@@ -9,7 +9,7 @@ from kafkalite.coordinators.groups.modern.describing import describe_each
 from kafkalite.coordinators.groups.streams.assignor import ASSIGNOR
 from kafkalite.coordinators.groups.streams.group import StreamsGroup
 from kafkalite.coordinators.groups.streams.owned import ReportedOffsets
-from kafkalite.coordinators.java_strings import utf16_order
+from kafkalite.coordinators.java_strings import hash_map_order, utf16_order
 from kafkalite_wire.messages.streams_group_describe import (
     Assignment,
     DescribedGroup,
@@ -140,7 +140,7 @@ def _assignment(tasks: AssignedTasks | TargetTasks | None) -> Assignment:
 
 
 def _task_ids(tasks: Mapping[str, Collection[int]]) -> tuple[TaskIds, ...]:
-    return tuple(TaskIds(subtopology_id=name, partitions=tuple(sorted(held))) for name, held in tasks.items())
+    return tuple(TaskIds(subtopology_id=name, partitions=tuple(sorted(tasks[name]))) for name in hash_map_order(tasks))
 
 
 def _offsets(offsets: TaskOffsets) -> tuple[TaskOffset, ...]:

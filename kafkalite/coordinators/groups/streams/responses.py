@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def task_ids(tasks: Mapping[str, Collection[int]]) -> tuple[TaskIds, ...]:
     """Return tasks as a response holds them."""
-    return tuple(TaskIds(subtopology_id=name, partitions=tuple(sorted(held))) for name, held in tasks.items())
+    return tuple(TaskIds(subtopology_id=name, partitions=tuple(sorted(tasks[name]))) for name in hash_map_order(tasks))
 
 
 def endpoints_of(group: StreamsGroup, member: StreamsMember, topics: ClusterTopics) -> tuple[EndpointToPartitions, ...]:

@@ -137,6 +137,16 @@ def test_a_mixed_group_is_the_same_after_a_restart() -> None:
     assert broker.classic_beat(old, 1) is ErrorCode.REBALANCE_IN_PROGRESS
 
 
+def test_a_heartbeat_that_was_held_is_answered_by_the_group_that_there_is_now() -> None:
+    broker = Broker()
+    old = broker.classic_group()
+    broker.beat()
+    call = Call()
+    request = HeartbeatRequest(group_id=GROUP, generation_id=1, member_id=old)
+    broker.take(broker.coordinator.answer_heartbeat(request, call, now=broker.now))
+    assert call.error is ErrorCode.REBALANCE_IN_PROGRESS
+
+
 def test_a_classic_member_keeps_its_own_session_timeout() -> None:
     broker = Broker(consumer_config=ConsumerGroupConfig(session_timeout=60.0))
     old = broker.classic_group()

@@ -111,3 +111,14 @@ def test_a_coordinator_that_was_away_finds_the_same_members(broker: Handle, join
         broker.clock.advance(60)
     after = broker.await_stable("readers", members=1)
     assert after.members == before.members
+
+
+def test_a_classic_member_whose_heartbeat_is_held_stays_when_the_group_changes(broker: Handle, join: Join) -> None:
+    old = ConfluentMember(broker.bootstrap, "readers", "clicks", "old")
+    before = broker.await_stable("readers", members=1).member("old")
+    join("new")
+    group = broker.await_stable("readers", members=2)
+    assert group.member("old").member_id == before.member_id
+    assert group.protocol == "uniform"
+    old.ask_to_stop()
+    old.join()

@@ -223,7 +223,11 @@ class GroupCoordinator:
     def answer_heartbeat(self, request: HeartbeatRequest, handle: ResponseSink, *, now: float) -> CoordinatorResult:
         """Answer a delayed heartbeat: whether to rejoin. It does not restart the session a second time."""
         result = self._builder(now)
-        result.reply(handle, self._membership.heartbeat(request, result, is_new=False))
+        group = self._consumer_group(request.group_id)
+        if group is None:
+            result.reply(handle, self._membership.heartbeat(request, result, is_new=False))
+        else:  # it has changed its protocol meanwhile
+            result.reply(handle, self._classic_members.heartbeat(group, request, now, is_new=False))
         return result.build()
 
     def leave_group(

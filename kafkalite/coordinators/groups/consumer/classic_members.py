@@ -178,13 +178,16 @@ class ClassicMembers:
 
     # Heartbeat
 
-    def heartbeat(self, group: ConsumerGroup, request: HeartbeatRequest, now: float) -> HeartbeatResponse:
-        """Restart a member's session, and answer whether it must join again."""
+    def heartbeat(
+        self, group: ConsumerGroup, request: HeartbeatRequest, now: float, *, is_new: bool = True
+    ) -> HeartbeatResponse:
+        """Restart a member's session if the heartbeat is new, and answer whether it must join again."""
         try:
             member, _ = _classic(group, request.member_id, request.group_instance_id, request.generation_id)
         except MemberRefusedError as refused:
             return HeartbeatResponse(error_code=refused.error)
-        self._members.restart_session(group, member.member_id, now)
+        if is_new:
+            self._members.restart_session(group, member.member_id, now)
         if not group.has_news_for(member):
             return HeartbeatResponse()
         self._await_join(group, member, now)

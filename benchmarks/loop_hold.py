@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import trio
@@ -24,6 +24,8 @@ from kafkalite_wire.codec import decode, encode
 from kafkalite_wire.messages import (
     add_partitions_to_txn,
     alter_partition_reassignments,
+    consumer_group_describe,
+    consumer_group_heartbeat,
     create_partitions,
     delete_records,
     describe_configs,
@@ -93,6 +95,8 @@ class Layout:
         object.__setattr__(self, "indexes", tuple(range(self.partitions // self.topics)))
 
 
+_MEMBERS: Final = 1000
+
 Case = tuple[str, object, int]
 """What is measured, its request and the version."""
 
@@ -120,6 +124,7 @@ async def _measure(data: Path, layout: Layout) -> None:
             await client.call(_commit(layout, f"g{number}", partitions=1), 8)
         for case in _groups(layout):
             await client.measure(*case)
+        await _consumer_group(client, layout)
         await _transaction(client, layout)
         for case in _deletions(layout):
             await client.measure(*case)
@@ -305,6 +310,35 @@ def _groups(layout: Layout) -> Iterator[Case]:
         ),
         0,
     )
+
+
+async def _consumer_group(client: "_Client", layout: Layout) -> None:
+    """Measure what happens to a group of the consumer protocol (KIP-848) with 1,000 members and all partitions."""
+
+    def joining(member_id: str) -> consumer_group_heartbeat.ConsumerGroupHeartbeatRequest:
+        return consumer_group_heartbeat.ConsumerGroupHeartbeatRequest(
+            group_id="new",
+            member_id=member_id,
+            member_epoch=0,
+            rebalance_timeout_ms=300_000,
+            subscribed_topic_names=tuple(layout.names),
+            topic_partitions=(),
+        )
+
+    started = time.process_time()
+    for number in range(_MEMBERS):
+        await client.call(joining(f"m{number}"), 1)
+    print(
+        f"{_MEMBERS} members join a consumer group: {time.process_time() - started:.1f} s of CPU, with the client's own"
+    )
+    joined = await client.call(joining("last"), 1)
+    beat = consumer_group_heartbeat.ConsumerGroupHeartbeatRequest(
+        group_id="new", member_id="last", member_epoch=joined.member_epoch, topic_partitions=None
+    )
+    await client.measure("ConsumerGroupHeartbeat, one more member", joining("one-more"), 1)
+    await client.measure("ConsumerGroupHeartbeat, another moves on", beat, 1)
+    describe = consumer_group_describe.ConsumerGroupDescribeRequest(group_ids=("new",))
+    await client.measure("ConsumerGroupDescribe", describe, 1)
 
 
 async def _transaction(client: "_Client", layout: Layout) -> None:

@@ -102,7 +102,7 @@ class ClockControl(Subject):
             cluster.timers.call_due(clock.now())
             cluster.after_request()
             await self._local.broker.maintenance.run_due()
-        self._coordinator.keep_alive(keep_alive, now=clock.now())
+        self._coordinator.steering.keep_alive(keep_alive, now=clock.now())
         await self._local.broker.maintenance.catch_up()
         cluster.after_request()
         watch.check()
@@ -110,13 +110,13 @@ class ClockControl(Subject):
     def _step(self, left: float, keep_alive: frozenset[str]) -> float:
         """Renew the sessions that are kept alive; return the seconds until something is due, at most ``left``."""
         now = self._local.clock.now()
-        session = self._coordinator.keep_alive(keep_alive, now=now)
+        session = self._coordinator.steering.keep_alive(keep_alive, now=now)
         due = max(self._local.cluster.timers.next_due() - now, _LEAST_STEP)
         return min(left, due, inf if session is None else session / _HEARTBEATS_PER_SESSION)
 
     def _is_clear(self, keep_alive: frozenset[str], step: float) -> bool:
         """Return whether no rebalance would complete within a step without the members that are kept alive."""
-        return not self._coordinator.expects(keep_alive, until=self._local.clock.now() + step)
+        return not self._coordinator.steering.expects(keep_alive, until=self._local.clock.now() + step)
 
     def _check_members(self, names: frozenset[str]) -> None:
         if not names:

@@ -70,7 +70,7 @@ class Groups(Subject):
         Raises LookupError unless exactly one member has the name.
         """
         coordinator, now = self._local.cluster.groups.coordinator, self._local.clock.now()
-        return self._steer(group, member, "expired", lambda found: coordinator.expire_member(group, found, now=now))
+        return self._steer(group, member, "expired", lambda found: coordinator.steering.expire(group, found, now=now))
 
     @post("/groups/{group}/fence")
     def fence(self, group: str, member: str) -> Group:
@@ -88,14 +88,14 @@ class Groups(Subject):
                     f"{member} has no group.instance.id, and only static members can be fenced (KIP-345): expire it, "
                     "and it is answered UNKNOWN_MEMBER_ID"
                 )
-            placeholder, effects = groups.coordinator.displace_member(group, member_id, now=now)
+            placeholder, effects = groups.coordinator.steering.displace(group, member_id, now=now)
             # First what it waits for is answered, while another has its place; later requests are the interceptor's.
             groups.steer(group, effects)
             if self._fenced is None:
                 self._fenced = Fenced()
                 self._local.interceptors.add(self._fenced)
             self._fenced.fence(group, member_id)
-            return groups.coordinator.expire_member(group, placeholder, now=now)
+            return groups.coordinator.steering.expire(group, placeholder, now=now)
 
         return self._steer(group, member, "fenced", fence)
 
@@ -190,7 +190,7 @@ class Groups(Subject):
         if local.watch.group(group).members:
             local.watch.history.add(group, why, local.clock.now())
             groups = local.cluster.groups
-            groups.steer(group, groups.coordinator.force_rebalance(group, now=local.clock.now()))
+            groups.steer(group, groups.coordinator.steering.force_rebalance(group, now=local.clock.now()))
         return local.watch.group(group)
 
 

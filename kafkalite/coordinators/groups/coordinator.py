@@ -7,13 +7,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from kafkalite.coordinators.groups.administration import delete_groups, describe_groups, list_groups
-from kafkalite.coordinators.groups.classic import steering
 from kafkalite.coordinators.groups.classic.group import Group as ClassicGroup
 from kafkalite.coordinators.groups.classic.membership import Membership
 from kafkalite.coordinators.groups.classic.rebalance import Rebalances
 from kafkalite.coordinators.groups.classic.registry import ClassicGroups
 from kafkalite.coordinators.groups.classic.responses import join_refused, sync_refused
 from kafkalite.coordinators.groups.classic.states import GroupState
+from kafkalite.coordinators.groups.classic.steering import refuse_waiting, suspend
 from kafkalite.coordinators.groups.classic.waiting import Waiting
 from kafkalite.coordinators.groups.consumer.classic_members import ClassicMembers
 from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
@@ -32,6 +32,7 @@ from kafkalite.coordinators.groups.registry import CoordinatedGroup, GroupConfig
 from kafkalite.coordinators.groups.share.configs import ShareGroupConfig
 from kafkalite.coordinators.groups.share.describing import describe_share_groups
 from kafkalite.coordinators.groups.share.membership import ShareMembership
+from kafkalite.coordinators.groups.steering import Steering
 from kafkalite.coordinators.groups.streams.configs import StreamsGroupConfig
 from kafkalite.coordinators.groups.streams.describing import describe_streams_groups
 from kafkalite.coordinators.groups.streams.membership import StreamsMembership, refusal
@@ -162,6 +163,8 @@ class GroupCoordinator:
         self.streams = StreamsMembership(self._groups, topics, self._timers, streams_config or _default_streams_config)
         """The streams groups, and the internal topics that are to be created for them."""
         self._kinds = (self._consumers, self.shares, self.streams)
+        self.steering = Steering(self._groups, self._classic, self._rebalances, self._kinds, self._builder)
+        """The controls of tests."""
         self._wall = WallTime()
         self._misplaced: list[MisplacedRecord] = []
         self._expiry = self._timers.timer(self._expire)
@@ -257,29 +260,29 @@ class GroupCoordinator:
 
         ``may_read`` says which topics its regular expressions may match.
         """
-        self._wall.note(now, wall_ms)
-        result = ResultBuilder(now, wall_ms)
-        if self._groups.is_failed(request.group_id):
-            response = ConsumerGroupHeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR)
-        else:
-            response = self._consumers.heartbeat(request, client, result, may_read)
-        result.reply(handle, response)
-        self._watch_expiry(now)
-        return result.build()
+        not_coordinator = ConsumerGroupHeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR)
+        return self._beat(
+            request.group_id,
+            handle,
+            lambda result: self._consumers.heartbeat(request, client, result, may_read),
+            not_coordinator,
+            now,
+            wall_ms,
+        )
 
     def share_group_heartbeat(
         self, request: ShareGroupHeartbeatRequest, client: Client, handle: ResponseSink, *, now: float, wall_ms: int
     ) -> CoordinatorResult:
         """Answer the heartbeat of a share group's member, which may join or leave with it (KIP-932)."""
-        self._wall.note(now, wall_ms)
-        result = ResultBuilder(now, wall_ms)
-        if self._groups.is_failed(request.group_id):
-            response = ShareGroupHeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR)
-        else:
-            response = self.shares.heartbeat(request, client, result)
-        result.reply(handle, response)
-        self._watch_expiry(now)
-        return result.build()
+        not_coordinator = ShareGroupHeartbeatResponse(error_code=ErrorCode.NOT_COORDINATOR)
+        return self._beat(
+            request.group_id,
+            handle,
+            lambda result: self.shares.heartbeat(request, client, result),
+            not_coordinator,
+            now,
+            wall_ms,
+        )
 
     def streams_group_heartbeat(
         self,
@@ -295,13 +298,28 @@ class GroupCoordinator:
 
         ``may_create`` says which internal topics may be created for it.
         """
+        return self._beat(
+            request.group_id,
+            handle,
+            lambda result: self.streams.heartbeat(request, client, result, may_create),
+            refusal(ErrorCode.NOT_COORDINATOR),
+            now,
+            wall_ms,
+        )
+
+    def _beat(
+        self,
+        group_id: str,
+        handle: ResponseSink,
+        answer: Callable[[ResultBuilder], object],
+        not_coordinator: object,
+        now: float,
+        wall_ms: int,
+    ) -> CoordinatorResult:
+        """Answer the heartbeat of a group whose partitions the broker assigns."""
         self._wall.note(now, wall_ms)
         result = ResultBuilder(now, wall_ms)
-        if self._groups.is_failed(request.group_id):
-            response = refusal(ErrorCode.NOT_COORDINATOR)
-        else:
-            response = self.streams.heartbeat(request, client, result, may_create)
-        result.reply(handle, response)
+        result.reply(handle, not_coordinator if self._groups.is_failed(group_id) else answer(result))
         self._watch_expiry(now)
         return result.build()
 
@@ -524,58 +542,12 @@ class GroupCoordinator:
             timer.action(result)
         return result.build()
 
-    # Controls of tests
-
-    def keep_alive(self, names: Collection[str], *, now: float) -> float | None:
-        """Restart the sessions of members, named by member, instance or client id.
-
-        Return the shortest of their time-outs.
-        """
-        kept = [steering.keep_alive(names, self._classic, self._rebalances, self._builder(now))]
-        kept += [kind.keep_alive(group, names, now) for group in self._groups if (kind := self._kind_of(group))]
-        return min((each for each in kept if each is not None), default=None)
-
-    def expects(self, names: Collection[str], *, until: float) -> bool:
-        """Return whether a rebalance would end by ``until`` without members, so named, that are yet to join or sync."""
-        return steering.expected(names, self._classic, until)
-
-    def expire_member(self, group_id: str, member_id: str, *, now: float) -> CoordinatorResult:
-        """Remove a member as if its session had ended. Raises KeyError if there is none."""
-        result = self._builder(now)
-        group = self._groups.get(group_id)
-        kind = self._kind_of(group)
-        if kind is None:
-            steering.expire(self._group(group_id), member_id, self._rebalances, result)
-        else:
-            kind.expel(group, member_id, result)
-        return result.build()
-
-    def displace_member(self, group_id: str, member_id: str, *, now: float) -> tuple[str, CoordinatorResult]:
-        """Replace a static member with a placeholder, fencing it; return the placeholder's id. Raises KeyError.
-
-        Where the broker assigns, no request of the member waits, so it needs no placeholder: its own id is returned.
-        """
-        result = self._builder(now)
-        if self._kind_of(self._groups.get(group_id)) is not None:
-            return member_id, result.build()
-        new_id = steering.displace(self._group(group_id), member_id, self._rebalances, result)
-        return new_id, result.build()
-
-    def force_rebalance(self, group_id: str, *, now: float) -> CoordinatorResult:
-        """Make all members of a group rejoin; where the broker assigns, move them to a new epoch. Raises KeyError."""
-        result = self._builder(now)
-        group = self._groups.get(group_id)
-        kind = self._kind_of(group)
-        if kind is None:
-            steering.force_rebalance(self._group(group_id), self._rebalances, result)
-        else:
-            kind.force_rebalance(group, result)
-        return result.build()
+    # The coordinator moves
 
     def refuse_waiting(self, belongs: Callable[[str], bool], *, now: float) -> CoordinatorResult:
         """Answer every join and sync that waits in the groups that belong, with NOT_COORDINATOR."""
         result = self._builder(now)
-        steering.refuse_waiting(self._chosen(belongs), self._rebalances, result)
+        refuse_waiting(self._chosen(belongs), self._rebalances, result)
         return result.build()
 
     def reload(self, belongs: Callable[[str], bool], records: Iterable[ReplayedRecord], *, now: float) -> None:
@@ -604,7 +576,7 @@ class GroupCoordinator:
 
     def suspend(self, belongs: Callable[[str], bool]) -> None:
         """Cancel the timers of the groups that belong until they are loaded again."""
-        steering.suspend(self._chosen(belongs))
+        suspend(self._chosen(belongs))
         for group in self._groups:
             if isinstance(group, ModernGroup) and belongs(group.group_id):
                 group.suspend()
@@ -654,12 +626,6 @@ class GroupCoordinator:
 
     def _chosen(self, belongs: Callable[[str], bool]) -> Iterable[ClassicGroup]:
         return [group for group in self._classic if belongs(group.group_id)]
-
-    def _group(self, group_id: str) -> ClassicGroup:
-        group = self._classic.get(group_id)
-        if group is None:
-            raise KeyError(group_id)
-        return group
 
     def _new_group(self, group_id: str, result: ResultBuilder) -> CoordinatedGroup:
         return self._rebalances.new_group(group_id, result.wall_ms)

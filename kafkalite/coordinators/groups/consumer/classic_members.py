@@ -119,7 +119,7 @@ class ClassicMembers:
         if is_downgrade:
             self._migration.downgrade(group, result, must_rebalance=is_stale)
         else:
-            self._cancel(group.joins, member_id)
+            group.cancel_timers(member_id, group.joins)
             self._members.restart_session(group, member_id, result.now)
             self._set(group.syncs, group, joined, result.now)
         return JoinGroupResponse(
@@ -167,7 +167,7 @@ class ClassicMembers:
         if group.assignment_epoch > member.member_epoch and member.state is not MemberState.UNREVOKED_PARTITIONS:
             self._await_join(group, member, now)
             return sync_refused(ErrorCode.REBALANCE_IN_PROGRESS)
-        self._cancel(group.syncs, member.member_id)
+        group.cancel_timers(member.member_id, group.syncs)
         self._members.restart_session(group, member.member_id, now)
         assigned = {topic_id: frozenset(epochs) for topic_id, epochs in member.assigned.items()}
         return SyncGroupResponse(
@@ -230,11 +230,6 @@ class ClassicMembers:
             expire = partial(self._members.expire, group, member.member_id)
             timer = timers[member.member_id] = self._timers.timer(expire)
         timer.move(now + member.rebalance_timeout_ms / 1000)
-
-    def _cancel(self, timers: dict[str, Timer], member_id: str) -> None:
-        timer = timers.pop(member_id, None)
-        if timer is not None:
-            timer.cancel()
 
 
 def _subscription(request: JoinGroupRequest) -> ConsumerProtocolSubscription:

@@ -63,8 +63,6 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
     """How many topics the cluster had when regular expressions were resolved."""
     assigned_topics: Mapping[bytes, int] | None = None
     """How many partitions each topic had when the target assignment was computed last; None if not known."""
-    revocations: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
-    """For those who are to give partitions back."""
     joins: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
     syncs: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
     """For those who use the classic protocol, and are to join again, or to ask for what they are assigned."""
@@ -102,10 +100,7 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
 
     def stop_waiting_for(self, member_id: str) -> None:
         """Cancel the timers of a member that is to join again, or to ask for what it is assigned."""
-        for timers in (self.joins, self.syncs):
-            timer = timers.pop(member_id, None)
-            if timer is not None:
-                timer.cancel()
+        self.cancel_timers(member_id, self.joins, self.syncs)
 
     def remove(self, member_id: str) -> ConsumerMember:
         """Remove a member, its target and its timers; return what it was."""
@@ -114,9 +109,6 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
         if member.instance_id is not None and self.static_members.get(member.instance_id) == member_id:
             del self.static_members[member.instance_id]
         self.stop_waiting_for(member_id)
-        timer = self.revocations.pop(member_id, None)
-        if timer is not None:
-            timer.cancel()
         return member
 
     def is_owned(self, topic_id: bytes, partition: int) -> bool:
@@ -279,8 +271,8 @@ class ConsumerGroup(ModernGroup[ConsumerMember, Partitions]):
     def timers(self) -> Iterator[Timer]:
         """Yield the timers that are set for members."""
         yield from super().timers()
-        for timers in (self.revocations, self.joins, self.syncs):
-            yield from timers.values()
+        yield from self.joins.values()
+        yield from self.syncs.values()
 
 
 def new_member(member_id: str) -> ConsumerMember:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kafkalite.coordinators.groups.classic.group import Group
@@ -381,9 +380,9 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
         group.put(reconciled)
         write_current(group.group_id, reconciled, result)
         if reconciled.state is MemberState.UNREVOKED_PARTITIONS and reconciled.classic is None:
-            self._watch_revocation(group, reconciled, result.now)
-        elif member_id in group.revocations:
-            group.revocations.pop(member_id).cancel()
+            self.watch_revocation(group, reconciled, reconciled.rebalance_timeout_ms, result.now)
+        else:
+            group.cancel_timers(member_id, group.revocations)
 
     # The end of members
 
@@ -422,24 +421,12 @@ class ConsumerMembership(ModernMembership[ConsumerGroup, ConsumerMember, Partiti
             del group.regexes[regex]
             write_regex(group.group_id, regex, None, result)
 
-    def _watch_revocation(self, group: ConsumerGroup, member: ConsumerMember, now: float) -> None:
-        timer = group.revocations.get(member.member_id)
-        if timer is None:
-            timer = group.revocations[member.member_id] = self._timers.timer(_nothing)
-        timer.action = partial(self._expire_revocation, group, member.member_id, member.member_epoch)
-        timer.move(now + member.rebalance_timeout_ms / 1000)
-
     def restart_timers(self, group: ConsumerGroup, now: float) -> None:
         """Start the timers of a group that has been loaded."""
         super().restart_timers(group, now)
         for member in tuple(group.members.values()):
             if member.state is MemberState.UNREVOKED_PARTITIONS and member.classic is None:
-                self._watch_revocation(group, member, now)
-
-    def _expire_revocation(self, group: ConsumerGroup, member_id: str, epoch: int, result: ResultBuilder) -> None:
-        member = group.members.get(member_id)
-        if member is not None and member.member_epoch == epoch:
-            self.remove(group, (member_id,), result)
+                self.watch_revocation(group, member, member.rebalance_timeout_ms, now)
 
 
 def member_order(member_ids: Iterable[str]) -> Iterable[str]:
@@ -469,10 +456,6 @@ def _existing(targets: Mapping[str, Partitions], counts: Mapping[bytes, int]) ->
         }
         for member_id, target in targets.items()
     }
-
-
-def _nothing(result: ResultBuilder) -> None:
-    del result
 
 
 def _updated(member: ConsumerMember, heartbeat: _Heartbeat) -> ConsumerMember:

@@ -66,6 +66,8 @@ class ModernGroup(ABC, Generic[MemberT, TargetT]):
     members: dict[str, MemberT] = field(default_factory=dict[str, MemberT])
     targets: dict[str, TargetT] = field(default_factory=dict[str, TargetT])
     sessions: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
+    revocations: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
+    """For those who are to give something back."""
 
     @property
     @abstractmethod
@@ -96,10 +98,16 @@ class ModernGroup(ABC, Generic[MemberT, TargetT]):
     def remove(self, member_id: str) -> MemberT:
         """Remove a member, its target and its timers; return what it was."""
         self.targets.pop(member_id, None)
-        timer = self.sessions.pop(member_id, None)
-        if timer is not None:
-            timer.cancel()
+        self.cancel_timers(member_id, self.sessions, self.revocations)
         return self.members.pop(member_id)
+
+    @staticmethod
+    def cancel_timers(member_id: str, *timers: dict[str, Timer]) -> None:
+        """Cancel timers of a member."""
+        for each in timers:
+            timer = each.pop(member_id, None)
+            if timer is not None:
+                timer.cancel()
 
     @abstractmethod
     def hash_of(self, topics: ClusterTopics) -> int:
@@ -173,3 +181,4 @@ class ModernGroup(ABC, Generic[MemberT, TargetT]):
     def timers(self) -> Iterator[Timer]:
         """Yield the timers that are set for members."""
         yield from self.sessions.values()
+        yield from self.revocations.values()

@@ -188,6 +188,19 @@ class ModernMembership(ABC, Generic[GroupT, MemberT, TargetT]):
             timer = group.sessions[member_id] = self._timers.timer(partial(self.expire, group, member_id))
         timer.move(now + self.session_timeout(group, member_id))
 
+    def watch_revocation(self, group: GroupT, member: MemberT, timeout_ms: int, now: float) -> None:
+        """Remove a member unless it gives back in time what it is not to have any more."""
+        timer = group.revocations.get(member.member_id)
+        if timer is None:
+            timer = group.revocations[member.member_id] = self._timers.timer(_nothing)
+        timer.action = partial(self._expire_revocation, group, member.member_id, member.member_epoch)
+        timer.move(now + timeout_ms / 1000)
+
+    def _expire_revocation(self, group: GroupT, member_id: str, epoch: int, result: ResultBuilder) -> None:
+        member = group.members.get(member_id)
+        if member is not None and member.member_epoch == epoch:
+            self.remove(group, (member_id,), result)
+
     # Controls of tests
 
     def keep_alive(self, group: GroupT, names: Collection[str], now: float) -> float | None:
@@ -220,6 +233,10 @@ class ModernMembership(ABC, Generic[GroupT, MemberT, TargetT]):
         """Remove a member whose time is over, if it is still there."""
         if member_id in group.members:
             self.remove(group, (member_id,), result)
+
+
+def _nothing(result: ResultBuilder) -> None:
+    del result
 
 
 def invalid(message: str) -> MemberRefusedError:

@@ -75,8 +75,6 @@ class StreamsGroup(ModernGroup[StreamsMember, TargetTasks]):
     """The member that has asked all others to end, which lasts until there are none."""
     initial_delay: Timer | None = None
     """Set while the first assignment waits for further members."""
-    revocations: dict[str, Timer] = field(default_factory=dict[str, "Timer"])
-    """For those who are to give tasks back."""
     _active: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])
     _standby: Counter[tuple[str, str, int]] = field(default_factory=Counter[tuple[str, str, int]])
     _warmup: Counter[tuple[str, str, int]] = field(default_factory=Counter[tuple[str, str, int]])
@@ -118,9 +116,6 @@ class StreamsGroup(ModernGroup[StreamsMember, TargetTasks]):
         self.reported_offsets.pop(member_id, None)
         if member.instance_id is not None and self.static_members.get(member.instance_id) == member_id:
             del self.static_members[member.instance_id]
-        timer = self.revocations.pop(member_id, None)
-        if timer is not None:
-            timer.cancel()
         if not self.members:
             self.shutdown_requested_by = None
         return member
@@ -263,7 +258,6 @@ class StreamsGroup(ModernGroup[StreamsMember, TargetTasks]):
     def timers(self) -> Iterator[Timer]:
         """Yield the timers that are set for the group and its members."""
         yield from super().timers()
-        yield from self.revocations.values()
         if self.initial_delay is not None:
             yield self.initial_delay
 

@@ -287,9 +287,9 @@ class StreamsMembership(ModernMembership[StreamsGroup, StreamsMember, TargetTask
             group.put(reconciled)
             write_current(group.group_id, reconciled, result)
             if reconciled.state is MemberState.UNREVOKED_TASKS:
-                self._watch_revocation(group, reconciled, result.now)
-            elif member.member_id in group.revocations:
-                group.revocations.pop(member.member_id).cancel()
+                self.watch_revocation(group, reconciled, reconciled.rebalance_timeout_ms, result.now)
+            else:
+                group.cancel_timers(member.member_id, group.revocations)
         return reconciled
 
     def _response(
@@ -364,24 +364,12 @@ class StreamsMembership(ModernMembership[StreamsGroup, StreamsMember, TargetTask
             endpoint_information_epoch=0,
         )
 
-    def _watch_revocation(self, group: StreamsGroup, member: StreamsMember, now: float) -> None:
-        timer = group.revocations.get(member.member_id)
-        if timer is None:
-            timer = group.revocations[member.member_id] = self._timers.timer(_nothing)
-        timer.action = partial(self._expire_revocation, group, member.member_id, member.member_epoch)
-        timer.move(now + member.rebalance_timeout_ms / 1000)
-
     def restart_timers(self, group: StreamsGroup, now: float) -> None:
         """Start the timers of a group that has been loaded."""
         super().restart_timers(group, now)
         for member in tuple(group.members.values()):
             if member.state is MemberState.UNREVOKED_TASKS:
-                self._watch_revocation(group, member, now)
-
-    def _expire_revocation(self, group: StreamsGroup, member_id: str, epoch: int, result: ResultBuilder) -> None:
-        member = group.members.get(member_id)
-        if member is not None and member.member_epoch == epoch:
-            self.remove(group, (member_id,), result)
+                self.watch_revocation(group, member, member.rebalance_timeout_ms, now)
 
 
 def refusal(error: ErrorCode, message: str | None = None) -> StreamsGroupHeartbeatResponse:
@@ -573,7 +561,3 @@ def _further_problems(
         )
         problems.append(TopologyProblem(status=Status.MISSING_CLIENT_TAGS, detail=detail))
     return problems
-
-
-def _nothing(result: ResultBuilder) -> None:
-    del result

@@ -1,7 +1,8 @@
 """Streams groups (KIP-1071): heartbeats, tasks, topologies and their internal topics, descriptions, and commits."""
 
+import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kafkalite_conformance.differential.conversation import conversation
@@ -549,3 +550,97 @@ async def assignments_are_delayed(talk: Talk) -> None:
     await voice.ask(joining(group, "c", part), _LATEST, "c joins")
     await voice.ask(beating(group, "b", second), _LATEST, "b goes on")
     await voice.ask(describing(group), _LATEST, "while c waits")
+
+
+@dataclass
+class _Members:
+    """Members that come, beat, leave and come back, and report what they have been told."""
+
+    voice: Voice
+    group: str
+    subtopologies: tuple[Subtopology, ...]
+    epochs: dict[str, int] = field(default_factory=dict[str, int])
+    tasks: dict[str, tuple[tuple[TaskIds, ...], tuple[TaskIds, ...]]] = field(
+        default_factory=dict[str, tuple[tuple[TaskIds, ...], tuple[TaskIds, ...]]]
+    )
+    instances: dict[str, str] = field(default_factory=dict[str, str])
+    processes: dict[str, str] = field(default_factory=dict[str, str])
+
+    async def join(self, member: str) -> None:
+        """Join, perhaps again."""
+        request = joining(self.group, member, *self.subtopologies)
+        await self._send(member, replace(request, process_id=self.processes[member]), "joins")
+
+    async def beat(self, member: str, *, fully: bool = True, **changes: Any) -> None:
+        """Report what the member has, or nothing."""
+        held = self.tasks[member] if fully else ()
+        await self._send(member, replace(beating(self.group, member, self.epochs[member], *held), **changes), "beats")
+
+    async def leave(self, member: str, epoch: int) -> None:
+        """Leave, with the epoch that says how."""
+        request = replace(beating(self.group, member, epoch), instance_id=self.instances.get(member))
+        await self.voice.ask(request, _LATEST, f"{member} leaves")
+        del self.epochs[member]
+
+    async def _send(self, member: str, request: StreamsGroupHeartbeatRequest, does: str) -> None:
+        request = replace(request, instance_id=self.instances.get(member))
+        answer = await self.voice.answer(request, _LATEST, StreamsGroupHeartbeatResponse, f"{member} {does}")
+        if answer.error_code:
+            self.epochs.pop(member, None)
+            return
+        self.epochs[member] = answer.member_epoch
+        if answer.active_tasks is not None and answer.standby_tasks is not None:
+            self.tasks[member] = answer.active_tasks, answer.standby_tasks
+
+
+async def _come_and_go(talk: Talk, chance: random.Random) -> None:
+    """Let members do what chance decides; the answers are the same, so both brokers are asked the same."""
+    partitions = chance.randint(1, 6)
+    first, second = await talk.topic(partitions), await talk.topic(max(1, partitions - 1))
+    group = await group_without_delay(talk, **{"streams.num.standby.replicas": str(chance.randint(0, 2))})
+    voice = await talk.voice()
+    state = internal(f"{group}-state-changelog")
+    parts = (subtopology("0", first, state_changelog_topics=(state,)), subtopology("1", second))
+    members, away = _Members(voice, group, parts), list[str]()
+    members.processes["m0"] = "p0"
+    await members.join("m0")
+    members.epochs["m0"] = await until_ready(talk, voice, group, "m0", members.epochs["m0"])
+    await members.join("m0")
+    for number in range(1, 60):
+        present, action = sorted(members.epochs), chance.random()
+        if not present or (action < 0.2 and len(present) < 6):
+            member = f"m{number}"
+            members.processes[member] = f"p{chance.randint(0, 3)}"
+            if away:
+                members.instances[member] = away.pop()
+            elif chance.random() < 0.3:
+                members.instances[member] = f"i{number}"
+            await members.join(member)
+            continue
+        member = chance.choice(present)
+        if action < 0.25:
+            await members.join(member)
+        elif action < 0.33:
+            instance = members.instances.get(member)
+            is_back_soon = instance is not None and chance.random() < 0.7
+            await members.leave(member, -2 if is_back_soon else -1)
+            if instance is not None and is_back_soon:
+                away.append(instance)
+        elif action < 0.4:
+            await members.beat(member, user_endpoint=Endpoint(host=member, port=chance.randint(1, 99)))
+        elif action < 0.5:
+            offsets = tuple(
+                TaskOffset(subtopology_id="0", partition=each, offset=chance.randint(0, 9))
+                for each in range(partitions)
+            )
+            await members.beat(member, task_offsets=offsets)
+        else:
+            await members.beat(member, fully=chance.random() < 0.85)
+    await voice.ask(describing(group), _LATEST, "at the end")
+
+
+@conversation
+async def members_come_and_go(talk: Talk) -> None:
+    """What chance decides, of a few seeds: processes with several members, static members, endpoints, offsets."""
+    for seed in range(4):
+        await _come_and_go(talk, random.Random(seed))

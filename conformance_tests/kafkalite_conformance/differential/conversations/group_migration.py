@@ -117,27 +117,28 @@ async def a_classic_group_is_joined_by_a_new_member(talk: Talk) -> None:
 @conversation
 async def partitions_change_hands(talk: Talk) -> None:
     """A classic member gives one back before the new one gets it; eager ones have nothing when they join."""
-    topic = await talk.topic(4)
+    # Six, so that each gives the same number to a third one, in whatever order Kafka walks over them.
+    topic = await talk.topic(6)
     topic_id = await talk.topic_id(topic)
     group, voice = await group_without_delay(talk), await talk.voice("new")
     first = await classic_member(talk, "a", group, ("cooperative-sticky", subscription(topic)))
     await first.join("a joins")
-    await first.sync({first.member_id: share(topic, 0, 1, 2, 3)}, "a assigns")
+    await first.sync({first.member_id: share(topic, 0, 1, 2, 3, 4, 5)}, "a assigns")
     joined = await beat(voice, joining(group, "n", topic), "n joins")
     await first.heartbeat("to give back")
-    owned = TopicPartition(topic=topic, partitions=(0, 1, 2, 3))
+    owned = TopicPartition(topic=topic, partitions=(0, 1, 2, 3, 4, 5))
     await first.join("has all", protocols=(("cooperative-sticky", subscription(topic, owned=(owned,))),))
     await first.sync(note="to give back")
     await look(voice, group, "a gives back")
     await first.heartbeat("still to join")
     await beat(voice, beating(group, "n", joined.member_epoch, ()), "n waits")
-    kept = TopicPartition(topic=topic, partitions=(0, 1))
+    kept = TopicPartition(topic=topic, partitions=(0, 1, 2))
     await first.join("has given back", protocols=(("cooperative-sticky", subscription(topic, owned=(kept,))),))
     await first.sync(note="has given back")
     await first.heartbeat("nothing new")
     await beat(voice, beating(group, "n", joined.member_epoch, ()), "n gets")
     await look(voice, group, "settled")
-    got = (TopicPartitions(topic_id=topic_id, partitions=(2, 3)),)
+    got = (TopicPartitions(topic_id=topic_id, partitions=(3, 4, 5)),)
     await beat(voice, beating(group, "n", joined.member_epoch, got), "n has")
     second = await classic_member(talk, "b", group, ("cooperative-sticky", subscription(topic)))
     second.member_id = "b"

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 
 from kafkalite.addresses import HostPort
-from kafkalite.config import initial_topics, without_effect
+from kafkalite.config import group_bounds, initial_topics, without_effect
 from kafkalite.config.broker_config import BrokerConfig
 from kafkalite.config.connection_limits import OVERRIDES, PER_IP, check_limits, is_connection_limit
 from kafkalite.config.initial_topics import TOPICS_VARIABLE, InitialTopic
@@ -184,6 +184,7 @@ def broker_config(
         auto_create_topics_enable=values.boolean("auto.create.topics.enable"),
         delete_topic_enable=values.boolean("delete.topic.enable"),
         num_partitions=values.integer("num.partitions"),
+        group_bounds=group_bounds.bounds(values),
         group_consumer_assignment_interval=values.seconds("group.consumer.assignment.interval.ms"),
         group_consumer_assignors=values.texts("group.consumer.assignors"),
         group_consumer_heartbeat_interval=values.seconds("group.consumer.heartbeat.interval.ms"),
@@ -272,6 +273,10 @@ def broker_config(
         if most in given:
             raise values.problem(most, f"must not be less than {least}")
         raise values.problem(least, f"must not be greater than {most}")
+    broken = group_bounds.broken_rule(values)
+    if broken is not None:
+        source = given.get(broken.name) or given.get(broken.other)
+        raise ConfigError(f"{'default' if source is None else source.origin}: {broken.message}")
     return config
 
 

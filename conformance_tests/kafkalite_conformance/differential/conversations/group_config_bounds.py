@@ -58,6 +58,8 @@ async def a_session_is_longer_than_the_time_between_heartbeats(talk: Talk) -> No
             ("a session that is longer", ((timeout, _SET, str(session)),)),
             ("both alike", ((timeout, _SET, str(session)), (interval, _SET, str(session)))),
             ("both as the broker", ((timeout, _SET, str(session)), (interval, _SET, str(heartbeat)))),
+            ("a rare heartbeat", ((timeout, _SET, "60000"), (interval, _SET, "7000"))),
+            ("the broker's session", ((timeout, _DELETE, None),)),
             ("no heartbeat", ((interval, _DELETE, None),)),
             ("no session", ((timeout, _DELETE, None),)),
         ):

@@ -1,9 +1,9 @@
 """Configurations of groups, the broker's bounds, and assignment intervals that change, called directly."""
 
-from dataclasses import replace
-
 import pytest
 
+from kafkalite.background.timers import TimerQueue
+from kafkalite.cluster.cluster import Cluster
 from kafkalite.cluster.endpoint import BrokerEndpoint
 from kafkalite.config import load
 from kafkalite.handlers import incremental_alter_configs
@@ -14,7 +14,7 @@ from kafkalite_wire.messages.incremental_alter_configs import (
     AlterConfigsResource,
     IncrementalAlterConfigsRequest,
 )
-from tests.support.partition_requests import context, finish
+from tests.support.partition_requests import StoppedClock, context, finish
 
 BROKER, GROUP = 4, 32
 SET, DELETE = 0, 1
@@ -74,12 +74,14 @@ def test_a_session_is_longer_than_the_heartbeat_of_the_group_or_of_the_broker(br
 
 
 def test_a_group_keeps_within_bounds_that_are_closer_than_when_it_was_set(broker: BrokerEndpoint) -> None:
-    groups = broker.cluster.groups
     assert altered(broker, GROUP, "g", {"share.record.lock.duration.ms": "60000"}) == ACCEPTED
-    assert groups.share_config("g").record_lock_duration == 60
-    closer = load(settings=["group.share.max.record.lock.duration.ms=40000"]).group_bounds
-    groups._config = replace(groups._config, group_bounds=closer)  # what a restart would read
-    assert groups.share_config("g").record_lock_duration == 40
+    assert broker.cluster.groups.share_config("g").record_lock_duration == 60
+    filesystem = broker.cluster.storage.filesystem
+    broker.cluster.close()
+    closer = load(data="/data", settings=["group.share.max.record.lock.duration.ms=40000"])
+    restarted = Cluster(closer, TimerQueue(StoppedClock()), filesystem)
+    assert restarted.groups.share_config("g").record_lock_duration == 40
+    restarted.close()
 
 
 @pytest.mark.parametrize("resource", ["1", ""])

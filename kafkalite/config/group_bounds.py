@@ -115,6 +115,15 @@ def bounds(values: Values) -> Mapping[str, GroupBound]:
     }
 
 
+def assignment_interval(values: Values, kind: str) -> float:
+    """Return the broker's assignment interval for one kind of groups, in seconds.
+
+    The default, which is below Kafka's, gives way to bounds that suit Kafka's.
+    """
+    name = f"{kind}.assignment.interval.ms"
+    return bounds(values)[name].clamped(values.integer(f"group.{name}")) / 1000
+
+
 @value_class
 class BrokenRule:
     """Two properties of the broker that do not fit; ``message`` begins with the name of the first, as in Kafka."""
@@ -143,7 +152,7 @@ def _rules(given: Container[str]) -> Iterator[tuple[str, str, str]]:
         own, least, most = f"group.{name}", _bound_name(name, "min"), _bound_name(name, "max")
         if has_least is not None and name not in _SHARE_LIMITS:
             yield most, least, _AT_LEAST
-        if has_least is not None and least in given:
+        if has_least is not None and least in given and (own in given or own not in ASSIGNMENT_INTERVALS):
             yield own, least, _AT_LEAST
         if name in _SHARE_LIMITS:
             yield most, own, _AT_LEAST

@@ -74,6 +74,13 @@ def test_properties_that_do_not_fit_stop_the_start(settings: list[str], first: s
     assert problem(*settings) == f"--set: {first} must be {relation} {second}"
 
 
+@pytest.mark.parametrize("kind", ["consumer", "share", "streams"])
+def test_a_default_assignment_interval_gives_way_to_a_least_value_that_kafka_would_start_with(kind: str) -> None:
+    least, own = f"group.{kind}.min.assignment.interval.ms", f"group.{kind}.assignment.interval.ms"
+    assert getattr(load(settings=[f"{least}=500"]), f"group_{kind}_assignment_interval") == 0.5
+    assert problem(f"{least}=500", f"{own}=499") == f"--set: {own} must be greater than or equal to {least}"
+
+
 def test_the_source_that_is_named_is_the_one_that_was_set() -> None:
     with pytest.raises(
         ConfigError, match=r"^environment variable .*: group.streams.heartbeat.interval.ms must be less"

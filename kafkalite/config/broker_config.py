@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kafkalite.addresses import HostPort
+from kafkalite.config.group_bounds import GroupBound
 from kafkalite.config.initial_topics import InitialTopic
 from kafkalite.config.security import ListenerSecurity
 from kafkalite.config.setting import Setting
@@ -53,6 +54,8 @@ class BrokerConfig:
     delete_topic_enable: bool
     num_partitions: int
 
+    group_bounds: Mapping[str, GroupBound]
+    """What groups may set of their own, by the names of group configurations (`consumer.session.timeout.ms`)."""
     group_consumer_assignment_interval: float
     group_consumer_assignors: tuple[str, ...]
     group_consumer_heartbeat_interval: float

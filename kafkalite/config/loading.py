@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 
 from kafkalite.addresses import HostPort
-from kafkalite.config import initial_topics, without_effect
+from kafkalite.config import group_bounds, initial_topics, without_effect
 from kafkalite.config.broker_config import BrokerConfig
 from kafkalite.config.connection_limits import OVERRIDES, PER_IP, check_limits, is_connection_limit
 from kafkalite.config.initial_topics import TOPICS_VARIABLE, InitialTopic
@@ -184,13 +184,14 @@ def broker_config(
         auto_create_topics_enable=values.boolean("auto.create.topics.enable"),
         delete_topic_enable=values.boolean("delete.topic.enable"),
         num_partitions=values.integer("num.partitions"),
-        group_consumer_assignment_interval=values.seconds("group.consumer.assignment.interval.ms"),
+        group_bounds=group_bounds.bounds(values),
+        group_consumer_assignment_interval=group_bounds.assignment_interval(values, "consumer"),
         group_consumer_assignors=values.texts("group.consumer.assignors"),
         group_consumer_heartbeat_interval=values.seconds("group.consumer.heartbeat.interval.ms"),
         group_consumer_max_size=values.integer("group.consumer.max.size"),
         group_consumer_migration_policy=str(values.value("group.consumer.migration.policy")),
         group_consumer_session_timeout=values.seconds("group.consumer.session.timeout.ms"),
-        group_share_assignment_interval=values.seconds("group.share.assignment.interval.ms"),
+        group_share_assignment_interval=group_bounds.assignment_interval(values, "share"),
         group_share_delivery_count_limit=values.integer("group.share.delivery.count.limit"),
         group_share_heartbeat_interval=values.seconds("group.share.heartbeat.interval.ms"),
         group_share_max_share_sessions=values.integer("group.share.max.share.sessions"),
@@ -199,7 +200,7 @@ def broker_config(
         group_share_record_lock_duration=values.seconds("group.share.record.lock.duration.ms"),
         group_share_session_timeout=values.seconds("group.share.session.timeout.ms"),
         share_coordinator_snapshot_updates=values.integer("share.coordinator.snapshot.update.records.per.snapshot"),
-        group_streams_assignment_interval=values.seconds("group.streams.assignment.interval.ms"),
+        group_streams_assignment_interval=group_bounds.assignment_interval(values, "streams"),
         group_streams_heartbeat_interval=values.seconds("group.streams.heartbeat.interval.ms"),
         group_streams_initial_rebalance_delay=values.seconds("group.streams.initial.rebalance.delay.ms"),
         group_streams_max_size=values.integer("group.streams.max.size"),
@@ -272,6 +273,10 @@ def broker_config(
         if most in given:
             raise values.problem(most, f"must not be less than {least}")
         raise values.problem(least, f"must not be greater than {most}")
+    broken = group_bounds.broken_rule(values)
+    if broken is not None:
+        source = given.get(broken.name) or given.get(broken.other)
+        raise ConfigError(f"{'default' if source is None else source.origin}: {broken.message}")
     return config
 
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from kafkalite.addresses import address_for_clients, numbers_of_addresses
-from kafkalite.config import without_effect
+from kafkalite.config import group_bounds, without_effect
 from kafkalite.config.property import Effect, Property
 from kafkalite_storage.configs.topic_config import TOPIC_CONFIGS
 from kafkalite_storage.configs.values import Between, ConfigType, ConfigValue, OneOf, Rule, any_value, parse_value
@@ -34,6 +34,7 @@ _LARGEST_INT: Final = (1 << 31) - 1
 _ASSIGNORS: Final = ("uniform", "range", "roundrobin")
 _DYNAMIC: Final = frozenset((
     ADVERTISED_OUTSIDE,
+    *group_bounds.ASSIGNMENT_INTERVALS,
     "log.cleaner.backoff.ms",
     "log.cleaner.dedupe.buffer.size",
     "log.cleaner.io.max.bytes.per.second",
@@ -293,6 +294,7 @@ _HONOURED: Final = [
         ("transaction.state.log.num.partitions", INT, 50, Between(1),
          "Partitions of __transaction_state, when it is created."),
     )),
+    *group_bounds.properties("Consumer groups"),
     *_rows("Limits", (
         ("connections.max.idle.ms", LONG, 600_000, any_value,
          "Idle time after which a connection is closed; negative: never."),

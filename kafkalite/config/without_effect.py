@@ -146,22 +146,10 @@ _ROWS: Final = {
         remote.log.storage.manager.impl.prefix string rsm.config.
         remote.log.storage.system.enable boolean false
     """,  # noqa: E501
-    "Bounds of what groups may set, and internals of Kafka's share coordinator; dead letters are not supported.": """
+    "Internals of Kafka's share coordinator; dead letters are not supported.": """
         errors.deadletterqueue.auto.create.topics.enable boolean false dynamic
         errors.deadletterqueue.topic.name.prefix string dlq. dynamic
         group.share.assignors list simple
-        group.share.max.assignment.interval.ms int 15000 0..
-        group.share.max.delivery.count.limit int 10 5..25
-        group.share.max.heartbeat.interval.ms int 15000 1..
-        group.share.max.partition.max.record.locks int 4000 2000..10000
-        group.share.max.record.lock.duration.ms int 60000 30000..3600000
-        group.share.max.session.timeout.ms int 60000 1..
-        group.share.min.assignment.interval.ms int 0 0..
-        group.share.min.delivery.count.limit int 2 2..5
-        group.share.min.heartbeat.interval.ms int 5000 1..
-        group.share.min.partition.max.record.locks int 100 100..2000
-        group.share.min.record.lock.duration.ms int 15000 1000..30000
-        group.share.min.session.timeout.ms int 45000 1..
         share.coordinator.append.linger.ms int -1 -1..
         share.coordinator.cached.buffer.max.bytes int 1048588 524288.. dynamic
         share.coordinator.load.buffer.size int 5242880 1..
@@ -171,23 +159,8 @@ _ROWS: Final = {
         share.coordinator.write.timeout.ms int 5000 1..
         share.fetch.purgatory.purge.interval.requests int 1000
     """,
-    "Streams groups have one assignor; these are limits of what a group sets of its own.": """
+    "Streams groups have one assignor.": """
         group.streams.assignors list sticky
-        group.streams.max.assignment.interval.ms int 15000 0..
-        group.streams.max.heartbeat.interval.ms int 15000 1..
-        group.streams.max.session.timeout.ms int 60000 1..
-        group.streams.max.standby.replicas int 2 0..
-        group.streams.min.assignment.interval.ms int 0 0..
-        group.streams.min.heartbeat.interval.ms int 5000 1..
-        group.streams.min.session.timeout.ms int 45000 1..
-    """,
-    "A group may set any value of its own.": """
-        group.consumer.max.assignment.interval.ms int 15000 0..
-        group.consumer.max.heartbeat.interval.ms int 15000 1..
-        group.consumer.max.session.timeout.ms int 60000 1..
-        group.consumer.min.assignment.interval.ms int 0 0..
-        group.consumer.min.heartbeat.interval.ms int 5000 1..
-        group.consumer.min.session.timeout.ms int 45000 1..
     """,
     "Groups of all protocols are always on.": """
         group.coordinator.rebalance.protocols list classic,consumer,streams

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from kafkalite.config.group_bounds import ASSIGNMENT_INTERVALS, clamped
 from kafkalite.coordinators.delayed_heartbeats import DelayedHeartbeats
 from kafkalite.coordinators.groups.share.configs import ShareGroupConfig
 from kafkalite.coordinators.service import CoordinatorService
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
     from kafkalite.coordinators.groups.classic.group import Group
     from kafkalite.coordinators.groups.classic.rebalance import AssignmentHook
     from kafkalite.coordinators.groups.consumer.assignors import Partitions
+    from kafkalite.coordinators.groups.consumer.configs import ConsumerGroupConfig
     from kafkalite.coordinators.groups.consumer.group import ConsumerGroup
     from kafkalite.coordinators.groups.consumer.membership import TargetHook
     from kafkalite.coordinators.groups.coordinator import GroupCoordinator
+    from kafkalite.coordinators.groups.streams.configs import StreamsGroupConfig
     from kafkalite.coordinators.results import Client, CoordinatorResult, ResponseSink
     from kafkalite.coordinators.service import CoordinatorEnvironment
     from kafkalite.coordinators.topics import ClusterTopics
@@ -30,6 +34,10 @@ if TYPE_CHECKING:
     from kafkalite_wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 
 OFFSETS_TOPIC: Final = "__consumer_offsets"
+
+_CONSUMER_INTERVAL, _SHARE_INTERVAL, _STREAMS_INTERVAL = ASSIGNMENT_INTERVALS
+AssignedConfig = TypeVar("AssignedConfig", "ConsumerGroupConfig", ShareGroupConfig, "StreamsGroupConfig")
+"""The configuration of groups that the broker assigns."""
 
 
 class GroupCoordinatorService:
@@ -139,12 +147,10 @@ class GroupCoordinatorService:
         )
 
         def streams_config(group_id: str) -> StreamsGroupConfig:
-            own = self._storage.cluster_image.configs(GROUP_RESOURCE, group_id)
-            return streams.with_own(own) if own else streams
+            return self._with_own(self._with_interval(streams, _STREAMS_INTERVAL), group_id)
 
         def consumer_config(group_id: str) -> ConsumerGroupConfig:
-            own = self._storage.cluster_image.configs(GROUP_RESOURCE, group_id)
-            return consumer.with_own(own) if own else consumer
+            return self._with_own(self._with_interval(consumer, _CONSUMER_INTERVAL), group_id)
 
         return GroupCoordinator(
             groups,
@@ -161,8 +167,21 @@ class GroupCoordinatorService:
 
     def share_config(self, group_id: str) -> ShareGroupConfig:
         """Return the configuration of a share group."""
+        return self._with_own(self._with_interval(self._share_config, _SHARE_INTERVAL), group_id)
+
+    def _with_own(self, config: AssignedConfig, group_id: str) -> AssignedConfig:
+        """Return the broker's configuration with what a group sets of its own, within the present bounds."""
         own = self._storage.cluster_image.configs(GROUP_RESOURCE, group_id)
-        return self._share_config.with_own(own) if own else self._share_config
+        return config.with_own(clamped(own, self._config.group_bounds)) if own else config
+
+    def _with_interval(self, config: AssignedConfig, name: str) -> AssignedConfig:
+        """Return the broker's configuration with an assignment interval that was changed since the start."""
+        storage = self._storage
+        text = storage.broker_configs(str(storage.node_id)).get(name) or storage.broker_configs().get(name)
+        if text is None:
+            return config
+        interval = self._config.group_bounds[name.removeprefix("group.")].clamped(int(text))
+        return replace(config, assignment_interval=interval / 1000)
 
     def _assigned(self, group: Group, assignments: dict[str, bytes]) -> dict[str, bytes]:
         return assignments if self.assignment_hook is None else self.assignment_hook(group, assignments)

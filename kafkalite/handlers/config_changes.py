@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from kafkalite.cluster.features import ELIGIBLE_LEADER_REPLICAS
 from kafkalite.config.connection_limits import check_limits
+from kafkalite.config.group_bounds import check_intervals
 from kafkalite.config.table import ADVERTISED_OUTSIDE, PROPERTIES, check_changes
 from kafkalite.errors import RefusedError
 from kafkalite.handlers.broker_loggers import alter_loggers
@@ -141,6 +142,7 @@ def _alter_broker(broker: BrokerEndpoint, alteration: Alteration, validate_only:
     try:
         check_changes(changes)
         check_limits(changes)
+        check_intervals(changes, broker.config.group_bounds)
         broker.cluster.storage.check_broker_configs(name, changes)
     except InvalidConfig as error:
         # What is a bad configuration of a topic is a bad request for a broker.

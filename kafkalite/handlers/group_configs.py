@@ -6,7 +6,6 @@ stored and described. Dead letters of share groups are not written.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from kafkalite_storage.configs.values import Between, ConfigType, ConfigValue, O
 from kafkalite_storage.errors import InvalidConfig
 from kafkalite_wire.error_codes import ErrorCode
 
+_DEAD_LETTERS: Final = "errors.deadletterqueue.topic.name"
+_RACK_TAGS: Final = "streams.rack.aware.assignment.tags"
 _BY_DURATION: Final = re.compile(
     r"by_duration:P(?=.)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?", re.ASCII | re.IGNORECASE
 )
@@ -45,7 +46,10 @@ def _offset_reset(value: ConfigValue) -> str | None:
 
 
 def _inherited(name: str, doc: str, type_: ConfigType = ConfigType.INT) -> ResourceConfig:
-    return ResourceConfig(name, None, type_, doc, f"group.{name}", PROPERTIES[f"group.{name}"].rule)
+    rule = PROPERTIES[f"group.{name}"].rule
+    # The greatest value is the broker's bound, which may lie above what the broker's own property allows.
+    rule = Between(rule.least) if isinstance(rule, Between) else rule
+    return ResourceConfig(name, None, type_, doc, f"group.{name}", rule)
 
 
 def _by_name(configs: Iterable[ResourceConfig]) -> Mapping[str, ResourceConfig]:
@@ -63,9 +67,7 @@ GROUP_CONFIGS: Final = _by_name(
             ConfigType.BOOLEAN,
             "Whether a share group's dead letters hold the record that failed.",
         ),
-        ResourceConfig(
-            "errors.deadletterqueue.topic.name", "", ConfigType.STRING, "Topic of a share group's dead letters."
-        ),
+        ResourceConfig(_DEAD_LETTERS, "", ConfigType.STRING, "Topic of a share group's dead letters."),
         _inherited("share.assignment.interval.ms", "Time between two assignments of a share group."),
         ResourceConfig(
             "share.auto.offset.reset",
@@ -107,7 +109,7 @@ GROUP_CONFIGS: Final = _by_name(
         _inherited("streams.initial.rebalance.delay.ms", "How long the first rebalance of a streams group waits."),
         _inherited("streams.num.standby.replicas", "Standby copies of each task of a streams group."),
         _inherited(
-            "streams.rack.aware.assignment.tags",
+            _RACK_TAGS,
             "Tags that spread the standby copies of a streams group.",
             ConfigType.LIST,
         ),
@@ -177,28 +179,42 @@ def _description(
 
 
 def check_group(own: Mapping[str, str], values: BrokerValues) -> None:
-    """Check the configurations of a group against each other and the broker's limits. Raises InvalidConfig."""
+    """Check the configurations of a group against each other and the broker's bounds. Raises InvalidConfig."""
+    unknown = next((name for name in own if name not in GROUP_CONFIGS), None)
+    if unknown is not None:
+        raise InvalidConfig(f"Unknown group config name: {unknown}")
+    tags = [tag.strip() for tag in own.get(_RACK_TAGS, "").split(",")]
+    if len(set(tags)) < len(tags):
+        raise InvalidConfig(f"{_RACK_TAGS} must not contain duplicate tag keys.")
+    parsed: dict[str, ConfigValue] = {}
     for name, text in own.items():
-        config = GROUP_CONFIGS.get(name)
-        if config is None:
-            raise InvalidConfig(f"Unknown group config name: {name}")
-        value = parse_value(name, config.type, text)
-        problem = config.rule(value)
-        problem = problem or _beyond_limits(name, value, values)
+        config = GROUP_CONFIGS[name]
+        parsed[name] = parse_value(name, config.type, text)
+        problem = config.rule(parsed[name])
         if problem is not None:
             raise InvalidConfig(f"Invalid value {text} for configuration {name}: {problem}")
+    for name, bound in values.config.group_bounds.items():
+        value = parsed.get(name)
+        problem = bound.problem(name, value) if isinstance(value, int) else None
+        if problem is not None:
+            raise InvalidConfig(problem)
+    for kind in ("consumer", "share", "streams"):
+        _check_session(kind, own, values)
+    if own.get(_DEAD_LETTERS, "").startswith("__"):
+        raise InvalidConfig(f"{_DEAD_LETTERS}: DLQ topic name must not start with '__'")
 
 
-def _beyond_limits(name: str, value: ConfigValue, values: BrokerValues) -> str | None:
-    """Return what is wrong with a value that the broker's own properties limit, or None."""
-    kind, _, rest = name.partition(".")
-    limits: list[float | None] = []
-    for bound in ("min", "max"):
-        known = PROPERTIES.get(f"group.{kind}.{bound}.{rest.removeprefix('num.')}")
-        synonyms = () if known is None else synonyms_of(values, known)
-        limits.append(float(synonyms[0].value) if synonyms and synonyms[0].value else None)
-    least, most = limits
-    return Between(-math.inf if least is None else least, most)(value)
+def _check_session(kind: str, own: Mapping[str, str], values: BrokerValues) -> None:
+    session, heartbeat = f"{kind}.session.timeout.ms", f"{kind}.heartbeat.interval.ms"
+    # A group that sets neither has the broker's own, which are checked at start.
+    if session not in own and heartbeat not in own:
+        return
+    timeout, interval = (
+        int(own.get(name) or synonyms_of(values, PROPERTIES[f"group.{name}"])[0].value or 0)
+        for name in (session, heartbeat)
+    )
+    if timeout <= interval:
+        raise InvalidConfig(f"{session} must be greater than {heartbeat}")
 
 
 def check_client_metrics(own: Mapping[str, str]) -> None:

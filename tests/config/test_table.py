@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kafkalite.config import BrokerConfig, load
+from kafkalite.config import BrokerConfig, group_bounds, load
 from kafkalite.config.connection_limits import is_connection_limit
 from kafkalite.config.property import Effect
 from kafkalite.config.setting import variable
@@ -52,9 +52,6 @@ def test_every_property_of_kafka_is_known() -> None:
 
 
 CHANGED_AT_START_ONLY = {
-    "group.consumer.assignment.interval.ms",
-    "group.share.assignment.interval.ms",
-    "group.streams.assignment.interval.ms",
     "listener.security.protocol.map",
     "listeners",
     "producer.id.expiration.ms",
@@ -104,6 +101,7 @@ def test_every_honoured_property_reaches_a_field_of_the_configuration() -> None:
         "process.roles": "node_id",
         "broker.id": "node_id",
         "broker.rack": "racks",
+        **{property_.name: "group_bounds" for property_ in group_bounds.properties("")},
         "leader.imbalance.check.interval.seconds": "leader_imbalance_check_interval",
         "replica.selector.class": "selects_replicas_by_rack",
         "listeners": "listen",

@@ -27,8 +27,8 @@ SETTINGS: Final[Mapping[str, str]] = {
 
 KAFKALITE_SETTINGS: Final[Mapping[str, str]] = {
     **SETTINGS,
-    # Described as synonyms of the configurations of groups.
-    **{name: value for name, value in KAFKA_SETTINGS.items() if name.startswith("group.consumer.")},
+    # Bounds of what groups set, and synonyms of their configurations.
+    **{name: value for name, value in KAFKA_SETTINGS.items() if name.startswith("group.")},
     # Kafka answers a heartbeat at once.
     "kafkalite.group.heartbeat.hold.ms": "0",
 }

@@ -18,6 +18,7 @@ _MODULES: Final = (
     "fetching",
     "frames",
     "group_administration",
+    "group_config_bounds",
     "group_migration",
     "group_members",
     "group_rebalances",

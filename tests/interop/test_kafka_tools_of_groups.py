@@ -1,0 +1,287 @@
+"""Kafka's command-line tools print the same of groups of the new protocols with kafkalite as with Apache Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from kafkalite_conformance.kafkalite_broker import Kafkalite
+from kafkalite_conformance.reference_broker import CONFORMANCE_JVM_FLAGS, start_kafka
+from kafkalite_conformance.starters import KAFKA_SETTINGS
+from kafkalite_wire.messages.streams_group_heartbeat import (
+    CopartitionGroup,
+    Endpoint,
+    KeyValue,
+    Subtopology,
+    TopicInfo,
+    Topology,
+)
+from tests.support.blocking_client import BlockingClient
+from tests.support.groups_by_request import GroupsByRequest
+from tests.support.kafka_tools import Printed, lines_of, running_tools
+from tests.support.reference_kafka import kafka_libs
+
+GROUP_SETTINGS: Final = {name: value for name, value in KAFKA_SETTINGS.items() if name.startswith("group.")}
+LONG: Final = "60000"
+"""Sessions outlast all commands."""
+
+CONSUMERS: Final = "consumer.group.ConsumerGroupCommand"
+STREAMS: Final = "streams.StreamsGroupCommand"
+ALL: Final = "GroupsCommand"
+CONFIGS: Final = "ConfigCommand"
+TOPICS: Final = "TopicCommand"
+C: Final = ("--group", "c")
+S: Final = ("--group", "s")
+OF_C: Final = ("--entity-type", "groups", "--entity-name", "c")
+OF_S: Final = ("--entity-type", "groups", "--entity-name", "s")
+RESET: Final = "--reset-offsets"
+
+Act = Callable[[GroupsByRequest], None]
+
+
+def _internal(name: str) -> TopicInfo:
+    return TopicInfo(name=name, partitions=0, replication_factor=0, topic_configs=())
+
+
+TOPOLOGY: Final = Topology(
+    epoch=0,
+    subtopologies=(
+        Subtopology(
+            subtopology_id="0",
+            source_topics=("w",),
+            source_topic_regex=(),
+            state_changelog_topics=(),
+            repartition_sink_topics=("s-words-repartition",),
+            repartition_source_topics=(),
+            copartition_groups=(),
+        ),
+        Subtopology(
+            subtopology_id="1",
+            source_topics=(),
+            source_topic_regex=(),
+            state_changelog_topics=(_internal("s-counts-changelog"),),
+            repartition_sink_topics=(),
+            repartition_source_topics=(_internal("s-words-repartition"),),
+            copartition_groups=(
+                CopartitionGroup(source_topics=(), source_topic_regex=(), repartition_source_topics=(0,)),
+            ),
+        ),
+    ),
+)
+
+
+def _consumers_join(groups: GroupsByRequest) -> None:
+    groups.configure("c", consumer_session_timeout_ms=LONG, consumer_assignment_interval_ms="0")
+    groups.join_consumers("c", "a", "w")
+    groups.settle("c")
+    groups.join_consumers("c", "b", "w", instance_id="static", rack_id="rack")
+
+
+def _consumers_settle(groups: GroupsByRequest) -> None:
+    groups.settle("c")
+    groups.commit("c", "a", "w", {0: 1})
+
+
+def _consumers_leave(groups: GroupsByRequest) -> None:
+    groups.leave("c", "b", "a")
+
+
+def _streams_join(groups: GroupsByRequest) -> None:
+    groups.configure(
+        "s",
+        streams_session_timeout_ms=LONG,
+        streams_initial_rebalance_delay_ms="0",
+        streams_assignment_interval_ms="0",
+        streams_num_standby_replicas="1",
+    )
+    groups.join_streams("s", "a", TOPOLOGY, user_endpoint=Endpoint(host="here", port=1))
+
+
+def _streams_settle(groups: GroupsByRequest) -> None:
+    groups.settle("s")
+
+
+def _another_joins(groups: GroupsByRequest) -> None:
+    groups.join_streams(
+        "s", "b", TOPOLOGY, instance_id="static", rack_id="rack", client_tags=(KeyValue(key="zone", value="x"),)
+    )
+
+
+def _streams_commit(groups: GroupsByRequest) -> None:
+    groups.settle("s")
+    for member, index in (("a", 0), ("b", 1)):
+        groups.commit("s", member, "w", {index: 1})
+
+
+def _streams_leave(groups: GroupsByRequest) -> None:
+    groups.leave("s", "b", "a")
+
+
+BEFORE: Final[Mapping[str, Act]] = {
+    "a rebalancing consumer group's state": _consumers_join,
+    "a consumer group's offsets": _consumers_settle,
+    "an empty consumer group's state": _consumers_leave,
+    "a streams group that is not ready": _streams_join,
+    "a stable streams group's state": _streams_settle,
+    "a rebalancing streams group's state": _another_joins,
+    "a streams group's offsets": _streams_commit,
+    "an empty streams group's state": _streams_leave,
+}
+"""What is requested before a command is run."""
+
+
+def _reset(tool: str, *words: str) -> Sequence[str]:
+    topic = "--input-topic" if tool == STREAMS else "--topic"
+    return tool, RESET, *(S if tool == STREAMS else C), *(topic if word == "--topic" else word for word in words)
+
+
+COMMANDS: Final[Mapping[str, Sequence[str]]] = {
+    "a topic is created": (TOPICS, "--create", "--topic", "w", "--partitions", "2"),
+    "records are produced": (
+        "ConsoleProducer", "--topic", "w",
+        "--reader-property", "parse.key=true", "--reader-property", "key.separator=:",
+    ),
+    "no streams groups": (STREAMS, "--list"),
+    "all of no streams groups": (STREAMS, "--describe", "--all-groups"),
+    "a streams group that there is not": (STREAMS, "--describe", "--group", "none"),
+    # Groups of consumers.
+    "a rebalancing consumer group's state": (CONSUMERS, "--describe", *C, "--state", "--verbose"),
+    "a rebalancing consumer group's members": (CONSUMERS, "--describe", *C, "--members", "--verbose"),
+    "a consumer group's offsets": (CONSUMERS, "--describe", *C),
+    "a consumer group's offsets, in detail": (CONSUMERS, "--describe", *C, "--offsets", "--verbose"),
+    "a consumer group's state": (CONSUMERS, "--describe", *C, "--state"),
+    "a consumer group's state, in detail": (CONSUMERS, "--describe", *C, "--state", "--verbose"),
+    "a consumer group's members": (CONSUMERS, "--describe", *C, "--members"),
+    "a consumer group's members, in detail": (CONSUMERS, "--describe", *C, "--members", "--verbose"),
+    "groups of consumers with their states": (CONSUMERS, "--list", "--state"),
+    "groups of consumers of one type": (CONSUMERS, "--list", "--type", "consumer"),
+    "groups of consumers in a state": (CONSUMERS, "--list", "--state", "stable,empty", "--type", "consumer"),
+    "a regular expression is tried": (CONSUMERS, "--validate-regex", "w.*"),
+    "a wrong regular expression is tried": (CONSUMERS, "--validate-regex", "w(*"),
+    "offsets with members are reset": _reset(CONSUMERS, "--topic", "w", "--to-earliest", "--execute"),
+    "offsets with members are deleted": (CONSUMERS, "--delete-offsets", *C, "--topic", "w"),
+    "a consumer group with members is deleted": (CONSUMERS, "--delete", *C),
+    "an empty consumer group's state": (CONSUMERS, "--describe", *C, "--state", "--verbose"),
+    "an empty consumer group's members": (CONSUMERS, "--describe", *C, "--members", "--verbose"),
+    "an empty consumer group's offsets": (CONSUMERS, "--describe", *C),
+    "a reset by a number is tried": _reset(CONSUMERS, "--topic", "w:0", "--shift-by", "1", "--dry-run"),
+    "a reset of consumers is exported": _reset(CONSUMERS, "--all-topics", "--to-latest", "--dry-run", "--export"),
+    "a reset of consumers is done": _reset(CONSUMERS, "--topic", "w", "--to-offset", "1", "--execute"),
+    "the reset is seen": (CONSUMERS, "--describe", "--all-groups", "--offsets"),
+    "offsets of a partition are deleted": (CONSUMERS, "--delete-offsets", *C, "--topic", "w:1"),
+    "offsets of another topic are deleted": (CONSUMERS, "--delete-offsets", *C, "--topic", "none"),
+    "the deletion is seen": (CONSUMERS, "--describe", *C, "--offsets"),
+    "a consumer group as a streams group": (STREAMS, "--describe", *C),
+    "the consumer group is deleted as a streams group": (STREAMS, "--delete", *C),
+    # Groups of streams.
+    "a streams group that is not ready": (STREAMS, "--describe", *S, "--state", "--verbose"),
+    "a stable streams group's state": (STREAMS, "--describe", *S, "--state", "--verbose"),
+    "internal topics": (TOPICS, "--describe", "--topic", "s-.*"),
+    "a rebalancing streams group's state": (STREAMS, "--describe", *S, "--state", "--verbose"),
+    "a rebalancing streams group's members": (STREAMS, "--describe", *S, "--members", "--verbose"),
+    "a streams group's offsets": (STREAMS, "--describe", *S),
+    "a streams group's offsets, in detail": (STREAMS, "--describe", *S, "--offsets", "--verbose"),
+    "a streams group's state": (STREAMS, "--describe", *S, "--state"),
+    "a streams group's state, in detail": (STREAMS, "--describe", *S, "--state", "--verbose"),
+    "a streams group's members": (STREAMS, "--describe", *S, "--members"),
+    "a streams group's members, in detail": (STREAMS, "--describe", *S, "--members", "--verbose"),
+    "a streams group's topology": (STREAMS, "--describe", *S, "--topology"),
+    "all streams groups": (STREAMS, "--describe", "--all-groups"),
+    "streams groups": (STREAMS, "--list"),
+    "states of streams groups": (STREAMS, "--list", "--state"),
+    "streams groups in a state": (STREAMS, "--list", "--state", "stable"),
+    "streams groups in another state": (STREAMS, "--list", "--state", "notready"),
+    "a streams group as a consumer group": (CONSUMERS, "--describe", *S),
+    "a streams group as a share group": ("consumer.group.ShareGroupCommand", "--describe", *S),
+    "groups": (ALL, "--list"),
+    "groups of the type classic": (ALL, "--list", "--group-type", "classic"),
+    "groups of the type consumer": (ALL, "--list", "--group-type", "consumer"),
+    "groups of the type share": (ALL, "--list", "--group-type", "share"),
+    "groups of the type streams": (ALL, "--list", "--group-type", "streams"),
+    "groups that consume": (ALL, "--list", "--consumer"),
+    "groups that stream": (ALL, "--list", "--streams"),
+    "groups of the protocol streams": (ALL, "--list", "--protocol", "streams"),
+    "offsets of streams with members are reset": _reset(STREAMS, "--topic", "w", "--to-earliest", "--execute"),
+    "offsets of streams with members are deleted": (STREAMS, "--delete-offsets", *S, "--input-topic", "w"),
+    "a streams group with members is deleted": (STREAMS, "--delete", *S),
+    "an empty streams group's state": (STREAMS, "--describe", *S, "--state", "--verbose"),
+    "an empty streams group's members": (STREAMS, "--describe", *S, "--members", "--verbose"),
+    "an empty streams group's offsets": (STREAMS, "--describe", *S, "--verbose"),
+    "a reset of streams is tried": _reset(STREAMS, "--topic", "w:0", "--shift-by", "1", "--dry-run"),
+    "a reset of streams is exported": _reset(STREAMS, "--all-input-topics", "--to-latest", "--dry-run", "--export"),
+    "a reset of streams is done": _reset(STREAMS, "--topic", "w", "--to-offset", "1", "--execute"),
+    "a reset deletes an internal topic": _reset(
+        STREAMS, "--all-input-topics", "--to-earliest", "--execute", "--delete-internal-topic", "s-words-repartition",
+    ),
+    "a topic that is not read is reset": _reset(STREAMS, "--topic", "none", "--to-earliest", "--dry-run"),
+    "the reset of streams is seen": (STREAMS, "--describe", *S, "--offsets"),
+    "offsets of a streams group are deleted": (STREAMS, "--delete-offsets", *S, "--input-topic", "w:1"),
+    "offsets that streams lack are deleted": (STREAMS, "--delete-offsets", *S, "--input-topic", "none"),
+    "all offsets of a streams group are deleted": (STREAMS, "--delete-offsets", *S, "--all-input-topics"),
+    "the deletion of streams is seen": (STREAMS, "--describe", *S, "--offsets"),
+    "the streams group is deleted": (STREAMS, "--delete", *S, "--group", "none", "--delete-all-internal-topics"),
+    "internal topics that are left": (TOPICS, "--list", "--exclude-internal"),
+    "the streams group is deleted again": (STREAMS, "--delete", *S),
+    "the consumer group is deleted": (CONSUMERS, "--delete", *C),
+    # Configurations of groups.
+    "configurations of groups": (CONFIGS, "--describe", "--entity-type", "groups"),
+    "configurations of a streams group": (CONFIGS, "--describe", *OF_S),
+    "all configurations of a group": (CONFIGS, "--describe", *OF_S, "--all"),
+    "configurations are changed": (
+        CONFIGS, "--alter", *OF_C, "--add-config", "consumer.heartbeat.interval.ms=400,share.auto.offset.reset=earliest",
+    ),
+    "changed configurations": (CONFIGS, "--describe", *OF_C),
+    "a configuration is deleted": (CONFIGS, "--alter", *OF_C, "--delete-config", "consumer.session.timeout.ms"),
+    "a configuration that there is not": (CONFIGS, "--alter", *OF_C, "--add-config", "no.such=1"),
+    "a configuration that there is not is deleted": (CONFIGS, "--alter", *OF_C, "--delete-config", "no.such"),
+    "a configuration above its range": (
+        CONFIGS, "--alter", *OF_C, "--add-config", "consumer.session.timeout.ms=9999999",
+    ),
+    "a configuration of another type": (CONFIGS, "--alter", *OF_S, "--add-config", "streams.num.standby.replicas=x"),
+    "too many standby replicas": (CONFIGS, "--alter", *OF_S, "--add-config", "streams.num.standby.replicas=9"),
+    "a heartbeat that is longer than the session": (
+        CONFIGS, "--alter", *OF_S,
+        "--add-config", "streams.session.timeout.ms=1000,streams.heartbeat.interval.ms=2000",
+    ),
+    "configurations of all groups": (CONFIGS, "--describe", "--entity-type", "groups", "--entity-default"),
+    "configurations that are left": (CONFIGS, "--describe", "--entity-type", "groups"),
+}  # fmt: skip
+
+INPUTS: Final = {"records are produced": "a:1\nb:2\nc:3\nd:4\ne:5\n"}
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Printed], dict[str, Printed]]:
+    """What the commands print with Apache Kafka, and with kafkalite."""
+    folder = tmp_path_factory.mktemp("tools")
+    kafka_libs()
+    with start_kafka(KAFKA_SETTINGS, jvm_flags=CONFORMANCE_JVM_FLAGS) as kafka:
+        with_kafka = _run_all(folder, kafka.bootstrap)
+    kafkalite = Kafkalite(folder / "kafkalite", GROUP_SETTINGS)
+    try:
+        return with_kafka, _run_all(folder, kafkalite.bootstrap)
+    finally:
+        kafkalite.kill()
+
+
+def _run_all(folder: Path, address: str) -> dict[str, Printed]:
+    port = int(address.rpartition(":")[2])
+    all_printed: dict[str, Printed] = {}
+    with running_tools(address) as tools, BlockingClient(port) as client:
+        groups = GroupsByRequest(client)
+        for name, (tool, *words) in COMMANDS.items():
+            if name in BEFORE:
+                BEFORE[name](groups)
+            all_printed[name] = tools.run(tool, *words, text=INPUTS.get(name, ""))
+    return all_printed
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_tool_prints_the_same(command: str, printed: tuple[dict[str, Printed], dict[str, Printed]]) -> None:
+    kafka, kafkalite = (each[command] for each in printed)
+    assert kafkalite.status == kafka.status, kafkalite.text
+    assert "UnsupportedVersion" not in kafkalite.text
+    assert lines_of(kafkalite.text) == lines_of(kafka.text)

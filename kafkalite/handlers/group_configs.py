@@ -24,6 +24,11 @@ _BY_DURATION: Final = re.compile(
     r"by_duration:P(?=.)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?", re.ASCII | re.IGNORECASE
 )
 
+_ASSIGNOR: Final = "streams.assignor.name"
+_STREAMS_ASSIGNORS: Final = ("sticky",)
+_TAGS: Final = "streams.rack.aware.assignment.tags"
+_DEAD_LETTERS: Final = "errors.deadletterqueue.topic.name"
+
 
 @dataclass(frozen=True, slots=True)
 class ResourceConfig:
@@ -45,7 +50,10 @@ def _offset_reset(value: ConfigValue) -> str | None:
 
 
 def _inherited(name: str, doc: str, type_: ConfigType = ConfigType.INT) -> ResourceConfig:
-    return ResourceConfig(name, None, type_, doc, f"group.{name}", PROPERTIES[f"group.{name}"].rule)
+    rule = PROPERTIES[f"group.{name}"].rule
+    # What a group may set at most is a property of its own.
+    rule = Between(rule.least) if isinstance(rule, Between) else rule
+    return ResourceConfig(name, None, type_, doc, f"group.{name}", rule)
 
 
 def _by_name(configs: Iterable[ResourceConfig]) -> Mapping[str, ResourceConfig]:
@@ -63,9 +71,7 @@ GROUP_CONFIGS: Final = _by_name(
             ConfigType.BOOLEAN,
             "Whether a share group's dead letters hold the record that failed.",
         ),
-        ResourceConfig(
-            "errors.deadletterqueue.topic.name", "", ConfigType.STRING, "Topic of a share group's dead letters."
-        ),
+        ResourceConfig(_DEAD_LETTERS, "", ConfigType.STRING, "Topic of a share group's dead letters."),
         _inherited("share.assignment.interval.ms", "Time between two assignments of a share group."),
         ResourceConfig(
             "share.auto.offset.reset",
@@ -96,18 +102,17 @@ GROUP_CONFIGS: Final = _by_name(
         ),
         _inherited("streams.assignment.interval.ms", "Time between two assignments of a streams group."),
         ResourceConfig(
-            "streams.assignor.name",
+            _ASSIGNOR,
             None,
             ConfigType.STRING,
             "Assignor of a streams group.",
             "group.streams.assignors",
-            OneOf(("sticky",)),
         ),
         _inherited("streams.heartbeat.interval.ms", "Time between two heartbeats of a streams group's member."),
         _inherited("streams.initial.rebalance.delay.ms", "How long the first rebalance of a streams group waits."),
         _inherited("streams.num.standby.replicas", "Standby copies of each task of a streams group."),
         _inherited(
-            "streams.rack.aware.assignment.tags",
+            _TAGS,
             "Tags that spread the standby copies of a streams group.",
             ConfigType.LIST,
         ),
@@ -177,28 +182,68 @@ def _description(
 
 
 def check_group(own: Mapping[str, str], values: BrokerValues) -> None:
-    """Check the configurations of a group against each other and the broker's limits. Raises InvalidConfig."""
-    for name, text in own.items():
-        config = GROUP_CONFIGS.get(name)
-        if config is None:
+    """Check the configurations of a group against each other and the broker's limits. Raises InvalidConfig.
+
+    What Kafka checks first is checked first: names, then types, then limits, then pairs of configurations.
+    """
+    for name in own:
+        if name not in GROUP_CONFIGS:
             raise InvalidConfig(f"Unknown group config name: {name}")
-        value = parse_value(name, config.type, text)
-        problem = config.rule(value)
-        problem = problem or _beyond_limits(name, value, values)
-        if problem is not None:
-            raise InvalidConfig(f"Invalid value {text} for configuration {name}: {problem}")
+    tags = [tag.strip() for tag in own.get(_TAGS, "").split(",")]
+    if len(set(tags)) < len(tags):
+        raise InvalidConfig(f"{_TAGS} must not contain duplicate tag keys.")
+    parsed = {name: _parsed(config, own[name]) for name, config in GROUP_CONFIGS.items() if name in own}
+    for name, value in parsed.items():
+        _check_limits(name, value, values)
+    assignor = parsed.get(_ASSIGNOR)
+    if assignor not in (None, *_STREAMS_ASSIGNORS):
+        known = ", ".join(_STREAMS_ASSIGNORS)
+        raise InvalidConfig(
+            f"{_ASSIGNOR} '{assignor}' is not a registered task assignor. Registered assignors are: [{known}]."
+        )
+    for kind in ("consumer", "share", "streams"):
+        _check_session(kind, parsed, values)
+    if own.get(_DEAD_LETTERS, "").startswith("__"):
+        raise InvalidConfig(f"{_DEAD_LETTERS}: DLQ topic name must not start with '__'")
 
 
-def _beyond_limits(name: str, value: ConfigValue, values: BrokerValues) -> str | None:
-    """Return what is wrong with a value that the broker's own properties limit, or None."""
+def _parsed(config: ResourceConfig, text: str) -> ConfigValue:
+    value = parse_value(config.name, config.type, text)
+    problem = config.rule(value)
+    if problem is not None:
+        raise InvalidConfig(f"Invalid value {text} for configuration {config.name}: {problem}")
+    return value
+
+
+def _check_limits(name: str, value: ConfigValue, values: BrokerValues) -> None:
+    """Raise InvalidConfig if a number is beyond the limits that the broker's own properties set."""
     kind, _, rest = name.partition(".")
-    limits: list[float | None] = []
-    for bound in ("min", "max"):
-        known = PROPERTIES.get(f"group.{kind}.{bound}.{rest.removeprefix('num.')}")
-        synonyms = () if known is None else synonyms_of(values, known)
-        limits.append(float(synonyms[0].value) if synonyms and synonyms[0].value else None)
-    least, most = limits
-    return Between(-math.inf if least is None else least, most)(value)
+    least, most = (_number(f"group.{kind}.{bound}.{rest.removeprefix('num.')}", values) for bound in ("min", "max"))
+    if not isinstance(value, int) or Between(-math.inf if least is None else least, most)(value) is None:
+        return
+    if least is not None and most is not None:
+        raise InvalidConfig(f"{name} must be in the range {least} to {most} inclusive.")
+    word = f"greater than or equal to {least}" if most is None else f"less than or equal to {most}"
+    raise InvalidConfig(f"{name} must be {word}")
+
+
+def _check_session(kind: str, parsed: Mapping[str, ConfigValue], values: BrokerValues) -> None:
+    """Raise InvalidConfig if a group changes one of both so that a session ends before the next heartbeat is due."""
+    session, heartbeat = names = f"{kind}.session.timeout.ms", f"{kind}.heartbeat.interval.ms"
+    if not parsed.keys() & set(names):
+        return
+    timeout, interval = (parsed.get(name, _number(f"group.{name}", values)) for name in names)
+    assert isinstance(timeout, int)
+    assert isinstance(interval, int)
+    if timeout <= interval:
+        raise InvalidConfig(f"{session} must be greater than {heartbeat}")
+
+
+def _number(name: str, values: BrokerValues) -> int | None:
+    """Return the broker's value of a property that is a number, or None if there is no such property."""
+    known = PROPERTIES.get(name)
+    synonyms = () if known is None else synonyms_of(values, known)
+    return int(synonyms[0].value) if synonyms and synonyms[0].value else None
 
 
 def check_client_metrics(own: Mapping[str, str]) -> None:

@@ -139,9 +139,7 @@ class GroupsByRequest:
         request = self._next[group, member]
         self._go_on(request, self._client.call(request, 1))
 
-    def _go_on(
-        self, sent: Heartbeat, answer: ConsumerGroupHeartbeatResponse | StreamsGroupHeartbeatResponse
-    ) -> None:
+    def _go_on(self, sent: Heartbeat, answer: ConsumerGroupHeartbeatResponse | StreamsGroupHeartbeatResponse) -> None:
         assert not answer.error_code, answer
         later: Heartbeat
         if isinstance(sent, ConsumerGroupHeartbeatRequest):
@@ -171,7 +169,9 @@ class GroupsByRequest:
 
     def _state(self, group: str) -> str:
         of_streams = any(
-            isinstance(request, StreamsGroupHeartbeatRequest) for (name, _), request in self._next.items() if name == group
+            isinstance(request, StreamsGroupHeartbeatRequest)
+            for (name, _), request in self._next.items()
+            if name == group
         )
         ids: Sequence[str] = (group,)
         kind = StreamsGroupDescribeRequest if of_streams else ConsumerGroupDescribeRequest

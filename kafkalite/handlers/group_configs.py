@@ -24,6 +24,7 @@ _BY_DURATION: Final = re.compile(
     r"by_duration:P(?=.)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?", re.ASCII | re.IGNORECASE
 )
 
+_OFFSET_RESET: Final = "share.auto.offset.reset"
 _ASSIGNOR: Final = "streams.assignor.name"
 _STREAMS_ASSIGNORS: Final = ("sticky",)
 _TAGS: Final = "streams.rack.aware.assignment.tags"
@@ -46,7 +47,10 @@ class ResourceConfig:
 def _offset_reset(value: ConfigValue) -> str | None:
     if value in ("earliest", "latest") or _BY_DURATION.fullmatch(str(value)):
         return None
-    return "must be earliest, latest or by_duration:PnDTnHnMnS"
+    return (
+        f"Invalid value `{value}` for configuration {_OFFSET_RESET}. The value must be either 'earliest', 'latest' or "
+        "of the format 'by_duration:<PnDTnHnMn.nS>'."
+    )
 
 
 def _inherited(name: str, doc: str, type_: ConfigType = ConfigType.INT) -> ResourceConfig:
@@ -74,7 +78,7 @@ GROUP_CONFIGS: Final = _by_name(
         ResourceConfig(_DEAD_LETTERS, "", ConfigType.STRING, "Topic of a share group's dead letters."),
         _inherited("share.assignment.interval.ms", "Time between two assignments of a share group."),
         ResourceConfig(
-            "share.auto.offset.reset",
+            _OFFSET_RESET,
             "latest",
             ConfigType.STRING,
             "Where a share group without offsets starts.",

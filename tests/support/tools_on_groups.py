@@ -1,17 +1,10 @@
-"""Kafka's command-line tools print the same of groups of the new protocols with kafkalite as with Apache Kafka."""
+"""Commands of Kafka's tools on consumer groups (KIP-848) and streams groups (KIP-1071), and what makes the groups."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
-import pytest
-
-from kafkalite_conformance.kafkalite_broker import Kafkalite
-from kafkalite_conformance.reference_broker import CONFORMANCE_JVM_FLAGS, start_kafka
-from kafkalite_conformance.starters import KAFKA_SETTINGS
 from kafkalite_wire.messages.streams_group_heartbeat import (
     CopartitionGroup,
     Endpoint,
@@ -20,15 +13,12 @@ from kafkalite_wire.messages.streams_group_heartbeat import (
     TopicInfo,
     Topology,
 )
-from tests.support.blocking_client import BlockingClient
 from tests.support.groups_by_request import GroupsByRequest
-from tests.support.kafka_tools import Printed, lines_of, running_tools
-from tests.support.reference_kafka import kafka_libs
 
-SETTINGS: Final = KAFKA_SETTINGS | {
+SETTINGS: Final[Mapping[str, str]] = {
     f"group.{kind}.assignment.interval.ms": "0" for kind in ("consumer", "share", "streams")
 }
-GROUP_SETTINGS: Final = {name: value for name, value in SETTINGS.items() if name.startswith("group.")}
+"""Of a broker, for the commands: kafkalite and Kafka assign at once."""
 LONG: Final = "60000"
 """Sessions outlast all commands."""
 
@@ -37,10 +27,10 @@ STREAMS: Final = "streams.StreamsGroupCommand"
 ALL: Final = "GroupsCommand"
 CONFIGS: Final = "ConfigCommand"
 TOPICS: Final = "TopicCommand"
-C: Final = ("--group", "c")
-S: Final = ("--group", "s")
-OF_C: Final = ("--entity-type", "groups", "--entity-name", "c")
-OF_S: Final = ("--entity-type", "groups", "--entity-name", "s")
+C: Final = ("--group", "readers")
+S: Final = ("--group", "words")
+OF_C: Final = ("--entity-type", "groups", "--entity-name", "readers")
+OF_S: Final = ("--entity-type", "groups", "--entity-name", "words")
 RESET: Final = "--reset-offsets"
 REFUSED: Final = (
     "consumer.session.timeout.ms=0",
@@ -78,10 +68,10 @@ TOPOLOGY: Final = Topology(
     subtopologies=(
         Subtopology(
             subtopology_id="0",
-            source_topics=("w",),
+            source_topics=("lines",),
             source_topic_regex=(),
             state_changelog_topics=(),
-            repartition_sink_topics=("s-words-repartition",),
+            repartition_sink_topics=("words-split-repartition",),
             repartition_source_topics=(),
             copartition_groups=(),
         ),
@@ -89,9 +79,9 @@ TOPOLOGY: Final = Topology(
             subtopology_id="1",
             source_topics=(),
             source_topic_regex=(),
-            state_changelog_topics=(_internal("s-counts-changelog"),),
+            state_changelog_topics=(_internal("words-counts-changelog"),),
             repartition_sink_topics=(),
-            repartition_source_topics=(_internal("s-words-repartition"),),
+            repartition_source_topics=(_internal("words-split-repartition"),),
             copartition_groups=(
                 CopartitionGroup(source_topics=(), source_topic_regex=(), repartition_source_topics=(0,)),
             ),
@@ -101,51 +91,51 @@ TOPOLOGY: Final = Topology(
 
 
 def _consumers_join(groups: GroupsByRequest) -> None:
-    groups.configure("c", consumer_session_timeout_ms=LONG)
-    groups.join_consumers("c", "a", "w")
-    groups.settle("c")
-    groups.join_consumers("c", "b", "w", instance_id="static", rack_id="rack")
+    groups.configure("readers", consumer_session_timeout_ms=LONG)
+    groups.join_consumers("readers", "a", "lines")
+    groups.settle("readers")
+    groups.join_consumers("readers", "b", "lines", instance_id="static", rack_id="rack")
 
 
 def _consumers_settle(groups: GroupsByRequest) -> None:
-    groups.settle("c")
-    groups.commit("c", "a", "w", {0: 1})
+    groups.settle("readers")
+    groups.commit("readers", "a", "lines", {0: 1})
 
 
 def _consumers_leave(groups: GroupsByRequest) -> None:
-    groups.leave("c", "b", "a")
+    groups.leave("readers", "b", "a")
 
 
 def _streams_join(groups: GroupsByRequest) -> None:
     groups.configure(
-        "s",
+        "words",
         streams_session_timeout_ms=LONG,
         streams_num_standby_replicas="1",
     )
-    groups.join_streams("s", "a", TOPOLOGY, user_endpoint=Endpoint(host="here", port=1))
+    groups.join_streams("words", "a", TOPOLOGY, user_endpoint=Endpoint(host="here", port=1))
 
 
 def _streams_settle(groups: GroupsByRequest) -> None:
-    groups.settle("s")
+    groups.settle("words")
 
 
 def _another_joins(groups: GroupsByRequest) -> None:
     groups.join_streams(
-        "s", "b", TOPOLOGY, instance_id="static", rack_id="rack", client_tags=(KeyValue(key="zone", value="x"),)
+        "words", "b", TOPOLOGY, instance_id="static", rack_id="rack", client_tags=(KeyValue(key="zone", value="x"),)
     )
 
 
 def _streams_commit(groups: GroupsByRequest) -> None:
-    groups.settle("s")
+    groups.settle("words")
     for member, index in (("a", 0), ("b", 1)):
-        groups.commit("s", member, "w", {index: 1})
+        groups.commit("words", member, "lines", {index: 1})
 
 
 def _streams_leave(groups: GroupsByRequest) -> None:
-    groups.leave("s", "b", "a")
+    groups.leave("words", "b", "a")
 
 
-BEFORE: Final[Mapping[str, Act]] = {
+GROUP_REQUESTS: Final[Mapping[str, Act]] = {
     "a rebalancing consumer group's state": _consumers_join,
     "a consumer group's offsets": _consumers_settle,
     "an empty consumer group's state": _consumers_leave,
@@ -163,10 +153,10 @@ def _reset(tool: str, *words: str) -> Sequence[str]:
     return tool, RESET, *(S if tool == STREAMS else C), *(topic if word == "--topic" else word for word in words)
 
 
-COMMANDS: Final[Mapping[str, Sequence[str]]] = {
-    "a topic is created": (TOPICS, "--create", "--topic", "w", "--partitions", "2"),
-    "records are produced": (
-        "ConsoleProducer", "--topic", "w",
+GROUP_COMMANDS: Final[Mapping[str, Sequence[str]]] = {
+    "a topic of lines is created": (TOPICS, "--create", "--topic", "lines", "--partitions", "2"),
+    "lines are produced": (
+        "ConsoleProducer", "--topic", "lines",
         "--reader-property", "parse.key=true", "--reader-property", "key.separator=:",
     ),
     "no streams groups": (STREAMS, "--list"),
@@ -186,17 +176,17 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "groups of consumers in a state": (CONSUMERS, "--list", "--state", "stable,empty", "--type", "consumer"),
     "a regular expression is tried": (CONSUMERS, "--validate-regex", "w.*"),
     "a wrong regular expression is tried": (CONSUMERS, "--validate-regex", "w(*"),
-    "offsets with members are reset": _reset(CONSUMERS, "--topic", "w", "--to-earliest", "--execute"),
-    "offsets with members are deleted": (CONSUMERS, "--delete-offsets", *C, "--topic", "w"),
+    "offsets with members are reset": _reset(CONSUMERS, "--topic", "lines", "--to-earliest", "--execute"),
+    "offsets with members are deleted": (CONSUMERS, "--delete-offsets", *C, "--topic", "lines"),
     "a consumer group with members is deleted": (CONSUMERS, "--delete", *C),
     "an empty consumer group's state": (CONSUMERS, "--describe", *C, "--state", "--verbose"),
     "an empty consumer group's members": (CONSUMERS, "--describe", *C, "--members", "--verbose"),
     "an empty consumer group's offsets": (CONSUMERS, "--describe", *C),
-    "a reset by a number is tried": _reset(CONSUMERS, "--topic", "w:0", "--shift-by", "1", "--dry-run"),
+    "a reset by a number is tried": _reset(CONSUMERS, "--topic", "lines:0", "--shift-by", "1", "--dry-run"),
     "a reset of consumers is exported": _reset(CONSUMERS, "--all-topics", "--to-latest", "--dry-run", "--export"),
-    "a reset of consumers is done": _reset(CONSUMERS, "--topic", "w", "--to-offset", "1", "--execute"),
+    "a reset of consumers is done": _reset(CONSUMERS, "--topic", "lines", "--to-offset", "1", "--execute"),
     "the reset is seen": (CONSUMERS, "--describe", "--all-groups", "--offsets"),
-    "offsets of a partition are deleted": (CONSUMERS, "--delete-offsets", *C, "--topic", "w:1"),
+    "offsets of a partition are deleted": (CONSUMERS, "--delete-offsets", *C, "--topic", "lines:1"),
     "offsets of another topic are deleted": (CONSUMERS, "--delete-offsets", *C, "--topic", "none"),
     "the deletion is seen": (CONSUMERS, "--describe", *C, "--offsets"),
     "a consumer group as a streams group": (STREAMS, "--describe", *C),
@@ -204,7 +194,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     # Groups of streams.
     "a streams group that is not ready": (STREAMS, "--describe", *S, "--state", "--verbose"),
     "a stable streams group's state": (STREAMS, "--describe", *S, "--state", "--verbose"),
-    "internal topics": (TOPICS, "--describe", "--topic", "s-.*"),
+    "internal topics": (TOPICS, "--describe", "--topic", "words-.*"),
     "a rebalancing streams group's state": (STREAMS, "--describe", *S, "--state", "--verbose"),
     "a rebalancing streams group's members": (STREAMS, "--describe", *S, "--members", "--verbose"),
     "a streams group's offsets": (STREAMS, "--describe", *S),
@@ -221,7 +211,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "streams groups in another state": (STREAMS, "--list", "--state", "notready"),
     "a streams group as a consumer group": (CONSUMERS, "--describe", *S),
     "a streams group as a share group": ("consumer.group.ShareGroupCommand", "--describe", *S),
-    "groups": (ALL, "--list"),
+    "groups of all types": (ALL, "--list"),
     "groups of the type classic": (ALL, "--list", "--group-type", "classic"),
     "groups of the type consumer": (ALL, "--list", "--group-type", "consumer"),
     "groups of the type share": (ALL, "--list", "--group-type", "share"),
@@ -229,21 +219,22 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "groups that consume": (ALL, "--list", "--consumer"),
     "groups that stream": (ALL, "--list", "--streams"),
     "groups of the protocol streams": (ALL, "--list", "--protocol", "streams"),
-    "offsets of streams with members are reset": _reset(STREAMS, "--topic", "w", "--to-earliest", "--execute"),
-    "offsets of streams with members are deleted": (STREAMS, "--delete-offsets", *S, "--input-topic", "w"),
+    "offsets of streams with members are reset": _reset(STREAMS, "--topic", "lines", "--to-earliest", "--execute"),
+    "offsets of streams with members are deleted": (STREAMS, "--delete-offsets", *S, "--input-topic", "lines"),
     "a streams group with members is deleted": (STREAMS, "--delete", *S),
     "an empty streams group's state": (STREAMS, "--describe", *S, "--state", "--verbose"),
     "an empty streams group's members": (STREAMS, "--describe", *S, "--members", "--verbose"),
     "an empty streams group's offsets": (STREAMS, "--describe", *S, "--verbose"),
-    "a reset of streams is tried": _reset(STREAMS, "--topic", "w:0", "--shift-by", "1", "--dry-run"),
+    "a reset of streams is tried": _reset(STREAMS, "--topic", "lines:0", "--shift-by", "1", "--dry-run"),
     "a reset of streams is exported": _reset(STREAMS, "--all-input-topics", "--to-latest", "--dry-run", "--export"),
-    "a reset of streams is done": _reset(STREAMS, "--topic", "w", "--to-offset", "1", "--execute"),
+    "a reset of streams is done": _reset(STREAMS, "--topic", "lines", "--to-offset", "1", "--execute"),
     "a reset deletes an internal topic": _reset(
-        STREAMS, "--all-input-topics", "--to-earliest", "--execute", "--delete-internal-topic", "s-words-repartition",
+        STREAMS, "--all-input-topics", "--to-earliest", "--execute",
+        "--delete-internal-topic", "words-split-repartition",
     ),
     "a topic that is not read is reset": _reset(STREAMS, "--topic", "none", "--to-earliest", "--dry-run"),
     "the reset of streams is seen": (STREAMS, "--describe", *S, "--offsets"),
-    "offsets of a streams group are deleted": (STREAMS, "--delete-offsets", *S, "--input-topic", "w:1"),
+    "offsets of a streams group are deleted": (STREAMS, "--delete-offsets", *S, "--input-topic", "lines:1"),
     "offsets that streams lack are deleted": (STREAMS, "--delete-offsets", *S, "--input-topic", "none"),
     "all offsets of a streams group are deleted": (STREAMS, "--delete-offsets", *S, "--all-input-topics"),
     "the deletion of streams is seen": (STREAMS, "--describe", *S, "--offsets"),
@@ -256,7 +247,8 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "configurations of a streams group": (CONFIGS, "--describe", *OF_S),
     "all configurations of a group": (CONFIGS, "--describe", *OF_S, "--all"),
     "configurations are changed": (
-        CONFIGS, "--alter", *OF_C, "--add-config", "consumer.heartbeat.interval.ms=400,share.auto.offset.reset=earliest",
+        CONFIGS, "--alter", *OF_C,
+        "--add-config", "consumer.heartbeat.interval.ms=400,share.auto.offset.reset=earliest",
     ),
     "changed configurations": (CONFIGS, "--describe", *OF_C),
     "a configuration is deleted": (CONFIGS, "--alter", *OF_C, "--delete-config", "consumer.session.timeout.ms"),
@@ -270,48 +262,4 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "configurations that are left": (CONFIGS, "--describe", "--entity-type", "groups"),
 }  # fmt: skip
 
-INPUTS: Final = {"records are produced": "a:1\nb:2\nc:3\nd:4\ne:5\n"}
-
-OWN_DEFAULT: Final = re.compile(
-    r"(?<=DEFAULT_CONFIG:group\.)(\w+\.(?:assignment\.interval|\w+\.rebalance\.delay)\.ms=)\d+"
-)
-"""Delays are 0 by default, as docs/differences.md says."""
-
-
-@pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Printed], dict[str, Printed]]:
-    """What the commands print with Apache Kafka, and with kafkalite."""
-    folder = tmp_path_factory.mktemp("tools")
-    kafka_libs()
-    with start_kafka(SETTINGS, jvm_flags=CONFORMANCE_JVM_FLAGS) as kafka:
-        with_kafka = _run_all(folder, kafka.bootstrap)
-    kafkalite = Kafkalite(folder / "kafkalite", GROUP_SETTINGS)
-    try:
-        return with_kafka, _run_all(folder, kafkalite.bootstrap)
-    finally:
-        kafkalite.kill()
-
-
-def _run_all(folder: Path, address: str) -> dict[str, Printed]:
-    port = int(address.rpartition(":")[2])
-    all_printed: dict[str, Printed] = {}
-    with running_tools(address) as tools, BlockingClient(port) as client:
-        groups = GroupsByRequest(client)
-        for name, (tool, *words) in COMMANDS.items():
-            if name in BEFORE:
-                BEFORE[name](groups)
-            all_printed[name] = tools.run(tool, *words, text=INPUTS.get(name, ""))
-    return all_printed
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_tool_prints_the_same(command: str, printed: tuple[dict[str, Printed], dict[str, Printed]]) -> None:
-    kafka, kafkalite = (each[command] for each in printed)
-    assert kafkalite.status == kafka.status, kafkalite.text
-    assert "UnsupportedVersion" not in kafkalite.text
-    assert _rows(kafkalite.text) == _rows(kafka.text)
-
-
-def _rows(text: str) -> list[str]:
-    """Return the lines in an order of their own, because Kafka shows members and groups in that of their hash codes."""
-    return sorted(lines_of(OWN_DEFAULT.sub(r"\1N", text)))
+GROUP_INPUTS: Final = {"lines are produced": "a:1\nb:2\nc:3\nd:4\ne:5\n"}

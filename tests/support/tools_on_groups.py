@@ -156,7 +156,7 @@ def _reset(tool: str, *words: str) -> Sequence[str]:
 GROUP_COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "a topic of lines is created": (TOPICS, "--create", "--topic", "lines", "--partitions", "2"),
     "lines are produced": (
-        "ConsoleProducer", "--topic", "lines",
+        "ConsoleProducer", "--topic", "lines", "--sync",
         "--reader-property", "parse.key=true", "--reader-property", "key.separator=:",
     ),
     "no streams groups": (STREAMS, "--list"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from kafkalite_wire.messages.offset_commit import (
 )
 from kafkalite_wire.messages.streams_group_describe import StreamsGroupDescribeRequest
 from kafkalite_wire.messages.streams_group_heartbeat import (
+    KeyValue,
     StreamsGroupHeartbeatRequest,
     StreamsGroupHeartbeatResponse,
     Topology,
@@ -74,7 +75,9 @@ class GroupsByRequest:
         )
         self._join(request)
 
-    def join_streams(self, group: str, member: str, topology: Topology, **more: Any) -> None:
+    def join_streams(
+        self, group: str, member: str, topology: Topology, tags: tuple[KeyValue, ...] = (), **more: Any
+    ) -> None:
         """Join a streams group with a member of a process of its own."""
         request = StreamsGroupHeartbeatRequest(
             group_id=group,
@@ -87,7 +90,8 @@ class GroupsByRequest:
             standby_tasks=(),
             warmup_tasks=(),
             process_id=f"process-{member}",
-            **({"client_tags": ()} | more),
+            client_tags=tags,
+            **more,
         )
         self._join(request)
 
@@ -173,9 +177,8 @@ class GroupsByRequest:
             for (name, _), request in self._next.items()
             if name == group
         )
-        ids: Sequence[str] = (group,)
         kind = StreamsGroupDescribeRequest if of_streams else ConsumerGroupDescribeRequest
-        (told,) = self._client.call(kind(group_ids=tuple(ids), include_authorized_operations=False), 1).groups
+        (told,) = self._client.call(kind(group_ids=(group,), include_authorized_operations=False), 1).groups
         state: str = told.group_state
         return state
 

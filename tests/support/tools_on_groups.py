@@ -121,7 +121,7 @@ def _streams_settle(groups: GroupsByRequest) -> None:
 
 def _another_joins(groups: GroupsByRequest) -> None:
     groups.join_streams(
-        "words", "b", TOPOLOGY, instance_id="static", rack_id="rack", client_tags=(KeyValue(key="zone", value="x"),)
+        "words", "b", TOPOLOGY, instance_id="static", rack_id="rack", tags=(KeyValue(key="zone", value="x"),)
     )
 
 

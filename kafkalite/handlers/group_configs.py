@@ -25,6 +25,10 @@ _BY_DURATION: Final = re.compile(
     r"by_duration:P(?=.)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?", re.ASCII | re.IGNORECASE
 )
 
+_OFFSET_RESET: Final = "share.auto.offset.reset"
+_ASSIGNOR: Final = "streams.assignor.name"
+_STREAMS_ASSIGNORS: Final = ("sticky",)
+
 
 @dataclass(frozen=True, slots=True)
 class ResourceConfig:
@@ -42,7 +46,10 @@ class ResourceConfig:
 def _offset_reset(value: ConfigValue) -> str | None:
     if value in ("earliest", "latest") or _BY_DURATION.fullmatch(str(value)):
         return None
-    return "must be earliest, latest or by_duration:PnDTnHnMnS"
+    return (
+        f"Invalid value `{value}` for configuration {_OFFSET_RESET}. The value must be either 'earliest', 'latest' or "
+        "of the format 'by_duration:<PnDTnHnMn.nS>'."
+    )
 
 
 def _inherited(name: str, doc: str, type_: ConfigType = ConfigType.INT) -> ResourceConfig:
@@ -70,7 +77,7 @@ GROUP_CONFIGS: Final = _by_name(
         ResourceConfig(_DEAD_LETTERS, "", ConfigType.STRING, "Topic of a share group's dead letters."),
         _inherited("share.assignment.interval.ms", "Time between two assignments of a share group."),
         ResourceConfig(
-            "share.auto.offset.reset",
+            _OFFSET_RESET,
             "latest",
             ConfigType.STRING,
             "Where a share group without offsets starts.",
@@ -98,12 +105,11 @@ GROUP_CONFIGS: Final = _by_name(
         ),
         _inherited("streams.assignment.interval.ms", "Time between two assignments of a streams group."),
         ResourceConfig(
-            "streams.assignor.name",
+            _ASSIGNOR,
             None,
             ConfigType.STRING,
             "Assignor of a streams group.",
             "group.streams.assignors",
-            OneOf(("sticky",)),
         ),
         _inherited("streams.heartbeat.interval.ms", "Time between two heartbeats of a streams group's member."),
         _inherited("streams.initial.rebalance.delay.ms", "How long the first rebalance of a streams group waits."),
@@ -179,29 +185,40 @@ def _description(
 
 
 def check_group(own: Mapping[str, str], values: BrokerValues) -> None:
-    """Check the configurations of a group against each other and the broker's bounds. Raises InvalidConfig."""
+    """Check the configurations of a group against each other and the broker's bounds. Raises InvalidConfig.
+
+    What Kafka checks first is checked first: names, then types, then bounds, then pairs of configurations.
+    """
     unknown = next((name for name in own if name not in GROUP_CONFIGS), None)
     if unknown is not None:
         raise InvalidConfig(f"Unknown group config name: {unknown}")
     tags = [tag.strip() for tag in own.get(_RACK_TAGS, "").split(",")]
     if len(set(tags)) < len(tags):
         raise InvalidConfig(f"{_RACK_TAGS} must not contain duplicate tag keys.")
-    parsed: dict[str, ConfigValue] = {}
-    for name, text in own.items():
-        config = GROUP_CONFIGS[name]
-        parsed[name] = parse_value(name, config.type, text)
-        problem = config.rule(parsed[name])
-        if problem is not None:
-            raise InvalidConfig(f"Invalid value {text} for configuration {name}: {problem}")
+    parsed = {name: _parsed(config, own[name]) for name, config in GROUP_CONFIGS.items() if name in own}
     for name, bound in values.config.group_bounds.items():
         value = parsed.get(name)
         problem = bound.problem(name, value) if isinstance(value, int) else None
         if problem is not None:
             raise InvalidConfig(problem)
+    assignor = parsed.get(_ASSIGNOR)
+    if assignor not in (None, *_STREAMS_ASSIGNORS):
+        known = ", ".join(_STREAMS_ASSIGNORS)
+        raise InvalidConfig(
+            f"{_ASSIGNOR} '{assignor}' is not a registered task assignor. Registered assignors are: [{known}]."
+        )
     for kind in ("consumer", "share", "streams"):
         _check_session(kind, own, values)
     if own.get(_DEAD_LETTERS, "").startswith("__"):
         raise InvalidConfig(f"{_DEAD_LETTERS}: DLQ topic name must not start with '__'")
+
+
+def _parsed(config: ResourceConfig, text: str) -> ConfigValue:
+    value = parse_value(config.name, config.type, text)
+    problem = config.rule(value)
+    if problem is not None:
+        raise InvalidConfig(f"Invalid value {text} for configuration {config.name}: {problem}")
+    return value
 
 
 def _check_session(kind: str, own: Mapping[str, str], values: BrokerValues) -> None:

@@ -226,7 +226,7 @@ class GroupCoordinator:
         group = self._consumer_group(request.group_id)
         if group is None:
             result.reply(handle, self._membership.heartbeat(request, result, is_new=False))
-        else:  # it has changed its protocol meanwhile
+        else:  # it has changed its protocol since
             result.reply(handle, self._classic_members.heartbeat(group, request, now, is_new=False))
         return result.build()
 

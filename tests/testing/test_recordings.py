@@ -148,6 +148,18 @@ def test_a_replay_to_an_equal_cluster_differs_by_nature_only(recording: Path) ->
     assert result["not_sent"]["without its bytes, which are secret"] == 1
 
 
+def test_a_replay_waits_for_what_may_have_ended_within_the_same_millisecond(recording: Path, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in recording.read_text().splitlines()]
+    asked, joined = [line for line in lines if line.get("api") == "JoinGroup"][:2]
+    asked["latency"] = (joined["asked_ms"] - asked["asked_ms"] + 0.3) / 1000
+    file = tmp_path / "rounded.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with run(topics={"orders": 1}) as cluster:
+        cluster.faults.delay("JoinGroup", 0.02)
+        result = json.loads(invoke("replay", str(file), "--to", cluster.bootstrap, "--json"))
+    assert result["differences"] == []
+
+
 def test_a_replay_reports_what_differs(recording: Path) -> None:
     with run({"auto.create.topics.enable": False}) as empty:
         output = invoke("replay", str(recording), "--to", empty.bootstrap, "--api", "Produce", exit_code=1)

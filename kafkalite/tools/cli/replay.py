@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from kafkalite.addresses import HostPort
     from kafkalite.controls.request_log.exchange import Exchange
 
+_ROUNDING_MS: Final = 1
+"""By how much the times of a recording may be wrong, which are whole milliseconds."""
+_UNCERTAIN: Final = 0.1
+"""How long to wait, in seconds, for what may have ended just before: it may also be what waits for this request."""
 _SHOWN: Final = 20
 
 
@@ -107,6 +111,9 @@ class _Replay:
                 for ended_ms, earlier in outstanding:
                     if ended_ms <= exchange.asked_ms:
                         await earlier.wait()
+                    elif ended_ms < exchange.asked_ms + _ROUNDING_MS:
+                        with trio.move_on_after(_UNCERTAIN):
+                            await earlier.wait()
                 outstanding = [each for each in outstanding if not each[1].is_set()]
                 if self._speed:
                     passed = (exchange.asked_ms - exchanges[0].asked_ms) / 1000 / self._speed

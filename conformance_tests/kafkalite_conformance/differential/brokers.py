@@ -26,9 +26,9 @@ SETTINGS: Final[Mapping[str, str]] = {
 """What both are started with; small limits, so that a conversation reaches them."""
 
 KAFKALITE_SETTINGS: Final[Mapping[str, str]] = {
-    **SETTINGS,
     # Bounds of what groups set, and synonyms of their configurations.
     **{name: value for name, value in KAFKA_SETTINGS.items() if name.startswith("group.")},
+    **SETTINGS,
     # Kafka answers a heartbeat at once.
     "kafkalite.group.heartbeat.hold.ms": "0",
 }
